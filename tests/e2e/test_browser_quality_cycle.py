@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.import_files import bring
+from builders.servers import LONGEST_MILLISECONDS
 from builders.visitors import PASSWORD
+from playwright.sync_api import TimeoutError
 
 from qa_core import ingest
 from qa_core.access import accounts
@@ -35,6 +38,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.people import Advisor
 
 pytestmark = pytest.mark.browser
+ATTEMPTS = 12
 DAY = environment.today() - timedelta(days=3)
 GRID = {
     "title": "Short",
@@ -178,18 +182,31 @@ def enter_day(within, label: str, day) -> None:
 
 def choose(page, within, label: str, *options: str) -> None:
     """Choose in a list by typing."""
+    field = within.get_by_role("combobox", name=re.compile(re.escape(label)))
     for option in options:
-        field = within.get_by_role("combobox", name=re.compile(re.escape(label)))
         if field.input_value() != option:  # the one chosen already opens no list
-            # At the edge of the window there is no room for the list.
-            field.evaluate("element => element.scrollIntoView({block: 'center'})")
-            field.fill(option)
-            page.get_by_role("option", name=option).first.click()
+            choose_one(page, field, option)
     page.keyboard.press("Tab")
     page.wait_for_timeout(300)
     if page.get_by_role("option").count():
         # Within a popover the list keeps the focus; Escape closes the list alone.
-        within.get_by_role("combobox", name=re.compile(re.escape(label))).press("Escape")
+        field.press("Escape")
+
+
+def choose_one(page, field, option: str) -> None:
+    """Type until the list offers the option: a page that is drawn again meanwhile closes
+    the list, and a person would type once more.
+    """
+    offered = page.get_by_role("option", name=option).first
+    for _attempt in range(ATTEMPTS):
+        # At the edge of the window there is no room for the list.
+        field.evaluate("element => element.scrollIntoView({block: 'center'})")
+        field.fill("")
+        field.fill(option)
+        with suppress(TimeoutError):
+            offered.click(timeout=LONGEST_MILLISECONDS / ATTEMPTS)
+            return
+    raise AssertionError(f"{field.input_value()!r} is typed, and {option} never offered")
 
 
 def shown(page) -> str:

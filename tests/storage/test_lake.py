@@ -611,3 +611,65 @@ def test_progress_rises_to_the_whole(centre: Path) -> None:
     )
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_a_large_month_lies_in_files_of_whole_days_and_a_change_writes_few_of_them(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROWS_PER_FILE", 10)
+    march = [NOON.replace(day=1 + n // 3, hour=8 + n % 3) for n in range(60)]  # 1 to 20 March
+    merge("b1", *(contact(f"c{n:02d}", at, f"customer {n}") for n, at in enumerate(march)))
+    parts = tables.snapshot("contacts").parts_of("2026-03")
+    assert [(part.rows, part.first_day.day, part.last_day.day) for part in parts] == [
+        (12, 1, 4), (9, 5, 7), (9, 8, 10), (12, 11, 14), (9, 15, 17), (9, 18, 20)
+    ]  # fmt: skip
+
+    merge("b2", contact("new", NOON.replace(day=9), "customer 0"))  # who called on the 1st
+    after = tables.snapshot("contacts").parts_of("2026-03")
+    assert [part.rows for part in after] == [12, 9, 10, 12, 9, 9]
+    assert [one == other for one, other in zip(parts, after, strict=True)] == [
+        False, True, False, True, True, True
+    ]  # fmt: skip
+    [(_, seconds)] = stored("contact_id", "seconds_to_next", where="contact_id = 'c00'")
+    assert seconds == 8 * DAY + 4 * 3600.0
+
+    lake.undo("b2")
+    lake.erase("customer 59")
+    assert [part.rows for part in tables.snapshot("contacts").parts_of("2026-03")] == [
+        12, 9, 9, 12, 9, 8
+    ]  # fmt: skip
+    assert len(stored("contact_id")) == 59
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_lake_of_many_files_holds_what_one_of_few_holds(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """The same changes, in files of four contacts and in one file a month."""
+    draw = random.Random(seed)
+    batches = [
+        [
+            contact(
+                f"c{draw.randrange(40):02d}",
+                NOON + timedelta(minutes=draw.randrange(-20 * 1440, 30 * 1440)),
+                draw.choice(["ann", "ben", "cleo", None]),
+            )
+            for _row in range(draw.choice([1, 2, 12]))
+        ]
+        for _batch in range(5)
+    ]
+    found = []
+    for rows in (4, 1_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QA_HOME", str(tmp_path_factory.mktemp("home")))
+            patch.setattr(tables, "ROWS_PER_FILE", rows)
+            for number, batch in enumerate(batches):
+                merge(f"b{number}", *{row["contact_id"]: row for row in batch}.values())
+            lake.undo("b4")
+            lake.erase("ben")
+            found.append(everything())
+            files = len(lake.files("contacts"))
+            lake.compact()
+            assert everything() == found[-1]
+    assert found[0] == found[1]
+    assert files <= 3  # a month each

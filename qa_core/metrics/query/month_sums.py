@@ -22,6 +22,7 @@ from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine, lake
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.lake import month_sums
+from qa_core.storage.lake.month_sums import Days
 
 LEAST_MONTHS = 2
 OPEN_DAYS = 32
@@ -79,7 +80,7 @@ def collect_frame(
         return run(question)
     tables = []
     for months, by_day, is_settled in plan.kept:
-        recall = _recall_days if by_day else _recall
+        recall = _recall_days if by_day else _recall_months
         tables += recall(question, build, months, is_settled, around, run)
     for period in plan.rest:
         tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
@@ -142,8 +143,11 @@ def _recall_days(
     by = (*(name for name in question.by if name not in FROM_DAYS), "day")
     cuts = tuple((*cut, "day") for cut in question.cuts)
     daily = replace(question, by=by, cuts=cuts)
+    spans = _list_months(months)
+    if not is_settled:  # what still changes is kept in smaller spans
+        spans = [days for start in months for days in month_sums.list_spans(start)]
     tables = []
-    for table in _recall(daily, build, months, is_settled, around, run):
+    for table in _recall(daily, build, spans, is_settled, around, run):
         days = pd.to_datetime(table.column("by_day").to_pandas())
         asked = pd.Series(True, index=days.index)
         period = question.where.period
@@ -161,7 +165,7 @@ def _recall_days(
     return tables
 
 
-def _recall(
+def _recall_months(
     question: MetricQuery,
     build: Build,
     months: Sequence[date],
@@ -169,29 +173,55 @@ def _recall(
     around: int,
     run: Run,
 ) -> list[pa.Table]:
-    """Return the sums of each month: what was kept, the others computed and kept."""
+    """Return the sums of these whole months."""
+    return _recall(question, build, _list_months(months), is_settled, around, run)
+
+
+def _list_months(months: Sequence[date]) -> list[Days]:
+    return [(start, periods.end_of("month", start)) for start in months]
+
+
+def _recall(
+    question: MetricQuery,
+    build: Build,
+    spans: Sequence[Days],
+    is_settled: bool,
+    around: int,
+    run: Run,
+) -> list[pa.Table]:
+    """Return the sums of each span: what was kept, the others computed and kept."""
     if is_settled:
-        whole = Period(months[0], periods.end_of("month", months[-1]))
         question = replace(
             question,
-            pieces=statements.pieces_within(question.pieces, whole),
+            pieces=statements.pieces_within(question.pieces, Period(spans[0][0], spans[-1][1])),
             give=_give_without_end(question.give),
         )
     anytime = replace(question, where=question.where.with_period(Period()))
     text = engine.describe(build(anytime))
-    keys = {f"{start:%Y-%m}": _make_key(text, start, around) for start in months}
-    kept = {month: month_sums.read(month, key) for month, key in keys.items()}
-    tables = [table for table in kept.values() if table is not None]
-    missing = [month for month, table in kept.items() if table is None]
-    if missing:
-        tables += _compute(question, missing, keys, run)
+    keys = {days: _make_key(text, days, around) for days in spans}
+    tables = []
+    missing: list[list[Days]] = []
+    previous = None
+    for days in spans:
+        table = month_sums.read(days, keys[days])
+        if table is not None:
+            tables.append(table)
+        elif missing and missing[-1][-1] == previous:
+            missing[-1].append(days)
+        else:
+            missing.append([days])
+        previous = days
+    for together in missing:
+        tables += _compute(question, together, keys, run)
     return tables
 
 
-def _make_key(text: str, start: date, around: int) -> str:
-    """Make the key of a month's sums: of the statement, and the files that it reads."""
-    whole = Period(start, periods.end_of("month", start))
-    files = lake.files("contacts", **dimension_sql.months(whole, around, around))
+def _make_key(text: str, days: Days, around: int) -> str:
+    """Make the key of the sums of a span: of the statement, and the files that it reads."""
+    if around:
+        files = lake.files("contacts", **dimension_sql.months(Period(*days), around, around))
+    else:
+        files = month_sums.list_files(days)
     return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
 
 
@@ -206,23 +236,21 @@ def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _compute(
-    question: MetricQuery, missing: Sequence[str], keys: dict[str, str], run: Run
+    question: MetricQuery, spans: Sequence[Days], keys: dict[Days, str], run: Run
 ) -> list[pa.Table]:
-    first, last = (date.fromisoformat(f"{month}-01") for month in (missing[0], missing[-1]))
-    has_month = {"day", "month"} & set(question.by)
-    by = question.by if has_month else (*question.by, "month")
-    whole = question.where.with_period(Period(first, periods.end_of("month", last)))
-    cuts = question.cuts if has_month else tuple((*cut, "month") for cut in question.cuts)
+    """Count spans that follow each other in one statement, and keep the sums of each."""
+    has_time = {"day", "month"} & set(question.by)
+    by = question.by if has_time else (*question.by, "month")
+    whole = question.where.with_period(Period(spans[0][0], spans[-1][1]))
+    cuts = question.cuts if has_time else tuple((*cut, "month") for cut in question.cuts)
     frame = run(replace(question, by=by, where=whole, cuts=cuts))
-    month_of = (
-        frame["by_month"] if "month" in by else pd.to_datetime(frame["by_day"]).dt.strftime("%Y-%m")
-    )
-    if not has_month:
+    day_of = pd.to_datetime(frame["by_month"] + "-01" if "month" in by else frame["by_day"])
+    if not has_time:
         frame = frame.drop(columns=["by_month", "by_month__out"], errors="ignore")
     tables = []
-    for month in missing:
-        table = _to_arrow(frame[month_of == month])
-        month_sums.write(month, keys[month], table)
+    for days in spans:
+        table = _to_arrow(frame[day_of.between(*map(pd.Timestamp, days))])
+        month_sums.write(days, keys[days], table)
         tables.append(table)
     return tables
 

@@ -104,10 +104,12 @@ def _attempt(
         ", s.customer_key AS before_customer, s.started_at AS before_start, "
         "b.customer_key AS after_customer, b.started_at AS after_start"
     )
+    clock = tables.CLOCKS[base.name]
     connection.execute(f"""
         CREATE TEMP TABLE fate AS
-        SELECT {rewrite.list_key("b")}, s.month AS old_month, b.month AS new_month, CASE b.status
-            WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
+        SELECT {rewrite.list_key("b")}, s.month AS old_month, b.month AS new_month,
+            s.{clock} AS old_clock, b.{clock} AS new_clock,
+            CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
         {customer_columns if base.name == "contacts" else ""}
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)

@@ -222,6 +222,8 @@ def _make_fate(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
     name = rewrite.base.name
     clock = "day" if name == "spend" else "local_start"
     has_clock = clock in columns or clock in rewrite.key
+    sort = tables.CLOCKS[name]
+    new_sort = f"i.{sort}" if sort in columns or sort in rewrite.key else f"s.{sort}"
     differs = " OR ".join(f'i."{column}" IS DISTINCT FROM s."{column}"' for column in columns)
     new_month = "i.month" if "month" in columns else "s.month"
     day = f"CAST({f'i.{clock}' if has_clock else f's.{clock}'} AS DATE)"
@@ -233,7 +235,7 @@ def _make_fate(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
     rewrite.connection.execute(f"""
         CREATE TEMP TABLE fate AS
         SELECT {rewrite.list_key("i")}, s.month AS old_month, {new_month} AS new_month,
-            {status} AS status,
+            s.{sort} AS old_clock, {new_sort} AS new_clock, {status} AS status,
             least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day},
                 CAST(s.{clock} AS DATE)) AS last_day{customers}
         FROM incoming i LEFT JOIN stored s ON {rewrite.match("i", "s")}

@@ -1,22 +1,28 @@
-"""Sums of whole months, kept beside the contacts they were computed from: what a question
-found in a month, as a file of its own, until a commit replaces the month.
+"""Sums of whole months, or of the days of one file, kept beside the contacts they were
+computed from: what a question found in them, as a file of its own, until a commit changes
+one of these days.
 """
 
 from __future__ import annotations
 
+import calendar
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.ipc
 
 from qa_core.storage.lake import tables
+
+Days = tuple[date, date]
+"""First and last day, both included."""
 
 MOST_FILES = 50_000
 UNUSED_DAYS = 40
@@ -40,9 +46,35 @@ def use_folder(path: Path) -> Iterator[None]:
         _stand_in.reset(token)
 
 
-def read(month: str, key: str) -> pa.Table | None:
-    """Read the sums of a month; None where there are none."""
-    path = folder() / month / key
+def list_spans(month: date) -> list[Days]:
+    """List the days of a month by the files that they lie in; one span where that is not
+    known. A change of few contacts leaves the sums of the other spans.
+    """
+    whole = _span_of(f"{month:%Y-%m}")
+    parts = tables.snapshot("contacts").parts_of(f"{month:%Y-%m}")
+    starts = sorted({part.first_day for part in parts[1:] if part.first_day} - {whole[0]})
+    if not all(part.first_day for part in parts):
+        return [whole]
+    day = timedelta(days=1)
+    return list(
+        zip([whole[0], *starts], [*(start - day for start in starts), whole[1]], strict=True)
+    )
+
+
+def list_files(days: Days) -> list[str]:
+    """List the files with contacts of these days."""
+    base = tables.snapshot("contacts")
+    first, last = (f"{day:%Y-%m}" for day in days)
+    return [
+        part.path
+        for part in base.parts
+        if first <= part.month <= last and (first < part.month < last or part.overlaps(*days))
+    ]
+
+
+def read(days: Days, key: str) -> pa.Table | None:
+    """Read the sums of these days; None where there are none."""
+    path = _folder_of(days) / key
     try:
         with pa.memory_map(str(path)) as source:
             found = pa.ipc.open_file(source).read_all()
@@ -52,9 +84,9 @@ def read(month: str, key: str) -> pa.Table | None:
     return found
 
 
-def write(month: str, key: str, sums: pa.Table) -> None:
-    """Keep the sums of a month. Where that fails they are computed again next time."""
-    path = folder() / month / key
+def write(days: Days, key: str, sums: pa.Table) -> None:
+    """Keep the sums of these days. Where that fails they are computed again next time."""
+    path = _folder_of(days) / key
     part = path.with_name(f"{key}.{uuid.uuid4().hex}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,10 +95,35 @@ def write(month: str, key: str, sums: pa.Table) -> None:
         part.replace(path)
 
 
-def forget(months: Iterable[str] | None = None) -> None:
-    """Delete the sums of these months (default: all), whose contacts change."""
-    for path in [folder()] if months is None else [folder() / month for month in months]:
-        shutil.rmtree(path, ignore_errors=True)
+def _folder_of(days: Days) -> Path:
+    return folder() / "_".join(map(str, days))
+
+
+def forget_changed(base: tables.Snapshot) -> None:
+    """Delete the sums of all days that lie in other files now than in that version."""
+    changed = set(base.parts) ^ set(tables.snapshot("contacts").parts)
+    spans = [
+        (part.first_day, part.last_day) if part.first_day else _span_of(part.month)
+        for part in changed
+    ]
+    for path in folder().glob("*"):
+        try:
+            first, last = map(date.fromisoformat, path.name.split("_"))
+        except ValueError:  # of an earlier version
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        if any(first <= span[1] and span[0] <= last for span in spans):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def forget() -> None:
+    """Delete all sums."""
+    shutil.rmtree(folder(), ignore_errors=True)
+
+
+def _span_of(month: str) -> Days:
+    year, number = map(int, month.split("-"))
+    return date(year, number, 1), date(year, number, calendar.monthrange(year, number)[1])
 
 
 def tidy() -> None:

@@ -1,12 +1,12 @@
-"""Rewrites of months: write the months that change and commit them together, neighbours
-included.
+"""Rewrites of months: write the files of a month that change and commit them together,
+neighbours included.
 
 A writer prepares three relations on its connection: the view `stored` (the current
 table), the view `incoming` (rows by key, with the columns that it carries) and the
-table `fate` (key, `old_month`, `new_month`, `status`: new, changed or deleted). For
-contacts, the fate also holds the customer concerned and when, before and after:
-`before_customer`, `before_start`, `after_customer`, `after_start`; null where nobody's
-neighbours can change.
+table `fate` (key, `old_month`, `new_month`, `old_clock`, `new_clock`: the sort column,
+`status`: new, changed or deleted). For contacts, the fate also holds the customer
+concerned and when, before and after: `before_customer`, `before_start`,
+`after_customer`, `after_start`; null where nobody's neighbours can change.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import duckdb
@@ -29,6 +30,8 @@ from qa_core.storage.lake import damage, month_sums, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
+SLACK = timedelta(seconds=2)
+"""Slack of the bounds of files: other writers leave the fractions of a second away."""
 WRITING_SHARE = 0.7
 """Share of the work that is writing months, in the progress reported."""
 Result = TypeVar("Result")
@@ -85,23 +88,71 @@ class Rewrite:
         """
         has_neighbours = self.base.name == "contacts" and self._find_neighbours()
         months = self._find_months(has_neighbours)
+        touched = self._find_parts(months, has_neighbours)
+        new_rows = self._count_new()
         self._report(1 - WRITING_SHARE if months else 1.0)
         try:
             for position, month in enumerate(months):
-                add = tables.write_part(
-                    self.connection, self.base, month, self._select_month(month, has_neighbours)
+                parts = [part for part in touched if part.month == month]
+                self.adds += tables.write_parts(
+                    self.connection,
+                    self.base,
+                    month,
+                    self._select_month(month, parts, has_neighbours),
+                    parts,
+                    new_rows.get(month, 0),
                 )
-                self.adds += [add] if add else []
                 self._report(1 - WRITING_SHARE * (len(months) - position - 1) / len(months))
             version = tables.commit(
-                self.base, tables.Commit(self.adds, set(months), transactions, metadata)
+                self.base, tables.Commit(self.adds, touched, transactions, metadata)
             )
         except BaseException:
             tables.discard(self.base, self.adds)
             raise
         if self.base.name == "contacts":
-            month_sums.forget(months)
+            month_sums.forget_changed(self.base)
         return version
+
+    def _find_parts(self, months: Sequence[str], has_neighbours: bool) -> list[tables.Part]:
+        """Find the parts with rows that change, or that new ones belong to: by their time."""
+        parts = [part for month in months for part in self.base.parts_of(month)]
+        if self.base.name != "contacts" or len(parts) == len({part.month for part in parts}):
+            return parts
+        spans = []
+        for month in months:
+            of_month = self.base.parts_of(month)
+            for part, following in pairwise([*of_month, None]):
+                first = None if part is of_month[0] else part.first
+                last = following and following.first and max(part.last, following.first)
+                bounds = (
+                    f"TIMESTAMP '{first - SLACK:%F %T}'" if first else "NULL",
+                    f"TIMESTAMP '{last + SLACK:%F %T}'" if last else "NULL",
+                )
+                spans.append(
+                    f"({', '.join(map(tables.quote, (part.path, month)))}, {', '.join(bounds)})"
+                )
+        moments = ["SELECT old_month AS month, old_clock AS clock FROM fate"]
+        moments.append("SELECT new_month, new_clock FROM fate")
+        if has_neighbours:
+            moments.append("SELECT month, started_at FROM neighbours")
+        found = self.connection.execute(
+            f"SELECT DISTINCT path FROM ({' UNION ALL '.join(moments)}) JOIN "
+            f"(VALUES {', '.join(spans)}) AS spans (path, month, first_clock, last_clock) "
+            "USING (month) WHERE (first_clock IS NULL OR clock >= first_clock) AND "
+            "(last_clock IS NULL OR clock <= last_clock)"
+        ).fetchall()
+        paths = {path for (path,) in found}
+        return [part for part in parts if part.path in paths]
+
+    def _count_new(self) -> dict[str, int]:
+        """Count the rows that come into each month."""
+        rows = (
+            "SELECT month FROM incoming"
+            if self.starts_empty
+            else "SELECT new_month AS month FROM fate WHERE new_month IS DISTINCT FROM old_month"
+        )
+        counts = self.connection.execute(f"SELECT month, count(*) FROM ({rows}) GROUP BY month")
+        return dict(counts.fetchall())
 
     def _report(self, share: float) -> None:
         self.progress(N_("Writing"), share)
@@ -123,7 +174,8 @@ class Rewrite:
         ).fetchall()
         return [month for (month,) in rows]
 
-    def _select_month(self, month: str, has_neighbours: bool) -> str:
+    def _select_month(self, month: str, parts: Sequence[tables.Part], has_neighbours: bool) -> str:
+        """Write the rows of these parts of a month as they are afterwards, with new ones."""
         name, literal = self.base.name, tables.quote(month)
         columns = [column for column in tables.columns_of(name) if column not in schema.NEIGHBOURS]
         old_columns = ", ".join(f'{self.select_merged(column)} AS "{column}"' for column in columns)
@@ -143,10 +195,10 @@ class Rewrite:
             else "incoming"
         )
         pieces = []
-        if month in self.base.months:
+        if parts:
+            files = [str(self.base.folder / part.path) for part in parts]
             pieces.append(
-                f"SELECT {old_columns}{gaps} FROM "
-                f"({tables.select_from_files(name, self.base.files(months=[month]))}) s "
+                f"SELECT {old_columns}{gaps} FROM ({tables.select_from_files(name, files)}) s "
                 f"LEFT JOIN ({self._changes(f'f.old_month = {literal}', incoming)}) i ON "
                 f"{self.match('i', 's')} "
                 f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {literal})"
@@ -185,8 +237,8 @@ class Rewrite:
         )
         return (
             f"SELECT r.* EXCLUDE ({', '.join(schema.NEIGHBOURS)}), {current} FROM ({rows}) r "
-            f"LEFT JOIN (SELECT * FROM neighbours WHERE month = {literal}) n ON "
-            f"{self.match('n', 'r')}"
+            "LEFT JOIN (SELECT * EXCLUDE (started_at) FROM neighbours WHERE month = "
+            f"{literal}) n ON {self.match('n', 'r')}"
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
@@ -244,7 +296,7 @@ class Rewrite:
         differs = " OR ".join(f"{name} IS DISTINCT FROM old_{name}" for name in schema.NEIGHBOURS)
         self.connection.execute(f"""
             CREATE TEMP TABLE neighbours AS
-            SELECT source_system, contact_id, month, {", ".join(schema.NEIGHBOURS)}
+            SELECT source_system, contact_id, month, started_at, {", ".join(schema.NEIGHBOURS)}
                 FROM ({neighbours.select_neighbours("events")})
             WHERE {is_near} AND ({differs})
         """)

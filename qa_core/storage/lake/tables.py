@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,6 +37,9 @@ TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEN
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}
 """Column each file is sorted by, so that a few days inside a month read little."""
 
+LOCAL_CLOCK = "local_start"
+"""Column of contacts that says the day, by the local clock."""
+
 WAIT_SECONDS = 30 * 60
 """Seconds that a writer waits for another one: longer than the longest import."""
 
@@ -44,6 +47,10 @@ VERSIONS_READ = 1000
 """How many versions back somebody may still be reading."""
 
 ROWS_PER_GROUP = 50_000
+ROWS_PER_FILE = 50_000
+"""Contacts of a month of more than twice as many lie in files of so many at least, each of
+whole days, so that a change of few rows writes few.
+"""
 MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
 """Retention of the log: it names the batch of each commit for undoing, and so outlives
@@ -55,7 +62,9 @@ _LOG_FILE = re.compile(r"(\d{20})\.json")
 
 @dataclass(frozen=True)
 class Part:
-    """Parquet file of a table, with the least and greatest value of its sort column."""
+    """Parquet file of a table, with the least and greatest value of its sort column. Where
+    they are known, `first_day` and `last_day` bound its contacts by the local clock.
+    """
 
     month: str
     path: str
@@ -63,6 +72,12 @@ class Part:
     size: int
     first: datetime | None
     last: datetime | None
+    first_day: date | None = None
+    last_day: date | None = None
+
+    def overlaps(self, first_day: date, last_day: date) -> bool:
+        """Tell whether it can hold contacts of these days of its month."""
+        return self.first_day is None or (self.first_day <= last_day and first_day <= self.last_day)
 
 
 @dataclass(frozen=True)
@@ -101,13 +116,18 @@ class Snapshot:
             and (month_set is None or part.month in month_set)
         ]
 
+    def parts_of(self, month: str) -> list[Part]:
+        """List the parts of a month, the earliest first."""
+        parts = [part for part in self.parts if part.month == month]
+        return sorted(parts, key=lambda part: part.first or datetime.min)
+
 
 @dataclass
 class Commit:
     """Files that one commit adds and removes, and its log entry."""
 
     adds: list[AddAction] = field(default_factory=list)
-    removed_months: set[str] = field(default_factory=set)
+    removed: list[Part] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -201,6 +221,7 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
     if not actions.num_rows:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
+    first_local, last_local = f"min.{LOCAL_CLOCK}", f"max.{LOCAL_CLOCK}"
     rows = actions.to_pylist()
     parts = [
         Part(
@@ -210,6 +231,7 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
             row["size_bytes"],
             row.get(first),
             row.get(last),
+            *(at and at.date() for at in (row.get(first_local), row.get(last_local))),
         )
         for row in rows
     ]
@@ -366,11 +388,63 @@ def missing_in(name: str, file: str) -> frozenset[str]:
     return frozenset(columns_of(name)) - {"month", *pyarrow.parquet.read_schema(file).names}
 
 
+def write_parts(
+    connection: duckdb.DuckDBPyConnection,
+    target: Snapshot,
+    month: str,
+    select: str,
+    replaced: Sequence[Part] = (),
+    new_rows: int = 0,
+) -> list[AddAction]:
+    """Write rows of one month as new files, not yet part of the table: one, or where these
+    are many contacts several of whole days. `replaced`: the parts whose rows they are, with
+    so many new ones at most.
+    """
+    rows = sum(part.rows for part in replaced) + new_rows
+    if target.name != "contacts" or (len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE):
+        pieces = [select]
+    else:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE month_rows AS {select}")
+        kept = [part for part in target.parts_of(month) if part not in replaced]
+        starts = _find_first_days(connection, [part.first_day for part in kept])
+        ends = [f" AND {LOCAL_CLOCK} < DATE '{day}'" for day in starts[1:]]
+        pieces = [
+            f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}"
+            for day, end in zip(starts, [*ends, ""], strict=False)
+        ]
+    adds = [write_part(connection, target, month, piece) for piece in pieces]
+    connection.execute("DROP TABLE IF EXISTS month_rows")
+    return [add for add in adds if add]
+
+
+def _find_first_days(
+    connection: duckdb.DuckDBPyConnection, kept: Sequence[date | None]
+) -> list[date]:
+    """Divide the days of `month_rows`: find the first one of each file. A file ends before
+    one that is `kept`, so that no two hold the same days.
+    """
+    days = connection.execute(
+        f"SELECT CAST({LOCAL_CLOCK} AS DATE) AS day, count(*) FROM month_rows GROUP BY day "
+        "ORDER BY day"
+    ).fetchall()
+    total = sum(rows for _day, rows in days)
+    share = total / max(total // ROWS_PER_FILE, 1)
+    starts: list[date] = []
+    held = 0.0
+    for day, rows in days:
+        ends_before_kept = starts and any(d and starts[-1] < d <= day for d in kept)
+        if not starts or ends_before_kept or held >= share:
+            starts.append(day)
+            held = max(held - share, 0.0)
+        held += rows
+    return starts
+
+
 def write_part(
     connection: duckdb.DuckDBPyConnection, target: Snapshot, month: str, select: str
 ) -> AddAction | None:
-    """Write the rows of one month as a new file, not yet part of the table; None when
-    there are none. The name of the file ends with its SHA-256.
+    """Write rows of one month as a new file, not yet part of the table; None when there
+    are none. The name of the file ends with its SHA-256.
     """
     derived = DERIVED.get(target.name, {})
     select_list = ", ".join(
@@ -394,13 +468,16 @@ def write_part(
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     file = file.rename(file.with_name(f"{name}-{digest}.parquet"))
     status = file.stat()
-    bounds = statistics[4][f'"{clock}"']
-    least, greatest = bounds["min"].replace(" ", "T"), bounds["max"].replace(" ", "T")
+    clocks = (clock, LOCAL_CLOCK) if target.name == "contacts" else (clock,)
+    least, greatest = (
+        {name: statistics[4][f'"{name}"'][end].replace(" ", "T") for name in clocks}
+        for end in ("min", "max")
+    )
     content = {
         "numRecords": rows,
-        "minValues": {clock: least},
-        "maxValues": {clock: greatest},
-        "nullCount": {clock: 0},
+        "minValues": least,
+        "maxValues": greatest,
+        "nullCount": dict.fromkeys(clocks, 0),
     }
     return AddAction(
         str(file.relative_to(target.folder)),
@@ -429,8 +506,7 @@ def commit(base: Snapshot, change: Commit) -> int:
     now = int(time.time() * 1000)
     removals = [
         RemoveAction(part.path, True, now, part.size, {"month": part.month})
-        for part in base.parts
-        if part.month in change.removed_months
+        for part in change.removed
     ]
     table.create_write_transaction(
         [*change.adds, *removals],

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-from deltalake import DeltaTable, WriterProperties
+from deltalake import DeltaTable
 
 from qa_core.base import environment
 from qa_core.storage import schema
@@ -61,7 +61,7 @@ def erase(customer_key: str) -> int:
         connection.execute(f"""
             CREATE TEMP TABLE fate AS
             SELECT {rewrite.list_key("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
-                THEN s.month END AS new_month,
+                THEN s.month END AS new_month, s.started_at AS old_clock, s.started_at AS new_clock,
                 CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
                 s.customer_key AS before_customer, s.started_at AS before_start,
                     CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
@@ -235,17 +235,17 @@ def _rewrite_months(
         f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
         for name, value in values.items()
     )
-    adds, months = [], set()
-    for month in sorted(base.months):
-        rows = tables.select_from_files("contacts", base.files(months=[month]))
-        if (last_month and month > last_month) or not _has_rows(connection, rows, condition):
+    adds, changed = [], []
+    for part in base.parts:
+        rows = tables.select_from_files("contacts", [str(base.folder / part.path)])
+        if (last_month and part.month > last_month) or not _has_rows(connection, rows, condition):
             continue
-        months.add(month)
+        changed.append(part)
         rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
-        add = tables.write_part(connection, base, month, rewritten_rows)
+        add = tables.write_part(connection, base, part.month, rewritten_rows)
         adds += [add] if add else []
-    if months:
-        tables.commit(base, tables.Commit(adds, months))
+    if changed:
+        tables.commit(base, tables.Commit(adds, changed))
 
 
 def _change_images(
@@ -359,16 +359,20 @@ def remove_dead_folders() -> None:
 
 
 def compact() -> int:
-    """Join the files of each month that has several, as other writers may leave them.
+    """Join the files of each month that has small ones, as other writers may leave them.
     Returns the number of files joined.
     """
-    joined_count = 0
-    for name in tables.TABLES:
-        with tables.writing(name):
-            base = tables.snapshot(name)
-            if len(base.parts) > len(base.months):
-                metrics = DeltaTable(base.folder).optimize.compact(
-                    max_concurrent_tasks=1, writer_properties=WriterProperties(compression="ZSTD")
-                )
-                joined_count += metrics["numFilesRemoved"]
-    return joined_count
+    return sum(commit_with_retries(name, _join_files) for name in tables.TABLES)
+
+
+def _join_files(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
+    adds, joined = [], []
+    for month in sorted(base.months):
+        parts = base.parts_of(month)
+        if sum(part.rows for part in parts) < tables.ROWS_PER_FILE * (len(parts) - 1):
+            joined += parts
+            rows = tables.select_from_files(base.name, base.files(months=[month]))
+            adds += tables.write_parts(connection, base, month, rows, parts)
+    if joined:
+        tables.commit(base, tables.Commit(adds, joined))
+    return len(joined)
