@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from types import SimpleNamespace
@@ -41,6 +44,11 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Read = Callable[Concatenate[Viewer, Given], Result]
 _READS: dict[str, Callable[..., Any]] = {}
+MOST_WARMED = 40
+_asked: OrderedDict[str, Callable[[], Any]] = OrderedDict()
+"""The last questions of all sessions by their key, the newest last."""
+_warmed: ContextVar[Version | None] = ContextVar("warmed", default=None)
+"""The version of which a thread without a session asks."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,24 @@ def current_settings() -> Settings:
 
 def look_up_version() -> Version:
     """Look up, and keep for this run, the version of the data: its reads see one state."""
+    found = st.session_state[_VERSION] = _find_version()
+    return found
+
+
+def warm() -> None:
+    """Ask the last questions again, of the data as they stand: after an import nobody waits
+    for a figure that somebody looked at before. An error is left to who asks next.
+    """
+    token = _warmed.set(_find_version())
+    try:
+        for ask in [*_asked.values()][::-1]:
+            with suppress(Exception):
+                ask()
+    finally:
+        _warmed.reset(token)
+
+
+def _find_version() -> Version:
     here = environment.current()
     with store.reading() as session:
         marks = changes.find_marks(session)
@@ -81,8 +107,7 @@ def look_up_version() -> Version:
         *(lake.version(table) for table in ("contacts", "spend", "intervals")),
         *map(marks.get, CENTRE),
     )
-    found = st.session_state[_VERSION] = Version(facts, marks, tuple(map(str, evaluations)))
-    return found
+    return Version(facts, marks, tuple(map(str, evaluations)))
 
 
 def _cached(
@@ -102,7 +127,10 @@ def _cached(
     def cached(viewer: Viewer, *given: Given.args, **named: Given.kwargs) -> Result:
         bound = signature.bind(viewer.without_name(), *given, **named)
         bound.apply_defaults()  # given or left out, a usual value makes the same key
-        version = st.session_state.get(_VERSION) or look_up_version()
+        version = _warmed.get()
+        if version is None:
+            version = st.session_state.get(_VERSION) or look_up_version()
+            _keep_question(repr((name, bound.args)), functools.partial(cached, *bound.args))
         state = (*version.facts, *map(version.marks.get, subjects))
         if not is_of_contacts(*bound.args):
             state += version.evaluations
@@ -111,6 +139,14 @@ def _cached(
         return _read(repr((name, state, bound.args)), name, bound.args)
 
     return cached
+
+
+def _keep_question(key: str, ask: Callable[[], Any]) -> None:
+    _asked[key] = ask
+    with suppress(KeyError):  # another session may have taken it away
+        _asked.move_to_end(key)
+        if len(_asked) > MOST_WARMED:
+            _asked.popitem(last=False)
 
 
 @st.cache_data(max_entries=MOST_RESULTS, show_spinner=False)

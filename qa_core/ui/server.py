@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from itertools import chain
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
-from qa_core.storage import permissions, system_errors
+from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.system_errors import TEMPORARY_CODES
 from qa_core.ui import browser, connections, health, identity_routes, kpi_api, proxies
@@ -63,6 +64,8 @@ browser or a proxy.
 """
 
 UPKEEP_SECONDS = 600
+WARMING_SECONDS = 2
+"""Seconds between two looks at the version of the lake."""
 """How often the server looks for what is due."""
 
 LOG = logging.getLogger("qa_core")
@@ -200,6 +203,27 @@ def check_start() -> None:
     )
     # Beside the serving: it waits for an import that another process has under way.
     threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
+    threading.Thread(target=_keep_warm, name="warming", daemon=True).start()
+
+
+def _keep_warm() -> None:
+    """Have the last questions answered anew after each change of the lake, whichever
+    process made it.
+    """
+    known = _find_versions()
+    while True:
+        time.sleep(WARMING_SECONDS)
+        found = _find_versions()
+        if found != known:
+            known = found
+            try:
+                importlib.import_module("qa_core.ui.cached").warm()
+            except Exception as error:
+                system_errors.log_failure(LOG, "the warming of answers", error)
+
+
+def _find_versions() -> list[int]:
+    return [lake.version(name) for name in ("contacts", "spend", "intervals")]
 
 
 def _work_unattended() -> None:

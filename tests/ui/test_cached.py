@@ -76,6 +76,18 @@ def test_what_is_said_and_what_goes_without_saying_are_one_question(called: Path
     )
 
 
+def test_after_an_import_the_last_questions_are_answered_before_anybody_asks(
+    called: Path,
+) -> None:
+    assert received(NORTH) == 2
+    land([contact("2026-05-07 09:30", "n3", team="Nord")], "second")
+    cached.warm()
+    take_files_away(called)
+    assert received(NORTH) == 3
+    with pytest.raises(Refusal, match="missing or damaged"):
+        received(replace(NORTH, managed_teams=("Nord", "Est")))  # nobody of this scope asked
+
+
 def test_an_import_is_seen_at_the_next_run(called: Path) -> None:
     assert received(NORTH) == 2
     land([contact("2026-05-07 09:00", "n3", team="Nord")], "second")
