@@ -319,10 +319,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
     if terms is None:
         if is_active:
             accounts.disable(Viewer.SYSTEM, username)
-        raise Refusal(
-            "no_group",
-            N_("None of your groups has access here. Ask an administrator."),
-        )
+        raise Refusal("no_group", N_("None of your groups has access here. Ask an administrator."))
     if username is None:
         username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
         accounts.add_external(username, terms)

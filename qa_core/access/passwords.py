@@ -76,8 +76,7 @@ def check_policy(password: str, username: str) -> None:
         )
     if _is_common(password):
         raise Refusal(
-            "common_password",
-            N_("Many people choose this password. Choose a less common one."),
+            "common_password", N_("Many people choose this password. Choose a less common one.")
         )
 
 

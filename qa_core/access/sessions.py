@@ -26,12 +26,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import (
-    Account,
-    LoginSession,
-    SignInThrottle,
-    UsedLogoutToken,
-)
+from qa_core.storage.records.people import Account, LoginSession, SignInThrottle, UsedLogoutToken
 
 IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)

@@ -157,13 +157,9 @@ def describe_test(group: Group) -> str:
     )
     if group.kpi.unit == Unit.RATE:
         return _(
-            "Permutation test of the whole group: {p}.",
-            p=p_text.replace(" ", formatting.NO_BREAK),
+            "Permutation test of the whole group: {p}.", p=p_text.replace(" ", formatting.NO_BREAK)
         )
-    return _(
-        "Welch test of the whole group: {p}.",
-        p=p_text.replace(" ", formatting.NO_BREAK),
-    )
+    return _("Welch test of the whole group: {p}.", p=p_text.replace(" ", formatting.NO_BREAK))
 
 
 def _find_band(comparison: Comparison, name: str) -> str:

@@ -71,10 +71,7 @@ class Series:
                         span.control.high[position],
                     )
         return SteppedLimits(
-            tuple(centre),
-            tuple(low),
-            tuple(high),
-            tuple(span.first for span in self.spans[1:]),
+            tuple(centre), tuple(low), tuple(high), tuple(span.first for span in self.spans[1:])
         )
 
     @property

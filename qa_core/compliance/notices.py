@@ -37,9 +37,7 @@ def inform(viewer: Viewer, names: list[str], on: date) -> int:
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
         raise Misuse(
-            "bad_date",
-            N_("{day} is in the future. Enter it after the event."),
-            day=on.isoformat(),
+            "bad_date", N_("{day} is in the future. Enter it after the event."), day=on.isoformat()
         )
     with store.writing() as session:
         directory = advisors.Directory.load(session)

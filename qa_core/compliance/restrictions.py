@@ -83,6 +83,5 @@ def find_all(viewer: Viewer) -> list[RestrictionEntry]:
 
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
-        statement,
-        "Restrictions apply to everybody. The data protection officer keeps the list.",
+        statement, "Restrictions apply to everybody. The data protection officer keeps the list."
     )

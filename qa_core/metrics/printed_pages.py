@@ -105,12 +105,7 @@ def make_styles() -> dict[str, Any]:
         "plain": plain,
         "title": vary("title", fontName="Vera-Bold", fontSize=15, leading=20, spaceAfter=3),
         "heading": vary(
-            "heading",
-            fontName="Vera-Bold",
-            fontSize=10.5,
-            leading=14,
-            spaceBefore=9,
-            spaceAfter=4,
+            "heading", fontName="Vera-Bold", fontSize=10.5, leading=14, spaceBefore=9, spaceAfter=4
         ),
         "small": vary("small", fontSize=7, leading=10, textColor=GREY, spaceAfter=8),
         "quote": vary(

@@ -14,10 +14,7 @@ MAX_THREADS = 4
 
 
 def connect(
-    memory_limit: str,
-    spill_folder: Path,
-    threads: int = MAX_THREADS,
-    preserve_order: bool = False,
+    memory_limit: str, spill_folder: Path, threads: int = MAX_THREADS, preserve_order: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """Open an empty in-memory database that spills into `spill_folder` and installs
     nothing.

@@ -30,11 +30,7 @@ _BUSY = (
     "could not obtain lock",
     "lock timeout",
 )
-_READ_ONLY = (
-    "readonly database",
-    "read-only file system",
-    "unable to open database file",
-)
+_READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
 
 def find_refusal(error: BaseException) -> Refusal | None:

@@ -21,13 +21,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
 from qa_core.storage.records.store import Session
 
-DETAILS = (
-    "organisation_name",
-    "organisation_contact",
-    "dpo_contact",
-    "processors",
-    "refusal_key",
-)
+DETAILS = ("organisation_name", "organisation_contact", "dpo_contact", "processors", "refusal_key")
 """Settings that only documents use."""
 
 

@@ -241,15 +241,7 @@ def build_advisor_notice(facts: Facts) -> list[Block]:
             is_quoted=True,
         ),
         Heading(_("Receipt")),
-        Grid(
-            (),
-            (
-                (_("Name"), LINE),
-                (_("Received on"), LINE),
-                (_("Signature"), LINE),
-            ),
-            (0.3, 0.7),
-        ),
+        Grid((), ((_("Name"), LINE), (_("Received on"), LINE), (_("Signature"), LINE)), (0.3, 0.7)),
     ]
 
 

@@ -195,11 +195,7 @@ def build_assessment(facts: Facts) -> list[Block]:
             FACT_SHARES,
         ),
         Heading(_("3. Necessity and proportion")),
-        Grid(
-            (_("Principle"), _("How it is met")),
-            tuple(_list_principles(facts)),
-            FACT_SHARES,
-        ),
+        Grid((_("Principle"), _("How it is met")), tuple(_list_principles(facts)), FACT_SHARES),
         statements.list_guarantees(facts),
         Heading(_("4. Risks for persons")),
         Grid(

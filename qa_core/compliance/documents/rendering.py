@@ -70,10 +70,7 @@ def to_docx(document: PrintedDocument) -> bytes:
 
 RENDERERS: dict[str, tuple[str, Callable[[PrintedDocument], bytes]]] = {
     "pdf": ("application/pdf", to_pdf),
-    "docx": (
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        to_docx,
-    ),
+    "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", to_docx),
 }
 """Format → media type and renderer."""
 

@@ -67,8 +67,7 @@ def count_own(viewer: Viewer) -> OwnCounts:
         )
     )
     whole = Unscoped(
-        counts,
-        "An advisor counts their own recordings. The statement names the advisor.",
+        counts, "An advisor counts their own recordings. The statement names the advisor."
     )
     with store.reading() as session:
         return OwnCounts(*session.execute(whole).one())

@@ -119,8 +119,7 @@ every statement on contacts says so once.
 """
 
 KNOWN_CUSTOMER = sa.or_(
-    _c.has_customer,
-    sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean)),
+    _c.has_customer, sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean))
 )
 """Contacts whose customer is known, or was until the key was deleted by age."""
 

@@ -45,11 +45,7 @@ _NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
 _RATED_NOTHING = exclude(
     "no_rating", N_("Answered survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
 )
-_NO_NPS = exclude(
-    "no_answer",
-    N_("Survey without an answer on recommendation"),
-    _c.nps.is_(None),
-)
+_NO_NPS = exclude("no_answer", N_("Survey without an answer on recommendation"), _c.nps.is_(None))
 _NEITHER = exclude(
     "no_rating",
     N_("Survey without a rating or a recommendation"),

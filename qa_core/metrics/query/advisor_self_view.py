@@ -45,11 +45,7 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
             Evaluation.outcome,
         )
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(
-            Evaluation.state == "published",
-            Evaluation.kind.in_(EVALUATOR_KINDS),
-            *days,
-        )
+        .where(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS), *days)
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )

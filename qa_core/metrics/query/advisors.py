@@ -103,9 +103,7 @@ def find_evaluations_of(
         sa.select(*columns)
         .select_from(ANSWERS.outerjoin(EVERY_CONTACT, same))
         .where(
-            ANSWERS.c.advisor_id == advisor_id,
-            part,
-            *dimension_sql.within(where.period, ANSWERS.c),
+            ANSWERS.c.advisor_id == advisor_id, part, *dimension_sql.within(where.period, ANSWERS.c)
         )
         .where(
             *question.filters(ANSWERS.c, own),

@@ -139,8 +139,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     counts = [
         session.execute(
             Unscoped(
-                statement,
-                "A counter shows whether cached sessions are up to date. No row is read.",
+                statement, "A counter shows whether cached sessions are up to date. No row is read."
             )
         ).all()
         for statement in (closings, marks, references.order_by(contact.reference_evaluator))

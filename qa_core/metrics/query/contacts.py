@@ -21,11 +21,7 @@ from qa_core.metrics.query.cuts import CutsTogether
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on_contacts,
-    parts_of,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, parts_of
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -339,10 +335,7 @@ def _conditions(
                 "cannot_cut", N_("Contacts cannot be filtered by {dimension}."), dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
-    conditions = [
-        *dimension_sql.within(where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    conditions = [*dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
     if wait_range is not None:
         (above, until), wait = wait_range, CONTACTS.c.wait_seconds
         conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
@@ -400,10 +393,7 @@ def _evaluations(
         )
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(
-            Evaluation.state == "published",
-            Evaluation.kind.in_(EVALUATOR_KINDS),
-        )
+        .where(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
         .order_by(Evaluation.evaluated_at)
     )

@@ -153,11 +153,7 @@ RULES: tuple[LegalRule, ...] = (
         lambda facts: _is_before(facts.callers_informed_since),
     ),
     LegalRule(
-        "advisor_not_informed",
-        N_("advisor not informed by that day"),
-        "R4",
-        _EVERY,
-        _is_uninformed,
+        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
     ),
     LegalRule(
         "objected",

@@ -130,10 +130,7 @@ def measure_under(
 
 
 def find_rows(
-    viewer: Viewer,
-    kpis: Sequence[Kpi],
-    where: Filters,
-    overrides: Mapping[str, str] | None = None,
+    viewer: Viewer, kpis: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> list[Row]:
     """Find the rows of `measure` without a cut, for declarations at hand; with the same
     errors.

@@ -22,12 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from qa_core.access.roles import (
-    EXECUTIVE_DIMENSIONS,
-    MINIMUM_ADVISORS,
-    MINIMUM_CONTACTS,
-    Viewer,
-)
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, MINIMUM_ADVISORS, MINIMUM_CONTACTS, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -119,9 +114,7 @@ def is_closed(period: Period) -> bool:
 
 
 def require_one_table(
-    by: Collection[str],
-    where: Filters,
-    overrides: Mapping[str, str] = {},
+    by: Collection[str], where: Filters, overrides: Mapping[str, str] = {}
 ) -> None:
     """Raise Refusal unless the question reads one published table: one cut or one
     filter, month besides, by the settings in force.

@@ -92,10 +92,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("response_rate", within=("response_rate:hits",)),
         # by anything but the source it would be a second cut: with or without one
         Family(
-            "attribution_rate",
-            with_source=COST_DIMENSIONS,
-            dimensions=("source",),
-            is_widest=True,
+            "attribution_rate", with_source=COST_DIMENSIONS, dimensions=("source",), is_widest=True
         ),
         Family("recording_rate"),
     ),

@@ -127,8 +127,7 @@ def find_chains(
         "teams are only counted, and the time of the last one is used.",
     )
     frame = current().run(
-        chains,
-        **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS),
+        chains, **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS)
     )
     shows_customer = "customer" in contact_columns(viewer)
     repeat_chains = []

@@ -207,10 +207,7 @@ def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -
 
 def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
     """Select every contact of the period and the filters, of any direction."""
-    return [
-        *dimension_sql.within(question.where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    return [*dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
 
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:

@@ -74,10 +74,7 @@ def find_service_levels(
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(sums[f"n_{position}"]), int(sums[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (
-            None,
-            None,
-        )
+        low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (None, None)
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
 

@@ -323,10 +323,7 @@ def _find_rises(
 ) -> tuple[ClearRise, ...]:
     """Compare each advisor's scores of the second half of the period with the first."""
     middle = period.first_day + timedelta(days=period.days // 2)
-    halves = (
-        Period(period.first_day, middle - timedelta(days=1)),
-        Period(middle, period.last_day),
-    )
+    halves = (Period(period.first_day, middle - timedelta(days=1)), Period(middle, period.last_day))
     before, now = (
         {
             mean.advisor: mean

@@ -235,8 +235,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     return tuple(
         session.execute(
             Unscoped(
-                counted,
-                "A counter shows whether cached plans are up to date. No row is read.",
+                counted, "A counter shows whether cached plans are up to date. No row is read."
             )
         ).one()
     )

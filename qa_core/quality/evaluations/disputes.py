@@ -252,8 +252,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     return tuple(
         session.execute(
             Unscoped(
-                counted,
-                "A counter shows whether cached disputes are up to date. No row is read.",
+                counted, "A counter shows whether cached disputes are up to date. No row is read."
             )
         ).one()
     )
@@ -345,8 +344,7 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
-                "no_third",
-                N_("Choose a value that neither the evaluator nor the advisor chose."),
+                "no_third", N_("Choose a value that neither the evaluator nor the advisor chose.")
             )
         return points
     return (

@@ -382,10 +382,7 @@ def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluatio
         session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
     )
     if calibration is not None and calibration.closed_at is not None:
-        raise Refusal(
-            "round_closed",
-            N_("This calibration session is closed. Scoring has ended."),
-        )
+        raise Refusal("round_closed", N_("This calibration session is closed. Scoring has ended."))
 
 
 def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:

@@ -173,10 +173,7 @@ def find_load(viewer: Viewer) -> list[Load]:
         sa.select(DrawnContact.evaluator, ListeningPlan.purpose, *counts)
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(
-            DrawnContact.evaluator.is_not(None),
-            DrawnContact.state != "replaced",
-        )
+        .where(DrawnContact.evaluator.is_not(None), DrawnContact.state != "replaced")
         .group_by(DrawnContact.evaluator, ListeningPlan.purpose)
     )
     sums: dict[str, tuple[int, int, int, bool]] = {}

@@ -67,8 +67,7 @@ def pick(
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
-            "no_grid",
-            N_("There is no published scorecard. Publish one under Scorecards first."),
+            "no_grid", N_("There is no published scorecard. Publish one under Scorecards first.")
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)

@@ -25,10 +25,7 @@ class Unsupported(Exception):
 
 
 def translate(
-    text: str,
-    parameters: Sequence[Any],
-    views: Mapping[str, str],
-    sealed: Mapping[str, Seal] = {},
+    text: str, parameters: Sequence[Any], views: Mapping[str, str], sealed: Mapping[str, Seal] = {}
 ) -> str:
     """Translate a statement of DuckDB with its parameters, which are written out, and its
     views, which go in front of it as common table expressions.
