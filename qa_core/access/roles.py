@@ -228,9 +228,7 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "evaluator": P.SEE_EVALUATORS,
     "surveyed": P.SEE_SATISFACTION,
 }
-"""Permissions of dimensions that name people; other dimensions are open to whoever sees
-the KPI.
-"""
+"""Permissions of dimensions that name people; other dimensions are open to whoever sees the KPI."""
 
 EXECUTIVE_DIMENSIONS = frozenset(
     {
@@ -246,9 +244,7 @@ EXECUTIVE_DIMENSIONS = frozenset(
         "grid",
     }
 )
-"""Dimensions of executives: none fine enough to single out a person (docs/access.md,
-section 6).
-"""
+"""Dimensions of executives: none fine enough to single out a person (docs/access.md, section 6)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
 """Least distinct advisors and rows behind a cell shown to executives."""

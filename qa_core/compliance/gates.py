@@ -64,9 +64,7 @@ class Gate:
         return {"example": self.example, "choices": ", ".join(PURPOSES), "highest": self.highest}
 
     def parse(self, text: str) -> str:
-        """Parse a value into its stored form. Raises Misuse, naming the accepted
-        values.
-        """
+        """Parse a value into its stored form. Raises Misuse, naming the accepted values."""
         text = text.strip()
         match self.kind:
             case "day":
@@ -276,9 +274,7 @@ def name_command(name: str) -> str:
 
 
 def require_open(session: Session, purpose: str | None = None) -> None:
-    """Refuse while a gate is closed, naming it, and for a purpose the centre has not
-    entered.
-    """
+    """Refuse while a gate is closed, naming it, and for a purpose the centre has not entered."""
     if missing := find_missing(session):
         titles = ", ".join(
             _(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing

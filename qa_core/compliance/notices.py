@@ -68,9 +68,7 @@ def find_all(viewer: Viewer) -> list[Notice]:
 
 
 def find_information_days(session: Session) -> dict[str, date]:
-    """Map each advisor id to the day they were first informed, under any of their
-    merged ids.
-    """
+    """Map each advisor id to the day they were first informed, under any of their merged ids."""
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
     every_notice = Unscoped(

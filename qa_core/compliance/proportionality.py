@@ -37,9 +37,7 @@ is not allowed. A fair sample of half of them takes all of five once in 32 times
 
 @dataclass(frozen=True)
 class AdvisorListening:
-    """An advisor and how many contacts others listened to; `is_much`: far more than the
-    rest.
-    """
+    """An advisor and how many contacts others listened to; `is_much`: far more than the rest."""
 
     advisor_id: str
     name: str

@@ -42,9 +42,7 @@ class RestrictionEntry:
 
 
 def add(session: Session, viewer: Viewer, **what: str | None) -> None:
-    """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its
-    `source_system`.
-    """
+    """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
         raise Misuse("one_subject", N_("Name one customer, one advisor or one contact."))

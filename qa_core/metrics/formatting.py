@@ -46,9 +46,7 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the
-    line).
-    """
+    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the line)."""
     return f"{number(value * 100, digits)}{NARROW}%"
 
 
@@ -130,9 +128,7 @@ def value(amount: float | None, unit: str, currency: str | None = None, short: b
 
 
 def change(amount: float | None, unit: str, currency: str | None = None) -> str:
-    """Format a difference of two values, always signed; of rates and scores in points:
-    −2.1 pt.
-    """
+    """Format a difference of two values, always signed; of rates and scores in points: −2.1 pt."""
     if is_missing(amount):
         return ""
     sign = "+" if amount > 0 else ""

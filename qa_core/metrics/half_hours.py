@@ -70,9 +70,7 @@ def count_half_hours(
 
 
 def find_clock_changes(period: Period, zone: ZoneInfo) -> list[ClockChange]:
-    """Find the days of a bounded period on which the clocks of that zone change, in
-    order.
-    """
+    """Find the days of a bounded period on which the clocks of that zone change, in order."""
     days = (period.first_day + timedelta(days=number) for number in range(period.days))
     return [
         _describe(day, zone)

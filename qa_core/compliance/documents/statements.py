@@ -99,9 +99,7 @@ def list_listeners(facts: Facts) -> list[Block]:
 
 
 def list_periods(facts: Facts, kinds: Sequence[str] = ()) -> Grid:
-    """List how long each kind of data is kept today, and what happens then (default: all
-    kinds).
-    """
+    """List how long each kind of data is kept today, and what happens then (default: all kinds)."""
     return Grid(
         (_("Data"), _("Kept for"), _("At the end"), _("Source")),
         tuple(

@@ -19,9 +19,7 @@ from qa_core.storage.records.listening import Playback, Recording
 
 @dataclass(frozen=True)
 class Listening:
-    """One playback of a contact of that `local_day`, by a person under their shown
-    name.
-    """
+    """One playback of a contact of that `local_day`, by a person under their shown name."""
 
     source_system: str
     contact_id: str

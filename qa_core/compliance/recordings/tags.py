@@ -110,9 +110,7 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
 
 
 def _find_comments(packet: bytes) -> list[int]:
-    """Find the places of all comment values, so that a player still reads as many
-    comments.
-    """
+    """Find the places of all comment values, so that a player still reads as many comments."""
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
     positions: list[int] = []
     try:

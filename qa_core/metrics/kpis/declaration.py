@@ -197,13 +197,9 @@ class Kpi:
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
     excluded_counts: tuple[str, ...] = ()
-    """What is counted beside n because it cannot be judged: `pending`,
-    `unknown_identity`.
-    """
+    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
     sums: Callable[[KpiInputs], IntervalContribution] | None = None
-    """What it takes from the intervals of platforms that export only totals; None:
-    nothing.
-    """
+    """What it takes from the intervals of platforms that export only totals; None: nothing."""
     short_title: str = ""
     """Title of a tile, where `title` is too long for one."""
     heading: str = ""
@@ -230,9 +226,7 @@ class Kpi:
 
     @property
     def is_amount(self) -> bool:
-        """Whether the value grows with the period: totals, and customers counted once
-        each.
-        """
+        """Whether the value grows with the period: totals, and customers counted once each."""
         return self.kind == KpiKind.TOTAL or (
             self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT
         )
@@ -279,6 +273,4 @@ INTERVAL_DIMENSIONS = tuple(
 missing; how a contact ended, and with whom, they cannot say.
 """
 SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
-"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything
-else.
-"""
+"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""

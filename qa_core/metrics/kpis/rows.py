@@ -19,9 +19,7 @@ from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outc
 
 
 def word(value: str) -> sa.ColumnElement[str]:
-    """Write a constant of this code into the statement, so that the engine can plan
-    with it.
-    """
+    """Write a constant of this code into the statement, so that the engine can plan with it."""
     return sa.literal_column(f"'{value}'", sa.Text)
 
 
@@ -200,9 +198,7 @@ def sum_of_intervals(
 def mean_of_intervals(
     amount: sa.Column[float], rows: sa.Column[int]
 ) -> Callable[[KpiInputs], IntervalContribution]:
-    """Build the contribution of intervals that give a sum of seconds over so many
-    contacts.
-    """
+    """Build the contribution of intervals that give a sum of seconds over so many contacts."""
     return lambda inputs: IntervalContribution(
         are_given(amount, rows), denominator=rows, amount=amount
     )

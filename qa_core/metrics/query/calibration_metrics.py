@@ -321,9 +321,7 @@ def _compare(question: MetricQuery, marks: Iterable[CriterionMarks]) -> list[Mar
 
 
 def _group(question: MetricQuery, members: Iterable[Any]) -> dict[Group, list[Any]]:
-    """By the dimensions asked for; a pair without a reference is of both its
-    evaluators.
-    """
+    """By the dimensions asked for; a pair without a reference is of both its evaluators."""
     groups: dict[Group, list[Any]] = {}
     for member in members:
         names: tuple[str | None, ...] = member.subjects if "evaluator" in question.by else (None,)

@@ -24,9 +24,7 @@ from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
 MOST_REMARKS = 25_000
-"""The newest so many: beyond, more remarks change what is counted no more, and only
-take time.
-"""
+"""The newest so many: beyond, more remarks change what is counted no more, and only take time."""
 FAILED = "fail"
 
 _NOTES_SCHEMA = pa.schema(

@@ -65,9 +65,7 @@ NEVER_LISTED = (
     *AFTER_DELETION,
 )
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
-"""Those who take part in the contact's follow-up; nobody else reads what a customer
-wrote.
-"""
+"""Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
 
 LISTED_COLUMNS: tuple[str, ...] = (
     *(

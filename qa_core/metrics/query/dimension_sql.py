@@ -219,9 +219,7 @@ def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | N
 
 
 def plain(dimension: str, value: Any, names: Names) -> Value:
-    """Return a grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is
-    missing.
-    """
+    """Return a grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is missing."""
     if value is None or value is pd.NaT or value != value:
         return None
     if dimension in ("day", "week"):

@@ -26,9 +26,7 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
-"""Evaluations per piece that is read: it bounds the memory that rows take as Python
-objects.
-"""
+"""Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
 MOST_PIECES = 64
 """Beyond so many pieces, each with its own list of texts, they are put together."""
 ASKED_BY_NAME = 500

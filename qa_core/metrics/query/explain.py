@@ -42,9 +42,7 @@ VARIANTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "service_level": ("service_level_formula", settings.SERVICE_LEVEL_FORMULAS),
     "first_contact_resolution": ("first_contact_days", (1, 3, 7, 14, 30)),
 }
-"""KPIs that people count in several ways: the setting, and the values to set side by
-side.
-"""
+"""KPIs that people count in several ways: the setting, and the values to set side by side."""
 
 KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_CALL_STATISTICS: ("contacts", "intervals"),

@@ -111,9 +111,7 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 
 
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
-    """Count the contacts that the intervals of a group speak of, as far as that KPI
-    uses them.
-    """
+    """Count the contacts that the intervals of a group speak of, as far as that KPI uses them."""
     return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "required_rows")))
 
 
@@ -245,9 +243,7 @@ def find_counting(
 
 
 def _run(statement: sa.Select) -> list[Record]:
-    """Run a statement over the whole lake: its rows, missing values None and days as
-    dates.
-    """
+    """Run a statement over the whole lake: its rows, missing values None and days as dates."""
     query = Unscoped(
         statement,
         "The intervals that count beside single contacts are the same for everybody. Only days, "

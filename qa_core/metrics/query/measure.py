@@ -132,9 +132,7 @@ def measure_under(
 def find_rows(
     viewer: Viewer, kpis: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> list[Row]:
-    """Find the rows of `measure` without a cut, for declarations at hand; with the same
-    errors.
-    """
+    """Find the rows of `measure` without a cut, for declarations at hand; with the same errors."""
     where = _check(viewer, tuple(kpis), (), where, overrides or {})
     return _measure(viewer, tuple(kpis), (), where, overrides or {}, CutsTogether())
 

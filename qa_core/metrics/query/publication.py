@@ -249,9 +249,7 @@ def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
 
 
 def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
-    """Load the tables of every closed month that decide about a KPI: month → KPI →
-    cells.
-    """
+    """Load the tables of every closed month that decide about a KPI: month → KPI → cells."""
     kind = KIND_OF.get(family_of(kpi))
     return {} if kind is None else _load_kind(viewer, kind)
 

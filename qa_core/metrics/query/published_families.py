@@ -131,8 +131,7 @@ COUNTED_WITH_SOURCE = COSTS | {"attribution_rate"}
 
 
 MISSED_CALLERS, CUSTOMERS = "recovered_rate", "repeat_caller_rate"
-"""Families that do not count contacts, but callers once per recovery window and
-customers once."""
+"""Families that do not count contacts, but callers once per recovery window and customers once."""
 
 
 def dimensions_of(family: Family) -> tuple[str, ...]:

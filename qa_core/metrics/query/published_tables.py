@@ -238,9 +238,7 @@ def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
 def _audit(
     question: MetricQuery, families: Sequence[Family], counts: _Counts, month: str
 ) -> dict[str, Table]:
-    """Work out the tables of one month. Families that count the same rows share one
-    audit.
-    """
+    """Work out the tables of one month. Families that count the same rows share one audit."""
     atoms = counts.atoms[counts.atoms["month"] == month]
     cells, inside = _find_cells(question, atoms)
     columns = {
@@ -377,9 +375,7 @@ def _has_prefix(cell: Cell) -> bool:
 
 
 def _is_limited(cell: Cell) -> bool:
-    """Tell whether enough rows have to be in a cell: whatever a KPI is measured
-    by.
-    """
+    """Tell whether enough rows have to be in a cell: whatever a KPI is measured by."""
     return not _has_prefix(cell) or cell[0].removeprefix(WITH_SOURCE) in COST_DIMENSIONS
 
 

@@ -145,9 +145,7 @@ def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
 
 
 def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.DataFrame:
-    """Build the long format, sorted by the groups (missing last), then by the KPIs as
-    asked.
-    """
+    """Build the long format, sorted by the groups (missing last), then by the KPIs as asked."""
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
     lines = sorted(

@@ -103,9 +103,7 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
 
 
 def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
-    """Find what each evaluator gave in the period, for those who may know who
-    evaluated.
-    """
+    """Find what each evaluator gave in the period, for those who may know who evaluated."""
     viewer.require(Permission.SEE_EVALUATORS)
     viewer.require(Permission.SEE_SCORES)
     where = Filters(period)

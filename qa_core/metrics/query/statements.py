@@ -1,6 +1,4 @@
-"""SQLAlchemy Core statements of KPIs, one per fact table, each within the
-scope of the viewer.
-"""
+"""SQLAlchemy Core statements of KPIs, one per fact table, each within the scope of the viewer."""
 
 from __future__ import annotations
 
@@ -243,18 +241,14 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
 
 
 def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts of any direction, each beside whether somebody listened to
-    it.
-    """
+    """Select the contacts of any direction, each beside whether somebody listened to it."""
     listened_contacts = listening_of(question)
     statement = question.select(LISTENING.c, _list_columns(question, kpis, LISTENING.c))
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
 def listening_of(question: MetricQuery) -> sa.CTE:
-    """Select the contacts of the period and the filters, and whether somebody listened
-    to each.
-    """
+    """Select the contacts of the period and the filters, and whether somebody listened to each."""
     same = sa.and_(
         CONTACTS.c.source_system == LISTENED_CONTACTS.c.source_system,
         CONTACTS.c.contact_id == LISTENED_CONTACTS.c.contact_id,
@@ -606,9 +600,7 @@ def recovery_window(
 
 
 def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:
-    """Return the pieces where one of these settings changes; neighbours that agree are
-    one.
-    """
+    """Return the pieces where one of these settings changes; neighbours that agree are one."""
     runs: list[tuple[date | None, Settings]] = []
     for first_day, settings in pieces:
         if not runs or any(getattr(runs[-1][1], name) != getattr(settings, name) for name in names):

@@ -128,9 +128,7 @@ class Evaluation(Base):
 
 
 class EvaluationAnswer(Base):
-    """Answer to one criterion of one evaluation, with the applied weight (shares that
-    sum to 1).
-    """
+    """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
 
     __tablename__ = "evaluation_answer"
 

@@ -200,9 +200,7 @@ class Draw(Base):
 
 
 class DrawnContact(Base):
-    """Contact drawn for an evaluator. A replaced one keeps the reason and names its
-    replacement.
-    """
+    """Contact drawn for an evaluator. A replaced one keeps the reason and names its replacement."""
 
     __tablename__ = "drawn_contact"
     __table_args__ = (sa.Index("ix_drawn_contact_contact", "source_system", "contact_id"),)
@@ -321,9 +319,7 @@ class Calibration(Base):
 
 
 class CalibrationContact(Base):
-    """Contact of a calibration, its reference evaluation, and the answers agreed on
-    afterwards.
-    """
+    """Contact of a calibration, its reference evaluation, and the answers agreed on afterwards."""
 
     __tablename__ = "calibration_contact"
     __table_args__ = (sa.UniqueConstraint("calibration_id", "source_system", "contact_id"),)

@@ -212,9 +212,7 @@ def _open_for_writing(seconds: float) -> Iterator[Session]:
 
 
 def empty_log() -> None:
-    """Let SQLite write its log into the database, whose pages hold nothing of what was
-    deleted.
-    """
+    """Let SQLite write its log into the database, whose pages hold nothing of what was deleted."""
     engine = engine_for(environment.current().database_url)
     if (shared := _shared.get()) is not None:
         _renew(shared)  # SQLite would wait for this page's own reading to end

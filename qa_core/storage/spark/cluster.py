@@ -86,9 +86,7 @@ class _Session:
     lock: Any = field(default_factory=threading.Lock)
 
     def keep(self, name: str, build: Callable[[], Any]) -> None:
-        """Make a temporary view, unless the session has it; the oldest beyond `MOST_VIEWS`
-        goes.
-        """
+        """Make a temporary view, unless the session has it; the oldest beyond `MOST_VIEWS` goes."""
         with self.lock:
             if name not in self.views:
                 build().createOrReplaceTempView(name)
