@@ -130,9 +130,7 @@ def find_providers() -> dict[str, Provider]:
 
 
 def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str, str]:
-    """Start a sign-in. Returns the address at the provider, and what the browser keeps
-    meanwhile, sealed.
-    """
+    """Start a sign-in. Returns the provider's address, and what the browser keeps, sealed."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     claims = {

@@ -35,9 +35,7 @@ ROLE_TITLES: dict[Role, str] = {
 
 
 class Permission(StrEnum):
-    """Permission of a role. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_`
-    writes for others.
-    """
+    """Permission: `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes for others."""
 
     SEE_CALL_STATISTICS = "see_call_statistics"
     SEE_TRACKING = "see_tracking"
@@ -267,9 +265,7 @@ class TeamSpan:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Person or script that reads or writes, built from the records on each run. Frozen: it
-    keys caches.
-    """
+    """Person or script that reads or writes, built on each run. Frozen: it keys caches."""
 
     SYSTEM: ClassVar[Viewer]
 

@@ -26,9 +26,7 @@ LONGEST_NAME, LONGEST_PARAMETERS, MOST_VIEWS = 60, 2000, 50
 
 @dataclass(frozen=True)
 class View:
-    """One view. `page`: its key in the menu; `owner`: the name of who shares it, None for
-    one's own.
-    """
+    """View. `page`: its key in the menu; `owner`: who shares it, None for one's own."""
 
     id: int
     name: str

@@ -1,6 +1,4 @@
-"""Second factor of local accounts: one-time codes of an app (TOTP, RFC 6238), and recovery
-codes for a lost phone.
-"""
+"""Second factor of local accounts: one-time codes (TOTP, RFC 6238) and recovery codes."""
 
 from __future__ import annotations
 

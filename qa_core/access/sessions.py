@@ -87,9 +87,7 @@ class SecondStep(Refusal):
 
 @dataclass(frozen=True)
 class Origin:
-    """Sign-in at an identity provider that a session came from. `sid`: the provider's id of
-    it; `id_token`: sealed.
-    """
+    """Sign-in at an identity provider. `sid`: its id there; `id_token`: sealed."""
 
     provider: str
     sid: str | None = None
@@ -501,9 +499,7 @@ def _find_hashes(value: bytes) -> list[str]:
 def _throttles(
     session: Session, username: str, browser: Browser
 ) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
-    """Find or make the counts that can make this try wait, each with its limit, and the
-    count of the account from everywhere.
-    """
+    """Find or make the counts, with limits, that delay this try, and the account's in all."""
     # Hashed: what strangers type into the name field may well be a password.
     name, network = _hash(b"name " + username.encode()), _find_network(browser.address)
     account = _find_throttle(session, f"account:{name}")

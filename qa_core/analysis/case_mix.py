@@ -28,9 +28,7 @@ def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standardis
 def compare_criteria(
     own: pd.DataFrame, others: pd.DataFrame
 ) -> dict[str, StandardisedValue | None]:
-    """Compare an advisor's share of points with colleagues' on each criterion, from
-    frames of `measure` cut by `criterion`.
-    """
+    """Compare an advisor's share of points with colleagues', by `criterion` frames of `measure`."""
     mine, theirs = (
         {row.criterion: _build_sums(row) for row in frame.itertuples() if row.n}
         for frame in (own, others)

@@ -67,9 +67,7 @@ def conclude(read: Drivers) -> str:
 
 
 def choose(found: Sequence[Driver], most: int) -> list[Driver]:
-    """Choose at most so many drivers: all that chance does not explain, then the largest
-    others, by size.
-    """
+    """Choose so many drivers at most: the significant ones, then the largest others."""
     places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
     return [found[place] for place in sorted(places[:most])]
 

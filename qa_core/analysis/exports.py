@@ -81,9 +81,7 @@ def build_contact_parameters(
 
 
 def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return a history of tracking numbers as plain values, for its link; `loose`:
-    the contacts without a campaign instead.
-    """
+    """Return tracking numbers for a link; `loose`: contacts without a campaign instead."""
     return {
         "loose": loose,
         **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")},
@@ -149,9 +147,7 @@ def build_contacts(
     waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
-    """Build a file of the first `MOST_CONTACTS` contacts, in the columns the viewer may
-    see; durations in seconds.
-    """
+    """Build a file of the first `MOST_CONTACTS` contacts the viewer sees; durations in seconds."""
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
     within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
@@ -197,9 +193,7 @@ def build_contacts(
 def build_numbers(
     viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Build a file of the campaigns of tracking numbers, or of the numbers with
-    contacts without a campaign. Open ends are empty.
-    """
+    """Build a file of numbers' campaigns, or numbers without. Open ends are empty."""
     where = read_filters(first_day, last_day, [])
     history = tracking_numbers.find_history(viewer, where.period)
     if loose:

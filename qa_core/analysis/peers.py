@@ -86,9 +86,7 @@ def find_minimum(kpi: Kpi) -> int:
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
-    """Compare the members of a frame of `measure` cut by `dimension`. Return None where
-    fewer than two have enough values.
-    """
+    """Compare members of a `measure` frame cut by `dimension`; None: fewer than two have values."""
     known = [
         row
         for row in frame.itertuples()

@@ -20,9 +20,7 @@ from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 
 @dataclass(frozen=True)
 class SettingSpan:
-    """Positions `first` to `end` (exclusive) under one set of rules, with their control
-    limits; None for too few points.
-    """
+    """Positions [`first`, `end`) under one set of rules, with limits; None: too few points."""
 
     first: int
     end: int
@@ -97,9 +95,7 @@ class Series:
 
     @property
     def known_points(self) -> int:
-        """Number of firm values; of provisional ones if there are no others: there is data,
-        but too little.
-        """
+        """Number of firm values; of provisional ones if no others: too little data."""
         has_value = self.points["value"].notna()
         return int((has_value & ~self.points["provisional"]).sum()) or int(has_value.sum())
 

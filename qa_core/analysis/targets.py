@@ -48,9 +48,7 @@ CENTRE: Scope = (None, None)
 
 @dataclass(frozen=True)
 class TargetValue:
-    """Target in the KPI's unit. `dimension` and `name` None: the whole centre. Days
-    inclusive, None is open.
-    """
+    """Target in the KPI's unit, days inclusive (None: open); centre: no `dimension`, no `name`."""
 
     id: int
     kpi: str
@@ -192,9 +190,7 @@ def compare(
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
-    """Tell whether targets of that KPI are the viewer's: whoever sees it, and administrators,
-    who see none and set all.
-    """
+    """Tell whether the viewer may target that KPI: whoever sees it; administrators all."""
     return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
 
 
@@ -270,9 +266,7 @@ def set_target(
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Remove a target and record it in the audit log. Raise AccessDenied for an unknown
-    one or one that the viewer may not set.
-    """
+    """Remove a target, audited. Raise AccessDenied if unknown or not the viewer's to set."""
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(Target, number)

@@ -18,9 +18,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
-"""Purposes of listening; proof of a contract is kept apart and never
-listened to (docs/compliance.md, R1).
-"""
+"""Purposes of listening; proof is kept apart, never listened to (docs/compliance.md, R1)."""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
 """Purposes of a listening that are no purposes of their own before the law."""
@@ -35,9 +33,7 @@ PURPOSE_TITLES = {
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate; `kind`: `day`, `purposes` or `months` (1 to `highest`); `rule`: its
-    number in docs/compliance.md.
-    """
+    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`); `rule` of docs/compliance.md."""
 
     name: str
     title: str
@@ -187,9 +183,7 @@ LISTENERS_MEANING = N_(
     "Only people who need to listen are accredited, each for named purposes and until a date."
 )
 LISTENERS_SOURCE = "NS-57, délibération 2014-474"
-"""The sixth gate has no value of its own: it opens with the first accreditation
-(docs/compliance.md, R7).
-"""
+"""The sixth gate has no value: the first accreditation opens it (docs/compliance.md, R7)."""
 
 
 @dataclass(frozen=True)
@@ -246,9 +240,7 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def retention_months(session: Session, name: str) -> int:
-    """Return the retention in months of `recording` or `analysis`: the value entered,
-    else the legal maximum.
-    """
+    """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
     return int(value_of(session, gate.name) or gate.highest)
 

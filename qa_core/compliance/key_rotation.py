@@ -30,9 +30,7 @@ LOCK = ".rotation.lock"
 
 @dataclass(frozen=True)
 class KeyFile:
-    """Key of a secret in a file. `since`: when it was made, or replaced where it no longer
-    writes.
-    """
+    """Key of a secret in a file. `since`: made or, where it no longer writes, replaced."""
 
     name: str
     file: Path

@@ -54,9 +54,7 @@ class ListenedContact:
 
 @dataclass(frozen=True)
 class ListenedContacts:
-    """All contacts of some months that were listened to, or are to be. Those of
-    `replaced_keys` were tried, and do not count.
-    """
+    """Contacts of months listened to, or to be; `replaced_keys` were tried and do not count."""
 
     contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
     drawn_contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
@@ -112,9 +110,7 @@ def find_ceiling(session: Session) -> int:
 
 
 def require_room(session: Session, key: Key, advisor_id: str | None, day: date) -> None:
-    """Refuse one contact more of an advisor whose month is full; one that was listened to
-    already is no more.
-    """
+    """Refuse one contact more of an advisor whose month is full; a known one is no more."""
     listened_contacts = find_listened(session, Period(day, day))
     advisor = listened_contacts.kept_ids.get(advisor_id, advisor_id) if advisor_id else None
     if advisor is None or key in listened_contacts.contacts:

@@ -1,6 +1,4 @@
-"""Notices to advisors: when each was informed of recording and listening
-(docs/compliance.md, R4).
-"""
+"""Notices to advisors of recording and listening, and their days (docs/compliance.md, R4)."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ class Notice:
 
 
 def inform(viewer: Viewer, names: list[str], on: date) -> int:
-    """Enter that these advisors (by id, name or alias) were informed on that day, all
-    or none. Returns how many.
-    """
+    """Enter the day these advisors (id, name, alias) were informed, all or none; return count."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
         raise Misuse(

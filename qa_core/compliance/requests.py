@@ -28,9 +28,7 @@ KINDS = {
     "portability": N_("portability"),
 }
 EXCLUSION = "exclusion"
-"""A request that an advisor makes in the product: to leave one contact of theirs out of
-recording and listening.
-"""
+"""An advisor's request in the product: leave out one contact of theirs."""
 TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
 WITH_AUDIO = ("access", "portability")
 """Requests for which audio may be handed out."""

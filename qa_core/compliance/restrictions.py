@@ -1,6 +1,4 @@
-"""Restrictions as the data protection officer keeps them: who asked for them, and what they
-leave out.
-"""
+"""Restrictions for the data protection officer: who asked, and what is left out."""
 
 from __future__ import annotations
 
@@ -53,9 +51,7 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
 
 
 def lift(session: Session, viewer: Viewer, number: int) -> dict[str, str | None]:
-    """Lift a restriction and return what was restricted. Raises AccessDenied for one that is
-    not in force.
-    """
+    """Lift a restriction; return what was restricted. Raises AccessDenied if not in force."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entry = session.scalar(_of_anybody(sa.select(Restriction).where(Restriction.id == number)))
     if entry is None or entry.lifted_at is not None:

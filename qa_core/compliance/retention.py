@@ -1,6 +1,4 @@
-"""Retention: how long each kind of personal data is kept (docs/compliance.md, section 3),
-and what of the records must be gone.
-"""
+"""Retention of each kind of personal data (docs/compliance.md, section 3), and what is due."""
 
 from __future__ import annotations
 

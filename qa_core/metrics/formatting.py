@@ -51,9 +51,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def duration(seconds: float) -> str:
-    """225 → 3 min 45 s; under ten seconds with one decimal; from an hour on without
-    seconds; from a hundred hours on in hours.
-    """
+    """225 → 3 min 45 s; one decimal under 10 s, no seconds from 1 h, only hours from 100 h on."""
     sign, seconds = (MINUS, -seconds) if seconds < 0 else ("", seconds)
     if seconds < 10:
         return f"{sign}{number(seconds, 0 if float(seconds).is_integer() else 1)}{NO_BREAK}s"
@@ -80,9 +78,7 @@ def wait_range(above: float, until: float | None) -> str:
 
 
 def money(amount: float, currency: str | None) -> str:
-    """7.4 EUR → €7.40 or 7,40 €; from a thousand on without cents. Without a currency,
-    the bare amount.
-    """
+    """7.4 EUR → €7.40 or 7,40 €; no cents from a thousand on; bare without a currency."""
     from babel.numbers import format_currency
 
     digits = 0 if abs(amount) >= 1000 else 2
@@ -105,9 +101,7 @@ def _money_pattern(digits: int) -> str:
 
 
 def value(amount: float | None, unit: str, currency: str | None = None, short: bool = False) -> str:
-    """Format a value of a KPI in its unit; `short` drops decimals, for axes and labels.
-    Missing reads "no data", never zero.
-    """
+    """Format a value in its unit; `short` drops decimals, for axes. Missing reads "no data"."""
     if is_missing(amount):
         return _(NO_DATA)
     if unit == Unit.RATE:
@@ -142,9 +136,7 @@ def change(amount: float | None, unit: str, currency: str | None = None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str, currency: str | None = None) -> str:
-    """Both ends of an interval, the unit written once where it is one: 73.5–74.9 %.
-    Empty when there is none.
-    """
+    """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none."""
     if is_missing(low) or is_missing(high):
         return ""
     # With two or three values an interval of a mean reaches beyond what the scale has;
@@ -215,9 +207,7 @@ def local_day(utc: datetime) -> str:
 
 
 def period(span: Period) -> str:
-    """Format the days of a bounded period, as short as it can be said: 2–29 Nov 2026,
-    Oct 2026, Jan – Mar 2026.
-    """
+    """Format a bounded period as short as it can be: 2–29 Nov 2026, Oct 2026, Jan – Mar 2026."""
     if not span.is_bounded:
         return _("all data")
     first, last = span.first_day, span.last_day
@@ -270,9 +260,7 @@ _NAMES = {
 
 
 def name(dimension: str, key: object) -> str:
-    """Name one value of a dimension; a missing one says so. Names given by
-    the centre stay as they are.
-    """
+    """Name one value of a dimension, or say that it is missing. Names by the centre stay."""
     if is_missing(key):
         return _("Not known")
     if dimension in _NAMES:
@@ -296,9 +284,7 @@ def name(dimension: str, key: object) -> str:
 
 
 def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float]:
-    """Round values between two ends, for an axis: 1, 2 or 5 times a power of ten; whole
-    minutes for longer times.
-    """
+    """Round values between two ends, for an axis: 1, 2 or 5 × a power of ten; times in minutes."""
     if not math.isfinite(low) or not math.isfinite(high) or high <= low:
         return []
     raw = (high - low) / count

@@ -65,9 +65,7 @@ def lay_out_head(title: str, version: str) -> list[Any]:
 
 
 def describe_origin(digest: str = "") -> tuple[str, str]:
-    """Return who prints, and the line of a page that says of whom it is, from which
-    version, when and by what it was printed.
-    """
+    """Return who prints, and the line of a page: of whom, which version, when, by what."""
     with store.reading() as session:
         author = settings.current(session).organisation_name or ""
     parts = (

@@ -1,6 +1,4 @@
-"""A table that leaves the centre, with what must be known to read it: as a CSV file, or
-as a workbook without a single formula.
-"""
+"""Table that leaves the centre, with what explains it: a CSV, or a workbook without formulas."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ NARROWEST, WIDEST = 9, 60
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, a day or a moment, and the format that shows it in a workbook; a CSV
-    has `text` in its place where there is one.
-    """
+    """Number, day or moment and its format in a workbook; a CSV has `text` where there is one."""
 
     value: float | date | datetime
     format: str
@@ -190,9 +186,7 @@ def _write_text(
     look: Callable[..., Format],
     **properties: Any,
 ) -> int:
-    """Write a text as a text; one that starts like a formula is marked, so that it
-    stays one when somebody edits the cell.
-    """
+    """Write a text; one that starts like a formula is marked, so that it never becomes one."""
     if text.startswith(FORMULA_STARTS):
         properties["quote_prefix"] = True
     sheet.write_string(row, column, text[:MOST_CHARACTERS], look(**properties))

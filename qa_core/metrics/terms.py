@@ -1,6 +1,4 @@
-"""Terms of the field beside the KPIs, each explained once: for the glossary page and
-`docs/glossary.md`.
-"""
+"""Terms of the field beside the KPIs: for the glossary page and `docs/glossary.md`."""
 
 from __future__ import annotations
 

@@ -152,9 +152,7 @@ def find_drivers(
 def compare_with_rest(
     factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
 ) -> Driver | None:
-    """Compare one level with the rest by counts alone (interval: Newcombe 1998). Return
-    None below `MIN_ROWS` rows on either side.
-    """
+    """Compare a level with the rest by counts (Newcombe 1998). None below `MIN_ROWS` each side."""
     rest, rest_hits = total - n, all_hits - hits
     if min(n, rest) < MIN_ROWS:
         return None

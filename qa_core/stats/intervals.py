@@ -1,6 +1,4 @@
-"""95 % confidence intervals of rates, means, differences and net promoter scores, and
-percentiles.
-"""
+"""95 % intervals of rates, means, differences and net promoter scores; percentiles."""
 
 from __future__ import annotations
 

@@ -58,9 +58,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class End:
-    """Noted last row of the journal: its number and its seal. `is_accepted`: it takes the
-    place of whatever was noted.
-    """
+    """Noted last row of the journal: number and seal. `is_accepted`: replaces any noted."""
 
     seq: int
     mac: str

@@ -38,9 +38,7 @@ class Scoped:
 
 @dataclass(frozen=True)
 class Unscoped:
-    """Statement that sees every row, and why it may: a plain sentence, listed in the
-    documentation.
-    """
+    """Statement that sees every row; why is a plain sentence, listed in the documentation."""
 
     statement: Any
     reason: str

@@ -14,9 +14,7 @@ Clause = TypeVar("Clause", bound=sa.ClauseElement)
 
 
 class Outcome(StrEnum):
-    """End of a contact. `UNANSWERED`: the file does not say how; counted as abandoned,
-    with a note.
-    """
+    """End of a contact. `UNANSWERED`: file does not say how; counted as abandoned, with a note."""
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"

@@ -26,9 +26,7 @@ class DamagedFile(Exception):
 
 
 def derive_keys(secret: str, use: str) -> list[bytes]:
-    """Derive the keys of one use from a secret of this centre: first the one that writes,
-    then those that only read.
-    """
+    """Derive the keys of one use from a secret: the one that writes first, then old ones."""
     return [
         HKDF(SHA256(), 32, None, f"{secret} {use}".encode()).derive(key)
         for key in environment.find_keys(secret)

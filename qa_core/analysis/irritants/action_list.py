@@ -1,6 +1,4 @@
-"""Action list: irritants being worked on, from new to solved. Its only writer; changes
-are audited and need the newest version.
-"""
+"""Action list of irritants, and its only writer: audited, from the newest version."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Terms and events more frequent among unhappy contacts: counted per contact, tested
-exactly, corrected for multiple tests.
-"""
+"""Terms and events more frequent among unhappy contacts: exact tests, corrected."""
 
 from __future__ import annotations
 
@@ -61,9 +59,7 @@ class Document:
 
 @dataclass(frozen=True)
 class TermUse:
-    """Term, or two in one sentence, significantly more frequent among the unhappy.
-    `unhappy`: positions of documents.
-    """
+    """Term, or two in one sentence, more frequent among `unhappy` (positions of documents)."""
 
     terms: Terms
     share: TermShare

@@ -27,9 +27,7 @@ DETAILS = ("organisation_name", "organisation_contact", "dpo_contact", "processo
 
 @dataclass(frozen=True)
 class Facts:
-    """The configuration in force today. `gate_values` lacks the closed gates; `periods`
-    holds months or days by kind of data.
-    """
+    """Configuration today. `gate_values`: open gates; `periods`: months or days by kind of data."""
 
     settings: Settings
     gate_values: Mapping[str, str]

@@ -155,9 +155,7 @@ def build_register(facts: Facts) -> list[Block]:
 
 
 def build_assessment(facts: Facts) -> list[Block]:
-    """Build the draft of the impact assessment, with the actions that the configuration
-    leaves open.
-    """
+    """Build the draft of the impact assessment, with the actions left open."""
     return [
         Paragraph(_(statements.DRAFT_NOTE)),
         statements.list_contacts(facts),

@@ -1,6 +1,4 @@
-"""Statements about recording and listening that several documents and pages make; each
-is written here once.
-"""
+"""Statements on recording and listening shared by documents and pages."""
 
 from __future__ import annotations
 

@@ -22,9 +22,7 @@ PEAKS = 400
 LONGEST_SECONDS = 4 * 3600
 MOST_WAV_BYTES = 2**32 - 64
 UNKNOWN_LENGTH = 0x7FFF0000
-"""From here on the length in the head of a WAV says that its writer did not know it,
-and no more.
-"""
+"""From here on, a length in the head of a WAV means that its writer did not know it."""
 
 GSM_FRAME = 33
 RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}

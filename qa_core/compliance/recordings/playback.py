@@ -41,18 +41,14 @@ OWN = "own"
 
 SECONDS_TO_START = 60
 SECONDS_BEYOND = 15 * 60
-"""How long a started listening may go on after the length of its recording: for pauses,
-and for going back.
-"""
+"""Time a listening may go on after the recording's length: pauses, going back."""
 
 LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Playable:
-    """A recording the viewer may play now. `peaks`: waveform, 0–100 per slice;
-    `purposes`: those of this viewer.
-    """
+    """Recording playable now. `peaks`: waveform, 0–100 per slice; `purposes`: this viewer's."""
 
     recording_id: int
     seconds: float
@@ -74,9 +70,7 @@ class Sound:
 def find_playable(
     viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None
 ) -> Playable | None:
-    """Find the recording of a contact that this viewer may play (for that purpose);
-    None whatever the reason.
-    """
+    """Find the contact's recording this viewer may play (for that purpose); or None."""
     with store.reading() as session:
         of_contact = sa.select(Recording.id).where(
             Recording.source_system == source_system,
@@ -194,9 +188,7 @@ def _is_under_way(session: Session, ticket: str) -> bool:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Read a span of the clear audio in pieces. Raises vault.DamagedFile, for a wrong length
-    too.
-    """
+    """Read a span of clear audio in pieces. Raises vault.DamagedFile, also for a wrong length."""
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.DamagedFile(sound.file_name)
     return vault.read(sound.file_name, start, end)

@@ -77,9 +77,7 @@ def find_ogg_pages(path: Path, start: int) -> Iterator[tuple[int, int]]:
 
 
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
-    """Read the first pages of an OGG file (Vorbis, Opus, FLAC) with comments blanked;
-    return them and where they end.
-    """
+    """Read the first pages of an OGG file, comments blanked, and where they end."""
     head, pages, places = bytearray(), [], []
     with path.open("rb") as file:
         is_whole = False

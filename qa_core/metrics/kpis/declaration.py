@@ -205,9 +205,7 @@ class Kpi:
     heading: str = ""
     """Heading of a table column, where the short title is too long for one."""
     needs_missed: bool = False
-    """Says nothing to a viewer whose scope holds no missed contacts: all that they see
-    were answered.
-    """
+    """Not said to a viewer whose scope holds no missed contacts: all they see were answered."""
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With
     what is counted they make up everything in the viewer's scope, period and filters:

@@ -55,9 +55,7 @@ asked for too; query.statements builds it where it is asked for, and those below
 """
 
 CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
-"""The contacts of known customers, and whether each is the customer's first in the
-whole lake; null for an unknown customer.
-"""
+"""Contacts, each the customer's first in the whole lake or not; null: customer unknown."""
 
 LISTENING = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
 """The contacts, and whether somebody listened to each: its recording was played to
@@ -67,9 +65,7 @@ somebody else than its advisor, or an evaluation of it is published.
 LISTENED_CONTACTS = sa.table(
     "listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
 )
-"""The contacts that somebody listened to; query.listened_contacts brings them along
-from the records.
-"""
+"""Contacts that somebody listened to, brought from the records by query.listened_contacts."""
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(
@@ -107,14 +103,10 @@ TOTALS = _like(
     (),
     *(sa.column(name, CONTACTS.c[name].type) for name in ("direction", *NOT_OF_INTERVALS)),
 )
-"""The intervals that no contact covers; query.totals builds it. They are inbound; what
-else a contact would say is missing.
-"""
+"""Intervals that no contact covers, all inbound (query.totals); other columns are missing."""
 
 COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == word(Direction.INBOUND))
-"""Unless it says otherwise a KPI counts inbound contacts or those without direction;
-every statement on contacts says so once.
-"""
+"""A KPI counts contacts inbound or without direction, unless it says otherwise."""
 
 KNOWN_CUSTOMER = sa.or_(
     _c.has_customer, sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean))
@@ -125,9 +117,7 @@ OUTGOING = _c.direction == word(Direction.OUTBOUND)
 RECEIVED = _c.outcome.is_distinct_from(word(Outcome.CLOSED))
 ANSWERED = _c.outcome == word(Outcome.ANSWERED)
 KNOWN = sa.and_(RECEIVED, _c.outcome.is_not(None))
-"""Received, and the source says how it ended: without one such contact nobody can say
-how many were answered.
-"""
+"""Received, and the source says how it ended; without one, how many were answered is unknown."""
 OUTCOME_UNKNOWN = _c.outcome.is_(None)
 MISSED = sa.and_(KNOWN, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([word(Outcome.ABANDONED), word(Outcome.UNANSWERED)])
@@ -170,9 +160,7 @@ UNKNOWN_NOTES = (KpiNote("outcome_unknown", OUTCOME_UNKNOWN, with_count=True),)
 
 
 def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:
-    """Take a number of some rows, to add up or to average; `code` notes how many of
-    them do not give it.
-    """
+    """Take a number of some rows, to add up or average; `code` notes how many do not give it."""
     amount = sa.case((rows, column))
     notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
     return Contribution(denominator=amount.is_not(None), amount=amount, notes=notes)

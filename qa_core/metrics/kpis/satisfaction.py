@@ -55,9 +55,7 @@ _NO_EFFORT = exclude("no_answer", N_("Survey without an effort rating"), _c.ces.
 
 
 def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
-    """Apply `make` to for the least and the greatest mark of the row's own scale;
-    null for a row without a known scale.
-    """
+    """Apply `make` to the ends of the row's own scale; null where the scale is unknown."""
     if not inputs.scales:
         return sa.cast(sa.null(), sa.Double)
     return sa.case(

@@ -22,9 +22,7 @@ from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, Sco
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
-    """Find the viewer's own published evaluations, newest first, with who listened: an
-    advisor may know that.
-    """
+    """Find the viewer's own published evaluations, newest first, with who listened."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:
         raise AccessDenied()

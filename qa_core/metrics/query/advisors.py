@@ -1,6 +1,4 @@
-"""One advisor as those who lead them may see them: who they are, with whom they work,
-and the evaluations of their contacts.
-"""
+"""One advisor as those who lead them may see them: name, teams, evaluated contacts."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT
 
 @dataclass(frozen=True)
 class AdvisorProfile:
-    """One advisor: the name as every figure gives it, and the teams in which the viewer
-    may see them (None: in no team).
-    """
+    """Advisor: the name as in every figure, and the teams where the viewer may see them."""
 
     advisor_id: str
     name: str
@@ -39,9 +35,7 @@ class AdvisorProfile:
 def find_advisors(
     viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
 ) -> tuple[AdvisorProfile, ...]:
-    """Find everybody with a contact or an evaluation in the viewer's scope in the
-    period, by name; `teams` keeps those of some.
-    """
+    """Find everybody with a contact or an evaluation in scope and period, by name."""
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 

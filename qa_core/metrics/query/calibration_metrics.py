@@ -40,9 +40,7 @@ from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
 ONE_CRITERION = "one_criterion"
-"""The note of an agreement that was asked for several criteria at once: it is of each,
-and of none together.
-"""
+"""Note of an agreement on several criteria at once: it is of each, and of none together."""
 Group = tuple[Any, ...]
 
 
@@ -64,9 +62,7 @@ class CriterionMarks:
 
 @dataclass(frozen=True)
 class MarkPair:
-    """Two marks of one criterion on one contact. `subjects`: the evaluators whom the
-    difference is about, without the reference.
-    """
+    """Two marks of one criterion on one contact; `subjects`: its evaluators, not the reference."""
 
     of: CriterionMarks
     subjects: tuple[str, ...]
@@ -106,9 +102,7 @@ def find_calibrations(
 
 
 def on_marks(statement: sa.Select) -> Unscoped:
-    """Build a statement on the evaluations of sessions that the viewer may see
-    (`find_calibrations`).
-    """
+    """Build a statement on the evaluations of sessions in scope (`find_calibrations`)."""
     return Unscoped(
         statement,
         "A viewer of a session compares the scores of all its evaluators, which are in no other "
@@ -117,9 +111,7 @@ def on_marks(statement: sa.Select) -> Unscoped:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after a session was closed, a mark of one went, or
-    somebody became a reference.
-    """
+    """Return a value that changes when a session closes, a mark goes, or a reference is chosen."""
     closings = sa.select(
         sa.func.count(Calibration.closed_at),
         sa.func.max(Calibration.closed_at),
@@ -171,9 +163,7 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
 
 
 def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
-    """Count the comparisons, or contacts, that each exclusion leaves out, by its place
-    (one past the last: counted).
-    """
+    """Count the comparisons, or contacts, by place of their exclusion (past the last: counted)."""
     marks = find_marked(question)
     if kpi.key == ALIGNMENT:
         places = [
@@ -243,9 +233,7 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
 def _read_marks(
     session: Session, calibrations: Sequence[int]
 ) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
-    """(session, source system, contact, evaluator) → criterion → points, of all that was
-    handed in; drafts are no marks.
-    """
+    """(session, system, contact, evaluator) → criterion → points, of all handed in; no drafts."""
     handed_in = (
         Evaluation.calibration_id.in_(calibrations),
         Evaluation.kind == CALIBRATION,
@@ -367,9 +355,7 @@ def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
 
 
 def _shares_of(one: CriterionMarks) -> list[float]:
-    """Return the marks that are points, as shares of the points possible: versions of a
-    grid may give a criterion more.
-    """
+    """Return the marks that are points, as shares of the points possible in their version."""
     return [points / one.most for points in one.marks.values() if points is not None]
 
 

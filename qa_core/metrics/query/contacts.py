@@ -1,6 +1,4 @@
-"""Single contacts: lists, one in full, and the values that filters may offer. What a
-role may not see is not in the answer at all.
-"""
+"""Single contacts: lists, one in full, values for filters; nothing that the role may not see."""
 
 from __future__ import annotations
 
@@ -76,9 +74,7 @@ LISTED_COLUMNS: tuple[str, ...] = (
     "advisor",
     "customer",
 )
-"""Every column that a list of contacts can have: those of the facts, `advisor` by name,
-and `customer` as far as it is shown.
-"""
+"""Columns of a list of contacts: the facts', `advisor` by name, `customer` as far as shown."""
 
 ORDERS = {
     "newest": CONTACTS.c.started_at.desc(),

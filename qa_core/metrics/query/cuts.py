@@ -16,9 +16,7 @@ Records = list[dict[str, Any]]
 
 @dataclass
 class CutsTogether:
-    """Records of several cuts: those of the first that is asked for are found with those of
-    all others.
-    """
+    """Records of several cuts: the first that is asked for finds those of all."""
 
     cuts: tuple[tuple[str, ...], ...] = ()
     _found: dict[Hashable, Records] = field(default_factory=dict)

@@ -1,6 +1,4 @@
-"""Dimensions as SQL: the expression that groups, the predicate that filters, and the
-value that a person reads.
-"""
+"""Dimensions as SQL: the expression that groups, the predicate that filters, the shown value."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position i
 
 @dataclass(frozen=True)
 class Names:
-    """Names of people and places in the records: the label of each advisor, and the
-    teams of each site.
-    """
+    """Names in the records: the label of each advisor, and the teams of each site."""
 
     advisors: Mapping[str, str]
     sites: Mapping[str, str]
@@ -55,15 +51,11 @@ class Names:
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:
-        """Return the name of an advisor; with the id behind it when several people
-        share the name.
-        """
+        """Return the name of an advisor, with the id where several people share it."""
         return None if advisor_id is None else self.advisors.get(advisor_id, advisor_id)
 
     def find_advisors(self, text: str) -> tuple[str, ...]:
-        """Find the ids meant by a label, an id or a name; a name that people share
-        means all of them.
-        """
+        """Find the ids meant by a label, an id or a name; a shared name means all of them."""
         exact = tuple(key for key, label in self.advisors.items() if text in (label, key))
         return (
             exact
@@ -78,9 +70,7 @@ def _read_sites(session: Session) -> dict[str, str]:
 
 
 def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[Any]:
-    """Build the expression to group by. Build it once per statement: built twice, its
-    parameters would differ.
-    """
+    """Build the expression to group by, once per statement: twice, parameters would differ."""
     if dimension == "advisor":
         return columns.advisor_id
     if dimension == "site":

@@ -1,6 +1,4 @@
-"""Factors that satisfaction is compared with, as properties of a contact, and their
-levels, fixed for everybody.
-"""
+"""Factors compared with satisfaction: properties of a contact, with levels fixed for all."""
 
 from __future__ import annotations
 
@@ -136,6 +134,4 @@ FACTORS: tuple[Factor, ...] = (
 )
 BY_KEY = {factor.key: factor for factor in FACTORS}
 CRITERION = "criterion"
-"""The factor of what an evaluation of the same contact says: each criterion with all
-its points, against those with fewer.
-"""
+"""Factor of the evaluation of the same contact: criteria with all points against fewer."""

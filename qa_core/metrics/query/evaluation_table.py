@@ -1,6 +1,4 @@
-"""Arrow table of the published evaluations, registered with DuckDB; when an
-evaluation changed, only what changed is read anew.
-"""
+"""Arrow table of published evaluations, registered with DuckDB; only changes are read anew."""
 
 from __future__ import annotations
 
@@ -80,9 +78,7 @@ _SCHEMA = pa.schema(
         for field in schema.arrow_schema(schema.ANSWERS)
     ]
 )
-"""Texts repeat on every answer of an evaluation: as a list and places in it they take a
-tenth of the memory.
-"""
+"""Texts repeat on every answer: as a list and places in it they take a tenth of the memory."""
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
@@ -267,9 +263,7 @@ def _join(pieces: list[pa.Table]) -> pa.Table:
 
 
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
-    """Read the class of each critical criterion, by grid and key, as the grid says it;
-    and the titles of the grids.
-    """
+    """Read the class of each critical criterion, by grid and key, and the titles of the grids."""
     harm_classes, titles = {}, {}
     for grid_id, title, content in session.execute(
         sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)

@@ -1,6 +1,4 @@
-"""Contact as its evaluator may see it: when, where and why; never who called, nor what
-they said of it.
-"""
+"""Contact as its evaluator may see it: when, where and why; never the customer."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CountLine:
-    """So many rows are left out for that reason; `title` is an English message of the
-    catalogues.
-    """
+    """Rows left out for that reason; `title` is an English message of the catalogues."""
 
     code: str
     title: str
@@ -133,15 +131,11 @@ class Explanation:
 
     @property
     def contacts_behind(self) -> str | None:
-        """The KPI whose list of contacts shows what is counted here; None where
-        contacts are not counted one by one.
-        """
+        """KPI whose list of contacts shows what is counted here; None: not counted one by one."""
         return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSED: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the explanation for scripts: codes and numbers; values of variants as
-        in `kpi --json`.
-        """
+        """Return the explanation for scripts: codes, numbers, variants as in `kpi --json`."""
         return {
             "kpi": self.key,
             "universe": self.universe,
@@ -178,9 +172,7 @@ class Explanation:
 def explain(
     viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
 ) -> Explanation:
-    """Explain the value of a KPI over a period and filters, as far as `viewer` may see
-    it. Raises what `measure` raises.
-    """
+    """Explain a KPI over a period and filters, in `viewer`'s scope. Raises as `measure`."""
     declaration = declared.get_kpi(kpi)
     is_hidden = viewer.needs_suppression
     if is_hidden:
@@ -241,9 +233,7 @@ def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
 
 
 def _count_rows(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
-    """Count the rows that are counted; customers and entries of spend by the measured
-    rows, which count each once.
-    """
+    """Count the rows counted; customers and entries of spend by the rows, which count each once."""
     if kpi.key == "spend":
         return sum(int(row.n or 0) for row in rows)
     return int(rows[0].n or 0) if _counts_once(kpi) else counts.get(len(kpi.exclusions), 0)
@@ -303,9 +293,7 @@ def _run(question: MetricQuery, kpi: Kpi, statement: Scoped) -> list[dict[str, A
 def _universe(
     question: MetricQuery, kpi: Kpi
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """Return all the rows that a KPI looks at before it leaves any out, their columns,
-    and what completes a statement on them.
-    """
+    """Return all rows a KPI looks at, their columns, and what completes a statement on them."""
     if kpi.subject == FactTable.MISSED:
         misses = statements.misses_of(question, with_repeated=True)
         conditions = [
@@ -352,9 +340,7 @@ def _universe(
 
 
 def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
-    """Return the place of the first exclusion that applies to a row, each by the
-    settings of the row's own day.
-    """
+    """Return the place of a row's first exclusion, by the settings of the row's own day."""
     runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
     for place, exclusion in enumerate(kpi.exclusions):
@@ -373,9 +359,7 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
 
 
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
-    """Find the values of the settings that change a KPI, as they follow each other
-    within the period.
-    """
+    """Find the settings that change a KPI, as they follow each other in the period."""
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
     entries = []
@@ -391,9 +375,7 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
 def _find_sources(
     viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int] | None
 ) -> tuple[DataSource, ...]:
-    """Find where the rows come from; of contacts, only the systems that have some among
-    them, where it is known how many each has.
-    """
+    """Find where the rows come from: systems with contacts among them, counted where known."""
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
     overlap = (
         [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)]

@@ -1,6 +1,4 @@
-"""Freshness of each source: when it was last imported, and its newest contact, within
-the viewer's own rows.
-"""
+"""Freshness of each source in the viewer's scope: last import, and newest contact."""
 
 from __future__ import annotations
 
@@ -73,9 +71,7 @@ class Freshness:
 
 
 def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
-    """Find every source that the viewer may know of and that has rows in their scope,
-    the one waiting longest for news first.
-    """
+    """Find every source the viewer may know of, with rows in scope; longest without news first."""
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
     kinds = [kind for kind, needs in NEEDS.items() if sees_all or viewer.can(needs)]
     if not kinds:
@@ -118,9 +114,7 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
 
 
 def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None], datetime | None]:
-    """Find the start of the newest contact by the centre's clock, per system, and per
-    kind of rows joined to contacts.
-    """
+    """Find the start of the newest contact (local time), per system and kind of joined rows."""
     if lake.version("contacts") < 0:
         return {}
     columns = [sa.func.max(_c.local_start).label("newest_contacts")]

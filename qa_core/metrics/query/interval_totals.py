@@ -31,9 +31,7 @@ from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, INTERVALS
 
 FROM_TOTALS = "from_totals"
-"""The note of a value to which intervals added: it has no percentiles of theirs, and a
-mean no confidence interval.
-"""
+"""Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
 LONGEST = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
 """A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
@@ -88,9 +86,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """Add the sums of the intervals to those of the contacts, group by group; groups
-    that only intervals have come behind.
-    """
+    """Add the sums of intervals to those of contacts, by group; groups of intervals alone last."""
     totals = find_totals(question, kpis)
     if not totals:
         return records
@@ -126,9 +122,7 @@ def _number(value: Any) -> Any:
 
 
 def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
-    """Return the intervals of the period that count, their queues by the names that the
-    centre keeps.
-    """
+    """Return the intervals of the period that count, queues by the centre's names."""
     own = INTERVALS.c
     same = [
         own[name].is_not_distinct_from(_COUNTING.c[name])

@@ -114,9 +114,7 @@ def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class LegalRule:
-    """One rule: `code` names it to scripts, `rule` is its number, and `is_broken` tells
-    for which contacts it forbids its acts.
-    """
+    """Rule: `code` for scripts, its number, and the contacts whose acts it forbids."""
 
     code: str
     title: str

@@ -1,6 +1,4 @@
-"""Arrow table of listened-to contacts, registered with DuckDB beside the
-lake, remade only when something was played or evaluated.
-"""
+"""Arrow table of listened-to contacts, registered with DuckDB; remade after a listening."""
 
 from __future__ import annotations
 

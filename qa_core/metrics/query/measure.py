@@ -72,9 +72,7 @@ def measure_cuts(
     where: Filters = Filters(),
     compare: Period | None = None,
 ) -> tuple[pd.DataFrame, ...]:
-    """Measure KPIs under several cuts: a result of `measure` for each, with the same errors,
-    counted in one pass over the facts.
-    """
+    """Measure KPIs under several cuts in one pass: a result and errors of `measure` for each."""
     together = CutsTogether(tuple(tuple(cut) for cut in cuts))
     return tuple(_measure_cut(viewer, kpis, cut, where, compare, {}, together) for cut in cuts)
 
@@ -107,9 +105,7 @@ def _measure_cut(
 def measure_under(
     viewer: Viewer, key: str, setting: str, values: Sequence[str], where: Filters = Filters()
 ) -> pd.DataFrame:
-    """Measure one KPI under several values of a setting: a row of `measure` for each value,
-    in their order; with the same errors.
-    """
+    """Measure one KPI under several values of a setting: a row of `measure` for each, in order."""
     if viewer.needs_suppression:
         frames = [measure(viewer, (key,), (), where, None, {setting: text}) for text in values]
         return pd.concat(frames, ignore_index=True)
@@ -307,9 +303,7 @@ def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _complete(rows: list[Row], kpis: tuple[Kpi, ...]) -> list[Row]:
-    """Add every KPI to every group that one of them found: what is missing there is
-    said, not left out. A cost keeps its currency.
-    """
+    """Add every KPI to every group found: what is missing is said. Costs keep their currency."""
     kpis_by_group: dict[tuple[Any, ...], set[str]] = {}
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:

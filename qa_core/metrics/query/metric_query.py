@@ -30,9 +30,7 @@ from qa_core.storage.schema import CONTACTS
 def build_query(
     viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> MetricQuery:
-    """Build everything a statement needs besides the KPIs: names from the records, and
-    the settings of each day of the period.
-    """
+    """Build all but the KPIs of a statement: names, and the settings of each day of the period."""
     values = {
         name: declared_settings.get_setting(name).parse(text)
         for name, text in (overrides or {}).items()
@@ -48,9 +46,7 @@ def build_query(
 
 
 def _giver() -> Callable[[Settings], KpiInputs]:
-    """Make the builder of KPI inputs. It builds them once per set of settings, so that
-    equal settings are equal parameters.
-    """
+    """Build KPI inputs once per set of settings, so that equal settings are equal parameters."""
     lake_url, span = environment.current().lake_url, lake.span()
     profile, silent = (
         find_profile(lake_url, lake.version("contacts")),

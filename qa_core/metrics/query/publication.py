@@ -116,9 +116,7 @@ def is_closed(period: Period) -> bool:
 def require_one_table(
     by: Collection[str], where: Filters, overrides: Mapping[str, str] = {}
 ) -> None:
-    """Raise Refusal unless the question reads one published table: one cut or one
-    filter, month besides, by the settings in force.
-    """
+    """Raise Refusal unless one published table is read: one cut or filter, settings in force."""
     if overrides:
         raise Refusal(
             "settings_in_force",
@@ -236,9 +234,7 @@ def _months_of(period: Period) -> list[str]:
 
 
 def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
-    """Map each month to what is published of it, as `closed_months` keeps it: KPI →
-    [[dimension, value, shown]].
-    """
+    """Map each month to what is published of it: KPI → [[dimension, value, shown]]."""
     return {
         month: {
             kpi: [[*cell, is_shown] for cell, is_shown in table.items()]
@@ -346,9 +342,7 @@ def _is_kept(path: Path, key: str) -> bool:
 
 
 def _write(path: Path, key: str, tables: Mapping[str, Table]) -> None:
-    """Keep a table for other processes, readable by its owner alone; whoever writes
-    last wins, and has written the same.
-    """
+    """Keep a table for other processes, readable by its owner alone; any writer wrote the same."""
     content = {
         "key": key,
         "tables": {

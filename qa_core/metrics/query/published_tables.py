@@ -212,9 +212,7 @@ def _select_misses(question: MetricQuery) -> sa.Select:
 
 
 def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
-    """Count contacts that only totals by interval know, like atoms, if there are any:
-    nobody is known to have taken them.
-    """
+    """Count contacts known by interval totals alone, like atoms: nobody is known to take them."""
     kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
     records = [
         {name: record[f"by_{name}"] for name in question.by}

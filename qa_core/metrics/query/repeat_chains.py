@@ -54,9 +54,7 @@ _DETAILS = (
 
 @dataclass(frozen=True)
 class ChainContact:
-    """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats
-    that were asked for.
-    """
+    """Contact of a customer in scope; `is_repeat`: one of the repeats asked for."""
 
     source_system: str
     contact_id: str
@@ -326,9 +324,7 @@ def _select_customers(
 
 
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:
-    """Return the seconds within which a contact follows the one before, by the settings
-    of its own day.
-    """
+    """Return the seconds within which a contact follows another, by its own day's settings."""
     runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]
     return windows[0] if len(runs) == 1 else case_by_date(runs, windows, CONTACTS.c.local_start)

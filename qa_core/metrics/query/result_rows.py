@@ -1,6 +1,4 @@
-"""From sums to rows: value, interval, status and notes of each KPI in each group, in
-the shape of docs/contract.md, section 5.
-"""
+"""From sums to rows: value, interval, status and notes (docs/contract.md, section 5)."""
 
 from __future__ import annotations
 
@@ -178,9 +176,7 @@ def _sortable(value: Any) -> Any:
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Write the rows as docs/contract.md, section 5 writes them; counts are whole
-    numbers, nothing is rounded.
-    """
+    """Write the rows of docs/contract.md, section 5; counts are whole, nothing is rounded."""
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     records = []
     for record in frame.to_dict("records"):

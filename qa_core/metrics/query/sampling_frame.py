@@ -1,6 +1,4 @@
-"""The frame of a listening plan: which contacts may be listened to, and for each other
-one the first reason why not.
-"""
+"""Frame of a listening plan: contacts to listen to, and why each other is none."""
 
 from __future__ import annotations
 
@@ -281,9 +279,7 @@ def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict
 
 
 def find_start(viewer: Viewer, key: Key) -> datetime | None:
-    """Find when that contact started, by the centre's clock; None where there is none
-    in the viewer's scope.
-    """
+    """Find when that contact started (local time); None where there is none in scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     statement = sa.select(_c.local_start).where(_c.source_system == key[0], _c.contact_id == key[1])
     starts = engine.current().run(Scoped(statement, viewer))

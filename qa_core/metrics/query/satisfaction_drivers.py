@@ -94,9 +94,7 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
-    """Count ratings, and satisfied ones, for every combination of levels: one
-    column per factor, `n`, `hits`.
-    """
+    """Count ratings (`n`) and satisfied ones (`hits`) by every combination of levels."""
     inputs = question.give(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
     groups = [

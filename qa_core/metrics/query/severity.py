@@ -148,9 +148,7 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
 
 
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
-    """Fit the model over the whole centre in the period; its advisors are (id, whether
-    the viewer counts these evaluations).
-    """
+    """Fit the model over the centre and period; advisors are (id, whether they count here)."""
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
     own = set(
         _run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)[

@@ -70,9 +70,7 @@ SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 @dataclass(frozen=True)
 class MetricQuery:
-    """One call of `measure`, after its names were checked: what every statement of it
-    is made from.
-    """
+    """Checked call of `measure`: what every statement of it is made from."""
 
     viewer: Viewer
     by: tuple[str, ...]
@@ -185,9 +183,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts, each beside the first that its customer ever had, whoever
-    answered that one and whenever.
-    """
+    """Select the contacts, each beside the customer's first ever, whoever answered it."""
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
     statement = question.select(CALLERS.c, _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
@@ -263,9 +259,7 @@ def listening_of(question: MetricQuery) -> sa.CTE:
 
 
 def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the evaluations: each once, or once per criterion or section when these
-    are asked for.
-    """
+    """Select the evaluations, once each or once per criterion or section asked for."""
     source, columns, statement = evaluations_of(
         question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
     )
@@ -310,9 +304,7 @@ def advisor_means_of(question: MetricQuery) -> Scoped:
 def evaluations_of(
     question: MetricQuery, with_errors: bool
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """Return what evaluations are read from, the columns to cut them by, and what
-    completes a statement on them.
-    """
+    """Return the source of evaluations, its columns, and what completes a statement on it."""
     used_dimensions = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
     conditions = [
@@ -380,9 +372,7 @@ def evaluations_of(
 
 
 def _errors() -> list[sa.ColumnElement[bool]]:
-    """Build for each class whether one of the answers is a critical error; null where
-    the class does not apply.
-    """
+    """Build for each class whether an answer is a critical error; null where not applicable."""
     applies = {
         name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None))
         for name in CRITICAL_CLASSES
@@ -480,9 +470,7 @@ def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
 
 
 class _JoinedContacts:
-    """The columns of an evaluation and its contact under one roof: the clock is the
-    contact's where the hour matters.
-    """
+    """Columns of an evaluation and its contact; the clock is the contact's for the hour."""
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
         self._evaluation, self._contact = evaluation, contact

@@ -1,6 +1,4 @@
-"""Distribution of waits: how many waited how many seconds, and what the
-service level would be with another threshold.
-"""
+"""Distribution of waits in seconds, and the service level by another threshold."""
 
 from __future__ import annotations
 

@@ -28,9 +28,7 @@ from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
 ENOUGH_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
-"""Thresholds of an unclear criterion: four fifths of the points alike; α from which
-Krippendorff allows tentative conclusions.
-"""
+"""Unclear criterion: under 4/5 of points alike, or under Krippendorff's tentative α."""
 
 Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 """(contact, evaluator) → criterion → points (None: not applicable)."""

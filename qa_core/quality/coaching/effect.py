@@ -94,9 +94,7 @@ class CoachingEffect:
 
 
 def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
-    """Estimate the effect of a plan. Advisors see nothing of colleagues. Raise
-    AccessDenied for a plan out of scope.
-    """
+    """Estimate the effect of a plan; no colleagues for advisors. Raise AccessDenied."""
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
     if not viewer.can(Permission.SEE_ADVISORS):
@@ -191,9 +189,7 @@ def estimate(
 
 
 def match_colleagues(own: PeriodScores, others: Iterable[BeforeAndAfter]) -> list[BeforeAndAfter]:
-    """Return the colleagues nearest before the start, by score (in standard deviations)
-    and by number of evaluations (log ratio).
-    """
+    """Return the nearest colleagues before the start, by score (SD) and evaluations (log ratio)."""
     usable = [
         course
         for course in others
@@ -224,9 +220,7 @@ def _build_estimate(value: float, square: float, freedom: int) -> Estimate:
 def _read_scores(
     viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool
 ) -> dict[str | None, PeriodScores]:
-    """Return the scores on the plan's criteria, each evaluation once, by advisor's name
-    or under None for one's own.
-    """
+    """Return the plan's scores, each evaluation once, by advisor's name or None for one's own."""
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
     frame = query.measure(
         viewer,

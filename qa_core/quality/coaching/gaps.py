@@ -1,6 +1,4 @@
-"""Scores significantly below or above the rest of the team, or above one's own before,
-corrected for all comparisons.
-"""
+"""Scores significantly off the rest of the team or one's own past, corrected for all tests."""
 
 from __future__ import annotations
 

@@ -46,9 +46,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 182
-"""Days of compared scores: twenty-six weeks, as on the pages of scores. Rises are of
-their second half against the first.
-"""
+"""Days of compared scores: 26 weeks, as on the pages. Rises: second half against the first."""
 UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
 """Weeks without an evaluation; days unread; days since a lost dispute."""
 MOST_NAMED = 2
@@ -221,9 +219,7 @@ def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason
 
 
 def _find_planned(session: Session, viewer: Viewer) -> dict[str, list[NeedReason]]:
-    """Count the contacts of each advisor that open listening plans drew, where some are
-    left to evaluate.
-    """
+    """Count the contacts of each advisor drawn by open plans, where some are left to evaluate."""
     is_open = DrawnContact.state.in_(OPEN)
     statement = (
         sa.select(
@@ -372,9 +368,7 @@ def _find_strengths(gaps: Iterable[CriterionGap]) -> list[NeedReason]:
 def _build_score_reasons(
     gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]
 ) -> list[NeedReason]:
-    """Return the clear gaps of one advisor; where only the whole score is clear, name
-    the lowest criteria with it.
-    """
+    """Return one advisor's clear gaps; if only the whole score, name its lowest criteria."""
     gaps, plans = list(gaps), list(plans)
     significant = sorted(
         (gap for gap in gaps if gap.is_significant), key=lambda gap: gap.shrunk_difference

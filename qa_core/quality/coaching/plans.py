@@ -163,9 +163,7 @@ def open_plan(
 
 
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
-    """Add a remark, or a session with `minutes`, to an open plan: for the lead of its
-    team today and its advisor.
-    """
+    """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
     text = masking.mask(text).strip()
     if not text or len(text) > LONGEST_NOTE:
@@ -314,9 +312,7 @@ def find_trainees(viewer: Viewer) -> dict[str, str]:
 
 
 def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
-    """Return the criteria for a plan of that advisor: those of published scorecards in
-    order, then others they were evaluated on.
-    """
+    """Return the criteria for that advisor's plan: published ones in order, then evaluated ones."""
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
         return tuple(_find_known_criteria(session, viewer, advisor_id))

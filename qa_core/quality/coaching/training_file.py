@@ -1,6 +1,4 @@
-"""Training file of an advisor: plans, sessions, remarks and evaluations by criterion,
-for the advisor and those who lead them.
-"""
+"""Training file: plans, sessions, remarks, evaluations; for the advisor and their leads."""
 
 from __future__ import annotations
 

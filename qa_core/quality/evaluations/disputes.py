@@ -1,6 +1,4 @@
-"""Disputes: an advisor disagrees with one criterion, somebody other than its evaluator
-decides, and the former answers are kept.
-"""
+"""Disputes: an advisor disagrees on a criterion, a third person decides; the past is kept."""
 
 from __future__ import annotations
 
@@ -80,9 +78,7 @@ class DisputeLine:
 
 @dataclass(frozen=True)
 class DisputeOutcome:
-    """Dispute counts of one evaluator or criterion. `share`: changed answers of decided
-    disputes, 0–1, with its 95 % interval.
-    """
+    """Disputes of an evaluator or criterion. `share`: changed answers, 0–1, 95 % interval."""
 
     key: str
     name: str
@@ -259,9 +255,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
-    """Count the outcomes of disputes on contacts of the period, by criterion, and by
-    evaluator for viewers who may see evaluators.
-    """
+    """Count disputes of the period by criterion, and by evaluator for viewers who may see them."""
     viewer.require(Permission.SEE_ADVISORS)
     within = [
         evaluation_view.is_readable(viewer),

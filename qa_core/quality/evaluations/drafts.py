@@ -41,9 +41,7 @@ WITHDRAWN = "contact_withdrawn"
 
 @dataclass(frozen=True)
 class Draft:
-    """Evaluation as its evaluator sees it, without the advisor and others' marks.
-    `answers`: criterion → points or "na".
-    """
+    """Evaluation for its evaluator, without the advisor. `answers`: criterion → points or "na"."""
 
     id: int
     kind: str
@@ -136,9 +134,7 @@ def open_draft(
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
-    """Start or resume the evaluation of a contact drawn for the viewer; return its id.
-    Starting twice opens one evaluation.
-    """
+    """Start or resume (once) the evaluation of a contact drawn for the viewer; return its id."""
     _require_evaluator(viewer)
     with store.reading() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
@@ -327,9 +323,7 @@ def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]
 
 
 def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
-    one imported without a scorecard.
-    """
+    """Return the scorecard version of an evaluation. Raise AccessDenied where it has none."""
     scorecard_row = scorecards.find_version(session, evaluation.grid_id)
     if scorecard_row is None:
         raise AccessDenied()
@@ -354,9 +348,7 @@ def require_no_personal_data(
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return an evaluation that the viewer made, here or in the tool it was imported
-    from. Raise AccessDenied for anybody else's.
-    """
+    """Return an evaluation that the viewer made, here or elsewhere. Raise AccessDenied."""
     viewer.require(Permission.FILL_GRIDS)
     statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id)
     found = session.scalar(Scoped(statement, viewer))

@@ -77,9 +77,7 @@ def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evalu
 
 
 def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Return a predicate on the table: the evaluations in scope that this viewer may
-    read. An evaluator's scope is what they made.
-    """
+    """Return a predicate: the evaluations this viewer may read; an evaluator's are their own."""
     if viewer.is_system or viewer.role == Role.EVALUATOR:
         return sa.true()
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):

@@ -217,9 +217,7 @@ class EvaluationImporter:
 
 
 def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
-    """Restore the evaluations as before the batch (only those named, if any are), and
-    delete the scorecards that it created.
-    """
+    """Restore evaluations (named or all) as before the batch; delete the scorecards it created."""
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
         images = images.where(BeforeImage.key.in_(external_keys))

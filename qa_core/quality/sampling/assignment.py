@@ -18,9 +18,7 @@ from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
-    """Return the plan's evaluators who may listen today, each with their own advisor
-    id. Raise Refusal `no_evaluator`.
-    """
+    """Return evaluators who may listen today, with advisor ids. Raise Refusal `no_evaluator`."""
     accounts = {
         person.username: person.advisor_id
         for person in people.find_people(session).values()

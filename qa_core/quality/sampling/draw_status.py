@@ -119,9 +119,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
 def find_assignments(
     viewer: Viewer, plan: str | None = None, limit: int = MOST
 ) -> list[DrawnAssignment]:
-    """Return the drawn contacts in scope: overdue first, then waiting by due day, then
-    done or replaced, newest first.
-    """
+    """Return the drawn contacts in scope: overdue, waiting by due day, done or replaced."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     is_open = DrawnContact.state.in_(OPEN)

@@ -167,9 +167,7 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
-    """Return the choices of a form, `evaluators` and `grids`, each as key and title;
-    evaluators without accreditation included.
-    """
+    """Return `evaluators` (also without accreditation) and `grids` for a form: key, title."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         known = people.find_people(session).values()

@@ -10,9 +10,7 @@ from qa_core import scoring
 from qa_core.base.errors import Refusal
 
 PLACEHOLDER = "stand-in"
-"""Prefix of the placeholders for parts that are not being checked, so that each part is
-parsed alone and at its own number.
-"""
+"""Prefix of placeholders for unchecked parts: each is parsed alone, at its own number."""
 
 
 @dataclass(frozen=True)

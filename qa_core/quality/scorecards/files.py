@@ -65,9 +65,7 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
-    """Read and validate a scorecard from a TOML file, a workbook or a CSV file. Raise
-    Refusal; `FaultyFile` lists every fault.
-    """
+    """Read a scorecard from TOML, workbook or CSV. Raise Refusal; `FaultyFile` lists all faults."""
     if len(content) > LARGEST_BYTES:
         raise Refusal(
             "grid_file_too_large",

@@ -1,6 +1,4 @@
-"""Publication: a draft becomes a numbered version that never changes, so that every
-evaluation can be read as it was made.
-"""
+"""Publication: a draft becomes a numbered version that never changes."""
 
 from __future__ import annotations
 

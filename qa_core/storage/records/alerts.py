@@ -37,9 +37,7 @@ class AlertRule(Base):
 
 
 class AlertEvent(Base):
-    """Alert of one rule on one slice: from the first period that fired to the last
-    before enough clear periods.
-    """
+    """Alert of a rule on a slice: from the first firing period to the last before it is clear."""
 
     __tablename__ = "alert_event"
     __table_args__ = (sa.Index("ix_alert_event_state", "state"),)

@@ -8,9 +8,7 @@ from qa_core.storage.records.base import Base
 
 
 class JournalRow(Base):
-    """One act. Written only by `audit_log.record`, never changed: `mac` seals it and
-    the row before.
-    """
+    """Act. Written by `audit_log.record` only, never changed: `mac` seals it and the row before."""
 
     __tablename__ = "journal"
 

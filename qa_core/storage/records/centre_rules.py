@@ -32,9 +32,7 @@ class NameDecision(Base):
 
 
 class OpeningHours(Base):
-    """Opening span on a weekday (1: Monday), on the site's clock; the rows of the
-    latest `starts_on` (null: always) hold together.
-    """
+    """Opening span on a weekday (1: Monday), site's clock; rows of the latest `starts_on` hold."""
 
     __tablename__ = "opening_hours"
 
@@ -51,9 +49,7 @@ class OpeningHours(Base):
 
 
 class SiteCalendar(Base):
-    """Public holidays of a site: a country and, where they differ inside it, a region,
-    as the library `holidays` names them.
-    """
+    """Public holidays of a site: country and region, as the library `holidays` names them."""
 
     __tablename__ = "site_calendar"
 
@@ -76,9 +72,7 @@ class ClosedDay(Base):
 
 
 class TrackingAssignment(Base):
-    """Campaign of a tracking number from `starts_on` (null: always) until the day
-    before `ends_on` (null: no end).
-    """
+    """Campaign of a tracking number from `starts_on` (null: always) to before `ends_on`."""
 
     __tablename__ = "tracking_assignment"
 

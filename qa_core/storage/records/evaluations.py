@@ -19,9 +19,7 @@ are for their evaluators; a self-evaluation is shown with the evaluation it answ
 
 
 class ScorecardVersion(Base):
-    """Version of a scorecard. A published version never changes; evaluations are pinned
-    to theirs.
-    """
+    """Version of a scorecard, unchanged once published; evaluations are pinned to theirs."""
 
     __tablename__ = "grid"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)

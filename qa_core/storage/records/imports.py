@@ -12,9 +12,7 @@ from qa_core.storage.records.base import Base, now
 
 
 class ImportBatch(Base):
-    """Imported file: `started` before the lake is touched, `done` after; a start
-    without an end is resumed.
-    """
+    """Imported file: `started` before the lake, `done` after; a start alone is resumed."""
 
     __tablename__ = "import_batch"
 
@@ -25,9 +23,7 @@ class ImportBatch(Base):
     system: Mapped[str]
     profile: Mapped[str]
     options: Mapped[dict[str, Any]]
-    """Options that change the reading of the file; the same digest with the same
-    options is the same import.
-    """
+    """Options that change the reading; same digest and options are the same import."""
     state: Mapped[str] = mapped_column(default="started", index=True)
     """started · done · failed · undone"""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -97,9 +93,7 @@ ALERTS = "alerts"
 
 
 class DueWork(Base):
-    """Due work of a decision or of a failure, noted in the same transaction, so that a
-    kill forgets nothing.
-    """
+    """Due work of a decision or failure, noted in its transaction: a kill forgets nothing."""
 
     __tablename__ = "due_work"
 

@@ -26,9 +26,7 @@ class GateValue(Base):
 
 
 class Accreditation(Base):
-    """Accreditation of an account to listen for these purposes, through `ends_on`;
-    ended early, not deleted.
-    """
+    """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
     __tablename__ = "accreditation"
 
@@ -99,9 +97,7 @@ class Recording(Base):
 
 
 class Playback(Base):
-    """Playback: who listened to which recording, and for what; advisors see it, and
-    rates are counted from it.
-    """
+    """Playback: who listened to what, and why; advisors see it, and rates count it."""
 
     __tablename__ = "playback"
 
@@ -124,18 +120,14 @@ class Playback(Base):
 
 
 class ListeningPlan(Base):
-    """Listening plan: who listens to how much, of whom and why, in a period
-    (docs/contract.md, section 7).
-    """
+    """Listening plan: who listens to how much of whom, and why (docs/contract.md, section 7)."""
 
     __tablename__ = "listening_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
-    """training · evaluation · quality; targeted for contacts picked by hand, which no
-    score counts
-    """
+    """training · evaluation · quality; targeted: picked by hand, no score counts it."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     grid_key: Mapped[str]
@@ -145,9 +137,7 @@ class ListeningPlan(Base):
     strata: Mapped[list[Any]] = mapped_column(default=list)
     """Subset of channel · queue · duration · hour · weekday"""
     filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Dimension → values that contacts must have: team, queue, channel, reason;
-    minimum_seconds, maximum_seconds
-    """
+    """Dimension → values: team, queue, channel, reason; minimum_seconds, maximum_seconds"""
     evaluators: Mapped[list[Any]] = mapped_column(default=list)
     most_per_evaluator: Mapped[int | None]
     due_on: Mapped[date | None]
@@ -179,9 +169,7 @@ class Draw(Base):
     frame: Mapped[int]
     """Number of contacts that could have been drawn."""
     frame_digest: Mapped[str]
-    """SHA-256 over advisors, strata, and sums over the keys in each: identifies the
-    sampling frame.
-    """
+    """SHA-256 over advisors, strata and sums over keys: identifies the sampling frame."""
     excluded: Mapped[dict[str, Any]]
     """Reason → number of contacts outside the sampling frame"""
     short: Mapped[dict[str, Any]]
@@ -297,9 +285,7 @@ class Dispute(Base):
 
 
 class Calibration(Base):
-    """Calibration session: several evaluators score the same contacts blind; KPIs never
-    count it.
-    """
+    """Calibration session: evaluators score the same contacts blind; KPIs never count it."""
 
     __tablename__ = "calibration"
 
@@ -343,9 +329,7 @@ class CalibrationContact(Base):
 
 
 class CoachingPlan(Base):
-    """Coaching plan of an advisor with their team lead: a goal on criteria, its source,
-    its due date.
-    """
+    """Coaching plan of an advisor with their lead: goal on criteria, source, due date."""
 
     __tablename__ = "coaching_plan"
 

@@ -1,6 +1,4 @@
-"""Tables of people: sites, teams, advisors and their memberships, accounts with their
-sessions, and service tokens.
-"""
+"""Tables of people: sites, teams, advisors, memberships, accounts, sessions, tokens."""
 
 from __future__ import annotations
 
@@ -49,9 +47,7 @@ class Advisor(Base):
 
 
 class AdvisorAlias(Base):
-    """Spelling, extension or id under which a tool knows the advisor; `key` is its
-    folded form, unique.
-    """
+    """Spelling, extension or id a tool knows the advisor by; `key`: its folded form, unique."""
 
     __tablename__ = "advisor_alias"
 
@@ -65,9 +61,7 @@ class AdvisorAlias(Base):
 
 
 class Membership(Base):
-    """Membership of an advisor in a team from `starts_on` (null: always) until the day
-    before `ends_on` (null: no end).
-    """
+    """Membership in a team from `starts_on` (null: always) to before `ends_on` (null: open)."""
 
     __tablename__ = "membership"
 
@@ -104,9 +98,7 @@ class Account(Base):
         sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE")
     )
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
-    """Whether a manager also sees what belongs to no site (contacts without a team,
-    teams without a site).
-    """
+    """Whether a manager also sees contacts without a team and teams without a site."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     led_teams: Mapped[list[TeamLead]] = relationship(
@@ -118,9 +110,7 @@ class Account(Base):
 
 
 class TeamLead(Base):
-    """Team that an account leads, from `starts_on` (null: the beginning) until the day
-    before `ends_on`.
-    """
+    """Team an account leads, from `starts_on` (null: the beginning) to before `ends_on`."""
 
     __tablename__ = "team_lead"
 
@@ -149,9 +139,7 @@ class ManagedSite(Base):
 
 
 class LoginSession(Base):
-    """Sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie,
-    and of the browser's token.
-    """
+    """Sign-in on a browser. Only hashes are kept, of the cookie's 256-bit id and its token."""
 
     __tablename__ = "login_session"
 
@@ -226,9 +214,7 @@ class SignInThrottle(Base):
 
 
 class AccountRequest(Base):
-    """Action on an account or a service token (`token:…`) requested by one administrator, for
-    a second person to confirm.
-    """
+    """Action on an account or token (`token:…`) that waits for a second person."""
 
     __tablename__ = "account_request"
 

@@ -51,8 +51,8 @@ class ClosedMonth(Base):
     group: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[str] = mapped_column(primary_key=True)
     published: Mapped[dict[str, Any]]
-    """KPI → [[dimension, value, shown]]: what was published of that month when it was
-    closed (docs/access.md, section 6).
+    """KPI → [[dimension, value, shown]]: what was published of that month when it was closed
+    (docs/access.md, section 6).
     """
     closed_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -126,9 +126,7 @@ class ListeningExclusion(Base):
 
 
 class Restriction(Base):
-    """A customer, an advisor or a contact that figures and lists leave out until it is
-    lifted (GDPR, art. 18).
-    """
+    """Customer, advisor or contact left out of figures and lists until lifted (GDPR art. 18)."""
 
     __tablename__ = "restriction"
 

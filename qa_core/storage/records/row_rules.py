@@ -1,6 +1,4 @@
-"""Row rules: which rows of people's data a viewer sees, one rule per table. No
-statement of the rooms above goes without.
-"""
+"""Row rules: which rows of people's data a viewer sees, by table; every statement obeys."""
 
 from __future__ import annotations
 
@@ -89,9 +87,7 @@ WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     WaitingRow,
     BeforeImage,
 )
-"""Tables without a scope: `centre` and `access` read their own; all others read them
-unscoped, with a reason.
-"""
+"""Tables without a scope: only `centre` and `access` read their own without a reason."""
 
 OPTION = "rows_are_those_of"
 """Execution option: the tables that a statement may name."""
@@ -187,9 +183,7 @@ def _find_named(text: str) -> frozenset[str]:
 
 
 def _is_owner(frame: FrameType | None) -> bool:
-    """Tell whether the product's code that runs the statement belongs to a room that
-    owns people's data; other code passes.
-    """
+    """Tell whether the running code belongs to a room that owns people's data; others pass."""
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("qa_core.") and module not in _BETWEEN:

@@ -10,9 +10,7 @@ from qa_core.storage.records.base import Base, now
 
 
 class SettingValue(Base):
-    """Value of a setting and the day from which it holds (null: always). The newest
-    entry for a day wins.
-    """
+    """Value of a setting from that day (null: always). The newest entry for a day wins."""
 
     __tablename__ = "setting_value"
 

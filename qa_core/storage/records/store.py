@@ -284,9 +284,7 @@ def _require_known_revision() -> None:
 
 
 def is_ready() -> bool:
-    """Tell whether the records exist and are at the newest revision: once they are, they
-    stay so while this program runs.
-    """
+    """Tell whether the records are at the newest revision; once true, it stays so here."""
     url = environment.current().database_url
     file = file_of(url)
     key = (url, file.stat().st_ino if file is not None and file.exists() else 0)
@@ -331,9 +329,7 @@ def has_tables() -> bool:
 
 
 def require_ready() -> None:
-    """Refuse, with the command that helps, when the records do not exist or are of an
-    earlier version.
-    """
+    """Refuse missing or older records, with the command that helps."""
     if is_ready():
         return
     _refuse_unfinished_restore()
@@ -373,9 +369,7 @@ def _refuse_unfinished_restore() -> None:
 
 @contextmanager
 def one_import_at_a_time() -> Iterator[None]:
-    """Hold the right to change the stores by an import; others wait. The system frees
-    it when its holder dies.
-    """
+    """Hold the right to change the stores; others wait. It is freed when its holder dies."""
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
         # In no transaction: one that waits for the length of an import may be ended by the
@@ -396,9 +390,7 @@ def one_import_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def reading_or_empty() -> Iterator[Session]:
-    """Open the records for reading; where there are none yet, empty ones in memory for
-    a dry run.
-    """
+    """Open the records for reading; empty ones in memory for a dry run where there are none."""
     if is_ready():
         with reading() as session:
             yield session
@@ -412,9 +404,7 @@ def reading_or_empty() -> Iterator[Session]:
 
 @contextmanager
 def rehearsing() -> Iterator[Session]:
-    """Open a session whose writes are rolled back; on empty records in memory where
-    there are none yet.
-    """
+    """Open a session that is rolled back; on empty records in memory where there are none."""
     with ExitStack() as stack:
         if is_ready():
             engine = engine_for(environment.current().database_url)

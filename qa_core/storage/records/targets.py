@@ -26,9 +26,7 @@ class Target(Base):
 
 
 class Annotation(Base):
-    """Note on what happened at the centre, or in one site, team or queue, on a day or a
-    span of days (inclusive).
-    """
+    """Note on what happened at the centre, a site, team or queue, on a day or days (inclusive)."""
 
     __tablename__ = "annotation"
 

@@ -1,6 +1,4 @@
-"""Clusters that answered every KPI as DuckDB does, with their versions: no other is asked
-(docs/decisions/spark.md).
-"""
+"""Clusters that answered every KPI as DuckDB does, with versions (docs/decisions/spark.md)."""
 
 from __future__ import annotations
 
