@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class AlertRule(Base):
@@ -43,9 +43,7 @@ class AlertEvent(Base):
     __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rule_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True
-    )
+    rule_id: Mapped[int] = reference("alert_rule.id", "CASCADE", index=True)
     dimension_value: Mapped[str | None]
     first_day: Mapped[date]
     """First day of the first period that fired."""

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
 from qa_core.base import environment
+
+ADVISOR = "advisor.advisor_id"
 
 
 class UtcDateTime(sa.types.TypeDecorator):
@@ -35,6 +37,13 @@ class UtcDateTime(sa.types.TypeDecorator):
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return environment.now()
+
+
+def reference(
+    target: str, ondelete: str | None = None, onupdate: str | None = None, **column: Any
+) -> MappedColumn[Any]:
+    """Build a column that refers to another, with what a deletion and a new key of that do."""
+    return mapped_column(sa.ForeignKey(target, ondelete=ondelete, onupdate=onupdate), **column)
 
 
 class Base(DeclarativeBase):

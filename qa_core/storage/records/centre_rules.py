@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class NameDecision(Base):
@@ -37,9 +37,7 @@ class OpeningHours(Base):
     __tablename__ = "opening_hours"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     weekday: Mapped[int]
     opens_at: Mapped[str]
@@ -53,9 +51,7 @@ class SiteCalendar(Base):
 
     __tablename__ = "site_calendar"
 
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     country: Mapped[str]
     region: Mapped[str | None]
 
@@ -65,9 +61,7 @@ class ClosedDay(Base):
 
     __tablename__ = "closed_day"
 
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
@@ -77,9 +71,7 @@ class TrackingAssignment(Base):
     __tablename__ = "tracking_assignment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     tracking_number: Mapped[str]
     source: Mapped[str | None]
     medium: Mapped[str | None]

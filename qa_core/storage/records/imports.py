@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class ImportBatch(Base):
@@ -45,9 +45,7 @@ class WaitingRow(Base):
     __tablename__ = "waiting_row"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     kind: Mapped[str]
     row_key: Mapped[str] = mapped_column(unique=True)
     contact_id: Mapped[str | None] = mapped_column(index=True)
@@ -64,9 +62,7 @@ class BeforeImage(Base):
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     object: Mapped[str]
     """evaluation · advisor · team · site · grid"""
     key: Mapped[str]

@@ -8,9 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
-
-ADVISOR = "advisor.advisor_id"
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class GateValue(Base):
@@ -31,9 +29,7 @@ class Accreditation(Base):
     __tablename__ = "accreditation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     purposes: Mapped[list[Any]]
     """Subset of training · evaluation · quality"""
     starts_on: Mapped[date]
@@ -50,9 +46,7 @@ class AdvisorNotice(Base):
     __tablename__ = "advisor_notice"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     informed_on: Mapped[date]
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)
@@ -67,9 +61,7 @@ class Recording(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
     """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
@@ -102,14 +94,10 @@ class Playback(Base):
     __tablename__ = "playback"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    recording_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("recording.id", ondelete="CASCADE"), index=True
-    )
+    recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     username: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
     """training · evaluation · quality · targeted · calibration · own (an advisor's own call)"""
@@ -160,9 +148,7 @@ class Draw(Base):
     __tablename__ = "draw"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("listening_plan.id", ondelete="CASCADE"), index=True
-    )
+    plan_id: Mapped[int] = reference("listening_plan.id", "CASCADE", index=True)
     seed: Mapped[int]
     lake_version: Mapped[str]
     """Lake version of the contacts when drawn."""
@@ -194,14 +180,12 @@ class DrawnContact(Base):
     __table_args__ = (sa.Index("ix_drawn_contact_contact", "source_system", "contact_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    draw_id: Mapped[int] = mapped_column(sa.ForeignKey("draw.id", ondelete="CASCADE"), index=True)
+    draw_id: Mapped[int] = reference("draw.id", "CASCADE", index=True)
     position: Mapped[int]
     """Place in the order drawn, from 1."""
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     """Wall clock of the centre, as in the lake."""
@@ -213,9 +197,7 @@ class DrawnContact(Base):
     """waiting · started · done · replaced"""
     replaced_because: Mapped[str | None]
     """no_audio · inaudible · not_a_conversation · private · knows_the_customer · other"""
-    replaced_by: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("drawn_contact.id", ondelete="SET NULL")
-    )
+    replaced_by: Mapped[int | None] = reference("drawn_contact.id", "SET NULL")
 
     draw: Mapped[Draw] = relationship(back_populates="contacts")
 
@@ -226,9 +208,7 @@ class TimedComment(Base):
     __tablename__ = "timed_comment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     seconds: Mapped[float]
     criterion: Mapped[str | None]
     text: Mapped[str]
@@ -243,9 +223,7 @@ class EvaluationRevision(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     version: Mapped[int]
     content: Mapped[dict[str, Any]]
     """{score, calculated_score, outcome, comment, answers: [{criterion, section,
@@ -264,9 +242,7 @@ class Dispute(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     criterion: Mapped[str]
     original: Mapped[float | None]
     """Points that were disputed; null: not applicable."""
@@ -291,7 +267,7 @@ class Calibration(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
-    grid_id: Mapped[int] = mapped_column(sa.ForeignKey("grid.id"))
+    grid_id: Mapped[int] = reference("grid.id")
     evaluators: Mapped[list[Any]]
     due_on: Mapped[date | None]
     opened_by: Mapped[str]
@@ -311,14 +287,10 @@ class CalibrationContact(Base):
     __table_args__ = (sa.UniqueConstraint("calibration_id", "source_system", "contact_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    calibration_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("calibration.id", ondelete="CASCADE"), index=True
-    )
+    calibration_id: Mapped[int] = reference("calibration.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     reference_evaluator: Mapped[str | None]
@@ -334,9 +306,7 @@ class CoachingPlan(Base):
     __tablename__ = "coaching_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     given_advisor_id: Mapped[str | None]
     """Advisor it was opened for, where that one was merged into another; else null."""
     team: Mapped[str | None]
@@ -370,9 +340,7 @@ class CoachingNote(Base):
     __tablename__ = "coaching_note"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("coaching_plan.id", ondelete="CASCADE"), index=True
-    )
+    plan_id: Mapped[int] = reference("coaching_plan.id", "CASCADE", index=True)
     text: Mapped[str]
     minutes: Mapped[int | None]
     """Length of a session; null: a remark."""

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class Site(Base):
@@ -23,9 +23,7 @@ class Team(Base):
     __tablename__ = "team"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    site_name: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("site.name", onupdate="CASCADE"), index=True
-    )
+    site_name: Mapped[str | None] = reference("site.name", onupdate="CASCADE", index=True)
 
 
 class Advisor(Base):
@@ -53,9 +51,7 @@ class AdvisorAlias(Base):
 
     key: Mapped[str] = mapped_column(primary_key=True)
     alias: Mapped[str]
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
 
     advisor: Mapped[Advisor] = relationship(back_populates="aliases")
 
@@ -66,12 +62,8 @@ class Membership(Base):
     __tablename__ = "membership"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
-    team_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("team.name", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
+    team_name: Mapped[str] = reference("team.name", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
 
@@ -94,9 +86,7 @@ class Account(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     token_version: Mapped[int] = mapped_column(default=1)
     language: Mapped[str | None]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE")
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE")
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
     """Whether a manager also sees contacts without a team and teams without a site."""
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -115,10 +105,8 @@ class TeamLead(Base):
     __tablename__ = "team_lead"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
-    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"))
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
+    team_name: Mapped[str] = reference("team.name", onupdate="CASCADE")
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
 
@@ -128,12 +116,8 @@ class TeamLead(Base):
 class ManagedSite(Base):
     __tablename__ = "managed_site"
 
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
-    )
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", onupdate="CASCADE"), primary_key=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
+    site_name: Mapped[str] = reference("site.name", onupdate="CASCADE", primary_key=True)
 
     account: Mapped[Account] = relationship(back_populates="sites")
 
@@ -145,9 +129,7 @@ class LoginSession(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     token_version: Mapped[int]
     browser_hash: Mapped[str]
     browser_name: Mapped[str] = mapped_column(default="")
@@ -178,9 +160,7 @@ class SecondFactor(Base):
 
     __tablename__ = "second_factor"
 
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
     secret: Mapped[str]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(sa.BigInteger, default=0)
@@ -194,9 +174,7 @@ class ExternalIdentity(Base):
 
     issuer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), unique=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", unique=True)
 
 
 class SignInThrottle(Base):
@@ -263,9 +241,7 @@ class SavedView(Base):
     __table_args__ = (sa.UniqueConstraint("username", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     name: Mapped[str]
     page: Mapped[str]
     parameters: Mapped[dict[str, list[str]]] = mapped_column(sa.JSON)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class Purge(Base):
@@ -113,9 +113,7 @@ class ListeningExclusion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[str | None]
@@ -132,9 +130,7 @@ class Restriction(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[str | None]
