@@ -222,6 +222,11 @@ def period(span: Period) -> str:
     return f"{day(first, year=first.year != last.year)} – {day(last, year=True)}"
 
 
+def late_start(said: str, first_day: date) -> str:
+    """Add to the name of a period the later day on which the data starts."""
+    return _("{period}; data starts on {day}", period=said, day=day(first_day, year=True))
+
+
 def listing(words: Iterable[str]) -> str:
     """List words as a sentence does: a, b and c."""
     from babel.lists import format_list
