@@ -380,10 +380,8 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         )
     new_hash = passwords.hash_password(new)
     with store.writing() as session:
-        account, row = (
-            session.get(Account, username),
-            session.get(LoginSession, signed_in.session_id),
-        )
+        account = session.get(Account, username)
+        row = session.get(LoginSession, signed_in.session_id)
         if (
             account is None
             or not account.active
@@ -393,11 +391,9 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         ):
             raise AccessDenied()
         _forget_try(session, username, browser)
-        account.password_hash, account.must_change_password, account.one_time_since = (
-            new_hash,
-            False,
-            None,
-        )
+        account.password_hash = new_hash
+        account.must_change_password = False
+        account.one_time_since = None
         account.token_version += 1
         row.token_version = account.token_version
         audit_log.record(session, username, "password_changed", username)

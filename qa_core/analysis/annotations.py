@@ -167,11 +167,9 @@ class _NoteScopes:
             return name in viewer.managed_teams
         if dimension == "site":
             return name in {self.site_of.get(team) for team in viewer.managed_teams}
-        return (
-            name in self.queues
-            if dimension
-            else bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
-        )
+        if dimension:
+            return name in self.queues
+        return bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
 
 
 def _site_of_teams(session: Session) -> dict[str, str | None]:

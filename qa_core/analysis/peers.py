@@ -111,10 +111,8 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         within, freedom = shrunk.centre * (1 - shrunk.centre), stats.NORMAL
     else:
         deviations = tuple(row.deviation for row in rows)
-        comparison, shrunk = (
-            compare_means(names, values, deviations, sizes),
-            stats.shrink_means(values, deviations, sizes),
-        )
+        comparison = compare_means(names, values, deviations, sizes)
+        shrunk = stats.shrink_means(values, deviations, sizes)
         within, freedom = stats.pooled_variance(deviations, sizes), sum(sizes) - len(sizes)
     peers = [
         Peer(

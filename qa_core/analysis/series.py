@@ -64,10 +64,8 @@ class Series:
                 # Skip provisional points: their few contacts would
                 # widen the limits.
                 if not self.points["provisional"].iat[position]:
-                    low[position], high[position] = (
-                        span.control.low[position],
-                        span.control.high[position],
-                    )
+                    low[position] = span.control.low[position]
+                    high[position] = span.control.high[position]
         return SteppedLimits(
             tuple(centre), tuple(low), tuple(high), tuple(span.first for span in self.spans[1:])
         )

@@ -502,11 +502,9 @@ def _compute_gap(
     target = _select_current(
         _find_applicable(kpi, targets, scopes, period), scopes, _find_reference_day(period)
     )
-    return (
-        None
-        if target is None
-        else compare(kpi, target.value, record["value"], record["low"], record["high"])
-    )
+    if target is None:
+        return None
+    return compare(kpi, target.value, record["value"], record["low"], record["high"])
 
 
 def _narrow(period: Period, grain: str, start: Any) -> Period:

@@ -70,11 +70,9 @@ def wait_range(above: float, until: float | None) -> str:
     """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
     if until is None:
         return _("more than {wait}", wait=duration(above))
-    return (
-        f"{duration(above)} – {duration(until)}"
-        if above
-        else _("up to {wait}", wait=duration(until))
-    )
+    if above:
+        return f"{duration(above)} – {duration(until)}"
+    return _("up to {wait}", wait=duration(until))
 
 
 def money(amount: float, currency: str | None) -> str:
@@ -151,11 +149,9 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
 
 def days(count: float) -> str:
     """7 → 7 days; a window may be two and a half."""
-    return (
-        ngettext("{n} day", "{n} days", int(count))
-        if float(count).is_integer()
-        else _("{number} days", number=number(count, 1))
-    )
+    if float(count).is_integer():
+        return ngettext("{n} day", "{n} days", int(count))
+    return _("{number} days", number=number(count, 1))
 
 
 def _format(moment: date | datetime, pattern: str) -> str:
@@ -278,11 +274,9 @@ def name(dimension: str, key: object) -> str:
         return f"{int(key):02d}:00"
     if dimension in ("day", "week"):
         first_day = date.fromisoformat(str(key)[:10])
-        return (
-            _("week of {day}", day=day(first_day, year=True))
-            if dimension == "week"
-            else day(first_day, year=True)
-        )
+        if dimension == "week":
+            return _("week of {day}", day=day(first_day, year=True))
+        return day(first_day, year=True)
     if dimension == "month":
         return month(str(key))
     return str(key)

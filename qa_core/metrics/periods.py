@@ -157,11 +157,9 @@ def end_of(grain: str, start: date) -> date:
     """Return the last day of the day, week or month that starts then."""
     if grain == "day":
         return start
-    return (
-        (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-        if grain == "month"
-        else start + timedelta(days=6)
-    )
+    if grain == "month":
+        return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return start + timedelta(days=6)
 
 
 def period_of(grain: str, start: str | None) -> Period | None:

@@ -223,10 +223,8 @@ def _standardise(
         weights = np.bincount(codes, weights=n, minlength=len(levels))
         reference = int(weights.argmax())
         names = [None if pd.isna(level) else level for level in levels]
-        places[factor], shares[factor] = (
-            {names[reference]: None},
-            dict(zip(names, weights, strict=True)),
-        )
+        places[factor] = {names[reference]: None}
+        shares[factor] = dict(zip(names, weights, strict=True))
         for code, name in enumerate(names):
             if code != reference:
                 places[factor][name] = len(columns)

@@ -229,11 +229,9 @@ def describe_history(entry: ActionEntry) -> str:
 
 def _name(subject: IrritantSubject) -> str:
     if subject.dimension != WAIT:
-        return (
-            subject.shown
-            if subject.dimension is None
-            else formatting.name(subject.dimension, subject.value)
-        )
+        if subject.dimension is None:
+            return subject.shown
+        return formatting.name(subject.dimension, subject.value)
     start, end = detection.find_band(subject.value)
     if end is None:
         return _("{duration} and more", duration=formatting.duration(start))

@@ -186,12 +186,10 @@ def _is_mpeg_frame(head: bytes) -> bool:
     """Tell whether these bytes begin a frame of MPEG audio, layer III."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
-    version, layer, bit_rate, sample_rate = (
-        head[1] >> 3 & 3,
-        head[1] >> 1 & 3,
-        head[2] >> 4,
-        head[2] >> 2 & 3,
-    )
+    version = head[1] >> 3 & 3
+    layer = head[1] >> 1 & 3
+    bit_rate = head[2] >> 4
+    sample_rate = head[2] >> 2 & 3
     return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
 
 

@@ -100,11 +100,9 @@ def add(
 
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
     """Return the advisor of a contact if the records know them."""
-    return (
-        contact.advisor_id
-        if contact.advisor_id and members.is_known(session, contact.advisor_id)
-        else None
-    )
+    if contact.advisor_id and members.is_known(session, contact.advisor_id):
+        return contact.advisor_id
+    return None
 
 
 def find_end(day: date, months: int) -> datetime:

@@ -137,8 +137,6 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows
     ]
-    return (
-        pa.table([list(column) for column in zip(*notes, strict=True)], schema=_NOTES_SCHEMA)
-        if notes
-        else _NOTES_SCHEMA.empty_table()
-    )
+    if notes:
+        return pa.table([list(column) for column in zip(*notes, strict=True)], schema=_NOTES_SCHEMA)
+    return _NOTES_SCHEMA.empty_table()

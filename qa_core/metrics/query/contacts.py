@@ -363,10 +363,8 @@ def _count_values(
         for record in together.find_records("values", question, find)
     }
     for record in find_totals(question, (declared.get_kpi("received"),)):
-        value, n = (
-            dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names),
-            record["present"],
-        )
+        value = dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
+        n = record["present"]
         counts[value] = counts.get(value, 0) + (int(n) if n == n else 0)
     return counts
 

@@ -100,11 +100,9 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
         case "week":
             return sa.cast(sa.func.date_trunc(sa.literal_column("'week'"), clock), sa.Date)
         case "month":
-            return (
-                columns.month
-                if "month" in columns
-                else sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
-            )
+            if "month" in columns:
+                return columns.month
+            return sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
         case "weekday":
             return sa.cast(sa.extract("isodow", clock), sa.Integer)
         case "half_hour":
@@ -162,11 +160,9 @@ def parse_value(dimension: str, value: Any) -> Value:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if dimension in ("weekday", "hour"):
-            return (
-                WEEKDAYS.index(int(value)) + 1
-                if dimension == "weekday"
-                else HOURS.index(int(value))
-            )
+            if dimension == "weekday":
+                return WEEKDAYS.index(int(value)) + 1
+            return HOURS.index(int(value))
         if dimension == "half_hour":
             return HALF_HOURS[HALF_HOURS.index(str(value))]
         if dimension == "month":

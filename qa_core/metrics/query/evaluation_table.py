@@ -247,19 +247,15 @@ def _build(
 
 
 def _encode(values: Any, kind: pa.DataType) -> pa.Array:
-    return (
-        pa.array(values, pa.string()).dictionary_encode()
-        if pa.types.is_dictionary(kind)
-        else pa.array(values, kind)
-    )
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, kind)
 
 
 def _join(pieces: list[pa.Table]) -> pa.Table:
-    return (
-        pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
-        if pieces
-        else _SCHEMA.empty_table()
-    )
+    if pieces:
+        return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+    return _SCHEMA.empty_table()
 
 
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:

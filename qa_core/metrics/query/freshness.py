@@ -146,8 +146,6 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
 
 def _moment(value: Any) -> datetime | None:
     """Return a cell of a frame as a moment on the centre's clock."""
-    return (
-        None
-        if value is None or value != value
-        else value.to_pydatetime().replace(tzinfo=environment.current().zone)
-    )
+    if value is None or value != value:
+        return None
+    return value.to_pydatetime().replace(tzinfo=environment.current().zone)

@@ -378,8 +378,6 @@ def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
     if subject not in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.LISTENED):
         return {}
     with store.reading() as session:
-        return (
-            {"listened": listened_contacts.load(session)}
-            if subject == FactTable.LISTENED
-            else {"answers": evaluation_table.load(session)}
-        )
+        if subject == FactTable.LISTENED:
+            return {"listened": listened_contacts.load(session)}
+        return {"answers": evaluation_table.load(session)}

@@ -48,10 +48,8 @@ def build_query(
 def _giver() -> Callable[[Settings], KpiInputs]:
     """Build KPI inputs once per set of settings, so that equal settings are equal parameters."""
     lake_url, span = environment.current().lake_url, lake.span()
-    profile, silent = (
-        find_profile(lake_url, lake.version("contacts")),
-        interval_totals.find_silent(lake_url, lake.version("intervals")),
-    )
+    profile = find_profile(lake_url, lake.version("contacts"))
+    silent = interval_totals.find_silent(lake_url, lake.version("intervals"))
     return functools.cache(
         lambda settings: KpiInputs(
             settings,

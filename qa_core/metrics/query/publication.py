@@ -89,10 +89,8 @@ def close_period(where: Filters) -> Filters:
             N_("You see complete calendar months only, and the data holds none yet."),
         )
     period = where.period
-    first, last = (
-        period.first_day or min(first_day, period.last_day or first_day),
-        (period.last_day or last_day),
-    )
+    first = period.first_day or min(first_day, period.last_day or first_day)
+    last = period.last_day or last_day
     if first <= last and is_closed(Period(first, last)):
         return where.with_period(Period(first, last))
     start = last_day.replace(day=1)

@@ -240,10 +240,8 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         .label("number")
     )
     links = sa.select(*events.c, number).cte("numbered")
-    repeats, contacts = (
-        sa.func.count().filter(links.c.is_repeat),
-        sa.func.count().filter(links.c.is_own),
-    )
+    repeats = sa.func.count().filter(links.c.is_repeat)
+    contacts = sa.func.count().filter(links.c.is_own)
     place = (
         sa.func.row_number()
         .over(

@@ -219,8 +219,6 @@ def _json(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     value = _json(value)
-    return (
-        int(value)
-        if isinstance(value, float) and math.isfinite(value) and value.is_integer()
-        else value
-    )
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value

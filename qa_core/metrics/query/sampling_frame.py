@@ -256,13 +256,11 @@ def find_next(
             is_other, _ticket(contacts.c, prefix), contacts.c.source_system, contacts.c.contact_id
         ).limit(1),
     )
-    return (
-        _read(
+    if next_rows:
+        return _read(
             viewer, query, [(row["source_system"], row["contact_id"]) for row in next_rows], prefix
         )[0]
-        if next_rows
-        else None
-    )
+    return None
 
 
 def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
@@ -372,11 +370,9 @@ def _bands() -> dict[str, sa.ColumnElement[Any]]:
 
 
 def _is_below(seconds: int | None) -> sa.ColumnElement[bool]:
-    return (
-        _SECONDS.is_not(None)
-        if seconds is None
-        else _SECONDS.op("<")(sa.literal_column(str(seconds)))
-    )
+    if seconds is None:
+        return _SECONDS.is_not(None)
+    return _SECONDS.op("<")(sa.literal_column(str(seconds)))
 
 
 def _ticket(columns: Any, prefix: str) -> sa.ColumnElement[str]:

@@ -136,10 +136,8 @@ def misses_of(
     if with_call_backs:
         own = sa.and_(EVERY_CONTACT.c.is_own, own)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    started_at, same = (
-        CONTACTS.c.started_at,
-        {"partition_by": CONTACTS.c.customer_number, "order_by": order},
-    )
+    started_at = CONTACTS.c.started_at
+    same = {"partition_by": CONTACTS.c.customer_number, "order_by": order}
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
     window = recovery_window(question, CONTACTS.c.local_start)
@@ -474,11 +472,9 @@ class _JoinedContacts:
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
         self._evaluation, self._contact = evaluation, contact
-        self.advisor_id, self.team, self.local_start = (
-            evaluation.advisor_id,
-            evaluation.team,
-            sa.func.coalesce(contact.local_start, evaluation.local_start),
-        )
+        self.advisor_id = evaluation.advisor_id
+        self.team = evaluation.team
+        self.local_start = sa.func.coalesce(contact.local_start, evaluation.local_start)
 
     def __contains__(self, name: str) -> bool:
         return name != "month" and (name in self._evaluation or name in self._contact)

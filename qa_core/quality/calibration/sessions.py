@@ -98,11 +98,9 @@ def open_session(
     than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    title, evaluators, keys = (
-        title.strip(),
-        list(dict.fromkeys(evaluators)),
-        list(dict.fromkeys(contacts)),
-    )
+    title = title.strip()
+    evaluators = list(dict.fromkeys(evaluators))
+    keys = list(dict.fromkeys(contacts))
     _check_input(title, evaluators, keys, due_on, reference_evaluator)
     with store.reading() as session:
         legal = law.load(session)

@@ -168,10 +168,8 @@ def estimate(
     }
     if not matched:
         return CoachingEffect(own, before, after, *missing, **found)
-    changes, squares = (
-        [course.change for course in matched],
-        [_compute_variance(course, within) for course in matched],
-    )
+    changes = [course.change for course in matched]
+    squares = [_compute_variance(course, within) for course in matched]
     k, mean = len(matched), sum(changes) / len(matched)
     apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
     beyond = max(0.0, apart - sum(squares) / k)

@@ -213,11 +213,9 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
                 "changed_meanwhile",
                 N_("Somebody has changed this plan meanwhile. Read it again, then end it."),
             )
-        plan.state, plan.ended_on, plan.version = (
-            CoachingState(state),
-            environment.today(),
-            plan.version + 1,
-        )
+        plan.state = CoachingState(state)
+        plan.ended_on = environment.today()
+        plan.version += 1
         audit_log.record(
             session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state)
         )
@@ -254,11 +252,9 @@ def find_plans(
             else (CoachingPlan.state != CoachingState.OPEN)
         )
     with store.reading() as session:
-        names, accounts, teams = (
-            find_names(session),
-            people.find_names(session),
-            members.find_teams(session, environment.today()),
-        )
+        names = find_names(session)
+        accounts = people.find_names(session)
+        teams = members.find_teams(session, environment.today())
         found = [
             _build_view(viewer, row, names, accounts, teams)
             for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))

@@ -126,10 +126,8 @@ def _require_undisputed(
     """Refuse a change of a disputed criterion: before the decision it is not the
     evaluator's to make, and afterwards the decision applies.
     """
-    current_answers, reason_text = (
-        finalise.read_answers(evaluation),
-        finalise.read_comments(evaluation),
-    )
+    current_answers = finalise.read_answers(evaluation)
+    reason_text = finalise.read_comments(evaluation)
     touched = [
         criterion.text.in_language(i18n.language())
         for criterion in scorecard.criteria

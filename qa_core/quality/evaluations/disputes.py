@@ -204,11 +204,9 @@ def decide(
             # The evaluation table is rebuilt only for a changed
             # `changed_at`.
             evaluation.changed_at = find_moment_of_change(session.connection())
-        dispute.decision, dispute.decided, dispute.decision_reason = (
-            decision,
-            _points(wanted),
-            reason,
-        )
+        dispute.decision = decision
+        dispute.decided = _points(wanted)
+        dispute.decision_reason = reason
         dispute.decided_by, dispute.decided_at = viewer.username, now()
         audit_log.record(session, viewer.username, "dispute_decided", str(evaluation.id))
 
@@ -341,13 +339,11 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
                 "no_third", N_("Choose a value that neither the evaluator nor the advisor chose.")
             )
         return points
-    return (
-        current
-        if decision == DisputeDecision.KEEP
-        else scoring.NOT_APPLICABLE
-        if dispute.proposed is None
-        else dispute.proposed
-    )
+    if decision == DisputeDecision.KEEP:
+        return current
+    if dispute.proposed is None:
+        return scoring.NOT_APPLICABLE
+    return dispute.proposed
 
 
 def _points(answer: Any) -> float | None:

@@ -184,16 +184,12 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
         drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
             require_may_continue(session, viewer, evaluation)
-            answers, comments, result = (
-                evaluation.draft["answers"],
-                evaluation.draft["comments"],
-                None,
-            )
+            answers = evaluation.draft["answers"]
+            comments = evaluation.draft["comments"]
+            result = None
         else:
-            answers, comments = (
-                finalise.read_answers(evaluation),
-                finalise.read_comments(evaluation),
-            )
+            answers = finalise.read_answers(evaluation)
+            comments = finalise.read_comments(evaluation)
             result = scoring.score(get_scorecard(session, evaluation), answers)
         return build_from_row(
             Draft,
@@ -386,12 +382,10 @@ def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Assig
     """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        key, day, is_open, kind = (
-            (evaluation.source_system, evaluation.contact_id),
-            evaluation.local_day,
-            evaluation.state == "draft",
-            evaluation.kind,
-        )
+        key = (evaluation.source_system, evaluation.contact_id)
+        day = evaluation.local_day
+        is_open = evaluation.state == "draft"
+        kind = evaluation.kind
         legal = law.load(session)
     if key[0] is None or key[1] is None:
         return None

@@ -94,13 +94,11 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
     those of the scorecard, so that it cannot be scored again.
     """
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
-    return (
-        scorecard
-        if scorecard
-        and {criterion.key for criterion in scorecard.criteria}
-        == {answer.criterion for answer in evaluation.answers}
-        else None
-    )
+    if scorecard and {criterion.key for criterion in scorecard.criteria} == {
+        answer.criterion for answer in evaluation.answers
+    }:
+        return scorecard
+    return None
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:

@@ -381,10 +381,8 @@ def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]
     for name in (*FIELDS, "batch_id", "state"):
         setattr(found, name, content.get(name))  # older images have no comment
     found.given_advisor_id = found.given_team = None
-    found.local_day, found.evaluated_at = (
-        date.fromisoformat(content["local_day"]),
-        datetime.fromisoformat(content["evaluated_at"]),
-    )
+    found.local_day = date.fromisoformat(content["local_day"])
+    found.evaluated_at = datetime.fromisoformat(content["evaluated_at"])
     found.changed_at = find_moment_of_change(session.connection())
     found.answers.clear()
     session.flush()

@@ -63,10 +63,8 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
             "count. Only the number of each evaluator is used.",
         )
     ).all()
-    load, of_advisor = (
-        Counter(row.evaluator for row in rows),
-        Counter((row.evaluator, row.advisor_id) for row in rows),
-    )
+    load = Counter(row.evaluator for row in rows)
+    of_advisor = Counter((row.evaluator, row.advisor_id) for row in rows)
     order = list(listeners)
     chosen = []
     for advisor in advisors:

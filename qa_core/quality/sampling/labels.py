@@ -69,12 +69,10 @@ def name_cause(cause: str) -> str:
 
 def name_reason(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
-    return (
-        ""
-        if code is None
-        else _(
-            replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
-        )
+    if code is None:
+        return ""
+    return _(
+        replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
     )
 
 

@@ -84,11 +84,9 @@ def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str,
     kept = _normalise(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
-        draft.content, draft.title, draft.edition = (
-            kept,
-            _title_of(kept, draft.key),
-            draft.edition + 1,
-        )
+        draft.content = kept
+        draft.title = _title_of(kept, draft.key)
+        draft.edition += 1
         audit_log.record(session, viewer.username, "grid_draft_saved", draft.key)
         return draft.edition
 

@@ -284,11 +284,9 @@ def _publish_row(
     scorecard: scoring.Scorecard,
     version: int,
 ) -> None:
-    row.version, row.title, row.published_at, row.published_by = (
-        version,
-        scorecard.title,
-        now(),
-        viewer.username,
-    )
+    row.version = version
+    row.title = scorecard.title
+    row.published_at = now()
+    row.published_by = viewer.username
     session.flush()
     audit_log.record(session, viewer.username, "grid_publish", row.key, reason=f"version {version}")

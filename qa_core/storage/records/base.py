@@ -24,11 +24,9 @@ class UtcDateTime(sa.types.TypeDecorator):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment without a time zone")
-        return (
-            value.astimezone(UTC).replace(tzinfo=None)
-            if dialect.name == "sqlite"
-            else value.astimezone(UTC)
-        )
+        if dialect.name == "sqlite":
+            return value.astimezone(UTC).replace(tzinfo=None)
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

@@ -123,11 +123,9 @@ def engine_for(url: str) -> sa.Engine:
 def file_of(url: str) -> Path | None:
     """Return the file of the records, where they are in SQLite."""
     address = sa.make_url(url)
-    return (
-        Path(address.database)
-        if address.get_backend_name() == "sqlite" and address.database
-        else None
-    )
+    if address.get_backend_name() == "sqlite" and address.database:
+        return Path(address.database)
+    return None
 
 
 _shared: ContextVar[Session | None] = ContextVar("shared", default=None)
