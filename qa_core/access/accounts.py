@@ -5,8 +5,6 @@ person, a data protection officer, a manager or another administrator, as soon a
 is one (docs/access.md, section 1).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field

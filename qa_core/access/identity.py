@@ -5,8 +5,6 @@ is, and which account their groups give them.
 section 3). The provider decides: its groups change and close accounts at each sign-in.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import logging

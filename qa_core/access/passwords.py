@@ -1,7 +1,5 @@
 """Passwords: policy, hashing, and random one-time passwords (CNIL, délibération 2022-100)."""
 
-from __future__ import annotations
-
 import functools
 import re
 import secrets

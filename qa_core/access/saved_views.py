@@ -3,8 +3,6 @@
 A view holds the parameters of an address and never data: who opens it sees their own rows.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Second factor of local accounts: one-time codes (TOTP, RFC 6238) and recovery codes."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -5,8 +5,6 @@ token: a copied cookie or a copied server session opens nothing elsewhere
 (docs/access.md, section 3).
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import ipaddress

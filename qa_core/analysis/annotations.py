@@ -1,7 +1,5 @@
 """Notes on days, for the whole centre, a site, a team or a queue, shown on trends."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass

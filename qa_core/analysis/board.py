@@ -2,8 +2,6 @@
 a year of trend, and what satisfaction goes with. Never a person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

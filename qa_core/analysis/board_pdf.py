@@ -1,7 +1,5 @@
 """Sheet for a board as one A4 page of PDF, its charts drawn as vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Case mix: an advisor compared with colleagues on the same kinds of contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

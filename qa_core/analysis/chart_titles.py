@@ -1,7 +1,5 @@
 """Chart titles that state the statistical result."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from qa_core.base.i18n import N_, NN_, _, ngettext

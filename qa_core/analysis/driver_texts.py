@@ -1,7 +1,5 @@
 """Drivers of satisfaction in words, and as the rows of a chart. Never worded as causes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

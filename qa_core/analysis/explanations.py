@@ -1,7 +1,5 @@
 """Explanation of a value in words, on the page and in its file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Files of figures and contacts, with their definitions and filters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any

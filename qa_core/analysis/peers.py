@@ -1,7 +1,5 @@
 """Members of a group compared on one KPI, and the data still needed."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Time series of a KPI with provisional values, control limits and signals."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

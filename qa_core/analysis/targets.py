@@ -6,8 +6,6 @@ the latest first day, then the one entered last. Targets of amounts, such as con
 received, apply to exactly their scope and period.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

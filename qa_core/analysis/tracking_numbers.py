@@ -1,7 +1,5 @@
 """Campaigns of tracking numbers over time, and contacts without a campaign."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Year-over-year comparison, and a test for seasonality."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

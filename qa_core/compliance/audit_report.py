@@ -1,7 +1,5 @@
 """The audit log as the data protection officer reads it, and the check of its seals."""
 
-from __future__ import annotations
-
 import logging
 import re
 from dataclasses import dataclass, replace

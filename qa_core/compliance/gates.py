@@ -1,7 +1,5 @@
 """Legal gates: values that drawing and listening require (docs/compliance.md, section 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

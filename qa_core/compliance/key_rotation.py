@@ -2,8 +2,6 @@
 something needs it (docs/backup.md, section 6).
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 from dataclasses import dataclass

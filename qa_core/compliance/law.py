@@ -1,7 +1,5 @@
 """Law in force today: facts about contacts, and whether an act on them is allowed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 

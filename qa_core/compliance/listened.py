@@ -2,8 +2,6 @@
 (docs/compliance.md, R2): draws, picks, playbacks, calibrations and evaluations together.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Notices to advisors of recording and listening, and their days (docs/compliance.md, R4)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

@@ -1,7 +1,5 @@
 """Proportionality of recording and listening in a period (docs/compliance.md, R2)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """Restrictions for the data protection officer: who asked, and what is left out."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Retention of each kind of personal data (docs/compliance.md, section 3), and what is due."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any

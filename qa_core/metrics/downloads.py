@@ -5,8 +5,6 @@ Streamlit's own download addresses need no session and outlive the tab, so nothi
 personal goes that way (docs/access.md, section 4).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -2,8 +2,6 @@
 money, counts, changes, dates and names of values.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from datetime import date, datetime

@@ -2,8 +2,6 @@
 clocks go forward 46, the day on which they go back 50. Pure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """KPI questions in the words of the command line, for the command and the API alike."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Periods that people choose by name, as days, ending where the data ends. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """A4 pages as PDF (reportlab): fonts, styles, head and foot of whatever is printed."""
 
-from __future__ import annotations
-
 import functools
 import io
 import re

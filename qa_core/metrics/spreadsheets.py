@@ -1,7 +1,5 @@
 """Table that leaves the centre, with what explains it: a CSV, or a workbook without formulas."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Terms of the field beside the KPIs: for the glossary page and `docs/glossary.md`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from qa_core.base.i18n import N_

@@ -1,7 +1,5 @@
 """Deletion by age of evaluations, calibrations, plans and draws (docs/compliance.md, R6)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 

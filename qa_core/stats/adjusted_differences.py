@@ -5,8 +5,6 @@ Associations, never causes. Cells are grouped counts: for every combination of l
 that occurs, the number of rows (`n`) and of hits.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """95 % intervals of rates, means, differences and net promoter scores; percentiles."""
 
-from __future__ import annotations
-
 import bisect
 import functools
 import itertools

@@ -1,7 +1,5 @@
 """Indirect standardisation: the value of others with a member's contacts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ the last row are noted beside the secrets, in the file that QA_ANCHOR names, and
 then in the server's log: only such a note shows that rows were cut off the end.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import hmac

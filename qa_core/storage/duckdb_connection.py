@@ -1,7 +1,5 @@
 """DuckDB connections: one set of options, and a memory limit that grows with the rows."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 tables of the records answer a statement without one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Merged names: which spelling of a queue, reason, campaign or advisor's id counts as which."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import sqlalchemy as sa

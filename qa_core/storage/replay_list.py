@@ -5,8 +5,6 @@ QA_ANCHOR names one. Persons who were erased are in it by a keyed digest, which 
 nobody who they were. Its writers hold the lock of imports.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Restrictions in force (GDPR art. 18): what no figure and no list holds until lifted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Columns of the facts, declared once as SQLAlchemy tables and Arrow schemas."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Encrypted files: AES-GCM in chunks, so that any part can be read and any change shows."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterable, Iterator

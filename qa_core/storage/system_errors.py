@@ -1,7 +1,5 @@
 """System errors that stop work: a full disk, a busy or read-only store."""
 
-from __future__ import annotations
-
 import errno
 import logging
 from collections.abc import Iterator

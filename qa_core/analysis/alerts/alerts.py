@@ -1,7 +1,5 @@
 """Alerts shown to viewers who see the whole slice, and their acknowledgement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Evaluation of a rule, period by period: no small or unfinished ones, no look ahead."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """Alert rules on KPIs and slices, never on a single advisor."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any

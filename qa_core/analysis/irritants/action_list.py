@@ -1,7 +1,5 @@
 """Action list of irritants, and its only writer: audited, from the newest version."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Detection of irritants in figures, and in words of customers and evaluators."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

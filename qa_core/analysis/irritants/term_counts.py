@@ -1,7 +1,5 @@
 """Terms and events more frequent among unhappy contacts: exact tests, corrected."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Texts on irritants, and the file of the action list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Facts that the documents state, read from the configuration in force."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Messages and notices for callers and advisors, and the sheet for the works council."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from qa_core.base.i18n import _

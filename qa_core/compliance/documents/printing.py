@@ -1,7 +1,5 @@
 """Documents and their printing: built from today's configuration, rendered, audited."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Register of processing (GDPR art. 30) and draft of the impact assessment (art. 35)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from qa_core.base.i18n import _, ngettext

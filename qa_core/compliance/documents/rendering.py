@@ -1,7 +1,5 @@
 """Rendering of a document as PDF (reportlab) or DOCX (python-docx)."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Statements on recording and listening shared by documents and pages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from qa_core.access.roles import ROLE_TITLES, Role

@@ -1,7 +1,5 @@
 """Reasons why a contact has no recording to play, each a sentence that reveals no more."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Playbacks of an advisor's contacts, for the advisor (docs/compliance.md, R8)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 

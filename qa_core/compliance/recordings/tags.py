@@ -1,7 +1,5 @@
 """Tags in audio files, which may name people or hold pictures, and are not kept."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap

@@ -1,7 +1,5 @@
 """Audio at rest: a file per recording, encrypted in chunks: readable in parts, tamper-evident."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

@@ -1,7 +1,5 @@
 """Catalogue of rules R1–R20 (docs/compliance.md, section 1), and their judges."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Findings: how one rule stands, and the counts of the whole centre that say so."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Measures: how each rule is judged from the stores, one function per rule."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date, datetime
 

@@ -2,8 +2,6 @@
 waited and advisors worked, who came back and who was reached.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """Declaration of a KPI: its words, its unit, and what each row contributes to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

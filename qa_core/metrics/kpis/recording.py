@@ -1,7 +1,5 @@
 """Recording: how much of what is said is kept, and how much of that somebody listened to."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission

@@ -1,7 +1,5 @@
 """The rows that several KPIs count, and the shapes that their parts take."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Satisfaction: what customers answered, how many, and how far the silent could move it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

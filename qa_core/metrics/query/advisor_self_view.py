@@ -2,8 +2,6 @@
 of a team large enough to hide everyone in it.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """One advisor as those who lead them may see them: name, teams, evaluated contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

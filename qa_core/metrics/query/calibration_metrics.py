@@ -2,8 +2,6 @@
 may see: how far they are aligned, and how far they agree.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ for; their rows are gone. `identities`: KPIs that tell customers apart; the cont
 without anybody's name.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

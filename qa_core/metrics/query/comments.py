@@ -2,8 +2,6 @@
 unhappy: for those who follow contacts up, within their scope.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Single contacts: lists, one in full, values for filters; nothing that the role may not see."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Count of customer keys: shows that they are pseudonyms (docs/compliance.md, R16)."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer

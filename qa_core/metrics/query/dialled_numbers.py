@@ -1,7 +1,5 @@
 """Uses of tracking numbers: the campaigns of each number's contacts, month by month."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pandas as pd

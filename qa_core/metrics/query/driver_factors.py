@@ -1,7 +1,5 @@
 """Factors compared with satisfaction: properties of a contact, with levels fixed for all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

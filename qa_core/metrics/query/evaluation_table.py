@@ -1,7 +1,5 @@
 """Arrow table of published evaluations, registered with DuckDB; only changes are read anew."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Contact as its evaluator may see it: when, where and why; never the customer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime

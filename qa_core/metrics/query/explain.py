@@ -3,8 +3,6 @@ why, the settings in force, where the rows came from, and what the value would b
 other formulas in use. Nothing that `measure` would hide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Freshness of each source in the viewer's scope: last import, and newest contact."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any

@@ -2,8 +2,6 @@
 contact covers the same queue and day, and never twice.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields

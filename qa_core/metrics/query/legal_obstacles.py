@@ -2,8 +2,6 @@
 (docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time

@@ -1,7 +1,5 @@
 """Arrow table of listened-to contacts, registered with DuckDB; remade after a listening."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Compute KPIs for a viewer: authorise, one statement per fact table, add intervals."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

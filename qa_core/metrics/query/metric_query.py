@@ -2,8 +2,6 @@
 day, and what is known of the lake as a whole.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

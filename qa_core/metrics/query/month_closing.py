@@ -1,7 +1,5 @@
 """Closing months: add up their figures before the people behind them are deleted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """An evaluator's own work: their evaluations without the advisor and the customer."""
 
-from __future__ import annotations
-
 import pandas as pd
 import sqlalchemy as sa
 

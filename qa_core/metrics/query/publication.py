@@ -9,8 +9,6 @@ lines of these tables and nothing else. The tables are worked out once per month
 state of the data, and kept in `QA_HOME/published`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -2,8 +2,6 @@
 and which tables have to agree so that none gives away what another one hides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

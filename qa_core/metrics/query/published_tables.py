@@ -2,8 +2,6 @@
 has, and which cells pass the linear audit.
 """
 
-from __future__ import annotations
-
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence

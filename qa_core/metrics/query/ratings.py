@@ -1,7 +1,5 @@
 """Answers of customers, mark by mark and month by month."""
 
-from __future__ import annotations
-
 import pandas as pd
 import sqlalchemy as sa
 

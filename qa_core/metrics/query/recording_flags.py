@@ -1,7 +1,5 @@
 """Facts of contacts whose audio is kept or asked for: when, whose, what forbids keeping it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta

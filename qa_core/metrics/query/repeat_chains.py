@@ -5,8 +5,6 @@ Of contacts beyond the viewer's scope only the number is given, and who the cust
 to nobody.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """From sums to rows: value, interval, status and notes (docs/contract.md, section 5)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

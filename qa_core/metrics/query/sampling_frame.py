@@ -1,7 +1,5 @@
 """Frame of a listening plan: contacts to listen to, and why each other is none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -2,8 +2,6 @@
 scope: the levels of each factor against the rest. Association, never cause.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Titles of grids, sections and criteria in the reader's language, by their stored names."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa

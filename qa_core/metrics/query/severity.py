@@ -6,8 +6,6 @@ is handed out stays within the viewer's scope. Who evaluated is shown to nobody 
 those who may know: a team lead meets the adjusted scores of their advisors alone.
 """
 
-from __future__ import annotations
-
 import statistics as plain
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """SQLAlchemy Core statements of KPIs, one per fact table, each within the scope of the viewer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time

@@ -1,7 +1,5 @@
 """Distribution of waits in seconds, and the service level by another threshold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

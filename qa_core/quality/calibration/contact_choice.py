@@ -1,7 +1,5 @@
 """Choice of evaluators and contacts for a calibration session."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Results of a closed session: marks, agreement of evaluators, unclear criteria."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -2,8 +2,6 @@
 Nobody sees another's marks before the closing. Their only writer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Contacts that an evaluator has to score in open calibration sessions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 

@@ -6,8 +6,6 @@ pooled variance of single evaluations, plus the variance between colleagues' cha
 beyond chance (DerSimonian and Laird 1986).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

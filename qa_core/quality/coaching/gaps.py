@@ -1,7 +1,5 @@
 """Scores significantly off the rest of the team or one's own past, corrected for all tests."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

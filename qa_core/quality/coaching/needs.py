@@ -5,8 +5,6 @@ congratulate.
 No ranking: an advisor without a significant difference is not listed for a score.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

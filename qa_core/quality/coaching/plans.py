@@ -7,8 +7,6 @@ with the team it was opened in: once the advisor has left, its lead can only end
 the new lead does not see it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
-from __future__ import annotations
-
 from qa_core.base import environment
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting

@@ -1,7 +1,5 @@
 """Training file: plans, sessions, remarks, evaluations; for the advisor and their leads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

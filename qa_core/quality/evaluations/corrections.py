@@ -1,7 +1,5 @@
 """Corrections of a published evaluation by its evaluator; former answers are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Disputes: an advisor disagrees on a criterion, a third person decides; the past is kept."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Evaluations in progress: opened, saved and submitted by one person."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -2,8 +2,6 @@
 and managers those in scope, evaluators those they made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Scores of a complete evaluation, and revisions of what is replaced."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

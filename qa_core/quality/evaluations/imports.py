@@ -1,7 +1,5 @@
 """Evaluations imported from files, with scorecards created where needed, and undo."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

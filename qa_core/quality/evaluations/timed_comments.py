@@ -2,8 +2,6 @@
 a draft, read by everybody who may read the evaluation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import sqlalchemy as sa

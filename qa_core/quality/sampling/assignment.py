@@ -1,7 +1,5 @@
 """Assignment of drawn contacts: evenly, never one's own, within the plan's limit."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Status of draws: stored draws, assigned contacts, work of each evaluator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime

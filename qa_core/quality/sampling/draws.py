@@ -1,7 +1,5 @@
 """Seeded draws from plan, seed and lake, stored with their inputs, and verified."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ earlier draws, and each advisor's maximum.
 Whatever came after a moment can be left out, so that a draw can be reproduced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date

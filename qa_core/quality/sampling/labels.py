@@ -1,7 +1,5 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates
 from qa_core.metrics import formatting

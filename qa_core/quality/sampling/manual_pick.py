@@ -1,7 +1,5 @@
 """Contacts picked by hand: under the same exclusions, never part of a score."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 

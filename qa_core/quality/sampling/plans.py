@@ -1,7 +1,5 @@
 """Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date

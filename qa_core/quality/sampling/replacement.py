@@ -1,7 +1,5 @@
 """Replacement of a drawn contact by the next of the same random order."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer

@@ -1,7 +1,5 @@
 """Contacts drawn for an evaluator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 

@@ -1,7 +1,5 @@
 """Drafts of scorecards, saved complete or not until published or deleted."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Validation of a scorecard: all faults at once, each with its place."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Scorecards as files: TOML, as the starters, and spreadsheets."""
 
-from __future__ import annotations
-
 import csv
 import io
 import tomllib

@@ -1,7 +1,5 @@
 """Publication: a draft becomes a numbered version that never changes."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Scorecards as tables, one criterion per row; read leniently in both languages."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence

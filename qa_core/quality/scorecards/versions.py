@@ -1,7 +1,5 @@
 """Scorecards in the records: versions, and drafts for editors. No personal data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any

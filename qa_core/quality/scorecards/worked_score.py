@@ -1,7 +1,5 @@
 """Worked calculation of a score, to check it by hand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 

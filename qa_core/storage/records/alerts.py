@@ -1,7 +1,5 @@
 """Tables of alert rules and of the alerts that they raised."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import sqlalchemy as sa

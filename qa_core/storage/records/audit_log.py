@@ -1,7 +1,5 @@
 """Table of the audit log."""
 
-from __future__ import annotations
-
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qa_core.storage.records.base import Base

@@ -1,7 +1,5 @@
 """Tables of the centre's rules: merged names, opening hours, numbers of campaigns."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Tables of imports: batches, pending rows, before-images, and due work on the lake."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 

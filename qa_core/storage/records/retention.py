@@ -1,7 +1,5 @@
 """Tables of deletion by age: purges with their certificates, and cuts of the audit log."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Row rules: which rows of people's data a viewer sees, by table; every statement obeys."""
 
-from __future__ import annotations
-
 import functools
 import re
 import sys

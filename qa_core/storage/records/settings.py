@@ -1,7 +1,5 @@
 """Table of the dated values of settings."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,7 +1,5 @@
 """Tables of targets, and of the notes that charts show beside them."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,7 +1,5 @@
 """Clusters that answered every KPI as DuckDB does, with versions (docs/decisions/spark.md)."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

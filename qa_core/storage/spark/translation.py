@@ -2,8 +2,6 @@
 Spark calls otherwise or computes another way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
