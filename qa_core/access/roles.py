@@ -182,23 +182,11 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
 }
 
-WHOLE_CENTRE = frozenset(
-    {
-        P.MANAGE_IMPORTS,
-        P.MANAGE_ACCOUNTS,
-        P.CONFIRM_ACCOUNTS,
-        P.MANAGE_ADVISORS,
-        P.MANAGE_SETTINGS,
-        P.SEE_GRIDS,
-        P.EDIT_GRIDS,
-        P.PUBLISH_GRIDS,
-        P.SEE_RULES,
-        P.SEE_COMPLIANCE,
-        P.MANAGE_COMPLIANCE,
-        P.SEE_JOURNAL,
-        P.SEE_HEALTH,
-    }
-)
+WHOLE_CENTRE = frozenset({
+    P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.CONFIRM_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS,
+    P.SEE_GRIDS, P.EDIT_GRIDS, P.PUBLISH_GRIDS, P.SEE_RULES, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE,
+    P.SEE_JOURNAL, P.SEE_HEALTH,
+})  # fmt: skip
 """Permissions on what belongs to no team, such as accounts and scorecards."""
 
 
@@ -228,20 +216,10 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
 }
 """Permissions of dimensions that name people; other dimensions are open to whoever sees the KPI."""
 
-EXECUTIVE_DIMENSIONS = frozenset(
-    {
-        "month",
-        "channel",
-        "queue",
-        "reason",
-        "direction",
-        "site",
-        "source",
-        "medium",
-        "campaign",
-        "grid",
-    }
-)
+EXECUTIVE_DIMENSIONS = frozenset({
+    "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign",
+    "grid",
+})  # fmt: skip
 """Dimensions of executives: none fine enough to single out a person (docs/access.md, section 6)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10

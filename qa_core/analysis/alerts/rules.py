@@ -20,17 +20,9 @@ from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
 
 DIMENSIONS = (
-    "queue",
-    "team",
-    "site",
-    "channel",
-    "reason",
-    "direction",
-    "source",
-    "medium",
-    "campaign",
+    "queue", "team", "site", "channel", "reason", "direction", "source", "medium", "campaign",
     "grid",
-)
+)  # fmt: skip
 """Dimensions of a rule besides the whole centre: one value, or each of them."""
 GRAINS = ("day", "week", "month")
 SIDES = ("above", "below")

@@ -86,15 +86,9 @@ ADVISOR_MEANS = sa.table(
 """One row per advisor and group: the mean of their scores there, and of how many."""
 
 NOT_OF_INTERVALS = (
-    "advisor_id",
-    "reason",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "tracking_number",
+    "advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number",
     "tracking_match",
-)
+)  # fmt: skip
 TOTALS = _like(
     "totals",
     INTERVALS,

@@ -25,24 +25,12 @@ from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, Sco
 from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "tracking_match",
-)
+    "tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "tracking_match",
+)  # fmt: skip
 SURVEY = (
-    "survey_sent",
-    "csat",
-    "csat_scale",
-    "nps",
-    "ces",
-    "survey_resolved",
-    "survey_contacts",
+    "survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts",
     "survey_comment",
-)
+)  # fmt: skip
 NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),

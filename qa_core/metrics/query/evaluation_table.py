@@ -43,30 +43,14 @@ _lock = threading.Lock()
 _tables: dict[str, _CachedTable] = {}
 _CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
-    "evaluation_id",
-    "source_system",
-    "contact_id",
-    "advisor_id",
-    "team",
-    "local_start",
-    "evaluator",
-    "grid",
-    "score",
-    "outcome",
-)
+    "evaluation_id", "source_system", "contact_id", "advisor_id", "team", "local_start",
+    "evaluator", "grid", "score", "outcome",
+)  # fmt: skip
 _COLUMNS = (
-    Evaluation.id,
-    Evaluation.source_system,
-    Evaluation.contact_id,
-    Evaluation.advisor_id,
-    Evaluation.team,
-    Evaluation.local_day,
-    Evaluation.evaluator,
-    Evaluation.grid_name,
-    Evaluation.score,
-    Evaluation.outcome,
-    Evaluation.grid_id,
-)
+    Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id,
+    Evaluation.team, Evaluation.local_day, Evaluation.evaluator, Evaluation.grid_name,
+    Evaluation.score, Evaluation.outcome, Evaluation.grid_id,
+)  # fmt: skip
 _SCHEMA = pa.schema(
     [
         pa.field(

@@ -38,16 +38,9 @@ from qa_core.storage.schema import (
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
 _DETAILS = (
-    "local_start",
-    "direction",
-    "channel",
-    "queue",
-    "reason",
-    "advisor_id",
-    "outcome",
-    "declared_resolved",
-    "talk_seconds",
-)
+    "local_start", "direction", "channel", "queue", "reason", "advisor_id", "outcome",
+    "declared_resolved", "talk_seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,34 +13,13 @@ from qa_core.metrics.kpis import BY_KEY, Kpi, KpiKind
 
 SMALL_SAMPLE = 30
 NUMBERS = (
-    "value",
-    "numerator",
-    "denominator",
-    "n",
-    "low",
-    "high",
-    "pending",
-    "unknown_identity",
-    "p50",
-    "p90",
-    "p95",
-)
+    "value", "numerator", "denominator", "n", "low", "high", "pending", "unknown_identity", "p50",
+    "p90", "p95",
+)  # fmt: skip
 COLUMNS = (
-    "kpi",
-    "value",
-    "numerator",
-    "denominator",
-    "n",
-    "low",
-    "high",
-    "status",
-    "pending",
-    "unknown_identity",
-    "p50",
-    "p90",
-    "p95",
-    "notes",
-)
+    "kpi", "value", "numerator", "denominator", "n", "low", "high", "status", "pending",
+    "unknown_identity", "p50", "p90", "p95", "notes",
+)  # fmt: skip
 MAX_UNKNOWN_OUTCOMES = 0.01
 """Share of contacts with an unknown outcome beyond which a rate has no data."""
 WITHOUT_COUNT = ("component_missing", "from_totals")

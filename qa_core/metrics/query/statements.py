@@ -43,21 +43,10 @@ from qa_core.storage.schema import (
     on_every_contact,
 )
 
-EVALUATION_DIMENSIONS = frozenset(
-    {
-        "day",
-        "week",
-        "month",
-        "weekday",
-        "site",
-        "team",
-        "advisor",
-        "evaluator",
-        "criterion",
-        "section",
-        "grid",
-    }
-)
+EVALUATION_DIMENSIONS = frozenset({
+    "day", "week", "month", "weekday", "site", "team", "advisor", "evaluator", "criterion",
+    "section", "grid",
+})  # fmt: skip
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
 FEW_DAYS = 120

@@ -26,21 +26,9 @@ from qa_core.storage.records.listening import EvaluationRevision
 from qa_core.storage.records.store import Session
 
 FIELDS = (
-    "source_system",
-    "contact_id",
-    "advisor_id",
-    "team",
-    "local_day",
-    "evaluator",
-    "evaluated_at",
-    "grid_id",
-    "grid_name",
-    "score",
-    "calculated_score",
-    "outcome",
-    "comment",
-    "tags",
-)
+    "source_system", "contact_id", "advisor_id", "team", "local_day", "evaluator", "evaluated_at",
+    "grid_id", "grid_name", "score", "calculated_score", "outcome", "comment", "tags",
+)  # fmt: skip
 UNNAMED_SCORECARD = "Imported"
 KEYS_PER_QUERY = 5_000
 ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")

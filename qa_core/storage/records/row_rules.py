@@ -45,14 +45,8 @@ from qa_core.storage.records.people import (
 from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
 
 BY_SCOPE: tuple[type[Base], ...] = (
-    Evaluation,
-    DrawnContact,
-    CalibrationContact,
-    Recording,
-    Playback,
-    CoachingPlan,
-    MonthlyFigure,
-)
+    Evaluation, DrawnContact, CalibrationContact, Recording, Playback, CoachingPlan, MonthlyFigure,
+)  # fmt: skip
 """Tables scoped by their own columns."""
 
 PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
@@ -65,26 +59,10 @@ PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
 """Tables scoped through the row that they are a part of."""
 
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
-    Advisor,
-    AdvisorAlias,
-    Membership,
-    AdvisorNotice,
-    Account,
-    TeamLead,
-    ManagedSite,
-    LoginSession,
-    SavedView,
-    SecondFactor,
-    ExternalIdentity,
-    SignInThrottle,
-    AccountRequest,
-    ServiceToken,
-    ListeningExclusion,
-    Restriction,
-    JournalRow,
-    WaitingRow,
-    BeforeImage,
-)
+    Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
+    SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
+    ListeningExclusion, Restriction, JournalRow, WaitingRow, BeforeImage,
+)  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 
 OPTION = "rows_are_those_of"
