@@ -145,6 +145,16 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     )
 
 
+def _read_contacts(session: Session, statement: sa.Select) -> dict[Key, ListenedContact]:
+    """Read contacts by key: system, id, advisor, day or start, and the plan if drawn."""
+    return {
+        (system, contact_id): ListenedContact(
+            advisor_id, day.date() if isinstance(day, datetime) else day, *plan_id
+        )
+        for system, contact_id, advisor_id, day, *plan_id in _read(session, statement)
+    }
+
+
 def _find_evaluated(
     session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, ListenedContact]:
@@ -189,12 +199,7 @@ def _find_drawn(
     )
     if before:
         statement = statement.where(Draw.id < before.draw_id)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(
-            row.advisor_id, row.local_start.date(), row.plan_id
-        )
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _find_replaced(session: Session, period: Period, before: DrawCutoff | None) -> set[Key]:
@@ -220,10 +225,7 @@ def _find_calibrated(
         statement = statement.join(
             Calibration, Calibration.id == CalibrationContact.calibration_id
         ).where(Calibration.opened_at <= before.moment)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_start.date())
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _find_played(
@@ -241,10 +243,7 @@ def _find_played(
     )
     if before:
         statement = statement.where(Playback.played_at <= before.moment)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_day)
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _within(column: sa.ColumnElement[datetime], period: Period) -> sa.ColumnElement[bool]:

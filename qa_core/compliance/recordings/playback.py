@@ -23,7 +23,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
@@ -265,11 +265,10 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
         )
         return bool(find_calibrations(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
-        evaluations = sa.select(Evaluation.id).where(
-            Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)
-        )
-        own = evaluations.where(
-            Evaluation.source_system == source_system, Evaluation.contact_id == contact_id
+        own = sa.select(Evaluation.id).where(
+            *PUBLISHED,
+            Evaluation.source_system == source_system,
+            Evaluation.contact_id == contact_id,
         )
         return session.scalar(Scoped(own.limit(1), viewer)) is not None
     return False

@@ -11,7 +11,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import Playback, Recording
 
 
@@ -47,11 +47,7 @@ def count_own(viewer: Viewer) -> OwnCounts:
     since = now() - timedelta(days=365)
     kept = Recording.advisor_id == viewer.advisor_id, Recording.file_name.is_not(None)
     theirs = Playback.advisor_id == viewer.advisor_id, Playback.username != viewer.username
-    made = (
-        Evaluation.advisor_id == viewer.advisor_id,
-        Evaluation.state == "published",
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-    )
+    made = Evaluation.advisor_id == viewer.advisor_id, *PUBLISHED
     counts = sa.select(
         *(
             sa.select(sa.func.count(table.id)).where(*conditions).scalar_subquery()

@@ -16,7 +16,7 @@ from qa_core.metrics.query.contacts import find_contacts
 from qa_core.metrics.query.measure import measure
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation, ScorecardVersion
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
             Evaluation.outcome,
         )
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS), *days)
+        .where(*PUBLISHED, *days)
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )

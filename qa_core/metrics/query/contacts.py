@@ -21,7 +21,7 @@ from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation, ScorecardVersion
 from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
@@ -371,8 +371,8 @@ def _evaluations(
         )
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
+        .where(*PUBLISHED)
         .order_by(Evaluation.evaluated_at)
     )
     evaluations = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]

@@ -29,7 +29,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
-    EVALUATOR_KINDS,
+    PUBLISHED,
     Evaluation,
     EvaluationAnswer,
     ScorecardVersion,
@@ -39,7 +39,6 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
 
 
 class CoachingState(StrEnum):
@@ -175,7 +174,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
             "bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION
         )
     with store.writing() as session:
-        plan = _get(session, viewer, plan_id)
+        plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_note(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
@@ -202,7 +201,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("Choose how the plan ends: reached or stopped."))
     with store.writing() as session:
-        plan = _get(session, viewer, plan_id)
+        plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_change(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
@@ -276,7 +275,7 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
         teams = members.find_teams(session, environment.today())
         return _build_view(
             viewer,
-            _get(session, viewer, plan_id),
+            store.get_in_scope(session, viewer, CoachingPlan, plan_id),
             find_names(session),
             people.find_names(session),
             teams,
@@ -325,13 +324,6 @@ def find_evaluations(
     newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
         return tuple(EvaluationReference(*row) for row in session.execute(Scoped(newest, viewer)))
-
-
-def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
-    plan = session.scalar(Scoped(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id), viewer))
-    if plan is None:
-        raise AccessDenied()
-    return plan
 
 
 def _may_change(viewer: Viewer, plan: CoachingPlan) -> bool:

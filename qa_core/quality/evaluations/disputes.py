@@ -27,6 +27,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
     EVALUATOR_KINDS,
+    PUBLISHED,
     Evaluation,
     EvaluationAnswer,
     find_moment_of_change,
@@ -172,10 +173,7 @@ def decide(
     require_known(decision, DisputeDecision, "unknown_decision", message)
     reason = clean_text(reason)
     with store.writing() as session:
-        raised = sa.select(Dispute).where(Dispute.id == dispute_id)
-        dispute = session.scalar(Scoped(raised, viewer))
-        if dispute is None:
-            raise AccessDenied()
+        dispute = store.get_in_scope(session, viewer, Dispute, dispute_id)
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)
         if evaluation_view.is_excluded_from_deciding(viewer, evaluation):
             raise Refusal(
@@ -253,11 +251,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
     """Count disputes of the period by criterion, and by evaluator for viewers who may see them."""
     viewer.require(Permission.SEE_ADVISORS)
-    within = [
-        evaluation_view.is_readable(viewer),
-        Evaluation.state == "published",
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-    ]
+    within = [evaluation_view.is_readable(viewer), *PUBLISHED]
     within += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     within += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     disputed = (
@@ -308,13 +302,15 @@ def clean_text(text: str) -> str:
     text = masking.mask(text).strip()
     if not text:
         raise Refusal("no_reason", N_("Say why, in a few words."))
-    if len(text) > LONGEST_TEXT:
-        raise Refusal(
-            "too_long",
-            N_("The text is too long. Shorten it to {limit} characters."),
-            limit=LONGEST_TEXT,
-        )
+    require_short(text)
     return text
+
+
+def require_short(text: str, limit: int = LONGEST_TEXT) -> None:
+    """Refuse a text of more than `limit` characters."""
+    if len(text) > limit:
+        message = N_("The text is too long. Shorten it to {limit} characters.")
+        raise Refusal("too_long", message, limit=limit)
 
 
 def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:

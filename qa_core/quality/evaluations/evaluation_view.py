@@ -31,7 +31,12 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import (
+    EVALUATOR_KINDS,
+    PUBLISHED,
+    Evaluation,
+    EvaluationAnswer,
+)
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -80,7 +85,7 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
         return sa.true()
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         return sa.false()
-    published = sa.and_(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
+    published = sa.and_(*PUBLISHED)
     if viewer.role == Role.ADVISOR:
         mine = sa.and_(Evaluation.kind == "self", Evaluation.evaluator == viewer.username)
         return sa.or_(published, mine)

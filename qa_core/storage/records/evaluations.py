@@ -117,6 +117,10 @@ class Evaluation(Base):
     )
 
 
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
+"""Conditions on the evaluations that advisors and their leads read."""
+
+
 class EvaluationAnswer(Base):
     """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
 

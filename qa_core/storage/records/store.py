@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.storage.guard import Reader, Scoped
 from qa_core.storage.records import changes, row_rules
 from qa_core.storage.records.base import Base
 
@@ -363,6 +364,14 @@ def _refuse_unfinished_restore() -> None:
             ("python -m qa_core restore FILE",),
             folder=str(environment.current().folder),
         )
+
+
+def get_in_scope(session: Session, viewer: Reader, model: type[Found], number: int) -> Found:
+    """Return the row of that id in the viewer's scope. Raises AccessDenied without one."""
+    found = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
+    if found is None:
+        raise AccessDenied()
+    return found
 
 
 @contextmanager
