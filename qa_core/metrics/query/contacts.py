@@ -17,7 +17,7 @@ from qa_core.metrics.query.cuts import CutsTogether
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
-from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, parts_of
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -186,7 +186,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     frame = engine.current().run(Scoped(statement, viewer))
     if len(frame) != 1:
         raise AccessDenied()
-    contact = {name: _missing_is_none(value) for name, value in frame.to_dict("records")[0].items()}
+    contact = dimension_sql.plain_records(frame)[0]
     with store.reading() as session:
         contact["advisor"] = Names.load(session, frozenset({"advisor"})).advisor_label(
             contact["advisor"]
@@ -217,11 +217,7 @@ def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[st
         .order_by(CONTACTS.c.started_at.desc(), CONTACTS.c.source_system)
         .limit(limit)
     )
-    frame = engine.current().run(Scoped(statement, viewer))
-    return [
-        {name: _missing_is_none(value) for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    return dimension_sql.plain_records(engine.current().run(Scoped(statement, viewer)))
 
 
 def read_by_id(viewer: Viewer, contact_id: str) -> list[dict[str, Any]]:
@@ -315,7 +311,7 @@ def _conditions(
                 "cannot_cut", N_("Contacts cannot be filtered by {dimension}."), dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
-    conditions = [*dimension_sql.within(where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+    conditions = conditions_on(question)
     if wait_range is not None:
         (above, until), wait = wait_range, CONTACTS.c.wait_seconds
         conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
@@ -339,17 +335,17 @@ def _count_values(
 
     def build(part: MetricQuery) -> Scoped:
         statement = part.select(CONTACTS.c, [sa.func.count().label("n")])
-        return Scoped(statement.where(*conditions_on_contacts(part)), viewer)
+        return Scoped(statement.where(*conditions_on(part)), viewer)
 
     def find(asked: MetricQuery) -> list[dict[str, Any]]:
         return month_sums.collect(asked, build)
 
     counts = {
-        dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names): int(record["n"])
+        question.group_of(record)[dimension]: int(record["n"])
         for record in together.find_records("values", question, find)
     }
     for record in find_totals(question, (declared.get_kpi("received"),)):
-        value = dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
+        value = question.group_of(record)[dimension]
         n = record["present"]
         counts[value] = counts.get(value, 0) + (int(n) if n == n else 0)
     return counts

@@ -219,6 +219,11 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
     return names.advisor_label(value) if dimension == "advisor" else value
 
 
+def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame, missing values as None."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:
     """Return every dimension that a question touches."""
     return frozenset((*by, *(dimension for dimension, _ in where.values)))

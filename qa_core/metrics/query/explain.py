@@ -4,7 +4,7 @@ other formulas in use. Nothing that `measure` would hide.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,20 +14,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import (
-    ADVISOR_MEANS,
-    CALLERS,
-    LISTENING,
-    MISSES,
-    Contribution,
-    FactTable,
-    IntervalContribution,
-    Kpi,
-    KpiInputs,
-)
-from qa_core.metrics.query import calibration_metrics, dimension_sql, publication, statements
+from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, FactTable, Kpi
+from qa_core.metrics.query import calibration_metrics, publication, statements
 from qa_core.metrics.query.freshness import find_freshness
-from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows
+from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine
@@ -180,7 +170,8 @@ def explain(
     now = [entry.value for entry in in_force if entry.name == setting]
     values = tuple(sorted({*values, *now})) if setting and isinstance(values[0], int) else values
     variants = [
-        _vary(declaration, str(setting), value, position) for position, value in enumerate(values)
+        vary(declaration, f"{declaration.key}_{position}", str(setting), value)
+        for position, value in enumerate(values)
     ]
     all_rows = find_rows(viewer, [declaration, *variants], where, overrides)
     rows = tuple(
@@ -213,21 +204,6 @@ def explain(
         setting,
         tuple(outcomes),
     )
-
-
-def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
-    """Return the KPI as it is with another value of a setting."""
-
-    def other(inputs: KpiInputs) -> KpiInputs:
-        return replace(inputs, settings=inputs.settings.with_values(**{name: value}))
-
-    def parts(inputs: KpiInputs) -> Contribution:
-        return kpi.parts(other(inputs))
-
-    def sums(inputs: KpiInputs) -> IntervalContribution:
-        return kpi.sums(other(inputs))
-
-    return replace(kpi, key=f"{kpi.key}_{position}", parts=parts, sums=sums if kpi.sums else None)
 
 
 def _count_rows(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
@@ -294,17 +270,14 @@ def _universe(
     """Return all rows a KPI looks at, their columns, and what completes a statement on them."""
     if kpi.subject == FactTable.MISSED:
         misses = statements.misses_of(question, with_repeated=True)
-        conditions = [
-            *dimension_sql.within(question.where.period, MISSES.c),
-            *question.filters(MISSES.c),
-        ]
+        conditions = statements.conditions_on(question, MISSES.c)
         return (
             MISSES,
             MISSES.c,
             lambda statement: Scoped(statement.where(*conditions).add_cte(misses), question.viewer),
         )
     if kpi.subject == FactTable.CUSTOMERS:
-        callers = statements.callers_of(question, statements.conditions_on_contacts(question))
+        callers = statements.callers_of(question, statements.conditions_on(question))
         return (
             CALLERS,
             CALLERS.c,
@@ -332,7 +305,7 @@ def _universe(
         CONTACTS,
         CONTACTS.c,
         lambda statement: Scoped(
-            statement.where(*statements.conditions_on_contacts(question)), question.viewer
+            statement.where(*statements.conditions_on(question)), question.viewer
         ),
     )
 
@@ -344,14 +317,9 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     for place, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
             predicates = [exclusion.rows(question.give(settings)) for _, settings in runs]
-            tests.append(
-                (
-                    predicates[0]
-                    if len(predicates) == 1
-                    else statements.case_by_date(runs, predicates, columns.local_start),
-                    sa.literal_column(str(place)),
-                )
-            )
+            clock = columns.local_start if len(runs) > 1 else None  # not every table has one
+            test = statements.case_by_date(runs, predicates, clock)
+            tests.append((test, sa.literal_column(str(place))))
     last = sa.literal_column(str(len(kpi.exclusions)))
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 

@@ -12,7 +12,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import month_sums
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, select_groups
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, select_groups
 from qa_core.storage import lake
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -123,7 +123,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
 
     def build(part: MetricQuery) -> Scoped | Unscoped:
         groups = [_c.source_system.label("by_system"), *part.groups(_c)]
-        statement = select_groups(groups, columns).where(*conditions_on_contacts(part))
+        statement = select_groups(groups, columns).where(*conditions_on(part))
         if not sees_all:
             return Scoped(statement, viewer)
         return Unscoped(

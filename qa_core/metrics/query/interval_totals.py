@@ -89,11 +89,12 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
     if not totals:
         return records
     together: dict[tuple[Hashable, ...], Record] = {
-        _key(question, record): dict(record) for record in records
+        question.key_of(record): dict(record) for record in records
     }
     for record in totals:
         target = together.setdefault(
-            _key(question, record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
+            question.key_of(record),
+            {f"by_{name}": record[f"by_{name}"] for name in question.by},
         )
         for name, value in record.items():
             if name == "present" or "__" in name:
@@ -107,12 +108,6 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
     """Count the contacts that the intervals of a group speak of, as far as that KPI uses them."""
     return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "required_rows")))
-
-
-def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    return tuple(
-        dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by
-    )
 
 
 def _number(value: Any) -> Any:
@@ -241,18 +236,8 @@ def _run(statement: sa.Select) -> list[Record]:
         "The intervals that count beside single contacts are the same for everybody. Only days, "
         "queues, channels and teams are read, and cached for all viewers.",
     )
-    records = engine.current().run(query).to_dict("records")
-    return [
-        {
-            name: None
-            if value is None or value != value
-            else value.date()
-            if name == "day"
-            else value
-            for name, value in row.items()
-        }
-        for row in records
-    ]
+    records = dimension_sql.plain_records(engine.current().run(query))
+    return [{**record, "day": record["day"].date()} for record in records]
 
 
 @functools.lru_cache(maxsize=2)

@@ -16,11 +16,10 @@ from qa_core.centre import settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Contribution, FactTable, Kpi, KpiInputs
+from qa_core.metrics.kpis import Contribution, FactTable, IntervalContribution, Kpi, KpiInputs
 from qa_core.metrics.query import (
     calibration_metrics,
     closed_months,
-    dimension_sql,
     evaluation_table,
     interval_totals,
     listened_contacts,
@@ -108,19 +107,23 @@ def measure_under(
         frames = [measure(viewer, (key,), (), where, None, {setting: text}) for text in values]
         return pd.concat(frames, ignore_index=True)
     kpi, declaration = declared.get_kpi(key), settings.get_setting(setting)
-
-    def under(text: str) -> Kpi:
-        value = declaration.parse(text)
-
-        def parts(inputs: KpiInputs) -> Contribution:
-            return kpi.parts(
-                replace(inputs, settings=inputs.settings.with_values(**{setting: value}))
-            )
-
-        return replace(kpi, key=f"{key} {text}", parts=parts)
-
-    variants = [under(text) for text in values]
+    variants = [vary(kpi, f"{key} {text}", setting, declaration.parse(text)) for text in values]
     return to_frame(find_rows(viewer, variants, where), (), variants).assign(kpi=key)
+
+
+def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
+    """Return the KPI as it is with another value of a setting, under a key of its own."""
+
+    def other(inputs: KpiInputs) -> KpiInputs:
+        return replace(inputs, settings=inputs.settings.with_values(**{setting: value}))
+
+    def parts(inputs: KpiInputs) -> Contribution:
+        return kpi.parts(other(inputs))
+
+    def sums(inputs: KpiInputs) -> IntervalContribution:
+        return kpi.sums(other(inputs))
+
+    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None)
 
 
 def find_rows(
@@ -204,7 +207,7 @@ def _counts(
         kpi_rows = [read_row(kpi, record) for kpi in kpis]
         if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
-        group = _group(question, record)
+        group = question.group_of(record)
         kpi_rows = [replace(row, by=group, notes=(*row.notes, *past.notes)) for row in kpi_rows]
         rows += kpi_rows
     if not question.by and not rows:
@@ -228,12 +231,12 @@ def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
     months = statements.months_of(question, FactTable.SPEND)
     money = current().run(statements.on_spend(question), **months).to_dict("records")
     build = functools.partial(statements.on_attributed, kpis=kpis)
-    contacts = {_key(question, record): record for record in month_sums.collect(question, build)}
+    contacts = {question.key_of(record): record for record in month_sums.collect(question, build)}
     currencies = {record["currency"] for record in money}
     is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
     for record in money:
-        cells.setdefault(_key(question, record), []).append(record)
+        cells.setdefault(question.key_of(record), []).append(record)
     for key in contacts:
         cells.setdefault(key, [None])
     if not question.by and not cells:
@@ -287,17 +290,6 @@ def _is_provisional(
         if side.get("newest_day") is not None and side["newest_day"] == side["newest_day"]
     ]
     return max(last_days) > last_day - timedelta(days=days)
-
-
-def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(_group(question, record).values())
-
-
-def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
-        for dimension in question.by
-    }
 
 
 def _complete(rows: list[Row], kpis: tuple[Kpi, ...]) -> list[Row]:

@@ -88,9 +88,7 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
             *part.groups(CONTACTS.c),
         ]
         return Unscoped(
-            statements.select_groups(groups, counts).where(
-                *statements.conditions_on_contacts(part)
-            ),
+            statements.select_groups(groups, counts).where(*statements.conditions_on(part)),
             "The durations that a system never gives, and its rating scales, are the same for "
             "everybody. Only systems, scales and counts are read, and cached for all viewers.",
         )

@@ -316,7 +316,7 @@ def _window(question: MetricQuery) -> sa.ColumnElement[float]:
     """Return the seconds within which a contact follows another, by its own day's settings."""
     runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, CONTACTS.c.local_start)
+    return case_by_date(runs, windows, CONTACTS.c.local_start)
 
 
 def _link(row: Mapping[str, Any], names: Names) -> ChainContact:

@@ -419,10 +419,7 @@ def _run(
     frame = engine.current().run(
         Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(query.period)
     )
-    return [
-        {name: None if _is_missing(value) else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    return dimension_sql.plain_records(frame)
 
 
 def _table(schema: Mapping[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
@@ -433,7 +430,3 @@ def _table(schema: Mapping[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -
             for (name, kind), values in zip(schema.items(), columns, strict=True)
         }
     )
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (not hasattr(value, "__len__") and value != value)

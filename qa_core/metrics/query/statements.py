@@ -1,6 +1,6 @@
 """SQLAlchemy Core statements of KPIs, one per fact table, each within the scope of the viewer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -92,6 +92,16 @@ class MetricQuery:
         cuts = [sa.tuple_(*(expressions[name] for name in cut)) for cut in self.cuts]
         return sa.select(*groups, *left_out, *aggregates).group_by(sa.func.grouping_sets(*cuts))
 
+    def group_of(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a record's group by dimension, as a person reads them."""
+        return {
+            name: dimension_sql.plain(name, record[f"by_{name}"], self.names) for name in self.by
+        }
+
+    def key_of(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of `group_of`, in the order of `by`."""
+        return tuple(self.group_of(record).values())
+
     def filters(
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
     ) -> list[sa.ColumnElement[bool]]:
@@ -105,7 +115,7 @@ class MetricQuery:
 
 def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts: counted once each, whatever else hangs on them."""
-    conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
+    conditions = [COUNTED_DIRECTION, *conditions_on(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
     statement = question.select(CONTACTS.c, [present, *_aggregates(question, kpis, CONTACTS.c)])
     return Scoped(statement.where(*conditions), question.viewer)
@@ -147,14 +157,10 @@ def misses_of(
 
 def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the missed callers: one miss per caller and recovery window."""
-    conditions = [
-        *dimension_sql.within(question.where.period, MISSES.c),
-        *question.filters(MISSES.c),
-    ]
     with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
     statement = (
         question.select(MISSES.c, _list_columns(question, kpis, MISSES.c))
-        .where(*conditions)
+        .where(*conditions_on(question, MISSES.c))
         .add_cte(misses_of(question, with_call_backs))
     )
     if not with_call_backs:
@@ -169,7 +175,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts, each beside the customer's first ever, whoever answered it."""
-    callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
+    callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on(question)])
     statement = question.select(CALLERS.c, _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
 
@@ -184,9 +190,11 @@ def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -
     )
 
 
-def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    """Select every contact of the period and the filters, of any direction."""
-    return [*dimension_sql.within(question.where.period, CONTACTS.c), *question.filters(CONTACTS.c)]
+def conditions_on(
+    question: MetricQuery, columns: sa.ColumnCollection = CONTACTS.c
+) -> list[sa.ColumnElement[bool]]:
+    """Select the rows of the period and the filters (default: contacts of any direction)."""
+    return [*dimension_sql.within(question.where.period, columns), *question.filters(columns)]
 
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
@@ -238,7 +246,7 @@ def listening_of(question: MetricQuery) -> sa.CTE:
     return (
         sa.select(*CONTACTS.c, is_listened)
         .select_from(CONTACTS.outerjoin(LISTENED_CONTACTS, same))
-        .where(*conditions_on_contacts(question))
+        .where(*conditions_on(question))
         .cte("heard")
     )
 
@@ -372,19 +380,14 @@ def on_spend(question: MetricQuery) -> Scoped:
     """Select the money, by currency; it belongs to no advisor, so that costs are shown
     only where all contacts of a cell are the viewer's.
     """
-    conditions = [*dimension_sql.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
-    groups = [
-        dimension_sql.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}")
-        for dimension in question.by
-    ]
+    groups = question.groups(SPEND.c)
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),
         sa.func.count().label("rows"),
         sa.func.max(SPEND.c.day).label("newest_day"),
     ]
-    return Scoped(
-        select_groups([*groups, SPEND.c.currency], sums).where(*conditions), question.viewer
-    )
+    statement = select_groups([*groups, SPEND.c.currency], sums)
+    return Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
@@ -400,12 +403,7 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     for kpi in kpis:
         parts = parts_of(question, kpi, CONTACTS.c)
         columns.append(rows(sa.and_(mine, parts.denominator)).label(f"{kpi.key}__n"))
-    conditions = [
-        COUNTED_DIRECTION,
-        ATTRIBUTED,
-        *dimension_sql.within(question.where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    conditions = [COUNTED_DIRECTION, ATTRIBUTED, *conditions_on(question)]
     statement = select_groups(question.groups(CONTACTS.c), columns).where(*conditions)
     return Scoped(
         on_every_contact(statement),
@@ -567,7 +565,7 @@ def recovery_window(
     """Return the seconds within which a caller missed at that moment has to be reached."""
     runs = changes_of(question.pieces, ("recovery_hours",))
     windows = [question.give(settings).recovery_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, clock)
+    return case_by_date(runs, windows, clock)
 
 
 def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:
@@ -584,6 +582,9 @@ def case_by_date(
     values: Sequence[sa.ColumnElement[Any]],
     clock: sa.ColumnElement[datetime],
 ) -> sa.ColumnElement[Any]:
+    """Choose among the values, one for each run, by the day of a row."""
+    if len(runs) == 1:
+        return values[0]
     until = [sa.literal(datetime.combine(first_day, time.min)) for first_day, _ in runs[1:]]
     return sa.case(
         *((clock < moment, value) for moment, value in zip(until, values, strict=False)),

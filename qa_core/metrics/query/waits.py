@@ -15,7 +15,7 @@ from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import (
     MetricQuery,
-    conditions_on_contacts,
+    conditions_on,
     parts_of,
     select_groups,
 )
@@ -115,7 +115,7 @@ def _count(
 
     def build(part: MetricQuery) -> Scoped:
         statement = select_groups([*groups, *part.groups(CONTACTS.c)], counts)
-        every = (COUNTED_DIRECTION, *conditions_on_contacts(part), *conditions)
+        every = (COUNTED_DIRECTION, *conditions_on(part), *conditions)
         return Scoped(statement.where(*every), question.viewer)
 
     names = [column.name for column in (*groups, *counts)]
