@@ -10,7 +10,6 @@ import hashlib
 import logging
 import re
 import secrets
-import stat
 import time
 import tomllib
 from base64 import urlsafe_b64encode
@@ -100,18 +99,9 @@ def find_providers() -> dict[str, Provider]:
     file = config_file()
     if not file.exists():
         return {}
-    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refusal(
-            "open_secret",
-            N_(
-                "Other users of this machine can read {path}. Let only its owner read it "
-                "(mode 600)."
-            ),
-            (f"chmod 600 {file}",),
-            path=str(file),
-        )
+    text = environment.read_private(file)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(text.decode("utf-8"))
         providers = [_build_provider(**entry) for entry in content.get("provider", [])]
         for field in ("name", "issuer"):
             values = [getattr(provider, field) for provider in providers]

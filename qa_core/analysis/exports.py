@@ -126,12 +126,8 @@ def build_file(
         for row in frame.itertuples(index=False)
     ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
-    return make_file(
-        Sheet(
-            name, header, rows, describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
-        ),
-        form,
-    )
+    about = describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
+    return make_file(Sheet(name, header, rows, about), form)
 
 
 def build_contacts(
@@ -160,12 +156,8 @@ def build_contacts(
         overrides=overrides,
         wait_range=within,
     )
-    counted = [
-        _("Contacts"),
-        len(frame),
-        _("of"),
-        query.count_contacts(viewer, where, behind or None, overrides, within),
-    ]
+    every = query.count_contacts(viewer, where, behind or None, overrides, within)
+    counted = [_("Contacts"), len(frame), _("of"), every]
     wait_note = [[_(WAIT), formatting.wait_range(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
@@ -177,15 +169,8 @@ def build_contacts(
         for record in frame.to_dict("records")
     )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    return make_file(
-        Sheet(
-            name,
-            header,
-            rows,
-            [*wait_note, *describe_file(viewer, where, kpis, overrides), counted],
-        ),
-        form,
-    )
+    about = [*wait_note, *describe_file(viewer, where, kpis, overrides), counted]
+    return make_file(Sheet(name, header, rows, about), form)
 
 
 def build_numbers(

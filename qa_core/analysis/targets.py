@@ -134,7 +134,7 @@ def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetSt
     viewer.require(declared.needs)
     with store.reading() as session:
         targets = [target for target in _read(session, (kpi,)) if _may_see(viewer, target)]
-        site_of = _site_of_teams(session)
+        site_of = find_sites_of_teams(session)
     return _build_steps(declared, targets, dict(where.values), where.period, site_of)
 
 
@@ -151,7 +151,7 @@ def add_gaps(
             for target in _read(session, frame["kpi"].unique().tolist())
             if _may_see(viewer, target)
         ]
-        site_of = _site_of_teams(session)
+        site_of = find_sites_of_teams(session)
     gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
@@ -341,7 +341,7 @@ class ManagedSites:
 
 def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
     """Return the sites that the viewer manages."""
-    site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
+    site_of = find_sites_of_teams(session)
     managed = set(viewer.managed_teams)
     sites = frozenset(
         site for name, site in site_of.items() if name in managed and site is not None
@@ -385,12 +385,9 @@ def _may_set(viewer: Viewer, scope: Scope, reach: ManagedSites) -> bool:
     return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
 
 
-def _site_of_teams(session: Session) -> dict[str, str]:
-    return {
-        team: site
-        for team, site in session.execute(sa.select(Team.name, Team.site_name))
-        if site is not None
-    }
+def find_sites_of_teams(session: Session) -> dict[str, str | None]:
+    """Return team → site, None for a team without one."""
+    return dict(session.execute(sa.select(Team.name, Team.site_name)).all())
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
@@ -407,7 +404,7 @@ def _build_target(row: Target) -> TargetValue:
 
 
 def _find_applicable_scopes(
-    kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
+    kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]
 ) -> tuple[Scope, ...]:
     """Return the scopes whose targets apply, most specific first."""
     single = {
@@ -418,8 +415,8 @@ def _find_applicable_scopes(
     if kpi.is_amount:
         exact = [(dimension, single[dimension]) for dimension in SCOPES if dimension in single]
         return (CENTRE,) if not chosen else tuple(exact) if len(chosen) == len(exact) == 1 else ()
-    if "team" in single and single["team"] in site_of:
-        single = {"site": site_of[single["team"]]} | single
+    if site := site_of.get(single.get("team")):
+        single = {"site": site} | single
     return (
         *((dimension, single[dimension]) for dimension in SCOPES if dimension in single),
         CENTRE,
@@ -431,7 +428,7 @@ def _build_steps(
     targets: Sequence[TargetValue],
     chosen: Mapping[str, tuple[Any, ...]],
     period: Period,
-    site_of: Mapping[str, str],
+    site_of: Mapping[str, str | None],
 ) -> tuple[TargetStep, ...]:
     scopes = _find_applicable_scopes(kpi, chosen, site_of)
     near = _find_applicable(kpi, targets, scopes, period)
@@ -484,7 +481,7 @@ def _compute_gap(
     targets: Sequence[TargetValue],
     by: Sequence[str],
     where: Filters,
-    site_of: Mapping[str, str],
+    site_of: Mapping[str, str | None],
 ) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
     if isinstance(record.get("currency"), str):  # a target has no currency

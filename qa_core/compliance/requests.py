@@ -10,6 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query import recording_flags
 from qa_core.storage import audit_log
@@ -217,6 +218,5 @@ def find_own(viewer: Viewer) -> list[PersonRequest]:
 def _find(*conditions: sa.ColumnElement[bool]) -> list[PersonRequest]:
     with store.reading() as session:
         rows = session.scalars(sa.select(SubjectRequest).where(*conditions)).all()
-    fields = PersonRequest.__dataclass_fields__
-    requests = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
+    requests = [build_from_row(PersonRequest, row) for row in rows]
     return sorted(requests, key=lambda item: (not item.is_open, item.due_on, item.id))

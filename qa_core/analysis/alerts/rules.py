@@ -70,18 +70,9 @@ class Rule:
 
     def as_json(self) -> dict[str, Any]:
         names = (
-            "id",
-            "kpi",
-            "kind",
-            "grain",
-            "dimension",
-            "name",
-            "side",
-            "threshold",
-            "periods",
-            "clear_after",
-            "created_by",
-        )
+            "id", "kpi", "kind", "grain", "dimension", "name", "side", "threshold", "periods",
+            "clear_after", "created_by",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 

@@ -115,12 +115,10 @@ def describe_places(candidate: IrritantCandidate) -> str:
 
 def describe_along(candidate: IrritantCandidate) -> str:
     """Name the words that occur with it; empty without any."""
-    words = (
-        formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
-        if candidate.related
-        else ""
-    )
-    return _("Often with {words}", words=words) if words else ""
+    if not candidate.related:
+        return ""
+    words = formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
+    return _("Often with {words}", words=words)
 
 
 def format_points(share: float) -> str:
@@ -211,16 +209,8 @@ def describe_filters(entry: ActionEntry) -> str:
 def describe_history(entry: ActionEntry) -> str:
     """Describe the states of an entry, oldest first."""
     return " → ".join(
-        " ".join(
-            filter(
-                None,
-                (
-                    _(STATES[step.state]),
-                    formatting.local_day(step.at),
-                    f"({step.by})" if step.by else "",
-                ),
-            )
-        )
+        f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
+        + (f" ({step.by})" if step.by else "")
         for step in entry.steps
     )
 

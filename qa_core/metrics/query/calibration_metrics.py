@@ -154,7 +154,7 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
             row = (
                 work_out(kpi, members)
                 if kpi.key == ALIGNMENT or "criterion" in by or _names_one(question)
-                else _undefined_row(kpi)
+                else replace(read_row(kpi, {}), notes=(ONE_CRITERION,))
             )
             rows.append(replace(row, by=by))
     return rows
@@ -355,7 +355,3 @@ def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
 def _shares_of(one: CriterionMarks) -> list[float]:
     """Return the marks that are points, as shares of the points possible in their version."""
     return [points / one.most for points in one.marks.values() if points is not None]
-
-
-def _undefined_row(kpi: Kpi) -> Row:
-    return replace(read_row(kpi, {}), notes=(ONE_CRITERION,))

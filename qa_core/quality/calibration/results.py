@@ -12,6 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.metrics.query.calibration_metrics import on_marks
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.sessions import CalibrationSession
+from qa_core.quality.evaluations import finalise
 from qa_core.stats.agreement import (
     Agreement,
     Alignment,
@@ -117,20 +118,14 @@ def get_results(viewer: Viewer, number: int) -> Results:
         }
         marks, scores, comments = {}, {}, {}
         for evaluation in evaluations:
-            place = (
-                numbers.get((evaluation.source_system, evaluation.contact_id)),
-                evaluation.evaluator,
-            )
-            if place[0] is not None and place[1] in found.evaluators:
+            number = numbers.get((evaluation.source_system, evaluation.contact_id))
+            if number is not None and evaluation.evaluator in found.evaluators:
+                place = number, evaluation.evaluator
                 marks[place] = {
                     answer.criterion: answer.earned if answer.applicable else None
                     for answer in evaluation.answers
                 }
-                comments[place] = {
-                    answer.criterion: answer.comment
-                    for answer in evaluation.answers
-                    if answer.comment
-                }
+                comments[place] = finalise.read_comments(evaluation)
                 scores[place] = evaluation.score
     return compute_results(found, marks, scores, comments)
 

@@ -95,18 +95,12 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
     """Estimate the effect of a plan; no colleagues for advisors. Raise AccessDenied."""
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
-    if not viewer.can(Permission.SEE_ADVISORS):
-        own = BeforeAndAfter(
-            *(
-                next(
-                    iter(_read_scores(viewer, plan, period, by_advisor=False).values()),
-                    PeriodScores(0),
-                )
-                for period in (before, after)
-            )
-        )
+    sees = viewer.can(Permission.SEE_ADVISORS)
+    sides = [_read_scores(viewer, plan, period, by_advisor=sees) for period in (before, after)]
+    name = plan.advisor if sees else None
+    own = BeforeAndAfter(*(side.get(name, PeriodScores(0)) for side in sides))
+    if not sees:
         return estimate(own, None, before, after)
-    sides = [_read_scores(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
         # Advisors coached on the same criteria are excluded even if the viewer
@@ -122,7 +116,6 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
                 session.scalars(every_plan), plan, before.first_day, after.last_day
             )
         }
-    own = BeforeAndAfter(*(side.get(plan.advisor, PeriodScores(0)) for side in sides))
     others = [
         BeforeAndAfter(side, sides[1].get(name, PeriodScores(0)))
         for name, side in sides[0].items()

@@ -322,6 +322,7 @@ def _read_self_evaluation(
         return None
     is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
     made_at = own.submitted_at or own.evaluated_at
+    answers = own.answers if is_submitted else ()
     return SelfEvaluationView(
         evaluation_id=own.id,
         is_submitted=is_submitted,
@@ -330,13 +331,9 @@ def _read_self_evaluation(
         outcome=own.outcome if is_submitted else None,
         comment=own.comment if is_submitted else None,
         answers={
-            answer.criterion: answer.earned if answer.applicable else None for answer in own.answers
-        }
-        if is_submitted
-        else {},
-        comments={answer.criterion: answer.comment for answer in own.answers if answer.comment}
-        if is_submitted
-        else {},
+            answer.criterion: answer.earned if answer.applicable else None for answer in answers
+        },
+        comments={answer.criterion: answer.comment for answer in answers if answer.comment},
     )
 
 

@@ -117,21 +117,9 @@ downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     """Order the fields as in the starters; unknown fields come last."""
     order = (
-        "title",
-        "text",
-        "method",
-        "pass_mark",
-        "bonus_cap",
-        "name",
-        "weight",
-        "key",
-        "help",
-        "points",
-        "levels",
-        "not_applicable",
-        "critical",
-        "fails",
-    )
+        "title", "text", "method", "pass_mark", "bonus_cap", "name", "weight", "key", "help",
+        "points", "levels", "not_applicable", "critical", "fails",
+    )  # fmt: skip
     later = ("bonus", "section", "criterion")
 
     def tidy(value: Any) -> Any:
