@@ -64,9 +64,7 @@ def _count_by_day(question: MetricQuery) -> Scoped:
     mine, rows = EVERY_CONTACT.c.is_own, sa.func.count().filter
     counts = [rows(mine).label("contacts"), rows(sa.not_(mine)).label("foreign")]
     statement = select_groups(question.groups(CONTACTS.c), counts).where(
-        COUNTED_DIRECTION,
-        CONTACTS.c.tracking_number.is_not(None),
-        *conditions_on(question),
+        COUNTED_DIRECTION, CONTACTS.c.tracking_number.is_not(None), *conditions_on(question)
     )
     return Scoped(
         on_every_contact(statement),

@@ -93,8 +93,7 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
     }
     for record in totals:
         target = together.setdefault(
-            question.key_of(record),
-            {f"by_{name}": record[f"by_{name}"] for name in question.by},
+            question.key_of(record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
         )
         for name, value in record.items():
             if name == "present" or "__" in name:

@@ -9,12 +9,7 @@ from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.metrics.query import dimension_sql, month_sums, publication
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on,
-    parts_of,
-    select_groups,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 

@@ -13,12 +13,7 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ABANDONED, ANSWERED, COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.measure import build_query
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on,
-    parts_of,
-    select_groups,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
