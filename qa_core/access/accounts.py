@@ -45,7 +45,9 @@ TOKEN = "token:"
 
 
 class AccountAction(StrEnum):
-    """Action on an account or a service token; `account_` + it is its word in the audit log."""
+    """Action on an account or a service token; with the prefix `account_`, its word in the
+    audit log.
+    """
 
     ADD = "add"
     CHANGE = "change"

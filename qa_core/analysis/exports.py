@@ -176,7 +176,9 @@ def build_contacts(
 def build_numbers(
     viewer: Viewer, loose: bool, first_day: str, last_day: str, form: str = "csv"
 ) -> downloads.Download:
-    """Build a file of numbers' campaigns, or numbers without. Open ends are empty."""
+    """Build a file of the campaigns of tracking numbers, or of the numbers with
+    contacts without a campaign. Open ends are empty.
+    """
     where = read_filters(first_day, last_day, [])
     history = tracking_numbers.find_history(viewer, where.period)
     if loose:

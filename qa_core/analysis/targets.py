@@ -46,7 +46,9 @@ CENTRE: Scope = (None, None)
 
 @dataclass(frozen=True)
 class TargetValue:
-    """Target in the KPI's unit, days inclusive (None: open); centre: no `dimension`, no `name`."""
+    """Target in the KPI's unit. `dimension` and `name` None: the whole centre. Days
+    inclusive, None is open.
+    """
 
     id: int
     kpi: str

@@ -108,7 +108,9 @@ def find_ceiling(session: Session) -> int:
 
 
 def require_room(session: Session, key: Key, advisor_id: str | None, day: date) -> None:
-    """Refuse one contact more of an advisor whose month is full; one listened to is no more."""
+    """Refuse one contact more of an advisor whose month is full; one that was listened to
+    already is no more.
+    """
     listened_contacts = find_listened(session, Period(day, day))
     advisor = listened_contacts.kept_ids.get(advisor_id, advisor_id) if advisor_id else None
     if advisor is None or key in listened_contacts.contacts:

@@ -14,7 +14,9 @@ from qa_core.stats import control_charts
 
 @dataclass(frozen=True)
 class Firing:
-    """Signal: `threshold`, `beyond_limit`, `two_of_three`, `run`, `target`; `side`: −1, 1."""
+    """Signal in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
+    `target`; `side`: −1 below, 1 above `reference`.
+    """
 
     fired: str
     side: int

@@ -1,4 +1,6 @@
-"""Action list of irritants, and its only writer: audited, from the newest version."""
+"""Action list: irritants being worked on, from new to solved. Its only writer; changes
+are audited and need the newest version.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,6 @@
-"""Terms and events more frequent among unhappy contacts: exact tests, corrected."""
+"""Terms and events more frequent among unhappy contacts: counted per contact, tested
+exactly, corrected for multiple tests.
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -33,7 +33,9 @@ class AdvisorProfile:
 def find_advisors(
     viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
 ) -> tuple[AdvisorProfile, ...]:
-    """Find everybody with a contact or an evaluation in scope and period, by name."""
+    """Find everybody with a contact or an evaluation in the viewer's scope in the
+    period, by name; `teams` keeps those of some.
+    """
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 

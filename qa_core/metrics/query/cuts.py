@@ -14,7 +14,9 @@ Records = list[dict[str, Any]]
 
 @dataclass
 class CutsTogether:
-    """Records of several cuts: the first that is asked for finds those of all."""
+    """Records of several cuts: those of the first that is asked for are found with those of
+    all others.
+    """
 
     cuts: tuple[tuple[str, ...], ...] = ()
     _found: dict[Hashable, Records] = field(default_factory=dict)

@@ -132,4 +132,6 @@ FACTORS: tuple[Factor, ...] = (
 )
 BY_KEY = {factor.key: factor for factor in FACTORS}
 CRITERION = "criterion"
-"""Factor of the evaluation of the same contact: criteria with all points against fewer."""
+"""The factor of what an evaluation of the same contact says: each criterion with all
+its points, against those with fewer.
+"""

@@ -25,7 +25,9 @@ from qa_core.storage.spark import belief
 TIMES = 3
 DAYS = 183
 NEAR, NEAR_SPREAD = 1e-9, 1e-6
-"""Largest distance of equal figures, as a share: order changes sums. Whole numbers are exact."""
+"""Largest distance between two equal figures, as a share: sums of fractions depend on their order.
+Whole numbers must be the same.
+"""
 COMPARED = (*(name for name in COLUMNS if name != "kpi"), "deviation")
 SPREADS = ("low", "high", "deviation")
 

@@ -1,4 +1,6 @@
-"""Arrow table of listened-to contacts, registered with DuckDB; remade after a listening."""
+"""Arrow table of listened-to contacts, registered with DuckDB beside the
+lake, remade only when something was played or evaluated.
+"""
 
 import threading
 from typing import Any

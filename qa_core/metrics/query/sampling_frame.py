@@ -1,4 +1,6 @@
-"""Frame of a listening plan: contacts to listen to, and why each other is none."""
+"""The frame of a listening plan: which contacts may be listened to, and for each other
+one the first reason why not.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

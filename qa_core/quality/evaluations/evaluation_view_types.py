@@ -27,7 +27,9 @@ class DisputeView:
 
 @dataclass(frozen=True)
 class AnswerView:
-    """Answer to a criterion. `earned` None: not applicable; `share`: part of the whole, 0–1."""
+    """Answer to one criterion, and what its scorecard allows. `earned` None: not
+    applicable; `share`: its part of the whole, 0–1.
+    """
 
     key: str
     text: Text
@@ -68,7 +70,9 @@ class SelfEvaluationView:
     evaluation_id: int
     is_submitted: bool
     was_before: bool
-    """It was submitted before the evaluator's was acknowledged; a draft: it still could be."""
+    """Whether it was submitted before the advisor acknowledged the evaluator's; of a
+    draft, whether it still could be.
+    """
     score: float | None
     outcome: str | None
     comment: str | None

@@ -26,7 +26,9 @@ LONGEST_REMARK = 1000
 
 @dataclass(frozen=True)
 class DraftComment:
-    """Remark at `seconds`. `about`: criterion; None: the whole, or an unknown scorecard."""
+    """Remark at `seconds` of the recording. `about`: text of its criterion, None for
+    the whole evaluation or an unknown scorecard.
+    """
 
     id: int
     seconds: float

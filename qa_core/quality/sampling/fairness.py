@@ -29,7 +29,9 @@ class AdvisorShare:
 
 @dataclass(frozen=True)
 class Fairness:
-    """Comparison. `p_value`: of a sample at least this far off; None: nothing can differ."""
+    """Comparison on one dimension. `p_value`: chance of a sample at least this far from
+    expected; None where nothing can differ.
+    """
 
     dimension: str
     shares: tuple[AdvisorShare, ...]
