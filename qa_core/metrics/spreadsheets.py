@@ -68,11 +68,9 @@ def unit_format(unit: str, currency: str | None = None) -> str:
 
 def plain(value: float | None) -> Cell | None:
     """Return a number without a unit; decimals only where it has some."""
-    return (
-        None
-        if is_missing(value)
-        else Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
-    )
+    if is_missing(value):
+        return None
+    return Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
 
 
 def make_file(sheet: Sheet, form: str) -> Download:
@@ -130,16 +128,8 @@ def _make_workbook(sheet: Sheet) -> Download:
         about.set_column(1, 2, WIDEST)
         for row, line in enumerate(sheet.about):
             for column, cell in enumerate(line):
-                _write(
-                    about,
-                    row,
-                    column,
-                    cell,
-                    look,
-                    **({"bold": True} if column == 0 else {"align": "left"}),
-                    text_wrap=True,
-                    valign="top",
-                )
+                style = {"bold": True} if column == 0 else {"align": "left"}
+                _write(about, row, column, cell, look, **style, text_wrap=True, valign="top")
     return Download(
         f"{sheet.name}.xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -160,13 +150,8 @@ def _write(
     if is_missing(value) or value == "":
         return 0
     if isinstance(value, date):
-        format_ = (
-            cell.format
-            if isinstance(cell, Cell)
-            else MOMENT
-            if isinstance(value, datetime)
-            else DAY
-        )
+        usual = MOMENT if isinstance(value, datetime) else DAY
+        format_ = cell.format if isinstance(cell, Cell) else usual
         sheet.write_datetime(row, column, value, look(num_format=format_, **properties))
         return len(format_)
     if isinstance(value, Real):
@@ -197,11 +182,5 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
     """Return who exports, and when."""
-    return [
-        _("Exported"),
-        _(
-            "{moment} by {name}",
-            moment=formatting.moment(environment.to_local(now())),
-            name=viewer.username,
-        ),
-    ]
+    moment = formatting.moment(environment.to_local(now()))
+    return [_("Exported"), _("{moment} by {name}", moment=moment, name=viewer.username)]

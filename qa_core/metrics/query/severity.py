@@ -148,23 +148,11 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     """Fit the model over the centre and period; advisors are (id, whether they count here)."""
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
-    own = set(
-        _run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)[
-            "evaluation_id"
-        ]
-    )
-    columns = (
-        ANSWERS.c.evaluation_id,
-        ANSWERS.c.advisor_id,
-        ANSWERS.c.evaluator,
-        ANSWERS.c.grid,
-        ANSWERS.c.score,
-    )
-    conditions = (
-        ANSWERS.c.score.is_not(None),
-        ANSWERS.c.advisor_id.is_not(None),
-        ANSWERS.c.evaluator.is_not(None),
-    )
+    in_scope = complete(sa.select(EVALUATED.c.evaluation_id).select_from(source))
+    own = set(_run(in_scope, where)["evaluation_id"])
+    names = ("evaluation_id", "advisor_id", "evaluator", "grid", "score")
+    columns = [ANSWERS.c[name] for name in names]
+    conditions = [ANSWERS.c[name].is_not(None) for name in ("score", "advisor_id", "evaluator")]
     everyone = Unscoped(
         sa.select(*columns).where(
             *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *conditions
