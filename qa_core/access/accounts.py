@@ -5,8 +5,6 @@ person, a data protection officer, a manager or another administrator, as soon a
 is one (docs/access.md, section 1).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -95,9 +93,7 @@ class Request:
 
 @dataclass(frozen=True)
 class AccountChange:
-    """Action that was done. `confirmed_by` is None where there was nobody to confirm it, or
-    for the command line.
-    """
+    """Action done. `confirmed_by` None: nobody to confirm it, or the command line."""
 
     act: AccountAction
     username: str
@@ -108,9 +104,7 @@ class AccountChange:
 
 
 def get_viewer(session: Session, username: str) -> Viewer:
-    """Build the viewer of an account as it is now. Raises AccessDenied for an unknown
-    or closed account.
-    """
+    """Build the viewer of an account now. Raises AccessDenied for an unknown or closed one."""
     return store.remember(session, f"viewer {username}", lambda held: _build_viewer(held, username))
 
 
@@ -284,9 +278,7 @@ def propose(
 def enter_token(
     session: Session, viewer: Viewer, act: AccountAction, name: str, terms: AccountTerms | None
 ) -> bool:
-    """Enter an action on a service token, and tell whether it is done, or waits for a second
-    person.
-    """
+    """Enter an action on a service token; tell whether it is done, or waits."""
     is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(session, viewer, act, None)
     _enter(session, viewer, act, TOKEN + name, terms, is_done)
     return is_done
@@ -391,9 +383,7 @@ def set_language(viewer: Viewer, language: str | None) -> None:
 
 
 def remove_demo_accounts(viewer: Viewer) -> int:
-    """Delete the accounts of the demo centre and the tokens that they made. Returns the
-    number of accounts.
-    """
+    """Delete the demo centre's accounts and their tokens. Returns the number of accounts."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.writing() as session:
         accounts = session.scalars(sa.select(Account).where(Account.demo)).all()

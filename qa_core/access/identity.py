@@ -5,14 +5,11 @@ is, and which account their groups give them.
 section 3). The provider decides: its groups change and close accounts at each sign-in.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import logging
 import re
 import secrets
-import stat
 import time
 import tomllib
 from base64 import urlsafe_b64encode
@@ -102,18 +99,9 @@ def find_providers() -> dict[str, Provider]:
     file = config_file()
     if not file.exists():
         return {}
-    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Refusal(
-            "open_secret",
-            N_(
-                "Other users of this machine can read {path}. Let only its owner read it "
-                "(mode 600)."
-            ),
-            (f"chmod 600 {file}",),
-            path=str(file),
-        )
+    text = environment.read_private(file)
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(text.decode("utf-8"))
         providers = [_build_provider(**entry) for entry in content.get("provider", [])]
         for field in ("name", "issuer"):
             values = [getattr(provider, field) for provider in providers]
@@ -130,9 +118,7 @@ def find_providers() -> dict[str, Provider]:
 
 
 def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str, str]:
-    """Start a sign-in. Returns the address at the provider, and what the browser keeps
-    meanwhile, sealed.
-    """
+    """Start a sign-in. Returns the provider's address, and what the browser keeps, sealed."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
     challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     claims = {
@@ -319,10 +305,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
     if terms is None:
         if is_active:
             accounts.disable(Viewer.SYSTEM, username)
-        raise Refusal(
-            "no_group",
-            N_("None of your groups has access here. Ask an administrator."),
-        )
+        raise Refusal("no_group", N_("None of your groups has access here. Ask an administrator."))
     if username is None:
         username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
         accounts.add_external(username, terms)

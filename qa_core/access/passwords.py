@@ -1,7 +1,5 @@
 """Passwords: policy, hashing, and random one-time passwords (CNIL, délibération 2022-100)."""
 
-from __future__ import annotations
-
 import functools
 import re
 import secrets
@@ -76,8 +74,7 @@ def check_policy(password: str, username: str) -> None:
         )
     if _is_common(password):
         raise Refusal(
-            "common_password",
-            N_("Many people choose this password. Choose a less common one."),
+            "common_password", N_("Many people choose this password. Choose a less common one.")
         )
 
 

@@ -1,7 +1,5 @@
 """Names and roles of account holders, for lists and labels of other rooms."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date

@@ -35,9 +35,7 @@ ROLE_TITLES: dict[Role, str] = {
 
 
 class Permission(StrEnum):
-    """Permission of a role. `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_`
-    writes for others.
-    """
+    """Permission: `SEE_` reads, `EDIT_` writes one's own work, `MANAGE_` writes for others."""
 
     SEE_CALL_STATISTICS = "see_call_statistics"
     SEE_TRACKING = "see_tracking"
@@ -87,120 +85,49 @@ class Permission(StrEnum):
 
 P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.EXECUTIVE: frozenset(
-        {
-            P.SEE_CALL_STATISTICS,
-            P.SEE_TRACKING,
-            P.SEE_SATISFACTION,
-            P.SEE_SCORES,
-            P.SEE_BOARD,
-            P.SEE_IRRITANTS,
-            P.EXPORT_FIGURES,
-            P.EDIT_TARGETS,
-            P.SEE_ALERTS,
-            P.SHARE_VIEWS,
-        }
-    ),
-    Role.MANAGER: frozenset(
-        {
-            P.SEE_CALL_STATISTICS,
-            P.SEE_TRACKING,
-            P.SEE_SATISFACTION,
-            P.SEE_SCORES,
-            P.SEE_TEAMS,
-            P.SEE_ADVISORS,
-            P.SEE_EVALUATORS,
-            P.SEE_CONTACTS,
-        }
-        | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS, P.EDIT_TARGETS}
-        | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS, P.MANAGE_ALERTS}
-        | {
-            P.LISTEN,
-            P.SEE_EVALUATIONS,
-            P.DECIDE_DISPUTES,
-            P.MANAGE_LISTENING,
-            P.SEE_CALIBRATIONS,
-            P.MANAGE_CALIBRATIONS,
-        }
-        | {P.SEE_GRIDS, P.PUBLISH_GRIDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES}
-        | {P.SEE_BOARD, P.SHARE_VIEWS}
-    ),
-    Role.TEAM_LEAD: frozenset(
-        {
-            P.SEE_CALL_STATISTICS,
-            P.SEE_TRACKING,
-            P.SEE_SATISFACTION,
-            P.SEE_SCORES,
-            P.SEE_TEAMS,
-            P.SEE_ADVISORS,
-            P.SEE_CONTACTS,
-        }
-        | {P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES, P.EXPORT_CONTACTS}
-        | {P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS}
-        | {P.LISTEN, P.SEE_EVALUATIONS, P.SEE_COACHING, P.MANAGE_COACHING, P.SHARE_VIEWS}
-    ),
-    Role.EVALUATOR: frozenset(
-        {
-            P.SEE_SCORES,
-            P.SEE_OWN_EVALUATIONS,
-            P.LISTEN,
-            P.FILL_GRIDS,
-            P.SEE_EVALUATIONS,
-            P.SEE_CALIBRATIONS,
-        }
-    ),
-    Role.ADVISOR: frozenset(
-        {
-            P.SEE_CALL_STATISTICS,
-            P.SEE_SATISFACTION,
-            P.SEE_SCORES,
-            P.SEE_OWN_QUALITY,
-            P.SEE_CONTACTS,
-            P.EXPORT_FIGURES,
-        }
-        | {P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS, P.SEE_COACHING}
-    ),
-    Role.DPO: frozenset(
-        {
-            P.SEE_JOURNAL,
-            P.SEE_HEALTH,
-            P.SEE_RULES,
-            P.SEE_COMPLIANCE,
-            P.MANAGE_COMPLIANCE,
-            P.CONFIRM_ACCOUNTS,
-        }
-    ),
-    Role.ADMIN: frozenset(
-        {
-            P.MANAGE_IMPORTS,
-            P.MANAGE_ACCOUNTS,
-            P.CONFIRM_ACCOUNTS,
-            P.MANAGE_ADVISORS,
-            P.MANAGE_SETTINGS,
-            P.EDIT_TARGETS,
-            P.SEE_HEALTH,
-        }
-        | {P.EDIT_NOTES, P.MANAGE_ALERTS, P.SEE_GRIDS, P.EDIT_GRIDS}
-    ),
-}
-
-WHOLE_CENTRE = frozenset(
-    {
-        P.MANAGE_IMPORTS,
-        P.MANAGE_ACCOUNTS,
+    Role.EXECUTIVE: frozenset({
+        P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_BOARD,
+        P.SEE_IRRITANTS, P.EXPORT_FIGURES, P.EDIT_TARGETS, P.SEE_ALERTS, P.SHARE_VIEWS,
+    }),
+    Role.MANAGER: frozenset({
+        P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS,
+        P.SEE_ADVISORS, P.SEE_EVALUATORS, P.SEE_CONTACTS, P.SEE_IRRITANTS, P.MANAGE_IRRITANTS,
+        P.EXPORT_FIGURES, P.EXPORT_CONTACTS, P.EDIT_TARGETS, P.EDIT_NOTES, P.SEE_ALERTS,
+        P.EDIT_ALERTS, P.MANAGE_ALERTS, P.LISTEN, P.SEE_EVALUATIONS, P.DECIDE_DISPUTES,
+        P.MANAGE_LISTENING, P.SEE_CALIBRATIONS, P.MANAGE_CALIBRATIONS, P.SEE_GRIDS, P.PUBLISH_GRIDS,
+        P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES, P.SEE_BOARD, P.SHARE_VIEWS,
+    }),
+    Role.TEAM_LEAD: frozenset({
+        P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS,
+        P.SEE_ADVISORS, P.SEE_CONTACTS, P.SEE_IRRITANTS, P.MANAGE_IRRITANTS, P.EXPORT_FIGURES,
+        P.EXPORT_CONTACTS, P.EDIT_NOTES, P.SEE_ALERTS, P.EDIT_ALERTS, P.LISTEN, P.SEE_EVALUATIONS,
+        P.SEE_COACHING, P.MANAGE_COACHING, P.SHARE_VIEWS,
+    }),
+    Role.EVALUATOR: frozenset({
+        P.SEE_SCORES, P.SEE_OWN_EVALUATIONS, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS,
+        P.SEE_CALIBRATIONS,
+    }),
+    Role.ADVISOR: frozenset({
+        P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS,
+        P.EXPORT_FIGURES, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS,
+        P.SEE_COACHING,
+    }),
+    Role.DPO: frozenset({
+        P.SEE_JOURNAL, P.SEE_HEALTH, P.SEE_RULES, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE,
         P.CONFIRM_ACCOUNTS,
-        P.MANAGE_ADVISORS,
-        P.MANAGE_SETTINGS,
-        P.SEE_GRIDS,
+    }),
+    Role.ADMIN: frozenset({
+        P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.CONFIRM_ACCOUNTS, P.MANAGE_ADVISORS,
+        P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH, P.EDIT_NOTES, P.MANAGE_ALERTS, P.SEE_GRIDS,
         P.EDIT_GRIDS,
-        P.PUBLISH_GRIDS,
-        P.SEE_RULES,
-        P.SEE_COMPLIANCE,
-        P.MANAGE_COMPLIANCE,
-        P.SEE_JOURNAL,
-        P.SEE_HEALTH,
-    }
-)
+    }),
+}  # fmt: skip
+
+WHOLE_CENTRE = frozenset({
+    P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.CONFIRM_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS,
+    P.SEE_GRIDS, P.EDIT_GRIDS, P.PUBLISH_GRIDS, P.SEE_RULES, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE,
+    P.SEE_JOURNAL, P.SEE_HEALTH,
+})  # fmt: skip
 """Permissions on what belongs to no team, such as accounts and scorecards."""
 
 
@@ -228,27 +155,13 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "evaluator": P.SEE_EVALUATORS,
     "surveyed": P.SEE_SATISFACTION,
 }
-"""Permissions of dimensions that name people; other dimensions are open to whoever sees
-the KPI.
-"""
+"""Permissions of dimensions that name people; other dimensions are open to whoever sees the KPI."""
 
-EXECUTIVE_DIMENSIONS = frozenset(
-    {
-        "month",
-        "channel",
-        "queue",
-        "reason",
-        "direction",
-        "site",
-        "source",
-        "medium",
-        "campaign",
-        "grid",
-    }
-)
-"""Dimensions of executives: none fine enough to single out a person (docs/access.md,
-section 6).
-"""
+EXECUTIVE_DIMENSIONS = frozenset({
+    "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign",
+    "grid",
+})  # fmt: skip
+"""Dimensions of executives: none fine enough to single out a person (docs/access.md, section 6)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
 """Least distinct advisors and rows behind a cell shown to executives."""
@@ -271,9 +184,7 @@ class TeamSpan:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Person or script that reads or writes, built from the records on each run. Frozen: it
-    keys caches.
-    """
+    """Person or script that reads or writes, built on each run. Frozen: it keys caches."""
 
     SYSTEM: ClassVar[Viewer]
 

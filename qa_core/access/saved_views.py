@@ -3,8 +3,6 @@
 A view holds the parameters of an address and never data: who opens it sees their own rows.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +24,7 @@ LONGEST_NAME, LONGEST_PARAMETERS, MOST_VIEWS = 60, 2000, 50
 
 @dataclass(frozen=True)
 class View:
-    """One view. `page`: its key in the menu; `owner`: the name of who shares it, None for
-    one's own.
-    """
+    """View. `page`: its key in the menu; `owner`: who shares it, None for one's own."""
 
     id: int
     name: str

@@ -1,8 +1,4 @@
-"""Second factor of local accounts: one-time codes of an app (TOTP, RFC 6238), and recovery
-codes for a lost phone.
-"""
-
-from __future__ import annotations
+"""Second factor of local accounts: one-time codes (TOTP, RFC 6238) and recovery codes."""
 
 import hashlib
 import hmac

@@ -4,8 +4,6 @@ KPIs and an end (docs/access.md, section 9).
 A token opens no page. Who it reads for is built from the records on each request.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ token: a copied cookie or a copied server session opens nothing elsewhere
 (docs/access.md, section 3).
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import ipaddress
@@ -26,12 +24,7 @@ from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import (
-    Account,
-    LoginSession,
-    SignInThrottle,
-    UsedLogoutToken,
-)
+from qa_core.storage.records.people import Account, LoginSession, SignInThrottle, UsedLogoutToken
 
 IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
@@ -92,9 +85,7 @@ class SecondStep(Refusal):
 
 @dataclass(frozen=True)
 class Origin:
-    """Sign-in at an identity provider that a session came from. `sid`: the provider's id of
-    it; `id_token`: sealed.
-    """
+    """Sign-in at an identity provider. `sid`: its id there; `id_token`: sealed."""
 
     provider: str
     sid: str | None = None
@@ -389,10 +380,8 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         )
     new_hash = passwords.hash_password(new)
     with store.writing() as session:
-        account, row = (
-            session.get(Account, username),
-            session.get(LoginSession, signed_in.session_id),
-        )
+        account = session.get(Account, username)
+        row = session.get(LoginSession, signed_in.session_id)
         if (
             account is None
             or not account.active
@@ -402,11 +391,9 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         ):
             raise AccessDenied()
         _forget_try(session, username, browser)
-        account.password_hash, account.must_change_password, account.one_time_since = (
-            new_hash,
-            False,
-            None,
-        )
+        account.password_hash = new_hash
+        account.must_change_password = False
+        account.one_time_since = None
         account.token_version += 1
         row.token_version = account.token_version
         audit_log.record(session, username, "password_changed", username)
@@ -508,9 +495,7 @@ def _find_hashes(value: bytes) -> list[str]:
 def _throttles(
     session: Session, username: str, browser: Browser
 ) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
-    """Find or make the counts that can make this try wait, each with its limit, and the
-    count of the account from everywhere.
-    """
+    """Find or make the counts, with limits, that delay this try, and the account's in all."""
     # Hashed: what strangers type into the name field may well be a password.
     name, network = _hash(b"name " + username.encode()), _find_network(browser.address)
     account = _find_throttle(session, f"account:{name}")

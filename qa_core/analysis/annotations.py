@@ -1,7 +1,5 @@
 """Notes on days, for the whole centre, a site, a team or a queue, shown on trends."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +7,9 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.analysis.targets import CENTRE, Scope
+from qa_core.analysis.targets import CENTRE, Scope, find_sites_of_teams
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.i18n import N_
@@ -21,7 +18,7 @@ from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
-from qa_core.storage.records.people import Site, Team
+from qa_core.storage.records.people import Site
 from qa_core.storage.records.targets import Annotation
 
 LONGEST_TITLE = 120
@@ -57,7 +54,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     those on others' teams.
     """
     with store.reading() as session:
-        reach = _NoteScopes(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, find_sites_of_teams(session))
         rows = session.scalars(
             sa.select(Annotation).order_by(Annotation.starts_on, Annotation.id)
         ).all()
@@ -77,7 +74,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     if not viewer.can(Permission.EDIT_NOTES):
         return ()
     with store.reading() as session:
-        reach = _NoteScopes(viewer, _site_of_teams(session))
+        reach = _NoteScopes(viewer, find_sites_of_teams(session))
         sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
     named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
     scopes: list[Scope] = [
@@ -130,7 +127,8 @@ def remove(viewer: Viewer, number: int) -> None:
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
         row = session.get(Annotation, number)
-        if row is None or not _NoteScopes(viewer, _site_of_teams(session)).may_write(_scope(row)):
+        reach = _NoteScopes(viewer, find_sites_of_teams(session))
+        if row is None or not reach.may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
         audit_log.record(session, viewer.username, "note_removed", _describe(row))
@@ -167,15 +165,9 @@ class _NoteScopes:
             return name in viewer.managed_teams
         if dimension == "site":
             return name in {self.site_of.get(team) for team in viewer.managed_teams}
-        return (
-            name in self.queues
-            if dimension
-            else bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
-        )
-
-
-def _site_of_teams(session: Session) -> dict[str, str | None]:
-    return {row.name: row.site_name for row in session.scalars(sa.select(Team))}
+        if dimension:
+            return name in self.queues
+        return bool(self.site_of) and set(self.site_of) <= set(viewer.managed_teams)
 
 
 def _scope(row: Annotation) -> Scope:

@@ -2,8 +2,6 @@
 a year of trend, and what satisfaction goes with. Never a person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -62,8 +60,6 @@ LASTING = {
     ),
 }
 """Sentences on the end of a trend (`chart_titles.judge_trend`)."""
-SIDES = {"below": -1, "under_average": -1, "near_low": -1}
-SIDES |= {"above": 1, "over_average": 1, "near_high": 1}
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class BoardLine:
         state, n = chart_titles.judge_trend(
             series.control, series.signals, series.known_points, series.is_restarted
         )
-        severity = chart_titles.severity_of(SIDES.get(state, 0), self.kpi.better)
+        severity = chart_titles.severity_of(chart_titles.SIDES.get(state, 0), self.kpi.better)
         if state not in LASTING:
             return ChartTitle(_(SENTENCES[state], subject=subject), severity)
         known = series.points[series.points["value"].notna() & ~series.points["provisional"]]
@@ -206,8 +202,7 @@ def describe_period(figures: BoardFigures) -> str:
     said = formatting.period(figures.period)
     if figures.period.first_day >= figures.first_day:
         return said
-    first = formatting.day(figures.first_day, year=True)
-    return _("{period}; data starts on {day}", period=said, day=first)
+    return formatting.late_start(said, figures.first_day)
 
 
 def describe_scope(figures: BoardFigures) -> str:

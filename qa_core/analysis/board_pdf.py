@@ -1,7 +1,5 @@
 """Sheet for a board as one A4 page of PDF, its charts drawn as vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,9 +33,7 @@ PAINT = {"attention": LIGHT.attention, "better": LIGHT.better, "": LIGHT.referen
 
 
 def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Download:
-    """Build the sheet over that many whole months, in the reader's language. Raises Refusal
-    while no month is over.
-    """
+    """Build the sheet, in the reader's language. Raises Refusal while no month is over."""
     figures = board.find_figures(viewer, months)
     if figures is None:
         raise Refusal("no_month", N_("The sheet covers whole months, and no month is over yet."))

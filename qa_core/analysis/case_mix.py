@@ -1,7 +1,5 @@
 """Case mix: an advisor compared with colleagues on the same kinds of contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,9 +26,7 @@ def standardise(kpi: Kpi, own: pd.DataFrame, others: pd.DataFrame) -> Standardis
 def compare_criteria(
     own: pd.DataFrame, others: pd.DataFrame
 ) -> dict[str, StandardisedValue | None]:
-    """Compare an advisor's share of points with colleagues' on each criterion, from
-    frames of `measure` cut by `criterion`.
-    """
+    """Compare an advisor's share of points with colleagues', by `criterion` frames of `measure`."""
     mine, theirs = (
         {row.criterion: _build_sums(row) for row in frame.itertuples() if row.n}
         for frame in (own, others)

@@ -1,15 +1,43 @@
 """Chart titles that state the statistical result."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.stats import CONFIDENCE, Comparison
 from qa_core.stats.control_charts import RUN, ControlLimits, Signals
 
 SIGNIFICANCE_LEVEL = 1 - CONFIDENCE
+
+SIDES = {"below": -1, "under_average": -1, "near_low": -1}
+SIDES |= {"above": 1, "over_average": 1, "near_high": 1}
+TREND_TITLES = {
+    "no_data": N_("No data in this period"),
+    "restarted": N_("Too little data for control limits since the rules changed"),
+    ("short", "month"): N_("Too few months for control limits"),
+    ("short", "week"): N_("Too few weeks for control limits"),
+    ("below", "month"): NN_("Below the limit in the last month", "Below the limit for {n} months"),
+    ("below", "week"): NN_("Below the limit in the last week", "Below the limit for {n} weeks"),
+    ("above", "month"): NN_("Above the limit in the last month", "Above the limit for {n} months"),
+    ("above", "week"): NN_("Above the limit in the last week", "Above the limit for {n} weeks"),
+    ("under_average", "month"): NN_(
+        "Below its average for {n} month", "Below its average for {n} months"
+    ),
+    ("under_average", "week"): NN_(
+        "Below its average for {n} week", "Below its average for {n} weeks"
+    ),
+    ("over_average", "month"): NN_(
+        "Above its average for {n} month", "Above its average for {n} months"
+    ),
+    ("over_average", "week"): NN_(
+        "Above its average for {n} week", "Above its average for {n} weeks"
+    ),
+    "near_low": N_("Near its lower limit"),
+    "near_high": N_("Near its upper limit"),
+    "back": N_("Back within its usual range"),
+    "usual": N_("Within its usual range"),
+}
+"""Titles by the state of the end of a series, some also by its grain (`judge_trend`)."""
 
 
 @dataclass(frozen=True)
@@ -39,53 +67,10 @@ def describe_trend(
     `points`: number of known values; `is_restarted`: limits are computed anew since the
     rules changed.
     """
-    monthly = grain == "month"
     state, n = judge_trend(control, signals, points, is_restarted)
-    if state == "no_data":
-        return ChartTitle(_("No data in this period"))
-    if state == "restarted":
-        return ChartTitle(_("Too little data for control limits since the rules changed"))
-    if state == "short":
-        return ChartTitle(
-            _("Too few months for control limits")
-            if monthly
-            else _("Too few weeks for control limits")
-        )
-    if state == "below":
-        text = (
-            ngettext("Below the limit in the last month", "Below the limit for {n} months", n)
-            if monthly
-            else ngettext("Below the limit in the last week", "Below the limit for {n} weeks", n)
-        )
-        return ChartTitle(text, severity_of(-1, better))
-    if state == "above":
-        text = (
-            ngettext("Above the limit in the last month", "Above the limit for {n} months", n)
-            if monthly
-            else ngettext("Above the limit in the last week", "Above the limit for {n} weeks", n)
-        )
-        return ChartTitle(text, severity_of(1, better))
-    if state == "under_average":
-        text = (
-            ngettext("Below its average for {n} month", "Below its average for {n} months", n)
-            if monthly
-            else ngettext("Below its average for {n} week", "Below its average for {n} weeks", n)
-        )
-        return ChartTitle(text, severity_of(-1, better))
-    if state == "over_average":
-        text = (
-            ngettext("Above its average for {n} month", "Above its average for {n} months", n)
-            if monthly
-            else ngettext("Above its average for {n} week", "Above its average for {n} weeks", n)
-        )
-        return ChartTitle(text, severity_of(1, better))
-    if state == "near_low":
-        return ChartTitle(_("Near its lower limit"), severity_of(-1, better))
-    if state == "near_high":
-        return ChartTitle(_("Near its upper limit"), severity_of(1, better))
-    if state == "back":
-        return ChartTitle(_("Back within its usual range"))
-    return ChartTitle(_("Within its usual range"))
+    title = TREND_TITLES.get(state) or TREND_TITLES[state, "month" if grain == "month" else "week"]
+    text = _(title) if isinstance(title, str) else ngettext(*title, n)
+    return ChartTitle(text, severity_of(SIDES.get(state, 0), better))
 
 
 def judge_trend(

@@ -1,7 +1,5 @@
 """Drivers of satisfaction in words, and as the rows of a chart. Never worded as causes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd
@@ -67,9 +65,7 @@ def conclude(read: Drivers) -> str:
 
 
 def choose(found: Sequence[Driver], most: int) -> list[Driver]:
-    """Choose at most so many drivers: all that chance does not explain, then the largest
-    others, by size.
-    """
+    """Choose so many drivers at most: the significant ones, then the largest others."""
     places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
     return [found[place] for place in sorted(places[:most])]
 

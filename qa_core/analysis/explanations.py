@@ -1,7 +1,5 @@
 """Explanation of a value in words, on the page and in its file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -88,11 +86,9 @@ def describe_moment(moment: datetime | date | None) -> str:
     """Format the newest contact or day of a source."""
     if moment is None:
         return "–"
-    return (
-        formatting.moment(moment)
-        if isinstance(moment, datetime)
-        else formatting.day(moment, year=True)
-    )
+    if isinstance(moment, datetime):
+        return formatting.moment(moment)
+    return formatting.day(moment, year=True)
 
 
 def build_file(

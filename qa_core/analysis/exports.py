@@ -1,7 +1,5 @@
 """Files of figures and contacts, with their definitions and filters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -81,9 +79,7 @@ def build_contact_parameters(
 
 
 def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:
-    """Return a history of tracking numbers as plain values, for its link; `loose`:
-    the contacts without a campaign instead.
-    """
+    """Return tracking numbers for a link; `loose`: contacts without a campaign instead."""
     return {
         "loose": loose,
         **{name: _filters(Filters(period))[name] for name in ("first_day", "last_day")},
@@ -130,12 +126,8 @@ def build_file(
         for row in frame.itertuples(index=False)
     ]
     name = "-".join(["ecoute", *by, first_day, last_day]).strip("-")
-    return make_file(
-        Sheet(
-            name, header, rows, describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
-        ),
-        form,
-    )
+    about = describe_file(viewer, where, tuple(map(get_kpi, kpis)), overrides)
+    return make_file(Sheet(name, header, rows, about), form)
 
 
 def build_contacts(
@@ -149,9 +141,7 @@ def build_contacts(
     waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
-    """Build a file of the first `MOST_CONTACTS` contacts, in the columns the viewer may
-    see; durations in seconds.
-    """
+    """Build a file of the first `MOST_CONTACTS` contacts the viewer sees; durations in seconds."""
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
     within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
@@ -166,12 +156,8 @@ def build_contacts(
         overrides=overrides,
         wait_range=within,
     )
-    counted = [
-        _("Contacts"),
-        len(frame),
-        _("of"),
-        query.count_contacts(viewer, where, behind or None, overrides, within),
-    ]
+    every = query.count_contacts(viewer, where, behind or None, overrides, within)
+    counted = [_("Contacts"), len(frame), _("of"), every]
     wait_note = [[_(WAIT), formatting.wait_range(*within)]] if within else []
     titles = [_(CONTACT_COLUMNS[name]) for name in columns]
     header = [
@@ -183,15 +169,8 @@ def build_contacts(
         for record in frame.to_dict("records")
     )
     name = "-".join(["ecoute-contacts", first_day, last_day]).strip("-")
-    return make_file(
-        Sheet(
-            name,
-            header,
-            rows,
-            [*wait_note, *describe_file(viewer, where, kpis, overrides), counted],
-        ),
-        form,
-    )
+    about = [*wait_note, *describe_file(viewer, where, kpis, overrides), counted]
+    return make_file(Sheet(name, header, rows, about), form)
 
 
 def build_numbers(

@@ -1,7 +1,5 @@
 """Notes of a value of `measure` in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from qa_core.base.i18n import N_, NN_, _, ngettext

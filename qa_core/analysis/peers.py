@@ -1,7 +1,5 @@
 """Members of a group compared on one KPI, and the data still needed."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence
@@ -86,9 +84,7 @@ def find_minimum(kpi: Kpi) -> int:
 
 
 def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
-    """Compare the members of a frame of `measure` cut by `dimension`. Return None where
-    fewer than two have enough values.
-    """
+    """Compare members of a `measure` frame cut by `dimension`; None: fewer than two have values."""
     known = [
         row
         for row in frame.itertuples()
@@ -113,10 +109,8 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         within, freedom = shrunk.centre * (1 - shrunk.centre), stats.NORMAL
     else:
         deviations = tuple(row.deviation for row in rows)
-        comparison, shrunk = (
-            compare_means(names, values, deviations, sizes),
-            stats.shrink_means(values, deviations, sizes),
-        )
+        comparison = compare_means(names, values, deviations, sizes)
+        shrunk = stats.shrink_means(values, deviations, sizes)
         within, freedom = stats.pooled_variance(deviations, sizes), sum(sizes) - len(sizes)
     peers = [
         Peer(
@@ -157,13 +151,9 @@ def describe_test(group: Group) -> str:
     )
     if group.kpi.unit == Unit.RATE:
         return _(
-            "Permutation test of the whole group: {p}.",
-            p=p_text.replace(" ", formatting.NO_BREAK),
+            "Permutation test of the whole group: {p}.", p=p_text.replace(" ", formatting.NO_BREAK)
         )
-    return _(
-        "Welch test of the whole group: {p}.",
-        p=p_text.replace(" ", formatting.NO_BREAK),
-    )
+    return _("Welch test of the whole group: {p}.", p=p_text.replace(" ", formatting.NO_BREAK))
 
 
 def _find_band(comparison: Comparison, name: str) -> str:

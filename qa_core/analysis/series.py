@@ -1,7 +1,5 @@
 """Time series of a KPI with provisional values, control limits and signals."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +18,7 @@ from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 
 @dataclass(frozen=True)
 class SettingSpan:
-    """Positions `first` to `end` (exclusive) under one set of rules, with their control
-    limits; None for too few points.
-    """
+    """Positions [`first`, `end`) under one set of rules, with limits; None: too few points."""
 
     first: int
     end: int
@@ -66,15 +62,10 @@ class Series:
                 # Skip provisional points: their few contacts would
                 # widen the limits.
                 if not self.points["provisional"].iat[position]:
-                    low[position], high[position] = (
-                        span.control.low[position],
-                        span.control.high[position],
-                    )
+                    low[position] = span.control.low[position]
+                    high[position] = span.control.high[position]
         return SteppedLimits(
-            tuple(centre),
-            tuple(low),
-            tuple(high),
-            tuple(span.first for span in self.spans[1:]),
+            tuple(centre), tuple(low), tuple(high), tuple(span.first for span in self.spans[1:])
         )
 
     @property

@@ -6,8 +6,6 @@ the latest first day, then the one entered last. Targets of amounts, such as con
 received, apply to exactly their scope and period.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -138,7 +136,7 @@ def find(viewer: Viewer, kpi: str, where: Filters = Filters()) -> tuple[TargetSt
     viewer.require(declared.needs)
     with store.reading() as session:
         targets = [target for target in _read(session, (kpi,)) if _may_see(viewer, target)]
-        site_of = _site_of_teams(session)
+        site_of = find_sites_of_teams(session)
     return _build_steps(declared, targets, dict(where.values), where.period, site_of)
 
 
@@ -155,7 +153,7 @@ def add_gaps(
             for target in _read(session, frame["kpi"].unique().tolist())
             if _may_see(viewer, target)
         ]
-        site_of = _site_of_teams(session)
+        site_of = find_sites_of_teams(session)
     gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
@@ -192,9 +190,7 @@ def compare(
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
-    """Tell whether targets of that KPI are the viewer's: whoever sees it, and administrators,
-    who see none and set all.
-    """
+    """Tell whether the viewer may target that KPI: whoever sees it; administrators all."""
     return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
 
 
@@ -270,9 +266,7 @@ def set_target(
 
 
 def remove(viewer: Viewer, number: int) -> None:
-    """Remove a target and record it in the audit log. Raise AccessDenied for an unknown
-    one or one that the viewer may not set.
-    """
+    """Remove a target, audited. Raise AccessDenied if unknown or not the viewer's to set."""
     viewer.require(Permission.EDIT_TARGETS)
     with store.writing() as session:
         row = session.get(Target, number)
@@ -349,7 +343,7 @@ class ManagedSites:
 
 def find_managed_sites(session: Session, viewer: Viewer) -> ManagedSites:
     """Return the sites that the viewer manages."""
-    site_of = dict(session.execute(sa.select(Team.name, Team.site_name)).all())
+    site_of = find_sites_of_teams(session)
     managed = set(viewer.managed_teams)
     sites = frozenset(
         site for name, site in site_of.items() if name in managed and site is not None
@@ -393,12 +387,9 @@ def _may_set(viewer: Viewer, scope: Scope, reach: ManagedSites) -> bool:
     return viewer.role != Role.EXECUTIVE or dimension is None or viewer.can_cut_by(dimension)
 
 
-def _site_of_teams(session: Session) -> dict[str, str]:
-    return {
-        team: site
-        for team, site in session.execute(sa.select(Team.name, Team.site_name))
-        if site is not None
-    }
+def find_sites_of_teams(session: Session) -> dict[str, str | None]:
+    """Return team → site, None for a team without one."""
+    return dict(session.execute(sa.select(Team.name, Team.site_name)).all())
 
 
 def _read(session: Session, kpis: Iterable[str] | None = None) -> list[TargetValue]:
@@ -415,7 +406,7 @@ def _build_target(row: Target) -> TargetValue:
 
 
 def _find_applicable_scopes(
-    kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str]
+    kpi: Kpi, chosen: Mapping[str, tuple[Any, ...]], site_of: Mapping[str, str | None]
 ) -> tuple[Scope, ...]:
     """Return the scopes whose targets apply, most specific first."""
     single = {
@@ -426,8 +417,8 @@ def _find_applicable_scopes(
     if kpi.is_amount:
         exact = [(dimension, single[dimension]) for dimension in SCOPES if dimension in single]
         return (CENTRE,) if not chosen else tuple(exact) if len(chosen) == len(exact) == 1 else ()
-    if "team" in single and single["team"] in site_of:
-        single = {"site": site_of[single["team"]]} | single
+    if site := site_of.get(single.get("team")):
+        single = {"site": site} | single
     return (
         *((dimension, single[dimension]) for dimension in SCOPES if dimension in single),
         CENTRE,
@@ -439,7 +430,7 @@ def _build_steps(
     targets: Sequence[TargetValue],
     chosen: Mapping[str, tuple[Any, ...]],
     period: Period,
-    site_of: Mapping[str, str],
+    site_of: Mapping[str, str | None],
 ) -> tuple[TargetStep, ...]:
     scopes = _find_applicable_scopes(kpi, chosen, site_of)
     near = _find_applicable(kpi, targets, scopes, period)
@@ -492,7 +483,7 @@ def _compute_gap(
     targets: Sequence[TargetValue],
     by: Sequence[str],
     where: Filters,
-    site_of: Mapping[str, str],
+    site_of: Mapping[str, str | None],
 ) -> TargetGap | None:
     kpi, chosen, period = get_kpi(record["kpi"]), dict(where.values), where.period
     if isinstance(record.get("currency"), str):  # a target has no currency
@@ -508,11 +499,9 @@ def _compute_gap(
     target = _select_current(
         _find_applicable(kpi, targets, scopes, period), scopes, _find_reference_day(period)
     )
-    return (
-        None
-        if target is None
-        else compare(kpi, target.value, record["value"], record["low"], record["high"])
-    )
+    if target is None:
+        return None
+    return compare(kpi, target.value, record["value"], record["low"], record["high"])
 
 
 def _narrow(period: Period, grain: str, start: Any) -> Period:

@@ -1,7 +1,5 @@
 """Campaigns of tracking numbers over time, and contacts without a campaign."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -179,10 +177,8 @@ def _find_unassigned(
             rows.setdefault(row.tracking_number, []).append(row)
     for number, found in rows.items():
         own = [one for one in spans if one.number == number]
-        first_day, last_day = (
-            min(_to_date(row.first_inside) for row in found),
-            max(_to_date(row.last_inside) for row in found),
-        )
+        first_day = min(_to_date(row.first_inside) for row in found)
+        last_day = max(_to_date(row.last_inside) for row in found)
         before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
         last_span = max(
             before, key=lambda one: (one.last_day or date.max, one.contacts), default=None

@@ -1,7 +1,5 @@
 """Year-over-year comparison, and a test for seasonality."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -75,10 +73,8 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     from scipy.special import fdtrc
 
     hits, n = (np.array([row[place] for row in used], dtype=float) for place in (1, 2))
-    of_year, of_month = (
-        np.arange(len(used)) // MONTHS_PER_YEAR,
-        np.array([int(name[5:7]) for name, _hits, _n in used]),
-    )
+    of_year = np.arange(len(used)) // MONTHS_PER_YEAR
+    of_month = np.array([int(name[5:7]) for name, _hits, _n in used])
     columns = [
         np.ones(len(used)),
         *((of_year == year).astype(float) for year in range(1, years)),

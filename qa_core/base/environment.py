@@ -250,7 +250,7 @@ def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
     keys = [secret(name, home), *(_parse_secret(name, text) for text in texts if text.strip())]
     for path in find_old_files(name, home):
         with suppress(FileNotFoundError):  # one that another process has just destroyed
-            keys.append(_read_private(path))
+            keys.append(read_private(path))
     return [_check_length(name, key) for key in dict.fromkeys(keys)]
 
 
@@ -343,10 +343,11 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
 def _read_or_make(path: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(SECRET_BYTES))
-    return _read_private(path)
+    return read_private(path)
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """Read a secret file. Raises Refusal where others than its owner can read it."""
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",

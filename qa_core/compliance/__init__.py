@@ -1,3 +1,1 @@
-"""The law on recording and listening (docs/compliance.md): gates, accreditations,
-notices, recordings, retention.
-"""
+"""Law on recording and listening (docs/compliance.md): gates, people, audio, retention."""

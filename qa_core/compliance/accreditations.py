@@ -1,7 +1,5 @@
 """Accreditations: who may listen, for what, and until when (docs/compliance.md, R7)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date

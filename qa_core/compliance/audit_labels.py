@@ -1,7 +1,5 @@
 """Titles of the acts in the audit log, which itself holds language-free codes."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import N_, _
 
 TITLES = {

@@ -1,7 +1,5 @@
 """The audit log as the data protection officer reads it, and the check of its seals."""
 
-from __future__ import annotations
-
 import logging
 import re
 from dataclasses import dataclass, replace
@@ -105,9 +103,7 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
 
 
 def note_from_now_on() -> None:
-    """Have the end of the journal noted in the server's log, and in the file of QA_ANCHOR
-    where that is new; then say so.
-    """
+    """Note the end of the journal in the server's log and, if new, in QA_ANCHOR; say so."""
     audit_log.LOG.setLevel(logging.INFO)
     audit_log.LOG.addHandler(logging.StreamHandler())
     with store.writing() as session:

@@ -2,8 +2,6 @@
 R9), as the data protection officer keeps them.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime

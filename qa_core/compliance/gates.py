@@ -1,7 +1,5 @@
 """Legal gates: values that drawing and listening require (docs/compliance.md, section 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,9 +16,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
-"""Purposes of listening; proof of a contract is kept apart and never
-listened to (docs/compliance.md, R1).
-"""
+"""Purposes of listening; proof is kept apart, never listened to (docs/compliance.md, R1)."""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
 """Purposes of a listening that are no purposes of their own before the law."""
@@ -35,9 +31,7 @@ PURPOSE_TITLES = {
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate; `kind`: `day`, `purposes` or `months` (1 to `highest`); `rule`: its
-    number in docs/compliance.md.
-    """
+    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`); `rule` of docs/compliance.md."""
 
     name: str
     title: str
@@ -64,9 +58,7 @@ class Gate:
         return {"example": self.example, "choices": ", ".join(PURPOSES), "highest": self.highest}
 
     def parse(self, text: str) -> str:
-        """Parse a value into its stored form. Raises Misuse, naming the accepted
-        values.
-        """
+        """Parse a value into its stored form. Raises Misuse, naming the accepted values."""
         text = text.strip()
         match self.kind:
             case "day":
@@ -189,9 +181,7 @@ LISTENERS_MEANING = N_(
     "Only people who need to listen are accredited, each for named purposes and until a date."
 )
 LISTENERS_SOURCE = "NS-57, délibération 2014-474"
-"""The sixth gate has no value of its own: it opens with the first accreditation
-(docs/compliance.md, R7).
-"""
+"""The sixth gate has no value: the first accreditation opens it (docs/compliance.md, R7)."""
 
 
 @dataclass(frozen=True)
@@ -248,9 +238,7 @@ def value_of(session: Session, name: str) -> str | None:
 
 
 def retention_months(session: Session, name: str) -> int:
-    """Return the retention in months of `recording` or `analysis`: the value entered,
-    else the legal maximum.
-    """
+    """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
     return int(value_of(session, gate.name) or gate.highest)
 
@@ -276,9 +264,7 @@ def name_command(name: str) -> str:
 
 
 def require_open(session: Session, purpose: str | None = None) -> None:
-    """Refuse while a gate is closed, naming it, and for a purpose the centre has not
-    entered.
-    """
+    """Refuse while a gate is closed, naming it, and for a purpose the centre has not entered."""
     if missing := find_missing(session):
         titles = ", ".join(
             _(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing

@@ -2,8 +2,6 @@
 something needs it (docs/backup.md, section 6).
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 from dataclasses import dataclass
@@ -30,9 +28,7 @@ LOCK = ".rotation.lock"
 
 @dataclass(frozen=True)
 class KeyFile:
-    """Key of a secret in a file. `since`: when it was made, or replaced where it no longer
-    writes.
-    """
+    """Key of a secret in a file. `since`: made or, where it no longer writes, replaced."""
 
     name: str
     file: Path

@@ -1,8 +1,4 @@
-"""Law in force today: the facts that decide about contacts, and the one question
-whether an act on them is allowed.
-"""
-
-from __future__ import annotations
+"""Law in force today: facts about contacts, and whether an act on them is allowed."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -23,9 +19,7 @@ def load(
     moment: datetime | None = None,
     information_days: Mapping[str, date] | None = None,
 ) -> LegalFacts:
-    """Read the facts as of a moment (default: now); `information_days` where the caller
-    knows who was informed then.
-    """
+    """Read the facts at a moment (default: now); `information_days` where already known."""
     local = environment.to_local(moment or now())
     days = {
         name: date.fromisoformat(text) if (text := gates.value_of(session, name)) else None
@@ -53,9 +47,7 @@ def judge(
     contact_ids: Iterable[str],
     around: date | None = None,
 ) -> list[RecordedContact]:
-    """Read the contacts in the viewer's scope with one of these ids; `against` is the
-    first rule against the act.
-    """
+    """Read contacts in scope by id; `against` is the first rule against the act."""
     facts = load(session)
     obstacle = legal_obstacles.find_obstacle(act, facts)
     return recording_flags.find_recorded(

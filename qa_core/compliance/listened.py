@@ -2,8 +2,6 @@
 (docs/compliance.md, R2): draws, picks, playbacks, calibrations and evaluations together.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,9 +52,7 @@ class ListenedContact:
 
 @dataclass(frozen=True)
 class ListenedContacts:
-    """All contacts of some months that were listened to, or are to be. Those of
-    `replaced_keys` were tried, and do not count.
-    """
+    """Contacts of months listened to, or to be; `replaced_keys` were tried and do not count."""
 
     contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
     drawn_contacts: Mapping[Key, ListenedContact] = field(default_factory=dict)
@@ -151,6 +147,16 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     )
 
 
+def _read_contacts(session: Session, statement: sa.Select) -> dict[Key, ListenedContact]:
+    """Read contacts by key: system, id, advisor, day or start, and the plan if drawn."""
+    return {
+        (system, contact_id): ListenedContact(
+            advisor_id, day.date() if isinstance(day, datetime) else day, *plan_id
+        )
+        for system, contact_id, advisor_id, day, *plan_id in _read(session, statement)
+    }
+
+
 def _find_evaluated(
     session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, ListenedContact]:
@@ -195,12 +201,7 @@ def _find_drawn(
     )
     if before:
         statement = statement.where(Draw.id < before.draw_id)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(
-            row.advisor_id, row.local_start.date(), row.plan_id
-        )
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _find_replaced(session: Session, period: Period, before: DrawCutoff | None) -> set[Key]:
@@ -226,10 +227,7 @@ def _find_calibrated(
         statement = statement.join(
             Calibration, Calibration.id == CalibrationContact.calibration_id
         ).where(Calibration.opened_at <= before.moment)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_start.date())
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _find_played(
@@ -247,10 +245,7 @@ def _find_played(
     )
     if before:
         statement = statement.where(Playback.played_at <= before.moment)
-    return {
-        (row.source_system, row.contact_id): ListenedContact(row.advisor_id, row.local_day)
-        for row in _read(session, statement)
-    }
+    return _read_contacts(session, statement)
 
 
 def _within(column: sa.ColumnElement[datetime], period: Period) -> sa.ColumnElement[bool]:

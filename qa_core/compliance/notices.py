@@ -1,11 +1,7 @@
-"""Notices to advisors: when each was informed of recording and listening
-(docs/compliance.md, R4).
-"""
-
-from __future__ import annotations
+"""Notices to advisors of recording and listening, and their days (docs/compliance.md, R4)."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -31,15 +27,11 @@ class Notice:
 
 
 def inform(viewer: Viewer, names: list[str], on: date) -> int:
-    """Enter that these advisors (by id, name or alias) were informed on that day, all
-    or none. Returns how many.
-    """
+    """Enter the day these advisors (id, name, alias) were informed, all or none; return count."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
         raise Misuse(
-            "bad_date",
-            N_("{day} is in the future. Enter it after the event."),
-            day=on.isoformat(),
+            "bad_date", N_("{day} is in the future. Enter it after the event."), day=on.isoformat()
         )
     with store.writing() as session:
         directory = advisors.Directory.load(session)
@@ -69,14 +61,15 @@ def find_all(viewer: Viewer) -> list[Notice]:
     return sorted(notices, key=lambda notice: (notice.informed_on is not None, notice.name))
 
 
-def find_information_days(session: Session) -> dict[str, date]:
-    """Map each advisor id to the day they were first informed, under any of their
-    merged ids.
+def find_information_days(session: Session, until: datetime | None = None) -> dict[str, date]:
+    """Map each advisor id to the day they were first informed, under any of their merged ids;
+    `until`: by the notices entered until then.
     """
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     first: dict[str, date] = {}
+    entered = [AdvisorNotice.entered_at <= until] if until else []
     every_notice = Unscoped(
-        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on),
+        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on).where(*entered),
         "Only informed advisors may be listened to. Only the day of the notice is read.",
     )
     for advisor_id, day in session.execute(every_notice):

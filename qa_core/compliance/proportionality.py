@@ -1,8 +1,4 @@
-"""Proportionality of recording and listening over the last days or a month
-(docs/compliance.md, R2).
-"""
-
-from __future__ import annotations
+"""Proportionality of recording and listening in a period (docs/compliance.md, R2)."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,9 +22,7 @@ from qa_core.storage.records.store import Session
 DAYS, MONTHS = 30, 13
 """What is looked at: the last days, or one of the last months."""
 MUCH_RATIO, MUCH_FROM = 2.0, 5
-"""Far more than the rest: more than twice the mean of all other advisors who answered
-contacts, and at least so many contacts.
-"""
+"""Far more than the rest: over twice the mean of others, and at least so many contacts."""
 PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 5
 """Nearly everything of a team or of the centre is recorded: permanent recording, which
 is not allowed. A fair sample of half of them takes all of five once in 32 times.
@@ -37,9 +31,7 @@ is not allowed. A fair sample of half of them takes all of five once in 32 times
 
 @dataclass(frozen=True)
 class AdvisorListening:
-    """An advisor and how many contacts others listened to; `is_much`: far more than the
-    rest.
-    """
+    """An advisor and how many contacts others listened to; `is_much`: far more than the rest."""
 
     advisor_id: str
     name: str
@@ -70,9 +62,7 @@ class Proportions:
 
     @property
     def permanent_shares(self) -> list[RecordedShare]:
-        """The teams that are permanently recorded; the centre where it is, though no team
-        is large enough.
-        """
+        """Teams permanently recorded; the centre where it is, though no team is large enough."""
         found = [share for share in self.recorded_shares if is_permanent(share)]
         return found or [share for share in (self.centre,) if is_permanent(share)]
 

@@ -1,7 +1,5 @@
 """Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query import recording_flags
 from qa_core.storage import audit_log
@@ -28,9 +27,7 @@ KINDS = {
     "portability": N_("portability"),
 }
 EXCLUSION = "exclusion"
-"""A request that an advisor makes in the product: to leave one contact of theirs out of
-recording and listening.
-"""
+"""An advisor's request in the product: leave out one contact of theirs."""
 TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
 WITH_AUDIO = ("access", "portability")
 """Requests for which audio may be handed out."""
@@ -221,6 +218,5 @@ def find_own(viewer: Viewer) -> list[PersonRequest]:
 def _find(*conditions: sa.ColumnElement[bool]) -> list[PersonRequest]:
     with store.reading() as session:
         rows = session.scalars(sa.select(SubjectRequest).where(*conditions)).all()
-    fields = PersonRequest.__dataclass_fields__
-    requests = [PersonRequest(**{name: getattr(row, name) for name in fields}) for row in rows]
+    requests = [build_from_row(PersonRequest, row) for row in rows]
     return sorted(requests, key=lambda item: (not item.is_open, item.due_on, item.id))

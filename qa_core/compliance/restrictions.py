@@ -1,8 +1,4 @@
-"""Restrictions as the data protection officer keeps them: who asked for them, and what they
-leave out.
-"""
-
-from __future__ import annotations
+"""Restrictions for the data protection officer: who asked, and what is left out."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -42,9 +38,7 @@ class RestrictionEntry:
 
 
 def add(session: Session, viewer: Viewer, **what: str | None) -> None:
-    """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its
-    `source_system`.
-    """
+    """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
         raise Misuse("one_subject", N_("Name one customer, one advisor or one contact."))
@@ -55,9 +49,7 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
 
 
 def lift(session: Session, viewer: Viewer, number: int) -> dict[str, str | None]:
-    """Lift a restriction and return what was restricted. Raises AccessDenied for one that is
-    not in force.
-    """
+    """Lift a restriction; return what was restricted. Raises AccessDenied if not in force."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entry = session.scalar(_of_anybody(sa.select(Restriction).where(Restriction.id == number)))
     if entry is None or entry.lifted_at is not None:
@@ -83,6 +75,5 @@ def find_all(viewer: Viewer) -> list[RestrictionEntry]:
 
 def _of_anybody(statement: sa.Select) -> Unscoped:
     return Unscoped(
-        statement,
-        "Restrictions apply to everybody. The data protection officer keeps the list.",
+        statement, "Restrictions apply to everybody. The data protection officer keeps the list."
     )

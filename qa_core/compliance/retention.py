@@ -1,8 +1,4 @@
-"""Retention: how long each kind of personal data is kept (docs/compliance.md, section 3),
-and what of the records must be gone.
-"""
-
-from __future__ import annotations
+"""Retention of each kind of personal data (docs/compliance.md, section 3), and what is due."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -59,6 +55,7 @@ _NS57 = "NS-57, délibération 2014-474"
 _ANALYSIS = (12, "months", "analysis_retention_months", "R6", _NS57)
 _IDENTITY = (13, "months", "contact_retention_months", "R5b", N_("GDPR art. 5(1)(e)"))
 _WORKING = (30, "days", "working_file_retention_days", "R5b", N_("GDPR art. 5(1)(e)"))
+_JOURNAL = (12, "months", "journal_retention_months", "R14", "CNIL, délibération 2021-122")
 _DELETED = N_("deleted")
 
 CLASSES: tuple[RetentionClass, ...] = (
@@ -102,23 +99,10 @@ CLASSES: tuple[RetentionClass, ...] = (
     RetentionClass(
         "journal",
         N_("Audit log"),
-        12,
-        "months",
-        "journal_retention_months",
-        "R14",
-        "CNIL, délibération 2021-122",
+        *_JOURNAL,
         N_("deleted up to a signed cut; the rest can still be verified"),
     ),
-    RetentionClass(
-        "account_requests",
-        N_("Requests about accounts"),
-        12,
-        "months",
-        "journal_retention_months",
-        "R14",
-        "CNIL, délibération 2021-122",
-        _DELETED,
-    ),
+    RetentionClass("account_requests", N_("Requests about accounts"), *_JOURNAL, _DELETED),
     RetentionClass("sign_in_failures", N_("Failed sign-ins"), *_WORKING, _DELETED),
     RetentionClass("waiting_rows", N_("Rows awaiting their contact"), *_WORKING, _DELETED),
     RetentionClass("quarantine", N_("Rejected rows"), *_WORKING, _DELETED),

@@ -1,6 +1,4 @@
-"""Dimensions that facts can be cut by, periods in the centre's time, and filters as
-one frozen value.
-"""
+"""Dimensions that cut facts, periods in the centre's time, and filters as one frozen value."""
 
 from __future__ import annotations
 
@@ -101,9 +99,7 @@ class Period:
         return Period(self.first_day - back, self.last_day - back)
 
     def year_before(self) -> Period:
-        """Return the same period a year before: whole months by the calendar, others
-        364 days back so that weekdays agree.
-        """
+        """Return the same period a year before: whole months, or 364 days back (same weekdays)."""
         if self.is_whole_months:
             return Period(
                 add_months(self.first_day, -12),
@@ -136,9 +132,7 @@ class Filters:
     def of(
         period: Period = Period(), values: Mapping[str, Iterable[str | None]] | None = None
     ) -> Filters:
-        """Build filters; dimensions without values are left out. Raises Misuse for an
-        unknown dimension.
-        """
+        """Build filters without empty dimensions. Raises Misuse for an unknown dimension."""
         by_key = {
             get_dimension(key).key: tuple(dict.fromkeys(choices))
             for key, choices in (values or {}).items()
@@ -156,9 +150,7 @@ class Filters:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day of the month so many months later; the last of the month
-    where it has no such day.
-    """
+    """Return the same day so many months later, at most the last of that month."""
     position = day.year * 12 + day.month - 1 + months
     year, month = position // 12, position % 12 + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))

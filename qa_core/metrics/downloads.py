@@ -5,8 +5,6 @@ Streamlit's own download addresses need no session and outlive the tab, so nothi
 personal goes that way (docs/access.md, section 4).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -48,18 +46,14 @@ class Download:
 
 @dataclass(frozen=True)
 class DownloadKind:
-    """One kind of download: the permission it takes, and what makes it from the viewer
-    and the parameters of the link.
-    """
+    """Kind of download: its permission, and what makes it from the viewer and the parameters."""
 
     permission: Permission
     build: Callable[..., Download]
 
 
 KINDS: dict[str, DownloadKind] = {}
-"""Filled by the rooms whose files leave, through `declare`, when they are loaded: a
-link is made by the page that loaded its room.
-"""
+"""Filled through `declare` when a room is loaded: the page that makes a link loaded its room."""
 
 
 def declare(name: str, permission: Permission, build: Callable[..., Download]) -> None:
@@ -68,9 +62,7 @@ def declare(name: str, permission: Permission, build: Callable[..., Download]) -
 
 
 def make_ticket(signed_in: SignedIn, kind: str, **parameters: Any) -> str:
-    """Make a link's end for that download: good for this session and a minute. Raises
-    AccessDenied without the permission.
-    """
+    """Make a link's end, good for this session and a minute. Raises AccessDenied."""
     signed_in.viewer.require(KINDS[kind].permission)
     return signed_links.seal(
         "download",

@@ -2,8 +2,6 @@
 money, counts, changes, dates and names of values.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Iterable
@@ -51,16 +49,12 @@ def _write_number(value: float, digits: int, locale: str) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the
-    line).
-    """
+    """0.742 → 74.2 % (both languages, with the narrow space that keeps the sign on the line)."""
     return f"{number(value * 100, digits)}{NARROW}%"
 
 
 def duration(seconds: float) -> str:
-    """225 → 3 min 45 s; under ten seconds with one decimal; from an hour on without
-    seconds; from a hundred hours on in hours.
-    """
+    """225 → 3 min 45 s; one decimal under 10 s, no seconds from 1 h, only hours from 100 h on."""
     sign, seconds = (MINUS, -seconds) if seconds < 0 else ("", seconds)
     if seconds < 10:
         return f"{sign}{number(seconds, 0 if float(seconds).is_integer() else 1)}{NO_BREAK}s"
@@ -79,17 +73,13 @@ def wait_range(above: float, until: float | None) -> str:
     """0, 5 → up to 5 s; 5, 10 → 5 s – 10 s; 1680, None → more than 28 min 00 s."""
     if until is None:
         return _("more than {wait}", wait=duration(above))
-    return (
-        f"{duration(above)} – {duration(until)}"
-        if above
-        else _("up to {wait}", wait=duration(until))
-    )
+    if above:
+        return f"{duration(above)} – {duration(until)}"
+    return _("up to {wait}", wait=duration(until))
 
 
 def money(amount: float, currency: str | None) -> str:
-    """7.4 EUR → €7.40 or 7,40 €; from a thousand on without cents. Without a currency,
-    the bare amount.
-    """
+    """7.4 EUR → €7.40 or 7,40 €; no cents from a thousand on; bare without a currency."""
     from babel.numbers import format_currency
 
     digits = 0 if abs(amount) >= 1000 else 2
@@ -112,9 +102,7 @@ def _money_pattern(digits: int) -> str:
 
 
 def value(amount: float | None, unit: str, currency: str | None = None, short: bool = False) -> str:
-    """Format a value of a KPI in its unit; `short` drops decimals, for axes and labels.
-    Missing reads "no data", never zero.
-    """
+    """Format a value in its unit; `short` drops decimals, for axes. Missing reads "no data"."""
     if is_missing(amount):
         return _(NO_DATA)
     if unit == Unit.RATE:
@@ -135,9 +123,7 @@ def value(amount: float | None, unit: str, currency: str | None = None, short: b
 
 
 def change(amount: float | None, unit: str, currency: str | None = None) -> str:
-    """Format a difference of two values, always signed; of rates and scores in points:
-    −2.1 pt.
-    """
+    """Format a difference of two values, always signed; of rates and scores in points: −2.1 pt."""
     if is_missing(amount):
         return ""
     sign = "+" if amount > 0 else ""
@@ -151,9 +137,7 @@ def change(amount: float | None, unit: str, currency: str | None = None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str, currency: str | None = None) -> str:
-    """Both ends of an interval, the unit written once where it is one: 73.5–74.9 %.
-    Empty when there is none.
-    """
+    """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none."""
     if is_missing(low) or is_missing(high):
         return ""
     # With two or three values an interval of a mean reaches beyond what the scale has;
@@ -168,11 +152,9 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
 
 def days(count: float) -> str:
     """7 → 7 days; a window may be two and a half."""
-    return (
-        ngettext("{n} day", "{n} days", int(count))
-        if float(count).is_integer()
-        else _("{number} days", number=number(count, 1))
-    )
+    if float(count).is_integer():
+        return ngettext("{n} day", "{n} days", int(count))
+    return _("{number} days", number=number(count, 1))
 
 
 def _format(moment: date | datetime, pattern: str) -> str:
@@ -224,9 +206,7 @@ def local_day(utc: datetime) -> str:
 
 
 def period(span: Period) -> str:
-    """Format the days of a bounded period, as short as it can be said: 2–29 Nov 2026,
-    Oct 2026, Jan – Mar 2026.
-    """
+    """Format a bounded period as short as it can be: 2–29 Nov 2026, Oct 2026, Jan – Mar 2026."""
     if not span.is_bounded:
         return _("all data")
     first, last = span.first_day, span.last_day
@@ -239,6 +219,11 @@ def period(span: Period) -> str:
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day}–{day(last, year=True)}"
     return f"{day(first, year=first.year != last.year)} – {day(last, year=True)}"
+
+
+def late_start(said: str, first_day: date) -> str:
+    """Add to the name of a period the later day on which the data starts."""
+    return _("{period}; data starts on {day}", period=said, day=day(first_day, year=True))
 
 
 def listing(words: Iterable[str]) -> str:
@@ -279,9 +264,7 @@ _NAMES = {
 
 
 def name(dimension: str, key: object) -> str:
-    """Name one value of a dimension; a missing one says so. Names given by
-    the centre stay as they are.
-    """
+    """Name one value of a dimension, or say that it is missing. Names by the centre stay."""
     if is_missing(key):
         return _("Not known")
     if dimension in _NAMES:
@@ -294,20 +277,16 @@ def name(dimension: str, key: object) -> str:
         return f"{int(key):02d}:00"
     if dimension in ("day", "week"):
         first_day = date.fromisoformat(str(key)[:10])
-        return (
-            _("week of {day}", day=day(first_day, year=True))
-            if dimension == "week"
-            else day(first_day, year=True)
-        )
+        if dimension == "week":
+            return _("week of {day}", day=day(first_day, year=True))
+        return day(first_day, year=True)
     if dimension == "month":
         return month(str(key))
     return str(key)
 
 
 def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float]:
-    """Round values between two ends, for an axis: 1, 2 or 5 times a power of ten; whole
-    minutes for longer times.
-    """
+    """Round values between two ends, for an axis: 1, 2 or 5 × a power of ten; times in minutes."""
     if not math.isfinite(low) or not math.isfinite(high) or high <= low:
         return []
     raw = (high - low) / count

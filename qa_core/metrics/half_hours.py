@@ -2,8 +2,6 @@
 clocks go forward 46, the day on which they go back 50. Pure.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -70,9 +68,7 @@ def count_half_hours(
 
 
 def find_clock_changes(period: Period, zone: ZoneInfo) -> list[ClockChange]:
-    """Find the days of a bounded period on which the clocks of that zone change, in
-    order.
-    """
+    """Find the days of a bounded period on which the clocks of that zone change, in order."""
     days = (period.first_day + timedelta(days=number) for number in range(period.days))
     return [
         _describe(day, zone)

@@ -1,7 +1,5 @@
 """KPI questions in the words of the command line, for the command and the API alike."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +16,7 @@ from qa_core.metrics.dimensions import Filters, Period
 
 @dataclass(frozen=True)
 class KpiQuestion:
-    """Arguments of `kpi` as text (docs/contract.md, section 5). `where` and `overrides` are
-    written NAME=VALUE.
-    """
+    """Arguments of `kpi` as text (docs/contract.md, section 5); pairs are written NAME=VALUE."""
 
     names: Sequence[str]
     by: Sequence[str] = ()
@@ -33,9 +29,7 @@ class KpiQuestion:
 
 @dataclass(frozen=True)
 class KpiAnswer:
-    """Rows as docs/contract.md, section 5 writes them, and an explanation of each KPI where
-    it was asked for.
-    """
+    """Rows of docs/contract.md, section 5, and an explanation of each KPI where asked for."""
 
     rows: list[dict[str, Any]]
     data_through: datetime | None
@@ -52,9 +46,7 @@ class KpiAnswer:
 
 
 def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) -> KpiAnswer:
-    """Measure as far as the viewer may see. Raises what `measure` raises; Misuse for a bad day
-    or pair; Refusal `too_many_rows`.
-    """
+    """Measure in the viewer's scope. Raises as `measure`, Misuse, or Refusal `too_many_rows`."""
     choices = defaultdict(list)
     for dimension, value in parse_pairs(question.where):
         choices[dimension].append(value or None)

@@ -1,8 +1,4 @@
-"""The periods that people choose by name, as days: ending where the data ends, whole
-months for those who may see no less. Pure.
-"""
-
-from __future__ import annotations
+"""Periods that people choose by name, as days, ending where the data ends. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -46,9 +42,7 @@ def choices(viewer: Viewer) -> Mapping[str, str]:
 
 
 def default(viewer: Viewer, usual: str = USUAL) -> str:
-    """Return the period where nothing was chosen: `usual`, or whole months for those who
-    see no less.
-    """
+    """Return the usual period, or whole months for those who see no less."""
     return "3m" if viewer.needs_suppression else usual
 
 
@@ -80,9 +74,7 @@ def _first_of(month: str) -> date:
 def build_period(
     choice: str, last_day: date, first_day: date, ends: tuple[date, ...] = ()
 ) -> Period:
-    """Return the days of a choice, for data that goes from `first_day` to `last_day`;
-    `ends` are those of "chosen days".
-    """
+    """Return the days of a choice in data of these days; `ends` are those of "chosen days"."""
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
     if choice in MONTHS:
@@ -144,9 +136,7 @@ def build_trend(period: Period, whole_months: bool) -> tuple[str, Period]:
 
 
 def starts_of(grain: str, period: Period) -> list[date]:
-    """Return the first day of every day, week or month of a period, whether or not
-    anything happened in it.
-    """
+    """Return the first day of every day, week or month of a period, whatever happened in it."""
     if grain == "day":
         return [period.first_day + timedelta(days=number) for number in range(period.days)]
     if grain == "month":
@@ -165,11 +155,9 @@ def end_of(grain: str, start: date) -> date:
     """Return the last day of the day, week or month that starts then."""
     if grain == "day":
         return start
-    return (
-        (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-        if grain == "month"
-        else start + timedelta(days=6)
-    )
+    if grain == "month":
+        return (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return start + timedelta(days=6)
 
 
 def period_of(grain: str, start: str | None) -> Period | None:
@@ -198,8 +186,6 @@ def last_whole_month_end(last_day: date) -> date:
 
 
 def last_closed_day(last_day: date, today: date) -> date:
-    """Return the end of the last month that is whole in data that goes to `last_day`,
-    and that today is not in.
-    """
+    """Return the end of the last month whole in data up to `last_day`, and over today."""
     end = last_whole_month_end(last_day)
     return end.replace(day=1) - timedelta(days=1) if f"{today:%Y-%m}" == f"{end:%Y-%m}" else end

@@ -1,7 +1,5 @@
 """A4 pages as PDF (reportlab): fonts, styles, head and foot of whatever is printed."""
 
-from __future__ import annotations
-
 import functools
 import io
 import re
@@ -65,9 +63,7 @@ def lay_out_head(title: str, version: str) -> list[Any]:
 
 
 def describe_origin(digest: str = "") -> tuple[str, str]:
-    """Return who prints, and the line of a page that says of whom it is, from which
-    version, when and by what it was printed.
-    """
+    """Return who prints, and the line of a page: of whom, which version, when, by what."""
     with store.reading() as session:
         author = settings.current(session).organisation_name or ""
     parts = (
@@ -105,12 +101,7 @@ def make_styles() -> dict[str, Any]:
         "plain": plain,
         "title": vary("title", fontName="Vera-Bold", fontSize=15, leading=20, spaceAfter=3),
         "heading": vary(
-            "heading",
-            fontName="Vera-Bold",
-            fontSize=10.5,
-            leading=14,
-            spaceBefore=9,
-            spaceAfter=4,
+            "heading", fontName="Vera-Bold", fontSize=10.5, leading=14, spaceBefore=9, spaceAfter=4
         ),
         "small": vary("small", fontSize=7, leading=10, textColor=GREY, spaceAfter=8),
         "quote": vary(

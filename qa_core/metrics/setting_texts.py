@@ -1,7 +1,5 @@
 """The value of a setting and its beginning, as a person reads them."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,8 +1,4 @@
-"""A table that leaves the centre, with what must be known to read it: as a CSV file, or
-as a workbook without a single formula.
-"""
-
-from __future__ import annotations
+"""Table that leaves the centre, with what explains it: a CSV, or a workbook without formulas."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,9 +36,7 @@ NARROWEST, WIDEST = 9, 60
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, a day or a moment, and the format that shows it in a workbook; a CSV
-    has `text` in its place where there is one.
-    """
+    """Number, day or moment and its format in a workbook; a CSV has `text` where there is one."""
 
     value: float | date | datetime
     format: str
@@ -74,11 +68,9 @@ def unit_format(unit: str, currency: str | None = None) -> str:
 
 def plain(value: float | None) -> Cell | None:
     """Return a number without a unit; decimals only where it has some."""
-    return (
-        None
-        if is_missing(value)
-        else Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
-    )
+    if is_missing(value):
+        return None
+    return Cell(value, "#,##0" if float(value).is_integer() else "#,##0.00")
 
 
 def make_file(sheet: Sheet, form: str) -> Download:
@@ -136,16 +128,8 @@ def _make_workbook(sheet: Sheet) -> Download:
         about.set_column(1, 2, WIDEST)
         for row, line in enumerate(sheet.about):
             for column, cell in enumerate(line):
-                _write(
-                    about,
-                    row,
-                    column,
-                    cell,
-                    look,
-                    **({"bold": True} if column == 0 else {"align": "left"}),
-                    text_wrap=True,
-                    valign="top",
-                )
+                style = {"bold": True} if column == 0 else {"align": "left"}
+                _write(about, row, column, cell, look, **style, text_wrap=True, valign="top")
     return Download(
         f"{sheet.name}.xlsx",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -166,13 +150,8 @@ def _write(
     if is_missing(value) or value == "":
         return 0
     if isinstance(value, date):
-        format_ = (
-            cell.format
-            if isinstance(cell, Cell)
-            else MOMENT
-            if isinstance(value, datetime)
-            else DAY
-        )
+        usual = MOMENT if isinstance(value, datetime) else DAY
+        format_ = cell.format if isinstance(cell, Cell) else usual
         sheet.write_datetime(row, column, value, look(num_format=format_, **properties))
         return len(format_)
     if isinstance(value, Real):
@@ -190,9 +169,7 @@ def _write_text(
     look: Callable[..., Format],
     **properties: Any,
 ) -> int:
-    """Write a text as a text; one that starts like a formula is marked, so that it
-    stays one when somebody edits the cell.
-    """
+    """Write a text; one that starts like a formula is marked, so that it never becomes one."""
     if text.startswith(FORMULA_STARTS):
         properties["quote_prefix"] = True
     sheet.write_string(row, column, text[:MOST_CHARACTERS], look(**properties))
@@ -205,11 +182,5 @@ FORMS: Mapping[str, Callable[[Sheet], Download]] = {"csv": _make_csv, "xlsx": _m
 
 def describe_exporter(viewer: Viewer) -> list[Any]:
     """Return who exports, and when."""
-    return [
-        _("Exported"),
-        _(
-            "{moment} by {name}",
-            moment=formatting.moment(environment.to_local(now())),
-            name=viewer.username,
-        ),
-    ]
+    moment = formatting.moment(environment.to_local(now()))
+    return [_("Exported"), _("{moment} by {name}", moment=moment, name=viewer.username)]

@@ -1,8 +1,4 @@
-"""Terms of the field beside the KPIs, each explained once: for the glossary page and
-`docs/glossary.md`.
-"""
-
-from __future__ import annotations
+"""Terms of the field beside the KPIs: for the glossary page and `docs/glossary.md`."""
 
 from dataclasses import dataclass
 
@@ -106,10 +102,7 @@ CONTACTS = (
     Term(N_("Queue"), N_("The line in which a contact waited for an advisor.")),
     Term(N_("Reason"), N_("The subject of a contact, as the advisor or the tool noted it.")),
     Term(N_("Outcome"), N_("The end of a contact: answered, abandoned, or another kind of miss.")),
-    Term(
-        N_("Missed contact"),
-        N_("A contact that came in and that no advisor answered."),
-    ),
+    Term(N_("Missed contact"), N_("A contact that came in and that no advisor answered.")),
     Term(
         N_("Repeat contact"),
         N_(
@@ -136,10 +129,7 @@ CONTACTS = (
         N_("The advertisement, the site and the kind of channel that brought a contact."),
     ),
     Term(N_("Attribution"), N_("The link between a contact and the campaign that brought it.")),
-    Term(
-        N_("Target"),
-        N_("The value that a KPI should reach, for a team, a queue or the centre."),
-    ),
+    Term(N_("Target"), N_("The value that a KPI should reach, for a team, a queue or the centre.")),
     Term(
         N_("Alert"),
         N_(

@@ -1,7 +1,5 @@
 """Daily jobs: publish postponed evaluations."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from qa_core.base import environment

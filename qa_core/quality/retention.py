@@ -1,8 +1,4 @@
-"""Deletion by age of evaluations, calibration sessions, coaching plans and draws
-(docs/compliance.md, R6).
-"""
-
-from __future__ import annotations
+"""Deletion by age of evaluations, calibrations, plans and draws (docs/compliance.md, R6)."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -29,8 +29,4 @@ from qa_core.stats.intervals import (
 )
 from qa_core.stats.sample_size import detectable_difference, extra_values_needed
 from qa_core.stats.shrinkage import pooled_variance, shrink_means, shrink_rates
-from qa_core.stats.standardisation import (
-    CellSums,
-    StandardisedValue,
-    standardise,
-)
+from qa_core.stats.standardisation import CellSums, StandardisedValue, standardise

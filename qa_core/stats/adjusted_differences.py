@@ -5,8 +5,6 @@ Associations, never causes. Cells are grouped counts: for every combination of l
 that occurs, the number of rows (`n`) and of hits.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -152,9 +150,7 @@ def find_drivers(
 def compare_with_rest(
     factor: str, level: Hashable, hits: int, n: int, all_hits: int, total: int
 ) -> Driver | None:
-    """Compare one level with the rest by counts alone (interval: Newcombe 1998). Return
-    None below `MIN_ROWS` rows on either side.
-    """
+    """Compare a level with the rest by counts (Newcombe 1998). None below `MIN_ROWS` each side."""
     rest, rest_hits = total - n, all_hits - hits
     if min(n, rest) < MIN_ROWS:
         return None
@@ -225,10 +221,8 @@ def _standardise(
         weights = np.bincount(codes, weights=n, minlength=len(levels))
         reference = int(weights.argmax())
         names = [None if pd.isna(level) else level for level in levels]
-        places[factor], shares[factor] = (
-            {names[reference]: None},
-            dict(zip(names, weights, strict=True)),
-        )
+        places[factor] = {names[reference]: None}
+        shares[factor] = dict(zip(names, weights, strict=True))
         for code, name in enumerate(names):
             if code != reference:
                 places[factor][name] = len(columns)

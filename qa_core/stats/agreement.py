@@ -1,6 +1,4 @@
-"""Agreement of evaluators who marked the same contacts: alignment in points, and
-Krippendorff's α with a bootstrap interval.
-"""
+"""Agreement of evaluators: alignment in points, Krippendorff's α with a bootstrap interval."""
 
 from __future__ import annotations
 

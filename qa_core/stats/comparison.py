@@ -1,7 +1,5 @@
 """Comparison of members: of the group first, of single ones only if it is significant."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

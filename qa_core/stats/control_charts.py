@@ -1,7 +1,5 @@
 """Control charts of a series, intervals of a change, and its split over segments."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `scipy.stats` has both, but importing it costs a server 60 MB.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

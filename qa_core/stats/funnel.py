@@ -1,7 +1,5 @@
 """Funnel plot: limits of chance around a group's value, by number of values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

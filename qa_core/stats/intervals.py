@@ -1,8 +1,4 @@
-"""95 % confidence intervals of rates, means, differences and net promoter scores, and
-percentiles.
-"""
-
-from __future__ import annotations
+"""95 % intervals of rates, means, differences and net promoter scores; percentiles."""
 
 import bisect
 import functools

@@ -7,8 +7,6 @@ done in whole numbers modulo a prime: what follows is always found, and a coinci
 modulo the prime can only hide more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sample sizes and detectable differences."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 

@@ -2,8 +2,6 @@
 adjusted scores of advisors, by least squares.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,5 @@
 """Empirical Bayes estimates: values shrunk towards the group's by their precision."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Indirect standardisation: the value of others with a member's contacts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,11 +58,9 @@ class StandardisedValue:
         """Return the two-sided p-value of the difference."""
         from scipy.special import stdtr
 
-        return (
-            2 * float(stdtr(self.freedom, -abs(self.difference) / self.error))
-            if self.error > 0
-            else 1.0
-        )
+        if self.error > 0:
+            return 2 * float(stdtr(self.freedom, -abs(self.difference) / self.error))
+        return 1.0
 
 
 def standardise(

@@ -6,8 +6,6 @@ the last row are noted beside the secrets, in the file that QA_ANCHOR names, and
 then in the server's log: only such a note shows that rows were cut off the end.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import hmac
@@ -58,9 +56,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class End:
-    """Noted last row of the journal: its number and its seal. `is_accepted`: it takes the
-    place of whatever was noted.
-    """
+    """Noted last row of the journal: number and seal. `is_accepted`: replaces any noted."""
 
     seq: int
     mac: str

@@ -1,7 +1,5 @@
 """DuckDB connections: one set of options, and a memory limit that grows with the rows."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -14,10 +12,7 @@ MAX_THREADS = 4
 
 
 def connect(
-    memory_limit: str,
-    spill_folder: Path,
-    threads: int = MAX_THREADS,
-    preserve_order: bool = False,
+    memory_limit: str, spill_folder: Path, threads: int = MAX_THREADS, preserve_order: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """Open an empty in-memory database that spills into `spill_folder` and installs
     nothing.

@@ -62,9 +62,7 @@ class Engine(Protocol):
 
 
 class DuckDbEngine:
-    """DuckDB inside the process, locked to the lake's folder: it opens no other file,
-    loads nothing, and cannot be unlocked.
-    """
+    """DuckDB in the process, locked to the lake's folder: no other file, extension or unlocking."""
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,9 +111,7 @@ class SparkEngine:
         last_month: str | None = None,
         leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
-        """Run one statement on the current version of the lake. Thread-safe: each question
-        carries its own views.
-        """
+        """Run one statement on the lake's current version. Thread-safe: each has its own views."""
         text, parameters = _compile(query)
         months = (first_month, last_month)
         given = {f"{view}{TABLE_SUFFIX}": rows for view, rows in arrow.items()}
@@ -236,9 +232,7 @@ def _spell_names(table: str, select: str) -> str:
 
 
 def current() -> Engine:
-    """Return the engine of QA_ENGINE_URL, made once per process and lake. Raises
-    Refusal for an unknown one.
-    """
+    """Return the engine of QA_ENGINE_URL, once per process and lake. Raises Refusal."""
     if (stand_in := _stand_in.get()) is not None:
         return stand_in
     url = environment.current().engine_url

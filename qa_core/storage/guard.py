@@ -2,8 +2,6 @@
 tables of the records answer a statement without one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -38,9 +36,7 @@ class Scoped:
 
 @dataclass(frozen=True)
 class Unscoped:
-    """Statement that sees every row, and why it may: a plain sentence, listed in the
-    documentation.
-    """
+    """Statement that sees every row; why is a plain sentence, listed in the documentation."""
 
     statement: Any
     reason: str

@@ -1,7 +1,5 @@
 """Merged names: which spelling of a queue, reason, campaign or advisor's id counts as which."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import sqlalchemy as sa
@@ -33,9 +31,7 @@ def _read_kept_names(session: Session) -> dict[str, dict[str, str]]:
 
 
 def follow(steps: dict[str, str], name: str) -> str:
-    """Follow a name to its final one; decisions that would close a circle are refused
-    when made.
-    """
+    """Follow a name to its final one; decisions that would close a circle are refused when made."""
     while name in steps:
         name = steps[name]
     return name

@@ -1,7 +1,5 @@
 """File permissions of the stores: only their owner on this machine may read them."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator

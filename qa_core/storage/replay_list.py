@@ -5,8 +5,6 @@ QA_ANCHOR names one. Persons who were erased are in it by a keyed digest, which 
 nobody who they were. Its writers hold the lock of imports.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import dataclass, replace
@@ -93,9 +91,7 @@ def forget_before(moment: datetime) -> None:
 
 
 def find() -> ReplayList | None:
-    """Read the list, of two copies the longer one; None where there is none. Raises
-    Refusal for one that was changed.
-    """
+    """Read the list, the longer of two copies; or None. Raises Refusal if it was changed."""
     found = [_read(path) for path in _find_files() if path.exists()]
     return max(found, key=lambda known: known.number, default=None)
 

@@ -1,8 +1,4 @@
-"""Restrictions in force (GDPR, art. 18): customers, advisors and contacts that no figure and
-no list holds until they are lifted.
-"""
-
-from __future__ import annotations
+"""Restrictions in force (GDPR art. 18): what no figure and no list holds until lifted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Deletion by age: what each room that keeps personal data offers to whoever purges."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol

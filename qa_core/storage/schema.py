@@ -1,7 +1,5 @@
 """Columns of the facts, declared once as SQLAlchemy tables and Arrow schemas."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TypeVar
 
@@ -14,9 +12,7 @@ Clause = TypeVar("Clause", bound=sa.ClauseElement)
 
 
 class Outcome(StrEnum):
-    """End of a contact. `UNANSWERED`: the file does not say how; counted as abandoned,
-    with a note.
-    """
+    """End of a contact. `UNANSWERED`: file does not say how; counted as abandoned, with a note."""
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"
@@ -43,12 +39,8 @@ CONTACTS = sa.Table(
     METADATA,
     sa.Column("source_system", sa.Text, nullable=False),
     sa.Column("contact_id", sa.Text, nullable=False),
-    sa.Column(
-        "ticket",
-        sa.Text,
-        # the case that the contact belongs to, as the tool numbers it; several contacts
-        # may share one
-    ),
+    # The case that the contact belongs to, as the tool numbers it; several may share one.
+    sa.Column("ticket", sa.Text),
     sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
@@ -78,9 +70,7 @@ CONTACTS = sa.Table(
     sa.Column("tracking_match", sa.Text),  # id · number_and_time · number · null
     sa.Column("survey_sent", sa.Boolean),
     sa.Column("csat", sa.Double),
-    sa.Column(
-        "csat_scale", sa.Text
-    ),  # "1-5": the least and the greatest mark of the scale as given
+    sa.Column("csat_scale", sa.Text),  # "1-5": least and greatest mark of the scale as given
     sa.Column("nps", sa.Double),
     sa.Column("ces", sa.Double),
     sa.Column("survey_resolved", sa.Boolean),
@@ -214,9 +204,8 @@ ANSWERS = sa.Table(
     sa.Column("earned", sa.Double),
     sa.Column("possible", sa.Double),
     sa.Column("applied_weight", sa.Double),
-    sa.Column(
-        "critical", sa.Text
-    ),  # the class of error that an answer of 0 is: customer · business · compliance · null
+    # The class of error that an answer of 0 is: customer · business · compliance · null.
+    sa.Column("critical", sa.Text),
 )
 
 

@@ -1,7 +1,5 @@
 """Encrypted files: AES-GCM in chunks, so that any part can be read and any change shows."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -26,9 +24,7 @@ class DamagedFile(Exception):
 
 
 def derive_keys(secret: str, use: str) -> list[bytes]:
-    """Derive the keys of one use from a secret of this centre: first the one that writes,
-    then those that only read.
-    """
+    """Derive the keys of one use from a secret: the one that writes first, then old ones."""
     return [
         HKDF(SHA256(), 32, None, f"{secret} {use}".encode()).derive(key)
         for key in environment.find_keys(secret)

@@ -1,8 +1,4 @@
-"""Errors of the system that stop work although nothing is wrong with it: a full disk, a busy
-or read-only store.
-"""
-
-from __future__ import annotations
+"""System errors that stop work: a full disk, a busy or read-only store."""
 
 import errno
 import logging
@@ -30,17 +26,11 @@ _BUSY = (
     "could not obtain lock",
     "lock timeout",
 )
-_READ_ONLY = (
-    "readonly database",
-    "read-only file system",
-    "unable to open database file",
-)
+_READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
 
 def find_refusal(error: BaseException) -> Refusal | None:
-    """Find what to tell a person about an error of the system; a refusal is its own; None
-    for a defect.
-    """
+    """Find what to tell a person of a system error; a refusal's own; None for a defect."""
     if isinstance(error, Refusal):
         return error
     for cause in _causes(error):
@@ -86,9 +76,7 @@ def log_failure(log: logging.Logger, work: str, error: Exception) -> None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and those that led to it; drivers, the lake and the engine each
-    wrap the system's own in their own way.
-    """
+    """Yield the error and its causes; drivers, lake and engine wrap them each in its way."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -204,11 +204,7 @@ def show_title(title: str, period: Period | None = None) -> None:
             and state.where.period.first_day < state.first_day
         )
         if starts_late:
-            said = _(
-                "{period}; data starts on {day}",
-                period=said,
-                day=formatting.day(state.first_day, year=True),
-            )
+            said = formatting.late_start(said, state.first_day)
         elif period is None and state.compare:
             said = _("{period}, compared with {before}", period=said, before=state.compare_title)
         if period is None and state.is_cut_short:

@@ -70,7 +70,6 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_CALIBRATIONS)",
             "qa_core/quality/coaching/training_file.py: build_file: "
             "viewer.require(Permission.SEE_COACHING)",
-            "qa_core/quality/evaluations/disputes.py: decide: Scoped(raised, viewer)",
             "qa_core/quality/evaluations/evaluation_view.py: get_evaluation: "
             "viewer.require(Permission.SEE_EVALUATIONS)",
             "qa_core/quality/evaluations/timed_comments.py: _find_draft: "
@@ -162,9 +161,6 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/quality/evaluations/drafts.py: open_draft: "
             "Scoped(existing.order_by(Evaluation.id).limit(1), viewer)",
         ),
-        ("The viewer's own name is asked next, and `find_assigned` refuses what is restricted."): (
-            "qa_core/quality/evaluations/drafts.py: _get_drawn: Scoped(assigned, viewer)",
-        ),
         _READERS: (
             "qa_core/metrics/query/comments.py: may_read_remarks: "
             "viewer.can(Permission.SEE_CONTACTS)",
@@ -182,8 +178,8 @@ EQUIVALENT: dict[str, str] = {
         ),
         _SPEND: (
             "qa_core/metrics/query/currencies.py: find_currencies: Scoped(statement, viewer)",
-            "qa_core/metrics/query/statements.py: on_spend: Scoped(select_groups([*groups, "
-            "SPEND.c.currency], sums).where(*conditions), question.viewer)",
+            "qa_core/metrics/query/statements.py: on_spend: "
+            "Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)",
         ),
         ("Percentiles are hidden from executives afterwards too."): (
             "qa_core/metrics/query/measure.py: _measure: question.viewer.needs_suppression",
@@ -194,8 +190,6 @@ EQUIVALENT: dict[str, str] = {
         ),
         ("The evaluation that a remark belongs to is asked just before or just after."): (
             "qa_core/quality/evaluations/timed_comments.py: find_remarks: Scoped(statement, "
-            "viewer)",
-            "qa_core/quality/evaluations/timed_comments.py: remove_remark: Scoped(statement, "
             "viewer)",
         ),
         ("Its evaluator alone, who was just asked, writes remarks on a draft."): (

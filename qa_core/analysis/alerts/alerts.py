@@ -1,7 +1,5 @@
 """Alerts shown to viewers who see the whole slice, and their acknowledgement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -58,19 +56,9 @@ class Alert:
 
     def as_json(self) -> dict[str, object]:
         names = (
-            "id",
-            "name",
-            "fired",
-            "side",
-            "value",
-            "low",
-            "high",
-            "n",
-            "reference",
-            "state",
-            "acknowledged_by",
-            "closed_by",
-        )
+            "id", "name", "fired", "side", "value", "low", "high", "n", "reference", "state",
+            "acknowledged_by", "closed_by",
+        )  # fmt: skip
         days = {"from": self.period.first_day, "to": self.period.last_day, "since": self.first_day}
         moments = {
             name: getattr(self, name)

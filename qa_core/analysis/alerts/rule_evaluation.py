@@ -1,8 +1,4 @@
-"""Evaluation of a rule on a series, period by period, without small or unfinished
-periods and without looking ahead.
-"""
-
-from __future__ import annotations
+"""Evaluation of a rule, period by period: no small or unfinished ones, no look ahead."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,9 +37,7 @@ def find_usable(series: Series) -> list[int]:
 def find_firings(
     rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]
 ) -> dict[int, Firing]:
-    """Return the usable positions at which the rule held. `gaps`: first day of a period
-    → its row of `targets.add_gaps`.
-    """
+    """Return usable positions where the rule held. `gaps`: day → row of `targets.add_gaps`."""
     judged = {
         position: _evaluate(rule, series, gaps, usable[: number + 1])
         for number, position in enumerate(usable)

@@ -1,7 +1,5 @@
 """Alert rules on KPIs and slices, never on a single advisor."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -22,17 +20,9 @@ from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
 
 DIMENSIONS = (
-    "queue",
-    "team",
-    "site",
-    "channel",
-    "reason",
-    "direction",
-    "source",
-    "medium",
-    "campaign",
+    "queue", "team", "site", "channel", "reason", "direction", "source", "medium", "campaign",
     "grid",
-)
+)  # fmt: skip
 """Dimensions of a rule besides the whole centre: one value, or each of them."""
 GRAINS = ("day", "week", "month")
 SIDES = ("above", "below")
@@ -80,18 +70,9 @@ class Rule:
 
     def as_json(self) -> dict[str, Any]:
         names = (
-            "id",
-            "kpi",
-            "kind",
-            "grain",
-            "dimension",
-            "name",
-            "side",
-            "threshold",
-            "periods",
-            "clear_after",
-            "created_by",
-        )
+            "id", "kpi", "kind", "grain", "dimension", "name", "side", "threshold", "periods",
+            "clear_after", "created_by",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 

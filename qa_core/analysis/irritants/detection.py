@@ -1,7 +1,5 @@
 """Detection of irritants in figures, and in words of customers and evaluators."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -187,10 +185,8 @@ def _find_in_waits(
 ) -> Iterator[IrritantCandidate]:
     counts = _count_waits(viewer, where)
     before = _count_waits(viewer, where.with_period(compare)) if compare else {}
-    hits, n = (
-        sum(count.hits for count in counts.values()),
-        sum(count.n for count in counts.values()),
-    )
+    hits = sum(count.hits for count in counts.values())
+    n = sum(count.n for count in counts.values())
     shares = {
         band: TermShare(count.hits, count.n, hits - count.hits, n - count.n)
         for band, count in counts.items()
@@ -305,14 +301,10 @@ def _take_distinct(examples: Iterable[Example]) -> tuple[Example, ...]:
 def _quote(remark: _Remark, subject: IrritantSubject) -> Example:
     if subject.kind == IrritantKind.TAGS:
         return _quote_start(remark.row)
-    text, together = (
-        remark.row.text,
-        term_counts.find_together(remark.document.mentions, subject.terms) or [],
-    )
-    first, last = (
-        min(mention.start for mention in together),
-        max(mention.end for mention in together),
-    )
+    text = remark.row.text
+    together = term_counts.find_together(remark.document.mentions, subject.terms) or []
+    first = min(mention.start for mention in together)
+    last = max(mention.end for mention in together)
     start, end = next(span for span in split_sentences(text) if span[0] <= first < span[1])
     start += len(text[start:end]) - len(text[start:end].lstrip())
     return _build_example(remark.row, text[start:end].rstrip(), first - start, last - start)

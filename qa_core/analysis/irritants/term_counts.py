@@ -2,8 +2,6 @@
 exactly, corrected for multiple tests.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,9 +59,7 @@ class Document:
 
 @dataclass(frozen=True)
 class TermUse:
-    """Term, or two in one sentence, significantly more frequent among the unhappy.
-    `unhappy`: positions of documents.
-    """
+    """Term, or two in one sentence, more frequent among `unhappy` (positions of documents)."""
 
     terms: Terms
     share: TermShare

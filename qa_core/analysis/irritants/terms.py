@@ -1,7 +1,5 @@
 """Terms of a remark in French or English: stems, negated ones apart."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Texts on irritants, and the file of the action list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,12 +115,10 @@ def describe_places(candidate: IrritantCandidate) -> str:
 
 def describe_along(candidate: IrritantCandidate) -> str:
     """Name the words that occur with it; empty without any."""
-    words = (
-        formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
-        if candidate.related
-        else ""
-    )
-    return _("Often with {words}", words=words) if words else ""
+    if not candidate.related:
+        return ""
+    words = formatting.listing(_("“{name}”", name=shown) for shown in candidate.related)
+    return _("Often with {words}", words=words)
 
 
 def format_points(share: float) -> str:
@@ -213,27 +209,17 @@ def describe_filters(entry: ActionEntry) -> str:
 def describe_history(entry: ActionEntry) -> str:
     """Describe the states of an entry, oldest first."""
     return " → ".join(
-        " ".join(
-            filter(
-                None,
-                (
-                    _(STATES[step.state]),
-                    formatting.local_day(step.at),
-                    f"({step.by})" if step.by else "",
-                ),
-            )
-        )
+        f"{_(STATES[step.state])} {formatting.local_day(step.at)}"
+        + (f" ({step.by})" if step.by else "")
         for step in entry.steps
     )
 
 
 def _name(subject: IrritantSubject) -> str:
     if subject.dimension != WAIT:
-        return (
-            subject.shown
-            if subject.dimension is None
-            else formatting.name(subject.dimension, subject.value)
-        )
+        if subject.dimension is None:
+            return subject.shown
+        return formatting.name(subject.dimension, subject.value)
     start, end = detection.find_band(subject.value)
     if end is None:
         return _("{duration} and more", duration=formatting.duration(start))

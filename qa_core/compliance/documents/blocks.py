@@ -1,7 +1,5 @@
 """Blocks of a document, whatever it is rendered to, and its blanks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Capabilities of each permission and each role, in words for the works council."""
 
-from __future__ import annotations
-
 from qa_core.access.roles import ROLE_TITLES, Permission, Reach, Role, find_reach
 from qa_core.base.i18n import N_, _
 from qa_core.compliance.documents.blocks import Grid

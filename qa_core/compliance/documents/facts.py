@@ -1,7 +1,5 @@
 """Facts that the documents state, read from the configuration in force."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,21 +19,13 @@ from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
 from qa_core.storage.records.store import Session
 
-DETAILS = (
-    "organisation_name",
-    "organisation_contact",
-    "dpo_contact",
-    "processors",
-    "refusal_key",
-)
+DETAILS = ("organisation_name", "organisation_contact", "dpo_contact", "processors", "refusal_key")
 """Settings that only documents use."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The configuration in force today. `gate_values` lacks the closed gates; `periods`
-    holds months or days by kind of data.
-    """
+    """Configuration today. `gate_values`: open gates; `periods`: months or days by kind of data."""
 
     settings: Settings
     gate_values: Mapping[str, str]

@@ -1,7 +1,5 @@
 """Messages and notices for callers and advisors, and the sheet for the works council."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from qa_core.base.i18n import _
@@ -241,15 +239,7 @@ def build_advisor_notice(facts: Facts) -> list[Block]:
             is_quoted=True,
         ),
         Heading(_("Receipt")),
-        Grid(
-            (),
-            (
-                (_("Name"), LINE),
-                (_("Received on"), LINE),
-                (_("Signature"), LINE),
-            ),
-            (0.3, 0.7),
-        ),
+        Grid((), ((_("Name"), LINE), (_("Received on"), LINE), (_("Signature"), LINE)), (0.3, 0.7)),
     ]
 
 

@@ -1,8 +1,4 @@
-"""List of the documents, and their printing: built from today's configuration, rendered,
-and noted in the audit log.
-"""
-
-from __future__ import annotations
+"""Documents and their printing: built from today's configuration, rendered, audited."""
 
 import hashlib
 from collections.abc import Callable
@@ -151,9 +147,7 @@ def describe_state(state: DocumentState) -> str:
 
 
 def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes:
-    """Render a document in a language as `pdf` or `docx`, and log who printed which
-    version. Raises Misuse for an unknown one.
-    """
+    """Render a document as `pdf` or `docx`, and log it with its version. Raises Misuse."""
     viewer.require(Permission.SEE_COMPLIANCE)
     require_known(
         name, BY_NAME, "unknown_document", N_("There is no document {name}. Known: {known}.")
@@ -203,9 +197,7 @@ def build_file(viewer: Viewer, name: str, language: str, form: str) -> downloads
 
 
 def _digest(kind: DocumentKind, known: Facts) -> str:
-    """Compute the version of a document: it changes with what the document says, and is
-    the same in both languages.
-    """
+    """Compute a document's version: of what it says, the same in both languages."""
     with i18n.in_language("en"):
         return hashlib.sha256(repr(kind.build(known)).encode()).hexdigest()[:12]
 

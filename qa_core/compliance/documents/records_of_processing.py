@@ -1,7 +1,5 @@
 """Register of processing (GDPR art. 30) and draft of the impact assessment (art. 35)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from qa_core.base.i18n import _, ngettext
@@ -155,9 +153,7 @@ def build_register(facts: Facts) -> list[Block]:
 
 
 def build_assessment(facts: Facts) -> list[Block]:
-    """Build the draft of the impact assessment, with the actions that the configuration
-    leaves open.
-    """
+    """Build the draft of the impact assessment, with the actions left open."""
     return [
         Paragraph(_(statements.DRAFT_NOTE)),
         statements.list_contacts(facts),
@@ -195,11 +191,7 @@ def build_assessment(facts: Facts) -> list[Block]:
             FACT_SHARES,
         ),
         Heading(_("3. Necessity and proportion")),
-        Grid(
-            (_("Principle"), _("How it is met")),
-            tuple(_list_principles(facts)),
-            FACT_SHARES,
-        ),
+        Grid((_("Principle"), _("How it is met")), tuple(_list_principles(facts)), FACT_SHARES),
         statements.list_guarantees(facts),
         Heading(_("4. Risks for persons")),
         Grid(

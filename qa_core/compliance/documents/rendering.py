@@ -1,7 +1,5 @@
 """Rendering of a document as PDF (reportlab) or DOCX (python-docx)."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -70,10 +68,7 @@ def to_docx(document: PrintedDocument) -> bytes:
 
 RENDERERS: dict[str, tuple[str, Callable[[PrintedDocument], bytes]]] = {
     "pdf": ("application/pdf", to_pdf),
-    "docx": (
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        to_docx,
-    ),
+    "docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", to_docx),
 }
 """Format → media type and renderer."""
 

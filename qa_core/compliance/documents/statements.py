@@ -1,8 +1,4 @@
-"""Statements about recording and listening that several documents and pages make; each
-is written here once.
-"""
-
-from __future__ import annotations
+"""Statements on recording and listening shared by documents and pages."""
 
 from collections.abc import Sequence
 
@@ -99,9 +95,7 @@ def list_listeners(facts: Facts) -> list[Block]:
 
 
 def list_periods(facts: Facts, kinds: Sequence[str] = ()) -> Grid:
-    """List how long each kind of data is kept today, and what happens then (default: all
-    kinds).
-    """
+    """List how long each kind of data is kept today, and what happens then (default: all kinds)."""
     return Grid(
         (_("Data"), _("Kept for"), _("At the end"), _("Source")),
         tuple(

@@ -1,7 +1,5 @@
 """Reasons why a contact has no recording to play, each a sentence that reveals no more."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -48,9 +46,7 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
 def _find_deletion(
     session: Session, viewer: Viewer, source_system: str, contact_id: str
 ) -> datetime | None:
-    """Find when the recording was deleted, for those whose teams it is of and the
-    evaluator it was drawn for.
-    """
+    """Find when the recording was deleted, for its teams and the drawn evaluator."""
     deletion = (
         sa.select(Recording.deleted_at)
         .where(

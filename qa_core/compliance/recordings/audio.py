@@ -22,9 +22,7 @@ PEAKS = 400
 LONGEST_SECONDS = 4 * 3600
 MOST_WAV_BYTES = 2**32 - 64
 UNKNOWN_LENGTH = 0x7FFF0000
-"""From here on the length in the head of a WAV says that its writer did not know it,
-and no more.
-"""
+"""From here on, a length in the head of a WAV means that its writer did not know it."""
 
 GSM_FRAME = 33
 RAW_GSM = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
@@ -188,12 +186,10 @@ def _is_mpeg_frame(head: bytes) -> bool:
     """Tell whether these bytes begin a frame of MPEG audio, layer III."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
-    version, layer, bit_rate, sample_rate = (
-        head[1] >> 3 & 3,
-        head[1] >> 1 & 3,
-        head[2] >> 4,
-        head[2] >> 2 & 3,
-    )
+    version = head[1] >> 3 & 3
+    layer = head[1] >> 1 & 3
+    bit_rate = head[2] >> 4
+    sample_rate = head[2] >> 2 & 3
     return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
 
 

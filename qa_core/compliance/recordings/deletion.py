@@ -100,11 +100,9 @@ def add(
 
 def known_advisor(session: Session, contact: RecordedContact) -> str | None:
     """Return the advisor of a contact if the records know them."""
-    return (
-        contact.advisor_id
-        if contact.advisor_id and members.is_known(session, contact.advisor_id)
-        else None
-    )
+    if contact.advisor_id and members.is_known(session, contact.advisor_id):
+        return contact.advisor_id
+    return None
 
 
 def find_end(day: date, months: int) -> datetime:
@@ -137,9 +135,7 @@ def is_over(recording: Recording, months: int, moment: datetime) -> bool:
 
 
 def is_expired(session: Session, as_of: date | None = None) -> sa.ColumnElement[bool]:
-    """Build the predicate of recordings with a file that have to be gone once that day
-    begins (default: now).
-    """
+    """Build the predicate of recordings with a file due on that day (default: now)."""
     moment = now() if as_of is None else datetime.combine(as_of, time(), environment.current().zone)
     oldest = find_oldest_day(
         environment.to_local(moment).date(), gates.retention_months(session, "recording")
@@ -165,9 +161,7 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
 
 
 def delete(session: Session, recording: Recording, because: str, actor: str) -> None:
-    """Delete the audio and waveform of a recording in the caller's transaction, and log
-    it; the row says why.
-    """
+    """Delete audio and waveform of a recording in the caller's transaction; log and say why."""
     drop(session, recording, because)
     audit_log.record(
         session,
@@ -196,9 +190,7 @@ def take_back(session: Session, batch_id: str) -> None:
 
 
 def delete_forbidden(actor: str) -> int:
-    """Delete the audio of contacts with an objection, no notice, a stop, a private line or
-    an exclusion. Returns how many.
-    """
+    """Delete audio by objection, no notice, stop, private line, exclusion. Returns how many."""
     with store.reading() as session:
         with_audio = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
         ids = set(session.scalars(_of_anybody(with_audio)))

@@ -23,7 +23,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
     Calibration,
     CalibrationContact,
@@ -41,18 +41,14 @@ OWN = "own"
 
 SECONDS_TO_START = 60
 SECONDS_BEYOND = 15 * 60
-"""How long a started listening may go on after the length of its recording: for pauses,
-and for going back.
-"""
+"""Time a listening may go on after the recording's length: pauses, going back."""
 
 LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Playable:
-    """A recording the viewer may play now. `peaks`: waveform, 0–100 per slice;
-    `purposes`: those of this viewer.
-    """
+    """Recording playable now. `peaks`: waveform, 0–100 per slice; `purposes`: this viewer's."""
 
     recording_id: int
     seconds: float
@@ -74,9 +70,7 @@ class Sound:
 def find_playable(
     viewer: Viewer, source_system: str, contact_id: str, purpose: str | None = None
 ) -> Playable | None:
-    """Find the recording of a contact that this viewer may play (for that purpose);
-    None whatever the reason.
-    """
+    """Find the contact's recording this viewer may play (for that purpose); or None."""
     with store.reading() as session:
         of_contact = sa.select(Recording.id).where(
             Recording.source_system == source_system,
@@ -194,9 +188,7 @@ def _is_under_way(session: Session, ticket: str) -> bool:
 
 
 def read(sound: Sound, start: int, end: int) -> Iterator[bytes]:
-    """Read a span of the clear audio in pieces. Raises vault.DamagedFile, for a wrong length
-    too.
-    """
+    """Read a span of clear audio in pieces. Raises vault.DamagedFile, also for a wrong length."""
     if vault.clear_bytes(sound.file_name) != sound.clear_bytes:
         raise vault.DamagedFile(sound.file_name)
     return vault.read(sound.file_name, start, end)
@@ -273,11 +265,10 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
         )
         return bool(find_calibrations(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
-        evaluations = sa.select(Evaluation.id).where(
-            Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)
-        )
-        own = evaluations.where(
-            Evaluation.source_system == source_system, Evaluation.contact_id == contact_id
+        own = sa.select(Evaluation.id).where(
+            *PUBLISHED,
+            Evaluation.source_system == source_system,
+            Evaluation.contact_id == contact_id,
         )
         return session.scalar(Scoped(own.limit(1), viewer)) is not None
     return False

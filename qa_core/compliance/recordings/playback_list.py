@@ -1,7 +1,5 @@
 """Playbacks of an advisor's contacts, for the advisor (docs/compliance.md, R8)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,15 +11,13 @@ from qa_core.base.errors import AccessDenied
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import Playback, Recording
 
 
 @dataclass(frozen=True)
 class Listening:
-    """One playback of a contact of that `local_day`, by a person under their shown
-    name.
-    """
+    """One playback of a contact of that `local_day`, by a person under their shown name."""
 
     source_system: str
     contact_id: str
@@ -51,11 +47,7 @@ def count_own(viewer: Viewer) -> OwnCounts:
     since = now() - timedelta(days=365)
     kept = Recording.advisor_id == viewer.advisor_id, Recording.file_name.is_not(None)
     theirs = Playback.advisor_id == viewer.advisor_id, Playback.username != viewer.username
-    made = (
-        Evaluation.advisor_id == viewer.advisor_id,
-        Evaluation.state == "published",
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-    )
+    made = Evaluation.advisor_id == viewer.advisor_id, *PUBLISHED
     counts = sa.select(
         *(
             sa.select(sa.func.count(table.id)).where(*conditions).scalar_subquery()
@@ -67,8 +59,7 @@ def count_own(viewer: Viewer) -> OwnCounts:
         )
     )
     whole = Unscoped(
-        counts,
-        "An advisor counts their own recordings. The statement names the advisor.",
+        counts, "An advisor counts their own recordings. The statement names the advisor."
     )
     with store.reading() as session:
         return OwnCounts(*session.execute(whole).one())

@@ -1,7 +1,5 @@
 """Tags in audio files, which may name people or hold pictures, and are not kept."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
@@ -77,9 +75,7 @@ def find_ogg_pages(path: Path, start: int) -> Iterator[tuple[int, int]]:
 
 
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
-    """Read the first pages of an OGG file (Vorbis, Opus, FLAC) with comments blanked;
-    return them and where they end.
-    """
+    """Read the first pages of an OGG file, comments blanked, and where they end."""
     head, pages, places = bytearray(), [], []
     with path.open("rb") as file:
         is_whole = False
@@ -110,9 +106,7 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
 
 
 def _find_comments(packet: bytes) -> list[int]:
-    """Find the places of all comment values, so that a player still reads as many
-    comments.
-    """
+    """Find the places of all comment values, so that a player still reads as many comments."""
     position = 8 if packet.startswith(b"OpusTags") else 7 if packet.startswith(b"\x03vorbis") else 4
     positions: list[int] = []
     try:

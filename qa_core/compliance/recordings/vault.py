@@ -1,8 +1,4 @@
-"""Audio at rest: one file per recording, encrypted in chunks, so that any part can be
-read and any change shows.
-"""
-
-from __future__ import annotations
+"""Audio at rest: a file per recording, encrypted in chunks: readable in parts, tamper-evident."""
 
 import hashlib
 import hmac
@@ -16,9 +12,7 @@ from qa_core.storage import sealed_files
 from qa_core.storage.sealed_files import CHUNK, DamagedFile
 
 DRAFT = ".again"
-"""Ending of a file that is being encrypted again; it lies beside the folders, where no
-import sweeps it away.
-"""
+"""Ending of a file being encrypted again, beside the folders: no import sweeps it."""
 
 
 def folder() -> Path:
@@ -103,9 +97,7 @@ def is_under_old_key(name: str) -> bool:
 
 
 def encrypt_again(name: str) -> Path:
-    """Encrypt a file with the key that writes. Returns the draft, which is to take its
-    place. Raises DamagedFile, OSError.
-    """
+    """Encrypt a file with the key that writes. Returns its draft. Raises DamagedFile, OSError."""
     draft = folder() / f".{Path(name).stem}{DRAFT}"
     draft.unlink(missing_ok=True)
     try:

@@ -1,8 +1,4 @@
-"""Catalogue of the rules R1 to R20 (docs/compliance.md, section 1), each with the function
-that judges it.
-"""
-
-from __future__ import annotations
+"""Catalogue of rules R1–R20 (docs/compliance.md, section 1), and their judges."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -28,9 +24,7 @@ _LABOUR = "Code du travail L1222-4, L2312-38"
 
 @dataclass(frozen=True)
 class ComplianceRule:
-    """One rule: what the law asks, who acts, and how it is judged. `rests_on`: what keeps
-    it where no count can say so.
-    """
+    """Rule: what the law asks, who acts, the judge. `rests_on`: what keeps it, if not a count."""
 
     number: str
     title: str

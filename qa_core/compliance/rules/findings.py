@@ -1,7 +1,5 @@
 """Findings: how one rule stands, and the counts of the whole centre that say so."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +26,7 @@ DAYS = 30
 
 
 class RuleState(StrEnum):
-    """State of a rule. `to_do`: nothing is against the law, because what is missing keeps
-    the doors shut or is not late yet.
-    """
+    """State of a rule. `to_do`: lawful, as what is missing keeps doors shut or is not late."""
 
     IN_ORDER = "in_order"
     TO_DO = "to_do"
@@ -75,9 +71,7 @@ def conclude(
 
 @dataclass
 class RuleFacts:
-    """Counts that several rules rest on, each read once. `find_overdue`: finds what every
-    room keeps past its period.
-    """
+    """Counts of several rules, read once. `find_overdue`: what rooms keep past its period."""
 
     session: Session
     find_overdue: Callable[[], Sequence[Overdue]]
@@ -123,9 +117,7 @@ class RuleFacts:
         return {key: verdicts[key] for key in self.live_recordings if key in verdicts}
 
     def count_forbidden(self, rule: str) -> int:
-        """Count the recordings kept whose contact breaks that rule first; what is kept as
-        proof may be proof.
-        """
+        """Count recordings whose contact breaks that rule first; proof may stay."""
         codes = Counter(
             code
             for key, code in self.verdicts.items()

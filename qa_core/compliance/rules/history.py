@@ -1,7 +1,5 @@
 """History of the rules: how each stood, day by day."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 

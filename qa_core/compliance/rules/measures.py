@@ -1,7 +1,5 @@
 """Measures: how each rule is judged from the stores, one function per rule."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date, datetime
 
@@ -18,7 +16,13 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query.customer_keys import count_customer_keys
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.storage.records.evaluations import CALIBRATION, EVALUATOR_KINDS, SELF, Evaluation
+from qa_core.storage.records.evaluations import (
+    CALIBRATION,
+    EVALUATOR_KINDS,
+    PUBLISHED,
+    SELF,
+    Evaluation,
+)
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 
@@ -376,9 +380,8 @@ def judge_small_groups(facts: RuleFacts) -> RuleFinding:
 
 def judge_signatures(facts: RuleFacts) -> RuleFinding:
     """Judge R18: published evaluations name their evaluator."""
-    published = Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS)
     nobody = sa.or_(Evaluation.evaluator.is_(None), Evaluation.evaluator == "")
-    total, wrong = facts.count(*published), facts.count(*published, nobody)
+    total, wrong = facts.count(*PUBLISHED), facts.count(*PUBLISHED, nobody)
     evidence = ngettext(
         "{wrong} of {total} published evaluation without an evaluator",
         "{wrong} of {total} published evaluations without an evaluator",

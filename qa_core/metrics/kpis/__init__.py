@@ -2,8 +2,6 @@
 export, the glossary and the tests. Ratios are ratios of totals.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from qa_core.access.roles import GRANTS, Role

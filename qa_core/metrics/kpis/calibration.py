@@ -1,7 +1,5 @@
 """Calibration: how alike evaluators mark the same contacts, from closed sessions."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from qa_core.access.roles import Permission

@@ -2,8 +2,6 @@
 waited and advisors worked, who came back and who was reached.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -63,9 +61,7 @@ from qa_core.storage.schema import CONTACTS, Outcome
 _c = CONTACTS.c
 _i = TOTALS.c
 _shorts = sa.func.coalesce(_i.short_abandons, 0)
-"""Those who hung up at once, as far as the interval knows them: one that does not tell
-counts them with the abandoned.
-"""
+"""Those who hung up at once; an interval that does not tell counts them with the abandoned."""
 _shorts_unknown = (
     "waits_missing",
     sa.case(
@@ -142,9 +138,7 @@ def _service_level(inputs: KpiInputs) -> Contribution:
 
 
 def _service_level_of_intervals(inputs: KpiInputs) -> IntervalContribution:
-    """By the formulas that need no wait of single callers; an interval counted with
-    another threshold is left out.
-    """
+    """By the formulas without waits of single callers; other thresholds are left out."""
     within, arrivals = _i.answered_in_threshold, _i.answered + _i.abandoned
     formulas: dict[str, tuple[Amount, Amount, tuple[sa.Column[Any], ...]]] = {
         "abandons_ignored": (within, _i.answered, (_i.answered,)),

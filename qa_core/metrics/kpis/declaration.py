@@ -1,7 +1,5 @@
 """Declaration of a KPI: its words, its unit, and what each row contributes to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -197,21 +195,15 @@ class Kpi:
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
     excluded_counts: tuple[str, ...] = ()
-    """What is counted beside n because it cannot be judged: `pending`,
-    `unknown_identity`.
-    """
+    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
     sums: Callable[[KpiInputs], IntervalContribution] | None = None
-    """What it takes from the intervals of platforms that export only totals; None:
-    nothing.
-    """
+    """What it takes from the intervals of platforms that export only totals; None: nothing."""
     short_title: str = ""
     """Title of a tile, where `title` is too long for one."""
     heading: str = ""
     """Heading of a table column, where the short title is too long for one."""
     needs_missed: bool = False
-    """Says nothing to a viewer whose scope holds no missed contacts: all that they see
-    were answered.
-    """
+    """Not said to a viewer whose scope holds no missed contacts: all they see were answered."""
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With
     what is counted they make up everything in the viewer's scope, period and filters:
@@ -230,9 +222,7 @@ class Kpi:
 
     @property
     def is_amount(self) -> bool:
-        """Whether the value grows with the period: totals, and customers counted once
-        each.
-        """
+        """Whether the value grows with the period: totals, and customers counted once each."""
         return self.kind == KpiKind.TOTAL or (
             self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT
         )
@@ -279,6 +269,4 @@ INTERVAL_DIMENSIONS = tuple(
 missing; how a contact ended, and with whom, they cannot say.
 """
 SPEND_DIMENSIONS = ("day", "week", "month", "weekday", "source", "medium", "campaign")
-"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything
-else.
-"""
+"""All that spend and contacts share; a cost cannot be cut, or filtered, by anything else."""

@@ -1,7 +1,5 @@
 """Why rows are left out of KPIs: the reasons that several share, each declared once."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.base.i18n import N_

@@ -1,7 +1,5 @@
 """First-contact resolution: from repeats, declared by advisors, said by customers."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission

@@ -1,7 +1,5 @@
 """Quality: what evaluators found with the grid, over all and advisor by advisor."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import sqlalchemy as sa

@@ -1,8 +1,4 @@
-"""Recording: how much of what is said is kept, and how much of that somebody listened
-to.
-"""
-
-from __future__ import annotations
+"""Recording: how much of what is said is kept, and how much of that somebody listened to."""
 
 import sqlalchemy as sa
 

@@ -1,7 +1,5 @@
 """Repeats: how many contacts bring customers back, the time they take, and their cost."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import sqlalchemy as sa

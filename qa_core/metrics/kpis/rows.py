@@ -1,7 +1,5 @@
 """The rows that several KPIs count, and the shapes that their parts take."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +17,7 @@ from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outc
 
 
 def word(value: str) -> sa.ColumnElement[str]:
-    """Write a constant of this code into the statement, so that the engine can plan
-    with it.
-    """
+    """Write a constant of this code into the statement, so that the engine can plan with it."""
     return sa.literal_column(f"'{value}'", sa.Text)
 
 
@@ -57,9 +53,7 @@ asked for too; query.statements builds it where it is asked for, and those below
 """
 
 CALLERS = _like("callers", CONTACTS, (), sa.column("is_first_time", sa.Boolean))
-"""The contacts of known customers, and whether each is the customer's first in the
-whole lake; null for an unknown customer.
-"""
+"""Contacts, each the customer's first in the whole lake or not; null: customer unknown."""
 
 LISTENING = _like("heard", CONTACTS, (), sa.column("is_listened", sa.Boolean))
 """The contacts, and whether somebody listened to each: its recording was played to
@@ -69,9 +63,7 @@ somebody else than its advisor, or an evaluation of it is published.
 LISTENED_CONTACTS = sa.table(
     "listened", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
 )
-"""The contacts that somebody listened to; query.listened_contacts brings them along
-from the records.
-"""
+"""Contacts that somebody listened to, brought from the records by query.listened_contacts."""
 
 CRITICAL_CLASSES = ("customer", "business", "compliance")
 EVALUATED = _like(
@@ -94,33 +86,22 @@ ADVISOR_MEANS = sa.table(
 """One row per advisor and group: the mean of their scores there, and of how many."""
 
 NOT_OF_INTERVALS = (
-    "advisor_id",
-    "reason",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "tracking_number",
+    "advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number",
     "tracking_match",
-)
+)  # fmt: skip
 TOTALS = _like(
     "totals",
     INTERVALS,
     (),
     *(sa.column(name, CONTACTS.c[name].type) for name in ("direction", *NOT_OF_INTERVALS)),
 )
-"""The intervals that no contact covers; query.totals builds it. They are inbound; what
-else a contact would say is missing.
-"""
+"""Intervals that no contact covers, all inbound (query.totals); other columns are missing."""
 
 COUNTED_DIRECTION = sa.or_(_c.direction.is_(None), _c.direction == word(Direction.INBOUND))
-"""Unless it says otherwise a KPI counts inbound contacts or those without direction;
-every statement on contacts says so once.
-"""
+"""A KPI counts contacts inbound or without direction, unless it says otherwise."""
 
 KNOWN_CUSTOMER = sa.or_(
-    _c.has_customer,
-    sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean)),
+    _c.has_customer, sa.func.coalesce(_c.had_customer, sa.literal_column("false", sa.Boolean))
 )
 """Contacts whose customer is known, or was until the key was deleted by age."""
 
@@ -128,9 +109,7 @@ OUTGOING = _c.direction == word(Direction.OUTBOUND)
 RECEIVED = _c.outcome.is_distinct_from(word(Outcome.CLOSED))
 ANSWERED = _c.outcome == word(Outcome.ANSWERED)
 KNOWN = sa.and_(RECEIVED, _c.outcome.is_not(None))
-"""Received, and the source says how it ended: without one such contact nobody can say
-how many were answered.
-"""
+"""Received, and the source says how it ended; without one, how many were answered is unknown."""
 OUTCOME_UNKNOWN = _c.outcome.is_(None)
 MISSED = sa.and_(KNOWN, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([word(Outcome.ABANDONED), word(Outcome.UNANSWERED)])
@@ -173,9 +152,7 @@ UNKNOWN_NOTES = (KpiNote("outcome_unknown", OUTCOME_UNKNOWN, with_count=True),)
 
 
 def amount_of(rows: Predicate, column: sa.Column[float], code: str | None = None) -> Contribution:
-    """Take a number of some rows, to add up or to average; `code` notes how many of
-    them do not give it.
-    """
+    """Take a number of some rows, to add up or average; `code` notes how many do not give it."""
     amount = sa.case((rows, column))
     notes = (KpiNote(code, sa.and_(rows, column.is_(None)), with_count=True),) if code else ()
     return Contribution(denominator=amount.is_not(None), amount=amount, notes=notes)
@@ -201,9 +178,7 @@ def sum_of_intervals(
 def mean_of_intervals(
     amount: sa.Column[float], rows: sa.Column[int]
 ) -> Callable[[KpiInputs], IntervalContribution]:
-    """Build the contribution of intervals that give a sum of seconds over so many
-    contacts.
-    """
+    """Build the contribution of intervals that give a sum of seconds over so many contacts."""
     return lambda inputs: IntervalContribution(
         are_given(amount, rows), denominator=rows, amount=amount
     )

@@ -1,7 +1,5 @@
 """Satisfaction: what customers answered, how many, and how far the silent could move it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -45,11 +43,7 @@ _NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
 _RATED_NOTHING = exclude(
     "no_rating", N_("Answered survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
 )
-_NO_NPS = exclude(
-    "no_answer",
-    N_("Survey without an answer on recommendation"),
-    _c.nps.is_(None),
-)
+_NO_NPS = exclude("no_answer", N_("Survey without an answer on recommendation"), _c.nps.is_(None))
 _NEITHER = exclude(
     "no_rating",
     N_("Survey without a rating or a recommendation"),
@@ -59,9 +53,7 @@ _NO_EFFORT = exclude("no_answer", N_("Survey without an effort rating"), _c.ces.
 
 
 def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
-    """Apply `make` to for the least and the greatest mark of the row's own scale;
-    null for a row without a known scale.
-    """
+    """Apply `make` to the ends of the row's own scale; null where the scale is unknown."""
     if not inputs.scales:
         return sa.cast(sa.null(), sa.Double)
     return sa.case(

@@ -1,7 +1,5 @@
 """Call tracking: which sources bring contacts, and what one costs."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission

@@ -2,8 +2,6 @@
 of a team large enough to hide everyone in it.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -18,13 +16,11 @@ from qa_core.metrics.query.contacts import find_contacts
 from qa_core.metrics.query.measure import measure
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation, ScorecardVersion
 
 
 def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> list[dict[str, Any]]:
-    """Find the viewer's own published evaluations, newest first, with who listened: an
-    advisor may know that.
-    """
+    """Find the viewer's own published evaluations, newest first, with who listened."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:
         raise AccessDenied()
@@ -45,11 +41,7 @@ def find_own_evaluations(viewer: Viewer, period: Period, limit: int = 50) -> lis
             Evaluation.outcome,
         )
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(
-            Evaluation.state == "published",
-            Evaluation.kind.in_(EVALUATOR_KINDS),
-            *days,
-        )
+        .where(*PUBLISHED, *days)
         .order_by(Evaluation.evaluated_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )

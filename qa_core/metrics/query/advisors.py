@@ -1,8 +1,4 @@
-"""One advisor as those who lead them may see them: who they are, with whom they work,
-and the evaluations of their contacts.
-"""
-
-from __future__ import annotations
+"""One advisor as those who lead them may see them: name, teams, evaluated contacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +23,7 @@ from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT
 
 @dataclass(frozen=True)
 class AdvisorProfile:
-    """One advisor: the name as every figure gives it, and the teams in which the viewer
-    may see them (None: in no team).
-    """
+    """Advisor: the name as in every figure, and the teams where the viewer may see them."""
 
     advisor_id: str
     name: str
@@ -103,9 +97,7 @@ def find_evaluations_of(
         sa.select(*columns)
         .select_from(ANSWERS.outerjoin(EVERY_CONTACT, same))
         .where(
-            ANSWERS.c.advisor_id == advisor_id,
-            part,
-            *dimension_sql.within(where.period, ANSWERS.c),
+            ANSWERS.c.advisor_id == advisor_id, part, *dimension_sql.within(where.period, ANSWERS.c)
         )
         .where(
             *question.filters(ANSWERS.c, own),

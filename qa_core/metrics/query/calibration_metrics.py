@@ -2,8 +2,6 @@
 may see: how far they are aligned, and how far they agree.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,9 +38,7 @@ from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
 ONE_CRITERION = "one_criterion"
-"""The note of an agreement that was asked for several criteria at once: it is of each,
-and of none together.
-"""
+"""Note of an agreement on several criteria at once: it is of each, and of none together."""
 Group = tuple[Any, ...]
 
 
@@ -64,9 +60,7 @@ class CriterionMarks:
 
 @dataclass(frozen=True)
 class MarkPair:
-    """Two marks of one criterion on one contact. `subjects`: the evaluators whom the
-    difference is about, without the reference.
-    """
+    """Two marks of one criterion on one contact; `subjects`: its evaluators, not the reference."""
 
     of: CriterionMarks
     subjects: tuple[str, ...]
@@ -106,9 +100,7 @@ def find_calibrations(
 
 
 def on_marks(statement: sa.Select) -> Unscoped:
-    """Build a statement on the evaluations of sessions that the viewer may see
-    (`find_calibrations`).
-    """
+    """Build a statement on the evaluations of sessions in scope (`find_calibrations`)."""
     return Unscoped(
         statement,
         "A viewer of a session compares the scores of all its evaluators, which are in no other "
@@ -117,9 +109,7 @@ def on_marks(statement: sa.Select) -> Unscoped:
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
-    """Return a value that differs after a session was closed, a mark of one went, or
-    somebody became a reference.
-    """
+    """Return a value that changes when a session closes, a mark goes, or a reference is chosen."""
     closings = sa.select(
         sa.func.count(Calibration.closed_at),
         sa.func.max(Calibration.closed_at),
@@ -139,8 +129,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     counts = [
         session.execute(
             Unscoped(
-                statement,
-                "A counter shows whether cached sessions are up to date. No row is read.",
+                statement, "A counter shows whether cached sessions are up to date. No row is read."
             )
         ).all()
         for statement in (closings, marks, references.order_by(contact.reference_evaluator))
@@ -165,16 +154,14 @@ def measure_rounds(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Row]:
             row = (
                 work_out(kpi, members)
                 if kpi.key == ALIGNMENT or "criterion" in by or _names_one(question)
-                else _undefined_row(kpi)
+                else replace(read_row(kpi, {}), notes=(ONE_CRITERION,))
             )
             rows.append(replace(row, by=by))
     return rows
 
 
 def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
-    """Count the comparisons, or contacts, that each exclusion leaves out, by its place
-    (one past the last: counted).
-    """
+    """Count the comparisons, or contacts, by place of their exclusion (past the last: counted)."""
     marks = find_marked(question)
     if kpi.key == ALIGNMENT:
         places = [
@@ -244,9 +231,7 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
 def _read_marks(
     session: Session, calibrations: Sequence[int]
 ) -> dict[tuple[int, str, str, str], dict[str, float | None]]:
-    """(session, source system, contact, evaluator) → criterion → points, of all that was
-    handed in; drafts are no marks.
-    """
+    """(session, system, contact, evaluator) → criterion → points, of all handed in; no drafts."""
     handed_in = (
         Evaluation.calibration_id.in_(calibrations),
         Evaluation.kind == CALIBRATION,
@@ -322,9 +307,7 @@ def _compare(question: MetricQuery, marks: Iterable[CriterionMarks]) -> list[Mar
 
 
 def _group(question: MetricQuery, members: Iterable[Any]) -> dict[Group, list[Any]]:
-    """By the dimensions asked for; a pair without a reference is of both its
-    evaluators.
-    """
+    """By the dimensions asked for; a pair without a reference is of both its evaluators."""
     groups: dict[Group, list[Any]] = {}
     for member in members:
         names: tuple[str | None, ...] = member.subjects if "evaluator" in question.by else (None,)
@@ -370,11 +353,5 @@ def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
 
 
 def _shares_of(one: CriterionMarks) -> list[float]:
-    """Return the marks that are points, as shares of the points possible: versions of a
-    grid may give a criterion more.
-    """
+    """Return the marks that are points, as shares of the points possible in their version."""
     return [points / one.most for points in one.marks.values() if points is not None]
-
-
-def _undefined_row(kpi: Kpi) -> Row:
-    return replace(read_row(kpi, {}), notes=(ONE_CRITERION,))

@@ -1,7 +1,5 @@
 """Outcomes of missed callers: called back or not, and reached by whose effort."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa

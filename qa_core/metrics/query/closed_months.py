@@ -6,8 +6,6 @@ for; their rows are gone. `identities`: KPIs that tell customers apart; the cont
 without anybody's name.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -158,9 +156,7 @@ def _add(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
 
 
 def merge(records: list[Record], closed_records: list[Record], kpis: Iterable[Kpi]) -> list[Record]:
-    """Add the sums of closed months to those since, group by group. What cannot be added
-    up is left out where both have some.
-    """
+    """Add the sums of closed months to those since, by group; leave out what cannot be added."""
     merged_records = {_key(record): dict(record) for record in records}
     for record in closed_records:
         target = merged_records.setdefault(_key(record), {})

@@ -2,8 +2,6 @@
 unhappy: for those who follow contacts up, within their scope.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
@@ -24,9 +22,7 @@ from qa_core.storage.schema import CONTACTS
 
 UNHAPPY = "unhappy_rate"
 MOST_REMARKS = 25_000
-"""The newest so many: beyond, more remarks change what is counted no more, and only
-take time.
-"""
+"""The newest so many: beyond, more remarks change what is counted no more, and only take time."""
 FAILED = "fail"
 
 _NOTES_SCHEMA = pa.schema(
@@ -139,8 +135,6 @@ def _find_notes(question: MetricQuery) -> pa.Table:
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows
     ]
-    return (
-        pa.table([list(column) for column in zip(*notes, strict=True)], schema=_NOTES_SCHEMA)
-        if notes
-        else _NOTES_SCHEMA.empty_table()
-    )
+    if notes:
+        return pa.table([list(column) for column in zip(*notes, strict=True)], schema=_NOTES_SCHEMA)
+    return _NOTES_SCHEMA.empty_table()

@@ -1,8 +1,4 @@
-"""Single contacts: lists, one in full, and the values that filters may offer. What a
-role may not see is not in the answer at all.
-"""
-
-from __future__ import annotations
+"""Single contacts: lists, one in full, values for filters; nothing that the role may not see."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,36 +17,20 @@ from qa_core.metrics.query.cuts import CutsTogether
 from qa_core.metrics.query.dimension_sql import Names
 from qa_core.metrics.query.interval_totals import find_totals
 from qa_core.metrics.query.measure import build_query, measure
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on_contacts,
-    parts_of,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of
 from qa_core.storage import audit_log, engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, ScorecardVersion
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation, ScorecardVersion
 from qa_core.storage.schema import AFTER_DELETION, AS_GIVEN, CONTACTS, NEIGHBOURS
 
 TRACKING = (
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "tracking_match",
-)
+    "tracking_number", "source", "medium", "campaign", "keyword", "landing_page", "tracking_match",
+)  # fmt: skip
 SURVEY = (
-    "survey_sent",
-    "csat",
-    "csat_scale",
-    "nps",
-    "ces",
-    "survey_resolved",
-    "survey_contacts",
+    "survey_sent", "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts",
     "survey_comment",
-)
+)  # fmt: skip
 NEEDS: dict[str, Permission] = {
     **dict.fromkeys(TRACKING, Permission.SEE_TRACKING),
     **dict.fromkeys(SURVEY, Permission.SEE_SATISFACTION),
@@ -69,9 +49,7 @@ NEVER_LISTED = (
     *AFTER_DELETION,
 )
 COMMENT_READERS = frozenset({Role.MANAGER, Role.TEAM_LEAD, Role.ADVISOR})
-"""Those who take part in the contact's follow-up; nobody else reads what a customer
-wrote.
-"""
+"""Those who take part in the contact's follow-up; nobody else reads what a customer wrote."""
 
 LISTED_COLUMNS: tuple[str, ...] = (
     *(
@@ -82,9 +60,7 @@ LISTED_COLUMNS: tuple[str, ...] = (
     "advisor",
     "customer",
 )
-"""Every column that a list of contacts can have: those of the facts, `advisor` by name,
-and `customer` as far as it is shown.
-"""
+"""Columns of a list of contacts: the facts', `advisor` by name, `customer` as far as shown."""
 
 ORDERS = {
     "newest": CONTACTS.c.started_at.desc(),
@@ -210,7 +186,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     frame = engine.current().run(Scoped(statement, viewer))
     if len(frame) != 1:
         raise AccessDenied()
-    contact = {name: _missing_is_none(value) for name, value in frame.to_dict("records")[0].items()}
+    contact = dimension_sql.plain_records(frame)[0]
     with store.reading() as session:
         contact["advisor"] = Names.load(session, frozenset({"advisor"})).advisor_label(
             contact["advisor"]
@@ -241,11 +217,7 @@ def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[st
         .order_by(CONTACTS.c.started_at.desc(), CONTACTS.c.source_system)
         .limit(limit)
     )
-    frame = engine.current().run(Scoped(statement, viewer))
-    return [
-        {name: _missing_is_none(value) for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    return dimension_sql.plain_records(engine.current().run(Scoped(statement, viewer)))
 
 
 def read_by_id(viewer: Viewer, contact_id: str) -> list[dict[str, Any]]:
@@ -339,10 +311,7 @@ def _conditions(
                 "cannot_cut", N_("Contacts cannot be filtered by {dimension}."), dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
-    conditions = [
-        *dimension_sql.within(where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    conditions = conditions_on(question)
     if wait_range is not None:
         (above, until), wait = wait_range, CONTACTS.c.wait_seconds
         conditions.append(wait > sa.literal(float(above)) if above else wait >= sa.literal(0.0))
@@ -366,20 +335,18 @@ def _count_values(
 
     def build(part: MetricQuery) -> Scoped:
         statement = part.select(CONTACTS.c, [sa.func.count().label("n")])
-        return Scoped(statement.where(*conditions_on_contacts(part)), viewer)
+        return Scoped(statement.where(*conditions_on(part)), viewer)
 
     def find(asked: MetricQuery) -> list[dict[str, Any]]:
         return month_sums.collect(asked, build)
 
     counts = {
-        dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names): int(record["n"])
+        question.group_of(record)[dimension]: int(record["n"])
         for record in together.find_records("values", question, find)
     }
     for record in find_totals(question, (declared.get_kpi("received"),)):
-        value, n = (
-            dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names),
-            record["present"],
-        )
+        value = question.group_of(record)[dimension]
+        n = record["present"]
         counts[value] = counts.get(value, 0) + (int(n) if n == n else 0)
     return counts
 
@@ -400,11 +367,8 @@ def _evaluations(
         )
         .add_columns(Evaluation.score, Evaluation.calculated_score, Evaluation.outcome)
         .outerjoin(ScorecardVersion, ScorecardVersion.id == Evaluation.grid_id)
-        .where(
-            Evaluation.state == "published",
-            Evaluation.kind.in_(EVALUATOR_KINDS),
-        )
         .where(Evaluation.source_system == source_system, Evaluation.contact_id == contact_id)
+        .where(*PUBLISHED)
         .order_by(Evaluation.evaluated_at)
     )
     evaluations = [dict(row) for row in session.execute(Scoped(statement, viewer)).mappings()]

@@ -1,7 +1,5 @@
 """Currencies of the spend: `measure` says them only where there are several."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer

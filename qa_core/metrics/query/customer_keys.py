@@ -1,8 +1,4 @@
-"""Count of the keys of customers, for whoever watches that they are pseudonyms
-(docs/compliance.md, R16).
-"""
-
-from __future__ import annotations
+"""Count of customer keys: shows that they are pseudonyms (docs/compliance.md, R16)."""
 
 import sqlalchemy as sa
 
@@ -15,9 +11,7 @@ PSEUDONYM = "[0-9a-f]{32}"
 
 
 def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
-    """Count the contacts of the newest month that have a key, and those whose key is no
-    pseudonym.
-    """
+    """Count the newest month's contacts with a key, and those whose key is no pseudonym."""
     viewer.require(Permission.SEE_RULES)
     span = lake.span()
     if span is None:

@@ -1,7 +1,5 @@
 """Several cuts of one question, counted in one pass over the facts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any

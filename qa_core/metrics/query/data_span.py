@@ -1,7 +1,5 @@
 """Span of the data: first and last day, and the last month that is over."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 from qa_core.access.roles import Role, Viewer

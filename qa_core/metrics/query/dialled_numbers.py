@@ -1,7 +1,5 @@
 """Uses of tracking numbers: the campaigns of each number's contacts, month by month."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pandas as pd
@@ -13,7 +11,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import COUNTED_DIRECTION
 from qa_core.metrics.query import month_sums
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, select_groups
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS, EVERY_CONTACT, on_every_contact
 
@@ -66,9 +64,7 @@ def _count_by_day(question: MetricQuery) -> Scoped:
     mine, rows = EVERY_CONTACT.c.is_own, sa.func.count().filter
     counts = [rows(mine).label("contacts"), rows(sa.not_(mine)).label("foreign")]
     statement = select_groups(question.groups(CONTACTS.c), counts).where(
-        COUNTED_DIRECTION,
-        CONTACTS.c.tracking_number.is_not(None),
-        *conditions_on_contacts(question),
+        COUNTED_DIRECTION, CONTACTS.c.tracking_number.is_not(None), *conditions_on(question)
     )
     return Scoped(
         on_every_contact(statement),

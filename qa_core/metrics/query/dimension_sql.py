@@ -1,6 +1,4 @@
-"""Dimensions as SQL: the expression that groups, the predicate that filters, and the
-value that a person reads.
-"""
+"""Dimensions as SQL: the expression that groups, the predicate that filters, the shown value."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ HALF_HOURS = tuple(f"{position // 2:02d}:{position % 2 * 30:02d}" for position i
 
 @dataclass(frozen=True)
 class Names:
-    """Names of people and places in the records: the label of each advisor, and the
-    teams of each site.
-    """
+    """Names in the records: the label of each advisor, and the teams of each site."""
 
     advisors: Mapping[str, str]
     sites: Mapping[str, str]
@@ -55,15 +51,11 @@ class Names:
         return Names(advisors, sites)
 
     def advisor_label(self, advisor_id: str | None) -> str | None:
-        """Return the name of an advisor; with the id behind it when several people
-        share the name.
-        """
+        """Return the name of an advisor, with the id where several people share it."""
         return None if advisor_id is None else self.advisors.get(advisor_id, advisor_id)
 
     def find_advisors(self, text: str) -> tuple[str, ...]:
-        """Find the ids meant by a label, an id or a name; a name that people share
-        means all of them.
-        """
+        """Find the ids meant by a label, an id or a name; a shared name means all of them."""
         exact = tuple(key for key, label in self.advisors.items() if text in (label, key))
         return (
             exact
@@ -78,9 +70,7 @@ def _read_sites(session: Session) -> dict[str, str]:
 
 
 def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa.ColumnElement[Any]:
-    """Build the expression to group by. Build it once per statement: built twice, its
-    parameters would differ.
-    """
+    """Build the expression to group by, once per statement: twice, parameters would differ."""
     if dimension == "advisor":
         return columns.advisor_id
     if dimension == "site":
@@ -110,11 +100,9 @@ def expression(dimension: str, columns: sa.ColumnCollection, names: Names) -> sa
         case "week":
             return sa.cast(sa.func.date_trunc(sa.literal_column("'week'"), clock), sa.Date)
         case "month":
-            return (
-                columns.month
-                if "month" in columns
-                else sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
-            )
+            if "month" in columns:
+                return columns.month
+            return sa.cast(sa.func.date_trunc(sa.literal_column("'month'"), clock), sa.Date)
         case "weekday":
             return sa.cast(sa.extract("isodow", clock), sa.Integer)
         case "half_hour":
@@ -172,11 +160,9 @@ def parse_value(dimension: str, value: Any) -> Value:
         if dimension in ("day", "week"):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         if dimension in ("weekday", "hour"):
-            return (
-                WEEKDAYS.index(int(value)) + 1
-                if dimension == "weekday"
-                else HOURS.index(int(value))
-            )
+            if dimension == "weekday":
+                return WEEKDAYS.index(int(value)) + 1
+            return HOURS.index(int(value))
         if dimension == "half_hour":
             return HALF_HOURS[HALF_HOURS.index(str(value))]
         if dimension == "month":
@@ -219,9 +205,7 @@ def months(period: Period, before: int = 0, after: int = 0) -> dict[str, str | N
 
 
 def plain(dimension: str, value: Any, names: Names) -> Value:
-    """Return a grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is
-    missing.
-    """
+    """Return a grouped value as Python: dates, `YYYY-MM`, whole numbers, names; None is missing."""
     if value is None or value is pd.NaT or value != value:
         return None
     if dimension in ("day", "week"):
@@ -233,6 +217,11 @@ def plain(dimension: str, value: Any, names: Names) -> Value:
     if dimension == "half_hour":
         return HALF_HOURS[int(value)]
     return names.advisor_label(value) if dimension == "advisor" else value
+
+
+def plain_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame, missing values as None."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def dimensions_of(by: tuple[str, ...], where: Filters) -> frozenset[str]:

@@ -1,8 +1,4 @@
-"""Factors that satisfaction is compared with, as properties of a contact, and their
-levels, fixed for everybody.
-"""
-
-from __future__ import annotations
+"""Factors compared with satisfaction: properties of a contact, with levels fixed for all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -2,8 +2,6 @@
 cell by cell (docs/decisions/spark.md).
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator, Sequence

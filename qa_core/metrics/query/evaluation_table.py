@@ -1,8 +1,4 @@
-"""Arrow table of the published evaluations, registered with DuckDB; when an
-evaluation changed, only what changed is read anew.
-"""
-
-from __future__ import annotations
+"""Arrow table of published evaluations, registered with DuckDB; only changes are read anew."""
 
 import threading
 from collections.abc import Iterator
@@ -26,9 +22,7 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
-"""Evaluations per piece that is read: it bounds the memory that rows take as Python
-objects.
-"""
+"""Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
 MOST_PIECES = 64
 """Beyond so many pieces, each with its own list of texts, they are put together."""
 ASKED_BY_NAME = 500
@@ -49,30 +43,14 @@ _lock = threading.Lock()
 _tables: dict[str, _CachedTable] = {}
 _CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
 _OF_EVALUATION = (
-    "evaluation_id",
-    "source_system",
-    "contact_id",
-    "advisor_id",
-    "team",
-    "local_start",
-    "evaluator",
-    "grid",
-    "score",
-    "outcome",
-)
+    "evaluation_id", "source_system", "contact_id", "advisor_id", "team", "local_start",
+    "evaluator", "grid", "score", "outcome",
+)  # fmt: skip
 _COLUMNS = (
-    Evaluation.id,
-    Evaluation.source_system,
-    Evaluation.contact_id,
-    Evaluation.advisor_id,
-    Evaluation.team,
-    Evaluation.local_day,
-    Evaluation.evaluator,
-    Evaluation.grid_name,
-    Evaluation.score,
-    Evaluation.outcome,
-    Evaluation.grid_id,
-)
+    Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id,
+    Evaluation.team, Evaluation.local_day, Evaluation.evaluator, Evaluation.grid_name,
+    Evaluation.score, Evaluation.outcome, Evaluation.grid_id,
+)  # fmt: skip
 _SCHEMA = pa.schema(
     [
         pa.field(
@@ -82,9 +60,7 @@ _SCHEMA = pa.schema(
         for field in schema.arrow_schema(schema.ANSWERS)
     ]
 )
-"""Texts repeat on every answer of an evaluation: as a list and places in it they take a
-tenth of the memory.
-"""
+"""Texts repeat on every answer: as a list and places in it they take a tenth of the memory."""
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:
@@ -253,25 +229,19 @@ def _build(
 
 
 def _encode(values: Any, kind: pa.DataType) -> pa.Array:
-    return (
-        pa.array(values, pa.string()).dictionary_encode()
-        if pa.types.is_dictionary(kind)
-        else pa.array(values, kind)
-    )
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, kind)
 
 
 def _join(pieces: list[pa.Table]) -> pa.Table:
-    return (
-        pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
-        if pieces
-        else _SCHEMA.empty_table()
-    )
+    if pieces:
+        return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+    return _SCHEMA.empty_table()
 
 
 def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
-    """Read the class of each critical criterion, by grid and key, as the grid says it;
-    and the titles of the grids.
-    """
+    """Read the class of each critical criterion, by grid and key, and the titles of the grids."""
     harm_classes, titles = {}, {}
     for grid_id, title, content in session.execute(
         sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)

@@ -1,8 +1,4 @@
-"""Contact as its evaluator may see it: when, where and why; never who called, nor what
-they said of it.
-"""
-
-from __future__ import annotations
+"""Contact as its evaluator may see it: when, where and why; never the customer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
+from qa_core.metrics.query.dimension_sql import plain_records
 from qa_core.metrics.query.legal_obstacles import LegalAct, LegalFacts, find_obstacle
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped, Unscoped
@@ -69,10 +66,7 @@ def find_assigned(
     frame = engine.current().run(query, legal.tables, first_month=month, last_month=month)
     if frame.empty:
         return None
-    row: dict[str, Any] = {
-        name: None if _is_missing(value) else value
-        for name, value in frame.to_dict("records")[0].items()
-    }
+    row = plain_records(frame)[0]
     start = row["local_start"].to_pydatetime()
     return AssignedContact(
         start,
@@ -108,20 +102,16 @@ def find_listed(
     )
     found = {
         (row["source_system"], row["contact_id"]): ListedContact(
-            _sum_known(row), not _is_missing(row["against"])
+            _sum_known(row), row["against"] is not None
         )
-        for row in frame.to_dict("records")
+        for row in plain_records(frame)
     }
     return {key: contact for key, contact in found.items() if key in days}
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value != value
-
-
 def _sum_known(row: Mapping[str, Any]) -> float | None:
     """Return the seconds of talk and hold that are known; None where neither is."""
-    parts = [row[name] for name in ("talk_seconds", "hold_seconds") if not _is_missing(row[name])]
+    parts = [row[name] for name in ("talk_seconds", "hold_seconds") if row[name] is not None]
     return sum(parts) if parts else None
 
 

@@ -3,10 +3,8 @@ why, the settings in force, where the rows came from, and what the value would b
 other formulas in use. Nothing that `measure` would hide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -16,20 +14,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import (
-    ADVISOR_MEANS,
-    CALLERS,
-    LISTENING,
-    MISSES,
-    Contribution,
-    FactTable,
-    IntervalContribution,
-    Kpi,
-    KpiInputs,
-)
-from qa_core.metrics.query import calibration_metrics, dimension_sql, publication, statements
+from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, FactTable, Kpi
+from qa_core.metrics.query import calibration_metrics, publication, statements
 from qa_core.metrics.query.freshness import find_freshness
-from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows
+from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine
@@ -42,9 +30,7 @@ VARIANTS: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "service_level": ("service_level_formula", settings.SERVICE_LEVEL_FORMULAS),
     "first_contact_resolution": ("first_contact_days", (1, 3, 7, 14, 30)),
 }
-"""KPIs that people count in several ways: the setting, and the values to set side by
-side.
-"""
+"""KPIs that people count in several ways: the setting, and the values to set side by side."""
 
 KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_CALL_STATISTICS: ("contacts", "intervals"),
@@ -58,9 +44,7 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CountLine:
-    """So many rows are left out for that reason; `title` is an English message of the
-    catalogues.
-    """
+    """Rows left out for that reason; `title` is an English message of the catalogues."""
 
     code: str
     title: str
@@ -135,15 +119,11 @@ class Explanation:
 
     @property
     def contacts_behind(self) -> str | None:
-        """The KPI whose list of contacts shows what is counted here; None where
-        contacts are not counted one by one.
-        """
+        """KPI whose list of contacts shows what is counted here; None: not counted one by one."""
         return {FactTable.CONTACTS: self.kpi.key, FactTable.MISSED: "missed"}.get(self.kpi.subject)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the explanation for scripts: codes and numbers; values of variants as
-        in `kpi --json`.
-        """
+        """Return the explanation for scripts: codes, numbers, variants as in `kpi --json`."""
         return {
             "kpi": self.key,
             "universe": self.universe,
@@ -180,9 +160,7 @@ class Explanation:
 def explain(
     viewer: Viewer, kpi: str, where: Filters = Filters(), overrides: Mapping[str, str] | None = None
 ) -> Explanation:
-    """Explain the value of a KPI over a period and filters, as far as `viewer` may see
-    it. Raises what `measure` raises.
-    """
+    """Explain a KPI over a period and filters, in `viewer`'s scope. Raises as `measure`."""
     declaration = declared.get_kpi(kpi)
     is_hidden = viewer.needs_suppression
     if is_hidden:
@@ -192,7 +170,8 @@ def explain(
     now = [entry.value for entry in in_force if entry.name == setting]
     values = tuple(sorted({*values, *now})) if setting and isinstance(values[0], int) else values
     variants = [
-        _vary(declaration, str(setting), value, position) for position, value in enumerate(values)
+        vary(declaration, f"{declaration.key}_{position}", str(setting), value)
+        for position, value in enumerate(values)
     ]
     all_rows = find_rows(viewer, [declaration, *variants], where, overrides)
     rows = tuple(
@@ -227,25 +206,8 @@ def explain(
     )
 
 
-def _vary(kpi: Kpi, name: str, value: Any, position: int) -> Kpi:
-    """Return the KPI as it is with another value of a setting."""
-
-    def other(inputs: KpiInputs) -> KpiInputs:
-        return replace(inputs, settings=inputs.settings.with_values(**{name: value}))
-
-    def parts(inputs: KpiInputs) -> Contribution:
-        return kpi.parts(other(inputs))
-
-    def sums(inputs: KpiInputs) -> IntervalContribution:
-        return kpi.sums(other(inputs))
-
-    return replace(kpi, key=f"{kpi.key}_{position}", parts=parts, sums=sums if kpi.sums else None)
-
-
 def _count_rows(kpi: Kpi, rows: tuple[Row, ...], counts: Mapping[int, int]) -> int:
-    """Count the rows that are counted; customers and entries of spend by the measured
-    rows, which count each once.
-    """
+    """Count the rows counted; customers and entries of spend by the rows, which count each once."""
     if kpi.key == "spend":
         return sum(int(row.n or 0) for row in rows)
     return int(rows[0].n or 0) if _counts_once(kpi) else counts.get(len(kpi.exclusions), 0)
@@ -305,22 +267,17 @@ def _run(question: MetricQuery, kpi: Kpi, statement: Scoped) -> list[dict[str, A
 def _universe(
     question: MetricQuery, kpi: Kpi
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """Return all the rows that a KPI looks at before it leaves any out, their columns,
-    and what completes a statement on them.
-    """
+    """Return all rows a KPI looks at, their columns, and what completes a statement on them."""
     if kpi.subject == FactTable.MISSED:
         misses = statements.misses_of(question, with_repeated=True)
-        conditions = [
-            *dimension_sql.within(question.where.period, MISSES.c),
-            *question.filters(MISSES.c),
-        ]
+        conditions = statements.conditions_on(question, MISSES.c)
         return (
             MISSES,
             MISSES.c,
             lambda statement: Scoped(statement.where(*conditions).add_cte(misses), question.viewer),
         )
     if kpi.subject == FactTable.CUSTOMERS:
-        callers = statements.callers_of(question, statements.conditions_on_contacts(question))
+        callers = statements.callers_of(question, statements.conditions_on(question))
         return (
             CALLERS,
             CALLERS.c,
@@ -348,36 +305,27 @@ def _universe(
         CONTACTS,
         CONTACTS.c,
         lambda statement: Scoped(
-            statement.where(*statements.conditions_on_contacts(question)), question.viewer
+            statement.where(*statements.conditions_on(question)), question.viewer
         ),
     )
 
 
 def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[int]:
-    """Return the place of the first exclusion that applies to a row, each by the
-    settings of the row's own day.
-    """
+    """Return the place of a row's first exclusion, by the settings of the row's own day."""
     runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
     for place, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
             predicates = [exclusion.rows(question.give(settings)) for _, settings in runs]
-            tests.append(
-                (
-                    predicates[0]
-                    if len(predicates) == 1
-                    else statements.case_by_date(runs, predicates, columns.local_start),
-                    sa.literal_column(str(place)),
-                )
-            )
+            clock = columns.local_start if len(runs) > 1 else None  # not every table has one
+            test = statements.case_by_date(runs, predicates, clock)
+            tests.append((test, sa.literal_column(str(place))))
     last = sa.literal_column(str(len(kpi.exclusions)))
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 
 
 def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tuple[InForce, ...]:
-    """Find the values of the settings that change a KPI, as they follow each other
-    within the period.
-    """
+    """Find the settings that change a KPI, as they follow each other in the period."""
     with store.reading() as session:
         pieces = settings.find_settings_history(session)
     entries = []
@@ -393,9 +341,7 @@ def find_settings(kpi: Kpi, period: Period, overrides: Mapping[str, str]) -> tup
 def _find_sources(
     viewer: Viewer, kpi: Kpi, period: Period, systems: Mapping[str, int] | None
 ) -> tuple[DataSource, ...]:
-    """Find where the rows come from; of contacts, only the systems that have some among
-    them, where it is known how many each has.
-    """
+    """Find where the rows come from: systems with contacts among them, counted where known."""
     kinds = [kind for kind in KINDS[kpi.needs] if kind != "intervals" or kpi.sums]
     overlap = (
         [sa.or_(ImportBatch.first_day.is_(None), ImportBatch.first_day <= period.last_day)]

@@ -1,8 +1,4 @@
-"""Freshness of each source: when it was last imported, and its newest contact, within
-the viewer's own rows.
-"""
-
-from __future__ import annotations
+"""Freshness of each source in the viewer's scope: last import, and newest contact."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +12,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.query import month_sums
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import MetricQuery, conditions_on_contacts, select_groups
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, select_groups
 from qa_core.storage import lake
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -33,9 +29,7 @@ NEEDS: dict[str, Permission] = {
     "evaluations": Permission.SEE_SCORES,
     "advisors": Permission.MANAGE_IMPORTS,
 }
-"""Permission to see a kind of source; whoever keeps the centre running sees
-all.
-"""
+"""Permission to see a kind of source; whoever keeps the centre running sees all."""
 
 SOURCE_TITLES = {
     "contacts": N_("Contacts"),
@@ -75,9 +69,7 @@ class Freshness:
 
 
 def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
-    """Find every source that the viewer may know of and that has rows in their scope,
-    the one waiting longest for news first.
-    """
+    """Find every source the viewer may know of, with rows in scope; longest without news first."""
     sees_all = viewer.is_system or any(viewer.can(permission) for permission in KEEPERS)
     kinds = [kind for kind, needs in NEEDS.items() if sees_all or viewer.can(needs)]
     if not kinds:
@@ -120,9 +112,7 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
 
 
 def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None], datetime | None]:
-    """Find the start of the newest contact by the centre's clock, per system, and per
-    kind of rows joined to contacts.
-    """
+    """Find the start of the newest contact (local time), per system and kind of joined rows."""
     if lake.version("contacts") < 0:
         return {}
     columns = [sa.func.max(_c.local_start).label("newest_contacts")]
@@ -133,7 +123,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
 
     def build(part: MetricQuery) -> Scoped | Unscoped:
         groups = [_c.source_system.label("by_system"), *part.groups(_c)]
-        statement = select_groups(groups, columns).where(*conditions_on_contacts(part))
+        statement = select_groups(groups, columns).where(*conditions_on(part))
         if not sees_all:
             return Scoped(statement, viewer)
         return Unscoped(
@@ -154,8 +144,6 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
 
 def _moment(value: Any) -> datetime | None:
     """Return a cell of a frame as a moment on the centre's clock."""
-    return (
-        None
-        if value is None or value != value
-        else value.to_pydatetime().replace(tzinfo=environment.current().zone)
-    )
+    if value is None or value != value:
+        return None
+    return value.to_pydatetime().replace(tzinfo=environment.current().zone)

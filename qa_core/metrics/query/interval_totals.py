@@ -2,8 +2,6 @@
 contact covers the same queue and day, and never twice.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields
@@ -31,9 +29,7 @@ from qa_core.storage.records import store
 from qa_core.storage.schema import CONTACTS, INTERVALS
 
 FROM_TOTALS = "from_totals"
-"""The note of a value to which intervals added: it has no percentiles of theirs, and a
-mean no confidence interval.
-"""
+"""Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
 LONGEST = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
 """A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
@@ -88,18 +84,16 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """Add the sums of the intervals to those of the contacts, group by group; groups
-    that only intervals have come behind.
-    """
+    """Add the sums of intervals to those of contacts, by group; groups of intervals alone last."""
     totals = find_totals(question, kpis)
     if not totals:
         return records
     together: dict[tuple[Hashable, ...], Record] = {
-        _key(question, record): dict(record) for record in records
+        question.key_of(record): dict(record) for record in records
     }
     for record in totals:
         target = together.setdefault(
-            _key(question, record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
+            question.key_of(record), {f"by_{name}": record[f"by_{name}"] for name in question.by}
         )
         for name, value in record.items():
             if name == "present" or "__" in name:
@@ -111,16 +105,8 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 
 
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:
-    """Count the contacts that the intervals of a group speak of, as far as that KPI
-    uses them.
-    """
+    """Count the contacts that the intervals of a group speak of, as far as that KPI uses them."""
     return int(max(_number(record.get(f"{kpi.key}__{name}")) for name in ("n", "required_rows")))
-
-
-def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    return tuple(
-        dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by
-    )
 
 
 def _number(value: Any) -> Any:
@@ -128,9 +114,7 @@ def _number(value: Any) -> Any:
 
 
 def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
-    """Return the intervals of the period that count, their queues by the names that the
-    centre keeps.
-    """
+    """Return the intervals of the period that count, queues by the centre's names."""
     own = INTERVALS.c
     same = [
         own[name].is_not_distinct_from(_COUNTING.c[name])
@@ -245,26 +229,14 @@ def find_counting(
 
 
 def _run(statement: sa.Select) -> list[Record]:
-    """Run a statement over the whole lake: its rows, missing values None and days as
-    dates.
-    """
+    """Run a statement over the whole lake: its rows, missing values None and days as dates."""
     query = Unscoped(
         statement,
         "The intervals that count beside single contacts are the same for everybody. Only days, "
         "queues, channels and teams are read, and cached for all viewers.",
     )
-    records = engine.current().run(query).to_dict("records")
-    return [
-        {
-            name: None
-            if value is None or value != value
-            else value.date()
-            if name == "day"
-            else value
-            for name, value in row.items()
-        }
-        for row in records
-    ]
+    records = dimension_sql.plain_records(engine.current().run(query))
+    return [{**record, "day": record["day"].date()} for record in records]
 
 
 @functools.lru_cache(maxsize=2)

@@ -2,8 +2,6 @@
 (docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -114,9 +112,7 @@ def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class LegalRule:
-    """One rule: `code` names it to scripts, `rule` is its number, and `is_broken` tells
-    for which contacts it forbids its acts.
-    """
+    """Rule: `code` for scripts, its number, and the contacts whose acts it forbids."""
 
     code: str
     title: str
@@ -153,11 +149,7 @@ RULES: tuple[LegalRule, ...] = (
         lambda facts: _is_before(facts.callers_informed_since),
     ),
     LegalRule(
-        "advisor_not_informed",
-        N_("advisor not informed by that day"),
-        "R4",
-        _EVERY,
-        _is_uninformed,
+        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
     ),
     LegalRule(
         "objected",

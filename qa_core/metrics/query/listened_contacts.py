@@ -2,8 +2,6 @@
 lake, remade only when something was played or evaluated.
 """
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 
@@ -11,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.store import Session
 
@@ -19,11 +17,7 @@ OWN = "own"
 """An advisor who hears their own call is no listener to it."""
 _lock = threading.Lock()
 _tables: dict[str, tuple[tuple[Any, ...], pa.Table]] = {}
-_CONDITIONS = (
-    Evaluation.state == "published",
-    Evaluation.kind.in_(EVALUATOR_KINDS),
-    Evaluation.contact_id.is_not(None),
-)
+_CONDITIONS = (*PUBLISHED, Evaluation.contact_id.is_not(None))
 
 
 def change_counter(session: Session) -> tuple[Any, ...]:

@@ -2,8 +2,6 @@
 scope, and with nothing that forbids it (docs/compliance.md, R3, R9).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Compute KPIs for a viewer: authorise, one statement per fact table, add intervals."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,11 +16,10 @@ from qa_core.centre import settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Contribution, FactTable, Kpi, KpiInputs
+from qa_core.metrics.kpis import Contribution, FactTable, IntervalContribution, Kpi, KpiInputs
 from qa_core.metrics.query import (
     calibration_metrics,
     closed_months,
-    dimension_sql,
     evaluation_table,
     interval_totals,
     listened_contacts,
@@ -72,9 +69,7 @@ def measure_cuts(
     where: Filters = Filters(),
     compare: Period | None = None,
 ) -> tuple[pd.DataFrame, ...]:
-    """Measure KPIs under several cuts: a result of `measure` for each, with the same errors,
-    counted in one pass over the facts.
-    """
+    """Measure KPIs under several cuts in one pass: a result and errors of `measure` for each."""
     together = CutsTogether(tuple(tuple(cut) for cut in cuts))
     return tuple(_measure_cut(viewer, kpis, cut, where, compare, {}, together) for cut in cuts)
 
@@ -107,37 +102,34 @@ def _measure_cut(
 def measure_under(
     viewer: Viewer, key: str, setting: str, values: Sequence[str], where: Filters = Filters()
 ) -> pd.DataFrame:
-    """Measure one KPI under several values of a setting: a row of `measure` for each value,
-    in their order; with the same errors.
-    """
+    """Measure one KPI under several values of a setting: a row of `measure` for each, in order."""
     if viewer.needs_suppression:
         frames = [measure(viewer, (key,), (), where, None, {setting: text}) for text in values]
         return pd.concat(frames, ignore_index=True)
     kpi, declaration = declared.get_kpi(key), settings.get_setting(setting)
-
-    def under(text: str) -> Kpi:
-        value = declaration.parse(text)
-
-        def parts(inputs: KpiInputs) -> Contribution:
-            return kpi.parts(
-                replace(inputs, settings=inputs.settings.with_values(**{setting: value}))
-            )
-
-        return replace(kpi, key=f"{key} {text}", parts=parts)
-
-    variants = [under(text) for text in values]
+    variants = [vary(kpi, f"{key} {text}", setting, declaration.parse(text)) for text in values]
     return to_frame(find_rows(viewer, variants, where), (), variants).assign(kpi=key)
 
 
+def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
+    """Return the KPI as it is with another value of a setting, under a key of its own."""
+
+    def other(inputs: KpiInputs) -> KpiInputs:
+        return replace(inputs, settings=inputs.settings.with_values(**{setting: value}))
+
+    def parts(inputs: KpiInputs) -> Contribution:
+        return kpi.parts(other(inputs))
+
+    def sums(inputs: KpiInputs) -> IntervalContribution:
+        return kpi.sums(other(inputs))
+
+    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None)
+
+
 def find_rows(
-    viewer: Viewer,
-    kpis: Sequence[Kpi],
-    where: Filters,
-    overrides: Mapping[str, str] | None = None,
+    viewer: Viewer, kpis: Sequence[Kpi], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> list[Row]:
-    """Find the rows of `measure` without a cut, for declarations at hand; with the same
-    errors.
-    """
+    """Find the rows of `measure` without a cut, for declarations at hand; with the same errors."""
     where = _check(viewer, tuple(kpis), (), where, overrides or {})
     return _measure(viewer, tuple(kpis), (), where, overrides or {}, CutsTogether())
 
@@ -215,7 +207,7 @@ def _counts(
         kpi_rows = [read_row(kpi, record) for kpi in kpis]
         if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
-        group = _group(question, record)
+        group = question.group_of(record)
         kpi_rows = [replace(row, by=group, notes=(*row.notes, *past.notes)) for row in kpi_rows]
         rows += kpi_rows
     if not question.by and not rows:
@@ -239,12 +231,12 @@ def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
     months = statements.months_of(question, FactTable.SPEND)
     money = current().run(statements.on_spend(question), **months).to_dict("records")
     build = functools.partial(statements.on_attributed, kpis=kpis)
-    contacts = {_key(question, record): record for record in month_sums.collect(question, build)}
+    contacts = {question.key_of(record): record for record in month_sums.collect(question, build)}
     currencies = {record["currency"] for record in money}
     is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
     cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
     for record in money:
-        cells.setdefault(_key(question, record), []).append(record)
+        cells.setdefault(question.key_of(record), []).append(record)
     for key in contacts:
         cells.setdefault(key, [None])
     if not question.by and not cells:
@@ -300,21 +292,8 @@ def _is_provisional(
     return max(last_days) > last_day - timedelta(days=days)
 
 
-def _key(question: MetricQuery, record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(_group(question, record).values())
-
-
-def _group(question: MetricQuery, record: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        dimension: dimension_sql.plain(dimension, record[f"by_{dimension}"], question.names)
-        for dimension in question.by
-    }
-
-
 def _complete(rows: list[Row], kpis: tuple[Kpi, ...]) -> list[Row]:
-    """Add every KPI to every group that one of them found: what is missing there is
-    said, not left out. A cost keeps its currency.
-    """
+    """Add every KPI to every group found: what is missing is said. Costs keep their currency."""
     kpis_by_group: dict[tuple[Any, ...], set[str]] = {}
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
@@ -389,8 +368,6 @@ def beside_the_lake(subject: FactTable) -> dict[str, pa.Table]:
     if subject not in (FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.LISTENED):
         return {}
     with store.reading() as session:
-        return (
-            {"listened": listened_contacts.load(session)}
-            if subject == FactTable.LISTENED
-            else {"answers": evaluation_table.load(session)}
-        )
+        if subject == FactTable.LISTENED:
+            return {"listened": listened_contacts.load(session)}
+        return {"answers": evaluation_table.load(session)}

@@ -2,8 +2,6 @@
 day, and what is known of the lake as a whole.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,9 +28,7 @@ from qa_core.storage.schema import CONTACTS
 def build_query(
     viewer: Viewer, by: tuple[str, ...], where: Filters, overrides: Mapping[str, str] | None = None
 ) -> MetricQuery:
-    """Build everything a statement needs besides the KPIs: names from the records, and
-    the settings of each day of the period.
-    """
+    """Build all but the KPIs of a statement: names, and the settings of each day of the period."""
     values = {
         name: declared_settings.get_setting(name).parse(text)
         for name, text in (overrides or {}).items()
@@ -48,14 +44,10 @@ def build_query(
 
 
 def _giver() -> Callable[[Settings], KpiInputs]:
-    """Make the builder of KPI inputs. It builds them once per set of settings, so that
-    equal settings are equal parameters.
-    """
+    """Build KPI inputs once per set of settings, so that equal settings are equal parameters."""
     lake_url, span = environment.current().lake_url, lake.span()
-    profile, silent = (
-        find_profile(lake_url, lake.version("contacts")),
-        interval_totals.find_silent(lake_url, lake.version("intervals")),
-    )
+    profile = find_profile(lake_url, lake.version("contacts"))
+    silent = interval_totals.find_silent(lake_url, lake.version("intervals"))
     return functools.cache(
         lambda settings: KpiInputs(
             settings,
@@ -96,9 +88,7 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
             *part.groups(CONTACTS.c),
         ]
         return Unscoped(
-            statements.select_groups(groups, counts).where(
-                *statements.conditions_on_contacts(part)
-            ),
+            statements.select_groups(groups, counts).where(*statements.conditions_on(part)),
             "The durations that a system never gives, and its rating scales, are the same for "
             "everybody. Only systems, scales and counts are read, and cached for all viewers.",
         )

@@ -1,7 +1,5 @@
 """Closing months: add up their figures before the people behind them are deleted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -94,7 +92,7 @@ def _cut(
         if not places:
             return  # nothing large enough, so nothing within teams either
         records = {
-            _place(question, record): record for record in _run(question, subject, kpis, beside)
+            question.key_of(record): record for record in _run(question, subject, kpis, beside)
         }
         for place, key in sorted(places, key=repr):
             group_values = dict(zip(question.by, place, strict=True))
@@ -123,7 +121,7 @@ def _find_large(
     by_advisor = replace(question, by=(*question.by, "advisor"))
     for record in _run(by_advisor, table, counted_kpis, beside):
         if isinstance(record["by_advisor"], str):
-            place = _place(question, record)
+            place = question.key_of(record)
             advisors.update((place, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
     return {
         (place, kpi.key)
@@ -139,12 +137,6 @@ def _run(
     statement = statements.BUILDERS[subject](question, list(kpis))
     months = statements.months_of(question, subject)
     return engine.current().run(statement, beside, **months).to_dict("records")
-
-
-def _place(question: MetricQuery, record: Record) -> tuple[Any, ...]:
-    return tuple(
-        dimension_sql.plain(name, record[f"by_{name}"], question.names) for name in question.by
-    )
 
 
 def _sums_of(record: Record, kpi: str) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""An evaluator's view of their own work: the evaluations that they gave, without the
-advisor and without the customer.
-"""
-
-from __future__ import annotations
+"""An evaluator's own work: their evaluations without the advisor and the customer."""
 
 import pandas as pd
 import sqlalchemy as sa

@@ -9,8 +9,6 @@ lines of these tables and nothing else. The tables are worked out once per month
 state of the data, and kept in `QA_HOME/published`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging
@@ -22,12 +20,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from qa_core.access.roles import (
-    EXECUTIVE_DIMENSIONS,
-    MINIMUM_ADVISORS,
-    MINIMUM_CONTACTS,
-    Viewer,
-)
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, MINIMUM_ADVISORS, MINIMUM_CONTACTS, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -94,10 +87,8 @@ def close_period(where: Filters) -> Filters:
             N_("You see complete calendar months only, and the data holds none yet."),
         )
     period = where.period
-    first, last = (
-        period.first_day or min(first_day, period.last_day or first_day),
-        (period.last_day or last_day),
-    )
+    first = period.first_day or min(first_day, period.last_day or first_day)
+    last = period.last_day or last_day
     if first <= last and is_closed(Period(first, last)):
         return where.with_period(Period(first, last))
     start = last_day.replace(day=1)
@@ -119,13 +110,9 @@ def is_closed(period: Period) -> bool:
 
 
 def require_one_table(
-    by: Collection[str],
-    where: Filters,
-    overrides: Mapping[str, str] = {},
+    by: Collection[str], where: Filters, overrides: Mapping[str, str] = {}
 ) -> None:
-    """Raise Refusal unless the question reads one published table: one cut or one
-    filter, month besides, by the settings in force.
-    """
+    """Raise Refusal unless one published table is read: one cut or filter, settings in force."""
     if overrides:
         raise Refusal(
             "settings_in_force",
@@ -243,9 +230,7 @@ def _months_of(period: Period) -> list[str]:
 
 
 def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
-    """Map each month to what is published of it, as `closed_months` keeps it: KPI →
-    [[dimension, value, shown]].
-    """
+    """Map each month to what is published of it: KPI → [[dimension, value, shown]]."""
     return {
         month: {
             kpi: [[*cell, is_shown] for cell, is_shown in table.items()]
@@ -256,9 +241,7 @@ def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
 
 
 def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
-    """Load the tables of every closed month that decide about a KPI: month → KPI →
-    cells.
-    """
+    """Load the tables of every closed month that decide about a KPI: month → KPI → cells."""
     kind = KIND_OF.get(family_of(kpi))
     return {} if kind is None else _load_kind(viewer, kind)
 
@@ -355,9 +338,7 @@ def _is_kept(path: Path, key: str) -> bool:
 
 
 def _write(path: Path, key: str, tables: Mapping[str, Table]) -> None:
-    """Keep a table for other processes, readable by its owner alone; whoever writes
-    last wins, and has written the same.
-    """
+    """Keep a table for other processes, readable by its owner alone; any writer wrote the same."""
     content = {
         "key": key,
         "tables": {

@@ -2,8 +2,6 @@
 and which tables have to agree so that none gives away what another one hides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -92,10 +90,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("response_rate", within=("response_rate:hits",)),
         # by anything but the source it would be a second cut: with or without one
         Family(
-            "attribution_rate",
-            with_source=COST_DIMENSIONS,
-            dimensions=("source",),
-            is_widest=True,
+            "attribution_rate", with_source=COST_DIMENSIONS, dimensions=("source",), is_widest=True
         ),
         Family("recording_rate"),
     ),
@@ -134,8 +129,7 @@ COUNTED_WITH_SOURCE = COSTS | {"attribution_rate"}
 
 
 MISSED_CALLERS, CUSTOMERS = "recovered_rate", "repeat_caller_rate"
-"""Families that do not count contacts, but callers once per recovery window and
-customers once."""
+"""Families that do not count contacts, but callers once per recovery window and customers once."""
 
 
 def dimensions_of(family: Family) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 has, and which cells pass the linear audit.
 """
 
-from __future__ import annotations
-
 import functools
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,9 +210,7 @@ def _select_misses(question: MetricQuery) -> sa.Select:
 
 
 def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
-    """Count contacts that only totals by interval know, like atoms, if there are any:
-    nobody is known to have taken them.
-    """
+    """Count contacts known by interval totals alone, like atoms: nobody is known to take them."""
     kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
     records = [
         {name: record[f"by_{name}"] for name in question.by}
@@ -238,9 +234,7 @@ def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
 def _audit(
     question: MetricQuery, families: Sequence[Family], counts: _Counts, month: str
 ) -> dict[str, Table]:
-    """Work out the tables of one month. Families that count the same rows share one
-    audit.
-    """
+    """Work out the tables of one month. Families that count the same rows share one audit."""
     atoms = counts.atoms[counts.atoms["month"] == month]
     cells, inside = _find_cells(question, atoms)
     columns = {
@@ -377,9 +371,7 @@ def _has_prefix(cell: Cell) -> bool:
 
 
 def _is_limited(cell: Cell) -> bool:
-    """Tell whether enough rows have to be in a cell: whatever a KPI is measured
-    by.
-    """
+    """Tell whether enough rows have to be in a cell: whatever a KPI is measured by."""
     return not _has_prefix(cell) or cell[0].removeprefix(WITH_SOURCE) in COST_DIMENSIONS
 
 

@@ -1,7 +1,5 @@
 """Answers of customers, mark by mark and month by month."""
 
-from __future__ import annotations
-
 import pandas as pd
 import sqlalchemy as sa
 
@@ -11,12 +9,7 @@ from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.kpis.rows import number, word
 from qa_core.metrics.query import dimension_sql, month_sums, publication
 from qa_core.metrics.query.metric_query import build_query
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on_contacts,
-    parts_of,
-    select_groups,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
@@ -43,7 +36,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         parts = parts_of(part, get_kpi(kpi), CONTACTS.c)
         groups = [*part.groups(CONTACTS.c), _mark(part, kpi).label("by_mark")]
         statement = select_groups(groups, [sa.func.count().label("n")]).where(
-            COUNTED_DIRECTION, *conditions_on_contacts(part), parts.denominator
+            COUNTED_DIRECTION, *conditions_on(part), parts.denominator
         )
         return Scoped(statement, viewer)
 

@@ -2,8 +2,6 @@
 that recording is not permanent (docs/compliance.md, R2).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta

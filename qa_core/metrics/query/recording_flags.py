@@ -1,8 +1,4 @@
-"""Facts of contacts whose audio is kept or asked for: when, whose they
-were, and what speaks against keeping it.
-"""
-
-from __future__ import annotations
+"""Facts of contacts whose audio is kept or asked for: when, whose, what forbids keeping it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,9 +21,7 @@ OBSTACLE = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
-"""What the contact itself says against keeping or hearing its audio
-(docs/compliance.md, R3, R9); null: nothing.
-"""
+"""What the contact says against keeping its audio (docs/compliance.md, R3, R9); null: nothing."""
 
 
 @dataclass(frozen=True)

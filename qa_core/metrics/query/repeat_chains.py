@@ -5,8 +5,6 @@ Of contacts beyond the viewer's scope only the number is given, and who the cust
 to nobody.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,23 +38,14 @@ from qa_core.storage.schema import (
 MOST = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
 _DETAILS = (
-    "local_start",
-    "direction",
-    "channel",
-    "queue",
-    "reason",
-    "advisor_id",
-    "outcome",
-    "declared_resolved",
-    "talk_seconds",
-)
+    "local_start", "direction", "channel", "queue", "reason", "advisor_id", "outcome",
+    "declared_resolved", "talk_seconds",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ChainContact:
-    """One contact of a customer, in the viewer's scope; `is_repeat`: one of the repeats
-    that were asked for.
-    """
+    """Contact of a customer in scope; `is_repeat`: one of the repeats asked for."""
 
     source_system: str
     contact_id: str
@@ -127,8 +116,7 @@ def find_chains(
         "teams are only counted, and the time of the last one is used.",
     )
     frame = current().run(
-        chains,
-        **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS),
+        chains, **dimension_sql.months(where.period, before=NEIGHBOUR_DAYS, after=NEIGHBOUR_DAYS)
     )
     shows_customer = "customer" in contact_columns(viewer)
     repeat_chains = []
@@ -243,10 +231,8 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         .label("number")
     )
     links = sa.select(*events.c, number).cte("numbered")
-    repeats, contacts = (
-        sa.func.count().filter(links.c.is_repeat),
-        sa.func.count().filter(links.c.is_own),
-    )
+    repeats = sa.func.count().filter(links.c.is_repeat)
+    contacts = sa.func.count().filter(links.c.is_own)
     place = (
         sa.func.row_number()
         .over(
@@ -327,12 +313,10 @@ def _select_customers(
 
 
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:
-    """Return the seconds within which a contact follows the one before, by the settings
-    of its own day.
-    """
+    """Return the seconds within which a contact follows another, by its own day's settings."""
     runs = changes_of(question.pieces, ("first_contact_days",))
     windows = [question.give(settings).window_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, CONTACTS.c.local_start)
+    return case_by_date(runs, windows, CONTACTS.c.local_start)
 
 
 def _link(row: Mapping[str, Any], names: Names) -> ChainContact:

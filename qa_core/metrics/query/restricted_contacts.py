@@ -1,7 +1,5 @@
 """Count of the contacts that are restricted: what figures and lists leave out."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer

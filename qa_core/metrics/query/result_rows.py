@@ -1,8 +1,4 @@
-"""From sums to rows: value, interval, status and notes of each KPI in each group, in
-the shape of docs/contract.md, section 5.
-"""
-
-from __future__ import annotations
+"""From sums to rows: value, interval, status and notes (docs/contract.md, section 5)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,34 +13,13 @@ from qa_core.metrics.kpis import BY_KEY, Kpi, KpiKind
 
 SMALL_SAMPLE = 30
 NUMBERS = (
-    "value",
-    "numerator",
-    "denominator",
-    "n",
-    "low",
-    "high",
-    "pending",
-    "unknown_identity",
-    "p50",
-    "p90",
-    "p95",
-)
+    "value", "numerator", "denominator", "n", "low", "high", "pending", "unknown_identity", "p50",
+    "p90", "p95",
+)  # fmt: skip
 COLUMNS = (
-    "kpi",
-    "value",
-    "numerator",
-    "denominator",
-    "n",
-    "low",
-    "high",
-    "status",
-    "pending",
-    "unknown_identity",
-    "p50",
-    "p90",
-    "p95",
-    "notes",
-)
+    "kpi", "value", "numerator", "denominator", "n", "low", "high", "status", "pending",
+    "unknown_identity", "p50", "p90", "p95", "notes",
+)  # fmt: skip
 MAX_UNKNOWN_OUTCOMES = 0.01
 """Share of contacts with an unknown outcome beyond which a rate has no data."""
 WITHOUT_COUNT = ("component_missing", "from_totals")
@@ -145,9 +120,7 @@ def _notes(kpi: Kpi, sums: Mapping[str, Any]) -> list[str]:
 
 
 def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.DataFrame:
-    """Build the long format, sorted by the groups (missing last), then by the KPIs as
-    asked.
-    """
+    """Build the long format, sorted by the groups (missing last), then by the KPIs as asked."""
     order = {kpi.key: position for position, kpi in enumerate(kpis)}
     dimensions = [*by, *(["currency"] if any("currency" in row.by for row in rows) else [])]
     lines = sorted(
@@ -180,9 +153,7 @@ def _sortable(value: Any) -> Any:
 
 
 def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Write the rows as docs/contract.md, section 5 writes them; counts are whole
-    numbers, nothing is rounded.
-    """
+    """Write the rows of docs/contract.md, section 5; counts are whole, nothing is rounded."""
     dimensions = [*by, *(["currency"] if "currency" in frame.columns else [])]
     records = []
     for record in frame.to_dict("records"):
@@ -225,8 +196,6 @@ def _json(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     value = _json(value)
-    return (
-        int(value)
-        if isinstance(value, float) and math.isfinite(value) and value.is_integer()
-        else value
-    )
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value

@@ -2,8 +2,6 @@
 evaluators another version of a grid. Charts start anew there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -2,8 +2,6 @@
 one the first reason why not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -258,13 +256,11 @@ def find_next(
             is_other, _ticket(contacts.c, prefix), contacts.c.source_system, contacts.c.contact_id
         ).limit(1),
     )
-    return (
-        _read(
+    if next_rows:
+        return _read(
             viewer, query, [(row["source_system"], row["contact_id"]) for row in next_rows], prefix
         )[0]
-        if next_rows
-        else None
-    )
+    return None
 
 
 def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict[str, Any]] | None:
@@ -281,9 +277,7 @@ def judge(viewer: Viewer, query: FrameQuery, key: Key) -> tuple[str | None, dict
 
 
 def find_start(viewer: Viewer, key: Key) -> datetime | None:
-    """Find when that contact started, by the centre's clock; None where there is none
-    in the viewer's scope.
-    """
+    """Find when that contact started (local time); None where there is none in scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     statement = sa.select(_c.local_start).where(_c.source_system == key[0], _c.contact_id == key[1])
     starts = engine.current().run(Scoped(statement, viewer))
@@ -376,11 +370,9 @@ def _bands() -> dict[str, sa.ColumnElement[Any]]:
 
 
 def _is_below(seconds: int | None) -> sa.ColumnElement[bool]:
-    return (
-        _SECONDS.is_not(None)
-        if seconds is None
-        else _SECONDS.op("<")(sa.literal_column(str(seconds)))
-    )
+    if seconds is None:
+        return _SECONDS.is_not(None)
+    return _SECONDS.op("<")(sa.literal_column(str(seconds)))
 
 
 def _ticket(columns: Any, prefix: str) -> sa.ColumnElement[str]:
@@ -429,10 +421,7 @@ def _run(
     frame = engine.current().run(
         Scoped(statement, viewer), tables | dict(besides), **dimension_sql.months(query.period)
     )
-    return [
-        {name: None if _is_missing(value) else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    return dimension_sql.plain_records(frame)
 
 
 def _table(schema: Mapping[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
@@ -443,7 +432,3 @@ def _table(schema: Mapping[str, pa.DataType], rows: Iterable[tuple[Any, ...]]) -
             for (name, kind), values in zip(schema.items(), columns, strict=True)
         }
     )
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (not hasattr(value, "__len__") and value != value)

@@ -2,8 +2,6 @@
 scope: the levels of each factor against the rest. Association, never cause.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +13,7 @@ from qa_core.metrics.kpis import COUNTED_DIRECTION, Kpi, get_kpi
 from qa_core.metrics.query import dimension_sql, evaluation_table
 from qa_core.metrics.query.driver_factors import CRITERION, FACTORS, Factor
 from qa_core.metrics.query.measure import build_query, measure
-from qa_core.metrics.query.statements import MetricQuery, parts_of
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of
 from qa_core.stats import adjusted_differences
 from qa_core.stats.adjusted_differences import Driver
 from qa_core.storage import engine
@@ -53,10 +51,8 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     ]
     if viewer.needs_suppression:
         return _find_in_tables(viewer, where, factors)
-    question, kpi = (
-        build_query(viewer, tuple(factor.key for factor in factors if factor.is_dimension), where),
-        get_kpi("csat"),
-    )
+    own = tuple(factor.key for factor in factors if factor.is_dimension)
+    question, kpi = build_query(viewer, own, where), get_kpi("csat")
     cells = _count(question, kpi, factors)
     compared_levels = {factor.key: factor.compared_levels for factor in factors}
     drivers = adjusted_differences.find_drivers(cells, compared_levels)
@@ -65,13 +61,9 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     )
     return Drivers(
         adjusted_differences.mark_significant([*drivers, *criteria]),
-        _are_adjusted(drivers),
+        any(driver.adjusted is not None for driver in drivers),
         evaluated_contacts=evaluated_contacts,
     )
-
-
-def _are_adjusted(drivers: tuple[Driver, ...]) -> bool:
-    return any(driver.adjusted is not None for driver in drivers)
 
 
 def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Drivers:
@@ -94,9 +86,7 @@ def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
 
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
-    """Count ratings, and satisfied ones, for every combination of levels: one
-    column per factor, `n`, `hits`.
-    """
+    """Count ratings (`n`) and satisfied ones (`hits`) by every combination of levels."""
     inputs = question.give(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
     groups = [
@@ -107,7 +97,8 @@ def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFra
     ]
     parts = parts_of(question, kpi, CONTACTS.c)
     counts = [sa.func.count().label("n"), sa.func.count().filter(parts.hits).label("hits")]
-    statement = sa.select(*groups, *counts).where(*_conditions(question), parts.denominator)
+    conditions = [COUNTED_DIRECTION, *conditions_on(question), parts.denominator]
+    statement = sa.select(*groups, *counts).where(*conditions)
     return engine.current().run(
         Scoped(statement.group_by(*groups), question.viewer),
         **dimension_sql.months(question.where.period),
@@ -130,7 +121,8 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         ),
     )
     conditions = [
-        *_conditions(question),
+        COUNTED_DIRECTION,
+        *conditions_on(question),
         parts.denominator,
         ANSWERS.c.earned.is_not(None),
         ANSWERS.c.possible > 0,
@@ -166,11 +158,3 @@ def _compare_criteria(question: MetricQuery, kpi: Kpi) -> tuple[list[Driver], in
         drivers += [driver] if driver else []
     total = int(frame.groupby("criterion")["contacts"].sum().max()) if len(frame) else 0
     return drivers, total
-
-
-def _conditions(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    return [
-        COUNTED_DIRECTION,
-        *dimension_sql.within(question.where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]

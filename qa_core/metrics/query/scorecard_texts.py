@@ -1,8 +1,4 @@
-"""Titles of grids, their sections and criteria: stored under one name,
-shown in the language of the reader where the grid has it.
-"""
-
-from __future__ import annotations
+"""Titles of grids, sections and criteria in the reader's language, by their stored names."""
 
 from dataclasses import dataclass, field
 
@@ -22,9 +18,7 @@ class GridTexts:
     by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def name(self, dimension: str, key: str) -> str:
-        """Return the text; what no grid here declares, such as the criterion of an
-        imported evaluation, keeps its name.
-        """
+        """Return the text; a criterion that no grid here declares keeps its name."""
         return self.by_dimension.get(dimension, {}).get(key, key)
 
 

@@ -6,8 +6,6 @@ is handed out stays within the viewer's scope. Who evaluated is shown to nobody 
 those who may know: a team lead meets the adjusted scores of their advisors alone.
 """
 
-from __future__ import annotations
-
 import statistics as plain
 from dataclasses import dataclass
 
@@ -103,9 +101,7 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
 
 
 def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
-    """Find what each evaluator gave in the period, for those who may know who
-    evaluated.
-    """
+    """Find what each evaluator gave in the period, for those who may know who evaluated."""
     viewer.require(Permission.SEE_EVALUATORS)
     viewer.require(Permission.SEE_SCORES)
     where = Filters(period)
@@ -150,27 +146,13 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
 
 
 def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
-    """Fit the model over the whole centre in the period; its advisors are (id, whether
-    the viewer counts these evaluations).
-    """
+    """Fit the model over the centre and period; advisors are (id, whether they count here)."""
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
-    own = set(
-        _run(complete(sa.select(EVALUATED.c.evaluation_id).select_from(source)), where)[
-            "evaluation_id"
-        ]
-    )
-    columns = (
-        ANSWERS.c.evaluation_id,
-        ANSWERS.c.advisor_id,
-        ANSWERS.c.evaluator,
-        ANSWERS.c.grid,
-        ANSWERS.c.score,
-    )
-    conditions = (
-        ANSWERS.c.score.is_not(None),
-        ANSWERS.c.advisor_id.is_not(None),
-        ANSWERS.c.evaluator.is_not(None),
-    )
+    in_scope = complete(sa.select(EVALUATED.c.evaluation_id).select_from(source))
+    own = set(_run(in_scope, where)["evaluation_id"])
+    names = ("evaluation_id", "advisor_id", "evaluator", "grid", "score")
+    columns = [ANSWERS.c[name] for name in names]
+    conditions = [ANSWERS.c[name].is_not(None) for name in ("score", "advisor_id", "evaluator")]
     everyone = Unscoped(
         sa.select(*columns).where(
             *dimension_sql.within(where.period, ANSWERS.c), ANSWERS.c.is_first, *conditions

@@ -1,10 +1,6 @@
-"""SQLAlchemy Core statements of KPIs, one per fact table, each within the
-scope of the viewer.
-"""
+"""SQLAlchemy Core statements of KPIs, one per fact table, each within the scope of the viewer."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -47,21 +43,10 @@ from qa_core.storage.schema import (
     on_every_contact,
 )
 
-EVALUATION_DIMENSIONS = frozenset(
-    {
-        "day",
-        "week",
-        "month",
-        "weekday",
-        "site",
-        "team",
-        "advisor",
-        "evaluator",
-        "criterion",
-        "section",
-        "grid",
-    }
-)
+EVALUATION_DIMENSIONS = frozenset({
+    "day", "week", "month", "weekday", "site", "team", "advisor", "evaluator", "criterion",
+    "section", "grid",
+})  # fmt: skip
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
 FEW_DAYS = 120
@@ -72,9 +57,7 @@ SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
 @dataclass(frozen=True)
 class MetricQuery:
-    """One call of `measure`, after its names were checked: what every statement of it
-    is made from.
-    """
+    """Checked call of `measure`: what every statement of it is made from."""
 
     viewer: Viewer
     by: tuple[str, ...]
@@ -109,6 +92,16 @@ class MetricQuery:
         cuts = [sa.tuple_(*(expressions[name] for name in cut)) for cut in self.cuts]
         return sa.select(*groups, *left_out, *aggregates).group_by(sa.func.grouping_sets(*cuts))
 
+    def group_of(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a record's group by dimension, as a person reads them."""
+        return {
+            name: dimension_sql.plain(name, record[f"by_{name}"], self.names) for name in self.by
+        }
+
+    def key_of(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of `group_of`, in the order of `by`."""
+        return tuple(self.group_of(record).values())
+
     def filters(
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
     ) -> list[sa.ColumnElement[bool]]:
@@ -122,7 +115,7 @@ class MetricQuery:
 
 def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the contacts: counted once each, whatever else hangs on them."""
-    conditions = [COUNTED_DIRECTION, *conditions_on_contacts(question)]
+    conditions = [COUNTED_DIRECTION, *conditions_on(question)]
     present = sa.func.count().filter(RECEIVED).label("present")
     statement = question.select(CONTACTS.c, [present, *_aggregates(question, kpis, CONTACTS.c)])
     return Scoped(statement.where(*conditions), question.viewer)
@@ -140,10 +133,8 @@ def misses_of(
     if with_call_backs:
         own = sa.and_(EVERY_CONTACT.c.is_own, own)
     order = (CONTACTS.c.started_at, CONTACTS.c.source_system, CONTACTS.c.contact_id)
-    started_at, same = (
-        CONTACTS.c.started_at,
-        {"partition_by": CONTACTS.c.customer_number, "order_by": order},
-    )
+    started_at = CONTACTS.c.started_at
+    same = {"partition_by": CONTACTS.c.customer_number, "order_by": order}
     before = sa.func.max(sa.case((own, started_at))).over(**same, rows=(None, -1))
     called_back = sa.func.min(sa.case((OUTGOING, started_at))).over(**same, rows=(1, None))
     window = recovery_window(question, CONTACTS.c.local_start)
@@ -166,14 +157,10 @@ def misses_of(
 
 def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     """Select the missed callers: one miss per caller and recovery window."""
-    conditions = [
-        *dimension_sql.within(question.where.period, MISSES.c),
-        *question.filters(MISSES.c),
-    ]
     with_call_backs = any(kpi.key == "call_back_rate" for kpi in kpis)
     statement = (
         question.select(MISSES.c, _list_columns(question, kpis, MISSES.c))
-        .where(*conditions)
+        .where(*conditions_on(question, MISSES.c))
         .add_cte(misses_of(question, with_call_backs))
     )
     if not with_call_backs:
@@ -187,10 +174,8 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts, each beside the first that its customer ever had, whoever
-    answered that one and whenever.
-    """
-    callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on_contacts(question)])
+    """Select the contacts, each beside the customer's first ever, whoever answered it."""
+    callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on(question)])
     statement = question.select(CALLERS.c, _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
 
@@ -205,12 +190,11 @@ def with_callers(question: MetricQuery, statement: sa.Select, callers: sa.CTE) -
     )
 
 
-def conditions_on_contacts(question: MetricQuery) -> list[sa.ColumnElement[bool]]:
-    """Select every contact of the period and the filters, of any direction."""
-    return [
-        *dimension_sql.within(question.where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+def conditions_on(
+    question: MetricQuery, columns: sa.ColumnCollection = CONTACTS.c
+) -> list[sa.ColumnElement[bool]]:
+    """Select the rows of the period and the filters (default: contacts of any direction)."""
+    return [*dimension_sql.within(question.where.period, columns), *question.filters(columns)]
 
 
 def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
@@ -246,18 +230,14 @@ def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool
 
 
 def on_listening(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts of any direction, each beside whether somebody listened to
-    it.
-    """
+    """Select the contacts of any direction, each beside whether somebody listened to it."""
     listened_contacts = listening_of(question)
     statement = question.select(LISTENING.c, _list_columns(question, kpis, LISTENING.c))
     return Scoped(statement.add_cte(listened_contacts), question.viewer)
 
 
 def listening_of(question: MetricQuery) -> sa.CTE:
-    """Select the contacts of the period and the filters, and whether somebody listened
-    to each.
-    """
+    """Select the contacts of the period and the filters, and whether somebody listened to each."""
     same = sa.and_(
         CONTACTS.c.source_system == LISTENED_CONTACTS.c.source_system,
         CONTACTS.c.contact_id == LISTENED_CONTACTS.c.contact_id,
@@ -266,15 +246,13 @@ def listening_of(question: MetricQuery) -> sa.CTE:
     return (
         sa.select(*CONTACTS.c, is_listened)
         .select_from(CONTACTS.outerjoin(LISTENED_CONTACTS, same))
-        .where(*conditions_on_contacts(question))
+        .where(*conditions_on(question))
         .cte("heard")
     )
 
 
 def on_answers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the evaluations: each once, or once per criterion or section when these
-    are asked for.
-    """
+    """Select the evaluations, once each or once per criterion or section asked for."""
     source, columns, statement = evaluations_of(
         question, with_errors=any(kpi.key.startswith("critical_accuracy") for kpi in kpis)
     )
@@ -319,9 +297,7 @@ def advisor_means_of(question: MetricQuery) -> Scoped:
 def evaluations_of(
     question: MetricQuery, with_errors: bool
 ) -> tuple[sa.FromClause, Any, Callable[[sa.Select], Scoped]]:
-    """Return what evaluations are read from, the columns to cut them by, and what
-    completes a statement on them.
-    """
+    """Return the source of evaluations, its columns, and what completes a statement on it."""
     used_dimensions = dimension_sql.dimensions_of(question.by, question.where)
     own = EVALUATION_DIMENSIONS.__contains__
     conditions = [
@@ -389,9 +365,7 @@ def evaluations_of(
 
 
 def _errors() -> list[sa.ColumnElement[bool]]:
-    """Build for each class whether one of the answers is a critical error; null where
-    the class does not apply.
-    """
+    """Build for each class whether an answer is a critical error; null where not applicable."""
     applies = {
         name: sa.and_(ANSWERS.c.critical == word(name), ANSWERS.c.earned.is_not(None))
         for name in CRITICAL_CLASSES
@@ -406,19 +380,14 @@ def on_spend(question: MetricQuery) -> Scoped:
     """Select the money, by currency; it belongs to no advisor, so that costs are shown
     only where all contacts of a cell are the viewer's.
     """
-    conditions = [*dimension_sql.within(question.where.period, SPEND.c), *question.filters(SPEND.c)]
-    groups = [
-        dimension_sql.expression(dimension, SPEND.c, question.names).label(f"by_{dimension}")
-        for dimension in question.by
-    ]
+    groups = question.groups(SPEND.c)
     sums = [
         sa.func.sum(SPEND.c.amount).label("amount"),
         sa.func.count().label("rows"),
         sa.func.max(SPEND.c.day).label("newest_day"),
     ]
-    return Scoped(
-        select_groups([*groups, SPEND.c.currency], sums).where(*conditions), question.viewer
-    )
+    statement = select_groups([*groups, SPEND.c.currency], sums)
+    return Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)
 
 
 def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
@@ -434,12 +403,7 @@ def on_attributed(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     for kpi in kpis:
         parts = parts_of(question, kpi, CONTACTS.c)
         columns.append(rows(sa.and_(mine, parts.denominator)).label(f"{kpi.key}__n"))
-    conditions = [
-        COUNTED_DIRECTION,
-        ATTRIBUTED,
-        *dimension_sql.within(question.where.period, CONTACTS.c),
-        *question.filters(CONTACTS.c),
-    ]
+    conditions = [COUNTED_DIRECTION, ATTRIBUTED, *conditions_on(question)]
     statement = select_groups(question.groups(CONTACTS.c), columns).where(*conditions)
     return Scoped(
         on_every_contact(statement),
@@ -489,17 +453,13 @@ def pieces_within(pieces: SettingsHistory, period: Period) -> SettingsHistory:
 
 
 class _JoinedContacts:
-    """The columns of an evaluation and its contact under one roof: the clock is the
-    contact's where the hour matters.
-    """
+    """Columns of an evaluation and its contact; the clock is the contact's for the hour."""
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
         self._evaluation, self._contact = evaluation, contact
-        self.advisor_id, self.team, self.local_start = (
-            evaluation.advisor_id,
-            evaluation.team,
-            sa.func.coalesce(contact.local_start, evaluation.local_start),
-        )
+        self.advisor_id = evaluation.advisor_id
+        self.team = evaluation.team
+        self.local_start = sa.func.coalesce(contact.local_start, evaluation.local_start)
 
     def __contains__(self, name: str) -> bool:
         return name != "month" and (name in self._evaluation or name in self._contact)
@@ -605,13 +565,11 @@ def recovery_window(
     """Return the seconds within which a caller missed at that moment has to be reached."""
     runs = changes_of(question.pieces, ("recovery_hours",))
     windows = [question.give(settings).recovery_seconds for _, settings in runs]
-    return windows[0] if len(runs) == 1 else case_by_date(runs, windows, clock)
+    return case_by_date(runs, windows, clock)
 
 
 def changes_of(pieces: SettingsHistory, names: tuple[str, ...]) -> SettingsHistory:
-    """Return the pieces where one of these settings changes; neighbours that agree are
-    one.
-    """
+    """Return the pieces where one of these settings changes; neighbours that agree are one."""
     runs: list[tuple[date | None, Settings]] = []
     for first_day, settings in pieces:
         if not runs or any(getattr(runs[-1][1], name) != getattr(settings, name) for name in names):
@@ -624,6 +582,9 @@ def case_by_date(
     values: Sequence[sa.ColumnElement[Any]],
     clock: sa.ColumnElement[datetime],
 ) -> sa.ColumnElement[Any]:
+    """Choose among the values, one for each run, by the day of a row."""
+    if len(runs) == 1:
+        return values[0]
     until = [sa.literal(datetime.combine(first_day, time.min)) for first_day, _ in runs[1:]]
     return sa.case(
         *((clock < moment, value) for moment, value in zip(until, values, strict=False)),

@@ -1,8 +1,4 @@
-"""Distribution of waits: how many waited how many seconds, and what the
-service level would be with another threshold.
-"""
-
-from __future__ import annotations
+"""Distribution of waits in seconds, and the service level by another threshold."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,12 +13,7 @@ from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ABANDONED, ANSWERED, COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql, month_sums
 from qa_core.metrics.query.measure import build_query
-from qa_core.metrics.query.statements import (
-    MetricQuery,
-    conditions_on_contacts,
-    parts_of,
-    select_groups,
-)
+from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of, select_groups
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
 
@@ -74,10 +65,7 @@ def find_service_levels(
     rows = []
     for position, threshold in enumerate(thresholds):
         n, hits = int(sums[f"n_{position}"]), int(sums[f"hits_{position}"])
-        low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (
-            None,
-            None,
-        )
+        low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (None, None)
         rows.append((threshold, None if low is None else hits / n, low, high, n))
     return pd.DataFrame(rows, columns=["threshold", "value", "low", "high", "n"]).astype(float)
 
@@ -122,7 +110,7 @@ def _count(
 
     def build(part: MetricQuery) -> Scoped:
         statement = select_groups([*groups, *part.groups(CONTACTS.c)], counts)
-        every = (COUNTED_DIRECTION, *conditions_on_contacts(part), *conditions)
+        every = (COUNTED_DIRECTION, *conditions_on(part), *conditions)
         return Scoped(statement.where(*every), question.viewer)
 
     names = [column.name for column in (*groups, *counts)]

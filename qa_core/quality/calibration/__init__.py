@@ -1,6 +1,4 @@
-"""Calibration: several evaluators score the same contacts, blind until the session is
-closed, then compare their marks.
-"""
+"""Calibration: several evaluators score the same contacts blind, then compare their marks."""
 
 from qa_core.quality.calibration.contact_choice import (
     draw_candidates,

@@ -1,7 +1,5 @@
 """Choice of evaluators and contacts for a calibration session."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,9 +95,7 @@ def draw_candidates(
 
 
 def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
-    """Return the keys of contacts by number, one per line. Refuse a number that names
-    no listenable contact, or several.
-    """
+    """Return the keys of contacts by number, one a line. Refuse unlistenable, ambiguous ones."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}

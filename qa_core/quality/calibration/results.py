@@ -1,7 +1,5 @@
 """Results of a closed session: marks, agreement of evaluators, unclear criteria."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +12,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.metrics.query.calibration_metrics import on_marks
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.sessions import CalibrationSession
+from qa_core.quality.evaluations import finalise
 from qa_core.stats.agreement import (
     Agreement,
     Alignment,
@@ -28,9 +27,7 @@ from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
 ENOUGH_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
-"""Thresholds of an unclear criterion: four fifths of the points alike; α from which
-Krippendorff allows tentative conclusions.
-"""
+"""Unclear criterion: under 4/5 of points alike, or under Krippendorff's tentative α."""
 
 Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 """(contact, evaluator) → criterion → points (None: not applicable)."""
@@ -121,20 +118,14 @@ def get_results(viewer: Viewer, number: int) -> Results:
         }
         marks, scores, comments = {}, {}, {}
         for evaluation in evaluations:
-            place = (
-                numbers.get((evaluation.source_system, evaluation.contact_id)),
-                evaluation.evaluator,
-            )
-            if place[0] is not None and place[1] in found.evaluators:
+            number = numbers.get((evaluation.source_system, evaluation.contact_id))
+            if number is not None and evaluation.evaluator in found.evaluators:
+                place = number, evaluation.evaluator
                 marks[place] = {
                     answer.criterion: answer.earned if answer.applicable else None
                     for answer in evaluation.answers
                 }
-                comments[place] = {
-                    answer.criterion: answer.comment
-                    for answer in evaluation.answers
-                    if answer.comment
-                }
+                comments[place] = finalise.read_comments(evaluation)
                 scores[place] = evaluation.score
     return compute_results(found, marks, scores, comments)
 

@@ -2,8 +2,6 @@
 Nobody sees another's marks before the closing. Their only writer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,6 +20,7 @@ from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import find_calibrations, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
+from qa_core.quality.evaluations.disputes import require_short
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -98,11 +97,9 @@ def open_session(
     than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    title, evaluators, keys = (
-        title.strip(),
-        list(dict.fromkeys(evaluators)),
-        list(dict.fromkeys(contacts)),
-    )
+    title = title.strip()
+    evaluators = list(dict.fromkeys(evaluators))
+    keys = list(dict.fromkeys(contacts))
     _check_input(title, evaluators, keys, due_on, reference_evaluator)
     with store.reading() as session:
         legal = law.load(session)
@@ -232,12 +229,7 @@ def record_consensus(
     allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    if len(note) > LONGEST_NOTE:
-        raise Refusal(
-            "too_long",
-            N_("The text is too long. Shorten it to {limit} characters."),
-            limit=LONGEST_NOTE,
-        )
+    require_short(note, LONGEST_NOTE)
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:

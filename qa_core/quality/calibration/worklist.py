@@ -1,7 +1,5 @@
 """Contacts that an evaluator has to score in open calibration sessions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -112,10 +110,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
         gates.require_open(session, PURPOSE)
         accreditations.require(session, viewer, PURPOSE)
         drafts.require_not_own(session, viewer, contact.advisor_id)
-        if row.closed_at is not None:
-            raise Refusal(
-                "round_closed", N_("This calibration session is closed. Scoring has ended.")
-            )
+        drafts.require_session_open(row)
         if not allowed:
             raise Refusal(
                 "not_listenable",

@@ -6,8 +6,6 @@ pooled variance of single evaluations, plus the variance between colleagues' cha
 beyond chance (DerSimonian and Laird 1986).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -94,23 +92,15 @@ class CoachingEffect:
 
 
 def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
-    """Estimate the effect of a plan. Advisors see nothing of colleagues. Raise
-    AccessDenied for a plan out of scope.
-    """
+    """Estimate the effect of a plan; no colleagues for advisors. Raise AccessDenied."""
     plan = plans.get_plan(viewer, plan_id)
     before, after = find_periods(plan)
-    if not viewer.can(Permission.SEE_ADVISORS):
-        own = BeforeAndAfter(
-            *(
-                next(
-                    iter(_read_scores(viewer, plan, period, by_advisor=False).values()),
-                    PeriodScores(0),
-                )
-                for period in (before, after)
-            )
-        )
+    sees = viewer.can(Permission.SEE_ADVISORS)
+    sides = [_read_scores(viewer, plan, period, by_advisor=sees) for period in (before, after)]
+    name = plan.advisor if sees else None
+    own = BeforeAndAfter(*(side.get(name, PeriodScores(0)) for side in sides))
+    if not sees:
         return estimate(own, None, before, after)
-    sides = [_read_scores(viewer, plan, period, by_advisor=True) for period in (before, after)]
     with store.reading() as session:
         names = find_names(session)
         # Advisors coached on the same criteria are excluded even if the viewer
@@ -126,7 +116,6 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
                 session.scalars(every_plan), plan, before.first_day, after.last_day
             )
         }
-    own = BeforeAndAfter(*(side.get(plan.advisor, PeriodScores(0)) for side in sides))
     others = [
         BeforeAndAfter(side, sides[1].get(name, PeriodScores(0)))
         for name, side in sides[0].items()
@@ -170,10 +159,8 @@ def estimate(
     }
     if not matched:
         return CoachingEffect(own, before, after, *missing, **found)
-    changes, squares = (
-        [course.change for course in matched],
-        [_compute_variance(course, within) for course in matched],
-    )
+    changes = [course.change for course in matched]
+    squares = [_compute_variance(course, within) for course in matched]
     k, mean = len(matched), sum(changes) / len(matched)
     apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
     beyond = max(0.0, apart - sum(squares) / k)
@@ -191,9 +178,7 @@ def estimate(
 
 
 def match_colleagues(own: PeriodScores, others: Iterable[BeforeAndAfter]) -> list[BeforeAndAfter]:
-    """Return the colleagues nearest before the start, by score (in standard deviations)
-    and by number of evaluations (log ratio).
-    """
+    """Return the nearest colleagues before the start, by score (SD) and evaluations (log ratio)."""
     usable = [
         course
         for course in others
@@ -224,9 +209,7 @@ def _build_estimate(value: float, square: float, freedom: int) -> Estimate:
 def _read_scores(
     viewer: Viewer, plan: CoachingPlanView, period: Period, by_advisor: bool
 ) -> dict[str | None, PeriodScores]:
-    """Return the scores on the plan's criteria, each evaluation once, by advisor's name
-    or under None for one's own.
-    """
+    """Return the plan's scores, each evaluation once, by advisor's name or None for one's own."""
     values = {"criterion": plan.criteria} | ({"team": (plan.team,)} if by_advisor else {})
     frame = query.measure(
         viewer,

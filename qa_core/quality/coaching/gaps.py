@@ -1,8 +1,4 @@
-"""Scores significantly below or above the rest of the team, or above one's own before,
-corrected for all comparisons.
-"""
-
-from __future__ import annotations
+"""Scores significantly off the rest of the team or one's own past, corrected for all tests."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -118,11 +114,9 @@ def _compare(
     deviations = [member.deviation for member in members]
     compared = stats.compare_means(keys, means, deviations, sizes)
     estimates = stats.shrink_means(means, deviations, sizes).estimates
-    within, all_n, total = (
-        stats.pooled_variance(deviations, sizes),
-        sum(sizes),
-        sum(mean * n for mean, n in zip(means, sizes, strict=True)),
-    )
+    within = stats.pooled_variance(deviations, sizes)
+    all_n = sum(sizes)
+    total = sum(mean * n for mean, n in zip(means, sizes, strict=True))
     reach = stats.t_quantile(all_n - len(members), 1 - FAMILY_ERROR_RATE / tried)
     found = []
     for member, estimate in zip(members, estimates, strict=True):

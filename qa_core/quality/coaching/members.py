@@ -1,7 +1,5 @@
 """Team members of today, for plans and the weekly list."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from sqlalchemy.orm import Session

@@ -5,8 +5,6 @@ congratulate.
 No ranking: an advisor without a significant difference is not listed for a score.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +28,12 @@ from qa_core.quality.coaching.gaps import (
     find_rises,
 )
 from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import PUBLISHED, CoachingState
+from qa_core.quality.coaching.plans import CoachingState
 from qa_core.quality.sampling.worklist import OPEN
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
 from qa_core.storage.records.listening import (
     CoachingPlan,
     Dispute,
@@ -46,9 +44,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.store import Session
 
 COMPARED_DAYS = 182
-"""Days of compared scores: twenty-six weeks, as on the pages of scores. Rises are of
-their second half against the first.
-"""
+"""Days of compared scores: 26 weeks, as on the pages. Rises: second half against the first."""
 UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
 """Weeks without an evaluation; days unread; days since a lost dispute."""
 MOST_NAMED = 2
@@ -221,9 +217,7 @@ def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason
 
 
 def _find_planned(session: Session, viewer: Viewer) -> dict[str, list[NeedReason]]:
-    """Count the contacts of each advisor that open listening plans drew, where some are
-    left to evaluate.
-    """
+    """Count the contacts of each advisor drawn by open plans, where some are left to evaluate."""
     is_open = DrawnContact.state.in_(OPEN)
     statement = (
         sa.select(
@@ -323,10 +317,7 @@ def _find_rises(
 ) -> tuple[ClearRise, ...]:
     """Compare each advisor's scores of the second half of the period with the first."""
     middle = period.first_day + timedelta(days=period.days // 2)
-    halves = (
-        Period(period.first_day, middle - timedelta(days=1)),
-        Period(middle, period.last_day),
-    )
+    halves = (Period(period.first_day, middle - timedelta(days=1)), Period(middle, period.last_day))
     before, now = (
         {
             mean.advisor: mean
@@ -375,9 +366,7 @@ def _find_strengths(gaps: Iterable[CriterionGap]) -> list[NeedReason]:
 def _build_score_reasons(
     gaps: Iterable[CriterionGap], plans: Iterable[CoachingPlan]
 ) -> list[NeedReason]:
-    """Return the clear gaps of one advisor; where only the whole score is clear, name
-    the lowest criteria with it.
-    """
+    """Return one advisor's clear gaps; if only the whole score, name its lowest criteria."""
     gaps, plans = list(gaps), list(plans)
     significant = sorted(
         (gap for gap in gaps if gap.is_significant), key=lambda gap: gap.shrunk_difference

@@ -7,8 +7,6 @@ with the team it was opened in: once the advisor has left, its lead can only end
 the new lead does not see it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,7 +29,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
-    EVALUATOR_KINDS,
+    PUBLISHED,
     Evaluation,
     EvaluationAnswer,
     ScorecardVersion,
@@ -41,7 +39,6 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
-PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
 
 
 class CoachingState(StrEnum):
@@ -163,9 +160,7 @@ def open_plan(
 
 
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
-    """Add a remark, or a session with `minutes`, to an open plan: for the lead of its
-    team today and its advisor.
-    """
+    """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
     text = masking.mask(text).strip()
     if not text or len(text) > LONGEST_NOTE:
@@ -179,7 +174,7 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
             "bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION
         )
     with store.writing() as session:
-        plan = _get(session, viewer, plan_id)
+        plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_note(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
@@ -206,7 +201,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
         raise Misuse("bad_state", N_("Choose how the plan ends: reached or stopped."))
     with store.writing() as session:
-        plan = _get(session, viewer, plan_id)
+        plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_change(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
@@ -215,11 +210,9 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
                 "changed_meanwhile",
                 N_("Somebody has changed this plan meanwhile. Read it again, then end it."),
             )
-        plan.state, plan.ended_on, plan.version = (
-            CoachingState(state),
-            environment.today(),
-            plan.version + 1,
-        )
+        plan.state = CoachingState(state)
+        plan.ended_on = environment.today()
+        plan.version += 1
         audit_log.record(
             session, viewer.username, "coaching_ended", f"plan {plan.id}", reason=str(state)
         )
@@ -235,8 +228,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     return tuple(
         session.execute(
             Unscoped(
-                counted,
-                "A counter shows whether cached plans are up to date. No row is read.",
+                counted, "A counter shows whether cached plans are up to date. No row is read."
             )
         ).one()
     )
@@ -257,11 +249,9 @@ def find_plans(
             else (CoachingPlan.state != CoachingState.OPEN)
         )
     with store.reading() as session:
-        names, accounts, teams = (
-            find_names(session),
-            people.find_names(session),
-            members.find_teams(session, environment.today()),
-        )
+        names = find_names(session)
+        accounts = people.find_names(session)
+        teams = members.find_teams(session, environment.today())
         found = [
             _build_view(viewer, row, names, accounts, teams)
             for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
@@ -285,7 +275,7 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
         teams = members.find_teams(session, environment.today())
         return _build_view(
             viewer,
-            _get(session, viewer, plan_id),
+            store.get_in_scope(session, viewer, CoachingPlan, plan_id),
             find_names(session),
             people.find_names(session),
             teams,
@@ -315,9 +305,7 @@ def find_trainees(viewer: Viewer) -> dict[str, str]:
 
 
 def find_criteria(viewer: Viewer, advisor_id: str) -> tuple[str, ...]:
-    """Return the criteria for a plan of that advisor: those of published scorecards in
-    order, then others they were evaluated on.
-    """
+    """Return the criteria for that advisor's plan: published ones in order, then evaluated ones."""
     viewer.require(Permission.MANAGE_COACHING)
     with store.reading() as session:
         return tuple(_find_known_criteria(session, viewer, advisor_id))
@@ -336,13 +324,6 @@ def find_evaluations(
     newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
         return tuple(EvaluationReference(*row) for row in session.execute(Scoped(newest, viewer)))
-
-
-def _get(session: Session, viewer: Viewer, plan_id: int) -> CoachingPlan:
-    plan = session.scalar(Scoped(sa.select(CoachingPlan).where(CoachingPlan.id == plan_id), viewer))
-    if plan is None:
-        raise AccessDenied()
-    return plan
 
 
 def _may_change(viewer: Viewer, plan: CoachingPlan) -> bool:

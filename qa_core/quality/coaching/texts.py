@@ -1,7 +1,5 @@
 """Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
-from __future__ import annotations
-
 from qa_core.base import environment
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
@@ -128,11 +126,9 @@ def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
             said=sentence,
             criteria=named,
         )
-    return (
-        sentence
-        if reason.plan_id is None
-        else _("{said}. Coaching on it is under way", said=sentence)
-    )
+    if reason.plan_id is None:
+        return sentence
+    return _("{said}. Coaching on it is under way", said=sentence)
 
 
 def describe_week(week: CoachingWeek) -> str:
@@ -205,11 +201,9 @@ def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
 def describe_verdict(effect: CoachingEffect) -> str:
     """Describe the effect of a plan in one line."""
     if effect.missing_before or effect.missing_after:
-        return (
-            _("Too early to measure the effect")
-            if not effect.missing_before
-            else _("Too few evaluations before to measure the effect")
-        )
+        if not effect.missing_before:
+            return _("Too early to measure the effect")
+        return _("Too few evaluations before to measure the effect")
     shown = effect.effect or effect.change
     if not shown.is_significant:
         return _("No statistically clear change")
@@ -221,28 +215,24 @@ def describe_verdict(effect: CoachingEffect) -> str:
 def severity_of(effect: CoachingEffect) -> str:
     """Return `better`, `attention` or empty, as `ChartTitle.severity`."""
     shown = effect.effect or effect.change
-    return (
-        ""
-        if shown is None or not shown.is_significant
-        else "better"
-        if shown.value > 0
-        else "attention"
-    )
+    if shown is None or not shown.is_significant:
+        return ""
+    if shown.value > 0:
+        return "better"
+    return "attention"
 
 
 def describe_result(effect: CoachingEffect) -> str:
     """Describe the effect of a plan in a few words, for a list."""
     missing = effect.missing_before + effect.missing_after
     if missing:
-        return (
-            ngettext(
+        if not effect.missing_before:
+            return ngettext(
                 "Too early: {n} more evaluation needed",
                 "Too early: {n} more evaluations needed",
                 missing,
             )
-            if not effect.missing_before
-            else _("Too few evaluations before")
-        )
+        return _("Too few evaluations before")
     shown = effect.effect or effect.change
     text = _(
         "{points} ({low} to {high})", points=describe_points(shown.value), **_format_limits(shown)

@@ -1,10 +1,7 @@
-"""Training file of an advisor: plans, sessions, remarks and evaluations by criterion,
-for the advisor and those who lead them.
-"""
-
-from __future__ import annotations
+"""Training file: plans, sessions, remarks, evaluations; for the advisor and their leads."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +38,7 @@ HEADER = (
     N_("Score"),
     N_("By"),
 )
+DETAILS = ("state", "due", "minutes", "criterion", "points", "possible", "score")
 KINDS = {
     "scored": N_("Evaluation"),
     "targeted": N_("Targeted evaluation"),
@@ -88,34 +86,19 @@ def _require_in_scope(viewer: Viewer, advisor_id: str) -> None:
 
 def _build_plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
     criteria = describe_criteria(plan, texts)
-    yield [
-        plan.starts_on,
-        _("Coaching plan"),
-        plan.goal,
-        describe_state(plan),
-        plan.due_on,
-        None,
-        criteria,
-        None,
-        None,
-        None,
-        plan.opened_by,
-    ]
+    details = {"state": describe_state(plan), "due": plan.due_on, "criterion": criteria}
+    yield _build_row(plan.starts_on, _("Coaching plan"), plan.goal, plan.opened_by, **details)
     for note in plan.notes:
+        day = environment.to_local(note.written_at).date()
         entry = _("Remark") if note.minutes is None else _("Session")
-        yield [
-            environment.to_local(note.written_at).date(),
-            entry,
-            note.text,
-            None,
-            None,
-            note.minutes,
-            None,
-            None,
-            None,
-            None,
-            note.author,
-        ]
+        yield _build_row(day, entry, note.text, note.author, minutes=note.minutes)
+
+
+def _build_row(
+    day: date, entry: str, text: str | None, by: str | None, **details: Any
+) -> list[Any]:
+    """Build a row by `HEADER`; `details`: the cells of `DETAILS` that it has."""
+    return [day, entry, text, *(details.get(name) for name in DETAILS), by]
 
 
 def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list[Evaluation]:
@@ -145,33 +128,16 @@ def _build_evaluation_rows(
         scorecard_title = titles.get(evaluation.grid_id) or evaluation.grid_name
         day, entry = evaluation.local_day, _(KINDS[evaluation.kind])
         outcome = _(OUTCOMES[evaluation.outcome]) if evaluation.outcome in OUTCOMES else None
-        texted = " – ".join(
-            filter(
-                None,
-                (
-                    texts.name("grid", scorecard_title) if scorecard_title else None,
-                    evaluation.comment,
-                ),
-            )
-        )
-        yield [day, entry, texted, outcome, None, None, None, None, None, evaluation.score, by]
+        shown = texts.name("grid", scorecard_title) if scorecard_title else None
+        texted = " – ".join(filter(None, (shown, evaluation.comment)))
+        yield _build_row(day, entry, texted, by, state=outcome, score=evaluation.score)
         for answer in sorted(
             evaluation.answers, key=lambda answer: (answer.section or "", answer.criterion)
         ):
             points = answer.earned if answer.applicable else _("not applicable")
-            yield [
-                day,
-                entry,
-                answer.comment,
-                None,
-                None,
-                None,
-                texts.name("criterion", answer.criterion),
-                points,
-                answer.possible,
-                None,
-                by,
-            ]
+            details = {"points": points, "possible": answer.possible}
+            details["criterion"] = texts.name("criterion", answer.criterion)
+            yield _build_row(day, entry, answer.comment, by, **details)
 
 
 downloads.declare(KIND, Permission.SEE_COACHING, build_file)

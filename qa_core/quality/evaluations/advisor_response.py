@@ -1,7 +1,5 @@
 """Responses of advisors to an evaluation: acknowledgement, comment, self-evaluation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Corrections of a published evaluation by its evaluator; former answers are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -126,10 +124,8 @@ def _require_undisputed(
     """Refuse a change of a disputed criterion: before the decision it is not the
     evaluator's to make, and afterwards the decision applies.
     """
-    current_answers, reason_text = (
-        finalise.read_answers(evaluation),
-        finalise.read_comments(evaluation),
-    )
+    current_answers = finalise.read_answers(evaluation)
+    reason_text = finalise.read_comments(evaluation)
     touched = [
         criterion.text.in_language(i18n.language())
         for criterion in scorecard.criteria

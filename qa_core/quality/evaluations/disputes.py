@@ -2,8 +2,6 @@
 decides, and the former answers are kept.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +29,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
     EVALUATOR_KINDS,
+    PUBLISHED,
     Evaluation,
     EvaluationAnswer,
     find_moment_of_change,
@@ -80,9 +79,7 @@ class DisputeLine:
 
 @dataclass(frozen=True)
 class DisputeOutcome:
-    """Dispute counts of one evaluator or criterion. `share`: changed answers of decided
-    disputes, 0–1, with its 95 % interval.
-    """
+    """Disputes of an evaluator or criterion. `share`: changed answers, 0–1, 95 % interval."""
 
     key: str
     name: str
@@ -178,10 +175,7 @@ def decide(
     require_known(decision, DisputeDecision, "unknown_decision", message)
     reason = clean_text(reason)
     with store.writing() as session:
-        raised = sa.select(Dispute).where(Dispute.id == dispute_id)
-        dispute = session.scalar(Scoped(raised, viewer))
-        if dispute is None:
-            raise AccessDenied()
+        dispute = store.get_in_scope(session, viewer, Dispute, dispute_id)
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)
         if evaluation_view.is_excluded_from_deciding(viewer, evaluation):
             raise Refusal(
@@ -208,11 +202,9 @@ def decide(
             # The evaluation table is rebuilt only for a changed
             # `changed_at`.
             evaluation.changed_at = find_moment_of_change(session.connection())
-        dispute.decision, dispute.decided, dispute.decision_reason = (
-            decision,
-            _points(wanted),
-            reason,
-        )
+        dispute.decision = decision
+        dispute.decided = _points(wanted)
+        dispute.decision_reason = reason
         dispute.decided_by, dispute.decided_at = viewer.username, now()
         audit_log.record(session, viewer.username, "dispute_decided", str(evaluation.id))
 
@@ -252,23 +244,16 @@ def change_counter(session: Session) -> tuple[Any, ...]:
     return tuple(
         session.execute(
             Unscoped(
-                counted,
-                "A counter shows whether cached disputes are up to date. No row is read.",
+                counted, "A counter shows whether cached disputes are up to date. No row is read."
             )
         ).one()
     )
 
 
 def count_outcomes(viewer: Viewer, period: Period) -> DisputeOutcomes:
-    """Count the outcomes of disputes on contacts of the period, by criterion, and by
-    evaluator for viewers who may see evaluators.
-    """
+    """Count disputes of the period by criterion, and by evaluator for viewers who may see them."""
     viewer.require(Permission.SEE_ADVISORS)
-    within = [
-        evaluation_view.is_readable(viewer),
-        Evaluation.state == "published",
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-    ]
+    within = [evaluation_view.is_readable(viewer), *PUBLISHED]
     within += [] if period.first_day is None else [Evaluation.local_day >= period.first_day]
     within += [] if period.last_day is None else [Evaluation.local_day <= period.last_day]
     disputed = (
@@ -319,13 +304,15 @@ def clean_text(text: str) -> str:
     text = masking.mask(text).strip()
     if not text:
         raise Refusal("no_reason", N_("Say why, in a few words."))
-    if len(text) > LONGEST_TEXT:
-        raise Refusal(
-            "too_long",
-            N_("The text is too long. Shorten it to {limit} characters."),
-            limit=LONGEST_TEXT,
-        )
+    require_short(text)
     return text
+
+
+def require_short(text: str, limit: int = LONGEST_TEXT) -> None:
+    """Refuse a text of more than `limit` characters."""
+    if len(text) > limit:
+        message = N_("The text is too long. Shorten it to {limit} characters.")
+        raise Refusal("too_long", message, limit=limit)
 
 
 def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
@@ -345,17 +332,14 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
-                "no_third",
-                N_("Choose a value that neither the evaluator nor the advisor chose."),
+                "no_third", N_("Choose a value that neither the evaluator nor the advisor chose.")
             )
         return points
-    return (
-        current
-        if decision == DisputeDecision.KEEP
-        else scoring.NOT_APPLICABLE
-        if dispute.proposed is None
-        else dispute.proposed
-    )
+    if decision == DisputeDecision.KEEP:
+        return current
+    if dispute.proposed is None:
+        return scoring.NOT_APPLICABLE
+    return dispute.proposed
 
 
 def _points(answer: Any) -> float | None:

@@ -1,7 +1,5 @@
 """Evaluations in progress: opened, saved and submitted by one person."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -41,9 +39,7 @@ WITHDRAWN = "contact_withdrawn"
 
 @dataclass(frozen=True)
 class Draft:
-    """Evaluation as its evaluator sees it, without the advisor and others' marks.
-    `answers`: criterion → points or "na".
-    """
+    """Evaluation for its evaluator, without the advisor. `answers`: criterion → points or "na"."""
 
     id: int
     kind: str
@@ -110,12 +106,7 @@ def open_draft(
     found = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
     if found is not None:
         return found
-    scorecard_row = session.get(ScorecardVersion, grid_id)
-    if scorecard_row is None or scorecard_row.published_at is None:
-        raise Refusal(
-            "grid_not_published",
-            N_("The scorecard is not published. Publish it before you evaluate with it."),
-        )
+    scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
     evaluation = Evaluation(
         **same,
         grid_id=scorecard_row.id,
@@ -136,9 +127,7 @@ def open_draft(
 
 
 def start(viewer: Viewer, drawn_id: int) -> int:
-    """Start or resume the evaluation of a contact drawn for the viewer; return its id.
-    Starting twice opens one evaluation.
-    """
+    """Start or resume (once) the evaluation of a contact drawn for the viewer; return its id."""
     _require_evaluator(viewer)
     with store.reading() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
@@ -151,17 +140,12 @@ def start(viewer: Viewer, drawn_id: int) -> int:
         plan = drawn.draw.plan
         if contact is None or not contact.is_withdrawn:
             _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
-            scorecard_row = scorecards.find_newest_published(session, plan.grid_key)
-            if scorecard_row is None:
-                raise Refusal(
-                    "grid_not_published",
-                    N_("The scorecard is not published. Publish it before you evaluate with it."),
-                )
+            newest = scorecards.find_newest_published(session, plan.grid_key)
             evaluation = open_draft(
                 session,
                 viewer,
                 kind=TARGETED if plan.purpose == TARGETED else SCORED,
-                grid_id=scorecard_row.id,
+                grid_id=_require_published(newest).id,
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
@@ -188,16 +172,12 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
         drawn = _find_drawn(session, evaluation)
         if evaluation.state == "draft":
             require_may_continue(session, viewer, evaluation)
-            answers, comments, result = (
-                evaluation.draft["answers"],
-                evaluation.draft["comments"],
-                None,
-            )
+            answers = evaluation.draft["answers"]
+            comments = evaluation.draft["comments"]
+            result = None
         else:
-            answers, comments = (
-                finalise.read_answers(evaluation),
-                finalise.read_comments(evaluation),
-            )
+            answers = finalise.read_answers(evaluation)
+            comments = finalise.read_comments(evaluation)
             result = scoring.score(get_scorecard(session, evaluation), answers)
         return build_from_row(
             Draft,
@@ -327,9 +307,7 @@ def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]
 
 
 def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
-    """Return the scorecard of an evaluation, in its own version. Raise AccessDenied for
-    one imported without a scorecard.
-    """
+    """Return the scorecard version of an evaluation. Raise AccessDenied where it has none."""
     scorecard_row = scorecards.find_version(session, evaluation.grid_id)
     if scorecard_row is None:
         raise AccessDenied()
@@ -354,13 +332,10 @@ def require_no_personal_data(
 
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    """Return an evaluation that the viewer made, here or in the tool it was imported
-    from. Raise AccessDenied for anybody else's.
-    """
+    """Return an evaluation that the viewer made, here or elsewhere. Raise AccessDenied."""
     viewer.require(Permission.FILL_GRIDS)
-    statement = sa.select(Evaluation).where(Evaluation.id == evaluation_id)
-    found = session.scalar(Scoped(statement, viewer))
-    if found is None or found.evaluator != viewer.username:
+    found = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
+    if found.evaluator != viewer.username:
         raise AccessDenied()
     if found.kind == SELF:
         if not viewer.advisor_id or viewer.advisor_id != found.advisor_id:
@@ -368,6 +343,12 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     else:
         _require_evaluator(viewer)
     return found
+
+
+def require_session_open(calibration: Calibration | None) -> None:
+    """Refuse scoring in a closed calibration session; None: it is in no session."""
+    if calibration is not None and calibration.closed_at is not None:
+        raise Refusal("round_closed", N_("This calibration session is closed. Scoring has ended."))
 
 
 def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
@@ -378,14 +359,8 @@ def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluatio
         drawn = _find_drawn(session, evaluation)
         purpose = CALIBRATION if evaluation.kind == CALIBRATION else evaluation.purpose
         _require_may_listen(session, viewer, purpose, evaluation.advisor_id, drawn)
-    calibration = (
-        session.get(Calibration, evaluation.calibration_id) if evaluation.calibration_id else None
-    )
-    if calibration is not None and calibration.closed_at is not None:
-        raise Refusal(
-            "round_closed",
-            N_("This calibration session is closed. Scoring has ended."),
-        )
+    if evaluation.calibration_id:
+        require_session_open(session.get(Calibration, evaluation.calibration_id))
 
 
 def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
@@ -397,12 +372,10 @@ def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.Assig
     """
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        key, day, is_open, kind = (
-            (evaluation.source_system, evaluation.contact_id),
-            evaluation.local_day,
-            evaluation.state == "draft",
-            evaluation.kind,
-        )
+        key = (evaluation.source_system, evaluation.contact_id)
+        day = evaluation.local_day
+        is_open = evaluation.state == "draft"
+        kind = evaluation.kind
         legal = law.load(session)
     if key[0] is None or key[1] is None:
         return None
@@ -452,11 +425,19 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
         )
 
 
+def _require_published(row: ScorecardVersion | None) -> ScorecardVersion:
+    if row is None or row.published_at is None:
+        raise Refusal(
+            "grid_not_published",
+            N_("The scorecard is not published. Publish it before you evaluate with it."),
+        )
+    return row
+
+
 def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
     """Return the contact drawn for the viewer. Raise AccessDenied for any other."""
-    assigned = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
-    drawn = session.scalar(Scoped(assigned, viewer))
-    if drawn is None or drawn.evaluator != viewer.username:
+    drawn = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
+    if drawn.evaluator != viewer.username:
         raise AccessDenied()
     return drawn
 

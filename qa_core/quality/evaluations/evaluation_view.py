@@ -2,8 +2,6 @@
 and managers those in scope, evaluators those they made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -33,7 +31,12 @@ from qa_core.scoring import Text
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import (
+    EVALUATOR_KINDS,
+    PUBLISHED,
+    Evaluation,
+    EvaluationAnswer,
+)
 from qa_core.storage.records.listening import (
     Dispute,
     Draw,
@@ -77,14 +80,12 @@ def find_readable(session: Session, viewer: Viewer, evaluation_id: int) -> Evalu
 
 
 def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Return a predicate on the table: the evaluations in scope that this viewer may
-    read. An evaluator's scope is what they made.
-    """
+    """Return a predicate: the evaluations this viewer may read; an evaluator's are their own."""
     if viewer.is_system or viewer.role == Role.EVALUATOR:
         return sa.true()
     if viewer.role not in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
         return sa.false()
-    published = sa.and_(Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
+    published = sa.and_(*PUBLISHED)
     if viewer.role == Role.ADVISOR:
         mine = sa.and_(Evaluation.kind == "self", Evaluation.evaluator == viewer.username)
         return sa.or_(published, mine)
@@ -96,13 +97,11 @@ def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecar
     those of the scorecard, so that it cannot be scored again.
     """
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
-    return (
-        scorecard
-        if scorecard
-        and {criterion.key for criterion in scorecard.criteria}
-        == {answer.criterion for answer in evaluation.answers}
-        else None
-    )
+    if scorecard and {criterion.key for criterion in scorecard.criteria} == {
+        answer.criterion for answer in evaluation.answers
+    }:
+        return scorecard
+    return None
 
 
 def find_dispute_day(session: Session, evaluation: Evaluation) -> date:
@@ -323,6 +322,7 @@ def _read_self_evaluation(
         return None
     is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
     made_at = own.submitted_at or own.evaluated_at
+    answers = own.answers if is_submitted else ()
     return SelfEvaluationView(
         evaluation_id=own.id,
         is_submitted=is_submitted,
@@ -331,13 +331,9 @@ def _read_self_evaluation(
         outcome=own.outcome if is_submitted else None,
         comment=own.comment if is_submitted else None,
         answers={
-            answer.criterion: answer.earned if answer.applicable else None for answer in own.answers
-        }
-        if is_submitted
-        else {},
-        comments={answer.criterion: answer.comment for answer in own.answers if answer.comment}
-        if is_submitted
-        else {},
+            answer.criterion: answer.earned if answer.applicable else None for answer in answers
+        },
+        comments={answer.criterion: answer.comment for answer in answers if answer.comment},
     )
 
 

@@ -1,7 +1,5 @@
 """Values of one evaluation as shown to a reader."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Scores of a complete evaluation, and revisions of what is replaced."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,10 +27,8 @@ def apply_scores(
     """
     require_complete(scorecard, answers)
     result = scoring.score(scorecard, answers)
-    evaluation.score, evaluation.calculated_score = (
-        _decimal(result.score),
-        _decimal(result.calculated_score),
-    )
+    evaluation.score = _decimal(result.score)
+    evaluation.calculated_score = _decimal(result.calculated_score)
     evaluation.outcome = result.outcome
     current_rows = {answer.criterion: answer for answer in evaluation.answers}
     rows = [
@@ -41,11 +37,9 @@ def apply_scores(
     ]
     for row, answer in zip(rows, result.answers, strict=True):
         row.section, row.applicable = answer.section, answer.applicable
-        row.earned, row.possible, row.applied_weight = (
-            _decimal(answer.earned),
-            float(answer.possible),
-            float(answer.applied_weight),
-        )
+        row.earned = _decimal(answer.earned)
+        row.possible = float(answer.possible)
+        row.applied_weight = float(answer.applied_weight)
         row.comment = ((comments or {}).get(answer.key) or "").strip() or None
     evaluation.answers[:] = rows
     return result

@@ -1,7 +1,5 @@
 """Evaluations imported from files, with scorecards created where needed, and undo."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,21 +26,9 @@ from qa_core.storage.records.listening import EvaluationRevision
 from qa_core.storage.records.store import Session
 
 FIELDS = (
-    "source_system",
-    "contact_id",
-    "advisor_id",
-    "team",
-    "local_day",
-    "evaluator",
-    "evaluated_at",
-    "grid_id",
-    "grid_name",
-    "score",
-    "calculated_score",
-    "outcome",
-    "comment",
-    "tags",
-)
+    "source_system", "contact_id", "advisor_id", "team", "local_day", "evaluator", "evaluated_at",
+    "grid_id", "grid_name", "score", "calculated_score", "outcome", "comment", "tags",
+)  # fmt: skip
 UNNAMED_SCORECARD = "Imported"
 KEYS_PER_QUERY = 5_000
 ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")
@@ -217,9 +203,7 @@ class EvaluationImporter:
 
 
 def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None = None) -> None:
-    """Restore the evaluations as before the batch (only those named, if any are), and
-    delete the scorecards that it created.
-    """
+    """Restore evaluations (named or all) as before the batch; delete the scorecards it created."""
     images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object="evaluation")
     if external_keys is not None:
         images = images.where(BeforeImage.key.in_(external_keys))
@@ -383,10 +367,8 @@ def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]
     for name in (*FIELDS, "batch_id", "state"):
         setattr(found, name, content.get(name))  # older images have no comment
     found.given_advisor_id = found.given_team = None
-    found.local_day, found.evaluated_at = (
-        date.fromisoformat(content["local_day"]),
-        datetime.fromisoformat(content["evaluated_at"]),
-    )
+    found.local_day = date.fromisoformat(content["local_day"])
+    found.evaluated_at = datetime.fromisoformat(content["evaluated_at"])
     found.changed_at = find_moment_of_change(session.connection())
     found.answers.clear()
     session.flush()

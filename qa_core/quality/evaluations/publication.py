@@ -2,8 +2,6 @@
 submitted ones are published (docs/compliance.md, R18).
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import sqlalchemy as sa

@@ -2,8 +2,6 @@
 a draft, read by everybody who may read the evaluation.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -111,10 +109,7 @@ def add_remark(
 def remove_remark(viewer: Viewer, remark_id: int) -> None:
     """Remove the viewer's own remark while the evaluation is a draft."""
     with store.writing() as session:
-        statement = sa.select(TimedComment).where(TimedComment.id == remark_id)
-        remark = session.scalar(Scoped(statement, viewer))
-        if remark is None:
-            raise AccessDenied()
+        remark = store.get_in_scope(session, viewer, TimedComment, remark_id)
         _find_draft(session, viewer, remark.evaluation_id)
         if remark.author != viewer.username:
             raise AccessDenied()

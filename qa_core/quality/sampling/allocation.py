@@ -11,8 +11,6 @@ rounded down or up, and on average exactly that share. Rounding by largest remai
 would always favour the same strata.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 

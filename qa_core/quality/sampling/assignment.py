@@ -1,7 +1,5 @@
 """Assignment of drawn contacts: evenly, never one's own, within the plan's limit."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 
@@ -18,9 +16,7 @@ from qa_core.storage.records.store import Session
 
 
 def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | None]:
-    """Return the plan's evaluators who may listen today, each with their own advisor
-    id. Raise Refusal `no_evaluator`.
-    """
+    """Return evaluators who may listen today, with advisor ids. Raise Refusal `no_evaluator`."""
     accounts = {
         person.username: person.advisor_id
         for person in people.find_people(session).values()
@@ -65,10 +61,8 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
             "count. Only the number of each evaluator is used.",
         )
     ).all()
-    load, of_advisor = (
-        Counter(row.evaluator for row in rows),
-        Counter((row.evaluator, row.advisor_id) for row in rows),
-    )
+    load = Counter(row.evaluator for row in rows)
+    of_advisor = Counter((row.evaluator, row.advisor_id) for row in rows)
     order = list(listeners)
     chosen = []
     for advisor in advisors:

@@ -1,7 +1,5 @@
 """Status of draws: stored draws, assigned contacts, work of each evaluator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -119,9 +117,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
 def find_assignments(
     viewer: Viewer, plan: str | None = None, limit: int = MOST
 ) -> list[DrawnAssignment]:
-    """Return the drawn contacts in scope: overdue first, then waiting by due day, then
-    done or replaced, newest first.
-    """
+    """Return the drawn contacts in scope: overdue, waiting by due day, done or replaced."""
     viewer.require(Permission.MANAGE_LISTENING)
     today = environment.today()
     is_open = DrawnContact.state.in_(OPEN)
@@ -173,10 +169,7 @@ def find_load(viewer: Viewer) -> list[Load]:
         sa.select(DrawnContact.evaluator, ListeningPlan.purpose, *counts)
         .join(Draw, Draw.id == DrawnContact.draw_id)
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
-        .where(
-            DrawnContact.evaluator.is_not(None),
-            DrawnContact.state != "replaced",
-        )
+        .where(DrawnContact.evaluator.is_not(None), DrawnContact.state != "replaced")
         .group_by(DrawnContact.evaluator, ListeningPlan.purpose)
     )
     sums: dict[str, tuple[int, int, int, bool]] = {}

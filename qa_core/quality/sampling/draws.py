@@ -1,7 +1,5 @@
 """Seeded draws from plan, seed and lake, stored with their inputs, and verified."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
@@ -46,9 +44,7 @@ class DrawEntry:
 
 @dataclass(frozen=True)
 class DrawResult:
-    """Draw, stored (`draw_id`) or not. `excluded`: reason → contacts; `short`: advisor
-    id → missing; `names`: advisor id → name.
-    """
+    """Draw. `excluded`: reason → contacts; `short`: advisor id → missing; `names`: id → name."""
 
     plan: str
     seed: int
@@ -168,9 +164,7 @@ def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult
 
 
 def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
-    """Compute a stored draw again from the state at its time, and compare. Raise
-    AccessDenied where some of it is out of scope.
-    """
+    """Repeat a stored draw as at its time, and compare. Raise AccessDenied if out of scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)

@@ -5,8 +5,6 @@ expectation is the sum over advisors of the contacts drawn times the shares in t
 advisor's part of the frame.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

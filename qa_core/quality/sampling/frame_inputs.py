@@ -4,20 +4,17 @@ earlier draws, and each advisor's maximum.
 Whatever came after a moment can be left out, so that a draw can be reproduced.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 import sqlalchemy as sa
 
-from qa_core.compliance import law, listened
+from qa_core.compliance import law, listened, notices
 from qa_core.compliance.listened import DrawCutoff, Key
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.query import sampling_frame
 from qa_core.storage.guard import Unscoped
-from qa_core.storage.records.listening import AdvisorNotice, ListeningPlan, Recording
+from qa_core.storage.records.listening import ListeningPlan, Recording
 from qa_core.storage.records.store import Session
 
 
@@ -56,8 +53,8 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
         if count >= maximum
         for month in _list_months(period)
     }
-    informed = _informed(session, found.kept_ids, before)
-    legal = law.load(session, before.moment if before else None, informed)
+    moment = before.moment if before else None
+    legal = law.load(session, moment, notices.find_information_days(session, moment))
     frame_query = sampling_frame.FrameQuery(
         period,
         plan.filters,
@@ -87,19 +84,6 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
             "Only keys and days are read, and only contacts in the drawer's scope are drawn.",
         )
     )
-
-
-def _informed(
-    session: Session, kept: Mapping[str, str], before: DrawCutoff | None
-) -> dict[str, date]:
-    statement = sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on)
-    if before:
-        statement = statement.where(AdvisorNotice.entered_at <= before.moment)
-    known: dict[str, date] = {}
-    for advisor_id, day in _read(session, statement):
-        advisor = kept.get(advisor_id, advisor_id)
-        known[advisor] = min(day, known.get(advisor, day))
-    return known
 
 
 def _audio(

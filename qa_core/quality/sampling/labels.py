@@ -1,7 +1,5 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates
 from qa_core.metrics import formatting
@@ -69,12 +67,10 @@ def name_cause(cause: str) -> str:
 
 def name_reason(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
-    return (
-        ""
-        if code is None
-        else _(
-            replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
-        )
+    if code is None:
+        return ""
+    return _(
+        replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
     )
 
 

@@ -1,7 +1,5 @@
 """Contacts picked by hand: under the same exclusions, never part of a score."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -67,8 +65,7 @@ def pick(
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
-            "no_grid",
-            N_("There is no published scorecard. Publish one under Scorecards first."),
+            "no_grid", N_("There is no published scorecard. Publish one under Scorecards first.")
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)

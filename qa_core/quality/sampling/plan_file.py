@@ -1,7 +1,5 @@
 """Parser of listening plans (docs/contract.md, section 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -1,7 +1,5 @@
 """Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -167,9 +165,7 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
-    """Return the choices of a form, `evaluators` and `grids`, each as key and title;
-    evaluators without accreditation included.
-    """
+    """Return `evaluators` (also without accreditation) and `grids` for a form: key, title."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         known = people.find_people(session).values()

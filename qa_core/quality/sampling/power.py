@@ -1,7 +1,5 @@
 """Statistical power: evaluations needed for a difference, and what a plan can detect."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

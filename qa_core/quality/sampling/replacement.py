@@ -1,7 +1,5 @@
 """Replacement of a drawn contact by the next of the same random order."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
@@ -11,7 +9,6 @@ from qa_core.compliance import gates
 from qa_core.metrics.query import sampling_frame
 from qa_core.quality.sampling import allocation, assignment, draws, frame_inputs, plans
 from qa_core.storage import audit_log, name_merges
-from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
@@ -37,9 +34,8 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     message = N_("{name} is not a reason to replace a contact. Known: {known}.")
     require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
     with store.writing() as session:
-        statement = sa.select(DrawnContact).where(DrawnContact.id == drawn_id)
-        old = session.scalar(Scoped(statement, viewer))
-        if old is None or not _may_replace(viewer, old):
+        old = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
+        if not _may_replace(viewer, old):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:

@@ -1,7 +1,5 @@
 """Contacts drawn for an evaluator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -22,9 +20,7 @@ OPEN = ("waiting", "started")
 
 @dataclass(frozen=True)
 class Assignment:
-    """Contact waiting for its evaluator; `state`: waiting or started; `seconds`: talk and
-    hold, None where neither is known.
-    """
+    """Contact for its evaluator: waiting or started; `seconds`: talk and hold, None: unknown."""
 
     drawn_id: int
     source_system: str

@@ -1,7 +1,5 @@
 """Drafts of scorecards, saved complete or not until published or deleted."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
@@ -32,9 +30,7 @@ def create_draft(
     *,
     from_version: int | None = None,
 ) -> int:
-    """Create a draft of the scorecard `key` from content, from the version or draft
-    `from_version`, or empty. Return its id.
-    """
+    """Create a draft of `key` from content, a version or draft, or empty. Return its id."""
     viewer.require(Permission.EDIT_GRIDS)
     with store.writing() as session:
         return create(session, viewer, key, content, from_version)
@@ -81,18 +77,14 @@ def create(
 
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
-    """Save a draft, faults included. Return its new edition; raise Refusal
-    (`changed_meanwhile`) when somebody saved it since.
-    """
+    """Save a draft with its faults; return its new edition. Raise Refusal `changed_meanwhile`."""
     viewer.require(Permission.EDIT_GRIDS)
     kept = _normalise(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
-        draft.content, draft.title, draft.edition = (
-            kept,
-            _title_of(kept, draft.key),
-            draft.edition + 1,
-        )
+        draft.content = kept
+        draft.title = _title_of(kept, draft.key)
+        draft.edition += 1
         audit_log.record(session, viewer.username, "grid_draft_saved", draft.key)
         return draft.edition
 
@@ -107,9 +99,7 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
 
 
 def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
-    """Return the draft to change, at that edition. Every change goes through here, so
-    that no published version is ever changed.
-    """
+    """Return the draft at that edition; every change passes here, so no published one changes."""
     found = session.get(ScorecardVersion, grid_id)
     if found is None or found.published_at is not None:
         raise AccessDenied(

@@ -1,7 +1,5 @@
 """Validation of a scorecard: all faults at once, each with its place."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +8,7 @@ from qa_core import scoring
 from qa_core.base.errors import Refusal
 
 PLACEHOLDER = "stand-in"
-"""Prefix of the placeholders for parts that are not being checked, so that each part is
-parsed alone and at its own number.
-"""
+"""Prefix of placeholders for unchecked parts: each is parsed alone, at its own number."""
 
 
 @dataclass(frozen=True)

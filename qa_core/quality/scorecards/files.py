@@ -1,7 +1,5 @@
 """Scorecards as files: TOML, as the starters, and spreadsheets."""
 
-from __future__ import annotations
-
 import csv
 import io
 import tomllib
@@ -65,9 +63,7 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
 
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
-    """Read and validate a scorecard from a TOML file, a workbook or a CSV file. Raise
-    Refusal; `FaultyFile` lists every fault.
-    """
+    """Read a scorecard from TOML, workbook or CSV. Raise Refusal; `FaultyFile` lists all faults."""
     if len(content) > LARGEST_BYTES:
         raise Refusal(
             "grid_file_too_large",
@@ -121,21 +117,9 @@ downloads.declare("grid", Permission.SEE_GRIDS, build_file)
 def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     """Order the fields as in the starters; unknown fields come last."""
     order = (
-        "title",
-        "text",
-        "method",
-        "pass_mark",
-        "bonus_cap",
-        "name",
-        "weight",
-        "key",
-        "help",
-        "points",
-        "levels",
-        "not_applicable",
-        "critical",
-        "fails",
-    )
+        "title", "text", "method", "pass_mark", "bonus_cap", "name", "weight", "key", "help",
+        "points", "levels", "not_applicable", "critical", "fails",
+    )  # fmt: skip
     later = ("bonus", "section", "criterion")
 
     def tidy(value: Any) -> Any:

@@ -1,8 +1,4 @@
-"""Publication: a draft becomes a numbered version that never changes, so that every
-evaluation can be read as it was made.
-"""
-
-from __future__ import annotations
+"""Publication: a draft becomes a numbered version that never changes."""
 
 import tomllib
 from collections.abc import Callable, Sequence
@@ -97,57 +93,21 @@ def read_starter(key: str) -> dict[str, Any] | None:
 
 def compare(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     """Describe what changes from `old` to `new`, in the reader's language."""
-    speak = language()
-    sentences = _describe_differences(
-        old,
-        new,
-        (
-            (
-                N_("The title is now “{now}” instead of “{before}”."),
-                lambda scorecard: scorecard.text.in_language(speak),
-            ),
-            (
-                N_("The score is now calculated as {now} instead of {before}."),
-                lambda scorecard: _(METHODS[scorecard.method]),
-            ),
-            (
-                N_("The pass mark is now {now} instead of {before}."),
-                lambda scorecard: _describe(scorecard.pass_mark),
-            ),
-            (
-                N_("The highest score is now {now} instead of {before}."),
-                lambda scorecard: _describe(scorecard.bonus_cap),
-            ),
-        ),
-    )
+    sentences = _describe_differences(old, new, IN_WHOLE)
     before, after = (
         {section.name: section for section in scorecard.sections} for scorecard in (old, new)
     )
-    for name, section in after.items():
-        if name not in before:
-            sentences.append(_("Section “{name}” is added.", name=section.text.in_language(speak)))
+    for key, section in after.items():
+        if key not in before:
+            sentences.append(_("Section “{name}” is added.", name=_name(section)))
             continue
-        sentences += _describe_differences(
-            before[name],
-            section,
-            (
-                (
-                    N_("Section “{before}” is now called “{now}”."),
-                    lambda one: one.text.in_language(speak),
-                ),
-                (
-                    N_("Section “{name}”: weight {now} instead of {before}."),
-                    lambda one: _describe(one.weight),
-                ),
-            ),
-            name=section.text.in_language(speak),
-        )
+        sentences += _describe_differences(before[key], section, IN_SECTION, name=_name(section))
     sentences += [
-        _("Section “{name}” is removed.", name=section.text.in_language(speak))
-        for name, section in before.items()
-        if name not in after
+        _("Section “{name}” is removed.", name=_name(section))
+        for key, section in before.items()
+        if key not in after
     ]
-    return [*sentences, *_compare_criteria(old, new, speak), *_describe_moves(old, new)]
+    return [*sentences, *_compare_criteria(old, new), *_describe_moves(old, new)]
 
 
 METHODS = {
@@ -165,47 +125,80 @@ FAILS = {
 }
 
 
-def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str) -> list[str]:
+def _name(part: Any) -> str:
+    return part.text.in_language(language())
+
+
+def _describe(number: Any) -> str:
+    return _("none") if number is None else format_number(number)
+
+
+def _describe_method(scorecard: scoring.Scorecard) -> str:
+    return _(METHODS[scorecard.method])
+
+
+def _describe_levels(criterion: scoring.Criterion) -> str:
+    return ", ".join(map(_describe, criterion.levels)) or _("any number")
+
+
+def _describe_applicability(criterion: scoring.Criterion) -> str:
+    return _("may be not applicable") if criterion.not_applicable else _("always applies")
+
+
+def _describe_critical(criterion: scoring.Criterion) -> str:
+    if criterion.critical is None:
+        return _("not critical")
+    return _(
+        "{critical}, {fails}",
+        critical=_(CLASSES[criterion.critical]),
+        fails=_(FAILS[criterion.fails]),
+    )
+
+
+def _describe_bonus(criterion: scoring.Criterion) -> str:
+    return _("a bonus") if criterion.bonus else _("no bonus")
+
+
+Differences = Sequence[tuple[str, Callable[[Any], str]]]
+"""Sentences, each with what it compares, as a reader sees it."""
+IN_WHOLE: Differences = (
+    (N_("The title is now “{now}” instead of “{before}”."), _name),
+    (N_("The score is now calculated as {now} instead of {before}."), _describe_method),
+    (N_("The pass mark is now {now} instead of {before}."), lambda one: _describe(one.pass_mark)),
+    (
+        N_("The highest score is now {now} instead of {before}."),
+        lambda one: _describe(one.bonus_cap),
+    ),
+)
+IN_SECTION: Differences = (
+    (N_("Section “{before}” is now called “{now}”."), _name),
+    (N_("Section “{name}”: weight {now} instead of {before}."), lambda one: _describe(one.weight)),
+)
+IN_CRITERION: Differences = (
+    (N_("Criterion “{before}” now reads “{now}”."), _name),
+    (
+        N_("Criterion “{name}”: {now} points instead of {before}."),
+        lambda one: _describe(one.points),
+    ),
+    (N_("Criterion “{name}”: answers {now} instead of {before}."), _describe_levels),
+    (N_("Criterion “{name}”: {now} instead of {before}."), _describe_applicability),
+    (N_("Criterion “{name}”: {now} instead of {before}."), _describe_critical),
+    (N_("Criterion “{name}”: {now} instead of {before}."), _describe_bonus),
+)
+
+
+def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]:
     before, after = (
         {criterion.key: criterion for criterion in scorecard.criteria} for scorecard in (old, new)
     )
     sentences = []
+    other = "en" if language() == "fr" else "fr"
     for key, criterion in after.items():
-        title = criterion.text.in_language(speak)
+        title = _name(criterion)
         if key not in before:
             sentences.append(_("Criterion “{name}” is added.", name=title))
             continue
-        sentences += _describe_differences(
-            before[key],
-            criterion,
-            (
-                (
-                    N_("Criterion “{before}” now reads “{now}”."),
-                    lambda one: one.text.in_language(speak),
-                ),
-                (
-                    N_("Criterion “{name}”: {now} points instead of {before}."),
-                    lambda one: _describe(one.points),
-                ),
-                (
-                    N_("Criterion “{name}”: answers {now} instead of {before}."),
-                    lambda one: ", ".join(map(_describe, one.levels)) or _("any number"),
-                ),
-                (
-                    N_("Criterion “{name}”: {now} instead of {before}."),
-                    lambda one: (
-                        _("may be not applicable") if one.not_applicable else _("always applies")
-                    ),
-                ),
-                (N_("Criterion “{name}”: {now} instead of {before}."), _describe_critical),
-                (
-                    N_("Criterion “{name}”: {now} instead of {before}."),
-                    lambda one: _("a bonus") if one.bonus else _("no bonus"),
-                ),
-            ),
-            name=title,
-        )
-        other = "en" if speak == "fr" else "fr"
+        sentences += _describe_differences(before[key], criterion, IN_CRITERION, name=title)
         if before[key].help != criterion.help or before[key].text.in_language(
             other
         ) != criterion.text.in_language(other):
@@ -213,7 +206,7 @@ def _compare_criteria(old: scoring.Scorecard, new: scoring.Scorecard, speak: str
                 _("Criterion “{name}”: the guidance or the other language is reworded.", name=title)
             )
     return sentences + [
-        _("Criterion “{name}” is removed.", name=one.text.in_language(speak))
+        _("Criterion “{name}” is removed.", name=_name(one))
         for key, one in before.items()
         if key not in after
     ]
@@ -227,8 +220,8 @@ def _describe_moves(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]
     moved = [
         _(
             "Criterion “{name}” moves to the section “{section}”.",
-            name=criterion.text.in_language(language()),
-            section=section.text.in_language(language()),
+            name=_name(criterion),
+            section=_name(section),
         )
         for section in new.sections
         for criterion in section.criteria
@@ -245,29 +238,13 @@ def _describe_moves(old: scoring.Scorecard, new: scoring.Scorecard) -> list[str]
     return moved or ([_("The order of the criteria has changed.")] if kept[0] != kept[1] else [])
 
 
-def _describe_differences(
-    old: Any, new: Any, parts: Sequence[tuple[str, Callable[[Any], str]]], **params: str
-) -> list[str]:
+def _describe_differences(old: Any, new: Any, parts: Differences, **params: str) -> list[str]:
     found = [(message, tell(old), tell(new)) for message, tell in parts]
     return [
         _(message, before=before, now=now, **params)
         for message, before, now in found
         if before != now
     ]
-
-
-def _describe_critical(criterion: scoring.Criterion) -> str:
-    if criterion.critical is None:
-        return _("not critical")
-    return _(
-        "{critical}, {fails}",
-        critical=_(CLASSES[criterion.critical]),
-        fails=_(FAILS[criterion.fails]),
-    )
-
-
-def _describe(number: Any) -> str:
-    return _("none") if number is None else format_number(number)
 
 
 def _find_last_version(session: Session, key: str) -> ScorecardVersion | None:
@@ -286,11 +263,9 @@ def _publish_row(
     scorecard: scoring.Scorecard,
     version: int,
 ) -> None:
-    row.version, row.title, row.published_at, row.published_by = (
-        version,
-        scorecard.title,
-        now(),
-        viewer.username,
-    )
+    row.version = version
+    row.title = scorecard.title
+    row.published_at = now()
+    row.published_by = viewer.username
     session.flush()
     audit_log.record(session, viewer.username, "grid_publish", row.key, reason=f"version {version}")

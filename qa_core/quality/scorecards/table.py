@@ -1,7 +1,5 @@
 """Scorecards as tables, one criterion per row; read leniently in both languages."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -328,13 +326,11 @@ def _read_code(name: str, cell: Any) -> Any:
 
 
 def _read_text(cell: Any) -> str:
-    return (
-        ""
-        if is_blank(cell)
-        else describe_exactly(cell).strip()
-        if isinstance(cell, float)
-        else str(cell).strip()
-    )
+    if is_blank(cell):
+        return ""
+    if isinstance(cell, float):
+        return describe_exactly(cell).strip()
+    return str(cell).strip()
 
 
 def _set(table: dict[str, Any], name: str, value: Any) -> None:

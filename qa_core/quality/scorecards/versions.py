@@ -1,8 +1,4 @@
-"""Scorecards in the records: published versions, and drafts for editors. They hold no
-personal data, so no rows are hidden.
-"""
-
-from __future__ import annotations
+"""Scorecards in the records: versions, and drafts for editors. No personal data."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,9 +74,7 @@ def find_version(session: Session, scorecard_id: int | None) -> ScorecardVersion
 
 
 def find_parsed(row: ScorecardVersion | None) -> scoring.Scorecard | None:
-    """Return the parsed scorecard; None without a row, and for one created for imported
-    scores, of which only the name is known.
-    """
+    """Return the parsed scorecard; None without a row, or known by its name alone (imported)."""
     try:
         return None if row is None else scoring.parse_scorecard(row.content)
     except Refusal:

@@ -1,7 +1,5 @@
 """Worked calculation of a score, to check it by hand."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -133,11 +131,9 @@ def _write_calculation(
 def _compute_uncapped(scorecard: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
     """Return the calculated score before its cap."""
     sums = [one for one in find_sums(scorecard, result) if one.share]
-    return (
-        100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
-        if sums
-        else None
-    )
+    if sums:
+        return 100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
+    return None
 
 
 def _describe(value: Fraction) -> str:

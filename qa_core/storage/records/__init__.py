@@ -1,6 +1,4 @@
-"""Records: everything small that changes row by row. All files of tables are loaded
-together because they refer to each other.
-"""
+"""Records: everything small that changes by row. All tables are loaded together."""
 
 from qa_core.storage.records import (
     alerts,

@@ -1,13 +1,11 @@
 """Tables of alert rules and of the alerts that they raised."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class AlertRule(Base):
@@ -37,17 +35,13 @@ class AlertRule(Base):
 
 
 class AlertEvent(Base):
-    """Alert of one rule on one slice: from the first period that fired to the last
-    before enough clear periods.
-    """
+    """Alert of a rule on a slice: from the first firing period to the last before it is clear."""
 
     __tablename__ = "alert_event"
     __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    rule_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("alert_rule.id", ondelete="CASCADE"), index=True
-    )
+    rule_id: Mapped[int] = reference("alert_rule.id", "CASCADE", index=True)
     dimension_value: Mapped[str | None]
     first_day: Mapped[date]
     """First day of the first period that fired."""

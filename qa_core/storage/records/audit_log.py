@@ -1,16 +1,12 @@
 """Table of the audit log."""
 
-from __future__ import annotations
-
 from sqlalchemy.orm import Mapped, mapped_column
 
 from qa_core.storage.records.base import Base
 
 
 class JournalRow(Base):
-    """One act. Written only by `audit_log.record`, never changed: `mac` seals it and
-    the row before.
-    """
+    """Act. Written by `audit_log.record` only, never changed: `mac` seals it and the row before."""
 
     __tablename__ = "journal"
 

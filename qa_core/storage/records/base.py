@@ -1,14 +1,14 @@
 """Base of all tables of the records: UTC moments, names of constraints."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
 
 from qa_core.base import environment
+
+ADVISOR = "advisor.advisor_id"
 
 
 class UtcDateTime(sa.types.TypeDecorator):
@@ -22,11 +22,9 @@ class UtcDateTime(sa.types.TypeDecorator):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment without a time zone")
-        return (
-            value.astimezone(UTC).replace(tzinfo=None)
-            if dialect.name == "sqlite"
-            else value.astimezone(UTC)
-        )
+        if dialect.name == "sqlite":
+            return value.astimezone(UTC).replace(tzinfo=None)
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
@@ -35,6 +33,13 @@ class UtcDateTime(sa.types.TypeDecorator):
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return environment.now()
+
+
+def reference(
+    target: str, ondelete: str | None = None, onupdate: str | None = None, **column: Any
+) -> MappedColumn[Any]:
+    """Build a column that refers to another, with what a deletion and a new key of that do."""
+    return mapped_column(sa.ForeignKey(target, ondelete=ondelete, onupdate=onupdate), **column)
 
 
 class Base(DeclarativeBase):

@@ -1,13 +1,11 @@
 """Tables of the centre's rules: merged names, opening hours, numbers of campaigns."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class NameDecision(Base):
@@ -32,16 +30,12 @@ class NameDecision(Base):
 
 
 class OpeningHours(Base):
-    """Opening span on a weekday (1: Monday), on the site's clock; the rows of the
-    latest `starts_on` (null: always) hold together.
-    """
+    """Opening span on a weekday (1: Monday), site's clock; rows of the latest `starts_on` hold."""
 
     __tablename__ = "opening_hours"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     weekday: Mapped[int]
     opens_at: Mapped[str]
@@ -51,15 +45,11 @@ class OpeningHours(Base):
 
 
 class SiteCalendar(Base):
-    """Public holidays of a site: a country and, where they differ inside it, a region,
-    as the library `holidays` names them.
-    """
+    """Public holidays of a site: country and region, as the library `holidays` names them."""
 
     __tablename__ = "site_calendar"
 
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     country: Mapped[str]
     region: Mapped[str | None]
 
@@ -69,23 +59,17 @@ class ClosedDay(Base):
 
     __tablename__ = "closed_day"
 
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
-    )
+    site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
 class TrackingAssignment(Base):
-    """Campaign of a tracking number from `starts_on` (null: always) until the day
-    before `ends_on` (null: no end).
-    """
+    """Campaign of a tracking number from `starts_on` (null: always) to before `ends_on`."""
 
     __tablename__ = "tracking_assignment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     tracking_number: Mapped[str]
     source: Mapped[str | None]
     medium: Mapped[str | None]

@@ -2,8 +2,6 @@
 so that what is kept of it is known to be out of date.
 """
 
-from __future__ import annotations
-
 import functools
 import secrets
 

@@ -1,7 +1,5 @@
 """Due work on the lake, noted in the transaction of the decision that asks for it."""
 
-from __future__ import annotations
-
 from sqlalchemy.orm import Session
 
 from qa_core.storage.records import store

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 """Kinds of evaluations. KPIs count those that are scored."""
@@ -19,9 +19,7 @@ are for their evaluators; a self-evaluation is shown with the evaluation it answ
 
 
 class ScorecardVersion(Base):
-    """Version of a scorecard. A published version never changes; evaluations are pinned
-    to theirs.
-    """
+    """Version of a scorecard, unchanged once published; evaluations are pinned to theirs."""
 
     __tablename__ = "grid"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)
@@ -70,15 +68,13 @@ class Evaluation(Base):
     """Identity of an imported evaluation, so that the same file again changes nothing."""
     source_system: Mapped[str | None]
     contact_id: Mapped[str | None]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
     evaluator: Mapped[str | None]
     """Username where the evaluator has an account, else the name in the file."""
     evaluated_at: Mapped[datetime]
-    grid_id: Mapped[int | None] = mapped_column(sa.ForeignKey("grid.id"))
+    grid_id: Mapped[int | None] = reference("grid.id")
     grid_name: Mapped[str | None]
     score: Mapped[float | None]
     calculated_score: Mapped[float | None]
@@ -91,15 +87,9 @@ class Evaluation(Base):
     kind: Mapped[str] = mapped_column(default=SCORED, server_default=SCORED)
     """`SCORED` · `TARGETED` · `CALIBRATION` · `SELF`"""
     purpose: Mapped[str] = mapped_column(default="evaluation")
-    drawn_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("drawn_contact.id", ondelete="SET NULL"), index=True
-    )
-    calibration_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("calibration.id", ondelete="SET NULL"), index=True
-    )
-    answered_evaluation_id: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    drawn_id: Mapped[int | None] = reference("drawn_contact.id", "SET NULL", index=True)
+    calibration_id: Mapped[int | None] = reference("calibration.id", "SET NULL", index=True)
+    answered_evaluation_id: Mapped[int | None] = reference("evaluation.id", "CASCADE", index=True)
     """Of a self-evaluation: the evaluation beside which it is shown."""
     draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     """Of a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
@@ -127,16 +117,16 @@ class Evaluation(Base):
     )
 
 
+PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
+"""Conditions on the evaluations that advisors and their leads read."""
+
+
 class EvaluationAnswer(Base):
-    """Answer to one criterion of one evaluation, with the applied weight (shares that
-    sum to 1).
-    """
+    """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
 
     __tablename__ = "evaluation_answer"
 
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), primary_key=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", primary_key=True)
     criterion: Mapped[str] = mapped_column(primary_key=True)
     section: Mapped[str | None]
     earned: Mapped[float | None]

@@ -1,20 +1,16 @@
 """Tables of imports: batches, pending rows, before-images, and due work on the lake."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class ImportBatch(Base):
-    """Imported file: `started` before the lake is touched, `done` after; a start
-    without an end is resumed.
-    """
+    """Imported file: `started` before the lake, `done` after; a start alone is resumed."""
 
     __tablename__ = "import_batch"
 
@@ -25,9 +21,7 @@ class ImportBatch(Base):
     system: Mapped[str]
     profile: Mapped[str]
     options: Mapped[dict[str, Any]]
-    """Options that change the reading of the file; the same digest with the same
-    options is the same import.
-    """
+    """Options that change the reading; same digest and options are the same import."""
     state: Mapped[str] = mapped_column(default="started", index=True)
     """started · done · failed · undone"""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -49,9 +43,7 @@ class WaitingRow(Base):
     __tablename__ = "waiting_row"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     kind: Mapped[str]
     row_key: Mapped[str] = mapped_column(unique=True)
     contact_id: Mapped[str | None] = mapped_column(index=True)
@@ -68,9 +60,7 @@ class BeforeImage(Base):
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    batch_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("import_batch.id", ondelete="CASCADE"), index=True
-    )
+    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     object: Mapped[str]
     """evaluation · advisor · team · site · grid"""
     key: Mapped[str]
@@ -97,9 +87,7 @@ ALERTS = "alerts"
 
 
 class DueWork(Base):
-    """Due work of a decision or of a failure, noted in the same transaction, so that a
-    kill forgets nothing.
-    """
+    """Due work of a decision or failure, noted in its transaction: a kill forgets nothing."""
 
     __tablename__ = "due_work"
 

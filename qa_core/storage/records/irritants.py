@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Base, now, reference
 
 
 class Irritant(Base):
@@ -32,9 +31,7 @@ class Irritant(Base):
     """True where it also concerns what belongs to no team."""
     state: Mapped[str] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
-    owner: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="SET NULL"), index=True
-    )
+    owner: Mapped[str | None] = reference("account.username", "SET NULL", index=True)
     due_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -58,13 +55,9 @@ class IrritantTeam(Base):
 
     __tablename__ = "irritant_team"
 
-    irritant_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("irritant.id", ondelete="CASCADE"), primary_key=True
-    )
-    team_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("team.name", ondelete="CASCADE", onupdate="CASCADE"),
-        primary_key=True,
-        index=True,
+    irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", primary_key=True)
+    team_name: Mapped[str] = reference(
+        "team.name", "CASCADE", onupdate="CASCADE", primary_key=True, index=True
     )
 
     irritant: Mapped[Irritant] = relationship(back_populates="teams")
@@ -76,9 +69,7 @@ class IrritantStep(Base):
     __tablename__ = "irritant_step"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    irritant_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("irritant.id", ondelete="CASCADE"), index=True
-    )
+    irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", index=True)
     state: Mapped[str]
     taken_by: Mapped[str]
     taken_at: Mapped[datetime] = mapped_column(default=now)

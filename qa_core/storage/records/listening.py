@@ -8,9 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
-
-ADVISOR = "advisor.advisor_id"
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class GateValue(Base):
@@ -26,16 +24,12 @@ class GateValue(Base):
 
 
 class Accreditation(Base):
-    """Accreditation of an account to listen for these purposes, through `ends_on`;
-    ended early, not deleted.
-    """
+    """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
     __tablename__ = "accreditation"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     purposes: Mapped[list[Any]]
     """Subset of training · evaluation · quality"""
     starts_on: Mapped[date]
@@ -52,9 +46,7 @@ class AdvisorNotice(Base):
     __tablename__ = "advisor_notice"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     informed_on: Mapped[date]
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)
@@ -69,9 +61,7 @@ class Recording(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_day: Mapped[date] = mapped_column(index=True)
     """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
@@ -99,21 +89,15 @@ class Recording(Base):
 
 
 class Playback(Base):
-    """Playback: who listened to which recording, and for what; advisors see it, and
-    rates are counted from it.
-    """
+    """Playback: who listened to what, and why; advisors see it, and rates count it."""
 
     __tablename__ = "playback"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    recording_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("recording.id", ondelete="CASCADE"), index=True
-    )
+    recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     username: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
     """training · evaluation · quality · targeted · calibration · own (an advisor's own call)"""
@@ -124,18 +108,14 @@ class Playback(Base):
 
 
 class ListeningPlan(Base):
-    """Listening plan: who listens to how much, of whom and why, in a period
-    (docs/contract.md, section 7).
-    """
+    """Listening plan: who listens to how much of whom, and why (docs/contract.md, section 7)."""
 
     __tablename__ = "listening_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
-    """training · evaluation · quality; targeted for contacts picked by hand, which no
-    score counts
-    """
+    """training · evaluation · quality; targeted: picked by hand, no score counts it."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     grid_key: Mapped[str]
@@ -145,9 +125,7 @@ class ListeningPlan(Base):
     strata: Mapped[list[Any]] = mapped_column(default=list)
     """Subset of channel · queue · duration · hour · weekday"""
     filters: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Dimension → values that contacts must have: team, queue, channel, reason;
-    minimum_seconds, maximum_seconds
-    """
+    """Dimension → values: team, queue, channel, reason; minimum_seconds, maximum_seconds"""
     evaluators: Mapped[list[Any]] = mapped_column(default=list)
     most_per_evaluator: Mapped[int | None]
     due_on: Mapped[date | None]
@@ -170,18 +148,14 @@ class Draw(Base):
     __tablename__ = "draw"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("listening_plan.id", ondelete="CASCADE"), index=True
-    )
+    plan_id: Mapped[int] = reference("listening_plan.id", "CASCADE", index=True)
     seed: Mapped[int]
     lake_version: Mapped[str]
     """Lake version of the contacts when drawn."""
     frame: Mapped[int]
     """Number of contacts that could have been drawn."""
     frame_digest: Mapped[str]
-    """SHA-256 over advisors, strata, and sums over the keys in each: identifies the
-    sampling frame.
-    """
+    """SHA-256 over advisors, strata and sums over keys: identifies the sampling frame."""
     excluded: Mapped[dict[str, Any]]
     """Reason → number of contacts outside the sampling frame"""
     short: Mapped[dict[str, Any]]
@@ -200,22 +174,18 @@ class Draw(Base):
 
 
 class DrawnContact(Base):
-    """Contact drawn for an evaluator. A replaced one keeps the reason and names its
-    replacement.
-    """
+    """Contact drawn for an evaluator. A replaced one keeps the reason and names its replacement."""
 
     __tablename__ = "drawn_contact"
     __table_args__ = (sa.Index("ix_drawn_contact_contact", "source_system", "contact_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    draw_id: Mapped[int] = mapped_column(sa.ForeignKey("draw.id", ondelete="CASCADE"), index=True)
+    draw_id: Mapped[int] = reference("draw.id", "CASCADE", index=True)
     position: Mapped[int]
     """Place in the order drawn, from 1."""
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     """Wall clock of the centre, as in the lake."""
@@ -227,9 +197,7 @@ class DrawnContact(Base):
     """waiting · started · done · replaced"""
     replaced_because: Mapped[str | None]
     """no_audio · inaudible · not_a_conversation · private · knows_the_customer · other"""
-    replaced_by: Mapped[int | None] = mapped_column(
-        sa.ForeignKey("drawn_contact.id", ondelete="SET NULL")
-    )
+    replaced_by: Mapped[int | None] = reference("drawn_contact.id", "SET NULL")
 
     draw: Mapped[Draw] = relationship(back_populates="contacts")
 
@@ -240,9 +208,7 @@ class TimedComment(Base):
     __tablename__ = "timed_comment"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     seconds: Mapped[float]
     criterion: Mapped[str | None]
     text: Mapped[str]
@@ -257,9 +223,7 @@ class EvaluationRevision(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     version: Mapped[int]
     content: Mapped[dict[str, Any]]
     """{score, calculated_score, outcome, comment, answers: [{criterion, section,
@@ -278,9 +242,7 @@ class Dispute(Base):
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("evaluation.id", ondelete="CASCADE"), index=True
-    )
+    evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     criterion: Mapped[str]
     original: Mapped[float | None]
     """Points that were disputed; null: not applicable."""
@@ -299,15 +261,13 @@ class Dispute(Base):
 
 
 class Calibration(Base):
-    """Calibration session: several evaluators score the same contacts blind; KPIs never
-    count it.
-    """
+    """Calibration session: evaluators score the same contacts blind; KPIs never count it."""
 
     __tablename__ = "calibration"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
-    grid_id: Mapped[int] = mapped_column(sa.ForeignKey("grid.id"))
+    grid_id: Mapped[int] = reference("grid.id")
     evaluators: Mapped[list[Any]]
     due_on: Mapped[date | None]
     opened_by: Mapped[str]
@@ -321,22 +281,16 @@ class Calibration(Base):
 
 
 class CalibrationContact(Base):
-    """Contact of a calibration, its reference evaluation, and the answers agreed on
-    afterwards.
-    """
+    """Contact of a calibration, its reference evaluation, and the answers agreed on afterwards."""
 
     __tablename__ = "calibration_contact"
     __table_args__ = (sa.UniqueConstraint("calibration_id", "source_system", "contact_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    calibration_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("calibration.id", ondelete="CASCADE"), index=True
-    )
+    calibration_id: Mapped[int] = reference("calibration.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="SET NULL", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
     team: Mapped[str | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     reference_evaluator: Mapped[str | None]
@@ -347,16 +301,12 @@ class CalibrationContact(Base):
 
 
 class CoachingPlan(Base):
-    """Coaching plan of an advisor with their team lead: a goal on criteria, its source,
-    its due date.
-    """
+    """Coaching plan of an advisor with their lead: goal on criteria, source, due date."""
 
     __tablename__ = "coaching_plan"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey(ADVISOR, ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     given_advisor_id: Mapped[str | None]
     """Advisor it was opened for, where that one was merged into another; else null."""
     team: Mapped[str | None]
@@ -390,9 +340,7 @@ class CoachingNote(Base):
     __tablename__ = "coaching_note"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    plan_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("coaching_plan.id", ondelete="CASCADE"), index=True
-    )
+    plan_id: Mapped[int] = reference("coaching_plan.id", "CASCADE", index=True)
     text: Mapped[str]
     minutes: Mapped[int | None]
     """Length of a session; null: a remark."""

@@ -1,6 +1,4 @@
-"""Tables of people: sites, teams, advisors and their memberships, accounts with their
-sessions, and service tokens.
-"""
+"""Tables of people: sites, teams, advisors, memberships, accounts, sessions, tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class Site(Base):
@@ -25,9 +23,7 @@ class Team(Base):
     __tablename__ = "team"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    site_name: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("site.name", onupdate="CASCADE"), index=True
-    )
+    site_name: Mapped[str | None] = reference("site.name", onupdate="CASCADE", index=True)
 
 
 class Advisor(Base):
@@ -49,35 +45,25 @@ class Advisor(Base):
 
 
 class AdvisorAlias(Base):
-    """Spelling, extension or id under which a tool knows the advisor; `key` is its
-    folded form, unique.
-    """
+    """Spelling, extension or id a tool knows the advisor by; `key`: its folded form, unique."""
 
     __tablename__ = "advisor_alias"
 
     key: Mapped[str] = mapped_column(primary_key=True)
     alias: Mapped[str]
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
 
     advisor: Mapped[Advisor] = relationship(back_populates="aliases")
 
 
 class Membership(Base):
-    """Membership of an advisor in a team from `starts_on` (null: always) until the day
-    before `ends_on` (null: no end).
-    """
+    """Membership in a team from `starts_on` (null: always) to before `ends_on` (null: open)."""
 
     __tablename__ = "membership"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    advisor_id: Mapped[str] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
-    team_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("team.name", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
+    team_name: Mapped[str] = reference("team.name", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
 
@@ -100,13 +86,9 @@ class Account(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     token_version: Mapped[int] = mapped_column(default=1)
     language: Mapped[str | None]
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", onupdate="CASCADE")
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE")
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
-    """Whether a manager also sees what belongs to no site (contacts without a team,
-    teams without a site).
-    """
+    """Whether a manager also sees contacts without a team and teams without a site."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     led_teams: Mapped[list[TeamLead]] = relationship(
@@ -118,17 +100,13 @@ class Account(Base):
 
 
 class TeamLead(Base):
-    """Team that an account leads, from `starts_on` (null: the beginning) until the day
-    before `ends_on`.
-    """
+    """Team an account leads, from `starts_on` (null: the beginning) to before `ends_on`."""
 
     __tablename__ = "team_lead"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
-    team_name: Mapped[str] = mapped_column(sa.ForeignKey("team.name", onupdate="CASCADE"))
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
+    team_name: Mapped[str] = reference("team.name", onupdate="CASCADE")
     starts_on: Mapped[date | None]
     ends_on: Mapped[date | None]
 
@@ -138,28 +116,20 @@ class TeamLead(Base):
 class ManagedSite(Base):
     __tablename__ = "managed_site"
 
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
-    )
-    site_name: Mapped[str] = mapped_column(
-        sa.ForeignKey("site.name", onupdate="CASCADE"), primary_key=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
+    site_name: Mapped[str] = reference("site.name", onupdate="CASCADE", primary_key=True)
 
     account: Mapped[Account] = relationship(back_populates="sites")
 
 
 class LoginSession(Base):
-    """Sign-in on one browser. Only hashes are kept: of the 256-bit id in the cookie,
-    and of the browser's token.
-    """
+    """Sign-in on a browser. Only hashes are kept, of the cookie's 256-bit id and its token."""
 
     __tablename__ = "login_session"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     token_version: Mapped[int]
     browser_hash: Mapped[str]
     browser_name: Mapped[str] = mapped_column(default="")
@@ -190,9 +160,7 @@ class SecondFactor(Base):
 
     __tablename__ = "second_factor"
 
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), primary_key=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
     secret: Mapped[str]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(sa.BigInteger, default=0)
@@ -206,9 +174,7 @@ class ExternalIdentity(Base):
 
     issuer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), unique=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", unique=True)
 
 
 class SignInThrottle(Base):
@@ -226,9 +192,7 @@ class SignInThrottle(Base):
 
 
 class AccountRequest(Base):
-    """Action on an account or a service token (`token:…`) requested by one administrator, for
-    a second person to confirm.
-    """
+    """Action on an account or token (`token:…`) that waits for a second person."""
 
     __tablename__ = "account_request"
 
@@ -277,9 +241,7 @@ class SavedView(Base):
     __table_args__ = (sa.UniqueConstraint("username", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(
-        sa.ForeignKey("account.username", ondelete="CASCADE"), index=True
-    )
+    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     name: Mapped[str]
     page: Mapped[str]
     parameters: Mapped[dict[str, list[str]]] = mapped_column(sa.JSON)

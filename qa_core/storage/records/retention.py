@@ -1,14 +1,12 @@
 """Tables of deletion by age: purges with their certificates, and cuts of the audit log."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import ADVISOR, Base, now, reference
 
 
 class Purge(Base):
@@ -51,8 +49,8 @@ class ClosedMonth(Base):
     group: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[str] = mapped_column(primary_key=True)
     published: Mapped[dict[str, Any]]
-    """KPI → [[dimension, value, shown]]: what was published of that month when it was
-    closed (docs/access.md, section 6).
+    """KPI → [[dimension, value, shown]]: what was published of that month when it was closed
+    (docs/access.md, section 6).
     """
     closed_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -113,9 +111,7 @@ class ListeningExclusion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[str | None]
@@ -126,17 +122,13 @@ class ListeningExclusion(Base):
 
 
 class Restriction(Base):
-    """A customer, an advisor or a contact that figures and lists leave out until it is
-    lifted (GDPR, art. 18).
-    """
+    """Customer, advisor or contact left out of figures and lists until lifted (GDPR art. 18)."""
 
     __tablename__ = "restriction"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = mapped_column(
-        sa.ForeignKey("advisor.advisor_id", ondelete="CASCADE", onupdate="CASCADE"), index=True
-    )
+    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
     """Of the contact; null: of whichever system has it."""
     contact_id: Mapped[str | None]

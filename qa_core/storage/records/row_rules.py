@@ -1,8 +1,4 @@
-"""Row rules: which rows of people's data a viewer sees, one rule per table. No
-statement of the rooms above goes without.
-"""
-
-from __future__ import annotations
+"""Row rules: which rows of people's data a viewer sees, by table; every statement obeys."""
 
 import functools
 import re
@@ -49,14 +45,8 @@ from qa_core.storage.records.people import (
 from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
 
 BY_SCOPE: tuple[type[Base], ...] = (
-    Evaluation,
-    DrawnContact,
-    CalibrationContact,
-    Recording,
-    Playback,
-    CoachingPlan,
-    MonthlyFigure,
-)
+    Evaluation, DrawnContact, CalibrationContact, Recording, Playback, CoachingPlan, MonthlyFigure,
+)  # fmt: skip
 """Tables scoped by their own columns."""
 
 PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
@@ -69,29 +59,11 @@ PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
 """Tables scoped through the row that they are a part of."""
 
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
-    Advisor,
-    AdvisorAlias,
-    Membership,
-    AdvisorNotice,
-    Account,
-    TeamLead,
-    ManagedSite,
-    LoginSession,
-    SavedView,
-    SecondFactor,
-    ExternalIdentity,
-    SignInThrottle,
-    AccountRequest,
-    ServiceToken,
-    ListeningExclusion,
-    Restriction,
-    JournalRow,
-    WaitingRow,
-    BeforeImage,
-)
-"""Tables without a scope: `centre` and `access` read their own; all others read them
-unscoped, with a reason.
-"""
+    Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
+    SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
+    ListeningExclusion, Restriction, JournalRow, WaitingRow, BeforeImage,
+)  # fmt: skip
+"""Tables without a scope: only `centre` and `access` read their own without a reason."""
 
 OPTION = "rows_are_those_of"
 """Execution option: the tables that a statement may name."""
@@ -187,9 +159,7 @@ def _find_named(text: str) -> frozenset[str]:
 
 
 def _is_owner(frame: FrameType | None) -> bool:
-    """Tell whether the product's code that runs the statement belongs to a room that
-    owns people's data; other code passes.
-    """
+    """Tell whether the running code belongs to a room that owns people's data; others pass."""
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("qa_core.") and module not in _BETWEEN:

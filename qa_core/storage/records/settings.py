@@ -1,7 +1,5 @@
 """Table of the dated values of settings."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,9 +8,7 @@ from qa_core.storage.records.base import Base, now
 
 
 class SettingValue(Base):
-    """Value of a setting and the day from which it holds (null: always). The newest
-    entry for a day wins.
-    """
+    """Value of a setting from that day (null: always). The newest entry for a day wins."""
 
     __tablename__ = "setting_value"
 

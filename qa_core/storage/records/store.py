@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from qa_core.base import environment
-from qa_core.base.errors import Refusal
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.storage.guard import Reader, Scoped
 from qa_core.storage.records import changes, row_rules
 from qa_core.storage.records.base import Base
 
@@ -123,11 +124,9 @@ def engine_for(url: str) -> sa.Engine:
 def file_of(url: str) -> Path | None:
     """Return the file of the records, where they are in SQLite."""
     address = sa.make_url(url)
-    return (
-        Path(address.database)
-        if address.get_backend_name() == "sqlite" and address.database
-        else None
-    )
+    if address.get_backend_name() == "sqlite" and address.database:
+        return Path(address.database)
+    return None
 
 
 _shared: ContextVar[Session | None] = ContextVar("shared", default=None)
@@ -212,9 +211,7 @@ def _open_for_writing(seconds: float) -> Iterator[Session]:
 
 
 def empty_log() -> None:
-    """Let SQLite write its log into the database, whose pages hold nothing of what was
-    deleted.
-    """
+    """Let SQLite write its log into the database, whose pages hold nothing of what was deleted."""
     engine = engine_for(environment.current().database_url)
     if (shared := _shared.get()) is not None:
         _renew(shared)  # SQLite would wait for this page's own reading to end
@@ -286,9 +283,7 @@ def _require_known_revision() -> None:
 
 
 def is_ready() -> bool:
-    """Tell whether the records exist and are at the newest revision: once they are, they
-    stay so while this program runs.
-    """
+    """Tell whether the records are at the newest revision; once true, it stays so here."""
     url = environment.current().database_url
     file = file_of(url)
     key = (url, file.stat().st_ino if file is not None and file.exists() else 0)
@@ -333,9 +328,7 @@ def has_tables() -> bool:
 
 
 def require_ready() -> None:
-    """Refuse, with the command that helps, when the records do not exist or are of an
-    earlier version.
-    """
+    """Refuse missing or older records, with the command that helps."""
     if is_ready():
         return
     _refuse_unfinished_restore()
@@ -373,11 +366,17 @@ def _refuse_unfinished_restore() -> None:
         )
 
 
+def get_in_scope(session: Session, viewer: Reader, model: type[Found], number: int) -> Found:
+    """Return the row of that id in the viewer's scope. Raises AccessDenied without one."""
+    found = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
+    if found is None:
+        raise AccessDenied()
+    return found
+
+
 @contextmanager
 def one_import_at_a_time() -> Iterator[None]:
-    """Hold the right to change the stores by an import; others wait. The system frees
-    it when its holder dies.
-    """
+    """Hold the right to change the stores; others wait. It is freed when its holder dies."""
     engine = engine_for(environment.current().database_url)
     if engine.dialect.name == "postgresql":
         # In no transaction: one that waits for the length of an import may be ended by the
@@ -398,9 +397,7 @@ def one_import_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def reading_or_empty() -> Iterator[Session]:
-    """Open the records for reading; where there are none yet, empty ones in memory for
-    a dry run.
-    """
+    """Open the records for reading; empty ones in memory for a dry run where there are none."""
     if is_ready():
         with reading() as session:
             yield session
@@ -414,9 +411,7 @@ def reading_or_empty() -> Iterator[Session]:
 
 @contextmanager
 def rehearsing() -> Iterator[Session]:
-    """Open a session whose writes are rolled back; on empty records in memory where
-    there are none yet.
-    """
+    """Open a session that is rolled back; on empty records in memory where there are none."""
     with ExitStack() as stack:
         if is_ready():
             engine = engine_for(environment.current().database_url)

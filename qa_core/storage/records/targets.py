@@ -1,7 +1,5 @@
 """Tables of targets, and of the notes that charts show beside them."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,9 +24,7 @@ class Target(Base):
 
 
 class Annotation(Base):
-    """Note on what happened at the centre, or in one site, team or queue, on a day or a
-    span of days (inclusive).
-    """
+    """Note on what happened at the centre, a site, team or queue, on a day or days (inclusive)."""
 
     __tablename__ = "annotation"
 

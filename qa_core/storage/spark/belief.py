@@ -1,8 +1,4 @@
-"""Clusters that answered every KPI as DuckDB does, with their versions: no other is asked
-(docs/decisions/spark.md).
-"""
-
-from __future__ import annotations
+"""Clusters that answered every KPI as DuckDB does, with versions (docs/decisions/spark.md)."""
 
 import functools
 import hashlib

@@ -86,9 +86,7 @@ class _Session:
     lock: Any = field(default_factory=threading.Lock)
 
     def keep(self, name: str, build: Callable[[], Any]) -> None:
-        """Make a temporary view, unless the session has it; the oldest beyond `MOST_VIEWS`
-        goes.
-        """
+        """Make a temporary view, unless the session has it; the oldest beyond `MOST_VIEWS` goes."""
         with self.lock:
             if name not in self.views:
                 build().createOrReplaceTempView(name)
@@ -308,9 +306,7 @@ def _get_condition(error: Exception) -> str:
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """Do the work in a thread of its own. Raises TimeoutError where that takes longer: a
-    server that is gone may never say so.
-    """
+    """Do the work in a thread. Raises TimeoutError: a server that is gone may never say so."""
     results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def act() -> None:
@@ -354,9 +350,7 @@ def _upload(session: _Session, table: pa.Table) -> _Upload:
 
 
 def seal_table(table: pa.Table) -> tuple[pa.Table, dict[str, dict[str, str]]]:
-    """Put tokens in the place of all texts that are not `CLEAR`. Returns the table, and by
-    column the text of each token.
-    """
+    """Replace texts that are not `CLEAR` by tokens. Returns the table, and texts by column."""
     texts: dict[str, dict[str, str]] = {}
     key, columns = environment.secret("pseudonyms"), []
     for column in table.schema:

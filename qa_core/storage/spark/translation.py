@@ -2,8 +2,6 @@
 Spark calls otherwise or computes another way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -25,10 +23,7 @@ class Unsupported(Exception):
 
 
 def translate(
-    text: str,
-    parameters: Sequence[Any],
-    views: Mapping[str, str],
-    sealed: Mapping[str, Seal] = {},
+    text: str, parameters: Sequence[Any], views: Mapping[str, str], sealed: Mapping[str, Seal] = {}
 ) -> str:
     """Translate a statement of DuckDB with its parameters, which are written out, and its
     views, which go in front of it as common table expressions.
