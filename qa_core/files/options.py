@@ -88,11 +88,7 @@ class ImportOptions:
         _require_one_of("--decimal", self.decimal, DECIMALS)
         for text in self.words:
             if ":" not in text:
-                raise Misuse(
-                    "bad_word",
-                    N_("Write {text} as COLUMN:VALUE=MEANING."),
-                    text=text,
-                )
+                raise Misuse("bad_word", N_("Write {text} as COLUMN:VALUE=MEANING."), text=text)
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():

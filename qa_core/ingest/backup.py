@@ -97,11 +97,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
         # neither a purge nor a vacuum deletes what is being read.
-        with (
-            store.one_import_at_a_time(),
-            lake.scratch_folder() as scratch,
-            ExitStack() as locks,
-        ):
+        with store.one_import_at_a_time(), lake.scratch_folder() as scratch, ExitStack() as locks:
             recovery.finish_interrupted()
             for name in tables.TABLES:
                 locks.enter_context(tables.writing(name))
@@ -232,11 +228,7 @@ def _find_of_table(name: str) -> list[Path]:
 def _write(target: BinaryIO, made: Backup, files: dict[str, Path]) -> tuple[int, int]:
     target.write(f"{FIRST_LINE} {made.checks[SECRET]}\n".encode())
     writer = sealed_files.Writer(target, _find_keys()[0], FIRST_LINE)
-    manifest = {
-        "made_at": made.made_at.isoformat(),
-        "number": made.number,
-        "checks": made.checks,
-    }
+    manifest = {"made_at": made.made_at.isoformat(), "number": made.number, "checks": made.checks}
     count = size = 0
     with tarfile.open(fileobj=writer, mode="w|", bufsize=BLOCK) as archive:
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()))

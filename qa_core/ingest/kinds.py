@@ -68,9 +68,7 @@ def _count_fields(
     counts: dict[str, int] = {}
     try:
         source = readers.open_source(
-            content,
-            options,
-            lambda rows: header_matching.score_rows(rows, *vocabularies.values()),
+            content, options, lambda rows: header_matching.score_rows(rows, *vocabularies.values())
         )
         sample = source.sample(table_bounds.SAMPLE_ROWS)
     except Refusal:

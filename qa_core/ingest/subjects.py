@@ -160,9 +160,7 @@ def erase(
 
 
 def object_to(
-    viewer: Viewer,
-    customers: Sequence[str] = (),
-    contacts: Sequence[tuple[str | None, str]] = (),
+    viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
 ) -> int:
     """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
     They apply at once to stored contacts and their audio, and to later imports. Returns

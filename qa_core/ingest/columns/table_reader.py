@@ -29,12 +29,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
-from qa_core.ingest.columns import (
-    header_matching,
-    header_rows,
-    table_bounds,
-    taught_words,
-)
+from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
@@ -120,9 +115,7 @@ def _stage_table(
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
-        content,
-        options,
-        lambda rows: header_matching.score_rows(rows, vocabulary),
+        content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
     )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:

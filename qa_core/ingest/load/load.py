@@ -80,11 +80,7 @@ def load_contacts(job: LoadJob) -> None:
 
     batch_id = job.start(prepared.rows, write)
     result = lake.merge_contacts(
-        prepared.path,
-        prepared.carried,
-        batch_id,
-        progress=job.progress,
-        for_new=prepared.for_new,
+        prepared.path, prepared.carried, batch_id, progress=job.progress, for_new=prepared.for_new
     )
     joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined_rows:

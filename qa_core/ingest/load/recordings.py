@@ -273,12 +273,7 @@ def _build_key(recording: Recording) -> RecordingKey:
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
     converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        job.decide(
-            "file",
-            N_("kept as WAV, sound only"),
-            N_("{count} recordings"),
-            count=converted,
-        )
+        job.decide("file", N_("kept as WAV, sound only"), N_("{count} recordings"), count=converted)
     if len(stored_rows) > converted:
         job.decide(
             "file",

@@ -36,13 +36,7 @@ def find_key_scope(
     ).fetchone()
     column = staged.mapping.get("contact_id", "contact_id")
     contacts = rows - (repeats or 0)
-    params = {
-        "column": column,
-        "ids": ids,
-        "others": other_ids,
-        "rows": rows,
-        "contacts": contacts,
-    }
+    params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}
     is_mixed = (other_rows or 0) > FEW_ROWS * rows and other_ids < MOST_IDS * ids
     if known_scope is None and is_mixed and not options.yes:
         raise Refusal(

@@ -362,13 +362,7 @@ def _find_contacts(
         "= m.contact_id"
     ).fetchall()
     for number, *contact in matches:
-        drafts[number].contact = dict(
-            zip(
-                (*CONTACT_COLUMNS, *LEGAL_COLUMNS),
-                contact,
-                strict=True,
-            )
-        )
+        drafts[number].contact = dict(zip((*CONTACT_COLUMNS, *LEGAL_COLUMNS), contact, strict=True))
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")

@@ -863,10 +863,5 @@ def _describe_clock(export: ExportReader) -> None:
     zone = export.zone
     if not export.notes.get("without_zone"):
         return
-    export.decide(
-        "started_at",
-        N_("times are in the time zone {zone}"),
-        "",
-        zone=zone.name,
-    )
+    export.decide("started_at", N_("times are in the time zone {zone}"), "", zone=zone.name)
     describe_clock_changes(export)

@@ -27,11 +27,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.handle_time import (
-    build_times,
-    decide_times,
-    describe_taken_off,
-)
+from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
 from qa_core.ingest.profiles.outcomes import (
     MAX_UNKNOWN,
     build_outcome,

@@ -302,9 +302,7 @@ def _require_common_maximum(context: FileContext) -> None:
     if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
         return
     raise _refuse_unclear(
-        [column.header.text],
-        "--map possible=COLUMN",
-        f"--scale points=0-{evidence.highest:g}",
+        [column.header.text], "--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"
     )
 
 

@@ -421,10 +421,7 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
 
 
 def build_outcome(
-    context: FileContext,
-    batch: RowBatch,
-    answer: np.ndarray | None,
-    talk: np.ndarray | None = None,
+    context: FileContext, batch: RowBatch, answer: np.ndarray | None, talk: np.ndarray | None = None
 ) -> np.ndarray | None:
     """Build the outcome of each contact of a batch (object array, None where not
     known); None where no column gives it. `answer`: whether there is a moment of
