@@ -72,7 +72,7 @@ class Setting:
                 return text
             raise Misuse(
                 "bad_setting",
-                N_("{name} must be one of: {choices}."),
+                "{name} must be one of: {choices}.",
                 name=self.name,
                 choices=", ".join(self.choices),
             )
@@ -80,7 +80,7 @@ class Setting:
             if len(text) > self.high:
                 raise Misuse(
                     "bad_setting",
-                    N_("{name} may have at most {high} characters."),
+                    "{name} may have at most {high} characters.",
                     name=self.name,
                     high=self.high,
                 )
@@ -92,7 +92,7 @@ class Setting:
         if value is None or not self.low <= value <= self.high:
             raise Misuse(
                 "bad_setting",
-                N_("{name} must be a number from {low} to {high}."),
+                "{name} must be a number from {low} to {high}.",
                 name=self.name,
                 low=self.low,
                 high=self.high,
@@ -388,7 +388,7 @@ def get_setting(name: str) -> Setting:
     if name not in BY_NAME:
         raise Misuse(
             "unknown_setting",
-            N_("There is no setting {name}. Known: {known}."),
+            "There is no setting {name}. Known: {known}.",
             name=name,
             known=", ".join(sorted(BY_NAME)),
         )

@@ -44,7 +44,7 @@ def require_columns(name: str, count: int) -> None:
     if count > MAX_COLUMNS:
         raise Refusal(
             "too_wide",
-            N_("{name} has more than {count} columns or keys. It is not a list of contacts."),
+            "{name} has more than {count} columns or keys. It is not a list of contacts.",
             name=name,
             count=MAX_COLUMNS,
         )
@@ -146,10 +146,8 @@ class Content:
                 if not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
-                        N_(
-                            "{name} has a line of more than {size} million characters. It is "
-                            "neither a table nor a log."
-                        ),
+                        "{name} has a line of more than {size} million characters. It is "
+                        "neither a table nor a log.",
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )
@@ -212,7 +210,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     except OSError as error:
         raise Refusal(
             "unreadable_file",
-            N_("{name} cannot be opened: {reason}."),
+            "{name} cannot be opened: {reason}.",
             name=path.name,
             reason=error.strerror or "unknown",
         ) from error
@@ -220,7 +218,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
     if start == EMPTY_ZIP:
         raise Refusal(
-            "empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name
+            "empty_file", "{name} is empty. Export it again and try once more.", name=path.name
         )
     if start != ZIP:
         return Content(path, encoding=encoding)
@@ -250,7 +248,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     if files[0].flag_bits & 1:
         raise Refusal(
             "locked_file",
-            N_("{name} is locked with a password. Save it without one and import it again."),
+            "{name} is locked with a password. Save it without one and import it again.",
             name=path.name,
         )
     if files[0].file_size > MAX_UNPACKED_BYTES or (
@@ -340,10 +338,8 @@ class _UnpackedFile(io.RawIOBase):
 def refuse_large_archive(path: Path) -> Refusal:
     return Refusal(
         "archive_too_large",
-        N_(
-            "{name} unpacks to far more than its size, so it is not read. Unpack it yourself and "
-            "import its content."
-        ),
+        "{name} unpacks to far more than its size, so it is not read. Unpack it yourself and "
+        "import its content.",
         name=path.name,
     )
 
@@ -351,7 +347,7 @@ def refuse_large_archive(path: Path) -> Refusal:
 def refuse_damaged_archive(path: Path) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_("{name} is damaged or cut short and cannot be unpacked. Export it again."),
+        "{name} is damaged or cut short and cannot be unpacked. Export it again.",
         name=path.name,
     )
 

@@ -180,10 +180,8 @@ class JsonObjects:
         if len(self._text) - self._position > MAX_VALUE_LENGTH:
             raise Refusal(
                 "json_too_large",
-                N_(
-                    "{name} holds a value of more than {size} million characters. It is not a "
-                    "list of contacts."
-                ),
+                "{name} holds a value of more than {size} million characters. It is not a "
+                "list of contacts.",
                 name=self._content.name,
                 size=MAX_VALUE_LENGTH >> 20,
             )
@@ -194,20 +192,16 @@ class JsonObjects:
     def _refuse_syntax(self) -> Refusal:
         return Refusal(
             "damaged_file",
-            N_(
-                "{name} begins like JSON but is not valid: something is missing or superfluous. "
-                "Export it again."
-            ),
+            "{name} begins like JSON but is not valid: something is missing or superfluous. "
+            "Export it again.",
             name=self._content.name,
         )
 
     def _refuse_end(self) -> Refusal:
         return Refusal(
             "damaged_file",
-            N_(
-                "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
-                "again."
-            ),
+            "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
+            "again.",
             name=self._content.name,
         )
 
@@ -259,10 +253,8 @@ def open_records(content: Content) -> Records:
         ):
             raise Refusal(
                 "json_schema",
-                N_(
-                    "{name} is a JSON schema. It describes calls but holds none. Import the "
-                    "export itself."
-                ),
+                "{name} is a JSON schema. It describes calls but holds none. Import the "
+                "export itself.",
                 name=content.name,
             )
         names |= dict.fromkeys(flatten(item))
@@ -271,7 +263,7 @@ def open_records(content: Content) -> Records:
     if not names:
         raise Refusal(
             "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
+            "{name} is empty. Export it again and try once more.",
             name=content.name,
         )
     return Records(

@@ -81,23 +81,21 @@ class ImportOptions:
             except (ZoneInfoNotFoundError, ValueError) as error:
                 raise Misuse(
                     "unknown_timezone",
-                    N_("{value} is not an IANA time zone. Write one such as Europe/Paris."),
+                    "{value} is not an IANA time zone. Write one such as Europe/Paris.",
                     value=self.timezone,
                 ) from error
         _require_one_of("--date-order", self.date_order, DATE_ORDERS)
         _require_one_of("--decimal", self.decimal, DECIMALS)
         for text in self.words:
             if ":" not in text:
-                raise Misuse("bad_word", N_("Write {text} as COLUMN:VALUE=MEANING."), text=text)
+                raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
             if parse_scale(scale) is None:
                 raise Misuse(
                     "bad_scale",
-                    N_(
-                        "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}."
-                    ),
+                    "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}.",
                     field=name,
                     value=scale,
                 )
@@ -161,7 +159,7 @@ def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_option",
-            N_("{value} is not a possible value. Use one of: {known}."),
+            "{value} is not a possible value. Use one of: {known}.",
             tuple(f"{option} {choice}" for choice in choices),
             value=value,
             known=", ".join(choices),

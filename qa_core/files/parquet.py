@@ -26,7 +26,7 @@ def open_records(content: Content) -> Records:
     if content.packing:
         raise Refusal(
             "packed_parquet",
-            N_("{name} is a Parquet file inside an archive. Unpack it and import it on its own."),
+            "{name} is a Parquet file inside an archive. Unpack it and import it on its own.",
             name=content.name,
         )
     try:
@@ -75,6 +75,6 @@ def _as_plain(value: Any) -> Any:
 def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_("{name} is damaged or cut short and cannot be opened as Parquet. Export it again."),
+        "{name} is damaged or cut short and cannot be opened as Parquet. Export it again.",
         name=content.name,
     )

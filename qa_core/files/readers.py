@@ -78,10 +78,8 @@ class Source:
         """Build the refusal for a quotation mark that swallows the rest of the file."""
         return Refusal(
             "unclosed_quote",
-            N_(
-                "A quotation mark on line {line} is never closed, so the rows after it would be "
-                "lost. Correct that line and try again."
-            ),
+            "A quotation mark on line {line} is never closed, so the rows after it would be "
+            "lost. Correct that line and try again.",
             line=line,
         )
 
@@ -93,10 +91,8 @@ class Source:
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
-                N_(
-                    "A cell near line {line} is longer than {size} characters. A quotation mark "
-                    "is probably never closed. Correct that line and try again."
-                ),
+                "A cell near line {line} is longer than {size} characters. A quotation mark "
+                "is probably never closed. Correct that line and try again.",
                 line=reader.line_num,
                 size=MAX_CELL_LENGTH,
             ) from error
@@ -124,7 +120,7 @@ def open_source(
     if not start:
         raise Refusal(
             "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
+            "{name} is empty. Export it again and try once more.",
             name=content.name,
         )
     if start.startswith((ZIP, OLE)):
@@ -169,7 +165,7 @@ def _find_unmarked_utf16(start: bytes) -> str | None:
 def _refuse_type(content: Content, name: str) -> Refusal:
     return Refusal(
         "wrong_file_type",
-        N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
+        "{name} is a file of type {type}. Export it as CSV or XLSX and import the result.",
         name=content.name,
         type=name,
     )
@@ -263,7 +259,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     if not any(line.strip() for line in sample):
         raise Refusal(
             "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
+            "{name} is empty. Export it again and try once more.",
             name=content.name,
         )
     delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
@@ -303,7 +299,7 @@ def parse_delimiter(name: str | None) -> str | None:
     if len(delimiter) != 1:
         raise Refusal(
             "bad_delimiter",
-            N_("{value} is not a delimiter. Use one character, or tab."),
+            "{value} is not a delimiter. Use one character, or tab.",
             value=name,
         )
     return delimiter
@@ -357,7 +353,7 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
     except LookupError as error:
         raise Refusal(
             "unknown_encoding",
-            N_("{value} is not an encoding. Try utf-8 or cp1252."),
+            "{value} is not an encoding. Try utf-8 or cp1252.",
             options=("--encoding utf-8", "--encoding cp1252"),
             value=encoding,
         ) from error
@@ -462,10 +458,7 @@ def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
     if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
-            N_(
-                "{name} is not in the encoding {value}. Leave the encoding open, and it is "
-                "detected."
-            ),
+            "{name} is not in the encoding {value}. Leave the encoding open, and it is detected.",
             options=("--encoding utf-8", "--encoding cp1252"),
             name=content.name,
             value=name,

@@ -46,7 +46,7 @@ def choose_sheet(
             return requested_sheet, []
         raise Refusal(
             "unknown_sheet",
-            N_("{name} has no sheet {sheet}. Its sheets: {names}."),
+            "{name} has no sheet {sheet}. Its sheets: {names}.",
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
             sheet=requested_sheet,
@@ -55,7 +55,7 @@ def choose_sheet(
     if not names:
         raise Refusal(
             "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
+            "{name} is empty. Export it again and try once more.",
             name=content.name,
         )
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
@@ -107,7 +107,7 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
     if not cells.strip(b",\n\r "):
         raise Refusal(
             "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
+            "{name} is empty. Export it again and try once more.",
             name=content.name,
         )
     return heading["first_row"], cells
@@ -120,9 +120,7 @@ def _check_archive(content: Content) -> None:
             if LOCK_MARK in start:
                 raise Refusal(
                     "locked_file",
-                    N_(
-                        "{name} is locked with a password. Save it without one and import it again."
-                    ),
+                    "{name} is locked with a password. Save it without one and import it again.",
                     name=content.name,
                 )
             return
@@ -137,7 +135,7 @@ def _check_archive(content: Content) -> None:
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
         raise Refusal(
             "wrong_file_type",
-            N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
+            "{name} is a file of type {type}. Export it as CSV or XLSX and import the result.",
             name=content.name,
             type="ZIP",
         )
@@ -218,10 +216,8 @@ def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
 def _refuse_size(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
-        N_(
-            "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
-            "table in a new workbook, or as CSV."
-        ),
+        "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
+        "table in a new workbook, or as CSV.",
         name=content.name,
     )
 
@@ -229,9 +225,7 @@ def _refuse_size(content: Content) -> Refusal:
 def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_(
-            "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
-            "or save it as CSV."
-        ),
+        "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
+        "or save it as CSV.",
         name=content.name,
     )

@@ -83,9 +83,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     _require_sqlite()
     path = path.expanduser().resolve()
     if path.exists():
-        raise Misuse(
-            "file_exists", N_("{file} already exists. Choose another name."), file=str(path)
-        )
+        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(path))
     folder = environment.current().folder
     if path.is_relative_to(folder):
         message = N_("{file} would be next to the stores in {folder}. Choose another place.")
@@ -137,7 +135,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     with opened as file, _explaining_damage(path):
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:
-            raise Refusal("no_backup", N_("{file} is not a backup."), file=str(path))
+            raise Refusal("no_backup", "{file} is not a backup.", file=str(path))
         if check not in _find_first_checks():
             raise _build_missing([f"{SECRET} {check}"])
         blocks = sealed_files.read(file, _find_keys(), FIRST_LINE)
@@ -183,10 +181,8 @@ def _require_sqlite() -> None:
     if store.file_of(environment.current().database_url) is None:
         raise Refusal(
             "backup_of_postgresql",
-            N_(
-                "The records are in PostgreSQL. Back them up with pg_dump, together with the "
-                "centre's folders. See docs/backup.md, section 4."
-            ),
+            "The records are in PostgreSQL. Back them up with pg_dump, together with the "
+            "centre's folders. See docs/backup.md, section 4.",
         )
 
 
@@ -311,10 +307,8 @@ def _check_secrets(names: Iterable[str]) -> dict[str, str]:
 def _build_missing(names: list[str]) -> Refusal:
     return Refusal(
         "wrong_secrets",
-        N_(
-            "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
-            "safe place into {folder}."
-        ),
+        "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
+        "safe place into {folder}.",
         ("python -m qa_core secrets list",),
         names=", ".join(names),
         folder=str(environment.current().secrets_folder),

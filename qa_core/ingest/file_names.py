@@ -73,10 +73,8 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
     if not options.purpose:
         raise Refusal(
             "no_purpose",
-            N_(
-                "File names do not say why the recordings are kept. Name the purpose: training, "
-                "evaluation, quality or proof."
-            ),
+            "File names do not say why the recordings are kept. Name the purpose: training, "
+            "evaluation, quality or proof.",
             options=(
                 "--purpose training",
                 "--purpose evaluation",
@@ -87,7 +85,7 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
     base = path if path.is_dir() else path.parent
     names = sorted(_find_names(base)) if path.is_dir() else [path.name]
     if not names:
-        raise Refusal("no_rows", N_("There is no file in {path}."), path=str(path))
+        raise Refusal("no_rows", "There is no file in {path}.", path=str(path))
     rows, rejected = [], []
     for line, name in enumerate(names, start=1):
         parts = _read_name(name if "/" in pattern else Path(name).name, expression, options)
@@ -156,10 +154,8 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
     ):
         raise Misuse(
             "bad_pattern",
-            N_(
-                "{pattern} is not a pattern of file names. It needs {{contact_id}} once. It may "
-                "have {{system}}, {{date}} and {{time}} once, and {{any}}."
-            ),
+            "{pattern} is not a pattern of file names. It needs {{contact_id}} once. It may "
+            "have {{system}}, {{date}} and {{time}} once, and {{any}}.",
             pattern=pattern,
         )
     parts = (

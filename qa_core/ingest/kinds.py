@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.options import KINDS, ImportOptions
@@ -49,10 +48,8 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         return kinds[0]
     raise Refusal(
         "which_kind",
-        N_(
-            "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
-            "such as contacts/, or begin its name with the kind."
-        ),
+        "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
+        "such as contacts/, or begin its name with the kind.",
         name=path.name,
         kinds=", ".join(kinds) or "–",
     )

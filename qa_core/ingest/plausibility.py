@@ -133,10 +133,8 @@ def require_accepted(
     if guessed and not options.yes:
         raise Refusal(
             "implausible",
-            N_(
-                "{found} The file does not say enough to be sure. Say what its columns are, or "
-                "accept it as it is."
-            ),
+            "{found} The file does not say enough to be sure. Say what its columns are, or "
+            "accept it as it is.",
             options=(
                 "--yes",
                 *dict.fromkeys(

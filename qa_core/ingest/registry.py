@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import cache
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest import platforms
@@ -71,7 +70,7 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
             return None
         raise Refusal(
             "other_kind",
-            N_("{name} is an export of {platform}, which holds {kinds}, not {kind}."),
+            "{name} is an export of {platform}, which holds {kinds}, not {kind}.",
             options=tuple(f"import {other}" for other in found.kinds),
             name=sample.name,
             platform=found.title,
@@ -103,7 +102,7 @@ def get_profile(kind: str, name: str | None) -> Profile:
     known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
-        N_("There is no profile {profile} for {kind}. Known profiles: {known}."),
+        "There is no profile {profile} for {kind}. Known profiles: {known}.",
         options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,

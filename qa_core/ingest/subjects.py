@@ -68,7 +68,7 @@ def find_customer(text: str) -> str:
         return text
     key = Pseudonyms.current().find_key(text)
     if key is None:
-        raise Misuse("no_customer", N_("{text} is not a customer's number."), text=text)
+        raise Misuse("no_customer", "{text} is not a customer's number.", text=text)
     return key
 
 
@@ -82,7 +82,7 @@ def find_advisor(text: str) -> str:
     if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
         raise Refusal(
             "several_advisors",
-            N_("Several advisors are called {name}. Give the id instead."),
+            "Several advisors are called {name}. Give the id instead.",
             name=text,
         )
     if advisor_id is None:
@@ -97,7 +97,7 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     return _export(viewer, "customer" if customer else "advisor", customer or advisor or "")
 
 
@@ -152,7 +152,7 @@ def erase(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
         return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
@@ -205,7 +205,7 @@ def exclude(
     if advisor:
         entries.append({"advisor_id": advisor})
     if not entries:
-        raise Misuse("one_exclusion", N_("Name one line, one advisor or one contact."))
+        raise Misuse("one_exclusion", "Name one line, one advisor or one contact.")
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("exclusion", *map(json.dumps, entries), value=reason)

@@ -99,7 +99,7 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
     where that is not allowed.
     """
     if not isinstance(answers, Mapping):
-        raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
+        raise Refusal("bad_answer", "The answers must be a table of key and points.")
     check_answers(scorecard, answers)
     points = {criterion.key: _read_answer(criterion, answers) for criterion in scorecard.criteria}
     tallies = _tally(scorecard, points)

@@ -6,18 +6,22 @@ A missing text does not fail here: translators work on the catalogue.
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "NN_": (1, 2)}
+MESSAGES = {
+    "_": slice(1), "N_": slice(1), "Refusal": slice(1, 2), "Misuse": slice(1, 2),
+    "ngettext": slice(2), "NN_": slice(2),
+}  # fmt: skip
+"""Calls that take a message, and which of their arguments are its one or two forms."""
 HEADER = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
@@ -29,13 +33,18 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 
 
 def collect() -> Catalog:
-    """Extract every message in `qa_core/`, `pages/` and `app.py`, with its locations."""
+    """Extract every message in `qa_core/` and `pages/`."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
-    for root in ("qa_core", "pages"):
-        for file, _line, message, _comments, _context in extract_from_dir(
-            PROJECT / root, [("**.py", "python")], keywords=KEYWORDS
-        ):
-            catalogue.add(message, locations=[(f"{root}/{file}", 0)])
+    files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            arguments = node.args[MESSAGES.get(name, slice(0))]
+            forms = [getattr(argument, "value", None) for argument in arguments]
+            if forms and all(isinstance(form, str) for form in forms):
+                catalogue.add(forms[0] if len(forms) == 1 else tuple(forms))
     return catalogue
 
 

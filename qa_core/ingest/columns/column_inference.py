@@ -323,10 +323,8 @@ class FileContext:
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
-                    N_(
-                        "The column {column} was read as {field}, but values such as {example} "
-                        "are not numbers. Name the right column."
-                    ),
+                    "The column {column} was read as {field}, but values such as {example} "
+                    "are not numbers. Name the right column.",
                     options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
                     column=evidence.column,
                     field=name,
@@ -381,10 +379,8 @@ class FileContext:
         column, evidence = self.columns[name].header.text, self.evidence[name]
         return Refusal(
             "unknown_words",
-            N_(
-                "The column {column} was read as {field}, but too many of its words are "
-                "unknown: {seen}. Say what they mean."
-            ),
+            "The column {column} was read as {field}, but too many of its words are "
+            "unknown: {seen}. Say what they mean.",
             options=self.list_word_options(name),
             column=column,
             field=name,

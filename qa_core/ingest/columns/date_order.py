@@ -42,11 +42,9 @@ def decide_reading(
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
         raise Refusal(
             "destroyed_timestamps",
-            N_(
-                "In the column {column}, a spreadsheet lost the date and the hour (for example "
-                "{example}). They cannot be recovered. Export the file again from its source "
-                "without opening it in a spreadsheet."
-            ),
+            "In the column {column}, a spreadsheet lost the date and the hour (for example "
+            "{example}). They cannot be recovered. Export the file again from its source "
+            "without opening it in a spreadsheet.",
             column=evidence.column,
             example=evidence.example,
         )
@@ -57,10 +55,8 @@ def decide_reading(
     if evidence.total and recognised < total / 2:
         raise Refusal(
             "unreadable_dates",
-            N_(
-                "The column {column} was read as {field}, but values such as {example} are not "
-                "dates or times. Name the right column."
-            ),
+            "The column {column} was read as {field}, but values such as {example} are not "
+            "dates or times. Name the right column.",
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
             field=evidence.field,
@@ -153,11 +149,9 @@ def _decide_order(
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
-            N_(
-                "The column {column} mixes two date orders. {first} dates begin with a number "
-                "above 12, {second} have one in the middle. Correct the file, or choose the right "
-                "order. The other dates are then rejected."
-            ),
+            "The column {column} mixes two date orders. {first} dates begin with a number "
+            "above 12, {second} have one in the middle. Correct the file, or choose the right "
+            "order. The other dates are then rejected.",
             options=("--date-order dmy", "--date-order mdy"),
             column=evidence.column,
             first=first,
@@ -203,10 +197,8 @@ def _follow_other_column(
         return usual_order
     raise Refusal(
         "ambiguous_dates",
-        N_(
-            "The column {column} does not show which number is the day (for example {example}). "
-            "Choose the order."
-        ),
+        "The column {column} does not show which number is the day (for example {example}). "
+        "Choose the order.",
         options=tuple(f"--date-order {order}" for order in possible),
         column=evidence.column,
         example=evidence.example,
@@ -263,10 +255,8 @@ def _decide_short_order(
     if not possible:
         raise Refusal(
             "mixed_dates",
-            N_(
-                "The dates in the column {column} follow no single order (for example {example}). "
-                "Correct the file, or choose an order."
-            ),
+            "The dates in the column {column} follow no single order (for example {example}). "
+            "Correct the file, or choose an order.",
             options=tuple(f"--date-order {order}" for order in ORDERS),
             column=evidence.column,
             example=evidence.example,
@@ -355,12 +345,10 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         return True
     raise Refusal(
         "swapped_dates",
-        N_(
-            "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
-            "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
-            "file cannot prove it, so nothing was imported. Export it again as CSV without "
-            "opening it in a spreadsheet."
-        ),
+        "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
+        "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
+        "file cannot prove it, so nothing was imported. Export it again as CSV without "
+        "opening it in a spreadsheet.",
         column=evidence.column,
         dates=dates,
         texts=texts,

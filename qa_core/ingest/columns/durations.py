@@ -238,10 +238,8 @@ def decide_reading(
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
         raise Refusal(
             "ambiguous_unit",
-            N_(
-                "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
-                "seconds. Choose one."
-            ),
+            "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
+            "seconds. Choose one.",
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
             column=evidence.column,
             high=f"{numbers.highest:g}",
@@ -258,10 +256,8 @@ def decide_reading(
     ):
         raise Refusal(
             "ambiguous_unit",
-            N_(
-                "Numbers in the column {column} go up to {high}, which is more than five hours in "
-                "seconds. Choose seconds or milliseconds."
-            ),
+            "Numbers in the column {column} go up to {high}, which is more than five hours in "
+            "seconds. Choose seconds or milliseconds.",
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             column=evidence.column,
             high=f"{numbers.highest:g}",
@@ -314,10 +310,8 @@ def _decide_pairs(
 def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
     return Refusal(
         "ambiguous_duration",
-        N_(
-            "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
-            "Say whether the last number is seconds or minutes."
-        ),
+        "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
+        "Say whether the last number is seconds or minutes.",
         options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
         column=evidence.column,
         example=evidence.example,

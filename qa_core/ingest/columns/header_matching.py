@@ -223,7 +223,7 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
         known = ", ".join(item.name for item in profile.fields)
         raise Refusal(
             "unknown_field",
-            N_("{field} is not a field of {kind}. Its fields: {known}."),
+            "{field} is not a field of {kind}. Its fields: {known}.",
             field=name,
             kind=profile.kind,
             known=known,
@@ -259,10 +259,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         )
     raise Refusal(
         "missing_column",
-        N_(
-            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-            "right one."
-        ),
+        "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+        "right one.",
         options=options,
         kind=profile.kind,
         field=missing[0][0],
@@ -274,7 +272,7 @@ def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Ref
     """Build the refusal of a column that the file does not have."""
     return Refusal(
         "unknown_column",
-        N_("The file has no column {column}. Its columns: {seen}."),
+        "The file has no column {column}. Its columns: {seen}.",
         options=options,
         column=column,
         seen=format_headers(headers),

@@ -226,10 +226,8 @@ def choose_table(
     if twin is not None:
         raise Refusal(
             "tables_side_by_side",
-            N_(
-                "Two tables with the same headers are side by side ({seen}). Put each in its own "
-                "file or sheet and import them one by one."
-            ),
+            "Two tables with the same headers are side by side ({seen}). Put each in its own "
+            "file or sheet and import them one by one.",
             seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
         )
     first = min(start for index, (start, _end) in enumerate(runs) if index not in separate_runs)

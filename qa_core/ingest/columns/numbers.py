@@ -203,10 +203,8 @@ def decide_decimal(
     if evidence.comma_three or dot_as_thousands:
         raise Refusal(
             "ambiguous_decimal",
-            N_(
-                "In the column {column}, {example} may have three decimals or a thousands "
-                "separator. Choose the decimal sign."
-            ),
+            "In the column {column}, {example} may have three decimals or a thousands "
+            "separator. Choose the decimal sign.",
             options=("--decimal ,", "--decimal ."),
             column=evidence.column,
             example=evidence.example,
@@ -309,10 +307,8 @@ def decide_mark(
         ):
             raise Refusal(
                 "ambiguous_scale",
-                N_(
-                    "The column {column} holds {count} effort ratings from {low} to {high}. "
-                    "Choose the scale: up to 5, or up to 7."
-                ),
+                "The column {column} holds {count} effort ratings from {low} to {high}. "
+                "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
                 **column,

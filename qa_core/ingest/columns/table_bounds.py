@@ -94,7 +94,7 @@ def find_header(
         if any(cell.strip() for cell in row)
     ]
     if not filled:
-        raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
+        raise Refusal("empty_file", "The file is empty. Export it again and try once more.")
     requested_names = {simplify(name) for name in requested}
     best, best_score = None, 0
     for index, line, cells in filled:
@@ -112,10 +112,8 @@ def find_header(
         if looks_like_data(best[2]):
             raise Refusal(
                 "no_header",
-                N_(
-                    "The file has no header row: line {line} already holds data. Add a first row "
-                    "that names the columns in order."
-                ),
+                "The file has no header row: line {line} already holds data. Add a first row "
+                "that names the columns in order.",
                 line=best[1],
             )
     index, line, cells = best

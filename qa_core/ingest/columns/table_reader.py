@@ -71,7 +71,7 @@ def stage(
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
     if options.only and kind != "contacts":
-        raise Misuse("bad_only", N_("Only contacts can have one value set for all rows."))
+        raise Misuse("bad_only", "Only contacts can have one value set for all rows.")
     content = open_content(path, options.encoding)
     platform, export = _find_platform(content, kind, options)
     if platform is None:
@@ -423,10 +423,8 @@ class _RowReader:
     def _refuse_headers_only(self) -> Refusal:
         return Refusal(
             "headers_only",
-            N_(
-                "The file has headers but no data rows. Headers: {seen}. Export it again with its "
-                "rows."
-            ),
+            "The file has headers but no data rows. Headers: {seen}. Export it again with its "
+            "rows.",
             seen=header_matching.format_headers(list(self.header.names)),
         )
 

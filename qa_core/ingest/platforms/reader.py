@@ -199,10 +199,8 @@ class ExportReader:
             if not any(simplify(text).startswith(simplify(name)) for name in names):
                 raise Refusal(
                     "unknown_column",
-                    N_(
-                        "{column} is not a column of words in an export of {platform}. Its "
-                        "columns of words: {seen}."
-                    ),
+                    "{column} is not a column of words in an export of {platform}. Its "
+                    "columns of words: {seen}.",
                     tuple(f"--word {name}:VALUE=MEANING" for name in names),
                     platform=self.platform.title,
                     seen=", ".join(names) or "–",
@@ -215,7 +213,7 @@ class ExportReader:
                 if meaning is not None and meaning not in tuple(meanings):
                     raise Misuse(
                         "bad_word",
-                        N_("{value} is not a valid {field}. Use one of: {known}."),
+                        "{value} is not a valid {field}. Use one of: {known}.",
                         value=meaning,
                         field=columns[place].field,
                         known=", ".join(meanings),
@@ -364,11 +362,9 @@ class ExportReader:
         if found:
             raise Refusal(
                 "rounded_numbers",
-                N_(
-                    "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
-                    "example {example}). Calls and callers can no longer be distinguished. Import "
-                    "the export itself, as {platform} wrote it."
-                ),
+                "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
+                "example {example}). Calls and callers can no longer be distinguished. Import "
+                "the export itself, as {platform} wrote it.",
                 name=self.content.name,
                 platform=self.platform.title,
                 example=found[1],
@@ -402,11 +398,9 @@ class ExportReader:
         if evidence and not seconds and not self.options.yes:
             raise Refusal(
                 "seconds_lost",
-                N_(
-                    "A spreadsheet has cut the seconds from the times in {name}, an export of "
-                    "{platform}. Waiting times are off by up to a minute. Import the export "
-                    "itself, or accept it as it is."
-                ),
+                "A spreadsheet has cut the seconds from the times in {name}, an export of "
+                "{platform}. Waiting times are off by up to a minute. Import the export "
+                "itself, or accept it as it is.",
                 options=("--yes",),
                 name=self.content.name,
                 platform=self.platform.title,
@@ -675,11 +669,9 @@ def _require_known_columns(export: ExportReader) -> None:
     if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
         raise Refusal(
             "columns_of_export",
-            N_(
-                "{name} is an export of {platform}, whose columns are known. Leave out the "
-                "columns, units, scales and first day that you set. Or read the file as a plain "
-                "table with one contact per row."
-            ),
+            "{name} is an export of {platform}, whose columns are known. Leave out the "
+            "columns, units, scales and first day that you set. Or read the file as a plain "
+            "table with one contact per row.",
             options=AS_TABLE,
             name=export.content.name,
             platform=export.platform.title,
@@ -797,7 +789,7 @@ def _fold(
     if writer is None:
         raise Refusal(
             "no_contacts",
-            N_("{name} is an export of {platform}, but holds no complete call."),
+            "{name} is an export of {platform}, but holds no complete call.",
             name=export.content.name,
             platform=export.platform.title,
         )

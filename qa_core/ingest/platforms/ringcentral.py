@@ -88,11 +88,9 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     if not export.is_document:
         raise Refusal(
             "flattened_records",
-            N_(
-                "{name} is a table of RingCentral records. Several of them are one call, and "
-                "their legs are lost. Import the JSON itself, or the call log that RingCentral "
-                "exports as CSV."
-            ),
+            "{name} is a table of RingCentral records. Several of them are one call, and "
+            "their legs are lost. Import the JSON itself, or the call log that RingCentral "
+            "exports as CSV.",
             name=export.content.name,
         )
     export.decide(

@@ -81,10 +81,8 @@ def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
             raise Refusal(
                 "not_calls",
-                N_(
-                    "{name} lists Twilio recordings, which do not say who called or how the call "
-                    "ended. Export the calls (Calls.json) and import that file."
-                ),
+                "{name} lists Twilio recordings, which do not say who called or how the call "
+                "ended. Export the calls (Calls.json) and import that file.",
                 name=export.content.name,
             )
         yield number, {"sid": item.get("call_sid"), **item}

@@ -190,10 +190,7 @@ def refuse_totals(context: FileContext) -> None:
     if len(totals) > context.has("contact_id") and "contact_id" not in context.options.columns:
         raise Refusal(
             "totals_not_contacts",
-            N_(
-                "Each row of this file holds totals ({columns}), not one contact. Import it as "
-                "totals."
-            ),
+            "Each row of this file holds totals ({columns}), not one contact. Import it as totals.",
             options=(
                 "python -m qa_core import intervals FILE",
                 *(f"--map ignore={text}" for text in totals if len(totals) == 1),
@@ -203,11 +200,9 @@ def refuse_totals(context: FileContext) -> None:
     if not any(context.has(name) for name in _CONTACT_FIELDS):
         raise Refusal(
             "not_contacts",
-            N_(
-                "The contacts of this file cannot be distinguished. No id, advisor, customer, "
-                "queue, outcome or duration is recognised. Columns: {seen}. Name at least one of "
-                "them."
-            ),
+            "The contacts of this file cannot be distinguished. No id, advisor, customer, "
+            "queue, outcome or duration is recognised. Columns: {seen}. Name at least one of "
+            "them.",
             options=("--map contact_id=COLUMN",),
             seen=header_matching.format_headers(context.headers),
         )
@@ -232,11 +227,9 @@ def _refuse_leads(context: FileContext) -> None:
     if persons:
         raise Refusal(
             "leads_not_contacts",
-            N_(
-                "This looks like a list of people or leads ({columns}). No column gives the "
-                "direction, the duration or the person who answered. Import the calls of your "
-                "telephony, or accept the file if each row is a contact."
-            ),
+            "This looks like a list of people or leads ({columns}). No column gives the "
+            "direction, the duration or the person who answered. Import the calls of your "
+            "telephony, or accept the file if each row is a contact.",
             options=("--yes",),
             columns=", ".join(sorted(persons)),
         )
@@ -613,11 +606,9 @@ def _require_order(context: FileContext) -> None:
         if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
             raise Refusal(
                 "moments_out_of_order",
-                N_(
-                    "{column} is earlier than the start or the answer on {count} of {rows} "
-                    "contacts. Say what the column is, leave it aside, or accept that these times "
-                    "are missing."
-                ),
+                "{column} is earlier than the start or the answer on {count} of {rows} "
+                "contacts. Say what the column is, leave it aside, or accept that these times "
+                "are missing.",
                 options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
                 column=column,
                 count=count,

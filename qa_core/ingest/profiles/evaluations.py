@@ -174,10 +174,8 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("score"):
         raise Refusal(
             "missing_column",
-            N_(
-                "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-                "right one."
-            ),
+            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+            "right one.",
             options=("--map score=COLUMN", "--map criterion=COLUMN"),
             field="score",
             kind="evaluations",
@@ -247,10 +245,8 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     if agreed < _MOST_ROWS:
         raise Refusal(
             "total_and_criteria",
-            N_(
-                "{column} does not match the total of the criteria {criteria}. Leave the total "
-                "aside, or the columns that are not criteria."
-            ),
+            "{column} does not match the total of the criteria {criteria}. Leave the total "
+            "aside, or the columns that are not criteria.",
             options=(
                 "--yes",
                 *(f"--map ignore={name}" for name in (column.header.text, *criteria)),
@@ -268,10 +264,8 @@ def _decide_long(context: FileContext) -> None:
         if not context.has("score"):
             raise Refusal(
                 "missing_column",
-                N_(
-                    "Each row names a criterion, but no column holds its points. Name the points "
-                    "column."
-                ),
+                "Each row names a criterion, but no column holds its points. Name the points "
+                "column.",
                 options=("--map points=COLUMN",),
             )
         # With a criterion on each row, a column called score or note has its points.
@@ -309,10 +303,8 @@ def _require_common_maximum(context: FileContext) -> None:
 def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
     return Refusal(
         "unclear_criteria",
-        N_(
-            "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
-            "scale of each column, or leave it aside."
-        ),
+        "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
+        "scale of each column, or leave it aside.",
         options=options,
         columns=", ".join(columns),
     )

@@ -102,10 +102,8 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
             column = context.columns[name].header.text
             raise Refusal(
                 "unit_and_moments",
-                N_(
-                    "Read as seconds, {column} does not fit the time between start and end, which "
-                    "is {ratio} times as long. Choose the unit."
-                ),
+                "Read as seconds, {column} does not fit the time between start and end, which "
+                "is {ratio} times as long. Choose the unit.",
                 options=(f"--unit {name}={unit}", f"--unit {name}=s"),
                 column=column,
                 ratio=f"{ratio:.3g}",
@@ -127,9 +125,7 @@ def _require_read(context: FileContext) -> None:
     if unread_columns:
         raise Refusal(
             "unread_time",
-            N_(
-                "{columns} may hold the talk or handle time, but is not recognised. Say what it is."
-            ),
+            "{columns} may hold the talk or handle time, but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {name}={text}"
                 for text in unread_columns
@@ -166,10 +162,7 @@ def _decide_beside_talk(
         if name == "handle_seconds" and differs:
             raise Refusal(
                 "handle_time_and_parts",
-                N_(
-                    "{column} is not the sum of all or some of {parts}. Leave the wrong column "
-                    "aside."
-                ),
+                "{column} is not the sum of all or some of {parts}. Leave the wrong column aside.",
                 options=tuple(
                     f"--map ignore={context.columns[other].header.text}"
                     for other in (name, *PARTS)
@@ -221,10 +214,8 @@ def _decide_duration(
         if is_wait_contained is None:
             raise Refusal(
                 "duration_and_wait",
-                N_(
-                    "It is unclear whether {column} includes the wait. Choose call_seconds if it "
-                    "does, talk_seconds if not."
-                ),
+                "It is unclear whether {column} includes the wait. Choose call_seconds if it "
+                "does, talk_seconds if not.",
                 options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
                 column=column,
             )

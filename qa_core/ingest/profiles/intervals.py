@@ -161,10 +161,8 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
             "not_totals",
-            N_(
-                "No column counts received or answered contacts, so this is not a file of totals. "
-                "Columns: {seen}. Name the right column."
-            ),
+            "No column counts received or answered contacts, so this is not a file of totals. "
+            "Columns: {seen}. Name the right column.",
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.format_headers(context.headers),
         )
@@ -226,10 +224,8 @@ def _decide_start(context: FileContext) -> None:
     elif context.options.start_date is None:
         raise Refusal(
             "missing_date",
-            N_(
-                "No column gives the day of each row. If the rows are consecutive days, give the "
-                "first day. Otherwise, name the date column."
-            ),
+            "No column gives the day of each row. If the rows are consecutive days, give the "
+            "first day. Otherwise, name the date column.",
             options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
         )
     else:
@@ -305,10 +301,8 @@ def refuse_unknown_length() -> Refusal:
     """Build the refusal of a file whose starts do not tell the length of its rows."""
     return Refusal(
         "unknown_length",
-        N_(
-            "The starts of the rows do not show how long each row is. Name the column with the "
-            "length in minutes."
-        ),
+        "The starts of the rows do not show how long each row is. Name the column with the "
+        "length in minutes.",
         options=("--map length_minutes=COLUMN",),
     )
 
@@ -434,10 +428,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         ):
             raise Refusal(
                 "sum_or_average",
-                N_(
-                    "The column {column} may hold the sum of each row or its average. Say "
-                    "which it is."
-                ),
+                "The column {column} may hold the sum of each row or its average. Say which it is.",
                 options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
                 column=header.text,
             )
@@ -588,10 +579,8 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     if len(gaps):
         raise Refusal(
             "gap_in_days",
-            N_(
-                "Line {line} does not directly follow the row before it, so the days cannot be "
-                "counted. Name the date column."
-            ),
+            "Line {line} does not directly follow the row before it, so the days cannot be "
+            "counted. Name the date column.",
             options=("--map date=COLUMN",),
             line=int(lines[gaps[0] + 1]),
         )

@@ -142,10 +142,8 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
     flags = ", ".join(context.columns[name].header.text for name in plan.ranks)
     raise Refusal(
         "flags_alone",
-        N_(
-            "{columns} flag some contacts, but no column says which other contacts were answered. "
-            "Name that column, or accept that all of them were answered."
-        ),
+        "{columns} flag some contacts, but no column says which other contacts were answered. "
+        "Name that column, or accept that all of them were answered.",
         options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
         columns=flags,
     )
@@ -174,10 +172,8 @@ def _rename_flags(context: FileContext) -> None:
     if name is None or context.has(name):
         raise Refusal(
             "flag_as_outcome",
-            N_(
-                "The column {column} says yes or no ({seen}), but its header does not say to "
-                "what. Say what it flags."
-            ),
+            "The column {column} says yes or no ({seen}), but its header does not say to "
+            "what. Say what it flags.",
             options=(
                 *(f"--map {name}={column.header.text}" for name in FLAGS if not context.has(name)),
                 f"--map ignore={column.header.text}",
@@ -234,10 +230,8 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
             return
         raise Refusal(
             "unknown_words",
-            N_(
-                "Some words of the column {column} do not say how a contact ended: {seen}. Say "
-                "what they mean."
-            ),
+            "Some words of the column {column} do not say how a contact ended: {seen}. Say "
+            "what they mean.",
             options=context.list_word_options(name),
             column=context.columns[name].header.text,
             seen=", ".join(
@@ -344,10 +338,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         names = [context.headers[index] for index, _evidence in asked]
         raise Refusal(
             "unread_outcome",
-            N_(
-                "{column} may say how contacts ended ({seen}), but is not recognised. Say what it "
-                "is."
-            ),
+            "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
@@ -551,11 +542,9 @@ def require_agreement(context: FileContext) -> None:
     if plan.columns.is_more_than_few(plan.rows):
         raise Refusal(
             "contradicting_outcomes",
-            N_(
-                "{columns} contradict each other on how {count} of {rows} contacts ended (line "
-                "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
-                "accept it: then {first} decides."
-            ),
+            "{columns} contradict each other on how {count} of {rows} contacts ended (line "
+            "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
+            "accept it: then {first} decides.",
             options=(*(f"--map ignore={name}" for name in names), "--yes"),
             columns=", ".join(names),
             count=plan.columns.rows,
@@ -572,11 +561,9 @@ def require_agreement(context: FileContext) -> None:
         talk = context.columns["talk_seconds"].header.text
         raise Refusal(
             "outcome_and_talk",
-            N_(
-                "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
-                "contacts (line {examples}). Accept it if the outcome is right, or say what "
-                "{talk} is."
-            ),
+            "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
+            "contacts (line {examples}). Accept it if the outcome is right, or say what "
+            "{talk} is.",
             options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
             columns=", ".join(names),
             talk=talk,

@@ -51,16 +51,14 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         if not context.has(clock_column):
             raise Refusal(
                 "missing_start",
-                N_("The columns for the start of each row are empty. Name the right column."),
+                "The columns for the start of each row are empty. Name the right column.",
                 options=(f"--map {name}=COLUMN",),
             )
         if context.options.start_date is None:
             raise Refusal(
                 "missing_date",
-                N_(
-                    "The column {column} holds times of day, but no column holds the date. Give "
-                    "the day, or name the date column."
-                ),
+                "The column {column} holds times of day, but no column holds the date. Give "
+                "the day, or name the date column.",
                 options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
                 column=context.columns[clock_column].header.text,
             )

@@ -27,7 +27,6 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import refuse_special
@@ -173,7 +172,7 @@ class Watch:
             self._report_once(
                 Refusal(
                     "no_folder",
-                    N_("The folder {path} cannot be read now: {reason}."),
+                    "The folder {path} cannot be read now: {reason}.",
                     path=str(self.folder),
                     reason=error.strerror or "unknown",
                 )
@@ -323,10 +322,8 @@ class Watch:
             self._report_once(
                 Refusal(
                     "cannot_move",
-                    N_(
-                        "Files stay where they are, because {path} cannot be written: {reason}. "
-                        "Each file is still imported only once."
-                    ),
+                    "Files stay where they are, because {path} cannot be written: {reason}. "
+                    "Each file is still imported only once.",
                     path=str(target.parent),
                     reason=error.strerror or "unknown",
                 )
@@ -391,10 +388,8 @@ class Watch:
             self.report(
                 Refusal(
                     "log_cut",
-                    N_(
-                        "{path} was cut short or removed. Lines written after the last reading "
-                        "may be missing."
-                    ),
+                    "{path} was cut short or removed. Lines written after the last reading "
+                    "may be missing.",
                     path=str(path),
                 )
             )
@@ -455,7 +450,7 @@ def read_instructions(path: Path) -> Instructions:
     except (OSError, ValueError, Refusal) as error:
         raise Misuse(
             "bad_instructions",
-            N_("{path} cannot be read: {reason}."),
+            "{path} cannot be read: {reason}.",
             path=str(path),
             reason=str(error),
         ) from error
@@ -476,7 +471,7 @@ def read_instructions(path: Path) -> Instructions:
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
             "bad_instructions",
-            N_("{path} says {wrong}, which is unknown. Possible: {known}."),
+            "{path} says {wrong}, which is unknown. Possible: {known}.",
             path=str(path),
             wrong=", ".join(wrong) or f"kind = {kind}",
             known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
@@ -499,7 +494,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise Refusal(
                 "watched_already",
-                N_("Another process is watching {path}. Stop it first."),
+                "Another process is watching {path}. Stop it first.",
                 path=str(folder),
             ) from error
         yield
@@ -514,7 +509,7 @@ def _find_mapping_kind(name: str | None) -> str | None:
 def _as_refusal(error: Exception) -> Refusal:
     """Return the refusal that an error is or causes, else one for a failure."""
     return system_errors.find_refusal(error) or Refusal(
-        "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__
+        "failed", "The import failed unexpectedly ({error}).", error=type(error).__name__
     )
 
 
