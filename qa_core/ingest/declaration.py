@@ -9,9 +9,10 @@ Functions of a declaration take what their reader gives them: a profile's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 
@@ -57,6 +58,18 @@ class Field:
     @property
     def is_identity(self) -> bool:
         return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
+
+
+def build_fields(
+    synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
+) -> tuple[Field, ...]:
+    """Build fields from their synonyms by name, type and, for numbers, `low` and `high`.
+    `of_many`: names of the fields that are so.
+    """
+    return tuple(
+        Field(name, value_type, spellings, *limits, of_many=name in of_many)
+        for (name, value_type, *limits), spellings in synonyms.items()
+    )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
-from qa_core.ingest.profiles.interval_fields import FIELDS
+from qa_core.ingest.profiles.interval_fields import AVERAGES, FIELDS
 from qa_core.ingest.profiles.starts import (
     build_start,
     decide_start,
@@ -33,17 +33,6 @@ from qa_core.ingest.profiles.starts import (
 USUAL_THRESHOLD = 20
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
-
-AVERAGES = {
-    "wait_seconds": ("average_wait", "answered"),
-    "abandon_wait_seconds": ("average_abandon_wait", "abandoned"),
-    "talk_seconds": ("average_talk", "answered"),
-    "hold_seconds": ("average_hold", "answered"),
-    "wrap_seconds": ("average_wrap", "answered"),
-}
-"""For each sum of seconds, the field of its average and the count that this is
-multiplied by.
-"""
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")

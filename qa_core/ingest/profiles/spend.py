@@ -11,36 +11,24 @@ import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_numbers
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
-FIELDS = (
-    Field(
-        "day",
-        ValueType.MOMENT,
-        "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start",
-    ),
-    Field(
-        "source",
-        ValueType.TEXT,
-        "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier",
-    ),
-    Field("medium", ValueType.TEXT, "utm medium|support|type"),
-    Field(
-        "campaign",
-        ValueType.TEXT,
-        "utm campaign|campagne|campaign name|nom de campagne|nom campagne",
-    ),
-    Field(
-        "amount",
-        ValueType.NUMBER,
-        "cost|cout|spend|depense|montant|amount spent|budget "
-        "depense|couts|costs|depenses|total cost|prix|montant depense|"
-        "montant ht|montant ttc|investissement|cout total",
-        0,
-    ),
-    Field("currency", ValueType.TEXT, "devise|monnaie|currency code|code devise"),
+FIELDS = build_fields(
+    {
+        ("day", ValueType.MOMENT): "date|jour|date depense|day of spend|spend date|reporting date|"
+        "date de depense|date start",
+        ("source", ValueType.TEXT): "utm source|platform|plateforme|provider|regie|canal|channel|"
+        "network|reseau|levier",
+        ("medium", ValueType.TEXT): "utm medium|support|type",
+        ("campaign", ValueType.TEXT): "utm campaign|campagne|campaign name|nom de campagne|"
+        "nom campagne",
+        ("amount", ValueType.NUMBER, 0): "cost|cout|spend|depense|montant|amount spent|"
+        "budget depense|couts|costs|depenses|total cost|prix|montant depense|montant ht|"
+        "montant ttc|investissement|cout total",
+        ("currency", ValueType.TEXT): "devise|monnaie|currency code|code devise",
+    }
 )
 
 

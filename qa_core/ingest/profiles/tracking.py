@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
 from qa_core.ingest.pseudonyms import normalise_numbers
@@ -45,23 +45,16 @@ _TEXTS = (
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` separates them.
-    Field(
-        "from",
-        ValueType.MOMENT,
-        "valid from|assigned from|from date|start date|date debut|date de "
-        "debut|debut|depuis|since|du",
-    ),
-    Field(
-        "to",
-        ValueType.MOMENT,
-        "valid to|valid until|assigned to date|until|to date|end date|date fin|date de "
-        "fin|fin|jusqu au|au",
-    ),
-    Field(
-        "customer",
-        ValueType.CUSTOMER,
-        "customer phone number|caller number|caller id|caller phone|telephone client|numero "
-        "appelant|appelant|phone|telephone|from|customer|ani",
+    *build_fields(
+        {
+            ("from", ValueType.MOMENT): "valid from|assigned from|from date|start date|date debut|"
+            "date de debut|debut|depuis|since|du",
+            ("to", ValueType.MOMENT): "valid to|valid until|assigned to date|until|to date|"
+            "end date|date fin|date de fin|fin|jusqu au|au",
+            ("customer", ValueType.CUSTOMER): "customer phone number|caller number|caller id|"
+            "caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|"
+            "ani",
+        }
     ),
 )
 _STARTS = ("started_at", "date", "time")
