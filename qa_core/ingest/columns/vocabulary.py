@@ -161,11 +161,10 @@ YES_NO = _index_words(
         True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|"
         "cloture|clos|done|completed|fixed|regle|traite|"
         "answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas "
-        "resolu|open|ouvert|pending|en cours|escalated|"
-        "escalade|dropped|unsolved|not solved"
-        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
-        "attente|non regle|non traite|a rappeler|in progress",
+        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas resolu|"
+        "open|ouvert|pending|en cours|escalated|escalade|dropped|unsolved|not solved|unanswered|"
+        "non repondu|not answered|not sent|non envoye|not recorded|failed|en attente|non regle|"
+        "non traite|a rappeler|in progress",
     },
     *languages.ANSWERS.values(),
 )
@@ -173,43 +172,35 @@ YES_NO = _index_words(
 OUTCOMES = _index_words(
     {
         Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|"
-        "prise en charge|traite|traitee|handled|connected|"
-        "complete|completed|completeagent|completecaller|agent"
-        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|"
-        "processed|picked up|accepted|"
-        "accepte|talked|appel repondu|call answered|call completed|servi|servie|traite "
-        "agent|traite par agent|traite par conseiller|"
+        "prise en charge|traite|traitee|handled|connected|complete|completed|completeagent|"
+        "completecaller|agent|received|recu|transferred|transfere|transferee|success|succes|abouti|"
+        "aboutie|served|processed|picked up|accepted|accepte|talked|appel repondu|call answered|"
+        "call completed|servi|servie|traite agent|traite par agent|traite par conseiller|"
         "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
-        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang "
-        "up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|short abandoned|short abandon|"
-        "caller hung up|abandon client|appel abandonne|call "
-        "abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
-        "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon "
-        "court|abandon appelant|abandonne en file|raccroche client|"
+        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|"
+        "raccroche|dropped|lost|perdu|perdue|abandoned in queue|short abandoned|short abandon|"
+        "caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled|"
+        "abandon file|abandon en file|abandon file d attente|abandon attente|abandon en attente|"
+        "abandon sonnerie|abandon court|abandon appelant|abandonne en file|raccroche client|"
         "client raccroche|raccroche en attente",
         Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps "
         "depasse|expired|expire",
         Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|"
-        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|"
-        "saturation|"
+        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|saturation|"
         "renvoye externe|entraide",
-        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite "
-        "vocale|repondeur|message|renvoi messagerie|message vocal|depot "
-        "message",
-        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after "
-        "hours|hors horaires|hors horaire|hors ouverture|"
-        "hors plage|hors plage horaire|hors plages horaires|hors horaires d ouverture|service "
-        "ferme|centre ferme|fermee",
+        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|"
+        "repondeur|message|renvoi messagerie|message vocal|depot message",
+        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|"
+        "hors horaires|hors horaire|hors ouverture|hors plage|hors plage horaire|"
+        "hors plages horaires|hors horaires d ouverture|service ferme|centre ferme|fermee",
         Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne "
         "occupee",
         Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|"
         "invalid|dead air|silent",
-        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non "
-        "repondue|sans reponse|pas de reponse|missed|manque|manquee|"
-        "non decroche|non decrochee|appel manque|missed call|call unanswered"
-        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non "
-        "traitee|non pris|non prise|non servi|appel non repondu|"
+        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|"
+        "sans reponse|pas de reponse|missed|manque|manquee|non decroche|non decrochee|appel manque|"
+        "missed call|call unanswered|call missed|no reply|non abouti|non aboutie|ring no answer|"
+        "unattended|non traite|non traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
     },
     *languages.OUTCOMES.values(),
@@ -218,8 +209,7 @@ OUTCOMES = _index_words(
 DIRECTIONS = _index_words(
     {
         Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|"
-        "appel entrant|incoming call|inbound call|i|"
-        "terminating|acd|queue",
+        "appel entrant|incoming call|inbound call|i|terminating|acd|queue",
         Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|"
         "appel sortant|outgoing call|outbound call|placed|"
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",

@@ -41,10 +41,9 @@ def find_key_scope(
     if known_scope is None and is_mixed and not options.yes:
         raise Refusal(
             "mixed_ids",
-            "In {column}, {ids} ids repeat; {others} of them belong to several contacts "
-            "(other days or customers). Accept it if the same id is the same contact "
-            "({contacts} contacts). Or leave the column aside: then every row is a contact "
-            "({rows} contacts).",
+            "In {column}, {ids} ids repeat; {others} of them belong to several contacts (other "
+            "days or customers). Accept it if the same id is the same contact ({contacts} "
+            "contacts). Or leave the column aside: then every row is a contact ({rows} contacts).",
             options=("--yes", f"--map ignore={column}"),
             **params,
         )

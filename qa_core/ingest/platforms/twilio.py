@@ -136,9 +136,8 @@ def fold(session: FoldSession) -> str:
     """
     connection = session.connection
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
-        "sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
-        "AS copy FROM records"
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid "
+        "ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
     )
     find_roots(
         connection,

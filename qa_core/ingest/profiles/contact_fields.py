@@ -108,16 +108,15 @@ FIELDS = build_fields(
         ("voicemail", ValueType.FLAG): "voice mail|vm|messagerie|messagerie vocale|repondeur|"
         "boite vocale|went to voicemail|left voicemail|sent to voicemail|voicemail left|"
         "depot message",
-        ("wait_seconds", ValueType.DURATION): "in queue|total queue|speed of answer|wait|"
-        "wait time|waiting time|queue time|queue wait time|attente|temps attente|temps d attente|"
+        ("wait_seconds", ValueType.DURATION): "in queue|total queue|speed of answer|wait|wait time|"
+        "waiting time|queue time|queue wait time|attente|temps attente|temps d attente|"
         "duree attente|duree d attente|delai de decroche|delai reponse|delai de reponse|"
         "time to answer|answer speed|speed to answer|q time|wait duration|hold time in queue|"
-        "average speed of answer|asa|hold before answer|time in queue|queue duration|"
-        "queue seconds|holdtime|temps avant decroche|attente avant decroche|"
-        "temps attente avant decroche|duree mise en file|duree en file|temps file|temps en file|"
-        "temps file attente|temps reponse|temps de mise en relation|delai attente|waiting|"
-        "wait length|wait sec|queue wait|ring time|ringing|ring duration|sonnerie|duree sonnerie|"
-        "temps de sonnerie",
+        "average speed of answer|asa|hold before answer|time in queue|queue duration|queue seconds|"
+        "holdtime|temps avant decroche|attente avant decroche|temps attente avant decroche|"
+        "duree mise en file|duree en file|temps file|temps en file|temps file attente|"
+        "temps reponse|temps de mise en relation|delai attente|waiting|wait length|wait sec|"
+        "queue wait|ring time|ringing|ring duration|sonnerie|duree sonnerie|temps de sonnerie",
         ("talk_seconds", ValueType.DURATION): "total talk|duration in call|in call duration|"
         "conversation duration|avg talk duration|service length|service duration|talk durations|"
         "talk duration|talk time|talk|talking|temps de communication|temps communication|"

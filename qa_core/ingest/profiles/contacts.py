@@ -200,9 +200,8 @@ def refuse_totals(context: FileContext) -> None:
     if not any(context.has(name) for name in _CONTACT_FIELDS):
         raise Refusal(
             "not_contacts",
-            "The contacts of this file cannot be distinguished. No id, advisor, customer, "
-            "queue, outcome or duration is recognised. Columns: {seen}. Name at least one of "
-            "them.",
+            "The contacts of this file cannot be distinguished. No id, advisor, customer, queue, "
+            "outcome or duration is recognised. Columns: {seen}. Name at least one of them.",
             options=("--map contact_id=COLUMN",),
             seen=header_matching.format_headers(context.headers),
         )
@@ -606,9 +605,8 @@ def _require_order(context: FileContext) -> None:
         if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
             raise Refusal(
                 "moments_out_of_order",
-                "{column} is earlier than the start or the answer on {count} of {rows} "
-                "contacts. Say what the column is, leave it aside, or accept that these times "
-                "are missing.",
+                "{column} is earlier than the start or the answer on {count} of {rows} contacts. "
+                "Say what the column is, leave it aside, or accept that these times are missing.",
                 options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
                 column=column,
                 count=count,

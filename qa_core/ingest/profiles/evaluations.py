@@ -31,10 +31,9 @@ FIELDS = build_fields(
         ("advisor", ValueType.TEXT): "agent|advisor id|agent id|conseiller|id conseiller|id agent|"
         "agent name|nom conseiller|nom agent|advisor name|matricule|teleconseiller|evalue|"
         "agent evalue|conseiller evalue|collaborateur",
-        ("evaluator", ValueType.TEXT): "evaluateur|evaluatrice|reviewer|qa|evaluated by|"
-        "evalue par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|"
-        "evaluator name|scored by|auditeur|qualiticien|qualiticienne|ecoute par|"
-        "responsable qualite",
+        ("evaluator", ValueType.TEXT): "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|"
+        "superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
+        "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
         ("evaluated_at", ValueType.MOMENT): "evaluation date|date evaluation|date d evaluation|"
         "date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de l evaluation|"
         "created at|evaluation time|evalue le",

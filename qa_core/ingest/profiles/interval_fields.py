@@ -85,10 +85,9 @@ FIELDS = build_fields(
         "duree d attente totale|temps d attente total|attente totale|wait time|waiting time|"
         "temps d attente|attente|queue time",
         ("average_wait", ValueType.DURATION): "average speed of answer|avg speed of answer|"
-        "avg speed of ans|avg speed answer|asa|speed of answer|answer speed|"
-        "delai moyen de reponse|delai moyen de decroche|dmr|vitesse moyenne de reponse|"
-        "duree moyenne d attente|temps moyen d attente|dma|tma|delai de reponse|"
-        "delai moyen attente|attente moyenne",
+        "avg speed of ans|avg speed answer|asa|speed of answer|answer speed|delai moyen de reponse|"
+        "delai moyen de decroche|dmr|vitesse moyenne de reponse|duree moyenne d attente|"
+        "temps moyen d attente|dma|tma|delai de reponse|delai moyen attente|attente moyenne",
         ("abandon_wait_seconds", ValueType.DURATION): "total abandon time|total aban time|"
         "total time to abandon|aban time|abandon time|time to abandon|temps total avant abandon",
         ("average_abandon_wait", ValueType.DURATION): "average time to abandon|"

@@ -562,8 +562,7 @@ def require_agreement(context: FileContext) -> None:
         raise Refusal(
             "outcome_and_talk",
             "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
-            "contacts (line {examples}). Accept it if the outcome is right, or say what "
-            "{talk} is.",
+            "contacts (line {examples}). Accept it if the outcome is right, or say what {talk} is.",
             options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
             columns=", ".join(names),
             talk=talk,
