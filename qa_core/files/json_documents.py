@@ -20,34 +20,14 @@ MAX_ENVELOPES = 3
 ENVELOPES = ("data", "response", "result", "_embedded", "body")
 """Keys of an object around the list of records."""
 LISTS_OF_RECORDS = (
-    "participants",
-    "segments",
-    "sessions",
-    "legs",
-    "metrics",
-    "tags",
-    "comments",
-    "recordings",
-    "attributes",
-    "properties",
-    "fields",
-    "callflow",
-    "applications",
-    "events",
-    "history",
-)
+    "participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings",
+    "attributes", "properties", "fields", "callflow", "applications", "events", "history",
+)  # fmt: skip
 """Keys of lists inside one record."""
 RECORD_KEYS = (
-    "id",
-    "contactid",
-    "conversationid",
-    "callid",
-    "call_id",
-    "sid",
-    "uuid",
-    "sessionid",
+    "id", "contactid", "conversationid", "callid", "call_id", "sid", "uuid", "sessionid",
     "contact_id",
-)
+)  # fmt: skip
 """Keys that make an object a record, whatever lists follow."""
 
 

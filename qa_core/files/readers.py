@@ -41,18 +41,10 @@ MAX_CELL_LENGTH = 200_000
 BLOCK_BYTES = 1 << 20
 OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
 OTHER_TYPES = (
-    (b"%PDF", "PDF"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"RIFF", "WAV"),
-    (b"ID3", "MP3"),
-    (b"OggS", "Ogg"),
-    (b"Rar!", "RAR"),
-    (b"7z\xbc\xaf", "7z"),
-    (b"SQLite format 3", "SQLite"),
-    (b"\x7fELF", "program"),
-)
+    (b"%PDF", "PDF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"),
+    (b"RIFF", "WAV"), (b"ID3", "MP3"), (b"OggS", "Ogg"), (b"Rar!", "RAR"), (b"7z\xbc\xaf", "7z"),
+    (b"SQLite format 3", "SQLite"), (b"\x7fELF", "program"),
+)  # fmt: skip
 
 csv.field_size_limit(MAX_CELL_LENGTH)
 

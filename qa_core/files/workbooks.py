@@ -139,10 +139,8 @@ def _check_archive(content: Content) -> None:
             name=content.name,
             type="ZIP",
         )
-    unpacked_size, packed_size = (
-        sum(entry.file_size for entry in entries),
-        max(1, sum(entry.compress_size for entry in entries)),
-    )
+    unpacked_size = sum(entry.file_size for entry in entries)
+    packed_size = max(1, sum(entry.compress_size for entry in entries))
     if (
         len(entries) > MAX_ENTRIES
         or unpacked_size > MAX_UNPACKED_BYTES

@@ -41,13 +41,8 @@ full stop and digits.
 
 DEFAULT_PATTERN = "{contact_id}"
 TABLE_MARKS = (
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b",
-    b"\xd0\xcf\x11\xe0",
-    b"\xff\xfe",
-    b"\xfe\xff",
-)
+    b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff",
+)  # fmt: skip
 """First bytes of packed files, workbooks and wide texts, which may be a manifest
 although they are no plain text.
 """

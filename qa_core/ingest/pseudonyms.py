@@ -21,40 +21,13 @@ MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
-_WITHHELD = {
-    simplify(word)
-    for word in (
-        "anonymous",
-        "anonyme",
-        "unknown",
-        "inconnu",
-        "inconnue",
-        "private",
-        "privé",
-        "masqué",
-        "numéro masqué",
-        "withheld",
-        "restricted",
-        "blocked",
-        "unavailable",
-        "indisponible",
-        "caché",
-        "hidden",
-        "no caller id",
-        "secret",
-        "s",
-        "0",
-        "00",
-        "000",
-        "0000000000",
-        "99999999",
-        "-1",
-        "confidentiel",
-        "appel masqué",
-        "not available",
-        "id unavailable",
-    )
-}
+_WITHHELD_WORDS = (
+    "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué",
+    "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
+    "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000",
+    "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
+)  # fmt: skip
+_WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read, since callers call again.
 They take some fifty megabytes of memory, and are never written.

@@ -80,10 +80,8 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.DIRECTION: vocabulary.DIRECTIONS,
     ValueType.LABEL: {},
 }
-_MOMENTS, _NUMBERS = (
-    (ValueType.MOMENT,),
-    (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION),
-)
+_MOMENTS = (ValueType.MOMENT,)
+_NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 
 
 @dataclass

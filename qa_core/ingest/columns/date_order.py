@@ -138,10 +138,8 @@ def _decide_order(
     usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
-    first, second = (
-        evidence.count_above("year_last", "a", 12),
-        evidence.count_above("year_last", "b", 12),
-    )
+    first = evidence.count_above("year_last", "a", 12)
+    second = evidence.count_above("year_last", "b", 12)
     count = evidence.counts["year_last"]
     if requested in ("dmy", "mdy"):
         decisions.append(_describe_order(evidence, requested, N_("as set by you")))
@@ -274,10 +272,8 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     """Tell whether dates that begin with the year continue with the day: their second
     number exceeds 12, their third never does.
     """
-    count, middle = (
-        evidence.counts.get("year_first", 0),
-        evidence.count_above("year_first", "b", 12),
-    )
+    count = evidence.counts.get("year_first", 0)
+    middle = evidence.count_above("year_first", "b", 12)
     if (
         not middle
         or middle <= MAX_FAULT_SHARE * count
@@ -324,10 +320,8 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         (year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]
     }
     date_days = evidence.months["year_first"]
-    as_is, undone = (
-        {(year, month) for year, month, _day in date_days},
-        {(year, day) for year, _month, day in date_days},
-    )
+    as_is = {(year, month) for year, month, _day in date_days}
+    undone = {(year, day) for year, _month, day in date_days}
     if undone <= text_months and not as_is <= text_months:
         decisions.append(
             Decision.of(

@@ -78,10 +78,8 @@ class NumberEvidence:
             self._add_one(text, count)
 
     def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
-        self.lowest, self.highest = (
-            min(self.lowest, float(numbers.min())),
-            max(self.highest, float(numbers.max())),
-        )
+        self.lowest = min(self.lowest, float(numbers.min()))
+        self.highest = max(self.highest, float(numbers.max()))
         self.negative += int((numbers < 0).sum())
         self.zeros += int((numbers == 0).sum())
         self.fractions += int((numbers != np.floor(numbers)).sum())

@@ -67,27 +67,11 @@ _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts as one. Spreadsheets and databases write a time without a day
 on one of 1899 or 1900, or of the year 1.
 """
-_MONTHS = {
-    start: number
-    for number, starts in enumerate(
-        (
-            ("jan",),
-            ("feb", "fev", "fév"),
-            ("mar",),
-            ("apr", "avr"),
-            ("may", "mai"),
-            ("jun", "juin"),
-            ("jul", "juil"),
-            ("aug", "aou", "aoû"),
-            ("sep",),
-            ("oct",),
-            ("nov",),
-            ("dec", "déc"),
-        ),
-        start=1,
-    )
-    for start in starts
-}
+_STARTS_OF_MONTHS = (
+    ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"),
+    ("jul", "juil"), ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
+)  # fmt: skip
+_MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
 CLOCKS = ("clock", "hour")
 _CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
 _EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
@@ -148,10 +132,8 @@ class MomentEvidence:
             self._add_strict(values, strict)
             return
         encoded = values.dictionary_encode()
-        unique, rows = (
-            _normalise_spaces(encoded.dictionary),
-            np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
-        )
+        unique = _normalise_spaces(encoded.dictionary)
+        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
         unique = self._add_ranges(unique, rows)
         destroyed = _find_matches(unique, _DESTROYED)
         self.destroyed_count += int(rows[destroyed].sum())
@@ -391,10 +373,8 @@ class MomentReading:
         unique.clock[matched] = clock
         unique.bad[matched] = bad
         bad_places = np.flatnonzero(matched)[bad]
-        unique.day[bad_places], unique.clock[bad_places] = (
-            np.datetime64("NaT"),
-            np.timedelta64("NaT"),
-        )
+        unique.day[bad_places] = np.datetime64("NaT")
+        unique.clock[bad_places] = np.timedelta64("NaT")
 
     def _find_parts(
         self, shape: str, groups: pa.StructArray
@@ -581,10 +561,8 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     half = pc.utf8_lower(groups.field("ap")).to_pylist()
     wrong = np.zeros(len(hour), bool)
     if any(half):
-        afternoon, twelve = (
-            np.array([text == "p" for text in half]),
-            np.array([bool(text) for text in half]),
-        )
+        afternoon = np.array([text == "p" for text in half])
+        twelve = np.array([bool(text) for text in half])
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
     clock, impossible = combine_clock(hour, minute, second)

@@ -50,21 +50,9 @@ STATES = {
 }
 
 MAPPING_OPTIONS = (
-    "system",
-    "columns",
-    "ignored",
-    "timezone",
-    "date_order",
-    "start_date",
-    "sheet",
-    "encoding",
-    "delimiter",
-    "decimal",
-    "units",
-    "scales",
-    "words",
-    "only",
-)
+    "system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding",
+    "delimiter", "decimal", "units", "scales", "words", "only",
+)  # fmt: skip
 
 
 @contextmanager

@@ -20,20 +20,10 @@ from qa_core.storage import name_merges
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import AS_GIVEN
 
-NOT_IN_LAKE = frozenset(
-    {
-        "line",
-        "source_system",
-        "contact_id",
-        "advisor",
-        "advisor_name",
-        "site",
-        "updated_at",
-        "team",
-        "started_at",
-        "local_start",
-    }
-)
+NOT_IN_LAKE = (
+    "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",
+    "started_at", "local_start",
+)  # fmt: skip
 NOT_IN_ROW_ID = frozenset(
     {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
 )

@@ -69,6 +69,11 @@ class Staged:
 
 
 MOMENT = pa.timestamp("us")
+TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
+SURVEY = (
+    "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment",
+)  # fmt: skip
+"""Columns of a contact that files of tracking and of surveys carry."""
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
@@ -93,18 +98,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "contact_id": pa.string(),
         "started_at": MOMENT,
         "local_start": MOMENT,
-        **{
-            name: _CONTACT[name]
-            for name in (
-                "tracking_number",
-                "source",
-                "medium",
-                "campaign",
-                "keyword",
-                "landing_page",
-                "customer_key",
-            )
-        },
+        **{name: _CONTACT[name] for name in (*TRACKING, "customer_key")},
         # Of a file that assigns numbers to campaigns: first and last day, inclusive.
         "from": pa.date32(),
         "to": pa.date32(),
@@ -116,20 +110,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "ticket": pa.string(),
         "answered_at": MOMENT,
         "sent_at": MOMENT,
-        **{
-            name: _CONTACT[name]
-            for name in (
-                "customer_key",
-                "survey_sent",
-                "csat",
-                "csat_scale",
-                "nps",
-                "ces",
-                "survey_resolved",
-                "survey_contacts",
-                "survey_comment",
-            )
-        },
+        **{name: _CONTACT[name] for name in ("customer_key", "survey_sent", *SURVEY)},
     },
     "spend": {
         "day": pa.date32(),

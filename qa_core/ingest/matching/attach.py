@@ -15,23 +15,12 @@ import pyarrow as pa
 
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.load.staged import SURVEY, TRACKING, Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.storage import name_merges, schema
 from qa_core.storage.schema import AS_GIVEN
 
-VALUES = {
-    "surveys": (
-        "csat",
-        "csat_scale",
-        "nps",
-        "ces",
-        "survey_resolved",
-        "survey_contacts",
-        "survey_comment",
-    ),
-    "tracking": ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page"),
-}
+VALUES = {"surveys": SURVEY, "tracking": TRACKING}
 """Columns of a contact that each kind writes, where its file carries them."""
 
 MOMENTS = {"surveys": "answered_at", "tracking": "started_at"}

@@ -108,11 +108,9 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     if len(row) < LEAST_CELLS:
         return None
     for layout in (CSV, CUSTOM):
-        start, end, disposition = (
-            layout.index("start"),
-            layout.index("end"),
-            layout.index("disposition"),
-        )
+        start = layout.index("start")
+        end = layout.index("end")
+        disposition = layout.index("disposition")
         if (
             _DATE.match(row[start])
             and (_DATE.match(row[end]) or not row[end])

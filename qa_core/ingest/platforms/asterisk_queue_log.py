@@ -38,32 +38,19 @@ AGENT_EVENTS = (
     "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
 CALL_EVENTS = (
-    ENTRY,
-    CONNECT,
-    *COMPLETED,
-    *TRANSFERS,
-    *EXITS,
-    "RINGNOANSWER",
-    "RINGCANCELED",
-    "DID",
-)
+    ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
+)  # fmt: skip
 NO_CALL_IDS = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
 _WAIT_AT = {
-    CONNECT: 0,
-    **dict.fromkeys(COMPLETED, 0),
-    "ABANDON": 2,
-    "EXITWITHTIMEOUT": 2,
-    "EXITEMPTY": 2,
+    **dict.fromkeys((CONNECT, *COMPLETED), 0),
+    **dict.fromkeys(("ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY", "BLINDTRANSFER", "TRANSFER"), 2),
     "EXITWITHKEY": 3,
-    "BLINDTRANSFER": 2,
-    "TRANSFER": 2,
     "ATTENDEDTRANSFER": -3,
 }
 _TALK_AT = {
     **dict.fromkeys(COMPLETED, 1),
-    "BLINDTRANSFER": 3,
-    "TRANSFER": 3,
+    **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
     "ATTENDEDTRANSFER": -2,
 }
 """Which piece of data says how long the caller waited and talked, from the end for a
@@ -71,24 +58,17 @@ transfer whose method takes one or two.
 """
 
 _COLUMNS = {
-    "at": (
-        "time id",
-        "date time",
-        "datetime",
-        "time",
-        "eventdate",
-        "event date",
-        "timestamp",
-        "epoch",
-        "created",
-    ),
-    "call": ("callid", "call id", "uniqueid", "unique id"),
-    "queue": ("queuename", "queue name", "queue", "qname"),
-    "agent": ("agent", "qagent", "channel", "interface", "type"),
-    "event": ("event", "verb", "qevent", "action"),
-    "wait": ("htime", "hold time", "holdtime"),
-    "talk": ("ttime", "talk time", "talktime", "calltime"),
-    "data": ("data",),
+    field: spellings.split("|")
+    for field, spellings in {
+        "at": "time id|date time|datetime|time|eventdate|event date|timestamp|epoch|created",
+        "call": "callid|call id|uniqueid|unique id",
+        "queue": "queuename|queue name|queue|qname",
+        "agent": "agent|qagent|channel|interface|type",
+        "event": "event|verb|qevent|action",
+        "wait": "htime|hold time|holdtime",
+        "talk": "ttime|talk time|talktime|calltime",
+        "data": "data",
+    }.items()
 }
 _DATA_COLUMNS = tuple(
     (f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}")

@@ -39,22 +39,9 @@ from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
 EXAMPLE = (
-    "caller name",
-    "caller",
-    "called",
-    "context",
-    "start",
-    "answer",
-    "end",
-    "duration",
-    "talk",
-    "cause",
-    "uuid",
-    "other uuid",
-    "account",
-    "read codec",
-    "write codec",
-)
+    "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk",
+    "cause", "uuid", "other uuid", "account", "read codec", "write codec",
+)  # fmt: skip
 ASTERISK = (
     "account", "caller", "called", "context", "caller id", "channel", "other channel",
     "application", "argument", "start", "answer", "end", "duration", "talk", "cause", "flags",

@@ -68,10 +68,8 @@ _DECIMAL_COMMA = re.compile(r"^-?\d+,\d+$")
 MAX_UNREAD = 0.01
 """Share of values that are not understood from which on the export asks."""
 SHOWN_VALUES = 6
-_LIKE_A_NUMBER, _LIKE_AN_ID = (
-    re.compile(r"^\+?[\d .()/_-]{6,}$"),
-    re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
-)
+_LIKE_A_NUMBER = re.compile(r"^\+?[\d .()/_-]{6,}$")
+_LIKE_AN_ID = re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
 _REJECTED = pa.schema(
     [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
 )

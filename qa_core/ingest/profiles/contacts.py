@@ -51,44 +51,18 @@ MANY_CELLS, SHARED = 100, 0.2
 """
 DAY = 86_400
 _NO_ADVISOR = {
-    "no server",
-    "no agent",
-    "nobody",
-    "unassigned",
-    "non affecte",
-    "non assigne",
-    "aucun",
-    "none",
-    "system",
-    "systeme",
-}
+    "no server", "no agent", "nobody", "unassigned", "non affecte", "non assigne", "aucun", "none",
+    "system", "systeme",
+}  # fmt: skip
 _TEXT_COLUMNS = (
-    "queue",
-    "reason",
-    "team",
-    "site",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "tracking_number",
-    "contact_id",
-    "ticket",
-    "source_system",
-    "recording_purpose",
+    "queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page",
+    "tracking_number", "contact_id", "ticket", "source_system", "recording_purpose",
     "survey_comment",
-)
+)  # fmt: skip
 _BOOLEAN_COLUMNS = (
-    "declared_resolved",
-    "survey_sent",
-    "survey_resolved",
-    "recorded",
-    "notice_played",
-    "customer_objected",
-    "stopped_by_advisor",
-    "private_line",
-)
+    "declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played",
+    "customer_objected", "stopped_by_advisor", "private_line",
+)  # fmt: skip
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_EARLY, MAX_EARLY = 3, 0.05
@@ -99,23 +73,10 @@ ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "
 """
 
 _CONTACT_FIELDS = (
-    "contact_id",
-    "advisor",
-    "advisor_name",
-    "customer",
-    "caller",
-    "called",
-    "outcome",
-    "answered",
-    "answered_at",
-    "ended_at",
-    "direction",
-    "queue",
-    "wait_seconds",
-    "talk_seconds",
-    "duration",
+    "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
+    "answered_at", "ended_at", "direction", "queue", "wait_seconds", "talk_seconds", "duration",
     "tracking_number",
-)
+)  # fmt: skip
 _TOTAL_HEADERS = {
     "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
     "abandoned calls", "calls abandoned", "calls received",
@@ -166,10 +127,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, used = (
-        header_matching.build_vocabulary((field,)),
-        {column.index for column in columns.values()},
-    )
+    vocabulary = header_matching.build_vocabulary((field,))
+    used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
         if text and index not in used and header_matching.find_field(header, vocabulary):

@@ -270,22 +270,18 @@ def _decide_possible(
     evidence, column = context.evidence[name], context.columns[name]
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if requested or scale:
-        possible, reason = (
-            parse_scale(requested or scale)[1],
-            N_("as set by you") if requested else N_("as the header {column} says"),
-        )
+        possible = parse_scale(requested or scale)[1]
+        reason = N_("as set by you") if requested else N_("as the header {column} says")
     elif out_of:
         possible, reason = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
-        possible, reason = (
-            next(iter(evidence.denominators)),
-            N_("{column}: each value gives its maximum"),
-        )
+        possible = next(iter(evidence.denominators))
+        reason = N_("{column}: each value gives its maximum")
     else:
-        possible, reason = (
-            evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
-            N_("{column}: the highest score in the file"),
+        possible = (
+            evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0
         )
+        reason = N_("{column}: the highest score in the file")
     context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible

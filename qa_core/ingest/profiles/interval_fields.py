@@ -116,11 +116,5 @@ FIELDS = build_fields(
         ("average_handle", ValueType.DURATION): "average handle time|average handling time|"
         "avg handle time|aht|dmt|duree moyenne de traitement|temps moyen de traitement|tmt",
     },
-    of_many=(
-        "wait_seconds",
-        "abandon_wait_seconds",
-        "talk_seconds",
-        "hold_seconds",
-        "wrap_seconds",
-    ),
+    of_many=AVERAGES,
 )

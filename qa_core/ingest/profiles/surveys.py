@@ -17,6 +17,7 @@ from qa_core.ingest.columns.column_inference import (
     as_words,
 )
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
@@ -57,7 +58,6 @@ FIELDS = build_fields(
         ("survey_sent", ValueType.BOOLEAN): "enquete envoyee|envoye",
     }
 )
-_ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
 
 
 def decide_columns(context: FileContext) -> None:
@@ -101,7 +101,7 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
     answered = np.logical_or.reduce(
         [
             columns[name].is_valid().to_numpy(zero_copy_only=False)
-            for name in _ANSWERS
+            for name in SURVEY
             if name in columns
         ]
         or [np.zeros(len(batch), bool)]

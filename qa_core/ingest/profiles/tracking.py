@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
 from qa_core.ingest.pseudonyms import normalise_numbers
@@ -20,27 +21,8 @@ from qa_core.ingest.pseudonyms import normalise_numbers
 if TYPE_CHECKING:
     from qa_core.ingest.declaration import Column
 
-_FROM_CONTACTS = (
-    "contact_id",
-    "started_at",
-    "date",
-    "time",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-)
-_TEXTS = (
-    "contact_id",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-)
+_TEXTS = ("contact_id", *TRACKING)
+_FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)
 
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),

@@ -69,10 +69,8 @@ def apply_to_evaluations(session: Session) -> None:
             if team is None and advisor_id != source_advisor
             else None
         )
-        evaluation.advisor_id, evaluation.given_advisor_id = (
-            advisor_id,
-            source_advisor if advisor_id != source_advisor else None,
-        )
+        evaluation.advisor_id = advisor_id
+        evaluation.given_advisor_id = source_advisor if advisor_id != source_advisor else None
         evaluation.team, evaluation.given_team = team or filled_team, "" if filled_team else None
 
 

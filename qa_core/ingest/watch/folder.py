@@ -43,16 +43,8 @@ from qa_core.storage.records.imports import SavedMapping
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
 UNFINISHED = (
-    ".part",
-    ".partial",
-    ".filepart",
-    ".tmp",
-    ".temp",
-    ".crdownload",
-    ".download",
-    ".swp",
-    "~",
-)
+    ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
+)  # fmt: skip
 """Endings of files that somebody is still writing; they count once they have their
 final name.
 """
@@ -115,12 +107,10 @@ class Watch:
         report: Report = lambda _report: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
-        self.viewer, self.folder, self.options, self.report = (
-            viewer,
-            folder.absolute(),
-            options or ImportOptions(),
-            report,
-        )
+        self.viewer = viewer
+        self.folder = folder.absolute()
+        self.options = options or ImportOptions()
+        self.report = report
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
         """How many files were refused so far."""

@@ -289,17 +289,15 @@ class Follower:
             if landed or self.position is None
             else self.position.landed_at
         )
-        self.position, self.open_events = (
-            LogPosition(
-                len(beginning),
-                _compute_digest(beginning),
-                offset + len(data),
-                lines,
-                log.first,
-                landed_at,
-            ),
-            open_events,
+        self.position = LogPosition(
+            len(beginning),
+            _compute_digest(beginning),
+            offset + len(data),
+            lines,
+            log.first,
+            landed_at,
         )
+        self.open_events = open_events
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(
             self._state,
