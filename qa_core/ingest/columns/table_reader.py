@@ -33,7 +33,7 @@ from qa_core.ingest.columns import header_matching, header_rows, table_bounds, t
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
+from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
@@ -371,7 +371,7 @@ class _RowReader:
         accepted_lines = 0
         with ExitStack() as stack:
             rejected_file = stack.enter_context(
-                pq.ParquetWriter(staged.rejected_rows, REJECTED_SCHEMA)
+                pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA)
             )
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
@@ -534,23 +534,16 @@ class _RowReader:
     def _write_rejected(
         self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
     ) -> None:
-        if not rows:
-            return
         width = self.header.width
         shown = self._find_shown_columns()
-        masked = [
-            [
-                (cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip()))
+        masked = []
+        for line, reason, row in rows:
+            cells = [
+                cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())
                 for index, cell in enumerate((row + [""] * width)[:width])
             ]
-            for _line, _reason, row in rows
-        ]
-        writer.write_table(
-            pa.table(
-                [[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked],
-                schema=REJECTED_SCHEMA,
-            )
-        )
+            masked.append((line, reason, cells))
+        quarantine.write_rejected(writer, masked)
 
 
 def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Table:

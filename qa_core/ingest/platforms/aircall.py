@@ -35,19 +35,8 @@ _MISSED = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "queue",
-    "reason",
-    "advisor",
-    "outcome",
-    "wait_seconds",
-    "talk_seconds",
-    "transfers",
-    "tracking_number",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
+    "transfers tracking_number recorded customer_key"
 )
 
 

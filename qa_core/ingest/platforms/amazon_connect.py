@@ -17,10 +17,10 @@ from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, se
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
     require,
 )
 
@@ -43,30 +43,9 @@ _EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("contact_id", pa.string()),
-        ("before", pa.string()),
-        ("first", pa.string()),
-        ("after", pa.string()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("channel", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("connected_at", MOMENT),
-        ("outcome", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("hold", pa.float64()),
-        ("wrap", pa.float64()),
-        ("is_transfer", pa.bool_()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "contact_id before first after started_at updated_at direction channel queue advisor "
+    "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
 )
 
 

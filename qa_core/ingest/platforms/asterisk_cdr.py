@@ -24,11 +24,11 @@ from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import select_talks
 from qa_core.ingest.platforms.reader import (
     LOCAL_DATE,
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     RejectedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
@@ -73,24 +73,9 @@ _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("call", pa.string()),
-        ("uniqueid", pa.string()),
-        ("started_at", MOMENT),
-        ("answered_at", MOMENT),
-        ("ended_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("advisor", pa.string()),
-        ("queue", pa.string()),
-        ("duration", pa.float64()),
-        ("talk", pa.float64()),
-        ("customer_key", pa.string()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-    ]
+SCHEMA = record_schema(
+    "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration talk "
+    "customer_key did recorded"
 )
 
 

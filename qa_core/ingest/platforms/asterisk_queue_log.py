@@ -28,7 +28,7 @@ from qa_core.ingest.platforms.queue_calls import (
     finish,
     fold,
 )
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, record_schema
 
 AGENT_EVENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
@@ -75,20 +75,7 @@ _DATA_COLUMNS = tuple(
     for n in range(1, 7)
 )
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("moment", MOMENT),
-        ("callid", pa.string()),
-        ("queue", pa.string()),
-        ("agent", pa.string()),
-        ("event", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("customer_key", pa.string()),
-        ("did", pa.string()),
-    ]
-)
+SCHEMA = record_schema("moment callid queue agent event wait talk customer_key did")
 
 
 def recognise(sample: Sample) -> bool:

@@ -39,20 +39,8 @@ _TEXTS = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "advisor",
-    "outcome",
-    "talk_seconds",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction advisor outcome talk_seconds tracking_number source medium "
+    "campaign keyword landing_page recorded customer_key"
 )
 
 

@@ -54,24 +54,8 @@ _TEXTS = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "reason",
-    "advisor",
-    "outcome",
-    "wait_seconds",
-    "talk_seconds",
-    "hold_seconds",
-    "transfers",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds hold_seconds "
+    "transfers tracking_number source medium campaign keyword landing_page recorded customer_key"
 )
 
 

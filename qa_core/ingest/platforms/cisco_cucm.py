@@ -20,11 +20,11 @@ from qa_core.ingest.columns.scalars import (
 )
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number
@@ -44,21 +44,8 @@ _RECORDERS = ("27", "28")
 _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 """The party that a telephone makes up for the leg to its recorder."""
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("call", pa.string()),
-        ("started_at", MOMENT),
-        ("connected_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("did", pa.string()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
 )
 
 

@@ -28,11 +28,11 @@ from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import (
     LOCAL_DATE,
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     RejectedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number
@@ -114,25 +114,9 @@ _NUMBERED = {
     "602": "ALLOTTED_TIMEOUT",
 }
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("uuid", pa.string()),
-        ("parent", pa.string()),
-        ("child", pa.string()),
-        ("started_at", MOMENT),
-        ("from_queue", pa.bool_()),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("duration", pa.float64()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "uuid parent child started_at from_queue direction outcome queue advisor wait talk duration "
+    "did recorded customer_key"
 )
 
 

@@ -19,7 +19,7 @@ from qa_core.ingest.columns.scalars import (
     read_direction,
 )
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
 
 _CHANNELS = {
     "voice": "phone",
@@ -30,28 +30,10 @@ _CHANNELS = {
     "sms": "sms",
 }
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("contact_id", pa.string()),
-        ("started_at", MOMENT),
-        ("ended_at", MOMENT),
-        ("direction", pa.string()),
-        ("channel", pa.string()),
-        ("queue", pa.string()),
-        ("reason", pa.string()),
-        ("advisor", pa.string()),
-        ("advisor_name", pa.string()),
-        ("outcome", pa.string()),
-        ("wait_seconds", pa.float64()),
-        ("talk_seconds", pa.float64()),
-        ("hold_seconds", pa.float64()),
-        ("wrap_seconds", pa.float64()),
-        ("transfers", pa.int32()),
-        ("tracking_number", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
+    "wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number recorded "
+    "customer_key"
 )
 
 

@@ -39,6 +39,7 @@ from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
+from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.contacts import require_only
@@ -70,16 +71,20 @@ MAX_UNREAD = 0.01
 SHOWN_VALUES = 6
 _LIKE_A_NUMBER = re.compile(r"^\+?[\d .()/_-]{6,}$")
 _LIKE_AN_ID = re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
-_REJECTED = pa.schema(
-    [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
-)
+_TEXTS = "call callid uuid id sid uniqueid session parent child before first after did event agent"
+_OF_LEGS = {
+    **dict.fromkeys(_TEXTS.split(), pa.string()),
+    **dict.fromkeys(("moment", "answered_at", "connected_at", "ended_at"), MOMENT),
+    **dict.fromkeys(("wait", "talk", "hold", "wrap", "duration"), pa.float64()),
+    **dict.fromkeys(("is_leg", "is_transfer", "from_queue"), pa.bool_()),
+}
+"""Types of the columns that records of legs and events have beside those of contacts."""
 
 
-def record_schema(*names: str) -> pa.Schema:
-    """Build the schema of records that are contacts already: `line`, and these columns
-    of a contact.
-    """
-    return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
+def record_schema(names: str) -> pa.Schema:
+    """Build the schema of records: `line`, and these columns, separated by spaces."""
+    types = {**SCHEMAS["contacts"], **_OF_LEGS}
+    return pa.schema([("line", pa.int64()), *((name, types[name]) for name in names.split())])
 
 
 def select_all(session: FoldSession) -> str:
@@ -601,7 +606,7 @@ def stage_platform(
     _require_known_columns(export)
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
-    with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
+    with pq.ParquetWriter(rejected_rows, quarantine.REJECTED_SCHEMA) as refused:
         _write_records(export, records, refused)
         _write_rejected(export, refused)
     export.require_understood()
@@ -834,18 +839,10 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
 
 def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
     width = len(export.platform.shown)
-    cells = [(row + [""] * width)[:width] for _line, _reason, row in export.rejected]
-    if export.rejected:
-        writer.write_table(
-            pa.table(
-                [
-                    [line for line, _r, _c in export.rejected],
-                    [reason for _l, reason, _c in export.rejected],
-                    cells,
-                ],
-                schema=_REJECTED,
-            )
-        )
+    quarantine.write_rejected(
+        writer,
+        [(line, reason, (row + [""] * width)[:width]) for line, reason, row in export.rejected],
+    )
     export.rejected.clear()
 
 

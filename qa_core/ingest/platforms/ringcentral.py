@@ -24,10 +24,10 @@ from qa_core.ingest.columns.scalars import (
 )
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
     require,
 )
 from qa_core.storage.schema import Outcome
@@ -52,23 +52,9 @@ _OUTCOMES = {
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("id", pa.string()),
-        ("session", pa.string()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("duration", pa.float64()),
-        ("transfers", pa.int32()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "id session started_at updated_at direction outcome queue advisor duration transfers did "
+    "recorded customer_key"
 )
 
 

@@ -18,7 +18,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import find_meaning, from_stamp, read_seconds
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -38,21 +38,8 @@ _DIRECTIONS = {
     ),
 }  # fmt: skip
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("sid", pa.string()),
-        ("call", pa.string()),
-        ("is_leg", pa.bool_()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("duration", pa.float64()),
-        ("advisor", pa.string()),
-        ("did", pa.string()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
 )
 
 
