@@ -5,7 +5,7 @@ for a profile to work with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from qa_core.ingest.columns import (
     timestamps,
     vocabulary,
 )
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
@@ -439,11 +440,7 @@ class RowBatch:
 
     def require_any(self, columns: Mapping[str, pa.Array], *names: str) -> None:
         """Reject rows without a value in any of these built columns."""
-        present = [
-            columns[name].is_valid().to_numpy(zero_copy_only=False)
-            for name in names
-            if name in columns
-        ]
+        present = [to_numpy(columns[name].is_valid()) for name in names if name in columns]
         self.reject(~np.logical_or.reduce(present), "missing_key")
 
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
@@ -506,7 +503,7 @@ class RowBatch:
         if key not in self._values:
             values, unknown = vocabulary.read_words(self.read_text(name), meanings, empty)
             if name in self.context.notes.get("ticked", ()):
-                nothing = self.read_text(name).is_null().to_numpy(zero_copy_only=False)
+                nothing = to_numpy(self.read_text(name).is_null())
                 values[nothing] = meanings["n"]
             if not any(
                 isinstance(cached_key, tuple) and cached_key[0] == name
@@ -519,19 +516,3 @@ class RowBatch:
     def read_customer(self, name: str) -> pa.Array:
         """Find the pseudonym of each cell."""
         return self.context.pseudonyms.find_keys(self.read_text(name))
-
-
-def as_moments(values: np.ndarray) -> pa.Array:
-    """Convert datetime64[us] to Arrow, NaT to null."""
-    return pa.array(values.astype("M8[us]"), pa.timestamp("us"))
-
-
-def as_numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
-    """Convert float64 to Arrow, NaN to null."""
-    array = pa.array(values, pa.float64(), from_pandas=True)
-    return array.cast(kind) if kind else array
-
-
-def as_words(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """Convert texts or truth values (objects) to Arrow, None to null."""
-    return pa.array(values if isinstance(values, np.ndarray) else list(values), kind or pa.string())

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
     decide_decimal,
@@ -178,8 +179,7 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
     if groups.null_count > values.null_count:
         return None
     hours, minutes, seconds = (
-        pc.cast(pc.struct_field(groups, name), pa.float64()).to_numpy(zero_copy_only=False)
-        for name in "hms"
+        to_numpy(pc.cast(pc.struct_field(groups, name), pa.float64())) for name in "hms"
     )
     return hours * 3600 + minutes * 60 + seconds
 

@@ -17,6 +17,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
+from qa_core.ingest.columns.arrays import to_numpy
 
 MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
@@ -94,7 +95,7 @@ class NumberEvidence:
         )
         self.dot_three_short += three
         self.dot_other += with_dot - three
-        long = int(((np.abs(numbers) >= 1000) & ~dotted.to_numpy(zero_copy_only=False)).sum())
+        long = int(((np.abs(numbers) >= 1000) & ~to_numpy(dotted)).sum())
         self.bare_long += long
         self.bare_small += len(values) - with_dot - long
 
@@ -154,7 +155,7 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
         numbers = pc.cast(values, pa.float64())
     except pa.ArrowInvalid:
         return None
-    plain = np.array(numbers.to_numpy(zero_copy_only=False))
+    plain = np.array(to_numpy(numbers))
     return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
 
 
@@ -260,7 +261,7 @@ def parse_cells(
     encoded = values.dictionary_encode()
     parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
     table = np.array([np.nan if value is None else value for value in parsed], np.float64)
-    present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+    present = to_numpy(encoded.indices.is_valid())
     numbers, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
     chosen = encoded.indices.drop_null().to_numpy()
     numbers[present] = table[chosen]

@@ -30,6 +30,7 @@ from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
@@ -300,11 +301,9 @@ class _RowReader:
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
-        suspect |= (
+        suspect |= to_numpy(
             pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
-            .to_numpy(zero_copy_only=False)
-            .astype(bool)
-        )
+        ).astype(bool)
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
             keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
@@ -609,7 +608,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:
-    return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.match_substring_regex(cells, r"^\s*$")).astype(bool)
 
 
 def _find_unanswered(batch: pa.RecordBatch) -> pa.Array:

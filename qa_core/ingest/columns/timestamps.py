@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.timezones import (
     DAY,
     EPOCH_DAY,
@@ -161,7 +162,7 @@ class MomentEvidence:
 
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
-        days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
+        days = to_numpy(strict).astype("M8[D]")
         placeholders = int((days < _FIRST_REAL_DAY).sum())
         self.placeholder_days += placeholders
         months = days.astype("M8[M]")
@@ -334,7 +335,7 @@ class MomentReading:
                 self._fill(unique, shape, groups, matched)
                 unmatched &= ~matched
         unique.bad |= unmatched
-        present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+        present = to_numpy(encoded.indices.is_valid())
         chosen = encoded.indices.drop_null().to_numpy()
         for whole, part in (
             (result.day, unique.day),
@@ -454,12 +455,10 @@ def _read_strict(values: pa.Array) -> pa.Array | None:
 
 
 def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Moments:
-    moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
+    moments = to_numpy(strict).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
-    is_bare_day = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
-        zero_copy_only=False
-    )
+    is_bare_day = to_numpy(pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True))
     clock[is_bare_day] = np.timedelta64("NaT")
     is_placeholder = day < _FIRST_REAL_DAY
     bad = (
@@ -506,9 +505,7 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
-    return (_read_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
-        zero_copy_only=False
-    )
+    return (_read_integers(groups, "y") < 1901) & to_numpy(pc.equal(pc.utf8_length(years), 4))
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -521,7 +518,7 @@ def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarr
 
 
 def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.match_substring_regex(values, pattern)).astype(bool)
 
 
 def _extract(
@@ -531,25 +528,21 @@ def _extract(
     match, and their mask.
     """
     groups = pc.extract_regex(values, pattern)
-    matched = groups.is_valid().to_numpy(zero_copy_only=False) & unmatched
+    matched = to_numpy(groups.is_valid()) & unmatched
     return groups.filter(pa.array(matched)), matched
 
 
 def _find_filled(groups: pa.StructArray, name: str) -> np.ndarray:
-    return pc.not_equal(groups.field(name), "").to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.not_equal(groups.field(name), "")).astype(bool)
 
 
 def _read_integers(groups: pa.StructArray, name: str) -> np.ndarray:
     texts = groups.field(name)
-    return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(
-        zero_copy_only=False
-    )
+    return to_numpy(pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()))
 
 
 def _read_floats(texts: pa.Array) -> np.ndarray:
-    return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(
-        zero_copy_only=False
-    )
+    return to_numpy(pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()))
 
 
 def _complete_year(years: np.ndarray) -> np.ndarray:
@@ -569,7 +562,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)
-        clock = clock + pc.cast(padded, pa.int64()).to_numpy(zero_copy_only=False).astype("m8[us]")
+        clock = clock + to_numpy(pc.cast(padded, pa.int64())).astype("m8[us]")
     return clock, wrong | impossible
 
 

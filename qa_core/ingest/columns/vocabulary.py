@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.columns import languages
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -320,5 +321,5 @@ def read_words(
     meanings = [known.get(word, empty) for word in words]
     table = np.array([*meanings, empty], np.int8 if isinstance(empty, int) else object)
     unknown = np.array([word not in known for word in words] + [False], bool)
-    indices = pc.fill_null(encoded.indices, len(meanings)).to_numpy(zero_copy_only=False)
+    indices = to_numpy(pc.fill_null(encoded.indices, len(meanings)))
     return table[indices], unknown[indices]

@@ -17,6 +17,7 @@ import pyarrow.csv as pa_csv
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.ingest.columns import date_order, timestamps
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.queue_calls import (
@@ -208,7 +209,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
         pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")
     ).cast(pa.string())
     lines = pc.utf8_trim(lines, characters=" \r\ufeff")
-    filled = pc.not_equal(lines, "").to_numpy(zero_copy_only=False)
+    filled = to_numpy(pc.not_equal(lines, ""))
     cells = pc.split_pattern(
         pc.replace_substring_regex(lines.filter(pa.array(filled)), r"\|+$", ""), "|"
     )
@@ -223,11 +224,7 @@ def _check_lines(
     """
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
-    good = (
-        pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))
-        .to_numpy(zero_copy_only=False)
-        .copy()
-    )
+    good = to_numpy(pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))).copy()
     fields["event"] = event
     if is_last and good[-1] and event[-1].as_py() not in (*CALL_EVENTS, *AGENT_EVENTS):
         good[-1] = False
@@ -236,11 +233,7 @@ def _check_lines(
         export.reject(
             numbers[index], "cut_row" if cut else "not_an_event", _mask_cells(fields, index)
         )
-    seconds = (
-        pc.if_else(pa.array(good), fields["at"], pa.scalar("0"))
-        .cast(pa.float64())
-        .to_numpy(zero_copy_only=False)
-    )
+    seconds = to_numpy(pc.if_else(pa.array(good), fields["at"], pa.scalar("0")).cast(pa.float64()))
     fields["at"] = pa.array((np.round(seconds * 1_000_000)).astype(np.int64)).cast(MOMENT)
     return good
 
@@ -300,7 +293,7 @@ def _read_table(
         export.report_share(share)
         filled = np.zeros(len(table), bool)
         for column in cells:
-            filled |= column.is_valid().to_numpy(zero_copy_only=False)
+            filled |= to_numpy(column.is_valid())
         export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
@@ -327,9 +320,7 @@ def _read_table(
             export.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)),
         )
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
-        good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(
-            zero_copy_only=False
-        )
+        good = ~np.isnat(at) & to_numpy(pc.match_substring_regex(event, r"^[A-Z_]+$"))
         numbers = numbers[filled]
         fields |= {"at": pa.array(at, MOMENT), "event": event}
         for index in np.flatnonzero(~good):
@@ -376,17 +367,13 @@ def _build_events(
     """Build records of the events of calls; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)).to_numpy(
-        zero_copy_only=False
-    )
-    of_calls = pc.is_in(event, value_set=pa.array(CALL_EVENTS)).to_numpy(zero_copy_only=False)
-    of_agents = pc.is_in(event, value_set=pa.array(AGENT_EVENTS)).to_numpy(zero_copy_only=False)
+    nameless = to_numpy(pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)))
+    of_calls = to_numpy(pc.is_in(event, value_set=pa.array(CALL_EVENTS)))
+    of_agents = to_numpy(pc.is_in(event, value_set=pa.array(AGENT_EVENTS)))
     lost = (
         nameless
         & of_calls
-        & ~pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])).to_numpy(
-            zero_copy_only=False
-        )
+        & ~to_numpy(pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])))
     )
     for index in np.flatnonzero(lost):
         export.reject(lines[index], "missing_call_id", _mask_cells(fields, index))
@@ -400,9 +387,9 @@ def _build_events(
     for name, own in (("wait", wait), ("talk", talk)):
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
-            wanted = pc.is_in(
-                kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT))
-            ).to_numpy(zero_copy_only=False)
+            wanted = to_numpy(
+                pc.is_in(kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT)))
+            )
             np.copyto(own, given, where=wanted & np.isnan(own))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
@@ -438,7 +425,7 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
     """
     picked = np.full(len(event), np.nan)
     filled = (
-        np.cumsum([piece.is_valid().to_numpy(zero_copy_only=False) for piece in pieces], axis=0)[-1]
+        np.cumsum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)[-1]
         if len(event)
         else np.zeros(0, int)
     )
@@ -446,7 +433,7 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
     for name, place in places.items():
         wanted.setdefault(place, []).append(name)
     for place, names in wanted.items():
-        rows = pc.is_in(event, value_set=pa.array(names)).to_numpy(zero_copy_only=False)
+        rows = to_numpy(pc.is_in(event, value_set=pa.array(names)))
         if not rows.any():
             continue
         if place >= 0:
@@ -463,11 +450,7 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
 
 def _as_seconds(values: pa.Array) -> np.ndarray:
     plain = pc.fill_null(pc.match_substring_regex(values, r"^\d{1,9}(\.\d+)?$"), False)
-    return (
-        pc.if_else(plain, values, pa.scalar(None, pa.string()))
-        .cast(pa.float64())
-        .to_numpy(zero_copy_only=False)
-    )
+    return to_numpy(pc.if_else(plain, values, pa.scalar(None, pa.string())).cast(pa.float64()))
 
 
 PLATFORM = Platform(

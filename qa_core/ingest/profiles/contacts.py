@@ -16,13 +16,8 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import (
-    FileContext,
-    RowBatch,
-    as_moments,
-    as_numbers,
-    as_words,
-)
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile

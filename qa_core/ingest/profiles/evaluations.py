@@ -14,7 +14,8 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile, ValueType, build_fields
@@ -321,9 +322,7 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
         if context.has("possible")
         else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
     )
-    batch.reject(
-        batch.read_text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion"
-    )
+    batch.reject(to_numpy(batch.read_text("criterion").is_null()), "missing_criterion")
     batch.reject(points > possible, "off_scale")
     columns = {
         "criterion": batch.read_text("criterion"),

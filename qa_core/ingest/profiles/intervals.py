@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
@@ -433,9 +434,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
-            pc.is_in(batch.read_text(name), value_set=pa.array(sums))
-            .to_numpy(zero_copy_only=False)
-            .astype(bool),
+            to_numpy(pc.is_in(batch.read_text(name), value_set=pa.array(sums))).astype(bool),
             "footer",
         )
     batch.reject(np.isnat(own_start), "missing_start")

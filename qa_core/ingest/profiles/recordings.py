@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_words
+from qa_core.ingest.columns.arrays import as_moments, as_words, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
@@ -55,8 +56,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["recorded_at"] = as_moments(utc)
     if context.has("notice_played"):
         columns["notice_played"] = as_words(batch.read_word("notice_played"), pa.bool_())
-    batch.reject(columns["file"].is_null().to_numpy(zero_copy_only=False), "no_file")
-    batch.reject(columns["contact_id"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    batch.reject(to_numpy(columns["file"].is_null()), "no_file")
+    batch.reject(to_numpy(columns["contact_id"].is_null()), "missing_key")
     return columns
 
 

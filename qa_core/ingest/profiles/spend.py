@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_numbers
+from qa_core.ingest.columns.arrays import as_numbers
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 
 CURRENCY = "EUR"

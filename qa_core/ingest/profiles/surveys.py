@@ -9,13 +9,8 @@ import pyarrow as pa
 
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
-from qa_core.ingest.columns.column_inference import (
-    FileContext,
-    RowBatch,
-    as_moments,
-    as_numbers,
-    as_words,
-)
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
@@ -99,11 +94,7 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
     if not context.has("survey_sent"):
         return pa.array(np.ones(len(batch), bool))
     answered = np.logical_or.reduce(
-        [
-            columns[name].is_valid().to_numpy(zero_copy_only=False)
-            for name in SURVEY
-            if name in columns
-        ]
+        [to_numpy(columns[name].is_valid()) for name in SURVEY if name in columns]
         or [np.zeros(len(batch), bool)]
     )
     return as_words(

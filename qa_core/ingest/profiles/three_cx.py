@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
+from qa_core.ingest.columns.arrays import as_words
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.pseudonyms import find_outside_number

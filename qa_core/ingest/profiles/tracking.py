@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
+from qa_core.ingest.columns.arrays import as_moments, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
@@ -86,7 +87,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
     has_contact = (
-        columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
+        to_numpy(columns["contact_id"].is_valid())
         if "contact_id" in columns
         else np.zeros(len(batch), bool)
     )
@@ -97,9 +98,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         own_start, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
-            by_number = ~np.isnat(own_start) & columns["tracking_number"].is_valid().to_numpy(
-                zero_copy_only=False
-            )
+            by_number = ~np.isnat(own_start) & to_numpy(columns["tracking_number"].is_valid())
     batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
@@ -114,7 +113,7 @@ def _build_assignments(
         for name in ("from", "to")
         if context.has(name)
     }
-    batch.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    batch.reject(to_numpy(columns["tracking_number"].is_null()), "missing_key")
     if len(days) == 2:
         batch.reject(days["to"] < days["from"], "ends_before_start")
     return columns | {name: pa.array(values) for name, values in days.items()}
