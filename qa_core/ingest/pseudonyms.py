@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from qa_core.base import environment
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns.arrays import map_texts
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
@@ -144,18 +145,12 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
     23 45 67 89` and `+33123456789` are one.
     """
     country = environment.current().country
-    encoded = values.dictionary_encode()
-    complete = [
-        text
-        if text is None or sum(sign.isdigit() for sign in text) < MIN_WHOLE_DIGITS
-        else find_number(text, country)
-        for text in encoded.dictionary.to_pylist()
-    ]
-    normalised = [
-        number or text
-        for number, text in zip(complete, encoded.dictionary.to_pylist(), strict=True)
-    ]
-    return pc.take(pa.array(normalised, pa.string()), encoded.indices)
+
+    def normalise(text: str) -> str:
+        is_whole = sum(sign.isdigit() for sign in text) >= MIN_WHOLE_DIGITS
+        return (find_number(text, country) if is_whole else None) or text
+
+    return map_texts(normalise, values)
 
 
 @cache

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.columns import languages
-from qa_core.ingest.columns.arrays import to_numpy
+from qa_core.ingest.columns.arrays import map_texts, to_numpy
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -77,15 +77,7 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
     ):
         return values
-    encoded = values.dictionary_encode()
-    cleared = pa.array(
-        [
-            None if simplify(text) in _NON_ANSWERS else text
-            for text in encoded.dictionary.to_pylist()
-        ],
-        pa.string(),
-    )
-    return pc.take(cleared, encoded.indices) if cleared.null_count else values
+    return map_texts(lambda text: None if simplify(text) in _NON_ANSWERS else text, values)
 
 
 def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
@@ -300,13 +292,12 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
     """Replace taught words by the number that they stand for; those that stand for a
     missing value become null.
     """
-    encoded = values.dictionary_encode()
-    replaced = [
-        meaning if meaning is None or isinstance(meaning, str) else text
-        for text in encoded.dictionary.to_pylist()
-        for meaning in (meanings.get(simplify(text), text),)
-    ]
-    return pc.take(pa.array(replaced, pa.string()), encoded.indices)
+
+    def replace(text: str) -> str | None:
+        meaning = meanings.get(simplify(text), text)
+        return meaning if meaning is None or isinstance(meaning, str) else text
+
+    return map_texts(replace, values)
 
 
 def read_words(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
@@ -21,6 +20,7 @@ from qa_core.ingest.platforms.reader import (
     FoldSession,
     SkippedRecord,
     record_schema,
+    report_lost_roots,
     require,
 )
 
@@ -192,19 +192,7 @@ def fold(session: FoldSession) -> str:
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
         "root FROM roots r JOIN newest n ON n.contact_id = r.root"
     )
-    lost = session.count(
-        "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT contact_id FROM newest)"
-    )
-    if lost:
-        session.export.decide(
-            "contact_id",
-            N_(
-                "contacts without their first part are kept under the id of that part "
-                "until it arrives"
-            ),
-            N_("{count} contacts"),
-            count=lost,
-        )
+    report_lost_roots(session, "SELECT contact_id FROM newest")
     return """
         WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r ON r.id = n.contact_id),
         first_answers AS (SELECT root, min(connected_at) AS answered_at FROM legs GROUP BY root)

@@ -17,6 +17,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
     find_meaning,
+    fold_case,
     from_epoch,
     from_stamp,
     keep_of_answered,
@@ -89,12 +90,12 @@ def _read_own_date(value: str) -> datetime:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    direction = _lower(item.get("direction"))
+    direction = fold_case(item.get("direction"))
     if direction.startswith(_NO_CALLS):
         raise SkippedRecord(direction)
     started = require(_read_start(item), "missing_start")
     talk = read_seconds(item.get("talk_time"))
-    status = _lower(_find_value(item, "dial_status", "call_status", "status"))
+    status = fold_case(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
     transfers = item.get("transfers")
@@ -128,10 +129,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
     """Find the first value that is given at one of these paths."""
     return next(filter(None, (look_up(item, path) for path in paths)), None)
-
-
-def _lower(value: Any) -> str:
-    return str(value or "").casefold()
 
 
 PLATFORM = Platform(

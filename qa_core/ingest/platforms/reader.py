@@ -35,6 +35,7 @@ from qa_core.files.readers import parse_delimiter
 from qa_core.files.sample import Sample, take_sample
 from qa_core.ingest import reason_texts
 from qa_core.ingest.columns import date_order, taught_words, timestamps
+from qa_core.ingest.columns.arrays import map_texts
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
@@ -448,14 +449,8 @@ class ExportReader:
         columns = []
         for item in schema:
             if item.name == "customer_key":
-                columns.append(
-                    self.find_keys(
-                        pa.array(
-                            [_as_cell(record.get(identity), pa.string()) for record in block],
-                            pa.string(),
-                        )
-                    )
-                )
+                numbers = [_as_cell(record.get(identity), pa.string()) for record in block]
+                columns.append(self.find_keys(pa.array(numbers, pa.string())))
                 continue
             cells = [_as_cell(record.get(item.name), item.type) for record in block]
             columns.append(
@@ -473,12 +468,8 @@ class ExportReader:
         unsure = sum(moment is not None for moment in moments) - int(sure.sum())
         self.notes["without_zone"] = self.notes.get("without_zone", 0) + unsure
         values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
-        return pa.array(
-            np.where(
-                sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))
-            ),
-            MOMENT,
-        )
+        local = np.where(sure, np.datetime64("NaT", "us"), values)
+        return pa.array(np.where(sure, values, self.zone.to_utc(local)), MOMENT)
 
     def find_keys(self, values: pa.Array) -> pa.Array:
         """Find the pseudonyms of callers' numbers; null for withheld numbers,
@@ -486,15 +477,9 @@ class ExportReader:
         """
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
-        plain = pc.match_substring_regex(texts, r"^\+?\d{6,15}$")
-        doubtful = pc.invert(plain)
-        outside = texts
-        if pc.any(doubtful).as_py():
-            found = pa.array(
-                [find_outside_number(text) for text in texts.filter(doubtful).to_pylist()],
-                pa.string(),
-            )
-            outside = pc.replace_with_mask(texts, doubtful, found)
+        doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
+        found = map_texts(find_outside_number, texts.filter(doubtful))
+        outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
@@ -540,15 +525,11 @@ def _as_cell(value: Any, kind: pa.DataType) -> Any:
     """Convert a value to the type of its column; None where the export has another
     shape than expected.
     """
-    if kind == pa.string():
-        return (
-            value or None
-            if isinstance(value, str)
-            else str(value)
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
-            else None
-        )
-    return value if not isinstance(value, (list, dict, str)) else None
+    if kind != pa.string():
+        return value if not isinstance(value, (list, dict, str)) else None
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 @dataclass
@@ -568,6 +549,21 @@ class FoldSession:
         return {
             str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
         }
+
+
+def report_lost_roots(session: FoldSession, ids: str) -> None:
+    """Report the contacts in `roots` whose first leg is none of these ids (a SELECT)."""
+    lost = session.count(f"SELECT count(DISTINCT root) FROM roots WHERE root NOT IN ({ids})")
+    if lost:
+        session.export.decide(
+            "contact_id",
+            N_(
+                "contacts without their first part are kept under the id of that part until it "
+                "arrives"
+            ),
+            N_("{count} contacts"),
+            count=lost,
+        )
 
 
 def stage_platform(

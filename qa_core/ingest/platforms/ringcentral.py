@@ -17,6 +17,7 @@ from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
     as_number,
     find_meaning,
+    fold_case,
     from_stamp,
     keep_of_answered,
     read_direction,
@@ -88,9 +89,9 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    if (medium := _lower(item.get("type") or "Voice")) != "voice":
+    if (medium := fold_case(item.get("type") or "Voice")) != "voice":
         raise SkippedRecord(medium)
-    if _lower(item.get("action")) in ("phone login", "sip forwarding login"):
+    if fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
         raise SkippedRecord("login")
     own = str(require(item.get("id"), "missing_key"))
     started = require(from_stamp(item.get("startTime")), "missing_start")
@@ -121,7 +122,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
             "duration": read_seconds(item.get("duration"))
             if milliseconds is None
             else milliseconds / 1000,
-            "transfers": sum(_lower(leg.get("action")) in _TRANSFERS for leg in legs),
+            "transfers": sum(fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
             "did": ours.get("phoneNumber") if inbound else None,
             "recorded": bool(item.get("recording")),
             "customer": theirs.get("phoneNumber"),
@@ -139,10 +140,6 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
         if leg.get("legType") == "Accept" and look_up(leg, "to.extensionNumber")
     )
     return next(filter(None, names), None)
-
-
-def _lower(value: Any) -> str:
-    return str(value or "").casefold()
 
 
 def fold(session: FoldSession) -> str:

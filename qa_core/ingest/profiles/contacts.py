@@ -16,7 +16,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, map_texts
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
@@ -456,12 +456,7 @@ def read_channel(cells: pa.Array) -> pa.Array:
     """Replace channels by our names for them; unknown ones stay as the file spells
     them.
     """
-    encoded = cells.dictionary_encode()
-    known = pa.array(
-        [CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()],
-        pa.string(),
-    )
-    return pc.take(known, encoded.indices)
+    return map_texts(lambda text: CHANNELS.get(simplify(text), text.casefold()), cells)
 
 
 def _build_people(
