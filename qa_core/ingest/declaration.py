@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.decision import Decision
 from qa_core.files.sample import Sample
 
 
@@ -93,6 +94,20 @@ class Column:
     field: Field
     index: int
     header: Header
+
+
+@dataclass
+class ColumnEvidence:
+    """Evidence about one column of a file, and the field that it is read as."""
+
+    field: str
+    column: str
+
+    def decide(
+        self, decisions: list[Decision], decision: str, evidence: str, **places: Any
+    ) -> None:
+        """Add a decision about the column, whose name is the place `{column}`."""
+        decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
 
 
 @dataclass(frozen=True)

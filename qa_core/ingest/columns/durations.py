@@ -23,6 +23,7 @@ from qa_core.ingest.columns.numbers import (
     read_plain,
     strip_decoration,
 )
+from qa_core.ingest.declaration import ColumnEvidence
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
 UNIT_NAMES = {
@@ -65,11 +66,9 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 
 @dataclass
-class DurationEvidence:
+class DurationEvidence(ColumnEvidence):
     """Evidence about one column of durations."""
 
-    field: str
-    column: str
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
@@ -80,9 +79,7 @@ class DurationEvidence:
     total: int = 0
     example: str = ""
     odd_example: str = ""
-    reference_column: str = (
-        ""  # another column of the file, whose pairs can only be minutes and seconds
-    )
+    reference_column: str = ""  # another column, whose pairs can only be minutes and seconds
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -99,11 +96,9 @@ class DurationEvidence:
         if read_clocks(values) is not None:
             self.full_clocks += len(values)
             return
-        encoded = values.dictionary_encode()
-        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
         plain: list[str] = []
-        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            text = normalise(text)
+        for item in values.value_counts().to_pylist():
+            text, count = normalise(item["values"]), item["counts"]
             pair = _PAIR.match(text)
             if pair:
                 self.pairs += count
@@ -255,16 +250,8 @@ def decide_reading(
     else:
         unit = "s"
         reason = N_("{column}: numbers from {low} to {high}, and nothing says another unit")
-    decisions.append(
-        Decision.of(
-            evidence.field,
-            UNIT_NAMES[unit],
-            reason,
-            column=evidence.column,
-            low=f"{numbers.lowest:g}",
-            high=f"{numbers.highest:g}",
-        )
-    )
+    low, high = f"{numbers.lowest:g}", f"{numbers.highest:g}"
+    evidence.decide(decisions, UNIT_NAMES[unit], reason, low=low, high=high)
     return DurationReading(unit, separator, pair_is_minutes)
 
 
@@ -286,26 +273,18 @@ def _decide_pairs(
     elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
-        raise _refuse_pairs(evidence)
+        raise Refusal(
+            "ambiguous_duration",
+            "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
+            "Say whether the last number is seconds or minutes.",
+            options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
+            column=evidence.column,
+            example=evidence.example,
+        )
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
-    params = {
-        "column": evidence.column,
-        "first": evidence.greatest_first,
-        "other": evidence.reference_column,
-    }
-    decisions.append(Decision.of(evidence.field, decision, reason, **params))
+    first, other = evidence.greatest_first, evidence.reference_column
+    evidence.decide(decisions, decision, reason, first=first, other=other)
     return is_minutes
-
-
-def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
-    return Refusal(
-        "ambiguous_duration",
-        "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
-        "Say whether the last number is seconds or minutes.",
-        options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
-        column=evidence.column,
-        example=evidence.example,
-    )
 
 
 def _parse_float(text: str | None) -> float:

@@ -18,6 +18,7 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.arrays import to_numpy
+from qa_core.ingest.declaration import ColumnEvidence
 
 MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
@@ -38,11 +39,9 @@ unlikely.
 
 
 @dataclass
-class NumberEvidence:
+class NumberEvidence(ColumnEvidence):
     """Evidence about one column of numbers."""
 
-    field: str
-    column: str
     total: int = 0
     unreadable: int = 0
     percents: int = 0
@@ -73,10 +72,8 @@ class NumberEvidence:
         if plain is not None:
             self._add_plain(values, plain)
             return
-        encoded = values.dictionary_encode()
-        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
-        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            self._add_one(text, count)
+        for item in values.value_counts().to_pylist():
+            self._add_one(item["values"], item["counts"])
 
     def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
         self.lowest = min(self.lowest, float(numbers.min()))
@@ -182,14 +179,11 @@ def decide_decimal(
     if requested:
         return requested
     if evidence.comma_decimal:
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                N_("the comma is the decimal sign"),
-                N_("{column}: {count} values such as 1,5"),
-                column=evidence.column,
-                count=evidence.comma_decimal,
-            )
+        evidence.decide(
+            decisions,
+            N_("the comma is the decimal sign"),
+            N_("{column}: {count} values such as 1,5"),
+            count=evidence.comma_decimal,
         )
         return ","
     if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
@@ -281,11 +275,7 @@ def decide_mark(
     readable = max(1, evidence.total - evidence.unreadable)
     requested = parse_scale(scale) if scale else None
     factor = 1.0
-    column = {
-        "column": evidence.column,
-        "low": f"{evidence.lowest:g}",
-        "high": f"{evidence.highest:g}",
-    }
+    places = {"low": f"{evidence.lowest:g}", "high": f"{evidence.highest:g}"}
     if requested:
         low, high, reason = *requested, N_("as set by you")
     elif hint and parse_scale(hint):
@@ -310,7 +300,8 @@ def decide_mark(
                 "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                **column,
+                column=evidence.column,
+                **places,
             )
         scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
         low, high = next(
@@ -323,23 +314,19 @@ def decide_mark(
         )
         reason = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
-    decisions.append(
-        Decision.of(
-            evidence.field,
-            N_("scale from {least} to {greatest}"),
-            reason,
-            **column,
-            least=f"{low:g}",
-            greatest=f"{high:g}",
-        )
+    least, greatest = f"{low:g}", f"{high:g}"
+    evidence.decide(
+        decisions,
+        N_("scale from {least} to {greatest}"),
+        reason,
+        **places,
+        least=least,
+        greatest=greatest,
     )
     if zero_is_missing:
         note = N_("0 is outside the scale and read as no rating")
-        decisions.append(
-            Decision.of(
-                evidence.field, note, N_("{column}: {zeros} zeros"), **column, zeros=evidence.zeros
-            )
+        evidence.decide(
+            decisions, note, N_("{column}: {zeros} zeros"), **places, zeros=evidence.zeros
         )
-    return NumberReading(
-        separator, float(low), float(high), zero_is_missing, factor=factor
-    ), f"{low:g}-{high:g}"
+    reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
+    return reading, f"{least}-{greatest}"

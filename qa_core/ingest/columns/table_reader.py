@@ -24,7 +24,6 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content
-from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
@@ -157,10 +156,8 @@ def _stage_table(
     )
     if header.row:
         place = header.line + source.line_offset
-        context.decisions.append(
-            Decision.of(
-                "file", N_("the header is on line {line}; the rows above it are titles"), line=place
-            )
+        context.decide(
+            "file", N_("the header is on line {line}; the rows above it are titles"), line=place
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
@@ -247,10 +244,9 @@ class _RowReader:
         kept as odd rows.
         """
         width = self.header.width
+        key_fields = {name for group in self.context.profile.needs for name in group}
         key = tuple(
-            column.index
-            for name, column in self.context.columns.items()
-            if name in self._list_key_fields()
+            column.index for name, column in self.context.columns.items() if name in key_fields
         )
         self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
         self._last_line = self._last_short = -1
@@ -337,9 +333,6 @@ class _RowReader:
             self._last_short = line
         return kind is not None
 
-    def _list_key_fields(self) -> set[str]:
-        return {name for group in self.context.profile.needs for name in group}
-
     def infer(self) -> None:
         """Read every value of the columns that must be inferred, then decide. Raises
         Refusal.
@@ -385,13 +378,10 @@ class _RowReader:
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)
-                accepted = (
-                    table.filter(
-                        pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
-                    )
-                    if not keep.all()
-                    else table
-                )
+                accepted = table
+                if not keep.all():
+                    lines = table.column("line").to_numpy()
+                    accepted = table.filter(pa.array(np.isin(lines, block.lines[keep])))
                 accepted_lines += int(keep.sum())
                 if writer is None:
                     schema = accepted.schema
@@ -451,43 +441,30 @@ class _RowReader:
             ignored_names = header_matching.format_headers(
                 [context.headers[index] for index in sorted(ignored)]
             )
-            context.decisions.append(
-                Decision.of("file", N_("left aside by you: {columns}"), columns=ignored_names)
-            )
+            context.decide("file", N_("left aside by you: {columns}"), columns=ignored_names)
         if unknown:
-            context.decisions.append(
-                Decision.of(
-                    "file",
-                    N_("not kept: {columns}"),
-                    N_("no field of {kind} is recognised in them"),
-                    columns=header_matching.format_headers(unknown),
-                    kind=staged.kind,
-                )
+            context.decide(
+                "file",
+                N_("not kept: {columns}"),
+                N_("no field of {kind} is recognised in them"),
+                columns=header_matching.format_headers(unknown),
+                kind=staged.kind,
             )
-        identity_fields = [
-            name for name, column in context.columns.items() if column.field.is_identity
-        ]
-        if identity_fields:
-            staged.pseudonymised = tuple(
-                context.columns[name].header.text for name in identity_fields
-            )
-            context.decisions.append(
-                Decision.of(
-                    "customer",
-                    N_("replaced by pseudonyms: {columns}"),
-                    columns=", ".join(
-                        context.columns[name].header.text for name in identity_fields
-                    ),
-                )
+        staged.pseudonymised = tuple(
+            column.header.text for column in context.columns.values() if column.field.is_identity
+        )
+        if staged.pseudonymised:
+            context.decide(
+                "customer",
+                N_("replaced by pseudonyms: {columns}"),
+                columns=", ".join(staged.pseudonymised),
             )
         if self._shorter:
-            context.decisions.append(
-                Decision.of(
-                    "file",
-                    N_("cells missing at the end of a row are empty"),
-                    N_("{count} rows shorter than the header"),
-                    count=self._shorter,
-                )
+            context.decide(
+                "file",
+                N_("cells missing at the end of a row are empty"),
+                N_("{count} rows shorter than the header"),
+                count=self._shorter,
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
@@ -578,24 +555,11 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
         ) as writer:
             for batch in file.iter_batches():
                 unanswered = _find_unanswered(batch)
-                for name in emptied:
+                for name in (*emptied, "csat_scale") if "csat" in emptied else emptied:
                     index = batch.schema.get_field_index(name)
-                    batch = batch.set_column(
-                        index,
-                        batch.schema.field(index),
-                        pc.if_else(
-                            unanswered,
-                            pa.scalar(None, batch.column(index).type),
-                            batch.column(index),
-                        ),
-                    )
-                    if name == "csat":
-                        at = batch.schema.get_field_index("csat_scale")
-                        batch = batch.set_column(
-                            at,
-                            batch.schema.field(at),
-                            pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)),
-                        )
+                    values = batch.column(index)
+                    cleared = pc.if_else(unanswered, pa.scalar(None, values.type), values)
+                    batch = batch.set_column(index, batch.schema.field(index), cleared)
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:

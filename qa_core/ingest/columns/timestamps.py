@@ -20,6 +20,7 @@ from qa_core.ingest.columns.timezones import (
     combine_clock,
     combine_day,
 )
+from qa_core.ingest.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
 
@@ -90,24 +91,26 @@ class Moments:
     fixed: np.ndarray  # bool
     bad: np.ndarray  # bool: there is a value, and it is no date or time
 
+    @staticmethod
+    def empty(rows: int) -> Moments:
+        """Build so many rows without day and clock."""
+        day, clock = np.full(rows, "NaT", "M8[D]"), np.full(rows, "NaT", "m8[us]")
+        return Moments(day, clock, np.zeros(rows, bool), np.zeros(rows, bool))
+
     @property
     def present(self) -> np.ndarray:
         return ~np.isnat(self.day) | ~np.isnat(self.clock)
 
 
 @dataclass
-class MomentEvidence:
+class MomentEvidence(ColumnEvidence):
     """Evidence about one column of dates or times, batch after batch."""
 
-    field: str
-    column: str
     counts: dict[str, int] = field(default_factory=dict)
-    value_counts: dict[str, dict[str, dict[int, int]]] = field(
-        default_factory=dict
-    )  # shape → place (a, b, c) → value → rows
-    months: dict[str, set[tuple[int, int, int]]] = field(
-        default_factory=dict
-    )  # shape → (year, first, second) seen
+    value_counts: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
+    """Shape → place (a, b, c) → value → rows."""
+    months: dict[str, set[tuple[int, int, int]]] = field(default_factory=dict)
+    """Shape → (year, first, second) seen."""
     clock_count: int = 0
     day_count: int = 0
     unreadable: int = 0
@@ -132,10 +135,9 @@ class MomentEvidence:
         if strict is not None:
             self._add_strict(values, strict)
             return
-        encoded = values.dictionary_encode()
-        unique = _normalise_spaces(encoded.dictionary)
-        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary))
-        unique = self._add_ranges(unique, rows)
+        counted = values.value_counts()
+        rows = to_numpy(counted.field("counts"))
+        unique = self._add_ranges(_normalise_spaces(counted.field("values")), rows)
         destroyed = _find_matches(unique, _DESTROYED)
         self.destroyed_count += int(rows[destroyed].sum())
         unmatched = ~destroyed
@@ -247,16 +249,9 @@ class MomentEvidence:
         if low >= 0 and high < 1:
             return "fraction"
         if self.field == "time":
-            clock_digits = next(
-                (
-                    digits
-                    for digits in _CLOCKS_WITHOUT_SEPARATOR
-                    if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
-                ),
-                None,
-            )
-            if clock_digits:
-                return _CLOCKS_WITHOUT_SEPARATOR[clock_digits]
+            for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
+                if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]:
+                    return name
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
@@ -309,24 +304,8 @@ class MomentReading:
         )
         if strict is not None:
             return _from_strict(strict, values, self.is_timeless)
-        result = Moments(
-            np.full(length, "NaT", "M8[D]"),
-            np.full(length, "NaT", "m8[us]"),
-            np.zeros(length, bool),
-            np.zeros(length, bool),
-        )
         encoded = values.dictionary_encode()
-        unique = Moments(
-            *(
-                np.full(len(encoded.dictionary), blank, kind)
-                for blank, kind in (
-                    ("NaT", "M8[D]"),
-                    ("NaT", "m8[us]"),
-                    (False, bool),
-                    (False, bool),
-                )
-            )
-        )
+        result, unique = Moments.empty(length), Moments.empty(len(encoded.dictionary))
         unmatched = np.ones(len(encoded.dictionary), bool)
         texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.has_ranges)[0]
         for shape in self.shapes:
@@ -367,9 +346,8 @@ class MomentReading:
         zone = groups.field("z").to_pylist()
         if any(zone):
             fixed = np.array([bool(text) for text in zone]) & filled
-            clock[fixed] -= np.array([_parse_offset(text) for text in zone], np.int64)[
-                fixed
-            ].astype("m8[s]")
+            offsets = np.array([_parse_offset(text) for text in zone], "m8[s]")
+            clock[fixed] -= offsets[fixed]
             unique.fixed[matched] = fixed
         unique.clock[matched] = clock
         unique.bad[matched] = bad
@@ -387,37 +365,22 @@ class MomentReading:
             return _complete_year(_read_integers(groups, "y")), month, _read_integers(groups, "d")
         if shape in ("year_first", "compact"):
             year, month, day = (_read_integers(groups, name) for name in ("y", "b", "c"))
-            return (
-                (year, day, month)
-                if self.is_swapped and shape == "year_first"
-                else (year, month, day)
-            )
+            is_swapped = self.is_swapped and shape == "year_first"
+            return (year, day, month) if is_swapped else (year, month, day)
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
-        parts = dict(
-            zip(
-                ORDERS[order or "dmy"],
-                (_read_integers(groups, name) for name in places),
-                strict=True,
-            )
-        )
+        values = (_read_integers(groups, name) for name in places)
+        parts = dict(zip(ORDERS[order or "dmy"], values, strict=True))
         return _complete_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number_meaning == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
-        digits = next(
-            (
-                digits
-                for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items()
-                if name == self.number_meaning
-            ),
-            None,
-        )
-        if digits:
-            unique.clock[matched] = _split_clock(numbers, digits)[0]
-            return
+        for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
+            if name == self.number_meaning:
+                unique.clock[matched] = _split_clock(numbers, digits)[0]
+                return
         if self.number_meaning == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions
             # that never come out even: to the second.

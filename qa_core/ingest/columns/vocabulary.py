@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.columns import languages
 from qa_core.ingest.columns.arrays import map_texts, to_numpy
+from qa_core.ingest.declaration import ColumnEvidence
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -240,11 +241,9 @@ CHANNELS = _index_words(
 
 
 @dataclass
-class WordEvidence:
+class WordEvidence(ColumnEvidence):
     """Evidence about one column of words, and how many of them are known."""
 
-    field: str
-    column: str
     known: Mapping[str, object]
     seen: Counter = field(default_factory=Counter)
     limit: int = 2_000
