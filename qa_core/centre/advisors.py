@@ -49,9 +49,7 @@ MembershipSpans = Mapping[str, list[tuple[str, date, date]]]
 
 
 def normalise_name(text: str) -> str:
-    """Fold case, accents, punctuation and doubled blanks, so that spellings of one
-    person agree.
-    """
+    """Fold case, accents, punctuation and blanks, so that spellings agree."""
     plain = "".join(
         letter
         for letter in unicodedata.normalize("NFKD", text)
@@ -238,9 +236,7 @@ def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) 
 
 
 def import_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
-    """Import one row of an advisors file: `new`, `updated` or `unchanged`. Days are
-    inclusive in the file.
-    """
+    """Import one row (its days inclusive): `new`, `updated` or `unchanged`."""
     text, name = row.get("advisor_id"), row.get("name")
     advisor_id = directory.find(text, name)
     is_new = advisor_id is None

@@ -114,9 +114,7 @@ class Content:
             return start.decode("cp1252", errors="replace")
 
     def read_pieces(self) -> Iterator[tuple[str, float]]:
-        """Yield the text in pieces of any length, cut anywhere, with the share of the
-        file read so far.
-        """
+        """Yield the text in pieces, cut anywhere, with the share read so far."""
         encoding = self.encoding or find_marked_encoding(self.read_start(4)) or "utf-8"
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         with self.open() as file:

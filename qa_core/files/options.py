@@ -113,9 +113,7 @@ class ImportOptions:
         }
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
-        """Complete these options from a saved mapping; those set here win, field by
-        field.
-        """
+        """Complete these options from a saved mapping; those set here win."""
         changes = {}
         for item in fields(self):
             own, other = getattr(self, item.name), getattr(mapping, item.name)
@@ -132,9 +130,7 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """Parse a scale written "1-5" into its least and greatest mark; None when it is
-    none.
-    """
+    """Parse a scale written "1-5" into its least and greatest mark, or None."""
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))

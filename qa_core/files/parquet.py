@@ -1,6 +1,4 @@
-"""Parquet files as flat records of text, read batch by batch; nested values are joined
-with dots.
-"""
+"""Parquet files as flat records of text; nested names are joined with dots."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ ROWS_AT_ONCE = 10_000
 
 
 def open_records(content: Content) -> Records:
-    """Open the rows of a Parquet file. Raises Refusal where it is damaged, or inside an
-    archive.
-    """
+    """Open the rows of a Parquet file. Raises Refusal if damaged or in an archive."""
     if content.packing:
         raise Refusal(
             "packed_parquet",

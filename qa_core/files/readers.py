@@ -144,9 +144,7 @@ def _refuse_other_types(content: Content, start: bytes) -> None:
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:
-    """Find UTF-16 without its byte order mark: in text of Latin letters every second
-    byte is zero.
-    """
+    """Find UTF-16 without its mark: every second byte of Latin letters is zero."""
     even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
     most = 0.8 * len(start[0:512:2])
     return (
@@ -181,9 +179,7 @@ def _open_workbook(
 
 
 def _open_records(content: Content, records: Records) -> Source:
-    """Open records with named values as the text of a table, whose first line has the
-    names.
-    """
+    """Open records with named values as the text of a table with a header."""
 
     def lines(progress: list[int]) -> Iterator[str]:
         line = io.StringIO()

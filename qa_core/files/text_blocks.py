@@ -23,9 +23,7 @@ ROWS_AT_ONCE = 25_000
 
 @dataclass
 class RowBlock:
-    """Rows as wide as the header, column by column, with their lines; `odd_rows` have
-    another width.
-    """
+    """Rows by column with their lines; `odd_rows` are not as wide as the header."""
 
     lines: np.ndarray
     cells: list[pa.Array]
@@ -102,9 +100,7 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
 
 
 def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list[pa.Array] | None:
-    """Parse a block in which every line is one row of the right width; None when it is
-    not so.
-    """
+    """Parse a block whose every line is a row of the right width; else None."""
     if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         return None
     if b'"' in piece and (source.delimiter + ' "').encode() in piece:

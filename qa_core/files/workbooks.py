@@ -98,9 +98,7 @@ def find_sheets(content: Content) -> list[dict[str, Any]]:
 
 
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
-    """Read a sheet: the number of rows above the first one used, and its cells as CSV
-    text in UTF-8.
-    """
+    """Read a sheet: the number of unused rows at the top, and its cells as CSV."""
     heading, cells = _run(content, "rows", sheet)
     if heading.get("error"):
         raise _refuse_size(content)

@@ -75,9 +75,7 @@ def build_fields(
 
 @dataclass(frozen=True)
 class Header:
-    """Header of a column: its text, the words that matter, and its unit, scale, maximum
-    and currency.
-    """
+    """Header of a column: its text, words, unit, scale, maximum and currency."""
 
     text: str
     words: str

@@ -124,9 +124,7 @@ class Examination:
     effects: tuple[FigureEffect, ...] = ()
 
     def as_remarks(self) -> list[str]:
-        """List everything but rows and figures, a sentence each, in the current
-        language.
-        """
+        """List all but rows and figures, a sentence each, in the current language."""
         remarks = []
         if self.first_day and self.last_day:
             remarks.append(
@@ -309,9 +307,7 @@ def _find_days(
 def _find_clock_hours(
     connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> tuple[ClockHour, ...]:
-    """Find the hours within these days that the clock shows twice, and count the rows
-    in each.
-    """
+    """Find the hours of these days that the clock shows twice, and count their rows."""
     zone = environment.current().zone
     hours = []
     for offset in range((last - first).days + 1):

@@ -1,6 +1,4 @@
-"""Recordings without a manifest: the contact of each audio file, parsed from its name
-by a pattern.
-"""
+"""Recordings without a manifest: their contacts, parsed from the file names."""
 
 from __future__ import annotations
 

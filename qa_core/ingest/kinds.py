@@ -19,9 +19,7 @@ from qa_core.ingest.registry import find_platforms, find_profiles
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
-    """Find the kind of a file by its content alone. Raises Refusal when none fits, or
-    several do.
-    """
+    """Find the kind of a file by its content. Raises Refusal unless just one fits."""
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
     sample = take_sample(content)

@@ -42,9 +42,7 @@ _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """Conversion of customer cells to `customer_key`. Numbers without a country code
-    are of `country`.
-    """
+    """Conversion of customer cells to keys; national numbers are of `country`."""
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
@@ -63,9 +61,7 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def find_key(self, text: str) -> str | None:
-        """Find the key of one customer from a number or id as it is written; None when
-        withheld.
-        """
+        """Find the key of one customer's number or id; None when withheld."""
         return self.find_keys(pa.array([text], pa.string()))[0].as_py()
 
     def find_keys(self, values: pa.Array) -> pa.Array:

@@ -30,9 +30,7 @@ from qa_core.ingest.profiles import (
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
-    """Find every platform, sorted by name: one per module of `platforms` that declares
-    a PLATFORM.
-    """
+    """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
     modules = (
         importlib.import_module(f"{platforms.__name__}.{module.name}")
         for module in pkgutil.iter_modules(platforms.__path__)
@@ -89,9 +87,7 @@ def find_profiles() -> tuple[Profile, ...]:
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
-    """Get the profile of that kind and name (default: the generic one). Raises Refusal
-    when there is none.
-    """
+    """Get the profile of that kind and name (default: generic). Raises Refusal."""
     of_kind = [profile for profile in find_profiles() if profile.kind == kind]
     for profile in of_kind:
         if name in (None, profile.name):

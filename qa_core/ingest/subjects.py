@@ -420,9 +420,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what imports, draws, merged names and saved views keep of an advisor beside
-    their rows.
-    """
+    """Delete what JSON columns and saved views keep of an advisor."""
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:

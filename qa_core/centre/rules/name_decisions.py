@@ -166,9 +166,7 @@ def require_kind(kind: str) -> None:
 
 
 def _find_name(session: Session, kind: str, text: str) -> str:
-    """Find the name meant: of an advisor the id, given as such or by a unique name;
-    else the text itself.
-    """
+    """Find the name meant: an advisor's id by id or unique name, else the text."""
     text = text.strip()
     if not text:
         raise Misuse("no_name", "A name cannot be empty.")

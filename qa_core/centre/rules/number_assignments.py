@@ -1,6 +1,4 @@
-"""Campaigns of tracking numbers by day, from files that give numbers to campaigns
-rather than to calls.
-"""
+"""Campaigns of tracking numbers by day, from files that assign them."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def find_known(session: Session) -> set[tuple[Any, ...]]:
-    """Find every assignment in force as (number, source, medium, campaign, first day,
-    day after the last).
-    """
+    """List the assignments: number, source, medium, campaign, first day, day after."""
     columns = (
         TrackingAssignment.tracking_number,
         *(getattr(TrackingAssignment, name) for name in VALUES),

@@ -306,9 +306,7 @@ def _find_countries() -> set[str]:
 def write_calendar(
     session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None
 ) -> None:
-    """Write whose public holidays a site keeps (None: it is open on them). Needs
-    MANAGE_SETTINGS.
-    """
+    """Set whose public holidays a site keeps, or None. Needs MANAGE_SETTINGS."""
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
     session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))

@@ -151,9 +151,7 @@ class FileContext:
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
     def start_evidence(self) -> None:
-        """Start the evidence of every column whose reading must be inferred from all
-        its cells.
-        """
+        """Start the evidence of every column that is inferred from all its cells."""
         used = {column.index for column in self.columns.values()}
         ignored = self.ignored
         self.unread = {
@@ -194,9 +192,7 @@ class FileContext:
         return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
     def compute_share(self, index: int, pattern: str) -> float:
-        """Compute the share of a column's sampled cells that match a pattern; empty
-        cells do not count.
-        """
+        """Compute the share of a column's sampled filled cells that match a pattern."""
         cells = self.sample_cells(index)
         matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
         return matching / len(cells) if len(cells) else 0.0
@@ -233,9 +229,7 @@ class FileContext:
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
-        """Clear the cells that stand for "not given", and replace words that mean a
-        number by that number.
-        """
+        """Clear cells that mean "not given"; replace words by the number they mean."""
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -458,9 +452,7 @@ class RowBatch:
         return self.cells[self.context.columns[name].index]
 
     def read_moment(self, name: str) -> timestamps.Moments:
-        """Read the dates and times of a field. Impossible ones are missing, or reject
-        their rows.
-        """
+        """Read dates and times. Impossible ones are missing, or reject their rows."""
         if name not in self._values:
             moments = self.context.readings[name].read(
                 self.context.clean_values(name, self.read_text(name))

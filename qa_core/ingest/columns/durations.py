@@ -157,9 +157,7 @@ class DurationReading:
 
 
 def normalise(text: str) -> str:
-    """Write a duration with single spaces and colons: `00.01.05` becomes `00:01:05`,
-    `00.01:05` stays.
-    """
+    """Write a duration with single spaces and colons: `00.01.05` as `00:01:05`."""
     return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 

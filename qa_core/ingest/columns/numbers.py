@@ -173,9 +173,7 @@ def parse_number(plain: str, decimal: str) -> float | None:
 def decide_decimal(
     evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
 ) -> str:
-    """Decide whether `,` or `.` separates the decimals of the column. Raises Refusal
-    `ambiguous_decimal`.
-    """
+    """Decide on `,` or `.` as decimal sign. Raises Refusal `ambiguous_decimal`."""
     if requested:
         return requested
     if evidence.comma_decimal:

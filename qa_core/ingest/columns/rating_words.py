@@ -40,9 +40,7 @@ _LEADING = re.compile(
 
 
 def find_mark(text: str) -> str | None:
-    """Find the mark that a cell gives in words or stars, written as a number; None when
-    it gives none.
-    """
+    """Find the mark that a cell gives in words or stars, as a number; else None."""
     plain = text.strip()
     if _STARS.match(plain):
         return str(sum(plain.count(star) for star in "★⭐✭*"))

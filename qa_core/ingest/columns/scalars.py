@@ -1,6 +1,4 @@
-"""Conversion of single values of an export to moments, durations and numbers; None
-where a value is none.
-"""
+"""Conversion of single values to moments, durations and numbers, or None."""
 
 from __future__ import annotations
 

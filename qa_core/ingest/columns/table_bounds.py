@@ -176,9 +176,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Tell whether the first filled cell marks a row of totals or the signature of the
-    report.
-    """
+    """Tell whether the first filled cell marks totals or the end of a report."""
     first = next((cell for cell in row if cell and not cell.isspace()), "")
     if len(first) > 60 or not first[:1].isalpha():
         return False

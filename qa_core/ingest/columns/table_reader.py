@@ -240,9 +240,7 @@ class _RowReader:
         self._last_line = self._last_short = -1
 
     def _read_blocks(self, half: int) -> Iterator[RowBlock]:
-        """Yield the data rows, all as wide as the header. Other rows are counted, or
-        kept as odd rows.
-        """
+        """Yield the data rows, as wide as the header; count or keep the others."""
         width = self.header.width
         key_fields = {name for group in self.context.profile.needs for name in group}
         key = tuple(
@@ -334,9 +332,7 @@ class _RowReader:
         return kind is not None
 
     def infer(self) -> None:
-        """Read every value of the columns that must be inferred, then decide. Raises
-        Refusal.
-        """
+        """Read every value of the columns to infer, then decide. Raises Refusal."""
         context = self.context
         context.start_evidence()
         seen = 0

@@ -1,6 +1,4 @@
-"""Words that a person has taught for the columns of one file, as `--word
-COLUMN:VALUE=MEANING`.
-"""
+"""Words taught for the columns of one file: `--word COLUMN:VALUE=MEANING`."""
 
 from __future__ import annotations
 

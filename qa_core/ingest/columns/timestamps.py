@@ -397,9 +397,7 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """Find the number of a month by its English or French name, whole or cut short; 0
-    when it is none.
-    """
+    """Find the number of a month by its English or French name or its start; else 0."""
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
@@ -472,9 +470,7 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split numbers of so many digits into clocks: `905` is 9:05. The mask marks those
-    that are no clock.
-    """
+    """Split numbers of so many digits into clocks (`905`: 9:05); mask the others."""
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
     clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)

@@ -143,9 +143,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
 
 
 def _find_written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """List the fields of a contact that such a file writes and that other kinds of file
-    may write too.
-    """
+    """List the fields of a contact that such a file shares with other kinds."""
     shared = {name for values in attach.VALUES.values() for name in values}
     return {
         attach.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping
@@ -198,9 +196,7 @@ def start(
     report: FileReport,
     write: Callable[[Session, str], None],
 ) -> ImportBatch:
-    """Create the batch as started, together with what `write` adds to the records for
-    it.
-    """
+    """Create the batch as started, with what `write` adds to the records."""
     batch = ImportBatch(
         kind=staged.kind,
         file_name=Path(report.file).name,
@@ -248,9 +244,7 @@ def finish(
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
-    """Undo in the records what a batch wrote before it was interrupted short of the
-    lake.
-    """
+    """Undo in the records a batch that was interrupted before the lake."""
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
     audit_log.record(
@@ -270,9 +264,7 @@ def rollback_records(session: Session, batch_id: str) -> None:
 
 
 def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
-    """Find the advisors and teams that the batch created and that contacts carry, as
-    two sets.
-    """
+    """Find the advisors and the teams that the batch created and contacts carry."""
     created = sa.select(BeforeImage.object, BeforeImage.key).where(
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
@@ -347,9 +339,7 @@ def find_batches(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """Find the imports that pass the filter, newest first, as plain values. Needs
-    MANAGE_IMPORTS.
-    """
+    """Find the imports that pass the filter, newest first. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
@@ -417,9 +407,7 @@ def find_mappings(viewer: Viewer, kind: str) -> list[str]:
 
 
 def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
-    """List every saved mapping, by kind and name, as plain values. Needs
-    MANAGE_IMPORTS.
-    """
+    """List every saved mapping, by kind and name. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         mappings = session.scalars(

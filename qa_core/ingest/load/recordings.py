@@ -75,9 +75,7 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class RecordingRules:
-    """Rules that the centre entered: purposes, and months of retention. They apply as
-    of `moment`.
-    """
+    """Rules of the centre as of `moment`: purposes, and months of retention."""
 
     purposes: tuple[str, ...]
     months: int
@@ -250,9 +248,7 @@ def _store_audio(
 
 
 def _find_file(base: Path, name: str) -> Path | str:
-    """Find the audio file that a row names within the folder of its manifest; else
-    return the reason code.
-    """
+    """Find the audio file that a row names in its folder; else the reason code."""
     name = name.strip().replace("\\", "/")
     if (
         PurePosixPath(name).is_absolute()

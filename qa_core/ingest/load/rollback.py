@@ -1,6 +1,4 @@
-"""Rollback of a batch: the lake and the records are as before it again, or the undo is
-refused.
-"""
+"""Rollback of a batch: all stores are as before it, or the undo is refused."""
 
 from __future__ import annotations
 
@@ -48,9 +46,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback(batch_id: str, actor: str) -> None:
-    """Undo a batch that is marked as being undone. Can be repeated after an
-    interruption.
-    """
+    """Undo a batch that is marked as being undone. Can be repeated."""
     with store.reading() as session:
         parts = pending_rows.find_parts(session, batch_id)
     try:

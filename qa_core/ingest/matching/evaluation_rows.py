@@ -246,9 +246,7 @@ def join_arrived(
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Remove the evaluations that had waited for this batch's contacts; they are
-    pending again.
-    """
+    """Make the evaluations that had waited for this batch's contacts pending again."""
     rows = session.scalars(
         of_files(
             sa.select(WaitingRow)

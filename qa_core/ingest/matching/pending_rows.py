@@ -36,9 +36,7 @@ def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> N
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
-    """Build the name of a commit in the lake: rows of one batch that joined the
-    contacts of another.
-    """
+    """Name the commit of rows of one batch that joined the contacts of another."""
     return f"{waiting_batch}+{arrived_batch}"
 
 

@@ -1,6 +1,4 @@
-"""Aircall calls: epochs in seconds, a duration that includes ringing, and why a missed
-call was missed.
-"""
+"""Aircall calls: epochs in seconds, and why a missed call was missed."""
 
 from __future__ import annotations
 
@@ -41,9 +39,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call with its direction, start and the digits as
-    dialled.
-    """
+    """Tell whether every object is a call with direction, start and dialled digits."""
     return bool(sample.objects) and all(
         {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
     )

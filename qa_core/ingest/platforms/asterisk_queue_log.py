@@ -338,9 +338,7 @@ def _read_table(
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
-    """Split the data of an event, which older tables keep in one column as the log
-    writes it.
-    """
+    """Split the data of an event, which older tables keep in one column."""
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
@@ -420,9 +418,7 @@ def _none_as_null(values: pa.Array) -> pa.Array:
 
 
 def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
-    """Read the seconds that each event has at its own place among its data; NaN where
-    it has none.
-    """
+    """Read the seconds that each event has at its place among its data, or NaN."""
     picked = np.full(len(event), np.nan)
     filled = (
         np.cumsum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)[-1]

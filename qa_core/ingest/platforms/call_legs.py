@@ -224,9 +224,7 @@ def _restore(value: Any, kind: pa.DataType) -> Any:
 def _rebuild_first_legs(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> None:
-    """Rebuild the first legs of contacts that are in the lake and of which no leg was
-    kept.
-    """
+    """Rebuild the first legs of contacts in the lake of which no leg was kept."""
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text

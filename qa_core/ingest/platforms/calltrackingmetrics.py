@@ -61,9 +61,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call on a tracking number, with the names of
-    CallTrackingMetrics.
-    """
+    """Tell whether every object is a call with the names of CallTrackingMetrics."""
     return sample.has_keys("sid", "tracking_number") and (
         sample.has_keys("called_at") or sample.has_keys("unix_time")
     )

@@ -238,9 +238,7 @@ class LegTimes:
 
 
 def _read_times(cells: Cells, started: datetime) -> LegTimes:
-    """Read when a leg began and how long it took; raises RejectedRecord for a negative
-    duration.
-    """
+    """Read the times of a leg; raises RejectedRecord for a negative duration."""
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
     duration, talk = read_seconds(cells["duration"]), read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):

@@ -72,9 +72,7 @@ def _find_sessions(item: Mapping[str, Any], *purposes: str) -> list[Session]:
 
 
 def _sum_metric(sessions: Iterable[Session], *names: str) -> float | None:
-    """Sum a metric over sessions, in seconds; of several names, in each session the first
-    that it has.
-    """
+    """Sum a metric over sessions, in seconds: in each the first of these names."""
     total = None
     for _person, session in sessions:
         metrics = session.get("metrics") or ()

@@ -62,9 +62,7 @@ def fold(session: FoldSession) -> str:
 
 
 def _order_events(session: FoldSession) -> None:
-    """Create `events` with the `place` of each in time. A repeated event, as in merged
-    logs, counts once.
-    """
+    """Create `events` with the `place` of each in time; a repeated one counts once."""
     whole = "callid, moment, event, queue, agent, wait, talk, did"
     ordered = (
         "line"

@@ -127,9 +127,7 @@ def require(value: T | None, reason: str) -> T:
 
 @dataclass
 class ExportReader:
-    """Export being read: its source, the clocks and pseudonyms in use, and counts of
-    its records.
-    """
+    """Export being read: its source, clocks and pseudonyms, and counts."""
 
     platform: Platform
     content: Content
@@ -227,9 +225,7 @@ class ExportReader:
     def _find_unread(
         self, item: Mapping[str, Any], taught: list[Mapping[str, Any]]
     ) -> list[tuple[tuple[str, str], str]]:
-        """Put taught meanings in the place of their words, and find the values that are not
-        understood.
-        """
+        """Put taught meanings in the place of words; find values not understood."""
         unread = []
         for column, words in zip(self.platform.words, taught, strict=True):
             value = item.get(column.name)
@@ -459,9 +455,7 @@ class ExportReader:
         return pa.table(columns, schema=schema)
 
     def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
-        """Convert moments on the export's clock to UTC; those that name their zone are
-        UTC already.
-        """
+        """Convert moments on the export's clock to UTC; those with a zone are UTC."""
         sure = np.array(
             [moment is not None and moment.tzinfo is not None for moment in moments], bool
         )
@@ -522,9 +516,7 @@ def _mask_number(cell: str) -> str:
 
 
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
-    """Convert a value to the type of its column; None where the export has another
-    shape than expected.
-    """
+    """Convert a value to the type of its column; None for another shape."""
     if kind != pa.string():
         return value if not isinstance(value, (list, dict, str)) else None
     if isinstance(value, str):
@@ -534,9 +526,7 @@ def _as_cell(value: Any, kind: pa.DataType) -> Any:
 
 @dataclass
 class FoldSession:
-    """Connection with the view `records` for a fold, and the export whose tally it adds
-    to.
-    """
+    """Connection with the view `records` for a fold, and its export."""
 
     connection: duckdb.DuckDBPyConnection
     export: ExportReader
@@ -801,9 +791,7 @@ def _fold(
 
 
 def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
-    """Add the centre's wall clock beside UTC, and cast the columns to the types of this
-    kind.
-    """
+    """Add the centre's wall clock, and cast the columns to the types of the kind."""
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)

@@ -214,9 +214,7 @@ def _drop_destroyed(context: FileContext) -> None:
 
 
 def _find_placeholders(context: FileContext) -> None:
-    """Find numbers that stand for many people: they are on more rows than one customer
-    calls.
-    """
+    """Find numbers that stand for many people: they are on too many rows."""
     for name in ("customer", "caller", "called"):
         if not context.has(name):
             continue
@@ -393,9 +391,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
-    """Build csat with its scale, nps, and ces on a scale from 1 to 7; only those that the
-    file carries.
-    """
+    """Build csat with its scale, nps, and ces from 1 to 7, where the file has them."""
     columns = {
         name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
     }
@@ -453,9 +449,7 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
 
 
 def read_channel(cells: pa.Array) -> pa.Array:
-    """Replace channels by our names for them; unknown ones stay as the file spells
-    them.
-    """
+    """Replace channels by our names for them; unknown ones stay."""
     return map_texts(lambda text: CHANNELS.get(simplify(text), text.casefold()), cells)
 
 
@@ -496,9 +490,7 @@ def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
 def _find_parties(
     context: FileContext, batch: RowBatch, direction: np.ndarray | None
 ) -> tuple[pa.Array, pa.Array]:
-    """Find, of caller and called, the one outside (the customer) and the extension (the
-    advisor).
-    """
+    """Find, of caller and called, the number outside and the extension."""
     empty = [None] * len(batch)
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty

@@ -99,9 +99,7 @@ def find_criteria(context: FileContext) -> list[str]:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide which of the three forms the file has, and the greatest mark of each
-    criterion.
-    """
+    """Decide which form the file has, and the greatest mark of each criterion."""
     context.drop_empty("evaluated_at")
     if context.has("criterion"):
         _decide_long(context)

@@ -56,9 +56,7 @@ _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<",
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns whose header names a number of seconds, and find sums that their
-    header calls averages.
-    """
+    """Use columns whose header names seconds, and sums that it calls averages."""
     used = {column.index for column in columns.values()}
     candidates_by_field: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
@@ -180,9 +178,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Tell whether a column labels weeks or months, which then are the periods of the
-    rows.
-    """
+    """Tell whether a column labels weeks or months: the periods of the rows."""
     name = "period"
     if not context.has(name):
         return False
@@ -634,9 +630,7 @@ def _build_seconds(
 
 
 def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Compute the sum behind an average: 0 for no contacts, whatever the report prints
-    there.
-    """
+    """Compute the sum behind an average: 0 for no contacts, whatever is printed."""
     return np.where(rows == 0, 0.0, averages * rows)
 
 

@@ -523,9 +523,7 @@ def _format_rate(counts: Counter[str]) -> str:
 
 
 def _is_exact(reading: DurationReading) -> bool:
-    """Tell whether a duration of zero means none: whole minutes round short calls down
-    to zero.
-    """
+    """Tell whether zero means no time: whole minutes round short calls to zero."""
     return reading.unit in ("s", "ms")
 
 

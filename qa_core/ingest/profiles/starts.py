@@ -1,6 +1,4 @@
-"""Start of each row, from one column or from a date and a time, with the clock changes
-of the year.
-"""
+"""Start of each row, from one column or a date and a time, on all clocks."""
 
 from __future__ import annotations
 
@@ -120,9 +118,7 @@ def to_clocks(
 
 
 def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read a column of whole moments in UTC and on the centre's wall clock; a bare date
-    is midnight.
-    """
+    """Read moments in UTC and on the centre's wall clock; a bare date is midnight."""
     moments = batch.read_moment(name)
     own_moment = moments.day.astype("M8[us]") + np.where(
         np.isnat(moments.clock), MIDNIGHT, moments.clock
@@ -131,9 +127,7 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
 
 
 def describe_clock_changes(context: StartContext) -> None:
-    """Record how many values fell into the hours of clock changes, once the whole file
-    is read.
-    """
+    """Record how many values of the file fell into the hours of clock changes."""
     zone = context.zone
     if zone.repeated:
         context.decide(

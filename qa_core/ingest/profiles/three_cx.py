@@ -1,6 +1,4 @@
-"""Call log of 3CX: newest first, totals below, and calls with talk time that nobody
-answered.
-"""
+"""Call log of 3CX: newest first, totals below, talk time on unanswered calls."""
 
 from __future__ import annotations
 

@@ -92,9 +92,7 @@ class Instructions:
 
 
 class Watch:
-    """Watch of one folder. Reports, and refusals about the folder itself, go to
-    `report`.
-    """
+    """Watch of one folder. Reports and its own refusals go to `report`."""
 
     def __init__(
         self,
@@ -136,18 +134,14 @@ class Watch:
         self._work_unattended()
 
     def run_once(self, stop: Stop) -> None:
-        """Import the files that are there and complete, read the logs to their end, and
-        return.
-        """
+        """Import the complete files, read the logs to their end, and return."""
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on what came since the last time, and purge once a
-        day.
-        """
+        """Evaluate the alert rules on new figures, and purge once a day."""
         if self._has_new_figures:
             pipeline.evaluate_alerts()
         purge.purge_daily()
@@ -471,9 +465,7 @@ def read_instructions(path: Path) -> Instructions:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder for this process. Raises Refusal when another one of this centre
-    watches it.
-    """
+    """Lock the folder for this process. Raises Refusal when another watches it."""
     lock_files = environment.current().folder / "watching"
     lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (

@@ -225,9 +225,7 @@ class Follower:
     def _read(
         self, export: ExportReader, lines: int, overdue_calls: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
-        """Yield the kept events of calls that go on in this piece or are due, then the
-        piece itself.
-        """
+        """Yield the kept events of calls that go on or are due, then the piece."""
         events += asterisk_queue_log.PLATFORM.read(export)
         export.rejected[:] = [
             (line + lines, reason, cells) for line, reason, cells in export.rejected
