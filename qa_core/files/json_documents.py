@@ -11,7 +11,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content, require_columns
+from qa_core.files.archives import Content, refuse_empty, require_columns
 
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
@@ -241,11 +241,7 @@ def open_records(content: Content) -> Records:
         count += 1
         require_columns(content.name, len(names))
     if not names:
-        raise Refusal(
-            "empty_file",
-            "{name} is empty. Export it again and try once more.",
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     return Records(
         tuple(names),
         count,

@@ -142,13 +142,9 @@ def parse_scale(text: str) -> tuple[float, float] | None:
 def _as_plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    return (
-        value.isoformat()
-        if isinstance(value, date)
-        else dict(sorted(value.items()))
-        if isinstance(value, Mapping)
-        else value
-    )
+    if isinstance(value, date):
+        return value.isoformat()
+    return dict(sorted(value.items())) if isinstance(value, Mapping) else value
 
 
 def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:

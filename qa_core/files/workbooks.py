@@ -18,7 +18,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import ZIP, Content
+from qa_core.files.archives import ZIP, Content, refuse_empty, refuse_locked, refuse_type
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
@@ -53,11 +53,7 @@ def choose_sheet(
             names=", ".join(names),
         )
     if not names:
-        raise Refusal(
-            "empty_file",
-            "{name} is empty. Export it again and try once more.",
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
     sheet_name = (
         names[scores.index(max(scores))]
@@ -67,15 +63,9 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
         return sheet_name, []
-    return sheet_name, [
-        Decision.of(
-            "file",
-            N_("the sheet {sheet} is read"),
-            N_("left aside: {others}"),
-            sheet=sheet_name,
-            others=others,
-        )
-    ]
+    message, evidence = N_("the sheet {sheet} is read"), N_("left aside: {others}")
+    decision = Decision.of("file", message, evidence, sheet=sheet_name, others=others)
+    return sheet_name, [decision]
 
 
 def is_workbook(content: Content) -> bool:
@@ -103,11 +93,7 @@ def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
     if heading.get("error"):
         raise _refuse_size(content)
     if not cells.strip(b",\n\r "):
-        raise Refusal(
-            "empty_file",
-            "{name} is empty. Export it again and try once more.",
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     return heading["first_row"], cells
 
 
@@ -116,11 +102,7 @@ def _check_archive(content: Content) -> None:
         start = file.read(LOCK_SIGN_WITHIN)
         if start.startswith(OLE):
             if LOCK_MARK in start:
-                raise Refusal(
-                    "locked_file",
-                    "{name} is locked with a password. Save it without one and import it again.",
-                    name=content.name,
-                )
+                raise refuse_locked(content.name)
             return
         source = (
             io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
@@ -131,12 +113,7 @@ def _check_archive(content: Content) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refuse_damaged(content) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
-        raise Refusal(
-            "wrong_file_type",
-            "{name} is a file of type {type}. Export it as CSV or XLSX and import the result.",
-            name=content.name,
-            type="ZIP",
-        )
+        raise refuse_type(content.name, "ZIP")
     unpacked_size = sum(entry.file_size for entry in entries)
     packed_size = max(1, sum(entry.compress_size for entry in entries))
     if (
