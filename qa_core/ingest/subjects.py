@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -133,12 +133,9 @@ def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -
 
 def _find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
     ids = [row["id"] for name in ("recordings", "recording") for row in tables.get(name, [])]
+    stored = sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
     with store.reading() as session:
-        return session.scalars(
-            _exempt(
-                sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
-            )
-        ).all()
+        return session.scalars(_exempt(stored)).all()
 
 
 def erase(
@@ -263,16 +260,12 @@ def _find_of_customer(key: str) -> dict[str, Rows]:
         for name in ("advisor_id", "given_advisor_id"):
             row.pop(name)  # another person's
     with store.reading() as session:
-        recordings_of_customer = [
-            row
-            for row in _read_rows(session, Recording)
-            if (row["source_system"], row["contact_id"]) in keys
-        ]
-        pending_rows = [
-            row["content"]
-            for row in _read_rows(session, WaitingRow)
-            if key in json.dumps(row["content"])
-        ]
+        stored = _read_rows(session, Recording)
+        waiting = [row["content"] for row in _read_rows(session, WaitingRow)]
+    recordings_of_customer = [
+        row for row in stored if (row["source_system"], row["contact_id"]) in keys
+    ]
+    pending_rows = [content for content in waiting if key in json.dumps(content)]
     for row in recordings_of_customer:
         row.pop("advisor_id")
     return {"contacts": contacts, "recordings": recordings_of_customer, "waiting": pending_rows}
@@ -285,9 +278,11 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
             row.pop(name)  # another person's
     rows_by_table: dict[str, Rows] = {"contacts": contacts}
     with store.reading() as session:
-        for table in _find_advisor_tables():
-            rows = _read_rows(session, table, table.advisor_id == advisor_id)
-            if rows:
+        for mapper in Base.registry.mappers:
+            table = mapper.class_
+            if "advisor_id" in mapper.columns and (
+                rows := _read_rows(session, table, table.advisor_id == advisor_id)
+            ):
                 rows_by_table[table.__tablename__] = rows
         for part, column, owner in PARTS:
             ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
@@ -297,12 +292,6 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
         if rows := _read_rows(session, SavedView, SavedView.username.in_(accounts)):
             rows_by_table[SavedView.__tablename__] = rows
     return rows_by_table
-
-
-def _find_advisor_tables() -> Iterator[type[Any]]:
-    for mapper in Base.registry.mappers:
-        if "advisor_id" in mapper.columns:
-            yield mapper.class_
 
 
 def _read_contacts(condition: str, parameters: list[str]) -> Rows:
@@ -391,10 +380,9 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
         replay_list.drop("restriction", restrictions.write_key(advisor_id=advisor_id))
         counts: dict[str, int] = {}
         with store.writing() as session:
+            stored = sa.select(Recording).where(Recording.file_name.is_not(None))
             theirs = Unscoped(
-                sa.select(Recording).where(
-                    Recording.advisor_id == advisor_id, Recording.file_name.is_not(None)
-                ),
+                stored.where(Recording.advisor_id == advisor_id),
                 "Erasing an advisor deletes the audio of their calls.",
             )
             for recording in session.scalars(theirs).all():

@@ -249,21 +249,18 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        clear_column = next(
-            (other for other in pairs if other.full_clocks or other.minutes_as_hours), None
-        )
-        for evidence in pairs if clear_column else ():
-            evidence.reference_column = clear_column.column
+        for other in pairs:
+            if other.full_clocks or other.minutes_as_hours:
+                for evidence in pairs:
+                    evidence.reference_column = other.column
+                break
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
                 stated_units = self.options.units.get(name), column.header.unit
+                decimal, of_many = self.options.decimal, column.field.of_many
                 self.readings[name] = durations.decide_reading(
-                    evidence,
-                    *stated_units,
-                    self.options.decimal,
-                    self.decisions,
-                    column.field.of_many,
+                    evidence, *stated_units, decimal, self.decisions, of_many
                 )
                 if evidence.numbers.total and not any(stated_units):
                     self.guesses.add(name)
@@ -332,15 +329,12 @@ class FileContext:
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)
             if mark_words:
-                shown = ", ".join(
-                    f"{word} → {mark}"
-                    for word, mark in sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
-                )
+                lowest = sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
                 self.decide(
                     name,
                     N_("ratings in words, read as: {said}"),
                     N_("{column}: {count} spellings"),
-                    said=shown,
+                    said=", ".join(f"{word} → {mark}" for word, mark in lowest),
                     count=len(mark_words),
                 )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
@@ -379,10 +373,6 @@ class FileContext:
             field=name,
             seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
         )
-
-    def is_required(self, name: str) -> bool:
-        """Tell whether a bad value of that field rejects its row."""
-        return self.profile.required is None or name in self.profile.required
 
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
         if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
@@ -441,7 +431,8 @@ class RowBatch:
         """Count the values of a field that are missing for that reason; reject their rows
         where the field is required.
         """
-        if self.context.is_required(name):
+        required = self.context.profile.required
+        if required is None or name in required:
             self.reject(rows, reason)
         elif rows.any() and not self.is_sample:
             column = self.context.columns[name].header.text
@@ -454,9 +445,8 @@ class RowBatch:
     def read_moment(self, name: str) -> timestamps.Moments:
         """Read dates and times. Impossible ones are missing, or reject their rows."""
         if name not in self._values:
-            moments = self.context.readings[name].read(
-                self.context.clean_values(name, self.read_text(name))
-            )
+            values = self.context.clean_values(name, self.read_text(name))
+            moments = self.context.readings[name].read(values)
             self.blank(moments.bad, name, "impossible_date")
             self._values[name] = moments
         return self._values[name]
@@ -467,14 +457,13 @@ class RowBatch:
         """
         if name not in self._values:
             reading = self.context.readings[name]
-            values, unreadable, off_scale = reading.read(
-                self.context.clean_values(name, self.read_text(name))
-            )
-            is_duration = isinstance(reading, durations.DurationReading)
-            self.blank(unreadable, name, "bad_duration" if is_duration else "bad_number")
-            self.blank(
-                off_scale & ~unreadable, name, "negative_duration" if is_duration else "off_scale"
-            )
+            cells = self.context.clean_values(name, self.read_text(name))
+            values, unreadable, off_scale = reading.read(cells)
+            reasons = ("bad_number", "off_scale")
+            if isinstance(reading, durations.DurationReading):
+                reasons = ("bad_duration", "negative_duration")
+            self.blank(unreadable, name, reasons[0])
+            self.blank(off_scale & ~unreadable, name, reasons[1])
             self._values[name] = values
         return self._values[name]
 
@@ -497,10 +486,7 @@ class RowBatch:
             if name in self.context.notes.get("ticked", ()):
                 nothing = to_numpy(self.read_text(name).is_null())
                 values[nothing] = meanings["n"]
-            if not any(
-                isinstance(cached_key, tuple) and cached_key[0] == name
-                for cached_key in self._values
-            ):
+            if not any(key[0] == name for key in self._values if isinstance(key, tuple)):
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]

@@ -88,7 +88,7 @@ def load_contacts(job: LoadJob) -> None:
             "file",
             N_("waiting rows were matched to these contacts"),
             N_("{joined}"),
-            joined=_list_counts(joined_rows),
+            joined=", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items())),
         )
     job.finish(result)
     apply.apply_if_due()
@@ -160,18 +160,14 @@ def load_attachments(job: LoadJob) -> None:
                 )
             return
 
-    batch_id = job.start(
-        attached.rows,
-        lambda session, batch_id: pending_rows.store_rows(session, batch_id, pending),
-        ambiguous_rows,
-    )
-    result = (
-        lake.merge_contacts(
+    def write(session: Session, batch_id: str) -> None:
+        pending_rows.store_rows(session, batch_id, pending)
+
+    batch_id, result = job.start(attached.rows, write, ambiguous_rows), None
+    if attached.rows:
+        result = lake.merge_contacts(
             attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )
-        if attached.rows
-        else None
-    )
     job.finish(result)
 
 
@@ -276,9 +272,7 @@ def load_evaluations(job: LoadJob) -> None:
         for draft in grouped.drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
         tally.skip("unmatched", sum(draft.is_pending for draft in grouped.drafts))
-        rejected: list[evaluation_rows.EvaluationRow] = [
-            draft for draft in grouped.drafts if draft.reason
-        ]
+        rejected = [draft for draft in grouped.drafts if draft.reason]
         tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
         plausibility.require_few_rejected(
             staged,
@@ -298,15 +292,9 @@ def load_evaluations(job: LoadJob) -> None:
         counts = Counter(importer.import_one(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)
-        pending_rows.store_rows(
-            session,
-            batch_id,
-            [
-                evaluation_rows.build_pending_row(item, job.system)
-                for draft, item in items
-                if draft.is_pending
-            ],
-        )
+        waiting = (item for draft, item in items if draft.is_pending)
+        rows = [evaluation_rows.build_pending_row(item, job.system) for item in waiting]
+        pending_rows.store_rows(session, batch_id, rows)
         tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         tally.require_identity(job.report.file)
 
@@ -383,10 +371,6 @@ def _describe_changed(
                     else N_("{count} contacts")
                 )
                 job.decide(field, decision, evidence, count=count, distinct=distinct)
-
-
-def _list_counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
 def _find_rejected_rows(

@@ -92,6 +92,9 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     )
     direction = _DIRECTIONS.get(method)
     channel = item.get("Channel")
+    talk = as_number(agent.get("AgentInteractionDuration"))
+    if talk is None and "AgentInfo" in item:  # DescribeContact gives moments alone
+        talk = seconds_between(connected, ended)
     return {
         "line": number,
         "contact_id": own,
@@ -107,7 +110,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "connected_at": connected,
         "outcome": _find_outcome(item, connected, bool(queue)),
         "wait": _read_wait(queue, connected or ended),
-        "talk": _read_talk(item, agent, connected, ended),
+        "talk": talk,
         "hold": as_number(agent.get("CustomerHoldDuration")),
         "wrap": as_number(agent.get("AfterContactWorkDuration")),
         "is_transfer": method in ("TRANSFER", "QUEUE_TRANSFER"),
@@ -119,32 +122,16 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_wait(queue: Mapping[str, Any], until: datetime | None) -> float | None:
     wait = as_number(queue.get("Duration"))
+    if wait is not None:
+        return wait
     dequeued = _read_moment(queue.get("DequeueTimestamp"))
-    return (
-        seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
-        if wait is None
-        else wait
-    )
-
-
-def _read_talk(
-    item: Mapping[str, Any],
-    agent: Mapping[str, Any],
-    connected: datetime | None,
-    ended: datetime | None,
-) -> float | None:
-    talk = as_number(agent.get("AgentInteractionDuration"))
-    # DescribeContact (`AgentInfo`) gives moments alone.
-    return seconds_between(connected, ended) if talk is None and "AgentInfo" in item else talk
+    return seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
 
 
 def _is_recorded(item: Mapping[str, Any]) -> bool:
     recordings = [*(item.get("Recordings") or ()), item.get("Recording")]
-    return any(
-        part.get("Status", "AVAILABLE") == "AVAILABLE"
-        for part in recordings
-        if isinstance(part, Mapping)
-    )
+    parts = (part for part in recordings if isinstance(part, Mapping))
+    return any(part.get("Status", "AVAILABLE") == "AVAILABLE" for part in parts)
 
 
 def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str | None:
@@ -152,14 +139,10 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
         return "answered"
     if not item.get("DisconnectTimestamp"):
         return None
-    if item.get("NextContactId"):
+    reason = item.get("DisconnectReason")
+    if item.get("NextContactId") or (queued and reason == "CONTACT_FLOW_DISCONNECT"):
         return "overflow"
-    return _ENDINGS.get(
-        item.get("DisconnectReason"),
-        "overflow"
-        if queued and item.get("DisconnectReason") == "CONTACT_FLOW_DISCONNECT"
-        else "unanswered",
-    )
+    return _ENDINGS.get(reason, "unanswered")
 
 
 def fold(session: FoldSession) -> str:

@@ -200,25 +200,16 @@ def _register_stored(
         | {"customer_key": content["customer_key"], "root": root}
         for root, content in rows
     }
-    columns = [
-        pa.array([_restore(leg.get(item.name), item.type) for leg in legs.values()], item.type)
-        for item in schema
-    ]
+    columns = []
+    for item in schema:
+        values = [leg.get(item.name) for leg in legs.values()]
+        if pa.types.is_timestamp(item.type):
+            values = [value and datetime.fromisoformat(value) for value in values]
+        columns.append(pa.array(values, item.type))
     connection.register("kept", pa.table(columns, schema=schema))
-    connection.register(
-        "kept_roots",
-        pa.table(
-            [
-                pa.array(list(legs), pa.string()),
-                pa.array([leg["root"] for leg in legs.values()], pa.string()),
-            ],
-            ["id", "root"],
-        ),
-    )
-
-
-def _restore(value: Any, kind: pa.DataType) -> Any:
-    return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
+    roots = pa.schema([("id", pa.string()), ("root", pa.string())])
+    pairs = [list(legs), [leg["root"] for leg in legs.values()]]
+    connection.register("kept_roots", pa.table(pairs, schema=roots))
 
 
 def _rebuild_first_legs(

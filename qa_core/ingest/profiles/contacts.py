@@ -201,15 +201,13 @@ def _is_count(context: FileContext, index: int, header: str) -> bool:
 def _drop_destroyed(context: FileContext) -> None:
     """Drop identities that a spreadsheet has rounded: many people share each."""
     for name in ("contact_id", "ticket", "customer", "caller", "called"):
-        if (
-            context.has(name)
-            and context.compute_share(context.columns[name].index, DESTROYED) > 0.1
-        ):
+        index = context.columns[name].index if context.has(name) else None
+        if index is not None and context.compute_share(index, DESTROYED) > 0.1:
             context.drop_column(
                 name,
                 N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
                 N_("such as {example}"),
-                example=context.sample_cells(context.columns[name].index)[0].as_py(),
+                example=context.sample_cells(index)[0].as_py(),
             )
 
 
@@ -343,7 +341,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
-    direction = _build_direction(context, batch, columns)
+    direction = batch.read_word("direction") if context.has("direction") else None
+    if direction is not None:
+        columns["direction"] = as_words(direction)
     answer, answer_seconds = _build_after(context, batch, "answered_at", own_start)
     _end, end_seconds = _build_after(context, batch, "ended_at", own_start)
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -410,16 +410,6 @@ def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
     return columns
 
 
-def _build_direction(
-    context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]
-) -> np.ndarray | None:
-    if not context.has("direction"):
-        return None
-    direction = batch.read_word("direction")
-    columns["direction"] = as_words(direction)
-    return direction
-
-
 def _build_after(
     context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -469,9 +459,8 @@ def _build_people(
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
-        columns["customer_key"] = context.pseudonyms.find_keys(
-            _read_party(context, batch, "customer")
-        )
+        customer = _read_party(context, batch, "customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(customer)
     elif context.has("caller") or context.has("called"):
         customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
@@ -495,27 +484,14 @@ def _find_parties(
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
     customers, extensions = [], []
-    for caller, other, way in zip(
-        callers, called, empty if direction is None else direction, strict=True
-    ):
-        parties = (
-            (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
-        )
-        customers.append(
-            None
-            if way == Direction.INTERNAL
-            else next((party for party in parties if party and not is_extension(party)), None)
-        )
-        extensions.append(
-            next(
-                (
-                    party
-                    for party in reversed(parties)
-                    if party and is_extension(party) and "/" not in party
-                ),
-                None,
-            )
-        )
+    ways = empty if direction is None else direction
+    for caller, other, way in zip(callers, called, ways, strict=True):
+        is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
+        parties = (other, caller) if is_from_us else (caller, other)
+        outside = (party for party in parties if party and not is_extension(party))
+        customers.append(None if way == Direction.INTERNAL else next(outside, None))
+        inside = (party for party in reversed(parties) if party and "/" not in party)
+        extensions.append(next(filter(is_extension, inside), None))
     return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
 

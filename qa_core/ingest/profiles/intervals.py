@@ -19,7 +19,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
@@ -68,16 +68,13 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             continue
         if seconds is None:
             continue
-        if _ABANDONS.search(plain):
-            name = (
-                "long_abandons"
-                if _AFTER.search(plain) or ">" in text
-                else "short_abandons"
-                if _BEFORE.search(plain) or "<" in text
-                else None
-            )
-        else:
+        name = None
+        if not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
+        elif _AFTER.search(plain) or ">" in text:
+            name = "long_abandons"
+        elif _BEFORE.search(plain) or "<" in text:
+            name = "short_abandons"
         if name and name not in columns:
             candidates_by_field.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
     for name, candidates in candidates_by_field.items():
@@ -134,13 +131,12 @@ def _decide_sums(context: FileContext) -> None:
         sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
-            count = sum(counts[label] for label in sums)
             context.decide(
                 name,
                 N_("rows {labels} are totals of the others and are left out"),
                 N_("{column}: {count} rows"),
                 labels=", ".join(sums),
-                count=count,
+                count=sum(counts[label] for label in sums),
             )
 
 
@@ -234,14 +230,11 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            decision = (
-                N_("each row is a day")
-                if context.notes["daily"]
-                else N_("each row is {minutes} minutes")
-            )
             context.decide(
                 "length_minutes",
-                decision,
+                N_("each row is a day")
+                if context.notes["daily"]
+                else N_("each row is {minutes} minutes"),
                 N_("no column says how long it is"),
                 minutes=context.notes["length"],
             )
@@ -297,7 +290,13 @@ def _decide_counts(context: FileContext) -> None:
     has = context.has
     for name in RATES:
         if has(name):
-            context.readings[name] = _as_share(context.readings[name], context.evidence[name])
+            # `94.01%` and `94.01` are hundredths where any value has the sign or exceeds
+            # one; `0.94` is a share already.
+            evidence: NumberEvidence = context.evidence[name]
+            factor = 0.01 if evidence.percents or evidence.highest > 1 else 1.0
+            context.readings[name] = replace(
+                context.readings[name], low=0.0, high=1.0, factor=factor
+            )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_column(rate, N_("the column {column} is not needed: the counts give it"))
@@ -333,18 +332,6 @@ def _decide_counts(context: FileContext) -> None:
                 N_("all abandoned minus {other}"),
                 other=context.columns["long_abandons"].header.text,
             )
-
-
-def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
-    """Read a rate as a share: `94.01%` and `94.01` are hundredths where any value has
-    the sign or exceeds one; `0.94` is a share already.
-    """
-    return replace(
-        reading,
-        low=0.0,
-        high=1.0,
-        factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0,
-    )
 
 
 def _decide_threshold(context: FileContext) -> None:
@@ -460,13 +447,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["threshold_seconds"] = as_numbers(np.full(len(batch), context.notes["threshold"]))
     seconds = {name: _build_seconds(context, batch, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
-        handle_seconds = _multiply_average(batch.read_number("average_handle"), counts["answered"])
-        seconds["wrap_seconds"] = np.maximum(
-            handle_seconds
-            - _fill_zeros(seconds["talk_seconds"])
-            - _fill_zeros(seconds["hold_seconds"]),
-            0,
-        )
+        rest = _multiply_average(batch.read_number("average_handle"), counts["answered"])
+        for name in ("talk_seconds", "hold_seconds"):
+            rest = rest - _fill_zeros(seconds[name])
+        seconds["wrap_seconds"] = np.maximum(rest, 0)
     return columns | {
         name: as_numbers(values) for name, values in seconds.items() if values is not None
     }
@@ -589,17 +573,11 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     if "received" not in numbers:
         received = answered + abandoned
     if "answered" not in numbers:
-        answered = (
-            np.round(numbers["answer_rate"] * received)
-            if "answer_rate" in numbers
-            else received - abandoned
-        )
+        rate = numbers.get("answer_rate")
+        answered = received - abandoned if rate is None else np.round(rate * received)
     if "abandoned" not in numbers:
-        abandoned = (
-            np.round(numbers["abandon_rate"] * received)
-            if "abandon_rate" in numbers
-            else received - answered
-        )
+        rate = numbers.get("abandon_rate")
+        abandoned = received - answered if rate is None else np.round(rate * received)
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
     if "short_abandons" in numbers:
         counts["short_abandons"] = numbers["short_abandons"]

@@ -112,7 +112,8 @@ def decide_outcome(context: FileContext) -> None:
         if context.has(name):
             plan.ranks[name] = _rank_words(context, name)
     _rank_direction(context, plan)
-    only = _find_only(context)
+    stated = context.options.only.get("outcome")
+    only = None if stated is None else Outcome(stated)
     says_both = plan.by_answer or any(
         name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
     )
@@ -139,13 +140,12 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
     if any(context.has(name) for name in times) or context.options.yes:
         return
-    flags = ", ".join(context.columns[name].header.text for name in plan.ranks)
     raise Refusal(
         "flags_alone",
         "{columns} flag some contacts, but no column says which other contacts were answered. "
         "Name that column, or accept that all of them were answered.",
         options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
-        columns=flags,
+        columns=", ".join(context.columns[name].header.text for name in plan.ranks),
     )
 
 
@@ -251,17 +251,13 @@ def _leave_aside(context: FileContext, name: str) -> None:
 
 def _rank_words(context: FileContext, name: str) -> dict[str, int]:
     taught = context.taught.get(context.columns[name].index, {})
-    return {
-        word: WEAKLY_ANSWERED
-        if word in vocabulary.WEAK_ANSWERS and word not in taught and name == "outcome"
-        else _CODES.get(_as_flag(name, meaning), NOT_SAID)
-        for word, meaning in context.words[name].items()
-    }
-
-
-def _as_flag(name: str, meaning: object) -> object:
-    """Translate a taught yes or no into the outcome that it means for this flag."""
-    return FLAGS[name][not meaning] if isinstance(meaning, bool) and name in FLAGS else meaning
+    ranks = {}
+    for word, meaning in context.words[name].items():
+        if isinstance(meaning, bool) and name in FLAGS:  # a taught yes or no
+            meaning = FLAGS[name][not meaning]
+        is_weak = word in vocabulary.WEAK_ANSWERS and word not in taught and name == "outcome"
+        ranks[word] = WEAKLY_ANSWERED if is_weak else _CODES.get(meaning, NOT_SAID)
+    return ranks
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
@@ -292,11 +288,6 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
         N_("{column}: {seen}"),
         seen=context.evidence["direction"].show(),
     )
-
-
-def _find_only(context: FileContext) -> Outcome | None:
-    said = context.options.only.get("outcome")
-    return None if said is None else Outcome(said)
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
@@ -444,7 +435,9 @@ def build_outcome(
         merged[merged == NOT_FLAGGED] = WEAKLY_ANSWERED
     merged[merged == NOT_FLAGGED] = plan.not_flagged
     merged[merged <= NOT_FLAGGED] = plan.rest
-    if plan.talk and not batch.is_sample and _is_exact(context.readings["talk_seconds"]):
+    reading: DurationReading | None = context.readings.get("talk_seconds")
+    # Whole minutes round short calls down to zero.
+    if plan.talk and not batch.is_sample and reading.unit in ("s", "ms"):
         talk = batch.read_number("talk_seconds")
         missed = (merged == UNANSWERED) | (merged == _CODES[Outcome.ABANDONED])
         answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
@@ -520,11 +513,6 @@ def describe_alternatives(context: FileContext) -> None:
 
 def _format_rate(counts: Counter[str]) -> str:
     return f"{100 * counts['answered'] / max(1, counts['known']):.1f}"
-
-
-def _is_exact(reading: DurationReading) -> bool:
-    """Tell whether zero means no time: whole minutes round short calls to zero."""
-    return reading.unit in ("s", "ms")
 
 
 def require_agreement(context: FileContext) -> None:

@@ -250,19 +250,10 @@ class Watch:
         """
         if _read_state(path) != state:
             return
-        target = (
-            self.folder
-            / TAKEN_FOLDER
-            / path.parent.relative_to(self.folder)
-            / f"{report.batch_id}-{path.name}"
-        )
-        if self._move(
-            path,
-            state,
-            target,
-            json.dumps(report.as_json(), ensure_ascii=False, indent=2),
-            ".report.json",
-        ):
+        folder = self.folder / TAKEN_FOLDER / path.parent.relative_to(self.folder)
+        target = folder / f"{report.batch_id}-{path.name}"
+        note = json.dumps(report.as_json(), ensure_ascii=False, indent=2)
+        if self._move(path, state, target, note, ".report.json"):
             self._archived[target] = (path, state[0], time.monotonic())
             self._reported_problems -= {
                 problem
@@ -274,19 +265,10 @@ class Watch:
         """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
-        target = (
-            self.folder
-            / REFUSED_FOLDER
-            / path.parent.relative_to(self.folder)
-            / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
-        )
-        self._move(
-            path,
-            state,
-            target,
-            f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n",
-            ".reason.txt",
-        )
+        folder = self.folder / REFUSED_FOLDER / path.parent.relative_to(self.folder)
+        target = folder / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
+        note = f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n"
+        self._move(path, state, target, note, ".reason.txt")
 
     def _move(
         self, path: Path, state: tuple[int, int], target: Path, note: str, ending: str
@@ -441,12 +423,8 @@ def read_instructions(path: Path) -> Instructions:
     kind = content.pop("kind", None)
     mappings = dict.fromkeys(("columns", "units", "scales", "words", "only"), Mapping)
     expected = {**mappings, "start_date": date, "yes": bool}
-    known = {item.name for item in fields(ImportOptions)} - {
-        "dry_run",
-        "save_mapping",
-        "purpose",
-        "pattern",
-    }
+    unwanted = {"dry_run", "save_mapping", "purpose", "pattern"}
+    known = {item.name for item in fields(ImportOptions)} - unwanted
     wrong = [
         name
         for name, value in content.items()
@@ -468,9 +446,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Lock the folder for this process. Raises Refusal when another watches it."""
     lock_files = environment.current().folder / "watching"
     lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (
-        lock_files / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock"
-    ).open("w") as file:
+    digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
+    with (lock_files / f"{digest}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
