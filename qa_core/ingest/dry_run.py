@@ -123,71 +123,53 @@ class Examination:
     """Columns of free text, which are kept as they are written."""
     effects: tuple[FigureEffect, ...] = ()
 
-    def as_remarks(self) -> list[str]:
-        """List all but rows and figures, a sentence each, in the current language."""
-        remarks = []
+    def as_remarks(self) -> Iterator[str]:
+        """Yield all but rows and figures, a sentence each, in the current language."""
         if self.first_day and self.last_day:
-            remarks.append(
-                _(
-                    "Days of the file: {period}",
-                    period=formatting.period(Period(self.first_day, self.last_day)),
-                )
+            yield _(
+                "Days of the file: {period}",
+                period=formatting.period(Period(self.first_day, self.last_day)),
             )
         if self.in_period:
-            remarks.append(
-                _(
-                    "Already imported for these days from the same tool: {count} contacts.",
-                    count=formatting.number(self.in_period),
-                )
+            yield _(
+                "Already imported for these days from the same tool: {count} contacts.",
+                count=formatting.number(self.in_period),
             )
         for hour in self.clock_hours:
-            remarks.append(
-                _(
-                    "{rows} rows fall into the hour from {moment}, which the clock showed "
-                    "twice that night.",
-                    rows=formatting.number(hour.rows),
-                    moment=formatting.moment(hour.start),
-                )
+            yield _(
+                "{rows} rows fall into the hour from {moment}, which the clock showed "
+                "twice that night.",
+                rows=formatting.number(hour.rows),
+                moment=formatting.moment(hour.start),
             )
         if self.pseudonymised:
-            remarks.append(
-                _(
-                    "Personal columns, kept only as pseudonyms: {columns}",
-                    columns=formatting.listing(self.pseudonymised),
-                )
+            yield _(
+                "Personal columns, kept only as pseudonyms: {columns}",
+                columns=formatting.listing(self.pseudonymised),
             )
         if self.comments:
-            remarks.append(
-                _(
-                    "Free text, kept as written: {columns}. Make sure that it names no customer.",
-                    columns=formatting.listing(self.comments),
-                )
+            yield _(
+                "Free text, kept as written: {columns}. Make sure that it names no customer.",
+                columns=formatting.listing(self.comments),
             )
         if self.dropped:
-            remarks.append(
-                _(
-                    "Columns not kept: {columns}",
-                    columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
-                )
+            yield _(
+                "Columns not kept: {columns}",
+                columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
             )
-        return remarks
 
-    def as_warnings(self) -> list[str]:
-        """List what might make the figures wrong, in the current language."""
-        warnings = []
+    def as_warnings(self) -> Iterator[str]:
+        """Yield what might make the figures wrong, in the current language."""
         for overlap in self.overlaps:
-            warnings.append(
-                _(
-                    "{rows} rows fall on days and queues for which {system} already brought "
-                    "{contacts} contacts ({period}). The same calls would count twice. Import "
-                    "only one of the two, or give both the same tool name.",
-                    rows=formatting.number(overlap.rows),
-                    system=overlap.system,
-                    contacts=formatting.number(overlap.contacts),
-                    period=formatting.period(Period(overlap.first_day, overlap.last_day)),
-                )
+            yield _(
+                "{rows} rows fall on days and queues for which {system} already brought "
+                "{contacts} contacts ({period}). The same calls would count twice. Import "
+                "only one of the two, or give both the same tool name.",
+                rows=formatting.number(overlap.rows),
+                system=overlap.system,
+                contacts=formatting.number(overlap.contacts),
+                period=formatting.period(Period(overlap.first_day, overlap.last_day)),
             )
-        return warnings
 
     def as_lines(self) -> list[str]:
         """List all findings as lines for a terminal."""

@@ -19,7 +19,7 @@ from qa_core.compliance.recordings import audio
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
+from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.tally import ImportTally
 
@@ -68,11 +68,8 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
             "no_purpose",
             "File names do not say why the recordings are kept. Name the purpose: training, "
             "evaluation, quality or proof.",
-            options=(
-                "--purpose training",
-                "--purpose evaluation",
-                "--purpose quality",
-                "--purpose proof",
+            options=tuple(
+                f"--purpose {name}" for name in ("training", "evaluation", "quality", "proof")
             ),
         )
     base = path if path.is_dir() else path.parent
@@ -101,8 +98,6 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         headers=("file",),
         columns=tuple(SCHEMAS["recordings"]),
         mapping={"file": "file"},
-        dropped=(),
-        defaults={},
         decisions=[
             Decision.of(
                 "contact_id",
@@ -113,19 +108,10 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
         accepted=len(rows),
     )
-    pq.write_table(
-        pa.Table.from_pylist(
-            rows, pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
-        ),
-        staged.rows,
-    )
-    pq.write_table(
-        pa.table(
-            [list(column) for column in zip(*rejected, strict=True)] if rejected else [[], [], []],
-            schema=REJECTED_SCHEMA,
-        ),
-        staged.rejected_rows,
-    )
+    schema = pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
+    pq.write_table(pa.Table.from_pylist(rows, schema), staged.rows)
+    with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
+        quarantine.write_rejected(writer, rejected)
     return staged
 
 

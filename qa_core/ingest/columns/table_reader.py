@@ -34,7 +34,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
-from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
@@ -130,16 +130,10 @@ def _stage_table(
     )
     ignored = header_matching.find_ignored(list(header.names), options.ignored)
     if profile.claim:
-        profile.claim(
-            tuple("" if index in ignored else name for index, name in enumerate(header.names)),
-            columns,
-        )
-    header_matching.refit_columns(
-        profile,
-        columns,
-        options.columns,
-        [row for line, row in sample if line > header.line][:REFITTED_ROWS],
-    )
+        names = ("" if index in ignored else name for index, name in enumerate(header.names))
+        profile.claim(tuple(names), columns)
+    rows = [row for line, row in sample if line > header.line][:REFITTED_ROWS]
+    header_matching.refit_columns(profile, columns, options.columns, rows)
     taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
@@ -172,9 +166,6 @@ def _stage_table(
         rows=folder / "rows.parquet",
         rejected_rows=folder / "rejected.parquet",
         headers=header.names,
-        columns=(),
-        mapping={},
-        dropped=(),
         defaults=context.defaults,
         decisions=context.decisions,
     )
@@ -234,6 +225,9 @@ class _RowReader:
     ) -> None:
         self.source, self.header, self.context = source, header, context
         self._progress = progress
+        self._start()
+
+    def _start(self) -> None:
         self._tally = ImportTally()
         self._odd_rows: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
@@ -246,17 +240,13 @@ class _RowReader:
         key = tuple(
             column.index for name, column in self.context.columns.items() if name in key_fields
         )
-        self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
-        self._last_line = self._last_short = -1
+        self._start()
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
                 block = block.clear_outside(*self.header.span)
             self._tally.read += len(block.lines) + len(block.odd_rows)
-            self._last_line = max(
-                self._last_line,
-                *block.lines[-1:].tolist(),
-                *(line for line, _row in block.odd_rows[-1:]),
-            )
+            last_odd = [line for line, _row in block.odd_rows[-1:]]
+            self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *last_odd)
             yield from self._select_data(block, width, key)
             self._progress(N_("Reading"), (half + block.share) / 2)
 
@@ -280,15 +270,9 @@ class _RowReader:
         if len(block.lines):
             yield block
         if padded:
-            yield RowBlock(
-                np.array([line for line, _row in padded], np.int64),
-                [
-                    pa.array(list(column), pa.string())
-                    for column in zip(*(row for _line, row in padded), strict=True)
-                ],
-                [],
-                block.share,
-            )
+            lines, rows = zip(*padded, strict=True)
+            columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
+            yield RowBlock(np.array(lines, np.int64), columns, [], block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
@@ -308,11 +292,8 @@ class _RowReader:
         header = self.header
         first, last = header.span or (0, header.width)
         kind = header.second_rows.get(line - self.source.line_offset)
-        if (
-            kind is None
-            and [cell.strip() for cell in row[first:last]]
-            == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]
-        ):
+        names = [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]
+        if kind is None and [cell.strip() for cell in row[first:last]] == names:
             kind = "header"
         if kind:
             self._tally.skip(kind)
@@ -381,24 +362,15 @@ class _RowReader:
                 accepted_lines += int(keep.sum())
                 if writer is None:
                     schema = accepted.schema
-                    writer = stack.enter_context(
-                        pq.ParquetWriter(
-                            staged.rows, schema, compression="zstd", compression_level=1
-                        )
-                    )
+                    writer = stack.enter_context(open_writer(staged.rows, schema))
                 writer.write_table(accepted.cast(schema))
                 self._sample_rows(staged, block, keep)
                 skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
                 self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
                 self._tally.reasons.update(batch.reasons[bad].tolist())
-                self._write_rejected(
-                    rejected_file,
-                    [
-                        (int(block.lines[index]), batch.reasons[index], block.row(index))
-                        for index in bad
-                    ],
-                )
+                rows = [(int(block.lines[at]), batch.reasons[at], block.row(at)) for at in bad]
+                self._write_rejected(rejected_file, rows)
             self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
             self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
@@ -424,19 +396,13 @@ class _RowReader:
             name: context.headers[column.index] for name, column in context.columns.items()
         }
         used = {column.index for column in context.columns.values()}
-        staged.dropped = tuple(
-            name for index, name in enumerate(context.headers) if name and index not in used
-        )
-        ignored = header_matching.find_ignored(context.headers, context.options.ignored)
-        unknown = [
-            name
-            for index, name in enumerate(context.headers)
-            if name and index not in used | ignored
-        ]
+        unused = [index for index, name in enumerate(context.headers) if name and index not in used]
+        staged.dropped = tuple(context.headers[index] for index in unused)
+        ignored = context.ignored
+        unknown = [context.headers[index] for index in unused if index not in ignored]
         if ignored:
-            ignored_names = header_matching.format_headers(
-                [context.headers[index] for index in sorted(ignored)]
-            )
+            names = [context.headers[index] for index in sorted(ignored)]
+            ignored_names = header_matching.format_headers(names)
             context.decide("file", N_("left aside by you: {columns}"), columns=ignored_names)
         if unknown:
             context.decide(
@@ -465,15 +431,9 @@ class _RowReader:
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
         """Reject the last row of a file that ends in the middle of it."""
-        if (
-            self.source.ends_with_newline
-            or self._last_short != self._last_line
-            or batch.lines[-1] != self._last_line
-        ):
-            return
-        last = np.zeros(len(batch), bool)
-        last[-1] = True
-        batch.reject(last, "cut_row")
+        is_short = self._last_line == self._last_short == batch.lines[-1]
+        if is_short and not self.source.ends_with_newline:
+            batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
         for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
@@ -546,9 +506,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
         if not emptied:
             return
         replaced = staged.rows.with_name("rows-without-zeros.parquet")
-        with pq.ParquetWriter(
-            replaced, file.schema_arrow, compression="zstd", compression_level=1
-        ) as writer:
+        with open_writer(replaced, file.schema_arrow) as writer:
             for batch in file.iter_batches():
                 unanswered = _find_unanswered(batch)
                 for name in (*emptied, "csat_scale") if "csat" in emptied else emptied:

@@ -74,11 +74,4 @@ def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
     if not staged.tally.rejected:
         return []
     table = pq.read_table(staged.rejected_rows)
-    return list(
-        zip(
-            table["line"].to_pylist(),
-            table["reason"].to_pylist(),
-            table["cells"].to_pylist(),
-            strict=True,
-        )
-    )
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

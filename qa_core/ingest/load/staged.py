@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from qa_core.files.decision import Decision
 from qa_core.ingest.tally import ImportTally
@@ -39,11 +40,11 @@ class Staged:
     rows: Path
     rejected_rows: Path
     headers: tuple[str, ...]
-    columns: tuple[str, ...]
-    mapping: dict[str, str]
-    dropped: tuple[str, ...]
-    defaults: dict[str, str]
-    decisions: list[Decision]
+    columns: tuple[str, ...] = ()
+    mapping: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    defaults: dict[str, str] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
     tally: ImportTally = field(default_factory=ImportTally)
     accepted: int = 0
     guesses: frozenset[str] = frozenset()
@@ -66,6 +67,11 @@ class Staged:
     def discard(self) -> None:
         """Remove the temporary files, once the rows are committed or given up."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a temporary Parquet file, packed as fast as can be."""
+    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
 
 
 MOMENT = pa.timestamp("us")

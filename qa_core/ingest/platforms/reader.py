@@ -41,7 +41,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
-from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.profiles.starts import describe_clock_changes
@@ -376,12 +376,12 @@ class ExportReader:
         their seconds are lost.
         """
         local = re.compile(LOCAL_DATE)
-        found = Counter(
+        found = {
             place
             for row in self.sample.rows
             for place, cell in enumerate(row)
             if local.match(cell.strip())
-        )
+        }
         evidence = {
             place: timestamps.MomentEvidence("started_at", self._name_column(place))
             for place in sorted(found)
@@ -536,9 +536,8 @@ class FoldSession:
 
     def counts(self, statement: str) -> dict[str, int]:
         """Count by kind: the rows of a statement as (kind, number)."""
-        return {
-            str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
-        }
+        rows = self.connection.execute(statement).fetchall()
+        return {str(kind): int(count) for kind, count in rows}
 
 
 def report_lost_roots(session: FoldSession, ids: str) -> None:
@@ -586,7 +585,6 @@ def stage_platform(
         N_("recognised as an export of {platform}")
         if options.profile is None
         else N_("read as an export of {platform}, as set by you"),
-        "",
         platform=platform.title,
     )
     _require_known_columns(export)
@@ -599,11 +597,9 @@ def stage_platform(
     rows = folder / "rows.parquet"
     staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
+        columns_of_customers = platform.mapping["customer"]
         export.decide(
-            "customer",
-            N_("replaced by pseudonyms: {columns}"),
-            "",
-            columns=platform.mapping["customer"],
+            "customer", N_("replaced by pseudonyms: {columns}"), columns=columns_of_customers
         )
     for name, value in options.only.items():
         export.decide(name, N_("{said} where no column says it, as set by you"), said=value)
@@ -633,7 +629,6 @@ def stage_platform(
             for name, source in platform.mapping.items()
             if name in columns or name in ("customer", "date", "time")
         },
-        dropped=(),
         defaults={
             name: value
             for name, value in platform.defaults.items()
@@ -643,9 +638,7 @@ def stage_platform(
         tally=tally,
         accepted=staged_rows,
         before=before,
-        pseudonymised=tuple(
-            source for name, source in platform.mapping.items() if name == "customer"
-        ),
+        pseudonymised=(platform.mapping["customer"],) if "customer" in platform.mapping else (),
         legs=legs,
     )
 
@@ -698,11 +691,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
     with ExitStack() as stack:
         for table in export.platform.read(export):
             if writer is None:
-                writer = stack.enter_context(
-                    pq.ParquetWriter(
-                        path, export.platform.schema, compression="zstd", compression_level=1
-                    )
-                )
+                writer = stack.enter_context(open_writer(path, export.platform.schema))
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
@@ -761,17 +750,12 @@ def _fold(
                     for name in table.column_names:
                         known[name] += len(table) - table.column(name).null_count
                     if writer is None:
-                        writer = stack.enter_context(
-                            pq.ParquetWriter(
-                                path, table.schema, compression="zstd", compression_level=1
-                            )
-                        )
+                        writer = stack.enter_context(open_writer(path, table.schema))
                     writer.write_table(table)
                     written += len(table)
                 legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
-                export.progress(
-                    N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * (part + 1) / parts
-                )
+                share = (part + 1) / parts
+                export.progress(N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * share)
     finally:
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
@@ -807,13 +791,9 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
         )
     declared = SCHEMAS[kind]
     for name, value in export.options.only.items():
-        said = pa.scalar(value, declared[name])
-        known = columns.get(name)
-        columns[name] = (
-            pc.coalesce(known.cast(declared[name]), said)
-            if known is not None
-            else pa.array([value] * len(table), declared[name])
-        )
+        nothing = pa.nulls(len(table), declared[name])
+        known = columns.get(name, nothing).cast(declared[name])
+        columns[name] = pc.coalesce(known, pa.scalar(value, declared[name]))
     names = [name for name in declared if name in columns]
     return pa.table(
         [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
@@ -834,5 +814,5 @@ def _describe_clock(export: ExportReader) -> None:
     zone = export.zone
     if not export.notes.get("without_zone"):
         return
-    export.decide("started_at", N_("times are in the time zone {zone}"), "", zone=zone.name)
+    export.decide("started_at", N_("times are in the time zone {zone}"), zone=zone.name)
     describe_clock_changes(export)

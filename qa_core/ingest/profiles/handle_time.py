@@ -147,15 +147,13 @@ def _decide_beside_talk(
     rows = ~np.isnan(total) & ~np.isnan(talk) & (talk > 0)
     if rows.sum() < MIN_ROWS or not positive:
         return
-    fitting = next(
-        (
-            chosen
-            for size in range(len(positive), -1, -1)
-            for chosen in combinations(positive, size)
-            if _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
-        ),
-        None,
-    )
+    sizes = range(len(positive), -1, -1)
+    choices = (chosen for size in sizes for chosen in combinations(positive, size))
+
+    def is_total(chosen: Iterable[str]) -> bool:
+        return _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
+
+    fitting = next(filter(is_total, choices), None)
     if fitting is None:
         handled = np.nansum([np.where(rows, times[other], 0) for other in PARTS if other in times])
         differs = abs(handled - total[rows].sum()) > MAX_DIFFERENCE * total[rows].sum()
@@ -169,18 +167,11 @@ def _decide_beside_talk(
                     if context.has(other)
                 ),
                 column=context.columns[name].header.text,
-                parts=", ".join(
-                    context.columns[other].header.text for other in PARTS if context.has(other)
-                ),
+                parts=_show(context, filter(context.has, PARTS)),
             )
         return
-    within = tuple(
-        other
-        for other in ("hold_seconds", "wrap_seconds")
-        if other in positive
-        and other not in fitting
-        and (name == "handle_seconds" or other == "hold_seconds")
-    )
+    parts = ("hold_seconds", "wrap_seconds") if name == "handle_seconds" else ("hold_seconds",)
+    within = tuple(other for other in parts if other in positive and other not in fitting)
     if name == "handle_seconds" or ("wait_seconds" not in fitting and "wrap_seconds" in fitting):
         plan.handle_column = name
     if within:
@@ -266,17 +257,15 @@ def _contains_wait(
 def _describe(
     context: FileContext, plan: TalkPlan, decision: str, evidence: str = "", **places: str
 ) -> None:
-    def show(name: str) -> str:
-        return context.columns[name].header.text if context.has(name) else name
+    source = _show(context, [places.pop("source", plan.source or "")])
+    less = _show(context, plan.contained)
+    context.decide("talk_seconds", decision, evidence, source=source, less=less, **places)
 
-    source = places.pop("source", plan.source or "")
-    context.decide(
-        "talk_seconds",
-        decision,
-        evidence,
-        source=show(source),
-        less=", ".join(show(name) for name in plan.contained),
-        **places,
+
+def _show(context: FileContext, names: Iterable[str]) -> str:
+    """List the headers of these fields; a field without a column by its own name."""
+    return ", ".join(
+        context.columns[name].header.text if context.has(name) else name for name in names
     )
 
 
@@ -289,16 +278,12 @@ def describe_taken_off(context: FileContext) -> None:
             "talk_seconds",
             N_("without deducting {less}, talk times would be {seconds} seconds longer"),
             N_("{count} contacts"),
-            less=", ".join(
-                context.columns[name].header.text if context.has(name) else name
-                for name in plan.contained
-            ),
+            less=_show(context, plan.contained),
             seconds=f"{seconds:.1f}",
             count=plan.taken_rows,
         )
-        context.decisions.append(
-            decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
-        )
+        weighed = decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
+        context.decisions.append(weighed)
 
 
 def build_times(
@@ -340,8 +325,6 @@ def build_times(
             rest = handle_time - np.sum(other_parts, axis=0)
             times[name] = np.where(np.isnan(values) & (rest >= 0), rest, values)
     elif plan.handle_column:
-        times = {
-            name: np.where(np.isnan(talk), part, np.nan_to_num(part))
-            for name, part in times.items()
-        }
+        for name, part in times.items():
+            times[name] = np.where(np.isnan(talk), part, np.nan_to_num(part))
     return {"talk_seconds": talk, **times}
