@@ -254,9 +254,7 @@ def parse_delimiter(name: str | None) -> str | None:
     delimiter = names.get(name.lower(), name)
     if len(delimiter) != 1:
         raise Refusal(
-            "bad_delimiter",
-            "{value} is not a delimiter. Use one character, or tab.",
-            value=name,
+            "bad_delimiter", "{value} is not a delimiter. Use one character, or tab.", value=name
         )
     return delimiter
 

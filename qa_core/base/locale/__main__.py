@@ -18,10 +18,11 @@ from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
 MESSAGES = {
-    "_": slice(1), "N_": slice(1), "Refusal": slice(1, 2), "Misuse": slice(1, 2),
-    "ngettext": slice(2), "NN_": slice(2),
+    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "decide": (1, 2), "drop_column": (1, 2),
 }  # fmt: skip
-"""Calls that take a message, and which of their arguments are its one or two forms."""
+"""Calls whose arguments at these places are messages."""
+PLURALS_OF = ("ngettext", "NN_")
+"""Calls whose first two arguments are the forms of one message."""
 HEADER = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
@@ -41,10 +42,13 @@ def collect() -> Catalog:
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            arguments = node.args[MESSAGES.get(name, slice(0))]
-            forms = [getattr(argument, "value", None) for argument in arguments]
-            if forms and all(isinstance(form, str) for form in forms):
-                catalogue.add(forms[0] if len(forms) == 1 else tuple(forms))
+            constants = (arg.value if isinstance(arg, ast.Constant) else "" for arg in node.args)
+            texts = [text if isinstance(text, str) else "" for text in constants]
+            for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
+                if text:
+                    catalogue.add(text)
+            if name in PLURALS_OF and all(texts[:2]):
+                catalogue.add(tuple(texts[:2]))
     return catalogue
 
 

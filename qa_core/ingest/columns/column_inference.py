@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -118,10 +117,14 @@ class FileContext:
         """Tell whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
+    def get_header(self, field_name: str) -> str:
+        """Get the header of the column that a field has in the file."""
+        return self.columns[field_name].header.text
+
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Record a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
-            places.setdefault("column", self.columns[field_name].header.text)
+            places.setdefault("column", self.get_header(field_name))
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def drop_column(
@@ -136,7 +139,7 @@ class FileContext:
         """Drop the columns of these fields that have no value."""
         for name in field_names:
             if self.has(name) and not self.evidence[name].total:
-                self.drop_column(name, N_("the column {column} is empty"))
+                self.drop_column(name, "the column {column} is empty")
 
     def is_needed(self, field_name: str) -> bool:
         """Tell whether a file of this kind means nothing without the column of that field."""
@@ -322,8 +325,8 @@ class FileContext:
                 )
             self.drop_column(
                 name,
-                N_("the column {column} is left aside: it holds no numbers"),
-                N_("such as {example}"),
+                "the column {column} is left aside: it holds no numbers",
+                "such as {example}",
                 example=evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
@@ -332,8 +335,8 @@ class FileContext:
                 lowest = sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
                 self.decide(
                     name,
-                    N_("ratings in words, read as: {said}"),
-                    N_("{column}: {count} spellings"),
+                    "ratings in words, read as: {said}",
+                    "{column}: {count} spellings",
                     said=", ".join(f"{word} → {mark}" for word, mark in lowest),
                     count=len(mark_words),
                 )
@@ -354,7 +357,7 @@ class FileContext:
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
         """List the options that would give the unknown words of a column a meaning."""
-        column = self.columns[name].header.text
+        column = self.get_header(name)
         unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
         return (
             *(f"--word {column}:{word}=MEANING" for word, _count in unknown),
@@ -363,7 +366,7 @@ class FileContext:
 
     def refuse_words(self, name: str) -> Refusal:
         """Build the refusal of a column with too many unknown words."""
-        column, evidence = self.columns[name].header.text, self.evidence[name]
+        column, evidence = self.get_header(name), self.evidence[name]
         return Refusal(
             "unknown_words",
             "The column {column} was read as {field}, but too many of its words are "
@@ -379,8 +382,8 @@ class FileContext:
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
                 name,
-                N_("empty means no"),
-                N_("{column} holds only ticks ({seen}) and {count} empty cells"),
+                "empty means no",
+                "{column} holds only ticks ({seen}) and {count} empty cells",
                 seen=evidence.show(),
                 count=evidence.empty,
             )
@@ -394,8 +397,8 @@ class FileContext:
             raise self.refuse_words(name)
         self.drop_column(
             name,
-            N_("the column {column} is left aside: its words do not fit this field"),
-            N_("seen: {seen}"),
+            "the column {column} is left aside: its words do not fit this field",
+            "seen: {seen}",
             seen=evidence.show(),
         )
 
@@ -435,7 +438,7 @@ class RowBatch:
         if required is None or name in required:
             self.reject(rows, reason)
         elif rows.any() and not self.is_sample:
-            column = self.context.columns[name].header.text
+            column = self.context.get_header(name)
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:

@@ -78,8 +78,8 @@ def decide_reading(
     if evidence.ranges or has_ranges:
         evidence.decide(
             decisions,
-            N_("the start of each range"),
-            N_("{column}: such as {example}"),
+            "the start of each range",
+            "{column}: such as {example}",
             example=evidence.example,
         )
     if evidence.placeholder_days:
@@ -88,14 +88,14 @@ def decide_reading(
             N_("days before 1901 mean no date: only the time counts")
             if evidence.is_timeless
             else N_("days before 1901 mean no date and are read as empty"),
-            N_("{column}: {count} values"),
+            "{column}: {count} values",
             count=evidence.placeholder_days,
         )
     if meaning and meaning != "unknown":
         evidence.decide(
             decisions,
             NUMBER_MEANINGS[meaning],
-            N_("{column}: numbers from {low} to {high}"),
+            "{column}: numbers from {low} to {high}",
             low=evidence.number_range[0],
             high=evidence.number_range[1],
         )
@@ -128,7 +128,7 @@ def _decide_order(
     second = evidence.count_above("year_last", "b", 12)
     count = evidence.counts["year_last"]
     if requested in ("dmy", "mdy"):
-        evidence.decide(decisions, ORDER_NAMES[requested], N_("as set by you"))
+        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
         return requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
@@ -191,7 +191,7 @@ def _decide_short_order(
     decisions: list[Decision],
 ) -> str:
     if requested:
-        evidence.decide(decisions, ORDER_NAMES[requested], N_("as set by you"))
+        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
         return requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
@@ -258,7 +258,7 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     ):
         return False
     reason = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
-    evidence.decide(decisions, N_("year, day, month"), reason, count=middle, total=count)
+    evidence.decide(decisions, "year, day, month", reason, count=middle, total=count)
     return True
 
 
@@ -288,11 +288,9 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     if undone <= text_months and not as_is <= text_months:
         evidence.decide(
             decisions,
-            N_("a spreadsheet had swapped day and month in some dates; they are swapped back"),
-            N_(
-                "{column}: {dates} dates with a day up to 12, {texts} texts with a day above 12. "
-                "Only swapped back do the dates match the months of the texts"
-            ),
+            "a spreadsheet had swapped day and month in some dates; they are swapped back",
+            "{column}: {dates} dates with a day up to 12, {texts} texts with a day above 12. "
+            "Only swapped back do the dates match the months of the texts",
             dates=dates,
             texts=texts,
         )

@@ -179,8 +179,8 @@ def decide_decimal(
     if evidence.comma_decimal:
         evidence.decide(
             decisions,
-            N_("the comma is the decimal sign"),
-            N_("{column}: {count} values such as 1,5"),
+            "the comma is the decimal sign",
+            "{column}: {count} values such as 1,5",
             count=evidence.comma_decimal,
         )
         return ","
@@ -315,7 +315,7 @@ def decide_mark(
     least, greatest = f"{low:g}", f"{high:g}"
     evidence.decide(
         decisions,
-        N_("scale from {least} to {greatest}"),
+        "scale from {least} to {greatest}",
         reason,
         **places,
         least=least,
@@ -323,8 +323,6 @@ def decide_mark(
     )
     if zero_is_missing:
         note = N_("0 is outside the scale and read as no rating")
-        evidence.decide(
-            decisions, note, N_("{column}: {zeros} zeros"), **places, zeros=evidence.zeros
-        )
+        evidence.decide(decisions, note, "{column}: {zeros} zeros", **places, zeros=evidence.zeros)
     reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
     return reading, f"{least}-{greatest}"

@@ -151,7 +151,7 @@ def _stage_table(
     if header.row:
         place = header.line + source.line_offset
         context.decide(
-            "file", N_("the header is on line {line}; the rows above it are titles"), line=place
+            "file", "the header is on line {line}; the rows above it are titles", line=place
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
@@ -403,12 +403,12 @@ class _RowReader:
         if ignored:
             names = [context.headers[index] for index in sorted(ignored)]
             ignored_names = header_matching.format_headers(names)
-            context.decide("file", N_("left aside by you: {columns}"), columns=ignored_names)
+            context.decide("file", "left aside by you: {columns}", columns=ignored_names)
         if unknown:
             context.decide(
                 "file",
-                N_("not kept: {columns}"),
-                N_("no field of {kind} is recognised in them"),
+                "not kept: {columns}",
+                "no field of {kind} is recognised in them",
                 columns=header_matching.format_headers(unknown),
                 kind=staged.kind,
             )
@@ -418,14 +418,14 @@ class _RowReader:
         if staged.pseudonymised:
             context.decide(
                 "customer",
-                N_("replaced by pseudonyms: {columns}"),
+                "replaced by pseudonyms: {columns}",
                 columns=", ".join(staged.pseudonymised),
             )
         if self._shorter:
             context.decide(
                 "file",
-                N_("cells missing at the end of a row are empty"),
-                N_("{count} rows shorter than the header"),
+                "cells missing at the end of a row are empty",
+                "{count} rows shorter than the header",
                 count=self._shorter,
             )
 
@@ -519,8 +519,8 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
     for name in emptied:
         context.decide(
             name,
-            N_("0 on unanswered contacts is read as not measured"),
-            N_("{count} unanswered contacts, all with 0"),
+            "0 on unanswered contacts is read as not measured",
+            "{count} unanswered contacts, all with 0",
             count=counts[name][0],
         )
 

@@ -86,8 +86,8 @@ def load_contacts(job: LoadJob) -> None:
     if joined_rows:
         job.decide(
             "file",
-            N_("waiting rows were matched to these contacts"),
-            N_("{joined}"),
+            "waiting rows were matched to these contacts",
+            "{joined}",
             joined=", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items())),
         )
     job.finish(result)
@@ -118,8 +118,8 @@ def load_assignments(job: LoadJob) -> None:
     numbers = len({row["tracking_number"] for row in rows})
     job.decide(
         "tracking_number",
-        N_("numbers assigned to campaigns by day; contacts follow their number"),
-        N_("{count} numbers"),
+        "numbers assigned to campaigns by day; contacts follow their number",
+        "{count} numbers",
         count=numbers,
     )
     if job.options.dry_run:
@@ -133,8 +133,8 @@ def load_assignments(job: LoadJob) -> None:
     changed = apply.apply_if_due()
     job.decide(
         "campaign",
-        N_("taken from the number and the day of the contact"),
-        N_("{count} contacts"),
+        "taken from the number and the day of the contact",
+        "{count} contacts",
         count=changed,
     )
     job.finish()
@@ -186,8 +186,8 @@ def load_spend(job: LoadJob) -> None:
             tally.fold("same_day_and_campaign", staged.accepted - rows)
             job.decide(
                 "amount",
-                N_("amounts of the same day and campaign are added up"),
-                N_("{count} rows"),
+                "amounts of the same day and campaign are added up",
+                "{count} rows",
                 count=staged.accepted - rows,
             )
         if job.options.dry_run:
@@ -210,8 +210,8 @@ def load_intervals(job: LoadJob) -> None:
         if prepared.minutes:
             job.decide(
                 "length_minutes",
-                N_("{minutes} minutes"),
-                N_("the smallest step between two starts"),
+                "{minutes} minutes",
+                "the smallest step between two starts",
                 minutes=prepared.minutes,
             )
         if job.options.dry_run:
@@ -330,7 +330,7 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
                 N_("created, because no advisor of that name was known")
                 if field == "advisor"
                 else N_("created, because no team of that name was known"),
-                N_("{count}: {names}"),
+                "{count}: {names}",
                 count=len(created),
                 names=shown,
             )

@@ -257,22 +257,19 @@ def _build_key(recording: Recording) -> RecordingKey:
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
     converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        job.decide("file", N_("kept as WAV, sound only"), N_("{count} recordings"), count=converted)
+        job.decide("file", "kept as WAV, sound only", "{count} recordings", count=converted)
     if len(stored_rows) > converted:
         job.decide(
             "file",
-            N_("kept as delivered, because browsers play it"),
-            N_("{count} recordings"),
+            "kept as delivered, because browsers play it",
+            "{count} recordings",
             count=len(stored_rows) - converted,
         )
     if unmatched:
         job.decide(
             "contact_id",
-            N_(
-                "not kept: their contact is not imported yet. Import the contact, then this file "
-                "again"
-            ),
-            N_("{count} recordings"),
+            "not kept: their contact is not imported yet. Import the contact, then this file again",
+            "{count} recordings",
             count=unmatched,
         )
 

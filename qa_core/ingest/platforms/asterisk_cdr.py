@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
@@ -110,17 +109,13 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the legs."""
     export.decide(
         "direction",
-        N_(
-            "inbound if the caller is external, outbound if only the other side is, internal if "
-            "neither is"
-        ),
+        "inbound if the caller is external, outbound if only the other side is, internal if "
+        "neither is",
     )
     export.decide(
         "outcome",
-        N_(
-            "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
-            "voicemail"
-        ),
+        "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
+        "voicemail",
     )
     return export.tables(export.build(_read_rows(export), _build_record))
 

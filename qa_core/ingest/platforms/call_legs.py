@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.own_rows import of_files
 from qa_core.storage import lake
@@ -113,8 +112,8 @@ def load_earlier_legs(
     if count:
         export.decide(
             "contact_id",
-            N_("joined with legs of the same contacts from other files"),
-            N_("{count} legs"),
+            "joined with legs of the same contacts from other files",
+            "{count} legs",
             count=count,
         )
     connection.execute(

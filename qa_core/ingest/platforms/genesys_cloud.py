@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
@@ -51,8 +50,8 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     if unfinished:
         export.decide(
             "talk_seconds",
-            N_("missing for unfinished conversations: a later export brings them with their end"),
-            N_("{count} without conversationEnd"),
+            "missing for unfinished conversations: a later export brings them with their end",
+            "{count} without conversationEnd",
             count=unfinished,
         )
 

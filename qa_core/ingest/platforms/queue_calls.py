@@ -4,7 +4,6 @@ per call as its caller experienced it.
 
 from __future__ import annotations
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
@@ -189,28 +188,28 @@ def finish(export: ExportReader) -> None:
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     export.decide(
         "outcome",
-        N_("answered if an advisor was connected, else by how the caller left the queue: {said}"),
+        "answered if an advisor was connected, else by how the caller left the queue: {said}",
         said=said,
     )
     unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
         export.decide(
             "outcome",
-            N_("unanswered, because the log does not say how they ended"),
-            N_("{count} calls that entered a queue and did not leave it"),
+            "unanswered, because the log does not say how they ended",
+            "{count} calls that entered a queue and did not leave it",
             count=unclosed,
         )
     if talking:
         export.decide(
             "talk_seconds",
-            N_("missing where the end of a conversation is missing"),
-            N_("{count} answered calls without an end"),
+            "missing where the end of a conversation is missing",
+            "{count} answered calls without an end",
             count=talking,
         )
     if headless:
         export.decide(
             "started_at",
-            N_("computed from durations, because the log begins after these calls arrived"),
-            N_("{count} calls"),
+            "computed from durations, because the log begins after these calls arrived",
+            "{count} calls",
             count=headless,
         )

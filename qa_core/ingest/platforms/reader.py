@@ -546,11 +546,8 @@ def report_lost_roots(session: FoldSession, ids: str) -> None:
     if lost:
         session.export.decide(
             "contact_id",
-            N_(
-                "contacts without their first part are kept under the id of that part until it "
-                "arrives"
-            ),
-            N_("{count} contacts"),
+            "contacts without their first part are kept under the id of that part until it arrives",
+            "{count} contacts",
             count=lost,
         )
 
@@ -598,11 +595,9 @@ def stage_platform(
     staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
         columns_of_customers = platform.mapping["customer"]
-        export.decide(
-            "customer", N_("replaced by pseudonyms: {columns}"), columns=columns_of_customers
-        )
+        export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
-        export.decide(name, N_("{said} where no column says it, as set by you"), said=value)
+        export.decide(name, "{said} where no column says it, as set by you", said=value)
     _describe_clock(export)
     if platform.finish:
         platform.finish(export)
@@ -662,8 +657,8 @@ def _require_known_columns(export: ExportReader) -> None:
         if words:
             export.decide(
                 column.field,
-                N_("read as: {said}"),
-                N_("{column}: as set by you"),
+                "read as: {said}",
+                "{column}: as set by you",
                 said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
                 column=column.title,
             )
@@ -814,5 +809,5 @@ def _describe_clock(export: ExportReader) -> None:
     zone = export.zone
     if not export.notes.get("without_zone"):
         return
-    export.decide("started_at", N_("times are in the time zone {zone}"), zone=zone.name)
+    export.decide("started_at", "times are in the time zone {zone}", zone=zone.name)
     describe_clock_changes(export)

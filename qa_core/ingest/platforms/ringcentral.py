@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
@@ -82,8 +81,8 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         )
     export.decide(
         "talk_seconds",
-        N_("the duration of answered contacts is taken as talk time"),
-        N_("the call log has no other duration"),
+        "the duration of answered contacts is taken as talk time",
+        "the call log has no other duration",
     )
     return export.tables(export.build(export.items(), _build_record))
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 
@@ -39,7 +38,7 @@ FIELDS = build_fields(
 def decide_columns(context: FileContext) -> None:
     """Join a first and a last name from two columns, and drop empty dates."""
     if context.has("first_name") and not context.has("last_name") and context.has("name"):
-        context.decide("name", N_("first name, then {column}"))
+        context.decide("name", "first name, then {column}")
     context.drop_empty("from", "to")
 
 

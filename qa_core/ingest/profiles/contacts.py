@@ -176,7 +176,7 @@ def _refuse_leads(context: FileContext) -> None:
     headers = {header_matching.parse_header(text).words for text in context.headers}
     persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
     if not (context.has("contact_id") or context.has("tracking_number")):
-        persons |= {context.columns[name].header.text for name in _CAMPAIGN if context.has(name)}
+        persons |= {context.get_header(name) for name in _CAMPAIGN if context.has(name)}
     if persons:
         raise Refusal(
             "leads_not_contacts",
@@ -205,8 +205,8 @@ def _drop_destroyed(context: FileContext) -> None:
         if index is not None and context.compute_share(index, DESTROYED) > 0.1:
             context.drop_column(
                 name,
-                N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
-                N_("such as {example}"),
+                "the column {column} is left aside: a spreadsheet has rounded its numbers",
+                "such as {example}",
                 example=context.sample_cells(index)[0].as_py(),
             )
 
@@ -223,8 +223,8 @@ def _find_placeholders(context: FileContext) -> None:
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
             context.decide(
                 name,
-                N_("numbers on more than {share} % of the rows identify no customer"),
-                N_("{column}: {count} numbers"),
+                "numbers on more than {share} % of the rows identify no customer",
+                "{column}: {count} numbers",
                 share=f"{100 * SHARED:g}",
                 count=len(shared),
             )
@@ -241,8 +241,8 @@ def decide_columns(context: FileContext) -> None:
         context.zone = Zone("UTC")
         context.decide(
             "started_at",
-            N_("read as UTC, because {other} holds the local time"),
-            other=context.columns["local_start"].header.text,
+            "read as UTC, because {other} holds the local time",
+            other=context.get_header("local_start"),
         )
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
@@ -255,19 +255,19 @@ def decide_columns(context: FileContext) -> None:
     _decide_direction(context)
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", N_("phone"), N_("no column says the channel"))
+        context.decide("channel", "phone", "no column says the channel")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
-            N_("the external number of the call; extensions are advisors, never customers"),
+            "the external number of the call; extensions are advisors, never customers",
         )
     if context.has("wait_seconds") is False and context.has("answered_at"):
         context.decide(
             "wait_seconds",
-            N_("the time from the start to the answer"),
-            N_("computed from {answered}"),
-            answered=context.columns["answered_at"].header.text,
+            "the time from the start to the answer",
+            "computed from {answered}",
+            answered=context.get_header("answered_at"),
         )
 
 
@@ -294,7 +294,7 @@ def _decide_direction(context: FileContext) -> None:
     if not context.has("direction") and "direction" in context.options.only:
         context.decide(
             "direction",
-            N_("{said} where no column says it, as set by you"),
+            "{said} where no column says it, as set by you",
             said=context.options.only["direction"],
         )
         return
@@ -306,12 +306,12 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         context.drop_column(
             "direction",
-            N_("the column {column} is left aside: its words do not fit this field"),
-            N_("seen: {seen}"),
+            "the column {column} is left aside: its words do not fit this field",
+            "seen: {seen}",
             seen=evidence.show(),
         )
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", N_("inbound"), N_("no column says the direction"))
+    context.decide("direction", "inbound", "no column says the direction")
 
 
 def _decide_times(context: FileContext) -> None:
@@ -329,11 +329,11 @@ def _decide_system(context: FileContext) -> None:
     if context.options.system:
         context.drop_column(
             "source_system",
-            N_("{system}, as set by you; the column {column} is left aside"),
+            "{system}, as set by you; the column {column} is left aside",
             system=context.options.system,
         )
     else:
-        context.decide("source_system", N_("the system of each contact, from the column {column}"))
+        context.decide("source_system", "the system of each contact, from the column {column}")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -505,8 +505,8 @@ def finish(context: FileContext) -> None:
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",
-            N_("no talk time on unanswered contacts"),
-            N_("{count} values left out"),
+            "no talk time on unanswered contacts",
+            "{count} values left out",
             count=context.notes["talk_of_unanswered"],
         )
 
@@ -517,7 +517,7 @@ def _require_order(context: FileContext) -> None:
     """
     rows = context.notes["outcome"].rows
     for name in ("answered_at", "ended_at"):
-        column = context.columns[name].header.text if context.has(name) else ""
+        column = context.get_header(name) if context.has(name) else ""
         count = context.blanked.get(column, {}).get("negative_duration", 0)
         if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
             raise Refusal(

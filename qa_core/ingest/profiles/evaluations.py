@@ -111,15 +111,14 @@ def decide_columns(context: FileContext) -> None:
         if context.has("score"):
             _require_same_total(context, criteria)
             context.drop_column(
-                "score",
-                N_("the column {column} is a total: the score is computed from its criteria"),
+                "score", "the column {column} is a total: the score is computed from its criteria"
             )
         return
     for name in criteria:
         context.drop_column(
             name,
-            N_("the column {column} is left aside: {other} is the overall score"),
-            other=context.columns["score"].header.text,
+            "the column {column} is left aside: {other} is the overall score",
+            other=context.get_header("score"),
         )
     if not context.has("score"):
         raise Refusal(
@@ -145,10 +144,10 @@ def _decide_criteria(context: FileContext) -> None:
         is_asked = name in context.options.columns or name in context.options.scales
         is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
-            context.drop_column(name, N_("the column {column} is left aside: it holds no scores"))
+            context.drop_column(name, "the column {column} is left aside: it holds no scores")
         elif name in context.notes.get("yes_no", ()):
             possible[name] = 1.0
-            context.decide(name, N_("yes is 1 point out of 1, no is 0"))
+            context.decide(name, "yes is 1 point out of 1, no is 0")
         elif (
             header.out_of
             or header.scale
@@ -281,7 +280,7 @@ def _decide_possible(
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0
         )
         reason = N_("{column}: the highest score in the file")
-    context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
+    context.decide(name, "out of {possible}", reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible
 
@@ -341,7 +340,7 @@ def _build_wide(
     repeated = np.repeat(np.arange(len(batch)), count)
     points = np.column_stack(marks).ravel()
     possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(batch))
-    titles = [context.columns[name].header.text for name in names]
+    titles = [context.get_header(name) for name in names]
     tall = {name: pc.take(values, pa.array(repeated)) for name, values in columns.items()}
     return {
         "line": pa.array(np.repeat(batch.lines, count), pa.int64()),

@@ -71,15 +71,15 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
         _describe(context, plan, N_("the handle time of the file is used"))
     elif context.has("answered_at", "ended_at"):
         context.guesses.add("talk_seconds")
-        context.decide("talk_seconds", N_("the time from the answer to the end"))
+        context.decide("talk_seconds", "the time from the answer to the end")
     elif context.has("duration") or context.has("call_seconds"):
         _decide_duration(context, batch, plan, times)
     elif context.has("ended_at"):
         context.decide(
             "talk_seconds",
-            N_("the time from the start to the end, minus the wait"),
-            N_("from {other}"),
-            other=context.columns["ended_at"].header.text,
+            "the time from the start to the end, minus the wait",
+            "from {other}",
+            other=context.get_header("ended_at"),
         )
 
 
@@ -99,7 +99,7 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
         ratio = float(np.median(span[rows] / times[name][rows]))
         unit = "min" if 45 < ratio < 120 else "ms" if ratio < 0.01 else None
         if unit:
-            column = context.columns[name].header.text
+            column = context.get_header(name)
             raise Refusal(
                 "unit_and_moments",
                 "Read as seconds, {column} does not fit the time between start and end, which "
@@ -162,11 +162,11 @@ def _decide_beside_talk(
                 "handle_time_and_parts",
                 "{column} is not the sum of all or some of {parts}. Leave the wrong column aside.",
                 options=tuple(
-                    f"--map ignore={context.columns[other].header.text}"
+                    f"--map ignore={context.get_header(other)}"
                     for other in (name, *PARTS)
                     if context.has(other)
                 ),
-                column=context.columns[name].header.text,
+                column=context.get_header(name),
                 parts=_show(context, filter(context.has, PARTS)),
             )
         return
@@ -182,7 +182,7 @@ def _decide_beside_talk(
             N_("{source} includes {less}, which is deducted so that nothing counts twice"),
             N_("in the rows, {total} is the sum of the other times"),
             source="talk_seconds",
-            total=context.columns[name].header.text,
+            total=context.get_header(name),
         )
 
 
@@ -201,7 +201,7 @@ def _decide_duration(
         contains.append("wait_seconds")
     elif wait is not None and np.nansum(wait) > 0:
         is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
-        column = context.columns["duration"].header.text
+        column = context.get_header("duration")
         if is_wait_contained is None:
             raise Refusal(
                 "duration_and_wait",
@@ -218,9 +218,9 @@ def _decide_duration(
     else:
         context.decide(
             "talk_seconds",
-            N_("the duration of answered contacts is taken as talk time"),
-            N_("{other}: no other column says it"),
-            other=context.columns[plan.source].header.text,
+            "the duration of answered contacts is taken as talk time",
+            "{other}: no other column says it",
+            other=context.get_header(plan.source),
         )
 
 
@@ -264,9 +264,7 @@ def _describe(
 
 def _show(context: FileContext, names: Iterable[str]) -> str:
     """List the headers of these fields; a field without a column by its own name."""
-    return ", ".join(
-        context.columns[name].header.text if context.has(name) else name for name in names
-    )
+    return ", ".join(context.get_header(name) if context.has(name) else name for name in names)
 
 
 def describe_taken_off(context: FileContext) -> None:

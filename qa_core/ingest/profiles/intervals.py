@@ -133,8 +133,8 @@ def _decide_sums(context: FileContext) -> None:
             context.notes.setdefault("sums", {})[name] = sorted(sums)
             context.decide(
                 name,
-                N_("rows {labels} are totals of the others and are left out"),
-                N_("{column}: {count} rows"),
+                "rows {labels} are totals of the others and are left out",
+                "{column}: {count} rows",
                 labels=", ".join(sums),
                 count=sum(counts[label] for label in sums),
             )
@@ -161,16 +161,16 @@ def decide_columns(context: FileContext) -> None:
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
             context.drop_column(
-                "average_handle", N_("the column {column} is not needed: its parts are in the file")
+                "average_handle", "the column {column} is not needed: its parts are in the file"
             )
         else:
             context.decide(
                 "wrap_seconds",
-                N_("{other} minus talk and hold"),
-                other=context.columns["average_handle"].header.text,
+                "{other} minus talk and hold",
+                other=context.get_header("average_handle"),
             )
     if not context.has("channel"):
-        context.decide("channel", N_("phone"), N_("no column says the channel"))
+        context.decide("channel", "phone", "no column says the channel")
 
 
 def _decide_periods(context: FileContext) -> bool:
@@ -185,9 +185,9 @@ def _decide_periods(context: FileContext) -> bool:
     context.zone = context.centre
     context.decide(
         "start",
-        N_("each row is a week or a month, labelled in {column}"),
-        N_("such as {example}"),
-        column=context.columns[name].header.text,
+        "each row is a week or a month, labelled in {column}",
+        "such as {example}",
+        column=context.get_header(name),
         example=labels[0],
     )
     return True
@@ -214,7 +214,7 @@ def _decide_start(context: FileContext) -> None:
         context.notes["daily"], context.notes["days"] = True, {}
         context.decide(
             "start",
-            N_("the rows are consecutive days from {day}, as set by you"),
+            "the rows are consecutive days from {day}, as set by you",
             day=context.options.start_date.isoformat(),
         )
     if context.notes["daily"]:
@@ -235,19 +235,19 @@ def _decide_length(context: FileContext) -> None:
                 N_("each row is a day")
                 if context.notes["daily"]
                 else N_("each row is {minutes} minutes"),
-                N_("no column says how long it is"),
+                "no column says how long it is",
                 minutes=context.notes["length"],
             )
         return
     if (
         evidence.lowest != evidence.highest
         and "length_minutes" not in context.options.columns
-        and not context.columns["length_minutes"].header.text.endswith("_minutes")
+        and not context.get_header("length_minutes").endswith("_minutes")
     ):
         context.drop_column(
             "length_minutes",
-            N_("the column {column} is left aside: its numbers are not a length"),
-            N_("from {low} to {high}"),
+            "the column {column} is left aside: its numbers are not a length",
+            "from {low} to {high}",
             low=f"{evidence.lowest:g}",
             high=f"{evidence.highest:g}",
         )
@@ -255,7 +255,7 @@ def _decide_length(context: FileContext) -> None:
         context.notes["length"] = int(evidence.highest / 60)
         context.decide(
             "length_minutes",
-            N_("{minutes} minutes, written in seconds"),
+            "{minutes} minutes, written in seconds",
             minutes=context.notes["length"],
         )
         del context.columns["length_minutes"]
@@ -299,7 +299,7 @@ def _decide_counts(context: FileContext) -> None:
             )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
-            context.drop_column(rate, N_("the column {column} is not needed: the counts give it"))
+            context.drop_column(rate, "the column {column} is not needed: the counts give it")
     for count, rate, is_derivable, otherwise in (
         ("received", "", has("abandoned"), N_("answered plus abandoned")),
         ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
@@ -319,25 +319,25 @@ def _decide_counts(context: FileContext) -> None:
             if is_derivable
             else N_("not known")
         )
-        other = context.columns[rate].header.text if rate and has(rate) else ""
-        context.decide(count, decision, N_("no column counts them"), other=other)
+        other = context.get_header(rate) if rate and has(rate) else ""
+        context.decide(count, decision, "no column counts them", other=other)
     if has("long_abandons"):
         if has("short_abandons"):
             context.drop_column(
-                "long_abandons", N_("the column {column} is not needed: the counts give it")
+                "long_abandons", "the column {column} is not needed: the counts give it"
             )
         else:
             context.decide(
                 "short_abandons",
-                N_("all abandoned minus {other}"),
-                other=context.columns["long_abandons"].header.text,
+                "all abandoned minus {other}",
+                other=context.get_header("long_abandons"),
             )
 
 
 def _decide_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
         context.drop_column(
-            "service_level", N_("the column {column} is not needed: the counts give it")
+            "service_level", "the column {column} is not needed: the counts give it"
         )
     name = next(
         (name for name in ("answered_in_threshold", "service_level") if context.has(name)), None
@@ -347,26 +347,26 @@ def _decide_threshold(context: FileContext) -> None:
     if name == "service_level":
         context.decide(
             "answered_in_threshold",
-            N_("{other} × answered and abandoned contacts, without short abandons"),
-            other=context.columns[name].header.text,
+            "{other} × answered and abandoned contacts, without short abandons",
+            other=context.get_header(name),
         )
     if context.has("threshold_seconds"):
         return
-    seconds = find_seconds(context.columns[name].header.text)
+    seconds = find_seconds(context.get_header(name))
     context.notes["threshold"] = np.nan if seconds is None else float(seconds)
     if seconds is None:
         context.decide(
             "threshold_seconds",
-            N_("unknown, so the service level leaves these totals out"),
-            N_("neither a column nor a header says it"),
+            "unknown, so the service level leaves these totals out",
+            "neither a column nor a header says it",
         )
     else:
         context.decide(
             "threshold_seconds",
-            N_("{seconds} seconds"),
-            N_("as the header {other} says"),
+            "{seconds} seconds",
+            "as the header {other} says",
             seconds=seconds,
-            other=context.columns[name].header.text,
+            other=context.get_header(name),
         )
 
 
@@ -378,14 +378,14 @@ def _decide_seconds(context: FileContext, name: str) -> None:
     if context.has(name) and context.has(average):
         context.drop_column(
             average,
-            N_("the column {column} is not needed: {other} holds the sums"),
-            other=context.columns[name].header.text,
+            "the column {column} is not needed: {other} holds the sums",
+            other=context.get_header(name),
         )
     if context.has(average):
         context.decide(
             name,
-            N_("the averages of {other}, each multiplied by the count of {of}"),
-            other=context.columns[average].header.text,
+            "the averages of {other}, each multiplied by the count of {of}",
+            other=context.get_header(average),
             of=of,
         )
     elif context.has(name):
@@ -407,7 +407,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
             )
         context.decide(
             name,
-            N_("sums"),
+            "sums",
             N_("the header {column}") if is_stated else N_("{column}: too large for averages"),
         )
 
@@ -517,7 +517,7 @@ def finish(context: FileContext) -> None:
         decision = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"
         )
-        context.decide("start", decision, N_("{count} starts"), count=context.notes["second_hours"])
+        context.decide("start", decision, "{count} starts", count=context.notes["second_hours"])
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:

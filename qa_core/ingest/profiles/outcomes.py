@@ -60,7 +60,7 @@ class Contradictions:
         self.rows += int(odd.sum())
         for row in np.flatnonzero(odd)[: EXAMPLES - len(self.examples)]:
             cells = ", ".join(
-                f"{context.columns[name].header.text} = {batch.read_text(name)[int(row)].as_py()}"
+                f"{context.get_header(name)} = {batch.read_text(name)[int(row)].as_py()}"
                 for name in names
             )
             self.examples.append(f"{batch.lines[row]}: {cells}")
@@ -145,7 +145,7 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
         "{columns} flag some contacts, but no column says which other contacts were answered. "
         "Name that column, or accept that all of them were answered.",
         options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
-        columns=", ".join(context.columns[name].header.text for name in plan.ranks),
+        columns=", ".join(context.get_header(name) for name in plan.ranks),
     )
 
 
@@ -233,7 +233,7 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
             "Some words of the column {column} do not say how a contact ended: {seen}. Say "
             "what they mean.",
             options=context.list_word_options(name),
-            column=context.columns[name].header.text,
+            column=context.get_header(name),
             seen=", ".join(
                 f"{word} ({count})" for word, count in evidence.unknown.most_common(EXAMPLES * 2)
             ),
@@ -243,8 +243,8 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
 def _leave_aside(context: FileContext, name: str) -> None:
     context.drop_column(
         name,
-        N_("the column {column} is left aside: its words do not fit this field"),
-        N_("seen: {seen}"),
+        "the column {column} is left aside: its words do not fit this field",
+        "seen: {seen}",
         seen=context.evidence[name].show() or "–",
     )
 
@@ -284,8 +284,8 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
         plan.not_flagged = ANSWERED
     context.decide(
         "direction",
-        N_("missed calls are inbound and unanswered"),
-        N_("{column}: {seen}"),
+        "missed calls are inbound and unanswered",
+        "{column}: {seen}",
         seen=context.evidence["direction"].show(),
     )
 
@@ -353,9 +353,7 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")
     context.decide(
-        "outcome",
-        N_("{column} says how contacts ended, by its words"),
-        N_("no header names such a column"),
+        "outcome", "{column} says how contacts ended, by its words", "no header names such a column"
     )
 
 
@@ -370,35 +368,33 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
         if said and name != "direction":
             context.decide(
                 "outcome",
-                N_("read as: {said}"),
-                N_("{column}: {seen}"),
+                "read as: {said}",
+                "{column}: {seen}",
                 said=said,
                 seen=evidence.show(),
-                column=context.columns[name].header.text,
+                column=context.get_header(name),
             )
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
         context.decide(
             "outcome",
-            N_("answered if there is an answer time, else unanswered"),
-            N_("from {answered}"),
-            answered=context.columns["answered_at"].header.text,
+            "answered if there is an answer time, else unanswered",
+            "from {answered}",
+            answered=context.get_header("answered_at"),
         )
     elif plan.by_talk:
         context.decide(
             "outcome",
-            N_("answered if no flag says otherwise and there is talk time"),
-            N_("{columns} flag other outcomes, and no column says which contacts were answered"),
-            columns=", ".join(context.columns[name].header.text for name in plan.ranks),
+            "answered if no flag says otherwise and there is talk time",
+            "{columns} flag other outcomes, and no column says which contacts were answered",
+            columns=", ".join(context.get_header(name) for name in plan.ranks),
         )
     if only is not None:
-        context.decide(
-            "outcome", N_("{said} where no column says it, as set by you"), said=only.value
-        )
+        context.decide("outcome", "{said} where no column says it, as set by you", said=only.value)
     elif not plan.is_known:
         context.decide(
             "outcome",
-            N_("unknown, so rates have no data"),
-            N_("no column says how contacts ended; durations do not show it"),
+            "unknown, so rates have no data",
+            "no column says how contacts ended; durations do not show it",
         )
 
 
@@ -502,7 +498,7 @@ def describe_alternatives(context: FileContext) -> None:
                 "outcome",
                 N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
                 N_("{count} contacts have another outcome"),
-                column=context.columns[name].header.text,
+                column=context.get_header(name),
                 other=_format_rate(alone),
                 rate=_format_rate(plan.chosen),
                 count=alone["moved"],
@@ -522,9 +518,9 @@ def require_agreement(context: FileContext) -> None:
     plan: OutcomePlan = context.notes["outcome"]
     if context.options.yes:
         return
-    names = [context.columns[name].header.text for name in plan.ranks]
+    names = [context.get_header(name) for name in plan.ranks]
     if plan.by_answer:
-        names.append(context.columns["answered_at"].header.text)
+        names.append(context.get_header("answered_at"))
     if plan.columns.is_more_than_few(plan.rows):
         raise Refusal(
             "contradicting_outcomes",
@@ -538,13 +534,13 @@ def require_agreement(context: FileContext) -> None:
             examples="; ".join(plan.columns.examples),
             first=names[0],
             rates=", ".join(
-                f"{context.columns[name].header.text} {_format_rate(alone)} %"
+                f"{context.get_header(name)} {_format_rate(alone)} %"
                 for name, alone in plan.alone.items()
             )
             or "–",
         )
     if plan.durations.is_more_than_few(plan.rows):
-        talk = context.columns["talk_seconds"].header.text
+        talk = context.get_header("talk_seconds")
         raise Refusal(
             "outcome_and_talk",
             "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "

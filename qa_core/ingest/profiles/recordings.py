@@ -19,7 +19,7 @@ FIELDS = (
         {
             ("file", ValueType.TEXT): "file name|filename|path|file path|audio|audio file|"
             "recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|"
-            "chemin|fichier audio|enregistrement|fichier enregistrement",
+            "chemin|fichier audio|enregistrement|fichier enregistrement"
         }
     ),
     *(

@@ -51,10 +51,10 @@ def decide_columns(context: FileContext) -> None:
     )
     context.decide(
         "currency",
-        N_("amounts in {currency}"),
+        "amounts in {currency}",
         reason,
         currency=context.notes["currency"],
-        column=context.columns["amount"].header.text,
+        column=context.get_header("amount"),
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -60,12 +59,10 @@ def decide_columns(context: FileContext) -> None:
     context.drop_empty("answered_at", "sent_at")
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide(
-            "contact_id",
-            N_("joined by customer and time"),
-            N_("no column names a contact or a ticket"),
+            "contact_id", "joined by customer and time", "no column names a contact or a ticket"
         )
     if not context.has("survey_sent"):
-        context.decide("survey_sent", N_("every row is a sent survey"), N_("no column says it"))
+        context.decide("survey_sent", "every row is a sent survey", "no column says it")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

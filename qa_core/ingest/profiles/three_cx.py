@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.arrays import as_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
@@ -45,10 +44,8 @@ def decide_columns(context: FileContext) -> None:
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
     context.decide(
         "direction",
-        N_(
-            "inbound if the caller is external, outbound if only the other side is, internal if "
-            "neither is"
-        ),
+        "inbound if the caller is external, outbound if only the other side is, internal if "
+        "neither is",
     )
 
 

@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
@@ -234,8 +233,8 @@ class Follower:
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
             export.decide(
                 "file",
-                N_("events of unfinished calls are carried over"),
-                N_("{count} events"),
+                "events of unfinished calls are carried over",
+                "{count} events",
                 count=len(earlier),
             )
             yield earlier.set_column(
