@@ -211,14 +211,10 @@ def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) 
     """Find the team of that advisor on that day."""
     if advisor_id is None or day is None:
         return None
-    return next(
-        (
-            team
-            for team, starts_on, ends_on in spans.get(advisor_id, ())
-            if starts_on <= day < ends_on
-        ),
-        None,
-    )
+    for team, starts_on, ends_on in spans.get(advisor_id, ()):
+        if starts_on <= day < ends_on:
+            return team
+    return None
 
 
 def import_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:

@@ -276,14 +276,11 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
 def _find_days(
     connection: duckdb.DuckDBPyConnection, staged: Staged
 ) -> tuple[date | None, date | None]:
-    clock = next(
-        (name for name in ("local_start", "day", "answered_at") if name in staged.columns), None
-    )
-    if clock is None:
-        return None, None
-    return connection.execute(
-        f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
-    ).fetchone()
+    for clock in ("local_start", "day", "answered_at"):
+        if clock in staged.columns:
+            days = f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
+            return connection.execute(days).fetchone()
+    return None, None
 
 
 def _find_clock_hours(
@@ -293,25 +290,16 @@ def _find_clock_hours(
     zone = environment.current().zone
     hours = []
     for offset in range((last - first).days + 1):
-        midnight = datetime.combine(first + timedelta(days=offset), time.min)
-        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(
-            tzinfo=zone
-        ).utcoffset():
+        midnight = datetime.combine(first + timedelta(days=offset), time.min, zone)
+        if (midnight + timedelta(days=1)).utcoffset() >= midnight.utcoffset():
             continue
         for hour in range(24):
-            start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
+            start = midnight.replace(hour=hour, minute=30)
             if start.utcoffset() > start.replace(fold=1).utcoffset():
                 hours.append(start.replace(minute=0, tzinfo=None))
-    rows_by_hour = [
-        (
-            hour,
-            connection.execute(
-                "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]
-            ).fetchone()[0],
-        )
-        for hour in hours
-    ]
-    return tuple(ClockHour(hour, rows) for hour, rows in rows_by_hour if rows)
+    count = "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?"
+    counted = (ClockHour(hour, connection.execute(count, [hour]).fetchone()[0]) for hour in hours)
+    return tuple(item for item in counted if item.rows)
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
@@ -322,11 +310,9 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
     )
-    channel = (
-        "channel"
-        if "channel" in staged.columns
-        else f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
-    )
+    channel = "channel"
+    if channel not in staged.columns:
+        channel = f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
     rows = connection.execute(
         f"""
         WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows

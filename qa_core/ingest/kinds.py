@@ -23,21 +23,13 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
     sample = take_sample(content)
-    platform = next(
-        (
-            item
-            for item in find_platforms()
-            if item.name == options.profile or (options.profile is None and item.recognise(sample))
-        ),
-        None,
-    )
-    if platform is not None and platform.kinds:
-        return platform.kinds[0]
-    requested_kind = next(
-        (profile.kind for profile in find_profiles() if profile.name == options.profile), None
-    )
-    if requested_kind is not None:
-        return requested_kind
+    name = options.profile
+    for platform in find_platforms():
+        if platform.name == name or (name is None and platform.recognise(sample)):
+            return platform.kinds[0]
+    for profile in find_profiles():
+        if profile.name == name:
+            return profile.kind
     profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
     fits = _count_fields(content, profiles, options)
     best = max(fits.values(), default=0)

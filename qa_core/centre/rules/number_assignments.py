@@ -80,14 +80,5 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
                 (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
             )
             next_start = (number(row), starts_on)
-    return pa.table(
-        [
-            pa.array(column, field.type)
-            for column, field in zip(
-                zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS),
-                ASSIGNMENTS,
-                strict=True,
-            )
-        ],
-        schema=ASSIGNMENTS,
-    )
+    columns = zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS)
+    return pa.table([list(column) for column in columns], schema=ASSIGNMENTS)

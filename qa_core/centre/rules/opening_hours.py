@@ -72,15 +72,12 @@ def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
     by_times: dict[tuple[str, str], list[int]] = {}
     for span in spans:
         by_times.setdefault((span.opens_at, span.closes_at), []).append(span.weekday)
-    return (
-        " OR ".join(
-            f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= "
-            f"'{opens}' AND {clock} < '{closes}')"
-            for (opens, closes), days in by_times.items()
-        ).join("()")
-        if spans
-        else "false"
+    conditions = (
+        f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= '{opens}' "
+        f"AND {clock} < '{closes}')"
+        for (opens, closes), days in by_times.items()
     )
+    return f"({' OR '.join(conditions)})" if spans else "false"
 
 
 def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:

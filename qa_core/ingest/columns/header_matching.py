@@ -44,20 +44,12 @@ def parse_header(text: str) -> Header:
     """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
-    stripped = (
-        _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
-    )
-    words = simplify(stripped).split()
-    unit = next(
-        (
-            _UNITS[word]
-            for bracket in _BRACKETS.findall(text)
-            for word in simplify(bracket).split()
-            if word in _UNITS
-        ),
-        None,
-    )
-    if unit is None and any(simplify(bracket) in _HOURS for bracket in _BRACKETS.findall(text)):
+    bare = _BRACKETS.sub(" ", text)
+    words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text).split()
+    brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
+    in_brackets = (_UNITS.get(word) for bracket in brackets for word in bracket.split())
+    unit = next(filter(None, in_brackets), None)
+    if unit is None and any(bracket in _HOURS for bracket in brackets):
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
         unit, words = "h", words[:-2]

@@ -85,11 +85,10 @@ class NumberEvidence(ColumnEvidence):
             self.counts_above[limit] += int((numbers > limit).sum())
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
-        three = (
-            int(pc.sum(pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")).as_py())
-            if with_dot
-            else 0
-        )
+        three = 0
+        if with_dot:
+            like_thousands = pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
+            three = int(pc.sum(like_thousands).as_py())
         self.dot_three_short += three
         self.dot_other += with_dot - three
         long = int(((np.abs(numbers) >= 1000) & ~to_numpy(dotted)).sum())
@@ -287,11 +286,8 @@ def decide_mark(
         low, high, factor = 0, 100, 100.0
         reason = N_("{column}: fractions from {low} to {high}")
     else:
-        if (
-            evidence.field == "ces"
-            and evidence.total >= MANY_MARKS
-            and not evidence.counts_above[5]
-        ):
+        is_effort = evidence.field == "ces"
+        if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
             raise Refusal(
                 "ambiguous_scale",
                 "The column {column} holds {count} effort ratings from {low} to {high}. "
@@ -301,15 +297,10 @@ def decide_mark(
                 column=evidence.column,
                 **places,
             )
-        scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
-        low, high = next(
-            (
-                (low, high)
-                for low, high in scales
-                if evidence.counts_above[high] <= MAX_FAULT_SHARE * readable
-            ),
-            (0, 100),
-        )
+        most = MAX_FAULT_SHARE * readable
+        scales = _EFFORT_SCALES if is_effort else _SCALES
+        fitting = (scale for scale in scales if evidence.counts_above[scale[1]] <= most)
+        low, high = next(fitting, (0, 100))
         reason = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     least, greatest = f"{low:g}", f"{high:g}"

@@ -78,13 +78,9 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
         f"WHERE source_system = {quote(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
-    return (
-        None
-        if suffix_length is None
-        else BY_DAY
-        if suffix_length == len("@2026-01-01")
-        else BY_START
-    )
+    if suffix_length is None:
+        return None
+    return BY_DAY if suffix_length == len("@2026-01-01") else BY_START
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:

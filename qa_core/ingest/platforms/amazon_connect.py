@@ -24,19 +24,13 @@ from qa_core.ingest.platforms.reader import (
     require,
 )
 
-_DIRECTIONS = {
-    "INBOUND": "inbound",
-    "API": "inbound",  # a chat or task that a customer opened
-    "TRANSFER": "inbound",
-    "QUEUE_TRANSFER": "inbound",
-    "DISCONNECT": "inbound",
-    "WEBRTC_API": "inbound",
-    "MESSAGING_PLATFORM": "inbound",
-    "OUTBOUND": "outbound",
-    "CALLBACK": "outbound",
-    "EXTERNAL_OUTBOUND": "outbound",
-    "AGENT_REPLY": "outbound",
-}
+_INBOUND = (
+    "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",
+    "MESSAGING_PLATFORM",
+)  # fmt: skip
+"""Ways to begin from outside; `API`: a chat or task that a customer opened."""
+_OUTBOUND = ("OUTBOUND", "CALLBACK", "EXTERNAL_OUTBOUND", "AGENT_REPLY")
+_DIRECTIONS = {**dict.fromkeys(_INBOUND, "inbound"), **dict.fromkeys(_OUTBOUND, "outbound")}
 _NOT_CHAINED = ("CALLBACK", "MONITOR", "OUTBOUND", "EXTERNAL_OUTBOUND")
 """A call back is a contact of its own, though it names the one it follows."""
 _EARLIER = ("PreviousContactId", "InitialContactId")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -72,7 +72,7 @@ _COLUMNS = {
     }.items()
 }
 _DATA_COLUMNS = tuple(
-    (f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}")
+    tuple(f"{name}{n}" for name in ("data", "param", "info", "arg", "data ", "param ", "info "))
     for n in range(1, 7)
 )
 
@@ -123,14 +123,7 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
         return {}
     for number, spellings in enumerate(_DATA_COLUMNS):
-        place = next(
-            (
-                names.index(simplify(spelling))
-                for spelling in spellings
-                if simplify(spelling) in names
-            ),
-            None,
-        )
+        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
         if place is not None:
             found[f"piece{number}"] = place
     return found
@@ -165,28 +158,21 @@ def _read_lines(
         export.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
-        offsets, values = cells.offsets.to_numpy(), cells.values
-        widths = np.diff(offsets)
-
-        def cell(
-            place: int,
-            offsets: np.ndarray = offsets,
-            widths: np.ndarray = widths,
-            values: pa.Array = values,
-        ) -> pa.Array:
-            where = offsets[:-1] + place
-            return values.take(pa.array(where, pa.int64(), mask=widths <= place))
-
-        fields = {
-            name: cell(place)
-            for place, name in enumerate(("at", "call", "queue", "agent", "event"))
-        }
+        columns = [_take_place(cells, place) for place in range(FIELDS)]
+        fields = dict(zip(("at", "call", "queue", "agent", "event"), columns, strict=False))
         good = _check_lines(
             export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
         keep = pa.array(good)
-        pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
+        pieces = [column.filter(keep) for column in columns[5:]]
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
+
+
+def _take_place(cells: pa.ListArray, place: int) -> pa.Array:
+    """Take the cell at that place of each line; null where it is shorter."""
+    offsets = cells.offsets.to_numpy()
+    is_short = np.diff(offsets) <= place
+    return cells.values.take(pa.array(offsets[:-1] + place, pa.int64(), mask=is_short))
 
 
 def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
@@ -310,15 +296,11 @@ def _read_table(
         pieces = _split_data(fields, pieces)
         reading = reading or _decide_moments(export, fields["at"])
         found = reading.read(fields["at"])
-        at = found.day.astype("M8[us]") + np.where(
-            np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
-        )
+        clock = np.where(np.isnat(found.clock), np.timedelta64(0, "us"), found.clock)
+        at = found.day.astype("M8[us]") + clock
         export.notes["without_zone"] = bool((~found.fixed & ~np.isnat(at)).any())
-        at = np.where(
-            found.fixed,
-            at,
-            export.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)),
-        )
+        local = np.where(found.fixed, np.datetime64("NaT", "us"), at)
+        at = np.where(found.fixed, at, export.zone.to_utc(local))
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
         good = ~np.isnat(at) & to_numpy(pc.match_substring_regex(event, r"^[A-Z_]+$"))
         numbers = numbers[filled]
@@ -342,13 +324,9 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
-    return [
-        pa.array(
-            [part[place] if len(part) > place and part[place] else None for part in parts],
-            pa.string(),
-        )
-        for place in range(6)
-    ]
+    padded = ([*part, *[""] * 6] for part in parts)
+    columns = list(zip(*(part[:6] for part in padded), strict=True)) or [()] * 6
+    return [pa.array([text or None for text in column], pa.string()) for column in columns]
 
 
 def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
@@ -365,14 +343,10 @@ def _build_events(
     """Build records of the events of calls; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = to_numpy(pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)))
-    of_calls = to_numpy(pc.is_in(event, value_set=pa.array(CALL_EVENTS)))
-    of_agents = to_numpy(pc.is_in(event, value_set=pa.array(AGENT_EVENTS)))
-    lost = (
-        nameless
-        & of_calls
-        & ~to_numpy(pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])))
-    )
+    nameless = _is_among(pc.utf8_upper(call), NO_CALL_IDS)
+    of_calls, of_agents = _is_among(event, CALL_EVENTS), _is_among(event, AGENT_EVENTS)
+    minor = _is_among(event, ("RINGNOANSWER", "RINGCANCELED", "DID"))
+    lost = nameless & of_calls & ~minor
     for index in np.flatnonzero(lost):
         export.reject(lines[index], "missing_call_id", _mask_cells(fields, index))
     skipped = (of_agents | nameless) & ~lost
@@ -382,13 +356,10 @@ def _build_events(
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]
     wait, talk = _read_durations(kept, pieces, _WAIT_AT), _read_durations(kept, pieces, _TALK_AT)
-    for name, own in (("wait", wait), ("talk", talk)):
+    for name, own, places in (("wait", wait, _WAIT_AT), ("talk", talk, _TALK_AT)):
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
-            wanted = to_numpy(
-                pc.is_in(kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT)))
-            )
-            np.copyto(own, given, where=wanted & np.isnan(own))
+            np.copyto(own, given, where=_is_among(kept, places) & np.isnan(own))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
@@ -409,6 +380,10 @@ def _build_events(
     )
 
 
+def _is_among(values: pa.Array, names: Iterable[str]) -> np.ndarray:
+    return to_numpy(pc.is_in(values, value_set=pa.array(list(names))))
+
+
 def _none_as_null(values: pa.Array) -> pa.Array:
     return pc.if_else(
         pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])),
@@ -420,21 +395,16 @@ def _none_as_null(values: pa.Array) -> pa.Array:
 def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
     """Read the seconds that each event has at its place among its data, or NaN."""
     picked = np.full(len(event), np.nan)
-    filled = (
-        np.cumsum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)[-1]
-        if len(event)
-        else np.zeros(0, int)
-    )
+    filled = np.sum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)
     wanted: dict[int, list[str]] = {}
     for name, place in places.items():
         wanted.setdefault(place, []).append(name)
     for place, names in wanted.items():
-        rows = to_numpy(pc.is_in(event, value_set=pa.array(names)))
+        rows = _is_among(event, names)
         if not rows.any():
             continue
         if place >= 0:
-            values = pieces[place].filter(pa.array(rows))
-            picked[rows] = _as_seconds(values)
+            picked[rows] = _as_seconds(pieces[place].filter(pa.array(rows)))
             continue
         # Counted from the last piece of data that is there.
         for width in np.unique(filled[rows]):

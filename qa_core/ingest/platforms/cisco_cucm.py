@@ -77,15 +77,9 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
     caller = find_outside_number(cells["callingPartyNumber"])
     called = find_outside_number(final or dialled)
-    direction = (
-        "inbound"
-        if caller
-        else "outbound"
-        if called
-        else "internal"
-        if cells["callingPartyNumber"]
-        else None
-    )
+    direction = "internal" if cells["callingPartyNumber"] else None
+    if caller or called:
+        direction = "inbound" if caller else "outbound"
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
     talk = read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])

@@ -28,6 +28,8 @@ _CHANNELS = {
     "email": "email",
     "sms": "sms",
 }
+_ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
+"""Metrics that only a contact has which ended so."""
 
 SCHEMA = record_schema(
     "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
@@ -147,47 +149,34 @@ def _find_channel(sessions: Iterable[Session]) -> str | None:
 
 def _find_wrap_up(agents: list[Session]) -> str | None:
     """Find the code of the last wrap-up."""
-    codes = [
-        part["wrapUpCode"]
-        for _person, session in agents
-        for part in session.get("segments") or ()
-        if part.get("wrapUpCode")
-    ]
-    return codes[-1] if codes else None
+    return next(reversed(_list_in_segments(agents, "wrapUpCode")), None)
+
+
+def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:
+    """List the values under that name in the segments of sessions."""
+    segments = (part for _person, session in sessions for part in session.get("segments") or ())
+    return [part[name] for part in segments if part.get(name)]
 
 
 def _find_queue(sessions: list[Session]) -> str | None:
     """Find the name of a voice queue, else its id: in a chat the participant of the queue
     bears the name of the customer.
     """
-    ids = [
-        part["queueId"]
-        for _person, session in sessions
-        for part in session.get("segments") or ()
-        if part.get("queueId")
-    ]
-    named = next(
-        (
-            person["participantName"]
-            for person, session in sessions
-            if person.get("purpose") == "acd"
-            and session.get("mediaType") == "voice"
-            and person.get("participantName")
-        ),
-        None,
+    names = (
+        person.get("participantName")
+        for person, session in sessions
+        if person.get("purpose") == "acd" and session.get("mediaType") == "voice"
     )
-    return named or (ids[0] if ids else None)
+    ids = _list_in_segments(sessions, "queueId")
+    return next(filter(None, names), None) or next(iter(ids), None)
 
 
 def _find_outcome(answers: list[Session], sessions: list[Session], ended: Any) -> str | None:
     if answers:
         return "answered"
-    if _sum_metric(sessions, "tAbandon") is not None:
-        return "abandoned"
-    if _sum_metric(sessions, "tVoicemail") is not None:
-        return "voicemail"
-    if _sum_metric(sessions, "tFlowOut") is not None:
-        return "overflow"
+    for metric, outcome in _ENDINGS.items():
+        if _sum_metric(sessions, metric) is not None:
+            return outcome
     return "unanswered" if ended else None
 
 
@@ -199,11 +188,9 @@ def _find_wait(
     answered = _sum_metric(answers[:1], "tAnswered")
     if answered is not None:
         return answered
-    return (
-        _sum_metric(sessions, "tAbandon")
-        if not answers and not queues
-        else _sum_metric(queues, "tAcd", "tAbandon")
-    )
+    if not answers and not queues:
+        return _sum_metric(sessions, "tAbandon")
+    return _sum_metric(queues, "tAcd", "tAbandon")
 
 
 def fold(session: FoldSession) -> str:

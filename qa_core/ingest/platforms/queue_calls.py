@@ -63,16 +63,12 @@ def fold(session: FoldSession) -> str:
 def _order_events(session: FoldSession) -> None:
     """Create `events` with the `place` of each in time; a repeated one counts once."""
     whole = "callid, moment, event, queue, agent, wait, talk, did"
-    ordered = (
-        "line"
-        if session.export.notes.get("in_order", True)
-        else "row_number() OVER (ORDER BY moment, line)"
-    )
+    is_ordered = session.export.notes.get("in_order", True)
+    place = "line" if is_ordered else "row_number() OVER (ORDER BY moment, line)"
+    events = f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {place} AS place FROM"
     repeated = session.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
     if not repeated:
-        session.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records"
-        )
+        session.connection.execute(f"{events} records")
         return
     session.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
     session.connection.execute(
@@ -80,13 +76,9 @@ def _order_events(session: FoldSession) -> None:
         f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
         "records) WHERE copy = 1"
     )
-    session.export.tally.fold(
-        "repeated_event",
-        session.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
-    )
-    session.connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once"
-    )
+    dropped = "SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"
+    session.export.tally.fold("repeated_event", session.count(dropped))
+    session.connection.execute(f"{events} once")
 
 
 _CALLS = f"""

@@ -300,26 +300,18 @@ def _decide_counts(context: FileContext) -> None:
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
             context.drop_column(rate, "the column {column} is not needed: the counts give it")
+    has_answered = has("received") and (has("answered") or has("answer_rate"))
     for count, rate, is_derivable, otherwise in (
         ("received", "", has("abandoned"), N_("answered plus abandoned")),
         ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
-        (
-            "abandoned",
-            "abandon_rate",
-            has("received") and (has("answered") or has("answer_rate")),
-            N_("received minus answered"),
-        ),
+        ("abandoned", "abandon_rate", has_answered, N_("received minus answered")),
     ):
         if has(count):
             continue
-        decision = (
-            N_("the share of received contacts in {other}")
-            if rate and has(rate)
-            else otherwise
-            if is_derivable
-            else N_("not known")
-        )
-        other = context.get_header(rate) if rate and has(rate) else ""
+        decision, other = otherwise if is_derivable else N_("not known"), ""
+        if has(rate):
+            decision = N_("the share of received contacts in {other}")
+            other = context.get_header(rate)
         context.decide(count, decision, "no column counts them", other=other)
     if has("long_abandons"):
         if has("short_abandons"):

@@ -38,24 +38,14 @@ def decide_columns(context: FileContext) -> None:
     if context.has("currency"):
         return
     header_currency = context.columns["amount"].header.currency
-    cell_currency = next(
-        (_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None
-    )
-    context.notes["currency"] = header_currency or cell_currency or CURRENCY
-    reason = (
-        N_("as the header {column} says")
-        if header_currency
-        else N_("as the amounts say")
-        if cell_currency
-        else N_("nothing names another currency")
-    )
-    context.decide(
-        "currency",
-        "amounts in {currency}",
-        reason,
-        currency=context.notes["currency"],
-        column=context.get_header("amount"),
-    )
+    marks = re.findall(r"[€$£]", context.evidence["amount"].example)
+    currency, reason = CURRENCY, N_("nothing names another currency")
+    if header_currency:
+        currency, reason = header_currency, N_("as the header {column} says")
+    elif marks:
+        currency, reason = _SIGNS[marks[0]], N_("as the amounts say")
+    context.notes["currency"], column = currency, context.get_header("amount")
+    context.decide("currency", "amounts in {currency}", reason, currency=currency, column=column)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.arrays import as_words
@@ -60,26 +59,18 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own = batch.read_text("from_party").to_pylist()
     directions, customers, extensions = [], [], []
     for caller, source, target, other in zip(callers, own, called, others, strict=True):
-        direction = (
-            Direction.INBOUND
-            if caller or not source or not _is_extension(source)
-            else Direction.OUTBOUND
-            if target
-            else Direction.INTERNAL
-        )
+        direction = Direction.OUTBOUND if target else Direction.INTERNAL
+        if caller or not source or not _is_extension(source):
+            direction = Direction.INBOUND
         directions.append(direction)
         customers.append(caller if direction == Direction.INBOUND else target)
         extensions.append(source if direction == Direction.OUTBOUND else other)
-    answered = (
-        np.array(columns["outcome"].to_pylist(), object) == "answered"
-        if "outcome" in columns
-        else np.zeros(len(batch), bool)
-    )
+    outcomes = columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(batch)
     columns["direction"] = as_words(directions)
     columns["customer_key"] = context.pseudonyms.find_keys(pa.array(customers, pa.string()))
     columns["advisor"] = as_words(
-        extension if is_answered and not find_outside_number(extension) else None
-        for extension, is_answered in zip(extensions, answered, strict=True)
+        extension if outcome == "answered" and not find_outside_number(extension) else None
+        for extension, outcome in zip(extensions, outcomes, strict=True)
     )
     return columns
 

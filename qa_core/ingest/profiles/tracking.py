@@ -84,14 +84,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
-    has_contact = (
-        to_numpy(columns["contact_id"].is_valid())
-        if "contact_id" in columns
-        else np.zeros(len(batch), bool)
-    )
-    by_number = np.zeros(len(batch), bool)
     if are_assignments(context.columns):
         return _build_assignments(context, batch, columns)
+    has_contact = by_number = np.zeros(len(batch), bool)
+    if "contact_id" in columns:
+        has_contact = to_numpy(columns["contact_id"].is_valid())
     if "start" in context.notes:
         own_start, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
