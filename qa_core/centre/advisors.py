@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -49,14 +49,9 @@ MembershipSpans = Mapping[str, list[tuple[str, date, date]]]
 
 
 def normalise_name(text: str) -> str:
-    """Fold case, accents, punctuation and doubled blanks, so that spellings of one
-    person agree.
-    """
-    plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", text)
-        if not unicodedata.combining(letter)
-    )
+    """Fold case, accents, punctuation and blanks, so that spellings agree."""
+    letters = unicodedata.normalize("NFKD", text)
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(re.split(r"[\W_]+", plain.casefold())).strip() or text.strip().casefold()
 
 
@@ -72,14 +67,11 @@ class Directory:
     @staticmethod
     def load(session: Session) -> Directory:
         directory = Directory(merged_ids=name_merges.find_kept_names(session)["advisor"])
-        for advisor_id, name in session.execute(
-            sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)
-        ):
+        names = sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.advisor_id)
+        for advisor_id, name in session.execute(names):
             directory.add(advisor_id, name)
-        for key, advisor_id in session.execute(
-            sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)
-        ):
-            directory.by_alias[key] = advisor_id
+        aliases = sa.select(AdvisorAlias.key, AdvisorAlias.advisor_id)
+        directory.by_alias |= dict(session.execute(aliases).all())
         return directory
 
     def add(self, advisor_id: str, name: str) -> None:
@@ -183,15 +175,7 @@ def find_memberships(session: Session) -> pa.Table:
     """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), never
     two teams on one day: the later start wins.
     """
-    rows = session.execute(
-        sa.select(
-            Membership.advisor_id,
-            Membership.team_name,
-            Membership.starts_on,
-            Membership.ends_on,
-            Membership.id,
-        )
-    ).all()
+    rows = session.execute(sa.select(Membership.__table__)).all()
     spans: list[tuple[str, str, date | None, date | None]] = []
     next_start: tuple[str | None, date | None] = (None, None)
     for row in sorted(
@@ -227,20 +211,14 @@ def find_team(spans: MembershipSpans, advisor_id: str | None, day: date | None) 
     """Find the team of that advisor on that day."""
     if advisor_id is None or day is None:
         return None
-    return next(
-        (
-            team
-            for team, starts_on, ends_on in spans.get(advisor_id, ())
-            if starts_on <= day < ends_on
-        ),
-        None,
-    )
+    for team, starts_on, ends_on in spans.get(advisor_id, ()):
+        if starts_on <= day < ends_on:
+            return team
+    return None
 
 
 def import_row(session: Session, batch_id: str, directory: Directory, row: dict[str, Any]) -> str:
-    """Import one row of an advisors file: `new`, `updated` or `unchanged`. Days are
-    inclusive in the file.
-    """
+    """Import one row (its days inclusive): `new`, `updated` or `unchanged`."""
     text, name = row.get("advisor_id"), row.get("name")
     advisor_id = directory.find(text, name)
     is_new = advisor_id is None
@@ -279,15 +257,8 @@ def import_row(session: Session, batch_id: str, directory: Directory, row: dict[
 def _set_membership(
     session: Session, advisor_id: str, team: str, starts_on: date | None, ends_on: date | None
 ) -> None:
-    rows = (
-        session.execute(
-            sa.select(Membership)
-            .where(Membership.advisor_id == advisor_id)
-            .order_by(Membership.starts_on)
-        )
-        .scalars()
-        .all()
-    )
+    of_advisor = sa.select(Membership).where(Membership.advisor_id == advisor_id)
+    rows = session.scalars(of_advisor.order_by(Membership.starts_on)).all()
     same_start = next((row for row in rows if row.starts_on == starts_on), None)
     if starts_on is None and rows and same_start is None:
         # An undated statement says where the person is now: the newest membership
@@ -343,12 +314,8 @@ def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> Non
 def _save_image(
     session: Session, batch_id: str | None, kind: str, key: str, content: dict[str, Any] | None
 ) -> None:
-    if (
-        batch_id is None
-        or session.execute(
-            sa.select(BeforeImage.id).filter_by(batch_id=batch_id, object=kind, key=key)
-        ).first()
-    ):
+    known = sa.select(BeforeImage.id).filter_by(batch_id=batch_id, object=kind, key=key)
+    if batch_id is None or session.execute(known).first():
         return
     session.add(BeforeImage(batch_id=batch_id, object=kind, key=key, content=content))
     session.flush()
@@ -359,23 +326,12 @@ def _read_state(session: Session, advisor_id: str) -> dict[str, Any] | None:
     advisor = session.get(Advisor, advisor_id)
     if advisor is None:
         return None
-    aliases = session.execute(
-        sa.select(AdvisorAlias.key, AdvisorAlias.alias)
-        .filter_by(advisor_id=advisor_id)
-        .order_by(AdvisorAlias.key)
-    ).all()
-    spans = (
-        session.execute(
-            sa.select(Membership)
-            .filter_by(advisor_id=advisor_id)
-            .order_by(Membership.starts_on, Membership.id)
-        )
-        .scalars()
-        .all()
-    )
+    aliases = sa.select(AdvisorAlias.key, AdvisorAlias.alias).filter_by(advisor_id=advisor_id)
+    of_advisor = sa.select(Membership).filter_by(advisor_id=advisor_id)
+    spans = session.scalars(of_advisor.order_by(Membership.starts_on, Membership.id)).all()
     return {
         "name": advisor.name,
-        "aliases": [list(pair) for pair in aliases],
+        "aliases": [list(pair) for pair in session.execute(aliases.order_by(AdvisorAlias.key))],
         "memberships": [
             [
                 span.team_name,
@@ -398,21 +354,15 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
             session.scalars(sa.select(column).where(column.is_not(None)))
         )
     later = aliased(BeforeImage)
-    changed_since = set(
-        session.scalars(
-            sa.select(BeforeImage.key)
-            .join(
-                later,
-                sa.and_(
-                    later.object == BeforeImage.object,
-                    later.key == BeforeImage.key,
-                    later.id > BeforeImage.id,
-                    later.batch_id != batch_id,
-                ),
-            )
-            .where(BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor")
-        )
+    is_later = sa.and_(
+        later.object == BeforeImage.object,
+        later.key == BeforeImage.key,
+        later.id > BeforeImage.id,
+        later.batch_id != batch_id,
     )
+    is_own = sa.and_(BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor")
+    overtaken = sa.select(BeforeImage.key).join(later, is_later).where(is_own)
+    changed_since = set(session.scalars(overtaken))
     for image in _find_images(session, batch_id, "advisor"):
         advisor = session.get(Advisor, image.key)
         if (
@@ -452,34 +402,16 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
         elif team is not None and image.key not in used_teams:
             session.delete(team)
     session.flush()
-    used_sites = set(
-        session.scalars(
-            sa.union(
-                sa.select(Team.site_name).where(Team.site_name.is_not(None)),
-                sa.select(ManagedSite.site_name),
-            )
-        )
-    )
-    session.execute(
-        sa.delete(Site).where(
-            Site.name.in_(
-                [
-                    image.key
-                    for image in _find_images(session, batch_id, "site")
-                    if image.key not in used_sites
-                ]
-            )
-        )
-    )
+    of_teams = sa.select(Team.site_name).where(Team.site_name.is_not(None))
+    used_sites = set(session.scalars(sa.union(of_teams, sa.select(ManagedSite.site_name))))
+    created = {image.key for image in _find_images(session, batch_id, "site")}
+    session.execute(sa.delete(Site).where(Site.name.in_(created - used_sites)))
 
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
     """Find a batch that changed one of this batch's advisors after it."""
-    mine = (
-        sa.select(BeforeImage.key, BeforeImage.id)
-        .filter_by(batch_id=batch_id, object="advisor")
-        .subquery()
-    )
+    own = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object="advisor")
+    mine = own.subquery()
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
     return session.scalar(
         later.where(
@@ -490,11 +422,6 @@ def find_later_batch(session: Session, batch_id: str) -> str | None:
     )
 
 
-def _find_images(session: Session, batch_id: str, kind: str) -> list[BeforeImage]:
-    return list(
-        session.scalars(
-            sa.select(BeforeImage)
-            .filter_by(batch_id=batch_id, object=kind)
-            .order_by(BeforeImage.id)
-        )
-    )
+def _find_images(session: Session, batch_id: str, kind: str) -> Sequence[BeforeImage]:
+    images = sa.select(BeforeImage).filter_by(batch_id=batch_id, object=kind)
+    return session.scalars(images.order_by(BeforeImage.id)).all()

@@ -72,7 +72,7 @@ class Setting:
                 return text
             raise Misuse(
                 "bad_setting",
-                N_("{name} must be one of: {choices}."),
+                "{name} must be one of: {choices}.",
                 name=self.name,
                 choices=", ".join(self.choices),
             )
@@ -80,7 +80,7 @@ class Setting:
             if len(text) > self.high:
                 raise Misuse(
                     "bad_setting",
-                    N_("{name} may have at most {high} characters."),
+                    "{name} may have at most {high} characters.",
                     name=self.name,
                     high=self.high,
                 )
@@ -92,7 +92,7 @@ class Setting:
         if value is None or not self.low <= value <= self.high:
             raise Misuse(
                 "bad_setting",
-                N_("{name} must be a number from {low} to {high}."),
+                "{name} must be a number from {low} to {high}.",
                 name=self.name,
                 low=self.low,
                 high=self.high,
@@ -100,15 +100,20 @@ class Setting:
         return value
 
 
+def _number(default: float | None, low: float, high: float) -> tuple[Any, ...]:
+    return default, "number", low, high
+
+
+def _whole(default: int, low: int, high: int) -> tuple[Any, ...]:
+    return default, "whole", low, high
+
+
 ALL: tuple[Setting, ...] = (
     Setting(
         "service_level_seconds",
         N_("Service level threshold"),
         N_("A contact answered within this many seconds meets the service level."),
-        20,
-        "number",
-        0,
-        3600,
+        *_number(20, 0, 3600),
     ),
     Setting(
         "service_level_formula",
@@ -123,10 +128,7 @@ ALL: tuple[Setting, ...] = (
         "short_abandon_seconds",
         N_("Short abandon"),
         N_("Hanging up within this many seconds is not counted as an abandoned contact."),
-        5,
-        "number",
-        0,
-        600,
+        *_number(5, 0, 600),
     ),
     Setting(
         "first_contact_days",
@@ -135,10 +137,7 @@ ALL: tuple[Setting, ...] = (
             "If the same customer contacts you again within this many days, the first contact "
             "counts as unresolved."
         ),
-        7,
-        "number",
-        1,
-        30,
+        *_number(7, 1, 30),
         offered_values=(1, 3, 5, 7, 10, 14, 21, 30),
     ),
     Setting(
@@ -148,20 +147,14 @@ ALL: tuple[Setting, ...] = (
             "Cost of an advisor's hour, in the currency of the spend. Empty: repeat contacts are "
             "counted in hours only."
         ),
-        None,
-        "number",
-        0,
-        10000,
+        *_number(None, 0, 10000),
         is_optional=True,
     ),
     Setting(
         "recovery_hours",
         N_("Recovery window"),
         N_("A missed caller reached within this many hours counts as recovered."),
-        24,
-        "number",
-        1,
-        744,
+        *_number(24, 1, 744),
     ),
     Setting(
         "tracking_tolerance_seconds",
@@ -170,10 +163,7 @@ ALL: tuple[Setting, ...] = (
             "A call-tracking row without an id joins a call on its number that starts within this "
             "many seconds."
         ),
-        120,
-        "number",
-        0,
-        3600,
+        *_number(120, 0, 3600),
     ),
     Setting(
         "shared_number_contacts_a_day",
@@ -182,10 +172,7 @@ ALL: tuple[Setting, ...] = (
             "A number with more contacts a day than this counts as shared and identifies no "
             "customer."
         ),
-        20,
-        "whole",
-        2,
-        10000,
+        *_whole(20, 2, 10000),
     ),
     Setting(
         "provisional_spend_days",
@@ -194,28 +181,19 @@ ALL: tuple[Setting, ...] = (
             "Spend may still arrive for this many days. Costs of periods that include these days "
             "are provisional."
         ),
-        3,
-        "whole",
-        0,
-        60,
+        *_whole(3, 0, 60),
     ),
     Setting(
         "max_rejected_percent",
         N_("Rejected rows of a file"),
         N_("A file is refused when more than this percentage of its rows is rejected."),
-        20,
-        "number",
-        0,
-        100,
+        *_number(20, 0, 100),
     ),
     Setting(
         "one_time_password_days",
         N_("One-time passwords"),
         N_("A one-time password expires if it is not used within this many days."),
-        7,
-        "whole",
-        1,
-        90,
+        *_whole(7, 1, 90),
     ),
     Setting(
         "second_factor",
@@ -236,20 +214,14 @@ ALL: tuple[Setting, ...] = (
             "Contacts of one advisor that may be listened to per month. Draws, picks, playbacks, "
             "calibrations and imported evaluations count."
         ),
-        10,
-        "whole",
-        1,
-        40,
+        *_whole(10, 1, 40),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     Setting(
         "accreditation_months",
         N_("Longest accreditation (months)"),
         N_("How long an accreditation to listen is valid at most. After that, it must be renewed."),
-        12,
-        "whole",
-        1,
-        12,
+        *_whole(12, 1, 12),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     Setting(
@@ -259,30 +231,21 @@ ALL: tuple[Setting, ...] = (
             "How long a contact stays linked to its customer and advisor. The contact, its team "
             "and its figures remain."
         ),
-        13,
-        "whole",
-        1,
-        13,
+        *_whole(13, 1, 13),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     Setting(
         "survey_comment_retention_months",
         N_("Survey comments kept for (months)"),
         N_("How long survey comments are kept. Ratings stay."),
-        12,
-        "whole",
-        1,
-        12,
+        *_whole(12, 1, 12),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     Setting(
         "journal_retention_months",
         N_("Audit log kept for (months)"),
         N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
-        12,
-        "whole",
-        6,
-        12,
+        *_whole(12, 6, 12),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     Setting(
@@ -292,10 +255,7 @@ ALL: tuple[Setting, ...] = (
             "Retention of rejected rows, rows waiting for their contact, delivered files and "
             "temporary files."
         ),
-        30,
-        "whole",
-        1,
-        30,
+        *_whole(30, 1, 30),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
     *(
@@ -355,10 +315,7 @@ ALL: tuple[Setting, ...] = (
             "How long backups are kept at most. Until then Écoute remembers who was erased, so no "
             "backup restores them. Older backups cannot be restored."
         ),
-        13,
-        "whole",
-        1,
-        36,
+        *_whole(13, 1, 36),
         needs=Permission.MANAGE_COMPLIANCE,
     ),
 )
@@ -388,7 +345,7 @@ def get_setting(name: str) -> Setting:
     if name not in BY_NAME:
         raise Misuse(
             "unknown_setting",
-            N_("There is no setting {name}. Known: {known}."),
+            "There is no setting {name}. Known: {known}.",
             name=name,
             known=", ".join(sorted(BY_NAME)),
         )

@@ -28,6 +28,9 @@ MAX_RATIO = 300
 MIN_BYTES_FOR_RATIO = 32 << 20
 MAX_COLUMNS = 2_000
 """Columns, or keys of objects: no list of contacts has more."""
+_DAMAGE = (
+    zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError,
+)  # fmt: skip
 _WORKBOOK_ENTRIES = ("xl/", "content.xml", "[content_types].xml")
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -44,7 +47,7 @@ def require_columns(name: str, count: int) -> None:
     if count > MAX_COLUMNS:
         raise Refusal(
             "too_wide",
-            N_("{name} has more than {count} columns or keys. It is not a list of contacts."),
+            "{name} has more than {count} columns or keys. It is not a list of contacts.",
             name=name,
             count=MAX_COLUMNS,
         )
@@ -87,7 +90,9 @@ class Content:
         """
         if self.packing is None:
             file = self.path.open("rb")
-            return io.BufferedReader(_UnixLines(file)) if self._ends_lines_by_returns else file
+            if self._ends_lines_by_returns:
+                return io.BufferedReader(ReplacingFile(file, b"\r", b"\n"))
+            return file
         return io.BufferedReader(_UnpackedFile(self), BLOCK_BYTES)
 
     @cached_property
@@ -114,9 +119,7 @@ class Content:
             return start.decode("cp1252", errors="replace")
 
     def read_pieces(self) -> Iterator[tuple[str, float]]:
-        """Yield the text in pieces of any length, cut anywhere, with the share of the
-        file read so far.
-        """
+        """Yield the text in pieces, cut anywhere, with the share read so far."""
         encoding = self.encoding or find_marked_encoding(self.read_start(4)) or "utf-8"
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         with self.open() as file:
@@ -146,10 +149,8 @@ class Content:
                 if not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
-                        N_(
-                            "{name} has a line of more than {size} million characters. It is "
-                            "neither a table nor a log."
-                        ),
+                        "{name} has a line of more than {size} million characters. It is "
+                        "neither a table nor a log.",
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )
@@ -212,16 +213,14 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     except OSError as error:
         raise Refusal(
             "unreadable_file",
-            N_("{name} cannot be opened: {reason}."),
+            "{name} cannot be opened: {reason}.",
             name=path.name,
             reason=error.strerror or "unknown",
         ) from error
     if start.startswith(GZIP):
         return Content(path, "gzip", path.name.removesuffix(".gz"), encoding)
     if start == EMPTY_ZIP:
-        raise Refusal(
-            "empty_file", N_("{name} is empty. Export it again and try once more."), name=path.name
-        )
+        raise refuse_empty(path.name)
     if start != ZIP:
         return Content(path, encoding=encoding)
     try:
@@ -237,41 +236,33 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         if not entry.filename.startswith("__MACOSX/")
         and not entry.filename.rsplit("/", 1)[-1].startswith(".")
     ]
-    if len(files) != 1:
+    if not files:
+        raise refuse_empty(path.name)
+    if len(files) > 1:
         raise Refusal(
-            "several_files" if files else "empty_file",
-            N_("{name} holds {count} files: {seen}. Unpack it and import them one by one.")
-            if files
-            else N_("{name} is empty. Export it again and try once more."),
+            "several_files",
+            "{name} holds {count} files: {seen}. Unpack it and import them one by one.",
             name=path.name,
             count=len(files),
             seen=", ".join(entry.filename for entry in files[:10]),
         )
     if files[0].flag_bits & 1:
-        raise Refusal(
-            "locked_file",
-            N_("{name} is locked with a password. Save it without one and import it again."),
-            name=path.name,
-        )
-    if files[0].file_size > MAX_UNPACKED_BYTES or (
-        files[0].file_size > MIN_BYTES_FOR_RATIO
-        and files[0].file_size > MAX_RATIO * max(1, files[0].compress_size)
-    ):
-        raise refuse_large_archive(path)
+        raise refuse_locked(path.name)
+    _require_small(path, files[0].file_size, max(1, files[0].compress_size))
     return Content(path, "zip", files[0].filename, encoding)
 
 
-class _UnixLines(io.RawIOBase):
-    """A file whose carriage returns read as line feeds."""
+class ReplacingFile(io.RawIOBase):
+    """A file in which one byte reads as another, or is left out."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, old: bytes, new: bytes) -> None:
+        self._file, self._old, self._new = file, old, new
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
-        return True
+        return bool(self._new)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._file.seek(offset, whence)
@@ -280,9 +271,12 @@ class _UnixLines(io.RawIOBase):
         return self._file.tell()
 
     def readinto(self, buffer: memoryview) -> int:
-        data = self._file.read(len(buffer)).replace(b"\r", b"\n")
-        buffer[: len(data)] = data
-        return len(data)
+        while data := self._file.read(len(buffer)):
+            text = data.replace(self._old, self._new)
+            if text:
+                buffer[: len(text)] = text
+                return len(text)
+        return 0
 
     def close(self) -> None:
         self._file.close()
@@ -311,22 +305,11 @@ class _UnpackedFile(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:
         try:
             data = self._file.read(len(buffer))
-        except (
-            zipfile.BadZipFile,
-            gzip.BadGzipFile,
-            EOFError,
-            zlib.error,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except _DAMAGE as error:
             raise refuse_damaged_archive(self._content.path) from error
         buffer[: len(data)] = data
         self._bytes_read += len(data)
-        if self._bytes_read > MAX_UNPACKED_BYTES or (
-            self._bytes_read > MIN_BYTES_FOR_RATIO
-            and self._bytes_read > MAX_RATIO * self._content.size
-        ):
-            raise refuse_large_archive(self._content.path)
+        _require_small(self._content.path, self._bytes_read, self._content.size)
         return len(data)
 
     def close(self) -> None:
@@ -337,21 +320,39 @@ class _UnpackedFile(io.RawIOBase):
         super().close()
 
 
-def refuse_large_archive(path: Path) -> Refusal:
-    return Refusal(
-        "archive_too_large",
-        N_(
+def _require_small(path: Path, unpacked: int, packed: int) -> None:
+    """Raise Refusal for an archive that unpacks beyond the limits."""
+    is_dense = unpacked > MIN_BYTES_FOR_RATIO and unpacked > MAX_RATIO * packed
+    if unpacked > MAX_UNPACKED_BYTES or is_dense:
+        raise Refusal(
+            "archive_too_large",
             "{name} unpacks to far more than its size, so it is not read. Unpack it yourself and "
-            "import its content."
-        ),
-        name=path.name,
-    )
+            "import its content.",
+            name=path.name,
+        )
+
+
+def refuse_empty(name: str) -> Refusal:
+    """Build the refusal of a file that holds nothing."""
+    return Refusal("empty_file", "{name} is empty. Export it again and try once more.", name=name)
+
+
+def refuse_locked(name: str) -> Refusal:
+    """Build the refusal of a file that needs a password."""
+    message = N_("{name} is locked with a password. Save it without one and import it again.")
+    return Refusal("locked_file", message, name=name)
+
+
+def refuse_type(name: str, kind: str) -> Refusal:
+    """Build the refusal of a file of another type."""
+    message = N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result.")
+    return Refusal("wrong_file_type", message, name=name, type=kind)
 
 
 def refuse_damaged_archive(path: Path) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_("{name} is damaged or cut short and cannot be unpacked. Export it again."),
+        "{name} is damaged or cut short and cannot be unpacked. Export it again.",
         name=path.name,
     )
 
@@ -360,10 +361,11 @@ def _decode(block: bytes) -> str:
     try:
         return block.decode("utf-8")
     except UnicodeDecodeError:
-        return "\n".join(_decode_line(line) for line in block.split(b"\n"))
+        return "\n".join(map(decode_line, block.split(b"\n")))
 
 
-def _decode_line(line: bytes) -> str:
+def decode_line(line: bytes) -> str:
+    """Decode a line as UTF-8 where it is that, else as Windows-1252."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:

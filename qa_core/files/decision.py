@@ -8,22 +8,11 @@ from typing import Any
 
 from qa_core.base.i18n import N_, _
 
-OWN_WORDS = frozenset(
-    {
-        *(N_("comma"), N_("semicolon"), N_("tab"), N_("bar")),
-        *(
-            N_("answered"),
-            N_("abandoned"),
-            N_("timeout"),
-            N_("overflow"),
-            N_("voicemail"),
-            N_("closed"),
-            N_("refused"),
-            N_("failed"),
-            N_("unanswered"),
-        ),
-    }
-)
+OWN_WORDS = (
+    N_("comma"), N_("semicolon"), N_("tab"), N_("bar"), N_("answered"), N_("abandoned"),
+    N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),
+    N_("unanswered"),
+)  # fmt: skip
 """Words of ours that stand in the places of a decision, beside words of the file, which
 are never translated.
 """
@@ -67,10 +56,8 @@ def _translate_param(name: str, value: Any) -> Any:
     """
     if name == "delimiter":
         return _(value) if value in OWN_WORDS else value
-    return (
-        re.sub(
-            r"(?<=→ )\w+", lambda match: _(match[0]) if match[0] in OWN_WORDS else match[0], value
-        )
-        if name == "said"
-        else value
+    if name != "said":
+        return value
+    return re.sub(
+        r"(?<=→ )\w+", lambda match: _(match[0]) if match[0] in OWN_WORDS else match[0], value
     )

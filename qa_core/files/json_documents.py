@@ -11,7 +11,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content, require_columns
+from qa_core.files.archives import Content, refuse_empty, require_columns
 
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
@@ -20,34 +20,14 @@ MAX_ENVELOPES = 3
 ENVELOPES = ("data", "response", "result", "_embedded", "body")
 """Keys of an object around the list of records."""
 LISTS_OF_RECORDS = (
-    "participants",
-    "segments",
-    "sessions",
-    "legs",
-    "metrics",
-    "tags",
-    "comments",
-    "recordings",
-    "attributes",
-    "properties",
-    "fields",
-    "callflow",
-    "applications",
-    "events",
-    "history",
-)
+    "participants", "segments", "sessions", "legs", "metrics", "tags", "comments", "recordings",
+    "attributes", "properties", "fields", "callflow", "applications", "events", "history",
+)  # fmt: skip
 """Keys of lists inside one record."""
 RECORD_KEYS = (
-    "id",
-    "contactid",
-    "conversationid",
-    "callid",
-    "call_id",
-    "sid",
-    "uuid",
-    "sessionid",
+    "id", "contactid", "conversationid", "callid", "call_id", "sid", "uuid", "sessionid",
     "contact_id",
-)
+)  # fmt: skip
 """Keys that make an object a record, whatever lists follow."""
 
 
@@ -180,10 +160,8 @@ class JsonObjects:
         if len(self._text) - self._position > MAX_VALUE_LENGTH:
             raise Refusal(
                 "json_too_large",
-                N_(
-                    "{name} holds a value of more than {size} million characters. It is not a "
-                    "list of contacts."
-                ),
+                "{name} holds a value of more than {size} million characters. It is not a "
+                "list of contacts.",
                 name=self._content.name,
                 size=MAX_VALUE_LENGTH >> 20,
             )
@@ -194,20 +172,16 @@ class JsonObjects:
     def _refuse_syntax(self) -> Refusal:
         return Refusal(
             "damaged_file",
-            N_(
-                "{name} begins like JSON but is not valid: something is missing or superfluous. "
-                "Export it again."
-            ),
+            "{name} begins like JSON but is not valid: something is missing or superfluous. "
+            "Export it again.",
             name=self._content.name,
         )
 
     def _refuse_end(self) -> Refusal:
         return Refusal(
             "damaged_file",
-            N_(
-                "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
-                "again."
-            ),
+            "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
+            "again.",
             name=self._content.name,
         )
 
@@ -259,21 +233,15 @@ def open_records(content: Content) -> Records:
         ):
             raise Refusal(
                 "json_schema",
-                N_(
-                    "{name} is a JSON schema. It describes calls but holds none. Import the "
-                    "export itself."
-                ),
+                "{name} is a JSON schema. It describes calls but holds none. Import the "
+                "export itself.",
                 name=content.name,
             )
         names |= dict.fromkeys(flatten(item))
         count += 1
         require_columns(content.name, len(names))
     if not names:
-        raise Refusal(
-            "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     return Records(
         tuple(names),
         count,

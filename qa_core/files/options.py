@@ -81,27 +81,21 @@ class ImportOptions:
             except (ZoneInfoNotFoundError, ValueError) as error:
                 raise Misuse(
                     "unknown_timezone",
-                    N_("{value} is not an IANA time zone. Write one such as Europe/Paris."),
+                    "{value} is not an IANA time zone. Write one such as Europe/Paris.",
                     value=self.timezone,
                 ) from error
         _require_one_of("--date-order", self.date_order, DATE_ORDERS)
         _require_one_of("--decimal", self.decimal, DECIMALS)
         for text in self.words:
             if ":" not in text:
-                raise Misuse(
-                    "bad_word",
-                    N_("Write {text} as COLUMN:VALUE=MEANING."),
-                    text=text,
-                )
+                raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)
         for unit in self.units.values():
             _require_one_of("--unit", unit, UNITS)
         for name, scale in self.scales.items():
             if parse_scale(scale) is None:
                 raise Misuse(
                     "bad_scale",
-                    N_(
-                        "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}."
-                    ),
+                    "Write the scale of {field} as lowest-highest, such as 1-5, not as {value}.",
                     field=name,
                     value=scale,
                 )
@@ -119,9 +113,7 @@ class ImportOptions:
         }
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
-        """Complete these options from a saved mapping; those set here win, field by
-        field.
-        """
+        """Complete these options from a saved mapping; those set here win."""
         changes = {}
         for item in fields(self):
             own, other = getattr(self, item.name), getattr(mapping, item.name)
@@ -138,9 +130,7 @@ class ImportOptions:
 
 
 def parse_scale(text: str) -> tuple[float, float] | None:
-    """Parse a scale written "1-5" into its least and greatest mark; None when it is
-    none.
-    """
+    """Parse a scale written "1-5" into its least and greatest mark, or None."""
     low, dash, high = text.strip().partition("-")
     try:
         scale = float(low.replace(",", ".")), float(high.replace(",", "."))
@@ -152,20 +142,16 @@ def parse_scale(text: str) -> tuple[float, float] | None:
 def _as_plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    return (
-        value.isoformat()
-        if isinstance(value, date)
-        else dict(sorted(value.items()))
-        if isinstance(value, Mapping)
-        else value
-    )
+    if isinstance(value, date):
+        return value.isoformat()
+    return dict(sorted(value.items())) if isinstance(value, Mapping) else value
 
 
 def _require_one_of(option: str, value: str | None, choices: tuple[str, ...]) -> None:
     if value is not None and value not in choices:
         raise Misuse(
             "bad_option",
-            N_("{value} is not a possible value. Use one of: {known}."),
+            "{value} is not a possible value. Use one of: {known}.",
             tuple(f"{option} {choice}" for choice in choices),
             value=value,
             known=", ".join(choices),

@@ -1,6 +1,4 @@
-"""Parquet files as flat records of text, read batch by batch; nested values are joined
-with dots.
-"""
+"""Parquet files as flat records of text; nested names are joined with dots."""
 
 from __future__ import annotations
 
@@ -20,13 +18,11 @@ ROWS_AT_ONCE = 10_000
 
 
 def open_records(content: Content) -> Records:
-    """Open the rows of a Parquet file. Raises Refusal where it is damaged, or inside an
-    archive.
-    """
+    """Open the rows of a Parquet file. Raises Refusal if damaged or in an archive."""
     if content.packing:
         raise Refusal(
             "packed_parquet",
-            N_("{name} is a Parquet file inside an archive. Unpack it and import it on its own."),
+            "{name} is a Parquet file inside an archive. Unpack it and import it on its own.",
             name=content.name,
         )
     try:
@@ -75,6 +71,6 @@ def _as_plain(value: Any) -> Any:
 def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_("{name} is damaged or cut short and cannot be opened as Parquet. Export it again."),
+        "{name} is damaged or cut short and cannot be opened as Parquet. Export it again.",
         name=content.name,
     )

@@ -18,7 +18,16 @@ from typing import Any, BinaryIO
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files import json_documents, parquet, workbooks
-from qa_core.files.archives import LINE_ENDS, ZIP, Content, find_marked_encoding
+from qa_core.files.archives import (
+    LINE_ENDS,
+    ZIP,
+    Content,
+    ReplacingFile,
+    decode_line,
+    find_marked_encoding,
+    refuse_empty,
+    refuse_type,
+)
 from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
@@ -41,18 +50,10 @@ MAX_CELL_LENGTH = 200_000
 BLOCK_BYTES = 1 << 20
 OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
 OTHER_TYPES = (
-    (b"%PDF", "PDF"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"RIFF", "WAV"),
-    (b"ID3", "MP3"),
-    (b"OggS", "Ogg"),
-    (b"Rar!", "RAR"),
-    (b"7z\xbc\xaf", "7z"),
-    (b"SQLite format 3", "SQLite"),
-    (b"\x7fELF", "program"),
-)
+    (b"%PDF", "PDF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"),
+    (b"RIFF", "WAV"), (b"ID3", "MP3"), (b"OggS", "Ogg"), (b"Rar!", "RAR"), (b"7z\xbc\xaf", "7z"),
+    (b"SQLite format 3", "SQLite"), (b"\x7fELF", "program"),
+)  # fmt: skip
 
 csv.field_size_limit(MAX_CELL_LENGTH)
 
@@ -78,10 +79,8 @@ class Source:
         """Build the refusal for a quotation mark that swallows the rest of the file."""
         return Refusal(
             "unclosed_quote",
-            N_(
-                "A quotation mark on line {line} is never closed, so the rows after it would be "
-                "lost. Correct that line and try again."
-            ),
+            "A quotation mark on line {line} is never closed, so the rows after it would be "
+            "lost. Correct that line and try again.",
             line=line,
         )
 
@@ -93,10 +92,8 @@ class Source:
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
-                N_(
-                    "A cell near line {line} is longer than {size} characters. A quotation mark "
-                    "is probably never closed. Correct that line and try again."
-                ),
+                "A cell near line {line} is longer than {size} characters. A quotation mark "
+                "is probably never closed. Correct that line and try again.",
                 line=reader.line_num,
                 size=MAX_CELL_LENGTH,
             ) from error
@@ -122,11 +119,7 @@ def open_source(
     """
     start = content.read_start(8192)
     if not start:
-        raise Refusal(
-            "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     if start.startswith((ZIP, OLE)):
         return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
@@ -141,38 +134,27 @@ def open_source(
 def _refuse_other_types(content: Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
-            raise _refuse_type(content, name)
+            raise refuse_type(content.name, name)
     if (
         start.count(b"\x00") > MAX_NUL_SHARE * len(start)
         and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         and not _find_unmarked_utf16(start)
     ):
-        raise _refuse_type(content, "binary")
+        raise refuse_type(content.name, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
     if text[:1] == b"<" and text[:200].lower().startswith(
         (b"<html", b"<!doctype", b"<?xml", b"<table")
     ):
-        raise _refuse_type(content, "HTML or XML")
+        raise refuse_type(content.name, "HTML or XML")
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:
-    """Find UTF-16 without its byte order mark: in text of Latin letters every second
-    byte is zero.
-    """
+    """Find UTF-16 without its mark: every second byte of Latin letters is zero."""
     even, odd = start[0:512:2].count(0), start[1:512:2].count(0)
     most = 0.8 * len(start[0:512:2])
-    return (
-        "utf-16-le" if odd > most and not even else "utf-16-be" if even > most and not odd else None
-    )
-
-
-def _refuse_type(content: Content, name: str) -> Refusal:
-    return Refusal(
-        "wrong_file_type",
-        N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
-        name=content.name,
-        type=name,
-    )
+    if odd > most and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > most and not odd else None
 
 
 def _open_workbook(
@@ -183,9 +165,8 @@ def _open_workbook(
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = io.BytesIO(cells)
-        return io.TextIOWrapper(
-            raw, encoding="utf-8", newline=""
-        ), lambda: raw.tell() / max(1, len(cells))
+        text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        return text, lambda: raw.tell() / max(1, len(cells))
 
     return Source(
         open_text, lambda: io.BytesIO(cells), "utf-8", len(cells), ",", first_row, decisions
@@ -193,9 +174,7 @@ def _open_workbook(
 
 
 def _open_records(content: Content, records: Records) -> Source:
-    """Open records with named values as the text of a table, whose first line has the
-    names.
-    """
+    """Open records with named values as the text of a table with a header."""
 
     def lines(progress: list[int]) -> Iterator[str]:
         line = io.StringIO()
@@ -206,12 +185,8 @@ def _open_records(content: Content, records: Records) -> Source:
             line.seek(0)
             line.truncate()
             # One line of text is one record, whatever stands in its cells.
-            writer.writerow(
-                [
-                    " ".join(record[name].splitlines()) if name in record else ""
-                    for name in records.names
-                ]
-            )
+            cells = (record.get(name, "") for name in records.names)
+            writer.writerow([" ".join(cell.splitlines()) for cell in cells])
             progress[0] = number
         yield line.getvalue()
 
@@ -219,34 +194,21 @@ def _open_records(content: Content, records: Records) -> Source:
         progress = [0]
         return lines(progress), lambda: progress[0] / max(1, records.count)
 
-    return Source(
-        open_text,
-        None,
-        "utf-8",
-        content.unpacked_size,
-        ",",
-        0,
-        [Decision.of("file", records.decision, count=records.count)],
-    )
+    decision = Decision.of("file", records.decision, count=records.count)
+    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [decision])
 
 
 def _open_text(content: Content, options: ImportOptions) -> Source:
     scan = _scan_text(content, options.encoding or "utf-8")
     encoding, decisions = _find_encoding(content, options, scan)
     nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
-    has_nuls = nuls > 0
-    if has_nuls:
-        decisions.append(
-            Decision.of(
-                "file",
-                N_("zero bytes are left out"),
-                N_("{count} zero bytes among the text"),
-                count=nuls,
-            )
-        )
+    if nuls:
+        evidence = N_("{count} zero bytes among the text")
+        decisions.append(Decision.of("file", N_("zero bytes are left out"), evidence, count=nuls))
 
     def open_bytes() -> BinaryIO:
-        return io.BufferedReader(_NulFilter(content.open())) if has_nuls else content.open()
+        file = content.open()
+        return io.BufferedReader(ReplacingFile(file, b"\x00", b"")) if nuls else file
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = open_bytes()
@@ -261,11 +223,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
     lines.close()
     if not any(line.strip() for line in sample):
-        raise Refusal(
-            "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision.of(
@@ -292,19 +250,11 @@ def parse_delimiter(name: str | None) -> str | None:
     """Find the character that `--delimiter` names. Raises Refusal where it is none."""
     if not name:
         return None
-    delimiter = {
-        "tab": "\t",
-        "\\t": "\t",
-        "comma": ",",
-        "semicolon": ";",
-        "bar": "|",
-        "pipe": "|",
-    }.get(name.lower(), name)
+    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
+    delimiter = names.get(name.lower(), name)
     if len(delimiter) != 1:
         raise Refusal(
-            "bad_delimiter",
-            N_("{value} is not a delimiter. Use one character, or tab."),
-            value=name,
+            "bad_delimiter", "{value} is not a delimiter. Use one character, or tab.", value=name
         )
     return delimiter
 
@@ -316,11 +266,8 @@ def find_delimiter(lines: list[str]) -> str:
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         # A quote that is never closed spoils its own line, not the sample.
-        pieces = (
-            [lines]
-            if all(line.count('"') % 2 == 0 for line in lines)
-            else [[line] for line in lines]
-        )
+        is_closed = all(line.count('"') % 2 == 0 for line in lines)
+        pieces = [lines] if is_closed else [[line] for line in lines]
         rows = itertools.chain.from_iterable(
             csv.reader(piece, delimiter=delimiter, skipinitialspace=delimiter != "\t")
             for piece in pieces
@@ -357,7 +304,7 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
     except LookupError as error:
         raise Refusal(
             "unknown_encoding",
-            N_("{value} is not an encoding. Try utf-8 or cp1252."),
+            "{value} is not an encoding. Try utf-8 or cp1252.",
             options=("--encoding utf-8", "--encoding cp1252"),
             value=encoding,
         ) from error
@@ -433,39 +380,11 @@ def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     return best, [decision]
 
 
-class _NulFilter(io.RawIOBase):
-    """A file without its zero bytes, which a broken export leaves among the text."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readinto(self, buffer: memoryview) -> int:
-        while data := self._file.read(len(buffer)):
-            text = data.replace(b"\x00", b"")
-            if text:
-                buffer[: len(text)] = text
-                return len(text)
-        return 0
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
 def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
     if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
-            N_(
-                "{name} is not in the encoding {value}. Leave the encoding open, and it is "
-                "detected."
-            ),
+            "{name} is not in the encoding {value}. Leave the encoding open, and it is detected.",
             options=("--encoding utf-8", "--encoding cp1252"),
             name=content.name,
             value=name,
@@ -492,7 +411,4 @@ def _decode_each_line(raw: BinaryIO) -> Iterator[str]:
         for number, line in enumerate(raw):
             if not number:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            try:
-                yield line.decode("utf-8")
-            except UnicodeDecodeError:
-                yield line.decode("cp1252", errors="replace")
+            yield decode_line(line)

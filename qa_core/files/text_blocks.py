@@ -23,9 +23,7 @@ ROWS_AT_ONCE = 25_000
 
 @dataclass
 class RowBlock:
-    """Rows as wide as the header, column by column, with their lines; `odd_rows` have
-    another width.
-    """
+    """Rows by column with their lines; `odd_rows` are not as wide as the header."""
 
     lines: np.ndarray
     cells: list[pa.Array]
@@ -38,12 +36,8 @@ class RowBlock:
 
     def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
         """Keep only these rows (a mask), with these odd ones."""
-        return RowBlock(
-            self.lines[rows],
-            [column.filter(pa.array(rows)) for column in self.cells],
-            odd_rows,
-            self.share,
-        )
+        cells = [column.filter(pa.array(rows)) for column in self.cells]
+        return RowBlock(self.lines[rows], cells, odd_rows, self.share)
 
     def clear_outside(self, first: int, last: int) -> RowBlock:
         """Clear the cells outside these columns."""
@@ -51,12 +45,8 @@ class RowBlock:
         cells = [
             column if first <= index < last else nothing for index, column in enumerate(self.cells)
         ]
-        return RowBlock(
-            self.lines,
-            cells,
-            [(line, [""] * first + row[first:last]) for line, row in self.odd_rows],
-            self.share,
-        )
+        odd_rows = [(line, [""] * first + row[first:last]) for line, row in self.odd_rows]
+        return RowBlock(self.lines, cells, odd_rows, self.share)
 
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[RowBlock]:
@@ -89,12 +79,8 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))
         cells = _parse_regular(source, piece, count, width)
         if cells is not None:
-            yield RowBlock(
-                np.arange(line + 1, line + count + 1) + source.line_offset,
-                cells,
-                [],
-                file.tell() / source.size,
-            )
+            lines = np.arange(line + 1, line + count + 1) + source.line_offset
+            yield RowBlock(lines, cells, [], file.tell() / source.size)
         else:
             text = io.StringIO(piece.decode(source.encoding, errors="replace"), newline="")
             yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
@@ -102,21 +88,17 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
 
 
 def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list[pa.Array] | None:
-    """Parse a block in which every line is one row of the right width; None when it is
-    not so.
-    """
+    """Parse a block whose every line is a row of the right width; else None."""
     if b"\r" in piece and piece.count(b"\r") != piece.count(b"\r\n"):
         return None
     if b'"' in piece and (source.delimiter + ' "').encode() in piece:
         return None
     names = [str(index) for index in range(width)]
     try:
+        if source.encoding not in ("utf-8", "ascii"):
+            piece = piece.decode(source.encoding).encode()
         table = arrow_csv.read_csv(
-            pa.BufferReader(
-                piece
-                if source.encoding in ("utf-8", "ascii")
-                else piece.decode(source.encoding).encode()
-            ),
+            pa.BufferReader(piece),
             read_options=arrow_csv.ReadOptions(
                 column_names=names, block_size=len(piece) * 3 + 1, use_threads=False
             ),
@@ -181,12 +163,8 @@ def _build_block(
     share: float,
 ) -> RowBlock:
     columns = zip(*rows, strict=True) if rows else ([] for _index in range(width))
-    return RowBlock(
-        np.array(numbers, np.int64),
-        [pa.array(list(column), pa.string()) for column in columns],
-        odd_rows,
-        share,
-    )
+    cells = [pa.array(list(column), pa.string()) for column in columns]
+    return RowBlock(np.array(numbers, np.int64), cells, odd_rows, share)
 
 
 class _ChainedFile(io.RawIOBase):

@@ -8,6 +8,7 @@ Writes one line of JSON, then (for `rows`) the cells as CSV.
 import csv
 import datetime
 import io
+import itertools
 import json
 import resource
 import sys
@@ -68,15 +69,9 @@ def main(mode, name):
     for row in (
         sheet.to_python(skip_empty_area=True)
         if sheet.height < 1_000
-        else skip_rows(sheet.iter_rows(), first_row)
+        else itertools.islice(sheet.iter_rows(), first_row, None)
     ):
         writer.writerow([as_text(cell) for cell in row])
-
-
-def skip_rows(rows, first_row):
-    for number, row in enumerate(rows):
-        if number >= first_row:
-            yield row
 
 
 def too_large(sheet):

@@ -18,7 +18,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import ZIP, Content
+from qa_core.files.archives import ZIP, Content, refuse_empty, refuse_locked, refuse_type
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
@@ -46,18 +46,14 @@ def choose_sheet(
             return requested_sheet, []
         raise Refusal(
             "unknown_sheet",
-            N_("{name} has no sheet {sheet}. Its sheets: {names}."),
+            "{name} has no sheet {sheet}. Its sheets: {names}.",
             options=tuple(f"--sheet {name}" for name in names),
             name=content.name,
             sheet=requested_sheet,
             names=", ".join(names),
         )
     if not names:
-        raise Refusal(
-            "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     scores = [score_rows(sheet["rows"]) for sheet in sheets]
     sheet_name = (
         names[scores.index(max(scores))]
@@ -67,15 +63,9 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
         return sheet_name, []
-    return sheet_name, [
-        Decision.of(
-            "file",
-            N_("the sheet {sheet} is read"),
-            N_("left aside: {others}"),
-            sheet=sheet_name,
-            others=others,
-        )
-    ]
+    message, evidence = N_("the sheet {sheet} is read"), N_("left aside: {others}")
+    decision = Decision.of("file", message, evidence, sheet=sheet_name, others=others)
+    return sheet_name, [decision]
 
 
 def is_workbook(content: Content) -> bool:
@@ -98,18 +88,12 @@ def find_sheets(content: Content) -> list[dict[str, Any]]:
 
 
 def read_sheet(content: Content, sheet: str) -> tuple[int, bytes]:
-    """Read a sheet: the number of rows above the first one used, and its cells as CSV
-    text in UTF-8.
-    """
+    """Read a sheet: the number of unused rows at the top, and its cells as CSV."""
     heading, cells = _run(content, "rows", sheet)
     if heading.get("error"):
         raise _refuse_size(content)
     if not cells.strip(b",\n\r "):
-        raise Refusal(
-            "empty_file",
-            N_("{name} is empty. Export it again and try once more."),
-            name=content.name,
-        )
+        raise refuse_empty(content.name)
     return heading["first_row"], cells
 
 
@@ -118,13 +102,7 @@ def _check_archive(content: Content) -> None:
         start = file.read(LOCK_SIGN_WITHIN)
         if start.startswith(OLE):
             if LOCK_MARK in start:
-                raise Refusal(
-                    "locked_file",
-                    N_(
-                        "{name} is locked with a password. Save it without one and import it again."
-                    ),
-                    name=content.name,
-                )
+                raise refuse_locked(content.name)
             return
         source = (
             io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
@@ -135,16 +113,9 @@ def _check_archive(content: Content) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise _refuse_damaged(content) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
-        raise Refusal(
-            "wrong_file_type",
-            N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result."),
-            name=content.name,
-            type="ZIP",
-        )
-    unpacked_size, packed_size = (
-        sum(entry.file_size for entry in entries),
-        max(1, sum(entry.compress_size for entry in entries)),
-    )
+        raise refuse_type(content.name, "ZIP")
+    unpacked_size = sum(entry.file_size for entry in entries)
+    packed_size = max(1, sum(entry.compress_size for entry in entries))
     if (
         len(entries) > MAX_ENTRIES
         or unpacked_size > MAX_UNPACKED_BYTES
@@ -218,10 +189,8 @@ def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
 def _refuse_size(content: Content) -> Refusal:
     return Refusal(
         "workbook_too_large",
-        N_(
-            "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
-            "table in a new workbook, or as CSV."
-        ),
+        "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
+        "table in a new workbook, or as CSV.",
         name=content.name,
     )
 
@@ -229,9 +198,7 @@ def _refuse_size(content: Content) -> Refusal:
 def _refuse_damaged(content: Content) -> Refusal:
     return Refusal(
         "damaged_file",
-        N_(
-            "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
-            "or save it as CSV."
-        ),
+        "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
+        "or save it as CSV.",
         name=content.name,
     )

@@ -83,9 +83,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     _require_sqlite()
     path = path.expanduser().resolve()
     if path.exists():
-        raise Misuse(
-            "file_exists", N_("{file} already exists. Choose another name."), file=str(path)
-        )
+        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(path))
     folder = environment.current().folder
     if path.is_relative_to(folder):
         message = N_("{file} would be next to the stores in {folder}. Choose another place.")
@@ -97,11 +95,7 @@ def back_up(viewer: Viewer, path: Path) -> Backup:
     try:
         # Held to the end: the records, the lake and the recordings are of one moment, and
         # neither a purge nor a vacuum deletes what is being read.
-        with (
-            store.one_import_at_a_time(),
-            lake.scratch_folder() as scratch,
-            ExitStack() as locks,
-        ):
+        with store.one_import_at_a_time(), lake.scratch_folder() as scratch, ExitStack() as locks:
             recovery.finish_interrupted()
             for name in tables.TABLES:
                 locks.enter_context(tables.writing(name))
@@ -141,7 +135,7 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
     with opened as file, _explaining_damage(path):
         format_, _, check = file.readline(200).decode("ascii", "replace").strip().rpartition(" ")
         if format_ != FIRST_LINE:
-            raise Refusal("no_backup", N_("{file} is not a backup."), file=str(path))
+            raise Refusal("no_backup", "{file} is not a backup.", file=str(path))
         if check not in _find_first_checks():
             raise _build_missing([f"{SECRET} {check}"])
         blocks = sealed_files.read(file, _find_keys(), FIRST_LINE)
@@ -187,10 +181,8 @@ def _require_sqlite() -> None:
     if store.file_of(environment.current().database_url) is None:
         raise Refusal(
             "backup_of_postgresql",
-            N_(
-                "The records are in PostgreSQL. Back them up with pg_dump, together with the "
-                "centre's folders. See docs/backup.md, section 4."
-            ),
+            "The records are in PostgreSQL. Back them up with pg_dump, together with the "
+            "centre's folders. See docs/backup.md, section 4.",
         )
 
 
@@ -232,11 +224,7 @@ def _find_of_table(name: str) -> list[Path]:
 def _write(target: BinaryIO, made: Backup, files: dict[str, Path]) -> tuple[int, int]:
     target.write(f"{FIRST_LINE} {made.checks[SECRET]}\n".encode())
     writer = sealed_files.Writer(target, _find_keys()[0], FIRST_LINE)
-    manifest = {
-        "made_at": made.made_at.isoformat(),
-        "number": made.number,
-        "checks": made.checks,
-    }
+    manifest = {"made_at": made.made_at.isoformat(), "number": made.number, "checks": made.checks}
     count = size = 0
     with tarfile.open(fileobj=writer, mode="w|", bufsize=BLOCK) as archive:
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()))
@@ -319,10 +307,8 @@ def _check_secrets(names: Iterable[str]) -> dict[str, str]:
 def _build_missing(names: list[str]) -> Refusal:
     return Refusal(
         "wrong_secrets",
-        N_(
-            "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
-            "safe place into {folder}."
-        ),
+        "This backup needs the keys it was made with. Missing: {names}. Copy them from your "
+        "safe place into {folder}.",
         ("python -m qa_core secrets list",),
         names=", ".join(names),
         folder=str(environment.current().secrets_folder),

@@ -9,12 +9,14 @@ Functions of a declaration take what their reader gives them: a profile's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.decision import Decision
 from qa_core.files.sample import Sample
 
 
@@ -59,11 +61,21 @@ class Field:
         return self.value_type in (ValueType.CUSTOMER, ValueType.PARTY)
 
 
+def build_fields(
+    synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
+) -> tuple[Field, ...]:
+    """Build fields from their synonyms by name, type and, for numbers, `low` and `high`.
+    `of_many`: names of the fields that are so.
+    """
+    return tuple(
+        Field(name, value_type, spellings, *limits, of_many=name in of_many)
+        for (name, value_type, *limits), spellings in synonyms.items()
+    )
+
+
 @dataclass(frozen=True)
 class Header:
-    """Header of a column: its text, the words that matter, and its unit, scale, maximum
-    and currency.
-    """
+    """Header of a column: its text, words, unit, scale, maximum and currency."""
 
     text: str
     words: str
@@ -80,6 +92,20 @@ class Column:
     field: Field
     index: int
     header: Header
+
+
+@dataclass
+class ColumnEvidence:
+    """Evidence about one column of a file, and the field that it is read as."""
+
+    field: str
+    column: str
+
+    def decide(
+        self, decisions: list[Decision], decision: str, evidence: str, **places: Any
+    ) -> None:
+        """Add a decision about the column, whose name is the place `{column}`."""
+        decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
 
 
 @dataclass(frozen=True)

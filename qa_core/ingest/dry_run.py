@@ -123,73 +123,53 @@ class Examination:
     """Columns of free text, which are kept as they are written."""
     effects: tuple[FigureEffect, ...] = ()
 
-    def as_remarks(self) -> list[str]:
-        """List everything but rows and figures, a sentence each, in the current
-        language.
-        """
-        remarks = []
+    def as_remarks(self) -> Iterator[str]:
+        """Yield all but rows and figures, a sentence each, in the current language."""
         if self.first_day and self.last_day:
-            remarks.append(
-                _(
-                    "Days of the file: {period}",
-                    period=formatting.period(Period(self.first_day, self.last_day)),
-                )
+            yield _(
+                "Days of the file: {period}",
+                period=formatting.period(Period(self.first_day, self.last_day)),
             )
         if self.in_period:
-            remarks.append(
-                _(
-                    "Already imported for these days from the same tool: {count} contacts.",
-                    count=formatting.number(self.in_period),
-                )
+            yield _(
+                "Already imported for these days from the same tool: {count} contacts.",
+                count=formatting.number(self.in_period),
             )
         for hour in self.clock_hours:
-            remarks.append(
-                _(
-                    "{rows} rows fall into the hour from {moment}, which the clock showed "
-                    "twice that night.",
-                    rows=formatting.number(hour.rows),
-                    moment=formatting.moment(hour.start),
-                )
+            yield _(
+                "{rows} rows fall into the hour from {moment}, which the clock showed "
+                "twice that night.",
+                rows=formatting.number(hour.rows),
+                moment=formatting.moment(hour.start),
             )
         if self.pseudonymised:
-            remarks.append(
-                _(
-                    "Personal columns, kept only as pseudonyms: {columns}",
-                    columns=formatting.listing(self.pseudonymised),
-                )
+            yield _(
+                "Personal columns, kept only as pseudonyms: {columns}",
+                columns=formatting.listing(self.pseudonymised),
             )
         if self.comments:
-            remarks.append(
-                _(
-                    "Free text, kept as written: {columns}. Make sure that it names no customer.",
-                    columns=formatting.listing(self.comments),
-                )
+            yield _(
+                "Free text, kept as written: {columns}. Make sure that it names no customer.",
+                columns=formatting.listing(self.comments),
             )
         if self.dropped:
-            remarks.append(
-                _(
-                    "Columns not kept: {columns}",
-                    columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
-                )
+            yield _(
+                "Columns not kept: {columns}",
+                columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
             )
-        return remarks
 
-    def as_warnings(self) -> list[str]:
-        """List what might make the figures wrong, in the current language."""
-        warnings = []
+    def as_warnings(self) -> Iterator[str]:
+        """Yield what might make the figures wrong, in the current language."""
         for overlap in self.overlaps:
-            warnings.append(
-                _(
-                    "{rows} rows fall on days and queues for which {system} already brought "
-                    "{contacts} contacts ({period}). The same calls would count twice. Import "
-                    "only one of the two, or give both the same tool name.",
-                    rows=formatting.number(overlap.rows),
-                    system=overlap.system,
-                    contacts=formatting.number(overlap.contacts),
-                    period=formatting.period(Period(overlap.first_day, overlap.last_day)),
-                )
+            yield _(
+                "{rows} rows fall on days and queues for which {system} already brought "
+                "{contacts} contacts ({period}). The same calls would count twice. Import "
+                "only one of the two, or give both the same tool name.",
+                rows=formatting.number(overlap.rows),
+                system=overlap.system,
+                contacts=formatting.number(overlap.contacts),
+                period=formatting.period(Period(overlap.first_day, overlap.last_day)),
             )
-        return warnings
 
     def as_lines(self) -> list[str]:
         """List all findings as lines for a terminal."""
@@ -296,44 +276,30 @@ def _mask(row: dict[str, Any]) -> dict[str, Any]:
 def _find_days(
     connection: duckdb.DuckDBPyConnection, staged: Staged
 ) -> tuple[date | None, date | None]:
-    clock = next(
-        (name for name in ("local_start", "day", "answered_at") if name in staged.columns), None
-    )
-    if clock is None:
-        return None, None
-    return connection.execute(
-        f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
-    ).fetchone()
+    for clock in ("local_start", "day", "answered_at"):
+        if clock in staged.columns:
+            days = f"SELECT CAST(min({clock}) AS DATE), CAST(max({clock}) AS DATE) FROM staged"
+            return connection.execute(days).fetchone()
+    return None, None
 
 
 def _find_clock_hours(
     connection: duckdb.DuckDBPyConnection, first: date, last: date
 ) -> tuple[ClockHour, ...]:
-    """Find the hours within these days that the clock shows twice, and count the rows
-    in each.
-    """
+    """Find the hours of these days that the clock shows twice, and count their rows."""
     zone = environment.current().zone
     hours = []
     for offset in range((last - first).days + 1):
-        midnight = datetime.combine(first + timedelta(days=offset), time.min)
-        if (midnight + timedelta(days=1)).replace(tzinfo=zone).utcoffset() >= midnight.replace(
-            tzinfo=zone
-        ).utcoffset():
+        midnight = datetime.combine(first + timedelta(days=offset), time.min, zone)
+        if (midnight + timedelta(days=1)).utcoffset() >= midnight.utcoffset():
             continue
         for hour in range(24):
-            start = midnight.replace(hour=hour, minute=30, tzinfo=zone)
+            start = midnight.replace(hour=hour, minute=30)
             if start.utcoffset() > start.replace(fold=1).utcoffset():
                 hours.append(start.replace(minute=0, tzinfo=None))
-    rows_by_hour = [
-        (
-            hour,
-            connection.execute(
-                "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?", [hour]
-            ).fetchone()[0],
-        )
-        for hour in hours
-    ]
-    return tuple(ClockHour(hour, rows) for hour, rows in rows_by_hour if rows)
+    count = "SELECT count(*) FROM staged WHERE date_trunc('hour', local_start) = ?"
+    counted = (ClockHour(hour, connection.execute(count, [hour]).fetchone()[0]) for hour in hours)
+    return tuple(item for item in counted if item.rows)
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
@@ -344,11 +310,9 @@ def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tup
     queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
     )
-    channel = (
-        "channel"
-        if "channel" in staged.columns
-        else f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
-    )
+    channel = "channel"
+    if channel not in staged.columns:
+        channel = f"{tables.quote(staged.defaults.get('channel', ''))} AS channel"
     rows = connection.execute(
         f"""
         WITH days AS (SELECT {queue}, {channel}, CAST(local_start AS DATE) AS day, count(*) AS rows

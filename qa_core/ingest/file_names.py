@@ -1,6 +1,4 @@
-"""Recordings without a manifest: the contact of each audio file, parsed from its name
-by a pattern.
-"""
+"""Recordings without a manifest: their contacts, parsed from the file names."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from qa_core.compliance.recordings import audio
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
+from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged
 from qa_core.ingest.tally import ImportTally
 
@@ -41,13 +39,8 @@ full stop and digits.
 
 DEFAULT_PATTERN = "{contact_id}"
 TABLE_MARKS = (
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b",
-    b"\xd0\xcf\x11\xe0",
-    b"\xff\xfe",
-    b"\xfe\xff",
-)
+    b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff",
+)  # fmt: skip
 """First bytes of packed files, workbooks and wide texts, which may be a manifest
 although they are no plain text.
 """
@@ -73,21 +66,16 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
     if not options.purpose:
         raise Refusal(
             "no_purpose",
-            N_(
-                "File names do not say why the recordings are kept. Name the purpose: training, "
-                "evaluation, quality or proof."
-            ),
-            options=(
-                "--purpose training",
-                "--purpose evaluation",
-                "--purpose quality",
-                "--purpose proof",
+            "File names do not say why the recordings are kept. Name the purpose: training, "
+            "evaluation, quality or proof.",
+            options=tuple(
+                f"--purpose {name}" for name in ("training", "evaluation", "quality", "proof")
             ),
         )
     base = path if path.is_dir() else path.parent
     names = sorted(_find_names(base)) if path.is_dir() else [path.name]
     if not names:
-        raise Refusal("no_rows", N_("There is no file in {path}."), path=str(path))
+        raise Refusal("no_rows", "There is no file in {path}.", path=str(path))
     rows, rejected = [], []
     for line, name in enumerate(names, start=1):
         parts = _read_name(name if "/" in pattern else Path(name).name, expression, options)
@@ -110,8 +98,6 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         headers=("file",),
         columns=tuple(SCHEMAS["recordings"]),
         mapping={"file": "file"},
-        dropped=(),
-        defaults={},
         decisions=[
             Decision.of(
                 "contact_id",
@@ -122,19 +108,10 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
         tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
         accepted=len(rows),
     )
-    pq.write_table(
-        pa.Table.from_pylist(
-            rows, pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
-        ),
-        staged.rows,
-    )
-    pq.write_table(
-        pa.table(
-            [list(column) for column in zip(*rejected, strict=True)] if rejected else [[], [], []],
-            schema=REJECTED_SCHEMA,
-        ),
-        staged.rejected_rows,
-    )
+    schema = pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
+    pq.write_table(pa.Table.from_pylist(rows, schema), staged.rows)
+    with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
+        quarantine.write_rejected(writer, rejected)
     return staged
 
 
@@ -156,10 +133,8 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
     ):
         raise Misuse(
             "bad_pattern",
-            N_(
-                "{pattern} is not a pattern of file names. It needs {{contact_id}} once. It may "
-                "have {{system}}, {{date}} and {{time}} once, and {{any}}."
-            ),
+            "{pattern} is not a pattern of file names. It needs {{contact_id}} once. It may "
+            "have {{system}}, {{date}} and {{time}} once, and {{any}}.",
             pattern=pattern,
         )
     parts = (

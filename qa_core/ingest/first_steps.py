@@ -1,6 +1,4 @@
-"""First steps of a centre, from nothing to the first figure: what is set up, derived from
-the stores.
-"""
+"""First steps of a centre to its first figure, derived from the stores."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.options import KINDS, ImportOptions
@@ -20,27 +19,17 @@ from qa_core.ingest.registry import find_platforms, find_profiles
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
-    """Find the kind of a file by its content alone. Raises Refusal when none fits, or
-    several do.
-    """
+    """Find the kind of a file by its content. Raises Refusal unless just one fits."""
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
     sample = take_sample(content)
-    platform = next(
-        (
-            item
-            for item in find_platforms()
-            if item.name == options.profile or (options.profile is None and item.recognise(sample))
-        ),
-        None,
-    )
-    if platform is not None and platform.kinds:
-        return platform.kinds[0]
-    requested_kind = next(
-        (profile.kind for profile in find_profiles() if profile.name == options.profile), None
-    )
-    if requested_kind is not None:
-        return requested_kind
+    name = options.profile
+    for platform in find_platforms():
+        if platform.name == name or (name is None and platform.recognise(sample)):
+            return platform.kinds[0]
+    for profile in find_profiles():
+        if profile.name == name:
+            return profile.kind
     profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
     fits = _count_fields(content, profiles, options)
     best = max(fits.values(), default=0)
@@ -49,10 +38,8 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
         return kinds[0]
     raise Refusal(
         "which_kind",
-        N_(
-            "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
-            "such as contacts/, or begin its name with the kind."
-        ),
+        "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
+        "such as contacts/, or begin its name with the kind.",
         name=path.name,
         kinds=", ".join(kinds) or "–",
     )
@@ -68,9 +55,7 @@ def _count_fields(
     counts: dict[str, int] = {}
     try:
         source = readers.open_source(
-            content,
-            options,
-            lambda rows: header_matching.score_rows(rows, *vocabularies.values()),
+            content, options, lambda rows: header_matching.score_rows(rows, *vocabularies.values())
         )
         sample = source.sample(table_bounds.SAMPLE_ROWS)
     except Refusal:

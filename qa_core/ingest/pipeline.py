@@ -152,7 +152,7 @@ def _load_file(
         )
     refuse_special(path)
     if not path.exists():
-        raise Refusal("no_file", N_("There is no file {path}."), path=name)
+        raise Refusal("no_file", "There is no file {path}.", path=name)
     digest = table_reader.compute_digest(path)
     with store.reading_or_empty() as session:
         known = _find_known_report(session, kind, digest, options, name)
@@ -313,14 +313,14 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
             if batch is None:
                 raise Refusal(
                     "unknown_batch",
-                    N_("There is no import {batch}. Choose one from the list of imports."),
+                    "There is no import {batch}. Choose one from the list of imports.",
                     ("python -m qa_core batches list",),
                     batch=batch_id,
                 )
             if batch.state != "done":
                 raise Refusal(
                     "not_standing",
-                    N_("Import {batch} is {state}. There is nothing to undo."),
+                    "Import {batch} is {state}. There is nothing to undo.",
                     batch=batch_id,
                     state=_(batches.STATES[batch.state]),
                 )

@@ -133,10 +133,8 @@ def require_accepted(
     if guessed and not options.yes:
         raise Refusal(
             "implausible",
-            N_(
-                "{found} The file does not say enough to be sure. Say what its columns are, or "
-                "accept it as it is."
-            ),
+            "{found} The file does not say enough to be sure. Say what its columns are, or "
+            "accept it as it is.",
             options=(
                 "--yes",
                 *dict.fromkeys(
@@ -172,20 +170,11 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
             with_outcome,
             "outcome",
         )
+    message = N_("A contact takes {value} seconds on average: is the unit right?")
     if handle and handle > MAX_HANDLE_SECONDS:
-        yield Oddity(
-            LONG_HANDLE_TIME,
-            N_("A contact takes {value} seconds on average: is the unit right?"),
-            round(handle),
-            "talk_seconds",
-        )
+        yield Oddity(LONG_HANDLE_TIME, message, round(handle), "talk_seconds")
     if handle is not None and 0 < handle < MIN_HANDLE_SECONDS:
-        yield Oddity(
-            "short_handle_time",
-            N_("A contact takes {value} seconds on average: is the unit right?"),
-            round(handle, 1),
-            "talk_seconds",
-        )
+        yield Oddity("short_handle_time", message, round(handle, 1), "talk_seconds")
     if advisors == 1 and with_advisor > MIN_ROWS:
         yield Oddity(
             "one_advisor",
@@ -216,12 +205,9 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )
-    _received, with_outcome, answered, _missed, handle = _measure(
-        connection, earlier_contacts, None
-    )
-    _received, own_with_outcome, own_answered, _missed, own_handle = _measure(
-        connection, "staged", staged
-    )
+    _all, with_outcome, answered, _missed, handle = _measure(connection, earlier_contacts, None)
+    own = _measure(connection, "staged", staged)
+    _all, own_with_outcome, own_answered, _missed, own_handle = own
     if with_outcome >= MIN_ROWS and own_with_outcome:
         change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:

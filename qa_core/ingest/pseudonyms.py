@@ -15,46 +15,20 @@ import pyarrow.compute as pc
 
 from qa_core.base import environment
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns.arrays import map_texts
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
-_WITHHELD = {
-    simplify(word)
-    for word in (
-        "anonymous",
-        "anonyme",
-        "unknown",
-        "inconnu",
-        "inconnue",
-        "private",
-        "privé",
-        "masqué",
-        "numéro masqué",
-        "withheld",
-        "restricted",
-        "blocked",
-        "unavailable",
-        "indisponible",
-        "caché",
-        "hidden",
-        "no caller id",
-        "secret",
-        "s",
-        "0",
-        "00",
-        "000",
-        "0000000000",
-        "99999999",
-        "-1",
-        "confidentiel",
-        "appel masqué",
-        "not available",
-        "id unavailable",
-    )
-}
+_WITHHELD_WORDS = (
+    "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué",
+    "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
+    "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000",
+    "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
+)  # fmt: skip
+_WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read, since callers call again.
 They take some fifty megabytes of memory, and are never written.
@@ -68,9 +42,7 @@ _ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
 
 
 class Pseudonyms:
-    """Conversion of customer cells to `customer_key`. Numbers without a country code
-    are of `country`.
-    """
+    """Conversion of customer cells to keys; national numbers are of `country`."""
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
@@ -89,9 +61,7 @@ class Pseudonyms:
         return cls(here.country, environment.secret("pseudonyms", here))
 
     def find_key(self, text: str) -> str | None:
-        """Find the key of one customer from a number or id as it is written; None when
-        withheld.
-        """
+        """Find the key of one customer's number or id; None when withheld."""
         return self.find_keys(pa.array([text], pa.string()))[0].as_py()
 
     def find_keys(self, values: pa.Array) -> pa.Array:
@@ -171,18 +141,12 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
     23 45 67 89` and `+33123456789` are one.
     """
     country = environment.current().country
-    encoded = values.dictionary_encode()
-    complete = [
-        text
-        if text is None or sum(sign.isdigit() for sign in text) < MIN_WHOLE_DIGITS
-        else find_number(text, country)
-        for text in encoded.dictionary.to_pylist()
-    ]
-    normalised = [
-        number or text
-        for number, text in zip(complete, encoded.dictionary.to_pylist(), strict=True)
-    ]
-    return pc.take(pa.array(normalised, pa.string()), encoded.indices)
+
+    def normalise(text: str) -> str:
+        is_whole = sum(sign.isdigit() for sign in text) >= MIN_WHOLE_DIGITS
+        return (find_number(text, country) if is_whole else None) or text
+
+    return map_texts(normalise, values)
 
 
 @cache

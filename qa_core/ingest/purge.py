@@ -116,7 +116,10 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        for number in _find_unfinished():
+        open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
+        with store.reading() as session:
+            unfinished = session.scalars(open_ones).all()
+        for number in unfinished:
             _finish(number)
         retention.JournalKeeper().rehearse(as_of)
         _note_for_backups(as_of)
@@ -164,6 +167,7 @@ def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificat
         return [_certify(row) for row in session.scalars(finished.limit(limit))]
 
 
+_DAYS = ("oldest", "newest", "since")
 _purged_through: dict[str, date] = {}
 _is_wanted = threading.Event()
 
@@ -223,12 +227,6 @@ def _note_for_backups(as_of: date) -> None:
     replay_list.forget_before(retention.start_of(oldest_day))
 
 
-def _find_unfinished() -> list[int]:
-    with store.reading() as session:
-        open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
-        return list(session.scalars(open_ones))
-
-
 def _finish(number: int) -> Certificate:
     """Delete kind by kind. What is due is noted first, so that a purge that was killed
     still certifies all of it.
@@ -272,13 +270,8 @@ def _clear_leftovers() -> None:
 def _close(number: int) -> Certificate:
     with store.writing() as session:
         row = session.get_one(Purge, number)
-        audit_log.record(
-            session,
-            row.actor,
-            "purged",
-            str(number),
-            reason=", ".join(f"{kind}: {note['count']}" for kind, note in row.kinds.items()),
-        )
+        reason = ", ".join(f"{kind}: {note['count']}" for kind, note in row.kinds.items())
+        audit_log.record(session, row.actor, "purged", str(number), reason=reason)
         end = audit_log.find_end(session)
         row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
         row.signature = ""
@@ -293,23 +286,13 @@ def _save(number: int, kind: str, note: Mapping[str, Any]) -> None:
 
 
 def _note(due: DueData) -> dict[str, Any]:
-    return {
-        "count": due.count,
-        "oldest": due.oldest.isoformat(),
-        "newest": due.newest.isoformat(),
-        "since": due.since.isoformat(),
-    }
+    days = {name: getattr(due, name).isoformat() for name in _DAYS}
+    return {"count": due.count, **days}
 
 
 def _certify(row: Purge) -> Certificate:
     kinds = {
-        kind: DueData(
-            kind,
-            note["count"],
-            date.fromisoformat(note["oldest"]),
-            date.fromisoformat(note["newest"]),
-            date.fromisoformat(note["since"]),
-        )
+        kind: DueData(kind, note["count"], *(date.fromisoformat(note[name]) for name in _DAYS))
         for kind, note in row.kinds.items()
     }
     return Certificate(

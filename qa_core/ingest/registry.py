@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import cache
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest import platforms
@@ -31,9 +30,7 @@ from qa_core.ingest.profiles import (
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
-    """Find every platform, sorted by name: one per module of `platforms` that declares
-    a PLATFORM.
-    """
+    """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
     modules = (
         importlib.import_module(f"{platforms.__name__}.{module.name}")
         for module in pkgutil.iter_modules(platforms.__path__)
@@ -71,7 +68,7 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
             return None
         raise Refusal(
             "other_kind",
-            N_("{name} is an export of {platform}, which holds {kinds}, not {kind}."),
+            "{name} is an export of {platform}, which holds {kinds}, not {kind}.",
             options=tuple(f"import {other}" for other in found.kinds),
             name=sample.name,
             platform=found.title,
@@ -90,9 +87,7 @@ def find_profiles() -> tuple[Profile, ...]:
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
-    """Get the profile of that kind and name (default: the generic one). Raises Refusal
-    when there is none.
-    """
+    """Get the profile of that kind and name (default: generic). Raises Refusal."""
     of_kind = [profile for profile in find_profiles() if profile.kind == kind]
     for profile in of_kind:
         if name in (None, profile.name):
@@ -103,7 +98,7 @@ def get_profile(kind: str, name: str | None) -> Profile:
     known_names = ", ".join(names)
     raise Refusal(
         "unknown_profile",
-        N_("There is no profile {profile} for {kind}. Known profiles: {known}."),
+        "There is no profile {profile} for {kind}. Known profiles: {known}.",
         options=tuple(f"--profile {name}" for name in names),
         profile=name or kind,
         kind=kind,

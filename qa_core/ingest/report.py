@@ -1,6 +1,4 @@
-"""Report of an import: every row of the file accounted for, or the reason why the file
-was refused.
-"""
+"""Report of an import: every row accounted for, or why the file was refused."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.compliance import gates, recordings, retention
 from qa_core.ingest import backup, purge, subjects
@@ -159,10 +158,8 @@ def _require_own_folder(here: environment.Environment) -> None:
     if (here.database_url, Path(here.lake_url)) != usual:
         raise Refusal(
             "restore_elsewhere",
-            N_(
-                "Backups are restored into QA_HOME. Unset QA_DATABASE_URL and QA_LAKE_URL first, "
-                "and move the lake afterwards. For PostgreSQL, see docs/backup.md, section 4."
-            ),
+            "Backups are restored into QA_HOME. Unset QA_DATABASE_URL and QA_LAKE_URL first, "
+            "and move the lake afterwards. For PostgreSQL, see docs/backup.md, section 4.",
         )
 
 
@@ -173,10 +170,8 @@ def _require_bare(here: environment.Environment) -> None:
         if any(not item.name.startswith(".") for item in files):
             raise Refusal(
                 "stores_exist",
-                N_(
-                    "There are already stores in {folder} ({path}). Move them away, but leave the "
-                    "folder secrets. Then restore again."
-                ),
+                "There are already stores in {folder} ({path}). Move them away, but leave the "
+                "folder secrets. Then restore again.",
                 folder=str(here.folder),
                 path=str(path),
             )
@@ -188,11 +183,9 @@ def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
         return
     raise Misuse(
         "erasures_unknown",
-        N_(
-            "It is unknown who was erased since {day}. {file} is missing, older than the backup, "
-            "or does not reach back far enough. Put back its newest copy, or accept the gap and "
-            "erase these people again."
-        ),
+        "It is unknown who was erased since {day}. {file} is missing, older than the backup, "
+        "or does not reach back far enough. Put back its newest copy, or accept the gap and "
+        "erase these people again.",
         options=("--accept-gaps",),
         day=environment.to_local(made_at).date().isoformat(),
         file=str(environment.current().secrets_folder / replay_list.FILE),

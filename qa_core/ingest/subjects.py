@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -68,7 +68,7 @@ def find_customer(text: str) -> str:
         return text
     key = Pseudonyms.current().find_key(text)
     if key is None:
-        raise Misuse("no_customer", N_("{text} is not a customer's number."), text=text)
+        raise Misuse("no_customer", "{text} is not a customer's number.", text=text)
     return key
 
 
@@ -82,7 +82,7 @@ def find_advisor(text: str) -> str:
     if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
         raise Refusal(
             "several_advisors",
-            N_("Several advisors are called {name}. Give the id instead."),
+            "Several advisors are called {name}. Give the id instead.",
             name=text,
         )
     if advisor_id is None:
@@ -97,7 +97,7 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     return _export(viewer, "customer" if customer else "advisor", customer or advisor or "")
 
 
@@ -133,12 +133,9 @@ def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -
 
 def _find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
     ids = [row["id"] for name in ("recordings", "recording") for row in tables.get(name, [])]
+    stored = sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
     with store.reading() as session:
-        return session.scalars(
-            _exempt(
-                sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
-            )
-        ).all()
+        return session.scalars(_exempt(stored)).all()
 
 
 def erase(
@@ -152,7 +149,7 @@ def erase(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
         return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
@@ -160,9 +157,7 @@ def erase(
 
 
 def object_to(
-    viewer: Viewer,
-    customers: Sequence[str] = (),
-    contacts: Sequence[tuple[str | None, str]] = (),
+    viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
 ) -> int:
     """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
     They apply at once to stored contacts and their audio, and to later imports. Returns
@@ -207,7 +202,7 @@ def exclude(
     if advisor:
         entries.append({"advisor_id": advisor})
     if not entries:
-        raise Misuse("one_exclusion", N_("Name one line, one advisor or one contact."))
+        raise Misuse("one_exclusion", "Name one line, one advisor or one contact.")
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("exclusion", *map(json.dumps, entries), value=reason)
@@ -265,16 +260,12 @@ def _find_of_customer(key: str) -> dict[str, Rows]:
         for name in ("advisor_id", "given_advisor_id"):
             row.pop(name)  # another person's
     with store.reading() as session:
-        recordings_of_customer = [
-            row
-            for row in _read_rows(session, Recording)
-            if (row["source_system"], row["contact_id"]) in keys
-        ]
-        pending_rows = [
-            row["content"]
-            for row in _read_rows(session, WaitingRow)
-            if key in json.dumps(row["content"])
-        ]
+        stored = _read_rows(session, Recording)
+        waiting = [row["content"] for row in _read_rows(session, WaitingRow)]
+    recordings_of_customer = [
+        row for row in stored if (row["source_system"], row["contact_id"]) in keys
+    ]
+    pending_rows = [content for content in waiting if key in json.dumps(content)]
     for row in recordings_of_customer:
         row.pop("advisor_id")
     return {"contacts": contacts, "recordings": recordings_of_customer, "waiting": pending_rows}
@@ -287,9 +278,11 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
             row.pop(name)  # another person's
     rows_by_table: dict[str, Rows] = {"contacts": contacts}
     with store.reading() as session:
-        for table in _find_advisor_tables():
-            rows = _read_rows(session, table, table.advisor_id == advisor_id)
-            if rows:
+        for mapper in Base.registry.mappers:
+            table = mapper.class_
+            if "advisor_id" in mapper.columns and (
+                rows := _read_rows(session, table, table.advisor_id == advisor_id)
+            ):
                 rows_by_table[table.__tablename__] = rows
         for part, column, owner in PARTS:
             ids_of_advisor = sa.select(owner.id).where(owner.advisor_id == advisor_id)
@@ -299,12 +292,6 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
         if rows := _read_rows(session, SavedView, SavedView.username.in_(accounts)):
             rows_by_table[SavedView.__tablename__] = rows
     return rows_by_table
-
-
-def _find_advisor_tables() -> Iterator[type[Any]]:
-    for mapper in Base.registry.mappers:
-        if "advisor_id" in mapper.columns:
-            yield mapper.class_
 
 
 def _read_contacts(condition: str, parameters: list[str]) -> Rows:
@@ -393,10 +380,9 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
         replay_list.drop("restriction", restrictions.write_key(advisor_id=advisor_id))
         counts: dict[str, int] = {}
         with store.writing() as session:
+            stored = sa.select(Recording).where(Recording.file_name.is_not(None))
             theirs = Unscoped(
-                sa.select(Recording).where(
-                    Recording.advisor_id == advisor_id, Recording.file_name.is_not(None)
-                ),
+                stored.where(Recording.advisor_id == advisor_id),
                 "Erasing an advisor deletes the audio of their calls.",
             )
             for recording in session.scalars(theirs).all():
@@ -422,9 +408,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what imports, draws, merged names and saved views keep of an advisor beside
-    their rows.
-    """
+    """Delete what JSON columns and saved views keep of an advisor."""
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:

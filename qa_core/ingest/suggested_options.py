@@ -20,9 +20,7 @@ _BY_PLACE = {
 
 
 def find_option(decision: Decision, kind: str) -> str:
-    """Find the option that would override that decision; empty where none does, since
-    nothing was open.
-    """
+    """Find the option that would override that decision; empty where none does."""
     places = dict(decision.params)
     for name, option in _BY_PLACE.items():
         if name in places:

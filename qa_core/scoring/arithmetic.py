@@ -99,7 +99,7 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
     where that is not allowed.
     """
     if not isinstance(answers, Mapping):
-        raise Refusal("bad_answer", N_("The answers must be a table of key and points."))
+        raise Refusal("bad_answer", "The answers must be a table of key and points.")
     check_answers(scorecard, answers)
     points = {criterion.key: _read_answer(criterion, answers) for criterion in scorecard.criteria}
     tallies = _tally(scorecard, points)
@@ -115,28 +115,20 @@ def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
         if any(criterion.key in keys for criterion in section.criteria)
     }
     calculated_score = _total(scorecard, tallies)
-    final = (
-        _total(
-            scorecard,
-            [
-                replace(tally, earned=Fraction(0))
-                if tally.section.name in failed_sections
-                else tally
-                for tally in tallies
-            ],
-        )
-        if failed_sections
-        else calculated_score
-    )
+    failed = [tally.section.name in failed_sections for tally in tallies]
+    remaining = [
+        replace(tally, earned=Fraction(0)) if is_failed else tally
+        for tally, is_failed in zip(tallies, failed, strict=True)
+    ]
+    final = _total(scorecard, remaining)
+    is_scorecard_failed = any(criterion.fails == Fails.GRID for criterion in failed_criteria)
     return Result(
         score=final,
         calculated_score=calculated_score,
-        outcome=_outcome(
-            scorecard, final, any(criterion.fails == Fails.GRID for criterion in failed_criteria)
-        ),
+        outcome=_outcome(scorecard, final, is_scorecard_failed),
         sections=tuple(
-            SectionScore(tally.section.name, tally.percent(tally.section.name in failed_sections))
-            for tally in tallies
+            SectionScore(tally.section.name, tally.percent(is_failed))
+            for tally, is_failed in zip(tallies, failed, strict=True)
         ),
         answers=tuple(
             _build_answer(tally, criterion, points[criterion.key])

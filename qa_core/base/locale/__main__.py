@@ -6,18 +6,23 @@ A missing text does not fail here: translators work on the catalogue.
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
-KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2), "NN_": (1, 2)}
+MESSAGES = {
+    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "decide": (1, 2), "drop_column": (1, 2),
+}  # fmt: skip
+"""Calls whose arguments at these places are messages."""
+PLURALS_OF = ("ngettext", "NN_")
+"""Calls whose first two arguments are the forms of one message."""
 HEADER = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
@@ -29,13 +34,21 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 
 
 def collect() -> Catalog:
-    """Extract every message in `qa_core/`, `pages/` and `app.py`, with its locations."""
+    """Extract every message in `qa_core/` and `pages/`."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
-    for root in ("qa_core", "pages"):
-        for file, _line, message, _comments, _context in extract_from_dir(
-            PROJECT / root, [("**.py", "python")], keywords=KEYWORDS
-        ):
-            catalogue.add(message, locations=[(f"{root}/{file}", 0)])
+    files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            constants = (arg.value if isinstance(arg, ast.Constant) else "" for arg in node.args)
+            texts = [text if isinstance(text, str) else "" for text in constants]
+            for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
+                if text:
+                    catalogue.add(text)
+            if name in PLURALS_OF and all(texts[:2]):
+                catalogue.add(tuple(texts[:2]))
     return catalogue
 
 

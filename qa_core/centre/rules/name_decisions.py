@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.centre.rules import name_suggestions
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import due_work, store
@@ -41,14 +40,14 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
         if target == name_merges.follow(steps, spelling):
             raise Refusal(
                 "same_already",
-                N_("{spelling} and {kept} are already merged."),
+                "{spelling} and {kept} are already merged.",
                 spelling=spelling,
                 kept=kept_name,
             )
         if spelling in steps:
             raise Refusal(
                 "merged_already",
-                N_("{spelling} already counts as {kept}. Undo that decision first."),
+                "{spelling} already counts as {kept}. Undo that decision first.",
                 spelling=spelling,
                 kept=steps[spelling],
             )
@@ -71,7 +70,7 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
         if one == other:
             raise Refusal(
                 "same_already",
-                N_("{spelling} and {kept} are already merged."),
+                "{spelling} and {kept} are already merged.",
                 spelling=one,
                 kept=other,
             )
@@ -94,7 +93,7 @@ def undo(viewer: Viewer, number: int) -> None:
         if decision is None or decision.undone_at is not None:
             raise Refusal(
                 "no_decision",
-                N_("No decision {number} is in force. It may have been undone."),
+                "No decision {number} is in force. It may have been undone.",
                 ("python -m qa_core names list",),
                 number=number,
             )
@@ -160,19 +159,17 @@ def require_kind(kind: str) -> None:
     if kind not in name_merges.KINDS:
         raise Misuse(
             "unknown_kind",
-            N_("{kind} is not a kind of name. Choose one of: {known}."),
+            "{kind} is not a kind of name. Choose one of: {known}.",
             kind=kind,
             known=", ".join(name_merges.KINDS),
         )
 
 
 def _find_name(session: Session, kind: str, text: str) -> str:
-    """Find the name meant: of an advisor the id, given as such or by a unique name;
-    else the text itself.
-    """
+    """Find the name meant: an advisor's id by id or unique name, else the text."""
     text = text.strip()
     if not text:
-        raise Misuse("no_name", N_("A name cannot be empty."))
+        raise Misuse("no_name", "A name cannot be empty.")
     if kind != "advisor" or session.get(Advisor, text) is not None:
         return text
     advisor_ids = session.scalars(sa.select(Advisor.advisor_id).where(Advisor.name == text)).all()
@@ -181,8 +178,8 @@ def _find_name(session: Session, kind: str, text: str) -> str:
     if advisor_ids:
         raise Refusal(
             "several_advisors",
-            N_("Several advisors are called {name}: {ids}. Give the id."),
+            "Several advisors are called {name}: {ids}. Give the id.",
             name=text,
             ids=", ".join(sorted(advisor_ids)),
         )
-    raise Refusal("unknown_advisor", N_("There is no advisor {name}."), name=text)
+    raise Refusal("unknown_advisor", "There is no advisor {name}.", name=text)

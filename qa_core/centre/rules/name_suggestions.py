@@ -216,9 +216,7 @@ def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def _compare(one: str, other: str, initials: bool) -> str | None:
-    """Compare two names; return why they look alike, or None. Numbers must agree: queue
-    2 is not queue 3.
-    """
+    """Tell why two names look alike; None where not, or where their numbers differ."""
     first, second = (sorted(normalise_name(text).split()) for text in (one, other))
     if first == second:
         return SAME_NAME

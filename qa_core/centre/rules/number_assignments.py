@@ -1,6 +1,4 @@
-"""Campaigns of tracking numbers by day, from files that give numbers to campaigns
-rather than to calls.
-"""
+"""Campaigns of tracking numbers by day, from files that assign them."""
 
 from __future__ import annotations
 
@@ -42,9 +40,7 @@ def write(session: Session, batch_id: str, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def find_known(session: Session) -> set[tuple[Any, ...]]:
-    """Find every assignment in force as (number, source, medium, campaign, first day,
-    day after the last).
-    """
+    """List the assignments: number, source, medium, campaign, first day, day after."""
     columns = (
         TrackingAssignment.tracking_number,
         *(getattr(TrackingAssignment, name) for name in VALUES),
@@ -84,14 +80,5 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
                 (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
             )
             next_start = (number(row), starts_on)
-    return pa.table(
-        [
-            pa.array(column, field.type)
-            for column, field in zip(
-                zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS),
-                ASSIGNMENTS,
-                strict=True,
-            )
-        ],
-        schema=ASSIGNMENTS,
-    )
+    columns = zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS)
+    return pa.table([list(column) for column in columns], schema=ASSIGNMENTS)

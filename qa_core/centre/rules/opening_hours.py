@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import ClosedDay, OpeningHours, SiteCalendar
@@ -73,15 +72,12 @@ def _build_span_condition(spans: Sequence[OpeningSpan], start: str) -> str:
     by_times: dict[tuple[str, str], list[int]] = {}
     for span in spans:
         by_times.setdefault((span.opens_at, span.closes_at), []).append(span.weekday)
-    return (
-        " OR ".join(
-            f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= "
-            f"'{opens}' AND {clock} < '{closes}')"
-            for (opens, closes), days in by_times.items()
-        ).join("()")
-        if spans
-        else "false"
+    conditions = (
+        f"(isodow({start}) IN ({', '.join(map(str, sorted(days)))}) AND {clock} >= '{opens}' "
+        f"AND {clock} < '{closes}')"
+        for (opens, closes), days in by_times.items()
     )
+    return f"({' OR '.join(conditions)})" if spans else "false"
 
 
 def parse_hours(texts: Iterable[str]) -> tuple[OpeningSpan, ...]:
@@ -125,10 +121,8 @@ def _parse_span(piece: str, text: str) -> tuple[str, str]:
 def _refuse_hours(text: str) -> Misuse:
     return Misuse(
         "bad_hours",
-        N_(
-            "{text} are not opening hours. Write them as mon-fri=09:00-18:00 or "
-            "sat=09:00-12:00,14:00-17:00 (until 24:00)."
-        ),
+        "{text} are not opening hours. Write them as mon-fri=09:00-18:00 or "
+        "sat=09:00-12:00,14:00-17:00 (until 24:00).",
         text=text,
     )
 
@@ -154,7 +148,7 @@ def parse_days(text: str) -> list[date]:
             days += [date.fromisoformat(piece)] if piece else []
         except ValueError:
             raise Misuse(
-                "bad_date", N_("{text} is not a date. Write it as 2026-11-24."), text=piece
+                "bad_date", "{text} is not a date. Write it as 2026-11-24.", text=piece
             ) from None
     return days
 
@@ -211,10 +205,8 @@ def _find_holidays(
     except NotImplementedError:
         raise Misuse(
             "unknown_calendar",
-            N_(
-                "There is no public-holiday calendar {calendar}. Write a country (FR), a region "
-                "(FR-57, Alsace-Moselle) or none."
-            ),
+            "There is no public-holiday calendar {calendar}. Write a country (FR), a region "
+            "(FR-57, Alsace-Moselle) or none.",
             calendar=f"{country}-{region}" if region else country,
         ) from None
 
@@ -311,9 +303,7 @@ def _find_countries() -> set[str]:
 def write_calendar(
     session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None
 ) -> None:
-    """Write whose public holidays a site keeps (None: it is open on them). Needs
-    MANAGE_SETTINGS.
-    """
+    """Set whose public holidays a site keeps, or None. Needs MANAGE_SETTINGS."""
     viewer.require(Permission.MANAGE_SETTINGS)
     _ensure_site(session, site)
     session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
@@ -342,10 +332,8 @@ def _ensure_site(session: Session, site: str) -> None:
         site_names = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
         raise Refusal(
             "unknown_site",
-            N_(
-                "There is no site {site}. Known sites: {known}. To add one, import advisors with "
-                "their team and site."
-            ),
+            "There is no site {site}. Known sites: {known}. To add one, import advisors with "
+            "their team and site.",
             site=site,
             known=site_names,
         )

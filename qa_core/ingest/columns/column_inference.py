@@ -5,7 +5,7 @@ for a profile to work with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -28,6 +27,7 @@ from qa_core.ingest.columns import (
     timestamps,
     vocabulary,
 )
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Column, Profile, ValueType
 from qa_core.ingest.pseudonyms import Pseudonyms
@@ -80,10 +80,8 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.DIRECTION: vocabulary.DIRECTIONS,
     ValueType.LABEL: {},
 }
-_MOMENTS, _NUMBERS = (
-    (ValueType.MOMENT,),
-    (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION),
-)
+_MOMENTS = (ValueType.MOMENT,)
+_NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 
 
 @dataclass
@@ -119,10 +117,14 @@ class FileContext:
         """Tell whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
+    def get_header(self, field_name: str) -> str:
+        """Get the header of the column that a field has in the file."""
+        return self.columns[field_name].header.text
+
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         """Record a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
-            places.setdefault("column", self.columns[field_name].header.text)
+            places.setdefault("column", self.get_header(field_name))
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def drop_column(
@@ -137,7 +139,7 @@ class FileContext:
         """Drop the columns of these fields that have no value."""
         for name in field_names:
             if self.has(name) and not self.evidence[name].total:
-                self.drop_column(name, N_("the column {column} is empty"))
+                self.drop_column(name, "the column {column} is empty")
 
     def is_needed(self, field_name: str) -> bool:
         """Tell whether a file of this kind means nothing without the column of that field."""
@@ -152,9 +154,7 @@ class FileContext:
         return header_matching.find_ignored(self.headers, self.options.ignored)
 
     def start_evidence(self) -> None:
-        """Start the evidence of every column whose reading must be inferred from all
-        its cells.
-        """
+        """Start the evidence of every column that is inferred from all its cells."""
         used = {column.index for column in self.columns.values()}
         ignored = self.ignored
         self.unread = {
@@ -195,9 +195,7 @@ class FileContext:
         return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
     def compute_share(self, index: int, pattern: str) -> float:
-        """Compute the share of a column's sampled cells that match a pattern; empty
-        cells do not count.
-        """
+        """Compute the share of a column's sampled filled cells that match a pattern."""
         cells = self.sample_cells(index)
         matching = pc.sum(pc.match_substring_regex(cells, pattern)).as_py() or 0
         return matching / len(cells) if len(cells) else 0.0
@@ -234,9 +232,7 @@ class FileContext:
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
-        """Clear the cells that stand for "not given", and replace words that mean a
-        number by that number.
-        """
+        """Clear cells that mean "not given"; replace words by the number they mean."""
         values = vocabulary.clear_non_answers(values)
         taught = self.taught.get(self.columns[name].index)
         if taught:
@@ -256,21 +252,18 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        clear_column = next(
-            (other for other in pairs if other.full_clocks or other.minutes_as_hours), None
-        )
-        for evidence in pairs if clear_column else ():
-            evidence.reference_column = clear_column.column
+        for other in pairs:
+            if other.full_clocks or other.minutes_as_hours:
+                for evidence in pairs:
+                    evidence.reference_column = other.column
+                break
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
                 stated_units = self.options.units.get(name), column.header.unit
+                decimal, of_many = self.options.decimal, column.field.of_many
                 self.readings[name] = durations.decide_reading(
-                    evidence,
-                    *stated_units,
-                    self.options.decimal,
-                    self.decisions,
-                    column.field.of_many,
+                    evidence, *stated_units, decimal, self.decisions, of_many
                 )
                 if evidence.numbers.total and not any(stated_units):
                     self.guesses.add(name)
@@ -323,10 +316,8 @@ class FileContext:
             if name in options.columns or self.is_needed(name):
                 raise Refusal(
                     "unreadable_numbers",
-                    N_(
-                        "The column {column} was read as {field}, but values such as {example} "
-                        "are not numbers. Name the right column."
-                    ),
+                    "The column {column} was read as {field}, but values such as {example} "
+                    "are not numbers. Name the right column.",
                     options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
                     column=evidence.column,
                     field=name,
@@ -334,22 +325,19 @@ class FileContext:
                 )
             self.drop_column(
                 name,
-                N_("the column {column} is left aside: it holds no numbers"),
-                N_("such as {example}"),
+                "the column {column} is left aside: it holds no numbers",
+                "such as {example}",
                 example=evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)
             if mark_words:
-                shown = ", ".join(
-                    f"{word} → {mark}"
-                    for word, mark in sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
-                )
+                lowest = sorted(mark_words.items(), key=lambda item: item[::-1])[:12]
                 self.decide(
                     name,
-                    N_("ratings in words, read as: {said}"),
-                    N_("{column}: {count} spellings"),
-                    said=shown,
+                    "ratings in words, read as: {said}",
+                    "{column}: {count} spellings",
+                    said=", ".join(f"{word} → {mark}" for word, mark in lowest),
                     count=len(mark_words),
                 )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
@@ -369,7 +357,7 @@ class FileContext:
 
     def list_word_options(self, name: str) -> tuple[str, ...]:
         """List the options that would give the unknown words of a column a meaning."""
-        column = self.columns[name].header.text
+        column = self.get_header(name)
         unknown = self.evidence[name].unknown.most_common(SHOWN_WORDS)
         return (
             *(f"--word {column}:{word}=MEANING" for word, _count in unknown),
@@ -378,30 +366,24 @@ class FileContext:
 
     def refuse_words(self, name: str) -> Refusal:
         """Build the refusal of a column with too many unknown words."""
-        column, evidence = self.columns[name].header.text, self.evidence[name]
+        column, evidence = self.get_header(name), self.evidence[name]
         return Refusal(
             "unknown_words",
-            N_(
-                "The column {column} was read as {field}, but too many of its words are "
-                "unknown: {seen}. Say what they mean."
-            ),
+            "The column {column} was read as {field}, but too many of its words are "
+            "unknown: {seen}. Say what they mean.",
             options=self.list_word_options(name),
             column=column,
             field=name,
             seen=", ".join(word for word, _count in evidence.unknown.most_common(SHOWN_WORDS)),
         )
 
-    def is_required(self, name: str) -> bool:
-        """Tell whether a bad value of that field rejects its row."""
-        return self.profile.required is None or name in self.profile.required
-
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
         if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
             self.notes.setdefault("ticked", set()).add(name)
             self.decide(
                 name,
-                N_("empty means no"),
-                N_("{column} holds only ticks ({seen}) and {count} empty cells"),
+                "empty means no",
+                "{column} holds only ticks ({seen}) and {count} empty cells",
                 seen=evidence.show(),
                 count=evidence.empty,
             )
@@ -415,8 +397,8 @@ class FileContext:
             raise self.refuse_words(name)
         self.drop_column(
             name,
-            N_("the column {column} is left aside: its words do not fit this field"),
-            N_("seen: {seen}"),
+            "the column {column} is left aside: its words do not fit this field",
+            "seen: {seen}",
             seen=evidence.show(),
         )
 
@@ -445,21 +427,18 @@ class RowBatch:
 
     def require_any(self, columns: Mapping[str, pa.Array], *names: str) -> None:
         """Reject rows without a value in any of these built columns."""
-        present = [
-            columns[name].is_valid().to_numpy(zero_copy_only=False)
-            for name in names
-            if name in columns
-        ]
+        present = [to_numpy(columns[name].is_valid()) for name in names if name in columns]
         self.reject(~np.logical_or.reduce(present), "missing_key")
 
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
         """Count the values of a field that are missing for that reason; reject their rows
         where the field is required.
         """
-        if self.context.is_required(name):
+        required = self.context.profile.required
+        if required is None or name in required:
             self.reject(rows, reason)
         elif rows.any() and not self.is_sample:
-            column = self.context.columns[name].header.text
+            column = self.context.get_header(name)
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:
@@ -467,13 +446,10 @@ class RowBatch:
         return self.cells[self.context.columns[name].index]
 
     def read_moment(self, name: str) -> timestamps.Moments:
-        """Read the dates and times of a field. Impossible ones are missing, or reject
-        their rows.
-        """
+        """Read dates and times. Impossible ones are missing, or reject their rows."""
         if name not in self._values:
-            moments = self.context.readings[name].read(
-                self.context.clean_values(name, self.read_text(name))
-            )
+            values = self.context.clean_values(name, self.read_text(name))
+            moments = self.context.readings[name].read(values)
             self.blank(moments.bad, name, "impossible_date")
             self._values[name] = moments
         return self._values[name]
@@ -484,14 +460,13 @@ class RowBatch:
         """
         if name not in self._values:
             reading = self.context.readings[name]
-            values, unreadable, off_scale = reading.read(
-                self.context.clean_values(name, self.read_text(name))
-            )
-            is_duration = isinstance(reading, durations.DurationReading)
-            self.blank(unreadable, name, "bad_duration" if is_duration else "bad_number")
-            self.blank(
-                off_scale & ~unreadable, name, "negative_duration" if is_duration else "off_scale"
-            )
+            cells = self.context.clean_values(name, self.read_text(name))
+            values, unreadable, off_scale = reading.read(cells)
+            reasons = ("bad_number", "off_scale")
+            if isinstance(reading, durations.DurationReading):
+                reasons = ("bad_duration", "negative_duration")
+            self.blank(unreadable, name, reasons[0])
+            self.blank(off_scale & ~unreadable, name, reasons[1])
             self._values[name] = values
         return self._values[name]
 
@@ -512,12 +487,9 @@ class RowBatch:
         if key not in self._values:
             values, unknown = vocabulary.read_words(self.read_text(name), meanings, empty)
             if name in self.context.notes.get("ticked", ()):
-                nothing = self.read_text(name).is_null().to_numpy(zero_copy_only=False)
+                nothing = to_numpy(self.read_text(name).is_null())
                 values[nothing] = meanings["n"]
-            if not any(
-                isinstance(cached_key, tuple) and cached_key[0] == name
-                for cached_key in self._values
-            ):
+            if not any(key[0] == name for key in self._values if isinstance(key, tuple)):
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]
@@ -525,19 +497,3 @@ class RowBatch:
     def read_customer(self, name: str) -> pa.Array:
         """Find the pseudonym of each cell."""
         return self.context.pseudonyms.find_keys(self.read_text(name))
-
-
-def as_moments(values: np.ndarray) -> pa.Array:
-    """Convert datetime64[us] to Arrow, NaT to null."""
-    return pa.array(values.astype("M8[us]"), pa.timestamp("us"))
-
-
-def as_numbers(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
-    """Convert float64 to Arrow, NaN to null."""
-    array = pa.array(values, pa.float64(), from_pandas=True)
-    return array.cast(kind) if kind else array
-
-
-def as_words(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
-    """Convert texts or truth values (objects) to Arrow, None to null."""
-    return pa.array(values if isinstance(values, np.ndarray) else list(values), kind or pa.string())

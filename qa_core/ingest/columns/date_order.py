@@ -4,8 +4,6 @@ with the evidence; where the values do not tell, the file asks.
 
 from __future__ import annotations
 
-from typing import Any
-
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
@@ -42,11 +40,9 @@ def decide_reading(
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
         raise Refusal(
             "destroyed_timestamps",
-            N_(
-                "In the column {column}, a spreadsheet lost the date and the hour (for example "
-                "{example}). They cannot be recovered. Export the file again from its source "
-                "without opening it in a spreadsheet."
-            ),
+            "In the column {column}, a spreadsheet lost the date and the hour (for example "
+            "{example}). They cannot be recovered. Export the file again from its source "
+            "without opening it in a spreadsheet.",
             column=evidence.column,
             example=evidence.example,
         )
@@ -57,10 +53,8 @@ def decide_reading(
     if evidence.total and recognised < total / 2:
         raise Refusal(
             "unreadable_dates",
-            N_(
-                "The column {column} was read as {field}, but values such as {example} are not "
-                "dates or times. Name the right column."
-            ),
+            "The column {column} was read as {field}, but values such as {example} are not "
+            "dates or times. Name the right column.",
             options=(f"--map {evidence.field}=COLUMN",),
             column=evidence.column,
             field=evidence.field,
@@ -82,40 +76,28 @@ def decide_reading(
     )
     has_ranges = len(evidence.negative_offsets) > MAX_OFFSETS
     if evidence.ranges or has_ranges:
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                N_("the start of each range"),
-                N_("{column}: such as {example}"),
-                column=evidence.column,
-                example=evidence.example,
-            )
+        evidence.decide(
+            decisions,
+            "the start of each range",
+            "{column}: such as {example}",
+            example=evidence.example,
         )
     if evidence.placeholder_days:
-        decision = (
+        evidence.decide(
+            decisions,
             N_("days before 1901 mean no date: only the time counts")
             if evidence.is_timeless
-            else N_("days before 1901 mean no date and are read as empty")
-        )
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                decision,
-                N_("{column}: {count} values"),
-                column=evidence.column,
-                count=evidence.placeholder_days,
-            )
+            else N_("days before 1901 mean no date and are read as empty"),
+            "{column}: {count} values",
+            count=evidence.placeholder_days,
         )
     if meaning and meaning != "unknown":
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                NUMBER_MEANINGS[meaning],
-                N_("{column}: numbers from {low} to {high}"),
-                column=evidence.column,
-                low=evidence.number_range[0],
-                high=evidence.number_range[1],
-            )
+        evidence.decide(
+            decisions,
+            NUMBER_MEANINGS[meaning],
+            "{column}: numbers from {low} to {high}",
+            low=evidence.number_range[0],
+            high=evidence.number_range[1],
         )
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
     return MomentReading(
@@ -142,22 +124,18 @@ def _decide_order(
     usual_order: str | None,
     decisions: list[Decision],
 ) -> str:
-    first, second = (
-        evidence.count_above("year_last", "a", 12),
-        evidence.count_above("year_last", "b", 12),
-    )
+    first = evidence.count_above("year_last", "a", 12)
+    second = evidence.count_above("year_last", "b", 12)
     count = evidence.counts["year_last"]
     if requested in ("dmy", "mdy"):
-        decisions.append(_describe_order(evidence, requested, N_("as set by you")))
+        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
         return requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
-            N_(
-                "The column {column} mixes two date orders. {first} dates begin with a number "
-                "above 12, {second} have one in the middle. Correct the file, or choose the right "
-                "order. The other dates are then rejected."
-            ),
+            "The column {column} mixes two date orders. {first} dates begin with a number "
+            "above 12, {second} have one in the middle. Correct the file, or choose the right "
+            "order. The other dates are then rejected.",
             options=("--date-order dmy", "--date-order mdy"),
             column=evidence.column,
             first=first,
@@ -170,8 +148,8 @@ def _decide_order(
             if first > second
             else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
         )
-        decisions.append(
-            _describe_order(evidence, order, reason, count=max(first, second), total=count)
+        evidence.decide(
+            decisions, ORDER_NAMES[order], reason, count=max(first, second), total=count
         )
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
@@ -188,25 +166,17 @@ def _follow_other_column(
 ) -> str:
     if len({order for _column, order in decided_orders}) == 1:
         column, order = decided_orders[0]
-        decisions.append(
-            _describe_order(
-                evidence,
-                order,
-                N_("{column} does not show the order; the column {other} does"),
-                other=column,
-            )
-        )
+        reason = N_("{column} does not show the order; the column {other} does")
+        evidence.decide(decisions, ORDER_NAMES[order], reason, other=column)
         return order
     if usual_order in possible:
         reason = N_("{column} does not show the order; this tool writes dates in this order")
-        decisions.append(_describe_order(evidence, usual_order, reason))
+        evidence.decide(decisions, ORDER_NAMES[usual_order], reason)
         return usual_order
     raise Refusal(
         "ambiguous_dates",
-        N_(
-            "The column {column} does not show which number is the day (for example {example}). "
-            "Choose the order."
-        ),
+        "The column {column} does not show which number is the day (for example {example}). "
+        "Choose the order.",
         options=tuple(f"--date-order {order}" for order in possible),
         column=evidence.column,
         example=evidence.example,
@@ -221,7 +191,7 @@ def _decide_short_order(
     decisions: list[Decision],
 ) -> str:
     if requested:
-        decisions.append(_describe_order(evidence, requested, N_("as set by you")))
+        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
         return requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
@@ -244,29 +214,24 @@ def _decide_short_order(
     if len(possible) > 1:
         # A file covers few years and many days: the place with many different values is
         # not the year.
-        varied = {
-            order: (
-                len(value_counts[("a", "b", "c")[parts.index("y")]]),
-                len(value_counts[("a", "b", "c")[parts.index("d")]]),
-            )
-            for order, parts in ORDERS.items()
-            if order in possible
-        }
-        likely = [order for order, (years, days) in varied.items() if years <= 6 and days > 12]
+        places = {order: dict(zip(ORDERS[order], "abc", strict=True)) for order in possible}
+        likely = [
+            order
+            for order, place in places.items()
+            if len(value_counts[place["y"]]) <= 6 and len(value_counts[place["d"]]) > 12
+        ]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
         reason = N_(
             "{column}: other orders give impossible dates or too many years (for example {example})"
         )
-        decisions.append(_describe_order(evidence, possible[0], reason, example=evidence.example))
+        evidence.decide(decisions, ORDER_NAMES[possible[0]], reason, example=evidence.example)
         return possible[0]
     if not possible:
         raise Refusal(
             "mixed_dates",
-            N_(
-                "The dates in the column {column} follow no single order (for example {example}). "
-                "Correct the file, or choose an order."
-            ),
+            "The dates in the column {column} follow no single order (for example {example}). "
+            "Correct the file, or choose an order.",
             options=tuple(f"--date-order {order}" for order in ORDERS),
             column=evidence.column,
             example=evidence.example,
@@ -284,10 +249,8 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     """Tell whether dates that begin with the year continue with the day: their second
     number exceeds 12, their third never does.
     """
-    count, middle = (
-        evidence.counts.get("year_first", 0),
-        evidence.count_above("year_first", "b", 12),
-    )
+    count = evidence.counts.get("year_first", 0)
+    middle = evidence.count_above("year_first", "b", 12)
     if (
         not middle
         or middle <= MAX_FAULT_SHARE * count
@@ -295,30 +258,16 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     ):
         return False
     reason = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
-    decisions.append(
-        Decision.of(
-            evidence.field,
-            N_("year, day, month"),
-            reason,
-            column=evidence.column,
-            count=middle,
-            total=count,
-        )
-    )
+    evidence.decide(decisions, "year, day, month", reason, count=middle, total=count)
     return True
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
     """Tell whether a spreadsheet swapped day and month of the dates that it recognised.
     One that expects the other order turns `03/02/2021` into a date and leaves
-    `27/01/2021` text.||The pattern is exact: every text has its day above 12, every
-    date has its day at most 12. Dates are swapped back when that puts them, and only
-    that, in the months of the texts. Raises Refusal `swapped_dates` when the months do
-    not tell.
-
-    The mark is exact: every text has its day above 12, every true date has its day at
-    most 12. Undone when the dates so corrected fall among the texts and as they are do
-    not; refused when that does not tell.
+    `27/01/2021` text. The pattern is exact: every text has its day above 12, every date
+    has its day at most 12. Dates are swapped back when that puts them, and only that, in
+    the months of the texts. Raises Refusal `swapped_dates` when the months do not tell.
     """
     texts, dates = evidence.counts.get("year_last", 0), evidence.counts.get("year_first", 0)
     day_place, month_place = ("a", "b") if order == "dmy" else ("b", "a")
@@ -334,38 +283,25 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
         (year, b if order == "dmy" else a) for year, a, b in evidence.months["year_last"]
     }
     date_days = evidence.months["year_first"]
-    as_is, undone = (
-        {(year, month) for year, month, _day in date_days},
-        {(year, day) for year, _month, day in date_days},
-    )
+    as_is = {(year, month) for year, month, _day in date_days}
+    undone = {(year, day) for year, _month, day in date_days}
     if undone <= text_months and not as_is <= text_months:
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                N_("a spreadsheet had swapped day and month in some dates; they are swapped back"),
-                N_(
-                    "{column}: {dates} dates with a day up to 12, {texts} texts with a day above "
-                    "12. Only swapped back do the dates match the months of the texts"
-                ),
-                column=evidence.column,
-                dates=dates,
-                texts=texts,
-            )
+        evidence.decide(
+            decisions,
+            "a spreadsheet had swapped day and month in some dates; they are swapped back",
+            "{column}: {dates} dates with a day up to 12, {texts} texts with a day above 12. "
+            "Only swapped back do the dates match the months of the texts",
+            dates=dates,
+            texts=texts,
         )
         return True
     raise Refusal(
         "swapped_dates",
-        N_(
-            "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
-            "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
-            "file cannot prove it, so nothing was imported. Export it again as CSV without "
-            "opening it in a spreadsheet."
-        ),
+        "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
+        "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
+        "file cannot prove it, so nothing was imported. Export it again as CSV without "
+        "opening it in a spreadsheet.",
         column=evidence.column,
         dates=dates,
         texts=texts,
     )
-
-
-def _describe_order(evidence: MomentEvidence, order: str, reason: str, **places: Any) -> Decision:
-    return Decision.of(evidence.field, ORDER_NAMES[order], reason, column=evidence.column, **places)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
     decide_decimal,
@@ -22,6 +23,7 @@ from qa_core.ingest.columns.numbers import (
     read_plain,
     strip_decoration,
 )
+from qa_core.ingest.declaration import ColumnEvidence
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
 UNIT_NAMES = {
@@ -57,28 +59,16 @@ _PAIR_IN_HEADER = re.compile(
 _DOTTED = re.compile(r"^(\d{1,4})\.([0-5]\d)\.([0-5]\d)$")
 _MILLI = re.compile(r"^(-?\d+(?:[.,]\d+)?) ?(?:ms|msec|millisecond(?:e)?s?)$", re.IGNORECASE)
 _PLACEHOLDER_DAYS = (
-    "1899-12-30",
-    "1899-12-31",
-    "1900-01-00",
-    "1900-01-01",
-    "1970-01-01",
-    "30/12/1899",
-    "12/30/1899",
-    "31/12/1899",
-    "12/31/1899",
-    "01/01/1900",
-    "1/1/1900",
-    "1/0/1900",
-)
+    "1899-12-30", "1899-12-31", "1900-01-00", "1900-01-01", "1970-01-01", "30/12/1899",
+    "12/30/1899", "31/12/1899", "12/31/1899", "01/01/1900", "1/1/1900", "1/0/1900",
+)  # fmt: skip
 _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 
 @dataclass
-class DurationEvidence:
+class DurationEvidence(ColumnEvidence):
     """Evidence about one column of durations."""
 
-    field: str
-    column: str
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
@@ -89,9 +79,7 @@ class DurationEvidence:
     total: int = 0
     example: str = ""
     odd_example: str = ""
-    reference_column: str = (
-        ""  # another column of the file, whose pairs can only be minutes and seconds
-    )
+    reference_column: str = ""  # another column, whose pairs can only be minutes and seconds
 
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
@@ -108,11 +96,9 @@ class DurationEvidence:
         if read_clocks(values) is not None:
             self.full_clocks += len(values)
             return
-        encoded = values.dictionary_encode()
-        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
         plain: list[str] = []
-        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            text = normalise(text)
+        for item in values.value_counts().to_pylist():
+            text, count = normalise(item["values"]), item["counts"]
             pair = _PAIR.match(text)
             if pair:
                 self.pairs += count
@@ -171,9 +157,7 @@ class DurationReading:
 
 
 def normalise(text: str) -> str:
-    """Write a duration with single spaces and colons: `00.01.05` becomes `00:01:05`,
-    `00.01:05` stays.
-    """
+    """Write a duration with single spaces and colons: `00.01.05` as `00:01:05`."""
     return _DOTTED.sub(r"\1:\2:\3", " ".join(text.split()))
 
 
@@ -188,8 +172,7 @@ def read_clocks(values: pa.Array) -> np.ndarray | None:
     if groups.null_count > values.null_count:
         return None
     hours, minutes, seconds = (
-        pc.cast(pc.struct_field(groups, name), pa.float64()).to_numpy(zero_copy_only=False)
-        for name in "hms"
+        to_numpy(pc.cast(pc.struct_field(groups, name), pa.float64())) for name in "hms"
     )
     return hours * 3600 + minutes * 60 + seconds
 
@@ -238,10 +221,8 @@ def decide_reading(
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
         raise Refusal(
             "ambiguous_unit",
-            N_(
-                "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
-                "seconds. Choose one."
-            ),
+            "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
+            "seconds. Choose one.",
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
             column=evidence.column,
             high=f"{numbers.highest:g}",
@@ -258,10 +239,8 @@ def decide_reading(
     ):
         raise Refusal(
             "ambiguous_unit",
-            N_(
-                "Numbers in the column {column} go up to {high}, which is more than five hours in "
-                "seconds. Choose seconds or milliseconds."
-            ),
+            "Numbers in the column {column} go up to {high}, which is more than five hours in "
+            "seconds. Choose seconds or milliseconds.",
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             column=evidence.column,
             high=f"{numbers.highest:g}",
@@ -269,16 +248,8 @@ def decide_reading(
     else:
         unit = "s"
         reason = N_("{column}: numbers from {low} to {high}, and nothing says another unit")
-    decisions.append(
-        Decision.of(
-            evidence.field,
-            UNIT_NAMES[unit],
-            reason,
-            column=evidence.column,
-            low=f"{numbers.lowest:g}",
-            high=f"{numbers.highest:g}",
-        )
-    )
+    low, high = f"{numbers.lowest:g}", f"{numbers.highest:g}"
+    evidence.decide(decisions, UNIT_NAMES[unit], reason, low=low, high=high)
     return DurationReading(unit, separator, pair_is_minutes)
 
 
@@ -300,28 +271,18 @@ def _decide_pairs(
     elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
-        raise _refuse_pairs(evidence)
-    decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
-    params = {
-        "column": evidence.column,
-        "first": evidence.greatest_first,
-        "other": evidence.reference_column,
-    }
-    decisions.append(Decision.of(evidence.field, decision, reason, **params))
-    return is_minutes
-
-
-def _refuse_pairs(evidence: DurationEvidence) -> Refusal:
-    return Refusal(
-        "ambiguous_duration",
-        N_(
+        raise Refusal(
+            "ambiguous_duration",
             "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
-            "Say whether the last number is seconds or minutes."
-        ),
-        options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
-        column=evidence.column,
-        example=evidence.example,
-    )
+            "Say whether the last number is seconds or minutes.",
+            options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
+            column=evidence.column,
+            example=evidence.example,
+        )
+    decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
+    first, other = evidence.greatest_first, evidence.reference_column
+    evidence.decide(decisions, decision, reason, first=first, other=other)
+    return is_minutes
 
 
 def _parse_float(text: str | None) -> float:

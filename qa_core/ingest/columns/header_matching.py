@@ -44,20 +44,12 @@ def parse_header(text: str) -> Header:
     """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
-    stripped = (
-        _OUT_OF.sub(" ", _BRACKETS.sub(" ", text)) if _BRACKETS.sub(" ", text).strip() else text
-    )
-    words = simplify(stripped).split()
-    unit = next(
-        (
-            _UNITS[word]
-            for bracket in _BRACKETS.findall(text)
-            for word in simplify(bracket).split()
-            if word in _UNITS
-        ),
-        None,
-    )
-    if unit is None and any(simplify(bracket) in _HOURS for bracket in _BRACKETS.findall(text)):
+    bare = _BRACKETS.sub(" ", text)
+    words = simplify(_OUT_OF.sub(" ", bare) if bare.strip() else text).split()
+    brackets = [simplify(bracket) for bracket in _BRACKETS.findall(text)]
+    in_brackets = (_UNITS.get(word) for bracket in brackets for word in bracket.split())
+    unit = next(filter(None, in_brackets), None)
+    if unit is None and any(bracket in _HOURS for bracket in brackets):
         unit = "h"
     if len(words) > 2 and words[-1] in _HOURS and words[-2] in ("in", "en"):
         unit, words = "h", words[:-2]
@@ -223,7 +215,7 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
         known = ", ".join(item.name for item in profile.fields)
         raise Refusal(
             "unknown_field",
-            N_("{field} is not a field of {kind}. Its fields: {known}."),
+            "{field} is not a field of {kind}. Its fields: {known}.",
             field=name,
             kind=profile.kind,
             known=known,
@@ -259,10 +251,8 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
         )
     raise Refusal(
         "missing_column",
-        N_(
-            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-            "right one."
-        ),
+        "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+        "right one.",
         options=options,
         kind=profile.kind,
         field=missing[0][0],
@@ -274,7 +264,7 @@ def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Ref
     """Build the refusal of a column that the file does not have."""
     return Refusal(
         "unknown_column",
-        N_("The file has no column {column}. Its columns: {seen}."),
+        "The file has no column {column}. Its columns: {seen}.",
         options=options,
         column=column,
         seen=format_headers(headers),

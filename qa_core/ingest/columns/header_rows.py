@@ -75,11 +75,10 @@ def complete_header(
                     seen=_format_cells([*names, *above]),
                 )
             )
-    if names == raw_names and not second_rows:
-        return header, decisions
-    return replace(
-        header, names=table_bounds.make_unique(names), second_rows=second_rows
-    ), decisions
+    if names != raw_names or second_rows:
+        names = table_bounds.make_unique(names)
+        header = replace(header, names=names, second_rows=second_rows)
+    return header, decisions
 
 
 def _read_second(
@@ -163,14 +162,9 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
     combined, group = [], ""
     for index, name in enumerate(names):
         group = groups[index] or group
-        together = next(
-            (
-                text
-                for text in (f"{group} {name}", f"{name} {group}")
-                if find_field(parse_header(text), vocabulary)
-            ),
-            None,
-        )
+        joined = (f"{group} {name}", f"{name} {group}")
+        known = (text for text in joined if find_field(parse_header(text), vocabulary))
+        together = next(known, None)
         if not name:
             combined.append(groups[index])
         elif not group or simplify(group) == simplify(name):
@@ -215,32 +209,18 @@ def choose_table(
     ]
     if not separate_runs:
         return header, []
-    twin = next(
-        (
-            index
-            for index in separate_runs
-            if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2
-        ),
-        None,
-    )
-    if twin is not None:
-        raise Refusal(
-            "tables_side_by_side",
-            N_(
+    for index in separate_runs:
+        if len(simple[chosen] & simple[index]) > len(simple[chosen] | simple[index]) / 2:
+            raise Refusal(
+                "tables_side_by_side",
                 "Two tables with the same headers are side by side ({seen}). Put each in its own "
-                "file or sheet and import them one by one."
-            ),
-            seen=_format_cells(list(header.raw[runs[twin][0] : runs[twin][1]])),
-        )
-    first = min(start for index, (start, _end) in enumerate(runs) if index not in separate_runs)
-    last = max(end for index, (_start, end) in enumerate(runs) if index not in separate_runs)
-    other_names = [
-        name
-        for index in separate_runs
-        for name in header.raw[runs[index][0] : runs[index][1]]
-        if name
-    ]
-    names = tuple(name if first <= index < last else "" for index, name in enumerate(header.raw))
+                "file or sheet and import them one by one.",
+                seen=_format_cells(list(header.raw[slice(*runs[index])])),
+            )
+    own_runs = [run for index, run in enumerate(runs) if index not in separate_runs]
+    first, last = min(start for start, _end in own_runs), max(end for _start, end in own_runs)
+    other_names = [name for index in separate_runs for name in header.raw[slice(*runs[index])]]
+    names = [name if first <= index < last else "" for index, name in enumerate(header.raw)]
     decision = Decision.of(
         "file",
         N_("another table beside it is left aside: {columns}"),
@@ -249,9 +229,8 @@ def choose_table(
         own=extents[chosen][0],
         other=extents[separate_runs[0]][0],
     )
-    return replace(header, names=table_bounds.make_unique(list(names)), span=(first, last)), [
-        decision
-    ]
+    names = table_bounds.make_unique(names)
+    return replace(header, names=names, span=(first, last)), [decision]
 
 
 def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -283,21 +262,14 @@ def _measure_runs(
         for row in reader:
             if reader.line_num <= header.line or table_bounds.is_footer(row):
                 continue
-            filled = [
-                any(cell and not cell.isspace() for cell in row[start:end]) for start, end in runs
-            ]
+            filled = [_is_filled(row[start:end]) for start, end in runs]
             for index in range(len(gaps)):
-                gaps[index] = gaps[index] or any(
-                    cell and not cell.isspace() for cell in row[runs[index][1] : runs[index + 1][0]]
-                )
-            if sum(bool(cell) for cell in row) > 1:
-                counts = [
-                    count + is_filled for count, is_filled in zip(counts, filled, strict=True)
-                ]
-                lasts = [
-                    reader.line_num - header.line if is_filled else last
-                    for last, is_filled in zip(lasts, filled, strict=True)
-                ]
+                between = row[runs[index][1] : runs[index + 1][0]]
+                gaps[index] = gaps[index] or _is_filled(between)
+            for index, is_filled in enumerate(filled):
+                if is_filled and sum(map(bool, row)) > 1:
+                    counts[index] += 1
+                    lasts[index] = reader.line_num - header.line
     merged, extents = [runs[0]], [(counts[0], lasts[0])]
     for gap, run, count, last in zip(gaps, runs[1:], counts[1:], lasts[1:], strict=True):
         if gap:
@@ -307,6 +279,10 @@ def _measure_runs(
             merged.append(run)
             extents.append((count, last))
     return merged, extents
+
+
+def _is_filled(cells: list[str]) -> bool:
+    return any(cell and not cell.isspace() for cell in cells)
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -17,6 +17,8 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
+from qa_core.ingest.columns.arrays import to_numpy
+from qa_core.ingest.declaration import ColumnEvidence
 
 MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")
@@ -37,11 +39,9 @@ unlikely.
 
 
 @dataclass
-class NumberEvidence:
+class NumberEvidence(ColumnEvidence):
     """Evidence about one column of numbers."""
 
-    field: str
-    column: str
     total: int = 0
     unreadable: int = 0
     percents: int = 0
@@ -72,16 +72,12 @@ class NumberEvidence:
         if plain is not None:
             self._add_plain(values, plain)
             return
-        encoded = values.dictionary_encode()
-        rows = np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)).tolist()
-        for text, count in zip(encoded.dictionary.to_pylist(), rows, strict=True):
-            self._add_one(text, count)
+        for item in values.value_counts().to_pylist():
+            self._add_one(item["values"], item["counts"])
 
     def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
-        self.lowest, self.highest = (
-            min(self.lowest, float(numbers.min())),
-            max(self.highest, float(numbers.max())),
-        )
+        self.lowest = min(self.lowest, float(numbers.min()))
+        self.highest = max(self.highest, float(numbers.max()))
         self.negative += int((numbers < 0).sum())
         self.zeros += int((numbers == 0).sum())
         self.fractions += int((numbers != np.floor(numbers)).sum())
@@ -89,14 +85,13 @@ class NumberEvidence:
             self.counts_above[limit] += int((numbers > limit).sum())
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
-        three = (
-            int(pc.sum(pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")).as_py())
-            if with_dot
-            else 0
-        )
+        three = 0
+        if with_dot:
+            like_thousands = pc.match_substring_regex(values, r"^[-+]?[1-9]\d{0,2}\.\d{3}$")
+            three = int(pc.sum(like_thousands).as_py())
         self.dot_three_short += three
         self.dot_other += with_dot - three
-        long = int(((np.abs(numbers) >= 1000) & ~dotted.to_numpy(zero_copy_only=False)).sum())
+        long = int(((np.abs(numbers) >= 1000) & ~to_numpy(dotted)).sum())
         self.bare_long += long
         self.bare_small += len(values) - with_dot - long
 
@@ -156,7 +151,7 @@ def read_plain(values: pa.Array) -> np.ndarray | None:
         numbers = pc.cast(values, pa.float64())
     except pa.ArrowInvalid:
         return None
-    plain = np.array(numbers.to_numpy(zero_copy_only=False))
+    plain = np.array(to_numpy(numbers))
     return None if np.isinf(plain).any() or np.isnan(plain).sum() > values.null_count else plain
 
 
@@ -177,20 +172,15 @@ def parse_number(plain: str, decimal: str) -> float | None:
 def decide_decimal(
     evidence: NumberEvidence, requested: str | None, decisions: list[Decision]
 ) -> str:
-    """Decide whether `,` or `.` separates the decimals of the column. Raises Refusal
-    `ambiguous_decimal`.
-    """
+    """Decide on `,` or `.` as decimal sign. Raises Refusal `ambiguous_decimal`."""
     if requested:
         return requested
     if evidence.comma_decimal:
-        decisions.append(
-            Decision.of(
-                evidence.field,
-                N_("the comma is the decimal sign"),
-                N_("{column}: {count} values such as 1,5"),
-                column=evidence.column,
-                count=evidence.comma_decimal,
-            )
+        evidence.decide(
+            decisions,
+            "the comma is the decimal sign",
+            "{column}: {count} values such as 1,5",
+            count=evidence.comma_decimal,
         )
         return ","
     if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
@@ -203,10 +193,8 @@ def decide_decimal(
     if evidence.comma_three or dot_as_thousands:
         raise Refusal(
             "ambiguous_decimal",
-            N_(
-                "In the column {column}, {example} may have three decimals or a thousands "
-                "separator. Choose the decimal sign."
-            ),
+            "In the column {column}, {example} may have three decimals or a thousands "
+            "separator. Choose the decimal sign.",
             options=("--decimal ,", "--decimal ."),
             column=evidence.column,
             example=evidence.example,
@@ -264,7 +252,7 @@ def parse_cells(
     encoded = values.dictionary_encode()
     parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
     table = np.array([np.nan if value is None else value for value in parsed], np.float64)
-    present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+    present = to_numpy(encoded.indices.is_valid())
     numbers, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
     chosen = encoded.indices.drop_null().to_numpy()
     numbers[present] = table[chosen]
@@ -284,11 +272,7 @@ def decide_mark(
     readable = max(1, evidence.total - evidence.unreadable)
     requested = parse_scale(scale) if scale else None
     factor = 1.0
-    column = {
-        "column": evidence.column,
-        "low": f"{evidence.lowest:g}",
-        "high": f"{evidence.highest:g}",
-    }
+    places = {"low": f"{evidence.lowest:g}", "high": f"{evidence.highest:g}"}
     if requested:
         low, high, reason = *requested, N_("as set by you")
     elif hint and parse_scale(hint):
@@ -302,49 +286,34 @@ def decide_mark(
         low, high, factor = 0, 100, 100.0
         reason = N_("{column}: fractions from {low} to {high}")
     else:
-        if (
-            evidence.field == "ces"
-            and evidence.total >= MANY_MARKS
-            and not evidence.counts_above[5]
-        ):
+        is_effort = evidence.field == "ces"
+        if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
             raise Refusal(
                 "ambiguous_scale",
-                N_(
-                    "The column {column} holds {count} effort ratings from {low} to {high}. "
-                    "Choose the scale: up to 5, or up to 7."
-                ),
+                "The column {column} holds {count} effort ratings from {low} to {high}. "
+                "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                **column,
+                column=evidence.column,
+                **places,
             )
-        scales = _EFFORT_SCALES if evidence.field == "ces" else _SCALES
-        low, high = next(
-            (
-                (low, high)
-                for low, high in scales
-                if evidence.counts_above[high] <= MAX_FAULT_SHARE * readable
-            ),
-            (0, 100),
-        )
+        most = MAX_FAULT_SHARE * readable
+        scales = _EFFORT_SCALES if is_effort else _SCALES
+        fitting = (scale for scale in scales if evidence.counts_above[scale[1]] <= most)
+        low, high = next(fitting, (0, 100))
         reason = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
-    decisions.append(
-        Decision.of(
-            evidence.field,
-            N_("scale from {least} to {greatest}"),
-            reason,
-            **column,
-            least=f"{low:g}",
-            greatest=f"{high:g}",
-        )
+    least, greatest = f"{low:g}", f"{high:g}"
+    evidence.decide(
+        decisions,
+        "scale from {least} to {greatest}",
+        reason,
+        **places,
+        least=least,
+        greatest=greatest,
     )
     if zero_is_missing:
         note = N_("0 is outside the scale and read as no rating")
-        decisions.append(
-            Decision.of(
-                evidence.field, note, N_("{column}: {zeros} zeros"), **column, zeros=evidence.zeros
-            )
-        )
-    return NumberReading(
-        separator, float(low), float(high), zero_is_missing, factor=factor
-    ), f"{low:g}-{high:g}"
+        evidence.decide(decisions, note, "{column}: {zeros} zeros", **places, zeros=evidence.zeros)
+    reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
+    return reading, f"{least}-{greatest}"

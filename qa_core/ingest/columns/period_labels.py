@@ -18,9 +18,7 @@ _WEEK = re.compile(
 
 
 def parse_period(text: str) -> tuple[date, int] | None:
-    """Find the first day of a week or month, and its length in minutes; None when the
-    text names none.
-    """
+    """Find the first day of a week or month, and its length in minutes; else None."""
     plain = " ".join(text.split())
     week = _WEEK.match(plain)
     if week:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns.arrays import map_texts
 
 _MARKS = {
     simplify(word): mark
@@ -40,9 +40,7 @@ _LEADING = re.compile(
 
 
 def find_mark(text: str) -> str | None:
-    """Find the mark that a cell gives in words or stars, written as a number; None when
-    it gives none.
-    """
+    """Find the mark that a cell gives in words or stars, as a number; else None."""
     plain = text.strip()
     if _STARS.match(plain):
         return str(sum(plain.count(star) for star in "★⭐✭*"))
@@ -58,16 +56,10 @@ def read_words(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
     """Replace words and stars by the marks that they stand for. Returns the cells, and
     the mark of each word that was replaced.
     """
-    encoded = values.dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
     marks = {
         text: mark
-        for text in texts
+        for text in values.unique().drop_null().to_pylist()
         if not text[:1].isascii() or not text[-1:].isdigit()
         if (mark := find_mark(text))
     }
-    if not marks:
-        return values, marks
-    return pc.take(
-        pa.array([marks.get(text, text) for text in texts], pa.string()), encoded.indices
-    ), marks
+    return map_texts(lambda text: marks.get(text, text), values) if marks else values, marks

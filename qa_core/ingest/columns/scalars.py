@@ -1,6 +1,4 @@
-"""Conversion of single values of an export to moments, durations and numbers; None
-where a value is none.
-"""
+"""Conversion of single values to moments, durations and numbers, or None."""
 
 from __future__ import annotations
 
@@ -91,6 +89,11 @@ def find_meaning(word: Any, known: Mapping[str, str | None], own: type[StrEnum])
 def read_direction(value: Any) -> str | None:
     """Find the direction that a word names; None for any other value."""
     return find_meaning(value, DIRECTIONS, Direction)
+
+
+def fold_case(value: Any) -> str:
+    """Convert a value to text in lower case; empty where it is missing."""
+    return str(value or "").casefold()
 
 
 def keep_of_answered(record: dict[str, Any], *columns: str) -> dict[str, Any]:

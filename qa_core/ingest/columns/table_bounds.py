@@ -94,7 +94,7 @@ def find_header(
         if any(cell.strip() for cell in row)
     ]
     if not filled:
-        raise Refusal("empty_file", N_("The file is empty. Export it again and try once more."))
+        raise Refusal("empty_file", "The file is empty. Export it again and try once more.")
     requested_names = {simplify(name) for name in requested}
     best, best_score = None, 0
     for index, line, cells in filled:
@@ -112,10 +112,8 @@ def find_header(
         if looks_like_data(best[2]):
             raise Refusal(
                 "no_header",
-                N_(
-                    "The file has no header row: line {line} already holds data. Add a first row "
-                    "that names the columns in order."
-                ),
+                "The file has no header row: line {line} already holds data. Add a first row "
+                "that names the columns in order.",
                 line=best[1],
             )
     index, line, cells = best
@@ -178,9 +176,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Tell whether the first filled cell marks a row of totals or the signature of the
-    report.
-    """
+    """Tell whether the first filled cell marks totals or the end of a report."""
     first = next((cell for cell in row if cell and not cell.isspace()), "")
     if len(first) > 60 or not first[:1].isalpha():
         return False

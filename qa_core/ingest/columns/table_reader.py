@@ -24,22 +24,17 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content
-from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
 from qa_core.files.text_blocks import RowBlock, read_blocks
 from qa_core.ingest import registry
-from qa_core.ingest.columns import (
-    header_matching,
-    header_rows,
-    table_bounds,
-    taught_words,
-)
+from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.load.quarantine import REJECTED_SCHEMA
-from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.load import quarantine
+from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms.reader import stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
@@ -76,7 +71,7 @@ def stage(
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
     if options.only and kind != "contacts":
-        raise Misuse("bad_only", N_("Only contacts can have one value set for all rows."))
+        raise Misuse("bad_only", "Only contacts can have one value set for all rows.")
     content = open_content(path, options.encoding)
     platform, export = _find_platform(content, kind, options)
     if platform is None:
@@ -120,9 +115,7 @@ def _stage_table(
     profile = get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
-        content,
-        options,
-        lambda rows: header_matching.score_rows(rows, vocabulary),
+        content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
     )
     sample = source.sample(table_bounds.SAMPLE_ROWS)
     if options.profile is None:
@@ -137,16 +130,10 @@ def _stage_table(
     )
     ignored = header_matching.find_ignored(list(header.names), options.ignored)
     if profile.claim:
-        profile.claim(
-            tuple("" if index in ignored else name for index, name in enumerate(header.names)),
-            columns,
-        )
-    header_matching.refit_columns(
-        profile,
-        columns,
-        options.columns,
-        [row for line, row in sample if line > header.line][:REFITTED_ROWS],
-    )
+        names = ("" if index in ignored else name for index, name in enumerate(header.names))
+        profile.claim(tuple(names), columns)
+    rows = [row for line, row in sample if line > header.line][:REFITTED_ROWS]
+    header_matching.refit_columns(profile, columns, options.columns, rows)
     taught = taught_words.index_meanings(options.words, header.names)
     taught_words.claim_columns(profile, taught, header.names, columns)
     here = environment.current()
@@ -163,10 +150,8 @@ def _stage_table(
     )
     if header.row:
         place = header.line + source.line_offset
-        context.decisions.append(
-            Decision.of(
-                "file", N_("the header is on line {line}; the rows above it are titles"), line=place
-            )
+        context.decide(
+            "file", "the header is on line {line}; the rows above it are titles", line=place
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
@@ -181,9 +166,6 @@ def _stage_table(
         rows=folder / "rows.parquet",
         rejected_rows=folder / "rejected.parquet",
         headers=header.names,
-        columns=(),
-        mapping={},
-        dropped=(),
         defaults=context.defaults,
         decisions=context.decisions,
     )
@@ -243,32 +225,28 @@ class _RowReader:
     ) -> None:
         self.source, self.header, self.context = source, header, context
         self._progress = progress
+        self._start()
+
+    def _start(self) -> None:
         self._tally = ImportTally()
         self._odd_rows: list[tuple[int, str, list[str]]] = []
         self._shorter = 0
         self._last_line = self._last_short = -1
 
     def _read_blocks(self, half: int) -> Iterator[RowBlock]:
-        """Yield the data rows, all as wide as the header. Other rows are counted, or
-        kept as odd rows.
-        """
+        """Yield the data rows, as wide as the header; count or keep the others."""
         width = self.header.width
+        key_fields = {name for group in self.context.profile.needs for name in group}
         key = tuple(
-            column.index
-            for name, column in self.context.columns.items()
-            if name in self._list_key_fields()
+            column.index for name, column in self.context.columns.items() if name in key_fields
         )
-        self._tally, self._odd_rows, self._shorter = ImportTally(), [], 0
-        self._last_line = self._last_short = -1
+        self._start()
         for block in read_blocks(self.source, self.header.line, width):
             if self.header.span:
                 block = block.clear_outside(*self.header.span)
             self._tally.read += len(block.lines) + len(block.odd_rows)
-            self._last_line = max(
-                self._last_line,
-                *block.lines[-1:].tolist(),
-                *(line for line, _row in block.odd_rows[-1:]),
-            )
+            last_odd = [line for line, _row in block.odd_rows[-1:]]
+            self._last_line = max(self._last_line, *block.lines[-1:].tolist(), *last_odd)
             yield from self._select_data(block, width, key)
             self._progress(N_("Reading"), (half + block.share) / 2)
 
@@ -292,26 +270,18 @@ class _RowReader:
         if len(block.lines):
             yield block
         if padded:
-            yield RowBlock(
-                np.array([line for line, _row in padded], np.int64),
-                [
-                    pa.array(list(column), pa.string())
-                    for column in zip(*(row for _line, row in padded), strict=True)
-                ],
-                [],
-                block.share,
-            )
+            lines, rows = zip(*padded, strict=True)
+            columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
+            yield RowBlock(np.array(lines, np.int64), columns, [], block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
         place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
-        suspect |= (
+        suspect |= to_numpy(
             pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
-            .to_numpy(zero_copy_only=False)
-            .astype(bool)
-        )
+        ).astype(bool)
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
             keep[index] = not self._skip_header(int(block.lines[index]), block.row(int(index)))
@@ -322,11 +292,8 @@ class _RowReader:
         header = self.header
         first, last = header.span or (0, header.width)
         kind = header.second_rows.get(line - self.source.line_offset)
-        if (
-            kind is None
-            and [cell.strip() for cell in row[first:last]]
-            == [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]
-        ):
+        names = [*header.raw, *[""] * header.width][first : min(last, max(len(row), first))]
+        if kind is None and [cell.strip() for cell in row[first:last]] == names:
             kind = "header"
         if kind:
             self._tally.skip(kind)
@@ -345,13 +312,8 @@ class _RowReader:
             self._last_short = line
         return kind is not None
 
-    def _list_key_fields(self) -> set[str]:
-        return {name for group in self.context.profile.needs for name in group}
-
     def infer(self) -> None:
-        """Read every value of the columns that must be inferred, then decide. Raises
-        Refusal.
-        """
+        """Read every value of the columns to infer, then decide. Raises Refusal."""
         context = self.context
         context.start_evidence()
         seen = 0
@@ -378,7 +340,7 @@ class _RowReader:
         accepted_lines = 0
         with ExitStack() as stack:
             rejected_file = stack.enter_context(
-                pq.ParquetWriter(staged.rejected_rows, REJECTED_SCHEMA)
+                pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA)
             )
             writer: pq.ParquetWriter | None = None
             used = {column.index for column in context.columns.values()}
@@ -393,34 +355,22 @@ class _RowReader:
                 self._mark_footers(batch, block)
                 keep = batch.reasons == None  # noqa: E711 (element by element)
                 table = _as_table(staged.kind, batch, built)
-                accepted = (
-                    table.filter(
-                        pa.array(np.isin(table.column("line").to_numpy(), block.lines[keep]))
-                    )
-                    if not keep.all()
-                    else table
-                )
+                accepted = table
+                if not keep.all():
+                    lines = table.column("line").to_numpy()
+                    accepted = table.filter(pa.array(np.isin(lines, block.lines[keep])))
                 accepted_lines += int(keep.sum())
                 if writer is None:
                     schema = accepted.schema
-                    writer = stack.enter_context(
-                        pq.ParquetWriter(
-                            staged.rows, schema, compression="zstd", compression_level=1
-                        )
-                    )
+                    writer = stack.enter_context(open_writer(staged.rows, schema))
                 writer.write_table(accepted.cast(schema))
                 self._sample_rows(staged, block, keep)
                 skipped = np.isin(batch.reasons[~keep], SKIP_REASONS)
                 self._tally.skipped_kinds.update(batch.reasons[~keep][skipped].tolist())
                 bad = np.flatnonzero(~keep)[~skipped]
                 self._tally.reasons.update(batch.reasons[bad].tolist())
-                self._write_rejected(
-                    rejected_file,
-                    [
-                        (int(block.lines[index]), batch.reasons[index], block.row(index))
-                        for index in bad
-                    ],
-                )
+                rows = [(int(block.lines[at]), batch.reasons[at], block.row(at)) for at in bad]
+                self._write_rejected(rejected_file, rows)
             self._tally.reasons.update(reason for _line, reason, _row in self._odd_rows)
             self._write_rejected(rejected_file, self._odd_rows)
         if schema is None:
@@ -430,10 +380,8 @@ class _RowReader:
     def _refuse_headers_only(self) -> Refusal:
         return Refusal(
             "headers_only",
-            N_(
-                "The file has headers but no data rows. Headers: {seen}. Export it again with its "
-                "rows."
-            ),
+            "The file has headers but no data rows. Headers: {seen}. Export it again with its "
+            "rows.",
             seen=header_matching.format_headers(list(self.header.names)),
         )
 
@@ -448,69 +396,44 @@ class _RowReader:
             name: context.headers[column.index] for name, column in context.columns.items()
         }
         used = {column.index for column in context.columns.values()}
-        staged.dropped = tuple(
-            name for index, name in enumerate(context.headers) if name and index not in used
-        )
-        ignored = header_matching.find_ignored(context.headers, context.options.ignored)
-        unknown = [
-            name
-            for index, name in enumerate(context.headers)
-            if name and index not in used | ignored
-        ]
+        unused = [index for index, name in enumerate(context.headers) if name and index not in used]
+        staged.dropped = tuple(context.headers[index] for index in unused)
+        ignored = context.ignored
+        unknown = [context.headers[index] for index in unused if index not in ignored]
         if ignored:
-            ignored_names = header_matching.format_headers(
-                [context.headers[index] for index in sorted(ignored)]
-            )
-            context.decisions.append(
-                Decision.of("file", N_("left aside by you: {columns}"), columns=ignored_names)
-            )
+            names = [context.headers[index] for index in sorted(ignored)]
+            ignored_names = header_matching.format_headers(names)
+            context.decide("file", "left aside by you: {columns}", columns=ignored_names)
         if unknown:
-            context.decisions.append(
-                Decision.of(
-                    "file",
-                    N_("not kept: {columns}"),
-                    N_("no field of {kind} is recognised in them"),
-                    columns=header_matching.format_headers(unknown),
-                    kind=staged.kind,
-                )
+            context.decide(
+                "file",
+                "not kept: {columns}",
+                "no field of {kind} is recognised in them",
+                columns=header_matching.format_headers(unknown),
+                kind=staged.kind,
             )
-        identity_fields = [
-            name for name, column in context.columns.items() if column.field.is_identity
-        ]
-        if identity_fields:
-            staged.pseudonymised = tuple(
-                context.columns[name].header.text for name in identity_fields
-            )
-            context.decisions.append(
-                Decision.of(
-                    "customer",
-                    N_("replaced by pseudonyms: {columns}"),
-                    columns=", ".join(
-                        context.columns[name].header.text for name in identity_fields
-                    ),
-                )
+        staged.pseudonymised = tuple(
+            column.header.text for column in context.columns.values() if column.field.is_identity
+        )
+        if staged.pseudonymised:
+            context.decide(
+                "customer",
+                "replaced by pseudonyms: {columns}",
+                columns=", ".join(staged.pseudonymised),
             )
         if self._shorter:
-            context.decisions.append(
-                Decision.of(
-                    "file",
-                    N_("cells missing at the end of a row are empty"),
-                    N_("{count} rows shorter than the header"),
-                    count=self._shorter,
-                )
+            context.decide(
+                "file",
+                "cells missing at the end of a row are empty",
+                "{count} rows shorter than the header",
+                count=self._shorter,
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
         """Reject the last row of a file that ends in the middle of it."""
-        if (
-            self.source.ends_with_newline
-            or self._last_short != self._last_line
-            or batch.lines[-1] != self._last_line
-        ):
-            return
-        last = np.zeros(len(batch), bool)
-        last[-1] = True
-        batch.reject(last, "cut_row")
+        is_short = self._last_line == self._last_short == batch.lines[-1]
+        if is_short and not self.source.ends_with_newline:
+            batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
 
     def _mark_footers(self, batch: RowBatch, block: RowBlock) -> None:
         for index in np.flatnonzero(batch.reasons != None):  # noqa: E711 (element by element)
@@ -543,23 +466,16 @@ class _RowReader:
     def _write_rejected(
         self, writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]
     ) -> None:
-        if not rows:
-            return
         width = self.header.width
         shown = self._find_shown_columns()
-        masked = [
-            [
-                (cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip()))
+        masked = []
+        for line, reason, row in rows:
+            cells = [
+                cell[:SHOWN_OF_A_CELL] if index in shown else mask_cell(cell.strip())
                 for index, cell in enumerate((row + [""] * width)[:width])
             ]
-            for _line, _reason, row in rows
-        ]
-        writer.write_table(
-            pa.table(
-                [[line for line, _r, _c in rows], [reason for _l, reason, _c in rows], masked],
-                schema=REJECTED_SCHEMA,
-            )
-        )
+            masked.append((line, reason, cells))
+        quarantine.write_rejected(writer, masked)
 
 
 def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Table:
@@ -590,42 +506,27 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
         if not emptied:
             return
         replaced = staged.rows.with_name("rows-without-zeros.parquet")
-        with pq.ParquetWriter(
-            replaced, file.schema_arrow, compression="zstd", compression_level=1
-        ) as writer:
+        with open_writer(replaced, file.schema_arrow) as writer:
             for batch in file.iter_batches():
                 unanswered = _find_unanswered(batch)
-                for name in emptied:
+                for name in (*emptied, "csat_scale") if "csat" in emptied else emptied:
                     index = batch.schema.get_field_index(name)
-                    batch = batch.set_column(
-                        index,
-                        batch.schema.field(index),
-                        pc.if_else(
-                            unanswered,
-                            pa.scalar(None, batch.column(index).type),
-                            batch.column(index),
-                        ),
-                    )
-                    if name == "csat":
-                        at = batch.schema.get_field_index("csat_scale")
-                        batch = batch.set_column(
-                            at,
-                            batch.schema.field(at),
-                            pc.if_else(unanswered, pa.scalar(None, pa.string()), batch.column(at)),
-                        )
+                    values = batch.column(index)
+                    cleared = pc.if_else(unanswered, pa.scalar(None, values.type), values)
+                    batch = batch.set_column(index, batch.schema.field(index), cleared)
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:
         context.decide(
             name,
-            N_("0 on unanswered contacts is read as not measured"),
-            N_("{count} unanswered contacts, all with 0"),
+            "0 on unanswered contacts is read as not measured",
+            "{count} unanswered contacts, all with 0",
             count=counts[name][0],
         )
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:
-    return pc.match_substring_regex(cells, r"^\s*$").to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.match_substring_regex(cells, r"^\s*$")).astype(bool)
 
 
 def _find_unanswered(batch: pa.RecordBatch) -> pa.Array:

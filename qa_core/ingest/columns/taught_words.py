@@ -1,13 +1,10 @@
-"""Words that a person has taught for the columns of one file, as `--word
-COLUMN:VALUE=MEANING`.
-"""
+"""Words taught for the columns of one file: `--word COLUMN:VALUE=MEANING`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
 from qa_core.ingest.declaration import Column, Profile
@@ -34,7 +31,7 @@ def parse_meaning(text: str) -> Meaning:
     except ValueError:
         raise Misuse(
             "bad_word",
-            N_("{text} is not a known meaning. Use a number or one of: {known}."),
+            "{text} is not a known meaning. Use a number or one of: {known}.",
             text=text,
             known=", ".join(MEANINGS),
         ) from None

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.timezones import (
     DAY,
     EPOCH_DAY,
@@ -19,6 +20,7 @@ from qa_core.ingest.columns.timezones import (
     combine_clock,
     combine_day,
 )
+from qa_core.ingest.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
 
@@ -67,27 +69,11 @@ _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts as one. Spreadsheets and databases write a time without a day
 on one of 1899 or 1900, or of the year 1.
 """
-_MONTHS = {
-    start: number
-    for number, starts in enumerate(
-        (
-            ("jan",),
-            ("feb", "fev", "fév"),
-            ("mar",),
-            ("apr", "avr"),
-            ("may", "mai"),
-            ("jun", "juin"),
-            ("jul", "juil"),
-            ("aug", "aou", "aoû"),
-            ("sep",),
-            ("oct",),
-            ("nov",),
-            ("dec", "déc"),
-        ),
-        start=1,
-    )
-    for start in starts
-}
+_STARTS_OF_MONTHS = (
+    ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"),
+    ("jul", "juil"), ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
+)  # fmt: skip
+_MONTHS = {start: number for number, names in enumerate(_STARTS_OF_MONTHS, 1) for start in names}
 CLOCKS = ("clock", "hour")
 _CLOCKS_WITHOUT_SEPARATOR = {2: "hour", 4: "hhmm", 6: "hhmmss"}
 _EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
@@ -105,24 +91,26 @@ class Moments:
     fixed: np.ndarray  # bool
     bad: np.ndarray  # bool: there is a value, and it is no date or time
 
+    @staticmethod
+    def empty(rows: int) -> Moments:
+        """Build so many rows without day and clock."""
+        day, clock = np.full(rows, "NaT", "M8[D]"), np.full(rows, "NaT", "m8[us]")
+        return Moments(day, clock, np.zeros(rows, bool), np.zeros(rows, bool))
+
     @property
     def present(self) -> np.ndarray:
         return ~np.isnat(self.day) | ~np.isnat(self.clock)
 
 
 @dataclass
-class MomentEvidence:
+class MomentEvidence(ColumnEvidence):
     """Evidence about one column of dates or times, batch after batch."""
 
-    field: str
-    column: str
     counts: dict[str, int] = field(default_factory=dict)
-    value_counts: dict[str, dict[str, dict[int, int]]] = field(
-        default_factory=dict
-    )  # shape → place (a, b, c) → value → rows
-    months: dict[str, set[tuple[int, int, int]]] = field(
-        default_factory=dict
-    )  # shape → (year, first, second) seen
+    value_counts: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
+    """Shape → place (a, b, c) → value → rows."""
+    months: dict[str, set[tuple[int, int, int]]] = field(default_factory=dict)
+    """Shape → (year, first, second) seen."""
     clock_count: int = 0
     day_count: int = 0
     unreadable: int = 0
@@ -147,12 +135,9 @@ class MomentEvidence:
         if strict is not None:
             self._add_strict(values, strict)
             return
-        encoded = values.dictionary_encode()
-        unique, rows = (
-            _normalise_spaces(encoded.dictionary),
-            np.bincount(encoded.indices.to_numpy(), minlength=len(encoded.dictionary)),
-        )
-        unique = self._add_ranges(unique, rows)
+        counted = values.value_counts()
+        rows = to_numpy(counted.field("counts"))
+        unique = self._add_ranges(_normalise_spaces(counted.field("values")), rows)
         destroyed = _find_matches(unique, _DESTROYED)
         self.destroyed_count += int(rows[destroyed].sum())
         unmatched = ~destroyed
@@ -179,7 +164,7 @@ class MomentEvidence:
 
     def _add_strict(self, values: pa.Array, strict: pa.Array) -> None:
         self.counts["year_first"] = self.counts.get("year_first", 0) + len(values)
-        days = strict.to_numpy(zero_copy_only=False).astype("M8[D]")
+        days = to_numpy(strict).astype("M8[D]")
         placeholders = int((days < _FIRST_REAL_DAY).sum())
         self.placeholder_days += placeholders
         months = days.astype("M8[M]")
@@ -264,16 +249,9 @@ class MomentEvidence:
         if low >= 0 and high < 1:
             return "fraction"
         if self.field == "time":
-            clock_digits = next(
-                (
-                    digits
-                    for digits in _CLOCKS_WITHOUT_SEPARATOR
-                    if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]
-                ),
-                None,
-            )
-            if clock_digits:
-                return _CLOCKS_WITHOUT_SEPARATOR[clock_digits]
+            for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
+                if high < 24 * 10 ** (digits - 2) and not self.clock_faults[digits]:
+                    return name
         if low >= 20_000 and high < 80_000:
             return "serial"
         if low >= 5e8 and high < 5e9:
@@ -326,24 +304,8 @@ class MomentReading:
         )
         if strict is not None:
             return _from_strict(strict, values, self.is_timeless)
-        result = Moments(
-            np.full(length, "NaT", "M8[D]"),
-            np.full(length, "NaT", "m8[us]"),
-            np.zeros(length, bool),
-            np.zeros(length, bool),
-        )
         encoded = values.dictionary_encode()
-        unique = Moments(
-            *(
-                np.full(len(encoded.dictionary), blank, kind)
-                for blank, kind in (
-                    ("NaT", "M8[D]"),
-                    ("NaT", "m8[us]"),
-                    (False, bool),
-                    (False, bool),
-                )
-            )
-        )
+        result, unique = Moments.empty(length), Moments.empty(len(encoded.dictionary))
         unmatched = np.ones(len(encoded.dictionary), bool)
         texts = _cut_ranges(_normalise_spaces(encoded.dictionary), self.has_ranges)[0]
         for shape in self.shapes:
@@ -352,7 +314,7 @@ class MomentReading:
                 self._fill(unique, shape, groups, matched)
                 unmatched &= ~matched
         unique.bad |= unmatched
-        present = encoded.indices.is_valid().to_numpy(zero_copy_only=False)
+        present = to_numpy(encoded.indices.is_valid())
         chosen = encoded.indices.drop_null().to_numpy()
         for whole, part in (
             (result.day, unique.day),
@@ -384,17 +346,14 @@ class MomentReading:
         zone = groups.field("z").to_pylist()
         if any(zone):
             fixed = np.array([bool(text) for text in zone]) & filled
-            clock[fixed] -= np.array([_parse_offset(text) for text in zone], np.int64)[
-                fixed
-            ].astype("m8[s]")
+            offsets = np.array([_parse_offset(text) for text in zone], "m8[s]")
+            clock[fixed] -= offsets[fixed]
             unique.fixed[matched] = fixed
         unique.clock[matched] = clock
         unique.bad[matched] = bad
         bad_places = np.flatnonzero(matched)[bad]
-        unique.day[bad_places], unique.clock[bad_places] = (
-            np.datetime64("NaT"),
-            np.timedelta64("NaT"),
-        )
+        unique.day[bad_places] = np.datetime64("NaT")
+        unique.clock[bad_places] = np.timedelta64("NaT")
 
     def _find_parts(
         self, shape: str, groups: pa.StructArray
@@ -406,37 +365,22 @@ class MomentReading:
             return _complete_year(_read_integers(groups, "y")), month, _read_integers(groups, "d")
         if shape in ("year_first", "compact"):
             year, month, day = (_read_integers(groups, name) for name in ("y", "b", "c"))
-            return (
-                (year, day, month)
-                if self.is_swapped and shape == "year_first"
-                else (year, month, day)
-            )
+            is_swapped = self.is_swapped and shape == "year_first"
+            return (year, day, month) if is_swapped else (year, month, day)
         order = self.order if shape == "year_last" else self.short_order
         places = ("a", "b", "y") if shape == "year_last" else ("a", "b", "c")
-        parts = dict(
-            zip(
-                ORDERS[order or "dmy"],
-                (_read_integers(groups, name) for name in places),
-                strict=True,
-            )
-        )
+        values = (_read_integers(groups, name) for name in places)
+        parts = dict(zip(ORDERS[order or "dmy"], values, strict=True))
         return _complete_year(parts["y"]), parts["m"], parts["d"]
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number_meaning == "fraction":
             unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
             return
-        digits = next(
-            (
-                digits
-                for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items()
-                if name == self.number_meaning
-            ),
-            None,
-        )
-        if digits:
-            unique.clock[matched] = _split_clock(numbers, digits)[0]
-            return
+        for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
+            if name == self.number_meaning:
+                unique.clock[matched] = _split_clock(numbers, digits)[0]
+                return
         if self.number_meaning == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions
             # that never come out even: to the second.
@@ -453,9 +397,7 @@ class MomentReading:
 
 
 def find_month(name: str) -> int:
-    """Find the number of a month by its English or French name, whole or cut short; 0
-    when it is none.
-    """
+    """Find the number of a month by its English or French name or its start; else 0."""
     lowered = name.casefold()
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
@@ -474,12 +416,10 @@ def _read_strict(values: pa.Array) -> pa.Array | None:
 
 
 def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Moments:
-    moments = strict.to_numpy(zero_copy_only=False).astype("M8[us]")
+    moments = to_numpy(strict).astype("M8[us]")
     day = moments.astype("M8[D]")
     clock = moments - day.astype("M8[us]")
-    is_bare_day = pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True).to_numpy(
-        zero_copy_only=False
-    )
+    is_bare_day = to_numpy(pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True))
     clock[is_bare_day] = np.timedelta64("NaT")
     is_placeholder = day < _FIRST_REAL_DAY
     bad = (
@@ -526,22 +466,18 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
     if "y" not in {item.name for item in groups.type}:
         return np.zeros(len(groups), bool)
     years = groups.field("y")
-    return (_read_integers(groups, "y") < 1901) & pc.equal(pc.utf8_length(years), 4).to_numpy(
-        zero_copy_only=False
-    )
+    return (_read_integers(groups, "y") < 1901) & to_numpy(pc.equal(pc.utf8_length(years), 4))
 
 
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split numbers of so many digits into clocks: `905` is 9:05. The mask marks those
-    that are no clock.
-    """
+    """Split numbers of so many digits into clocks (`905`: 9:05); mask the others."""
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
     clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
 def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.match_substring_regex(values, pattern)).astype(bool)
 
 
 def _extract(
@@ -551,25 +487,21 @@ def _extract(
     match, and their mask.
     """
     groups = pc.extract_regex(values, pattern)
-    matched = groups.is_valid().to_numpy(zero_copy_only=False) & unmatched
+    matched = to_numpy(groups.is_valid()) & unmatched
     return groups.filter(pa.array(matched)), matched
 
 
 def _find_filled(groups: pa.StructArray, name: str) -> np.ndarray:
-    return pc.not_equal(groups.field(name), "").to_numpy(zero_copy_only=False).astype(bool)
+    return to_numpy(pc.not_equal(groups.field(name), "")).astype(bool)
 
 
 def _read_integers(groups: pa.StructArray, name: str) -> np.ndarray:
     texts = groups.field(name)
-    return pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()).to_numpy(
-        zero_copy_only=False
-    )
+    return to_numpy(pc.cast(pc.if_else(pc.equal(texts, ""), "0", texts), pa.int64()))
 
 
 def _read_floats(texts: pa.Array) -> np.ndarray:
-    return pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()).to_numpy(
-        zero_copy_only=False
-    )
+    return to_numpy(pc.cast(pc.replace_substring(texts, ",", "."), pa.float64()))
 
 
 def _complete_year(years: np.ndarray) -> np.ndarray:
@@ -581,17 +513,15 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
     half = pc.utf8_lower(groups.field("ap")).to_pylist()
     wrong = np.zeros(len(hour), bool)
     if any(half):
-        afternoon, twelve = (
-            np.array([text == "p" for text in half]),
-            np.array([bool(text) for text in half]),
-        )
+        afternoon = np.array([text == "p" for text in half])
+        twelve = np.array([bool(text) for text in half])
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
     clock, impossible = combine_clock(hour, minute, second)
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)
-        clock = clock + pc.cast(padded, pa.int64()).to_numpy(zero_copy_only=False).astype("m8[us]")
+        clock = clock + to_numpy(pc.cast(padded, pa.int64())).astype("m8[us]")
     return clock, wrong | impossible
 
 

@@ -23,9 +23,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 class Zone:
-    """Conversion of arrays of local times to UTC and back, for one time zone. Offsets
-    are looked up once.
-    """
+    """Conversion of arrays of local times of one zone to UTC and back."""
 
     def __init__(self, name: str) -> None:
         self.name = name

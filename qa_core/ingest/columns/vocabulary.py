@@ -16,52 +16,16 @@ import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.columns import languages
+from qa_core.ingest.columns.arrays import map_texts, to_numpy
+from qa_core.ingest.declaration import ColumnEvidence
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
-    "null",
-    "none",
-    "nan",
-    "nat",
-    "n/a",
-    "na",
-    "#n/a",
-    "#na",
-    "#ref!",
-    "#value!",
-    "#div/0!",
-    "-",
-    "--",
-    "?",
-    "\\n",
-    "<na>",
-    "nil",
-    "(null)",
-    "n.a.",
-    "nd",
-    "n/d",
-    "n.d.",
-    "nc",
-    "n/c",
-    "n.c.",
-    "–",
-    "—",
-    "…",
-    "...",
-    "(vide)",
-    "(blank)",
-    "undefined",
-    "#n/d",
-    "#valeur!",
-    "#nombre!",
-    "#num!",
-    "#nom?",
-    "#name?",
-    "#null!",
-    "#nul!",
-    "s/o",
-    "s.o.",
-)
+    "null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-",
+    "--", "?", "\\n", "<na>", "nil", "(null)", "n.a.", "nd", "n/d", "n.d.", "nc", "n/c", "n.c.",
+    "–", "—", "…", "...", "(vide)", "(blank)", "undefined", "#n/d", "#valeur!", "#nombre!", "#num!",
+    "#nom?", "#name?", "#null!", "#nul!", "s/o", "s.o.",
+)  # fmt: skip
 EMPTY = tuple(
     spelling
     for word in _EMPTY
@@ -69,33 +33,12 @@ EMPTY = tuple(
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
 _NON_ANSWERS = {
-    "not answered",
-    "not scored",
-    "not rated",
-    "not surveyed",
-    "no answer",
-    "no response",
-    "unanswered",
-    "non note",
-    "non notee",
-    "sans reponse",
-    "pas de reponse",
-    "non renseigne",
-    "not available",
-    "non evalue",
-    "non evaluee",
-    "sans note",
-    "pas de note",
-    "sans avis",
-    "sans opinion",
-    "ne se prononce pas",
-    "nsp",
-    "non concerne",
-    "non applicable",
-    "not applicable",
-    "no rating",
-    "no opinion",
-}
+    "not answered", "not scored", "not rated", "not surveyed", "no answer", "no response",
+    "unanswered", "non note", "non notee", "sans reponse", "pas de reponse", "non renseigne",
+    "not available", "non evalue", "non evaluee", "sans note", "pas de note", "sans avis",
+    "sans opinion", "ne se prononce pas", "nsp", "non concerne", "non applicable", "not applicable",
+    "no rating", "no opinion",
+}  # fmt: skip
 
 
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
@@ -135,15 +78,7 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
     ):
         return values
-    encoded = values.dictionary_encode()
-    cleared = pa.array(
-        [
-            None if simplify(text) in _NON_ANSWERS else text
-            for text in encoded.dictionary.to_pylist()
-        ],
-        pa.string(),
-    )
-    return pc.take(cleared, encoded.indices) if cleared.null_count else values
+    return map_texts(lambda text: None if simplify(text) in _NON_ANSWERS else text, values)
 
 
 def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
@@ -161,11 +96,10 @@ YES_NO = _index_words(
         True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|"
         "cloture|clos|done|completed|fixed|regle|traite|"
         "answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas "
-        "resolu|open|ouvert|pending|en cours|escalated|"
-        "escalade|dropped|unsolved|not solved"
-        "|unanswered|non repondu|not answered|not sent|non envoye|not recorded|failed|en "
-        "attente|non regle|non traite|a rappeler|in progress",
+        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas resolu|"
+        "open|ouvert|pending|en cours|escalated|escalade|dropped|unsolved|not solved|unanswered|"
+        "non repondu|not answered|not sent|non envoye|not recorded|failed|en attente|non regle|"
+        "non traite|a rappeler|in progress",
     },
     *languages.ANSWERS.values(),
 )
@@ -173,43 +107,35 @@ YES_NO = _index_words(
 OUTCOMES = _index_words(
     {
         Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|"
-        "prise en charge|traite|traitee|handled|connected|"
-        "complete|completed|completeagent|completecaller|agent"
-        "|received|recu|transferred|transfere|transferee|success|succes|abouti|aboutie|served|"
-        "processed|picked up|accepted|"
-        "accepte|talked|appel repondu|call answered|call completed|servi|servie|traite "
-        "agent|traite par agent|traite par conseiller|"
+        "prise en charge|traite|traitee|handled|connected|complete|completed|completeagent|"
+        "completecaller|agent|received|recu|transferred|transfere|transferee|success|succes|abouti|"
+        "aboutie|served|processed|picked up|accepted|accepte|talked|appel repondu|call answered|"
+        "call completed|servi|servie|traite agent|traite par agent|traite par conseiller|"
         "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
-        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang "
-        "up|raccroche|dropped|lost|perdu|perdue|"
-        "abandoned in queue|short abandoned|short abandon|"
-        "caller hung up|abandon client|appel abandonne|call "
-        "abandoned|cancel|cancelled|canceled|abandon file|abandon en file|"
-        "abandon file d attente|abandon attente|abandon en attente|abandon sonnerie|abandon "
-        "court|abandon appelant|abandonne en file|raccroche client|"
+        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|"
+        "raccroche|dropped|lost|perdu|perdue|abandoned in queue|short abandoned|short abandon|"
+        "caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled|"
+        "abandon file|abandon en file|abandon file d attente|abandon attente|abandon en attente|"
+        "abandon sonnerie|abandon court|abandon appelant|abandonne en file|raccroche client|"
         "client raccroche|raccroche en attente",
         Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps "
         "depasse|expired|expire",
         Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|"
-        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|"
-        "saturation|"
+        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|saturation|"
         "renvoye externe|entraide",
-        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite "
-        "vocale|repondeur|message|renvoi messagerie|message vocal|depot "
-        "message",
-        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after "
-        "hours|hors horaires|hors horaire|hors ouverture|"
-        "hors plage|hors plage horaire|hors plages horaires|hors horaires d ouverture|service "
-        "ferme|centre ferme|fermee",
+        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|"
+        "repondeur|message|renvoi messagerie|message vocal|depot message",
+        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|"
+        "hors horaires|hors horaire|hors ouverture|hors plage|hors plage horaire|"
+        "hors plages horaires|hors horaires d ouverture|service ferme|centre ferme|fermee",
         Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne "
         "occupee",
         Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|"
         "invalid|dead air|silent",
-        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non "
-        "repondue|sans reponse|pas de reponse|missed|manque|manquee|"
-        "non decroche|non decrochee|appel manque|missed call|call unanswered"
-        "|call missed|no reply|non abouti|non aboutie|ring no answer|unattended|non traite|non "
-        "traitee|non pris|non prise|non servi|appel non repondu|"
+        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|"
+        "sans reponse|pas de reponse|missed|manque|manquee|non decroche|non decrochee|appel manque|"
+        "missed call|call unanswered|call missed|no reply|non abouti|non aboutie|ring no answer|"
+        "unattended|non traite|non traitee|non pris|non prise|non servi|appel non repondu|"
         "appel non decroche",
     },
     *languages.OUTCOMES.values(),
@@ -218,8 +144,7 @@ OUTCOMES = _index_words(
 DIRECTIONS = _index_words(
     {
         Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|"
-        "appel entrant|incoming call|inbound call|i|"
-        "terminating|acd|queue",
+        "appel entrant|incoming call|inbound call|i|terminating|acd|queue",
         Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|"
         "appel sortant|outgoing call|outbound call|placed|"
         "originating|o|outbound api|outbound dial|dialed|callback|rappel",
@@ -316,11 +241,9 @@ CHANNELS = _index_words(
 
 
 @dataclass
-class WordEvidence:
+class WordEvidence(ColumnEvidence):
     """Evidence about one column of words, and how many of them are known."""
 
-    field: str
-    column: str
     known: Mapping[str, object]
     seen: Counter = field(default_factory=Counter)
     limit: int = 2_000
@@ -368,13 +291,12 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
     """Replace taught words by the number that they stand for; those that stand for a
     missing value become null.
     """
-    encoded = values.dictionary_encode()
-    replaced = [
-        meaning if meaning is None or isinstance(meaning, str) else text
-        for text in encoded.dictionary.to_pylist()
-        for meaning in (meanings.get(simplify(text), text),)
-    ]
-    return pc.take(pa.array(replaced, pa.string()), encoded.indices)
+
+    def replace(text: str) -> str | None:
+        meaning = meanings.get(simplify(text), text)
+        return meaning if meaning is None or isinstance(meaning, str) else text
+
+    return map_texts(replace, values)
 
 
 def read_words(
@@ -389,5 +311,5 @@ def read_words(
     meanings = [known.get(word, empty) for word in words]
     table = np.array([*meanings, empty], np.int8 if isinstance(empty, int) else object)
     unknown = np.array([word not in known for word in words] + [False], bool)
-    indices = pc.fill_null(encoded.indices, len(meanings)).to_numpy(zero_copy_only=False)
+    indices = to_numpy(pc.fill_null(encoded.indices, len(meanings)))
     return table[indices], unknown[indices]

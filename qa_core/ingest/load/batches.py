@@ -50,21 +50,9 @@ STATES = {
 }
 
 MAPPING_OPTIONS = (
-    "system",
-    "columns",
-    "ignored",
-    "timezone",
-    "date_order",
-    "start_date",
-    "sheet",
-    "encoding",
-    "delimiter",
-    "decimal",
-    "units",
-    "scales",
-    "words",
-    "only",
-)
+    "system", "columns", "ignored", "timezone", "date_order", "start_date", "sheet", "encoding",
+    "delimiter", "decimal", "units", "scales", "words", "only",
+)  # fmt: skip
 
 
 @contextmanager
@@ -73,18 +61,8 @@ def open_dry_run(kind: str) -> Iterator[Session]:
     is rolled back at the end.
     """
     with store.rehearsing() as session:
-        session.add(
-            ImportBatch(
-                id=DRY_RUN_BATCH,
-                kind=kind,
-                file_name="",
-                digest="",
-                system="",
-                profile="",
-                options={},
-                actor="",
-            )
-        )
+        unsaid = dict.fromkeys(("file_name", "digest", "system", "profile", "actor"), "")
+        session.add(ImportBatch(id=DRY_RUN_BATCH, kind=kind, options={}, **unsaid))
         session.flush()
         yield session
 
@@ -113,9 +91,8 @@ def find_done(
         .filter_by(kind=kind, digest=digest, state="done")
         .order_by(ImportBatch.started_at.desc())
     )
-    batch = next(
-        (batch for batch in session.scalars(same_content) if batch.options == reading), None
-    )
+    same_reading = (batch for batch in session.scalars(same_content) if batch.options == reading)
+    batch = next(same_reading, None)
     return None if batch is None or _may_be_overwritten(session, batch) else batch
 
 
@@ -123,31 +100,24 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
     """Tell whether a later import may have changed rows of these days and fields. In
     doubt the answer is yes: reading the file again costs only time.
     """
-    columns = (
-        ImportBatch.kind,
-        ImportBatch.mapping,
-        ImportBatch.system,
-        ImportBatch.first_day,
-        ImportBatch.last_day,
-    )
     changed = ImportBatch.counts["updated"].as_integer() > 0
+    later = sa.select(ImportBatch).where(
+        ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
+    )
     own_fields = _find_written_fields(batch.kind, batch.mapping)
-    for kind, mapping, system, first_day, last_day in session.execute(
-        sa.select(*columns).where(
-            ImportBatch.state == "done", ImportBatch.started_at > batch.started_at, changed
-        )
-    ):
-        if kind != batch.kind and not (
-            {kind, batch.kind} <= CONTACT_KINDS and own_fields & _find_written_fields(kind, mapping)
+    for other in session.scalars(later):
+        kinds = {other.kind, batch.kind}
+        if len(kinds) > 1 and not (
+            kinds <= CONTACT_KINDS and own_fields & _find_written_fields(other.kind, other.mapping)
         ):
             continue
         is_other_system = (
-            kind == batch.kind == "contacts"
-            and system != batch.system
-            and "source_system" not in {*mapping, *batch.mapping}
+            kinds == {"contacts"}
+            and other.system != batch.system
+            and "source_system" not in {*other.mapping, *batch.mapping}
         )
-        is_apart = None not in (first_day, batch.first_day) and (
-            first_day > batch.last_day or last_day < batch.first_day
+        is_apart = None not in (other.first_day, batch.first_day) and (
+            other.first_day > batch.last_day or other.last_day < batch.first_day
         )
         if not is_other_system and not is_apart:
             return True
@@ -155,9 +125,7 @@ def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
 
 
 def _find_written_fields(kind: str, mapping: dict[str, str]) -> set[str]:
-    """List the fields of a contact that such a file writes and that other kinds of file
-    may write too.
-    """
+    """List the fields of a contact that such a file shares with other kinds."""
     shared = {name for values in attach.VALUES.values() for name in values}
     return {
         attach.FIELD_NAMES.get(name, name) if kind == "surveys" else name for name in mapping
@@ -179,26 +147,17 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
         tally=ImportTally.from_counts(batch.counts),
     )
     tally = report.tally
-    joined_rows = session.scalar(
-        of_files(
-            sa.select(sa.func.count())
-            .select_from(WaitingRow)
-            .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
-        )
+    joined = sa.select(sa.func.count()).where(
+        WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)
     )
+    joined_rows = session.scalar(of_files(joined))
     tally.skip("unmatched", -joined_rows)
     tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
-    report.decisions = [
-        Decision.of(
-            "file",
-            N_("recognised"),
-            N_("the same file is already imported: {batch}"),
-            batch=batch.id,
-        ),
-        *load_decisions(batch),
-    ]
+    evidence = N_("the same file is already imported: {batch}")
+    known = Decision.of("file", N_("recognised"), evidence, batch=batch.id)
+    report.decisions = [known, *load_decisions(batch)]
     tally.require_identity(file)
     return report
 
@@ -210,9 +169,7 @@ def start(
     report: FileReport,
     write: Callable[[Session, str], None],
 ) -> ImportBatch:
-    """Create the batch as started, together with what `write` adds to the records for
-    it.
-    """
+    """Create the batch as started, with what `write` adds to the records."""
     batch = ImportBatch(
         kind=staged.kind,
         file_name=Path(report.file).name,
@@ -260,9 +217,7 @@ def finish(
 
 
 def fail(session: Session, batch: ImportBatch) -> None:
-    """Undo in the records what a batch wrote before it was interrupted short of the
-    lake.
-    """
+    """Undo in the records a batch that was interrupted before the lake."""
     rollback_records(session, batch.id)
     batch.state, batch.finished_at = "failed", now()
     audit_log.record(
@@ -282,32 +237,24 @@ def rollback_records(session: Session, batch_id: str) -> None:
 
 
 def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[str]]:
-    """Find the advisors and teams that the batch created and that contacts carry, as
-    two sets.
-    """
+    """Find the advisors and the teams that the batch created and contacts carry."""
     created = sa.select(BeforeImage.object, BeforeImage.key).where(
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
     images = session.execute(of_files(created)).all()
     names_in_lake: tuple[set[str], set[str]] = (set(), set())
-    if images:
-        with lake.working() as connection:
-            name_columns = (
-                ("advisor", "advisor_id", names_in_lake[0]),
-                ("advisor", "given_advisor_id", names_in_lake[0]),
-                ("team", "team", names_in_lake[1]),
-            )
-            for kind, column, names in name_columns:
-                keys = [key for object, key in images if object == kind]
-                if keys:
-                    names |= {
-                        name
-                        for (name,) in connection.execute(
-                            f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT "
-                            "unnest(?))",
-                            [keys],
-                        ).fetchall()
-                    }
+    if not images:
+        return names_in_lake
+    with lake.working() as connection:
+        for kind, column, names in (
+            ("advisor", "advisor_id", names_in_lake[0]),
+            ("advisor", "given_advisor_id", names_in_lake[0]),
+            ("team", "team", names_in_lake[1]),
+        ):
+            keys = [key for object, key in images if object == kind]
+            carried = f"SELECT DISTINCT {column} FROM contacts WHERE {column} IN (SELECT unnest(?))"
+            if keys:
+                names.update(name for (name,) in connection.execute(carried, [keys]).fetchall())
     return names_in_lake
 
 
@@ -330,27 +277,18 @@ class BatchFilter:
             )
             conditions += [ImportBatch.started_at >= begins, ImportBatch.started_at < ends]
         if self.has_problems:
-            conditions.append(
-                sa.or_(
-                    ImportBatch.counts["rejected"].as_integer() > 0,
-                    ImportBatch.state.not_in(("done", "undone")),
-                )
-            )
+            has_rejected = ImportBatch.counts["rejected"].as_integer() > 0
+            is_finished = ImportBatch.state.in_(("done", "undone"))
+            conditions.append(sa.or_(has_rejected, sa.not_(is_finished)))
         return conditions
 
 
 def count_batches(viewer: Viewer, batch_filter: BatchFilter = BatchFilter()) -> int:
     """Count the imports that pass the filter. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
+    count = sa.select(sa.func.count()).select_from(ImportBatch)
     with store.reading() as session:
-        return (
-            session.scalar(
-                sa.select(sa.func.count())
-                .select_from(ImportBatch)
-                .where(*batch_filter.build_conditions())
-            )
-            or 0
-        )
+        return session.scalar(count.where(*batch_filter.build_conditions())) or 0
 
 
 def find_batches(
@@ -359,9 +297,7 @@ def find_batches(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """Find the imports that pass the filter, newest first, as plain values. Needs
-    MANAGE_IMPORTS.
-    """
+    """Find the imports that pass the filter, newest first. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     newest_first = (
         sa.select(ImportBatch)
@@ -420,18 +356,13 @@ def find_mapping(session: Session, name: str, kind: str) -> ImportOptions | None
 def find_mappings(viewer: Viewer, kind: str) -> list[str]:
     """Find the names of the mappings saved for that kind. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
+    names = sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)
     with store.reading() as session:
-        return list(
-            session.scalars(
-                sa.select(SavedMapping.name).filter_by(kind=kind).order_by(SavedMapping.name)
-            )
-        )
+        return list(session.scalars(names))
 
 
 def list_mappings(viewer: Viewer) -> list[dict[str, Any]]:
-    """List every saved mapping, by kind and name, as plain values. Needs
-    MANAGE_IMPORTS.
-    """
+    """List every saved mapping, by kind and name. Needs MANAGE_IMPORTS."""
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         mappings = session.scalars(
@@ -454,11 +385,8 @@ def save_mapping(
 ) -> None:
     """Save the mapping of a batch with its reading options, where the options name it."""
     if options.save_mapping:
-        reading_options = {
-            name: value
-            for name, value in options.as_reading_options().items()
-            if name in MAPPING_OPTIONS
-        }
+        options_set = options.as_reading_options().items()
+        reading_options = {name: value for name, value in options_set if name in MAPPING_OPTIONS}
         if registry.is_platform(batch.profile):
             # The columns of a platform are known: they are no mapping.
             content = {**reading_options, "profile": batch.profile}

@@ -20,20 +20,10 @@ from qa_core.storage import name_merges
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import AS_GIVEN
 
-NOT_IN_LAKE = frozenset(
-    {
-        "line",
-        "source_system",
-        "contact_id",
-        "advisor",
-        "advisor_name",
-        "site",
-        "updated_at",
-        "team",
-        "started_at",
-        "local_start",
-    }
-)
+NOT_IN_LAKE = (
+    "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",
+    "started_at", "local_start",
+)  # fmt: skip
 NOT_IN_ROW_ID = frozenset(
     {"line", "source_system", "contact_id", "ticket", "csat_scale", "local_start"}
 )
@@ -123,11 +113,8 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     if "team" not in staged.columns:
         return {}
     site = f"max({staged.select_column('site')})"
-    return dict(
-        connection.execute(
-            f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team"
-        ).fetchall()
-    )
+    teams = f"SELECT team, {site} FROM staged WHERE team IS NOT NULL GROUP BY team"
+    return dict(connection.execute(teams).fetchall())
 
 
 def find_shared_numbers(
@@ -142,9 +129,8 @@ def find_shared_numbers(
     # A number that had too many contacts on a day that is not in the file is known: its
     # stored contacts keep it beside.
     stored_key, source_key = source_value("customer_key"), AS_GIVEN["customer_key"]
-    first, last = connection.execute(
-        "SELECT min(local_start), max(local_start) FROM staged"
-    ).fetchone()
+    days = "SELECT min(local_start), max(local_start) FROM staged"
+    first, last = connection.execute(days).fetchone()
     if first is None:
         return False
     others = (
@@ -175,12 +161,8 @@ def find_shared_numbers(
     )
     if connection.execute(f"{newly_shared} LIMIT 1").fetchone() is None:
         return False
-    return (
-        connection.execute(
-            f"SELECT 1 FROM contacts WHERE customer_key IN ({newly_shared}) LIMIT 1"
-        ).fetchone()
-        is not None
-    )
+    stored = f"SELECT 1 FROM contacts WHERE customer_key IN ({newly_shared}) LIMIT 1"
+    return connection.execute(stored).fetchone() is not None
 
 
 def prepare_contacts(
@@ -208,13 +190,9 @@ def prepare_contacts(
         carried.append("advisor_id")
     merged_advisors = rules.kept_names.get("advisor", {}) if "advisor_id" in select else {}
     advisor_ids = set(resolved_names.ids.values())
-    from_memberships = "advisor_id" in select and bool(
-        set(memberships["advisor_id"].to_pylist())
-        & (
-            advisor_ids
-            | {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
-        )
-    )
+    advisor_ids |= {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
+    members = set(memberships["advisor_id"].to_pylist())
+    from_memberships = "advisor_id" in select and bool(members & advisor_ids)
     if from_memberships:
         connection.register("memberships", memberships)
         day = "CAST(s.local_start AS DATE)"
@@ -242,44 +220,34 @@ def prepare_contacts(
             f"LEFT JOIN memberships p ON {kept_advisor} <> n.advisor_id "
             f"AND p.advisor_id = {kept_advisor} AND {day} >= p.starts_on AND {day} < p.ends_on"
         )
-        select |= {
-            "team": f"coalesce({select['team']}, p.team)",
-            AS_GIVEN[
-                "team"
-            ]: f"CASE WHEN {select['team']} IS NULL AND p.team IS NOT NULL THEN '' END",
-        }
-        carried.append(AS_GIVEN["team"])
+        team, given_team = select["team"], AS_GIVEN["team"]
+        select["team"] = f"coalesce({team}, p.team)"
+        select[given_team] = f"CASE WHEN {team} IS NULL AND p.team IS NOT NULL THEN '' END"
+        carried.append(given_team)
     if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
         joins.append(
             "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
             "k.contact_id"
         )
-        stated_columns = ", ".join(
-            f's."{name}"' for name in ("source", "medium", "campaign") if name in own_columns
-        )
+        names = [name for name in ("source", "medium", "campaign") if name in own_columns]
+        stated_columns = ", ".join(f's."{name}"' for name in names)
         select["tracking_match"] = (
             f"CASE WHEN coalesce({stated_columns}) IS NOT NULL THEN nullif(t.tracking_match, "
             f"'{BY_NUMBER}') ELSE t.tracking_match END"
         )
         carried.append("tracking_match")
-    changes = rules.change(
-        select,
-        "s.local_start",
-        staged.select_column("direction", "s."),
-        select.get("team", "CAST(NULL AS VARCHAR)"),
-    )
+    direction = staged.select_column("direction", "s.")
+    team = select.get("team", "CAST(NULL AS VARCHAR)")
+    changes = rules.change(select, "s.local_start", direction, team)
     carried += [name for name in changes if name not in carried]
     select |= changes
     for_new = {name: value for name, value in staged.defaults.items() if name not in select}
-    select_list = ", ".join(
-        [
-            "k.source_system, k.contact_id, s.started_at, s.local_start, "
-            "strftime(s.local_start, '%Y-%m') AS month",
-            *(f'{expression} AS "{name}"' for name, expression in select.items()),
-            *(f'{quote(value)} AS "{name}"' for name, value in for_new.items()),
-        ]
-    )
+    expressions = select | {name: quote(value) for name, value in for_new.items()}
+    select_list = (
+        "k.source_system, k.contact_id, s.started_at, s.local_start, "
+        "strftime(s.local_start, '%Y-%m') AS month"
+    ) + "".join(f', {expression} AS "{name}"' for name, expression in expressions.items())
     path = staged.folder / "contacts.parquet"
     rows = write_rows(connection, f"SELECT {select_list} {' '.join(joins)}", path)
     return PreparedContacts(path, rows, tuple(carried), tuple(for_new))
@@ -290,9 +258,5 @@ def build_names_table(ids: Mapping[AdvisorReference, str]) -> pa.Table:
     empty text where the file has none.
     """
     columns = [[pair[0] or "" for pair in ids], [pair[1] or "" for pair in ids], list(ids.values())]
-    return pa.table(
-        columns,
-        schema=pa.schema(
-            [(name, pa.string()) for name in ("advisor", "advisor_name", "advisor_id")]
-        ),
-    )
+    names = ("advisor", "advisor_name", "advisor_id")
+    return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in names]))

@@ -45,9 +45,7 @@ def compare(
     key: Sequence[str] = CONTACT_KEY,
     carried: Sequence[str] = (),
 ) -> RowComparison:
-    """Count what merging the Parquet rows at `path` would change, without doing it: for
-    a dry run.
-    """
+    """Count what merging the Parquet rows at `path` would change, for a dry run."""
     same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
     same_values = (
         " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"

@@ -112,17 +112,11 @@ def _find_references(customer_key: str) -> tuple[References, References]:
             "SELECT source_system, contact_id, ticket FROM contacts WHERE customer_key = ?",
             [customer_key],
         ).fetchall()
-    contacts = {
-        (contact_id, reference_system)
-        for system, contact_id, _ticket in rows
-        for reference_system in (system, None)
-    }
-    return contacts, {
-        (ticket, reference_system)
-        for system, _id, ticket in rows
-        if ticket is not None
-        for reference_system in (system, None)
-    }
+    contacts, tickets = set(), set()
+    for system, contact_id, ticket in rows:
+        contacts |= {(contact_id, system), (contact_id, None)}
+        tickets |= {(ticket, system), (ticket, None)} if ticket is not None else set()
+    return contacts, tickets
 
 
 def _erase_pending(
@@ -163,13 +157,10 @@ def _erase_notes(session: Session, contacts: References) -> None:
     images = session.scalars(
         of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
     )
-    for image in [
-        image
-        for image in images
-        if image.content
-        and (image.content.get("contact_id"), image.content.get("source_system")) in contacts
-    ]:
-        image.content = {**image.content, **blank}
+    for image in images.all():
+        content = image.content or {}
+        if (content.get("contact_id"), content.get("source_system")) in contacts:
+            image.content = {**content, **blank}
     pending_rows = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
     for row in session.scalars(of_files(pending_rows)):
         if (row.contact_id, row.content.get("system")) in contacts:

@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.period_labels import DAY_MINUTES
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
@@ -71,10 +70,8 @@ def prepare_intervals(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
     if contradictory > MAX_CONTRADICTORY_SHARE * rows:
         raise Refusal(
             "several_rows_per_interval",
-            N_(
-                "{count} of {rows} rows share start and queue with another row, but have other "
-                "figures. Name the column that distinguishes them: queue, team or time."
-            ),
+            "{count} of {rows} rows share start and queue with another row, but have other "
+            "figures. Name the column that distinguishes them: queue, team or time.",
             options=("--map queue=COLUMN", "--map team=COLUMN", "--map time=COLUMN"),
             count=contradictory,
             rows=rows,

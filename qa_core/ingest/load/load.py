@@ -80,19 +80,15 @@ def load_contacts(job: LoadJob) -> None:
 
     batch_id = job.start(prepared.rows, write)
     result = lake.merge_contacts(
-        prepared.path,
-        prepared.carried,
-        batch_id,
-        progress=job.progress,
-        for_new=prepared.for_new,
+        prepared.path, prepared.carried, batch_id, progress=job.progress, for_new=prepared.for_new
     )
     joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined_rows:
         job.decide(
             "file",
-            N_("waiting rows were matched to these contacts"),
-            N_("{joined}"),
-            joined=_list_counts(joined_rows),
+            "waiting rows were matched to these contacts",
+            "{joined}",
+            joined=", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items())),
         )
     job.finish(result)
     apply.apply_if_due()
@@ -122,8 +118,8 @@ def load_assignments(job: LoadJob) -> None:
     numbers = len({row["tracking_number"] for row in rows})
     job.decide(
         "tracking_number",
-        N_("numbers assigned to campaigns by day; contacts follow their number"),
-        N_("{count} numbers"),
+        "numbers assigned to campaigns by day; contacts follow their number",
+        "{count} numbers",
         count=numbers,
     )
     if job.options.dry_run:
@@ -137,8 +133,8 @@ def load_assignments(job: LoadJob) -> None:
     changed = apply.apply_if_due()
     job.decide(
         "campaign",
-        N_("taken from the number and the day of the contact"),
-        N_("{count} contacts"),
+        "taken from the number and the day of the contact",
+        "{count} contacts",
         count=changed,
     )
     job.finish()
@@ -164,18 +160,14 @@ def load_attachments(job: LoadJob) -> None:
                 )
             return
 
-    batch_id = job.start(
-        attached.rows,
-        lambda session, batch_id: pending_rows.store_rows(session, batch_id, pending),
-        ambiguous_rows,
-    )
-    result = (
-        lake.merge_contacts(
+    def write(session: Session, batch_id: str) -> None:
+        pending_rows.store_rows(session, batch_id, pending)
+
+    batch_id, result = job.start(attached.rows, write, ambiguous_rows), None
+    if attached.rows:
+        result = lake.merge_contacts(
             attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )
-        if attached.rows
-        else None
-    )
     job.finish(result)
 
 
@@ -194,8 +186,8 @@ def load_spend(job: LoadJob) -> None:
             tally.fold("same_day_and_campaign", staged.accepted - rows)
             job.decide(
                 "amount",
-                N_("amounts of the same day and campaign are added up"),
-                N_("{count} rows"),
+                "amounts of the same day and campaign are added up",
+                "{count} rows",
                 count=staged.accepted - rows,
             )
         if job.options.dry_run:
@@ -218,8 +210,8 @@ def load_intervals(job: LoadJob) -> None:
         if prepared.minutes:
             job.decide(
                 "length_minutes",
-                N_("{minutes} minutes"),
-                N_("the smallest step between two starts"),
+                "{minutes} minutes",
+                "the smallest step between two starts",
                 minutes=prepared.minutes,
             )
         if job.options.dry_run:
@@ -280,9 +272,7 @@ def load_evaluations(job: LoadJob) -> None:
         for draft in grouped.drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
         tally.skip("unmatched", sum(draft.is_pending for draft in grouped.drafts))
-        rejected: list[evaluation_rows.EvaluationRow] = [
-            draft for draft in grouped.drafts if draft.reason
-        ]
+        rejected = [draft for draft in grouped.drafts if draft.reason]
         tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
         plausibility.require_few_rejected(
             staged,
@@ -302,15 +292,9 @@ def load_evaluations(job: LoadJob) -> None:
         counts = Counter(importer.import_one(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)
-        pending_rows.store_rows(
-            session,
-            batch_id,
-            [
-                evaluation_rows.build_pending_row(item, job.system)
-                for draft, item in items
-                if draft.is_pending
-            ],
-        )
+        waiting = (item for draft, item in items if draft.is_pending)
+        rows = [evaluation_rows.build_pending_row(item, job.system) for item in waiting]
+        pending_rows.store_rows(session, batch_id, rows)
         tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         tally.require_identity(job.report.file)
 
@@ -346,7 +330,7 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
                 N_("created, because no advisor of that name was known")
                 if field == "advisor"
                 else N_("created, because no team of that name was known"),
-                N_("{count}: {names}"),
+                "{count}: {names}",
                 count=len(created),
                 names=shown,
             )
@@ -387,10 +371,6 @@ def _describe_changed(
                     else N_("{count} contacts")
                 )
                 job.decide(field, decision, evidence, count=count, distinct=distinct)
-
-
-def _list_counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
 def _find_rejected_rows(

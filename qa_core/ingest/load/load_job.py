@@ -63,11 +63,7 @@ class LoadJob:
         if result is not None:
             self.tally.add(result)
         self.tally.require_identity(self.report.file)
-        days = (
-            (result.first_day, result.last_day)
-            if isinstance(result, lake.MergeResult)
-            else (None, None)
-        )
+        days = (getattr(result, "first_day", None), getattr(result, "last_day", None))
         with store.writing() as session:
             batches.finish(session, self.report.batch_id, self.tally.as_counts(), days)
 

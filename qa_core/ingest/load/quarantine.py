@@ -50,6 +50,13 @@ def write(batch_id: str, staged: Staged, rejected_rows: Iterable[RejectedRow] = 
     return path
 
 
+def write_rejected(writer: pq.ParquetWriter, rows: list[tuple[int, str, list[str]]]) -> None:
+    """Write rows that reading a file rejects: line, reason and masked cells."""
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        writer.write_table(pa.table(columns, schema=REJECTED_SCHEMA))
+
+
 def build_path(batch_id: str) -> Path:
     """Build the path of that batch's quarantine, whether it exists or not."""
     return environment.current().folder / "quarantine" / f"{batch_id}.csv"
@@ -67,11 +74,4 @@ def _read_rejected(staged: Staged) -> list[tuple[int, str, list[str]]]:
     if not staged.tally.rejected:
         return []
     table = pq.read_table(staged.rejected_rows)
-    return list(
-        zip(
-            table["line"].to_pylist(),
-            table["reason"].to_pylist(),
-            table["cells"].to_pylist(),
-            strict=True,
-        )
-    )
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -75,9 +74,7 @@ UNCHANGED, DUPLICATE, UNMATCHED = "unchanged", "duplicate", "unmatched"
 
 @dataclass
 class RecordingRules:
-    """Rules that the centre entered: purposes, and months of retention. They apply as
-    of `moment`.
-    """
+    """Rules of the centre as of `moment`: purposes, and months of retention."""
 
     purposes: tuple[str, ...]
     months: int
@@ -116,12 +113,8 @@ def load(job: LoadJob) -> None:
     try:
         for number, item in enumerate(rows):
             if item.result is None:
-                _store_audio(
-                    item,
-                    staged.file,
-                    known_recordings.get(item.key),
-                    is_real=not job.options.dry_run,
-                )
+                known = known_recordings.get(item.key)
+                _store_audio(item, staged.file, known, is_real=not job.options.dry_run)
                 stored_rows += [item] if item.result is None else []
             job.progress(N_("Writing"), (number + 1) / len(rows))
         results = Counter(item.result for item in rows if item.result)
@@ -141,11 +134,8 @@ def load(job: LoadJob) -> None:
                     session, item.stored, item.contact, item.purpose, item.recorded_at, batch_id
                 )
 
-        job.start(
-            0,
-            write,
-            list(_show_rejected(staged, [item for item in rows if item.result in results])),
-        )
+        rejected = (item for item in rows if item.result in results)
+        job.start(0, write, [_show_rejected(staged, item) for item in rejected])
     except BaseException:
         if job.report.batch_id is None:  # else the rows are stored, with these files
             for item in stored_rows:
@@ -198,10 +188,9 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
     notice = item.row.get("notice_played")
     if notice is False or not (notice or item.contact.has_notice):
         return "no_notice"
-    days = [
-        item.contact.local_start.date(),
-        *([environment.to_local(item.recorded_at).date()] if item.recorded_at else []),
-    ]
+    days = [item.contact.local_start.date()]
+    if item.recorded_at:
+        days.append(environment.to_local(item.recorded_at).date())
     return "expired" if rules.moment > deletion.find_end(min(days), rules.months) else None
 
 
@@ -214,12 +203,9 @@ def _find_duplicates(rows: list[IncomingRecording]) -> None:
         if item.result is None:
             rows_by_key.setdefault(item.key, []).append(item)
     for rows_of_key in rows_by_key.values():
-        has_times = all(item.recorded_at for item in rows_of_key)
-        newest = (
-            max(rows_of_key, key=lambda item: (item.recorded_at, item.line))
-            if has_times
-            else rows_of_key[-1]
-        )
+        newest = rows_of_key[-1]
+        if all(item.recorded_at for item in rows_of_key):
+            newest = max(rows_of_key, key=lambda item: (item.recorded_at, item.line))
         for item in rows_of_key:
             item.result = None if item is newest else DUPLICATE
 
@@ -250,9 +236,7 @@ def _store_audio(
 
 
 def _find_file(base: Path, name: str) -> Path | str:
-    """Find the audio file that a row names within the folder of its manifest; else
-    return the reason code.
-    """
+    """Find the audio file that a row names in its folder; else the reason code."""
     name = name.strip().replace("\\", "/")
     if (
         PurePosixPath(name).is_absolute()
@@ -273,44 +257,25 @@ def _build_key(recording: Recording) -> RecordingKey:
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
     converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        job.decide(
-            "file",
-            N_("kept as WAV, sound only"),
-            N_("{count} recordings"),
-            count=converted,
-        )
+        job.decide("file", "kept as WAV, sound only", "{count} recordings", count=converted)
     if len(stored_rows) > converted:
         job.decide(
             "file",
-            N_("kept as delivered, because browsers play it"),
-            N_("{count} recordings"),
+            "kept as delivered, because browsers play it",
+            "{count} recordings",
             count=len(stored_rows) - converted,
         )
     if unmatched:
         job.decide(
             "contact_id",
-            N_(
-                "not kept: their contact is not imported yet. Import the contact, then this file "
-                "again"
-            ),
-            N_("{count} recordings"),
+            "not kept: their contact is not imported yet. Import the contact, then this file again",
+            "{count} recordings",
             count=unmatched,
         )
 
 
-def _show_rejected(staged: Staged, rows: Iterable[IncomingRecording]) -> Iterator[RejectedRow]:
-    for item in rows:
-        texts = [
-            str(item.row[name]) if item.row.get(name) is not None else "" for name in staged.mapping
-        ]
-        yield (
-            item.line,
-            item.result,
-            dict(
-                zip(
-                    staged.mapping.values(),
-                    mask_contact_details(pa.array(texts, pa.string())).to_pylist(),
-                    strict=True,
-                )
-            ),
-        )
+def _show_rejected(staged: Staged, item: IncomingRecording) -> RejectedRow:
+    values = (item.row.get(name) for name in staged.mapping)
+    texts = pa.array(["" if value is None else str(value) for value in values], pa.string())
+    masked = mask_contact_details(texts).to_pylist()
+    return item.line, item.result, dict(zip(staged.mapping.values(), masked, strict=True))

@@ -1,6 +1,4 @@
-"""Recovery of killed imports: a batch whose rows are in the lake is finished, any other
-is rolled back.
-"""
+"""Recovery of killed imports: those in the lake are finished, others rolled back."""
 
 from __future__ import annotations
 

@@ -36,23 +36,14 @@ def find_key_scope(
     ).fetchone()
     column = staged.mapping.get("contact_id", "contact_id")
     contacts = rows - (repeats or 0)
-    params = {
-        "column": column,
-        "ids": ids,
-        "others": other_ids,
-        "rows": rows,
-        "contacts": contacts,
-    }
+    params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}
     is_mixed = (other_rows or 0) > FEW_ROWS * rows and other_ids < MOST_IDS * ids
     if known_scope is None and is_mixed and not options.yes:
         raise Refusal(
             "mixed_ids",
-            N_(
-                "In {column}, {ids} ids repeat; {others} of them belong to several contacts "
-                "(other days or customers). Accept it if the same id is the same contact "
-                "({contacts} contacts). Or leave the column aside: then every row is a contact "
-                "({rows} contacts)."
-            ),
+            "In {column}, {ids} ids repeat; {others} of them belong to several contacts (other "
+            "days or customers). Accept it if the same id is the same contact ({contacts} "
+            "contacts). Or leave the column aside: then every row is a contact ({rows} contacts).",
             options=("--yes", f"--map ignore={column}"),
             **params,
         )
@@ -87,13 +78,9 @@ def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> 
         f"WHERE source_system = {quote(staged.system)} AND regexp_matches(contact_id, "
         f"'{DAY_IN_KEY}')"
     ).fetchone()[0]
-    return (
-        None
-        if suffix_length is None
-        else BY_DAY
-        if suffix_length == len("@2026-01-01")
-        else BY_START
-    )
+    if suffix_length is None:
+        return None
+    return BY_DAY if suffix_length == len("@2026-01-01") else BY_START
 
 
 def _count_repeated(staged: Staged, reference: str) -> str:

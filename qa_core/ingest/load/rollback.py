@@ -1,6 +1,4 @@
-"""Rollback of a batch: the lake and the records are as before it again, or the undo is
-refused.
-"""
+"""Rollback of a batch: all stores are as before it, or the undo is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +15,6 @@ from qa_core.compliance import recordings
 from qa_core.compliance.retention import UNDO_DAYS
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
-from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
@@ -48,9 +45,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
 
 
 def rollback(batch_id: str, actor: str) -> None:
-    """Undo a batch that is marked as being undone. Can be repeated after an
-    interruption.
-    """
+    """Undo a batch that is marked as being undone. Can be repeated."""
     with store.reading() as session:
         parts = pending_rows.find_parts(session, batch_id)
     try:
@@ -88,22 +83,10 @@ def _reinstate(batch_id: str) -> None:
     """
     with store.writing() as session:
         session.get_one(ImportBatch, batch_id).state = "done"
-        affected = {
-            batch_id,
-            *session.scalars(
-                of_files(
-                    sa.select(WaitingRow.joined_by)
-                    .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
-                    .distinct()
-                )
-            ),
-        }
-        values = sa.update(WaitingRow).where(WaitingRow.kind != "evaluations")
-        session.execute(
-            values.where(
-                sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
-            ).values(joined_by=None)
-        )
+        affected = {batch_id, *pending_rows.find_joined(session, batch_id)}
+        is_theirs = sa.or_(WaitingRow.joined_by == batch_id, WaitingRow.batch_id == batch_id)
+        values = sa.update(WaitingRow).where(WaitingRow.kind != "evaluations", is_theirs)
+        session.execute(values.values(joined_by=None))
     for arrived in sorted(affected):
         late_joins.join_arrived(arrived)
 

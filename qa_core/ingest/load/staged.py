@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from qa_core.files.decision import Decision
 from qa_core.ingest.tally import ImportTally
@@ -39,11 +40,11 @@ class Staged:
     rows: Path
     rejected_rows: Path
     headers: tuple[str, ...]
-    columns: tuple[str, ...]
-    mapping: dict[str, str]
-    dropped: tuple[str, ...]
-    defaults: dict[str, str]
-    decisions: list[Decision]
+    columns: tuple[str, ...] = ()
+    mapping: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    defaults: dict[str, str] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
     tally: ImportTally = field(default_factory=ImportTally)
     accepted: int = 0
     guesses: frozenset[str] = frozenset()
@@ -68,7 +69,17 @@ class Staged:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a temporary Parquet file, packed as fast as can be."""
+    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+
+
 MOMENT = pa.timestamp("us")
+TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
+SURVEY = (
+    "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment",
+)  # fmt: skip
+"""Columns of a contact that files of tracking and of surveys carry."""
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
@@ -93,18 +104,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "contact_id": pa.string(),
         "started_at": MOMENT,
         "local_start": MOMENT,
-        **{
-            name: _CONTACT[name]
-            for name in (
-                "tracking_number",
-                "source",
-                "medium",
-                "campaign",
-                "keyword",
-                "landing_page",
-                "customer_key",
-            )
-        },
+        **{name: _CONTACT[name] for name in (*TRACKING, "customer_key")},
         # Of a file that assigns numbers to campaigns: first and last day, inclusive.
         "from": pa.date32(),
         "to": pa.date32(),
@@ -116,20 +116,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "ticket": pa.string(),
         "answered_at": MOMENT,
         "sent_at": MOMENT,
-        **{
-            name: _CONTACT[name]
-            for name in (
-                "customer_key",
-                "survey_sent",
-                "csat",
-                "csat_scale",
-                "nps",
-                "ces",
-                "survey_resolved",
-                "survey_contacts",
-                "survey_comment",
-            )
-        },
+        **{name: _CONTACT[name] for name in ("customer_key", "survey_sent", *SURVEY)},
     },
     "spend": {
         "day": pa.date32(),

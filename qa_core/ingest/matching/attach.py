@@ -15,23 +15,12 @@ import pyarrow as pa
 
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.load.staged import SURVEY, TRACKING, Staged
 from qa_core.ingest.matching import contact_match
 from qa_core.storage import name_merges, schema
 from qa_core.storage.schema import AS_GIVEN
 
-VALUES = {
-    "surveys": (
-        "csat",
-        "csat_scale",
-        "nps",
-        "ces",
-        "survey_resolved",
-        "survey_contacts",
-        "survey_comment",
-    ),
-    "tracking": ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page"),
-}
+VALUES = {"surveys": SURVEY, "tracking": TRACKING}
 """Columns of a contact that each kind writes, where its file carries them."""
 
 MOMENTS = {"surveys": "answered_at", "tracking": "started_at"}
@@ -80,12 +69,9 @@ def attach(
     the last. `campaigns`: spelling → the name that is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
-    number = (
-        staged.select_column("tracking_number") if kind == "tracking" else "CAST(NULL AS VARCHAR)"
-    )
-    customer = (
-        staged.select_column("customer_key") if kind == "surveys" else "CAST(NULL AS VARCHAR)"
-    )
+    nothing = "CAST(NULL AS VARCHAR)"
+    number = staged.select_column("tracking_number") if kind == "tracking" else nothing
+    customer = staged.select_column("customer_key") if kind == "surveys" else nothing
     at = staged.select_column(moment, kind="TIMESTAMP")
     newest = "moment DESC NULLS LAST, line DESC" if kind == "surveys" else "line DESC"
     # One ticket may have several contacts, each with its own survey.
@@ -138,15 +124,11 @@ def attach(
 
 def find_ambiguous_rows(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[RejectedRow]:
     """Find the rows without one certain contact, for the quarantine."""
-    rows = (
-        connection.sql(
-            "SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) "
-            "ORDER BY line"
-        )
-        .to_arrow_table()
-        .to_pylist()
-    )
-    return [(row["line"], row["join_reason"], _mask_cells(staged, row)) for row in rows]
+    rows = connection.sql(
+        "SELECT s.*, d.reason AS join_reason FROM staged s JOIN doubtful d USING (line) "
+        "ORDER BY line"
+    ).to_arrow_table()
+    return [(row["line"], row["join_reason"], _mask_cells(staged, row)) for row in rows.to_pylist()]
 
 
 def find_pending_rows(
@@ -159,9 +141,10 @@ def find_pending_rows(
         if name not in ("tracking_match", *AS_GIVEN.values())
     ]
     values = ", ".join(_select_value(staged, name) for name in names)
+    struct = ", ".join(f"'{name}': s.\"{name}\"" for name in names)
     rows = connection.execute(
         "SELECT i.line, i.contact_id, i.ticket, i.tracking_number AS number, i.customer_key "
-        f"AS customer, i.moment, {{{_select_struct(names)}}} AS kept "
+        f"AS customer, i.moment, {{{struct}}} AS kept "
         f"FROM incoming i JOIN (SELECT line, {values} FROM staged s) s USING (line) "
         "WHERE i.line NOT IN (SELECT line FROM matched) AND i.line NOT IN (SELECT line FROM "
         "doubtful) ORDER BY i.line"
@@ -214,10 +197,6 @@ def _select_value(staged: Staged, name: str, campaigns: Mapping[str, str] = {}) 
             "coalesce(s.survey_sent, true)" if "survey_sent" in staged.columns else "true"
         ) + " AS survey_sent"
     return f's."{name}"'
-
-
-def _select_struct(names: list[str]) -> str:
-    return ", ".join(f"'{name}': s.\"{name}\"" for name in names)
 
 
 def _mask_cells(staged: Staged, row: dict[str, Any]) -> dict[str, str]:

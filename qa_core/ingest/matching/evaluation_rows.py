@@ -40,6 +40,7 @@ CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "
 LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """What an evaluation needs of its contact, and what the law asks of it."""
+_WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
 GREATEST_MARK = 1_000
 """Greatest mark that any criterion has."""
 
@@ -206,13 +207,8 @@ def join_arrived(
     """Write the evaluations that waited for a contact now in `contacts`, in the order
     in which they came, where the law allows it. Returns their number.
     """
-    pending = session.scalars(
-        of_files(
-            sa.select(WaitingRow)
-            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None))
-            .order_by(WaitingRow.id)
-        )
-    ).all()
+    waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
+    pending = session.scalars(of_files(waiting)).all()
     drafts = [
         EvaluationRow(
             row.content["values"]["external_key"],
@@ -246,18 +242,10 @@ def join_arrived(
 
 
 def release(session: Session, arrived_batch: str) -> None:
-    """Remove the evaluations that had waited for this batch's contacts; they are
-    pending again.
-    """
-    rows = session.scalars(
-        of_files(
-            sa.select(WaitingRow)
-            .where(WaitingRow.kind == "evaluations", WaitingRow.joined_by == arrived_batch)
-            .order_by(WaitingRow.id.desc())
-        )
-    )
+    """Make the evaluations that had waited for this batch's contacts pending again."""
+    joined = _WAITING.where(WaitingRow.joined_by == arrived_batch).order_by(WaitingRow.id.desc())
     by_batch: dict[str, list[str]] = {}
-    for row in rows:
+    for row in session.scalars(of_files(joined)):
         by_batch.setdefault(row.batch_id, []).append(row.content["values"]["external_key"])
     for batch_id, keys in by_batch.items():
         evaluations.restore(session, batch_id, keys)
@@ -346,13 +334,8 @@ def _find_contacts(
         return
     numbers, ids = zip(*references, strict=True)
     blank = [None] * len(ids)
-    connection.register(
-        "incoming",
-        pa.table(
-            [list(numbers), list(ids), *(blank for _column in range(4))],
-            schema=contact_match.INCOMING,
-        ),
-    )
+    columns = [list(numbers), list(ids), *[blank] * 4]
+    connection.register("incoming", pa.table(columns, schema=contact_match.INCOMING))
     contact_match.match(connection, 0, system)
     matches = connection.execute(
         "SELECT m.line, c.source_system, c.contact_id, c.started_at, c.local_start, "
@@ -362,13 +345,7 @@ def _find_contacts(
         "= m.contact_id"
     ).fetchall()
     for number, *contact in matches:
-        drafts[number].contact = dict(
-            zip(
-                (*CONTACT_COLUMNS, *LEGAL_COLUMNS),
-                contact,
-                strict=True,
-            )
-        )
+        drafts[number].contact = dict(zip((*CONTACT_COLUMNS, *LEGAL_COLUMNS), contact, strict=True))
     for number, reason in connection.execute("SELECT line, reason FROM doubtful").fetchall():
         drafts[number].reason = reason
     connection.unregister("incoming")

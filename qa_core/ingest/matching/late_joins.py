@@ -1,6 +1,4 @@
-"""Late joins: match pending rows after a batch of contacts, and fill in teams after a
-batch of advisors.
-"""
+"""Late joins: pending rows after a batch of contacts, teams after one of advisors."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def join_arrived(batch_id: str) -> dict[str, int]:
-    """Join all pending rows to the contacts of this batch. Returns the number of rows
-    by kind.
-    """
+    """Join pending rows to the contacts of this batch. Returns their number by kind."""
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
         query = sa.select(WaitingRow.id).where(

@@ -26,19 +26,14 @@ def store_rows(session: Session, batch_id: str, rows: list[dict[str, Any]]) -> N
     """Store pending rows of that batch; `row_key` is unique within it."""
     for first in range(0, len(rows), WRITE_AT_ONCE):
         chunk = rows[first : first + WRITE_AT_ONCE]
-        session.execute(
-            sa.insert(WaitingRow),
-            [
-                row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"}
-                for row in chunk
-            ],
-        )
+        of_batch = [
+            row | {"batch_id": batch_id, "row_key": f"{batch_id}:{row['row_key']}"} for row in chunk
+        ]
+        session.execute(sa.insert(WaitingRow), of_batch)
 
 
 def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
-    """Build the name of a commit in the lake: rows of one batch that joined the
-    contacts of another.
-    """
+    """Name the commit of rows of one batch that joined the contacts of another."""
     return f"{waiting_batch}+{arrived_batch}"
 
 
@@ -70,22 +65,12 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) 
         ticket, customer = (
             WaitingRow.content[name].as_string() for name in ("ticket", "customer_key")
         )
-        columns = (
-            WaitingRow.id,
-            WaitingRow.contact_id,
-            ticket,
-            WaitingRow.tracking_number,
-            customer,
-            WaitingRow.happened_at,
-        )
-        query = sa.select(*columns).where(
-            WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_(None)
-        )
+        row = WaitingRow
+        columns = (row.id, row.contact_id, ticket, row.tracking_number, customer, row.happened_at)
+        query = sa.select(*columns).where(row.batch_id == batch_id, row.joined_by.is_(None))
         rows = session.execute(of_files(query)).all()
-        system_query = sa.select(WaitingRow.content["system"].as_string())
-        system = session.scalar(
-            of_files(system_query.where(WaitingRow.batch_id == batch_id).limit(1))
-        )
+        systems = sa.select(row.content["system"].as_string()).where(row.batch_id == batch_id)
+        system = session.scalar(of_files(systems.limit(1)))
     *keys, moments_by_row = zip(*rows, strict=True)
     moments = [
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in moments_by_row
@@ -138,28 +123,23 @@ def mark_joined(session: Session, rows: list[int], arrived_batch: str) -> None:
         )
 
 
+def find_joined(session: Session, batch_id: str) -> list[str]:
+    """Find the batches whose contacts rows of this batch have joined."""
+    joined = sa.select(WaitingRow.joined_by).where(
+        WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)
+    )
+    return list(session.scalars(of_files(joined.distinct())))
+
+
 def find_parts(session: Session, batch_id: str) -> list[str]:
     """Find the commits in the lake that an undo of this batch must undo first, newest
     first: its own rows that joined later, and rows that joined its contacts. Names sort
     by time.
     """
-    arrived_batches = session.scalars(
-        of_files(
-            sa.select(WaitingRow.joined_by)
-            .where(WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None))
-            .distinct()
-        )
-    )
-    pending_batches = session.scalars(
-        of_files(sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct())
-    )
-    return sorted(
-        [
-            *(build_part_name(batch_id, other) for other in arrived_batches),
-            *(build_part_name(other, batch_id) for other in pending_batches),
-        ],
-        reverse=True,
-    )
+    waited = sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
+    parts = [build_part_name(batch_id, other) for other in find_joined(session, batch_id)]
+    parts += [build_part_name(other, batch_id) for other in session.scalars(of_files(waited))]
+    return sorted(parts, reverse=True)
 
 
 def release(session: Session, arrived_batch: str) -> None:

@@ -1,3 +1,1 @@
-"""Platforms: tools whose export is no plain table of contacts; one file each, found by
-being here.
-"""
+"""Platforms: tools whose export is no plain table of contacts, one file each."""

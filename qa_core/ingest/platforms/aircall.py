@@ -1,6 +1,4 @@
-"""Aircall calls: epochs in seconds, a duration that includes ringing, and why a missed
-call was missed.
-"""
+"""Aircall calls: epochs in seconds, and why a missed call was missed."""
 
 from __future__ import annotations
 
@@ -35,26 +33,13 @@ _MISSED = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "queue",
-    "reason",
-    "advisor",
-    "outcome",
-    "wait_seconds",
-    "talk_seconds",
-    "transfers",
-    "tracking_number",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
+    "transfers tracking_number recorded customer_key"
 )
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call with its direction, start and the digits as
-    dialled.
-    """
+    """Tell whether every object is a call with direction, start and dialled digits."""
     return bool(sample.objects) and all(
         {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
     )

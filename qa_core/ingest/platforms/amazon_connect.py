@@ -10,63 +10,36 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
+    report_lost_roots,
     require,
 )
 
-_DIRECTIONS = {
-    "INBOUND": "inbound",
-    "API": "inbound",  # a chat or task that a customer opened
-    "TRANSFER": "inbound",
-    "QUEUE_TRANSFER": "inbound",
-    "DISCONNECT": "inbound",
-    "WEBRTC_API": "inbound",
-    "MESSAGING_PLATFORM": "inbound",
-    "OUTBOUND": "outbound",
-    "CALLBACK": "outbound",
-    "EXTERNAL_OUTBOUND": "outbound",
-    "AGENT_REPLY": "outbound",
-}
+_INBOUND = (
+    "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",
+    "MESSAGING_PLATFORM",
+)  # fmt: skip
+"""Ways to begin from outside; `API`: a chat or task that a customer opened."""
+_OUTBOUND = ("OUTBOUND", "CALLBACK", "EXTERNAL_OUTBOUND", "AGENT_REPLY")
+_DIRECTIONS = {**dict.fromkeys(_INBOUND, "inbound"), **dict.fromkeys(_OUTBOUND, "outbound")}
 _NOT_CHAINED = ("CALLBACK", "MONITOR", "OUTBOUND", "EXTERNAL_OUTBOUND")
 """A call back is a contact of its own, though it names the one it follows."""
 _EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("contact_id", pa.string()),
-        ("before", pa.string()),
-        ("first", pa.string()),
-        ("after", pa.string()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("channel", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("connected_at", MOMENT),
-        ("outcome", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("hold", pa.float64()),
-        ("wrap", pa.float64()),
-        ("is_transfer", pa.bool_()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "contact_id before first after started_at updated_at direction channel queue advisor "
+    "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
 )
 
 
@@ -113,6 +86,9 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     )
     direction = _DIRECTIONS.get(method)
     channel = item.get("Channel")
+    talk = as_number(agent.get("AgentInteractionDuration"))
+    if talk is None and "AgentInfo" in item:  # DescribeContact gives moments alone
+        talk = seconds_between(connected, ended)
     return {
         "line": number,
         "contact_id": own,
@@ -128,7 +104,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "connected_at": connected,
         "outcome": _find_outcome(item, connected, bool(queue)),
         "wait": _read_wait(queue, connected or ended),
-        "talk": _read_talk(item, agent, connected, ended),
+        "talk": talk,
         "hold": as_number(agent.get("CustomerHoldDuration")),
         "wrap": as_number(agent.get("AfterContactWorkDuration")),
         "is_transfer": method in ("TRANSFER", "QUEUE_TRANSFER"),
@@ -140,32 +116,16 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_wait(queue: Mapping[str, Any], until: datetime | None) -> float | None:
     wait = as_number(queue.get("Duration"))
+    if wait is not None:
+        return wait
     dequeued = _read_moment(queue.get("DequeueTimestamp"))
-    return (
-        seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
-        if wait is None
-        else wait
-    )
-
-
-def _read_talk(
-    item: Mapping[str, Any],
-    agent: Mapping[str, Any],
-    connected: datetime | None,
-    ended: datetime | None,
-) -> float | None:
-    talk = as_number(agent.get("AgentInteractionDuration"))
-    # DescribeContact (`AgentInfo`) gives moments alone.
-    return seconds_between(connected, ended) if talk is None and "AgentInfo" in item else talk
+    return seconds_between(_read_moment(queue.get("EnqueueTimestamp")), dequeued or until)
 
 
 def _is_recorded(item: Mapping[str, Any]) -> bool:
     recordings = [*(item.get("Recordings") or ()), item.get("Recording")]
-    return any(
-        part.get("Status", "AVAILABLE") == "AVAILABLE"
-        for part in recordings
-        if isinstance(part, Mapping)
-    )
+    parts = (part for part in recordings if isinstance(part, Mapping))
+    return any(part.get("Status", "AVAILABLE") == "AVAILABLE" for part in parts)
 
 
 def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str | None:
@@ -173,14 +133,10 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
         return "answered"
     if not item.get("DisconnectTimestamp"):
         return None
-    if item.get("NextContactId"):
+    reason = item.get("DisconnectReason")
+    if item.get("NextContactId") or (queued and reason == "CONTACT_FLOW_DISCONNECT"):
         return "overflow"
-    return _ENDINGS.get(
-        item.get("DisconnectReason"),
-        "overflow"
-        if queued and item.get("DisconnectReason") == "CONTACT_FLOW_DISCONNECT"
-        else "unanswered",
-    )
+    return _ENDINGS.get(reason, "unanswered")
 
 
 def fold(session: FoldSession) -> str:
@@ -213,19 +169,7 @@ def fold(session: FoldSession) -> str:
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
         "root FROM roots r JOIN newest n ON n.contact_id = r.root"
     )
-    lost = session.count(
-        "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT contact_id FROM newest)"
-    )
-    if lost:
-        session.export.decide(
-            "contact_id",
-            N_(
-                "contacts without their first part are kept under the id of that part "
-                "until it arrives"
-            ),
-            N_("{count} contacts"),
-            count=lost,
-        )
+    report_lost_roots(session, "SELECT contact_id FROM newest")
     return """
         WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r ON r.id = n.contact_id),
         first_answers AS (SELECT root, min(connected_at) AS answered_at FROM legs GROUP BY root)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
@@ -24,11 +23,11 @@ from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import select_talks
 from qa_core.ingest.platforms.reader import (
     LOCAL_DATE,
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     RejectedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
@@ -73,24 +72,9 @@ _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("call", pa.string()),
-        ("uniqueid", pa.string()),
-        ("started_at", MOMENT),
-        ("answered_at", MOMENT),
-        ("ended_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("advisor", pa.string()),
-        ("queue", pa.string()),
-        ("duration", pa.float64()),
-        ("talk", pa.float64()),
-        ("customer_key", pa.string()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-    ]
+SCHEMA = record_schema(
+    "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration talk "
+    "customer_key did recorded"
 )
 
 
@@ -108,11 +92,9 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     if len(row) < LEAST_CELLS:
         return None
     for layout in (CSV, CUSTOM):
-        start, end, disposition = (
-            layout.index("start"),
-            layout.index("end"),
-            layout.index("disposition"),
-        )
+        start = layout.index("start")
+        end = layout.index("end")
+        disposition = layout.index("disposition")
         if (
             _DATE.match(row[start])
             and (_DATE.match(row[end]) or not row[end])
@@ -127,17 +109,13 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the legs."""
     export.decide(
         "direction",
-        N_(
-            "inbound if the caller is external, outbound if only the other side is, internal if "
-            "neither is"
-        ),
+        "inbound if the caller is external, outbound if only the other side is, internal if "
+        "neither is",
     )
     export.decide(
         "outcome",
-        N_(
-            "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
-            "voicemail"
-        ),
+        "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
+        "voicemail",
     )
     return export.tables(export.build(_read_rows(export), _build_record))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow.csv as pa_csv
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.ingest.columns import date_order, timestamps
+from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.queue_calls import (
@@ -28,7 +29,7 @@ from qa_core.ingest.platforms.queue_calls import (
     finish,
     fold,
 )
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, record_schema
 
 AGENT_EVENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
@@ -38,32 +39,19 @@ AGENT_EVENTS = (
     "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
 CALL_EVENTS = (
-    ENTRY,
-    CONNECT,
-    *COMPLETED,
-    *TRANSFERS,
-    *EXITS,
-    "RINGNOANSWER",
-    "RINGCANCELED",
-    "DID",
-)
+    ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
+)  # fmt: skip
 NO_CALL_IDS = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
 _WAIT_AT = {
-    CONNECT: 0,
-    **dict.fromkeys(COMPLETED, 0),
-    "ABANDON": 2,
-    "EXITWITHTIMEOUT": 2,
-    "EXITEMPTY": 2,
+    **dict.fromkeys((CONNECT, *COMPLETED), 0),
+    **dict.fromkeys(("ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY", "BLINDTRANSFER", "TRANSFER"), 2),
     "EXITWITHKEY": 3,
-    "BLINDTRANSFER": 2,
-    "TRANSFER": 2,
     "ATTENDEDTRANSFER": -3,
 }
 _TALK_AT = {
     **dict.fromkeys(COMPLETED, 1),
-    "BLINDTRANSFER": 3,
-    "TRANSFER": 3,
+    **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
     "ATTENDEDTRANSFER": -2,
 }
 """Which piece of data says how long the caller waited and talked, from the end for a
@@ -71,44 +59,24 @@ transfer whose method takes one or two.
 """
 
 _COLUMNS = {
-    "at": (
-        "time id",
-        "date time",
-        "datetime",
-        "time",
-        "eventdate",
-        "event date",
-        "timestamp",
-        "epoch",
-        "created",
-    ),
-    "call": ("callid", "call id", "uniqueid", "unique id"),
-    "queue": ("queuename", "queue name", "queue", "qname"),
-    "agent": ("agent", "qagent", "channel", "interface", "type"),
-    "event": ("event", "verb", "qevent", "action"),
-    "wait": ("htime", "hold time", "holdtime"),
-    "talk": ("ttime", "talk time", "talktime", "calltime"),
-    "data": ("data",),
+    field: spellings.split("|")
+    for field, spellings in {
+        "at": "time id|date time|datetime|time|eventdate|event date|timestamp|epoch|created",
+        "call": "callid|call id|uniqueid|unique id",
+        "queue": "queuename|queue name|queue|qname",
+        "agent": "agent|qagent|channel|interface|type",
+        "event": "event|verb|qevent|action",
+        "wait": "htime|hold time|holdtime",
+        "talk": "ttime|talk time|talktime|calltime",
+        "data": "data",
+    }.items()
 }
 _DATA_COLUMNS = tuple(
-    (f"data{n}", f"param{n}", f"info{n}", f"arg{n}", f"data {n}", f"param {n}", f"info {n}")
+    tuple(f"{name}{n}" for name in ("data", "param", "info", "arg", "data ", "param ", "info "))
     for n in range(1, 7)
 )
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("moment", MOMENT),
-        ("callid", pa.string()),
-        ("queue", pa.string()),
-        ("agent", pa.string()),
-        ("event", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("customer_key", pa.string()),
-        ("did", pa.string()),
-    ]
-)
+SCHEMA = record_schema("moment callid queue agent event wait talk customer_key did")
 
 
 def recognise(sample: Sample) -> bool:
@@ -155,14 +123,7 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
         return {}
     for number, spellings in enumerate(_DATA_COLUMNS):
-        place = next(
-            (
-                names.index(simplify(spelling))
-                for spelling in spellings
-                if simplify(spelling) in names
-            ),
-            None,
-        )
+        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
         if place is not None:
             found[f"piece{number}"] = place
     return found
@@ -197,28 +158,21 @@ def _read_lines(
         export.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
-        offsets, values = cells.offsets.to_numpy(), cells.values
-        widths = np.diff(offsets)
-
-        def cell(
-            place: int,
-            offsets: np.ndarray = offsets,
-            widths: np.ndarray = widths,
-            values: pa.Array = values,
-        ) -> pa.Array:
-            where = offsets[:-1] + place
-            return values.take(pa.array(where, pa.int64(), mask=widths <= place))
-
-        fields = {
-            name: cell(place)
-            for place, name in enumerate(("at", "call", "queue", "agent", "event"))
-        }
+        columns = [_take_place(cells, place) for place in range(FIELDS)]
+        fields = dict(zip(("at", "call", "queue", "agent", "event"), columns, strict=False))
         good = _check_lines(
             export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
         keep = pa.array(good)
-        pieces = [cell(5 + place).filter(keep) for place in range(FIELDS - 5)]
+        pieces = [column.filter(keep) for column in columns[5:]]
         yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
+
+
+def _take_place(cells: pa.ListArray, place: int) -> pa.Array:
+    """Take the cell at that place of each line; null where it is shorter."""
+    offsets = cells.offsets.to_numpy()
+    is_short = np.diff(offsets) <= place
+    return cells.values.take(pa.array(offsets[:-1] + place, pa.int64(), mask=is_short))
 
 
 def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
@@ -241,7 +195,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
         pc.split_pattern(pa.array([text.removesuffix("\n")], pa.large_string()), "\n")
     ).cast(pa.string())
     lines = pc.utf8_trim(lines, characters=" \r\ufeff")
-    filled = pc.not_equal(lines, "").to_numpy(zero_copy_only=False)
+    filled = to_numpy(pc.not_equal(lines, ""))
     cells = pc.split_pattern(
         pc.replace_substring_regex(lines.filter(pa.array(filled)), r"\|+$", ""), "|"
     )
@@ -256,11 +210,7 @@ def _check_lines(
     """
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
-    good = (
-        pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))
-        .to_numpy(zero_copy_only=False)
-        .copy()
-    )
+    good = to_numpy(pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))).copy()
     fields["event"] = event
     if is_last and good[-1] and event[-1].as_py() not in (*CALL_EVENTS, *AGENT_EVENTS):
         good[-1] = False
@@ -269,11 +219,7 @@ def _check_lines(
         export.reject(
             numbers[index], "cut_row" if cut else "not_an_event", _mask_cells(fields, index)
         )
-    seconds = (
-        pc.if_else(pa.array(good), fields["at"], pa.scalar("0"))
-        .cast(pa.float64())
-        .to_numpy(zero_copy_only=False)
-    )
+    seconds = to_numpy(pc.if_else(pa.array(good), fields["at"], pa.scalar("0")).cast(pa.float64()))
     fields["at"] = pa.array((np.round(seconds * 1_000_000)).astype(np.int64)).cast(MOMENT)
     return good
 
@@ -333,7 +279,7 @@ def _read_table(
         export.report_share(share)
         filled = np.zeros(len(table), bool)
         for column in cells:
-            filled |= column.is_valid().to_numpy(zero_copy_only=False)
+            filled |= to_numpy(column.is_valid())
         export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
         empty = pa.nulls(len(table), pa.string())
@@ -350,19 +296,13 @@ def _read_table(
         pieces = _split_data(fields, pieces)
         reading = reading or _decide_moments(export, fields["at"])
         found = reading.read(fields["at"])
-        at = found.day.astype("M8[us]") + np.where(
-            np.isnat(found.clock), np.timedelta64(0, "us"), found.clock
-        )
+        clock = np.where(np.isnat(found.clock), np.timedelta64(0, "us"), found.clock)
+        at = found.day.astype("M8[us]") + clock
         export.notes["without_zone"] = bool((~found.fixed & ~np.isnat(at)).any())
-        at = np.where(
-            found.fixed,
-            at,
-            export.zone.to_utc(np.where(found.fixed, np.datetime64("NaT", "us"), at)),
-        )
+        local = np.where(found.fixed, np.datetime64("NaT", "us"), at)
+        at = np.where(found.fixed, at, export.zone.to_utc(local))
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
-        good = ~np.isnat(at) & pc.match_substring_regex(event, r"^[A-Z_]+$").to_numpy(
-            zero_copy_only=False
-        )
+        good = ~np.isnat(at) & to_numpy(pc.match_substring_regex(event, r"^[A-Z_]+$"))
         numbers = numbers[filled]
         fields |= {"at": pa.array(at, MOMENT), "event": event}
         for index in np.flatnonzero(~good):
@@ -380,19 +320,13 @@ def _read_table(
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
-    """Split the data of an event, which older tables keep in one column as the log
-    writes it.
-    """
+    """Split the data of an event, which older tables keep in one column."""
     if "data" not in fields or any(piece.null_count < len(piece) for piece in pieces):
         return pieces
     parts = [(text or "").split("|") for text in fields["data"].to_pylist()]
-    return [
-        pa.array(
-            [part[place] if len(part) > place and part[place] else None for part in parts],
-            pa.string(),
-        )
-        for place in range(6)
-    ]
+    padded = ([*part, *[""] * 6] for part in parts)
+    columns = list(zip(*(part[:6] for part in padded), strict=True)) or [()] * 6
+    return [pa.array([text or None for text in column], pa.string()) for column in columns]
 
 
 def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
@@ -409,18 +343,10 @@ def _build_events(
     """Build records of the events of calls; those of agents are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
-    nameless = pc.is_in(pc.utf8_upper(call), value_set=pa.array(NO_CALL_IDS)).to_numpy(
-        zero_copy_only=False
-    )
-    of_calls = pc.is_in(event, value_set=pa.array(CALL_EVENTS)).to_numpy(zero_copy_only=False)
-    of_agents = pc.is_in(event, value_set=pa.array(AGENT_EVENTS)).to_numpy(zero_copy_only=False)
-    lost = (
-        nameless
-        & of_calls
-        & ~pc.is_in(event, value_set=pa.array(["RINGNOANSWER", "RINGCANCELED", "DID"])).to_numpy(
-            zero_copy_only=False
-        )
-    )
+    nameless = _is_among(pc.utf8_upper(call), NO_CALL_IDS)
+    of_calls, of_agents = _is_among(event, CALL_EVENTS), _is_among(event, AGENT_EVENTS)
+    minor = _is_among(event, ("RINGNOANSWER", "RINGCANCELED", "DID"))
+    lost = nameless & of_calls & ~minor
     for index in np.flatnonzero(lost):
         export.reject(lines[index], "missing_call_id", _mask_cells(fields, index))
     skipped = (of_agents | nameless) & ~lost
@@ -430,13 +356,10 @@ def _build_events(
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]
     wait, talk = _read_durations(kept, pieces, _WAIT_AT), _read_durations(kept, pieces, _TALK_AT)
-    for name, own in (("wait", wait), ("talk", talk)):
+    for name, own, places in (("wait", wait, _WAIT_AT), ("talk", talk, _TALK_AT)):
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
-            wanted = pc.is_in(
-                kept, value_set=pa.array(list(_WAIT_AT if name == "wait" else _TALK_AT))
-            ).to_numpy(zero_copy_only=False)
-            np.copyto(own, given, where=wanted & np.isnan(own))
+            np.copyto(own, given, where=_is_among(kept, places) & np.isnan(own))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
@@ -457,6 +380,10 @@ def _build_events(
     )
 
 
+def _is_among(values: pa.Array, names: Iterable[str]) -> np.ndarray:
+    return to_numpy(pc.is_in(values, value_set=pa.array(list(names))))
+
+
 def _none_as_null(values: pa.Array) -> pa.Array:
     return pc.if_else(
         pc.is_in(pc.utf8_upper(pc.fill_null(values, "")), value_set=pa.array(["", "NONE", "NULL"])),
@@ -466,25 +393,18 @@ def _none_as_null(values: pa.Array) -> pa.Array:
 
 
 def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, int]) -> np.ndarray:
-    """Read the seconds that each event has at its own place among its data; NaN where
-    it has none.
-    """
+    """Read the seconds that each event has at its place among its data, or NaN."""
     picked = np.full(len(event), np.nan)
-    filled = (
-        np.cumsum([piece.is_valid().to_numpy(zero_copy_only=False) for piece in pieces], axis=0)[-1]
-        if len(event)
-        else np.zeros(0, int)
-    )
+    filled = np.sum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)
     wanted: dict[int, list[str]] = {}
     for name, place in places.items():
         wanted.setdefault(place, []).append(name)
     for place, names in wanted.items():
-        rows = pc.is_in(event, value_set=pa.array(names)).to_numpy(zero_copy_only=False)
+        rows = _is_among(event, names)
         if not rows.any():
             continue
         if place >= 0:
-            values = pieces[place].filter(pa.array(rows))
-            picked[rows] = _as_seconds(values)
+            picked[rows] = _as_seconds(pieces[place].filter(pa.array(rows)))
             continue
         # Counted from the last piece of data that is there.
         for width in np.unique(filled[rows]):
@@ -496,11 +416,7 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
 
 def _as_seconds(values: pa.Array) -> np.ndarray:
     plain = pc.fill_null(pc.match_substring_regex(values, r"^\d{1,9}(\.\d+)?$"), False)
-    return (
-        pc.if_else(plain, values, pa.scalar(None, pa.string()))
-        .cast(pa.float64())
-        .to_numpy(zero_copy_only=False)
-    )
+    return to_numpy(pc.if_else(plain, values, pa.scalar(None, pa.string())).cast(pa.float64()))
 
 
 PLATFORM = Platform(

@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.own_rows import of_files
 from qa_core.storage import lake
@@ -113,8 +112,8 @@ def load_earlier_legs(
     if count:
         export.decide(
             "contact_id",
-            N_("joined with legs of the same contacts from other files"),
-            N_("{count} legs"),
+            "joined with legs of the same contacts from other files",
+            "{count} legs",
             count=count,
         )
     connection.execute(
@@ -200,33 +199,22 @@ def _register_stored(
         | {"customer_key": content["customer_key"], "root": root}
         for root, content in rows
     }
-    columns = [
-        pa.array([_restore(leg.get(item.name), item.type) for leg in legs.values()], item.type)
-        for item in schema
-    ]
+    columns = []
+    for item in schema:
+        values = [leg.get(item.name) for leg in legs.values()]
+        if pa.types.is_timestamp(item.type):
+            values = [value and datetime.fromisoformat(value) for value in values]
+        columns.append(pa.array(values, item.type))
     connection.register("kept", pa.table(columns, schema=schema))
-    connection.register(
-        "kept_roots",
-        pa.table(
-            [
-                pa.array(list(legs), pa.string()),
-                pa.array([leg["root"] for leg in legs.values()], pa.string()),
-            ],
-            ["id", "root"],
-        ),
-    )
-
-
-def _restore(value: Any, kind: pa.DataType) -> Any:
-    return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) and value else value
+    roots = pa.schema([("id", pa.string()), ("root", pa.string())])
+    pairs = [list(legs), [leg["root"] for leg in legs.values()]]
+    connection.register("kept_roots", pa.table(pairs, schema=roots))
 
 
 def _rebuild_first_legs(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> None:
-    """Rebuild the first legs of contacts that are in the lake and of which no leg was
-    kept.
-    """
+    """Rebuild the first legs of contacts in the lake of which no leg was kept."""
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text

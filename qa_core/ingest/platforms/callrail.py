@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
@@ -39,20 +38,8 @@ _TEXTS = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "advisor",
-    "outcome",
-    "talk_seconds",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction advisor outcome talk_seconds tracking_number source medium "
+    "campaign keyword landing_page recorded customer_key"
 )
 
 
@@ -65,8 +52,8 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read calls."""
     export.decide(
         "talk_seconds",
-        N_("the duration of answered contacts is taken as talk time"),
-        N_("{other}: no other column says it"),
+        "the duration of answered contacts is taken as talk time",
+        "{other}: no other column says it",
         other="duration",
     )
     return export.tables(export.build(export.items(), _build_record))

@@ -17,6 +17,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
     find_meaning,
+    fold_case,
     from_epoch,
     from_stamp,
     keep_of_answered,
@@ -54,31 +55,13 @@ _TEXTS = {
 }
 
 SCHEMA = record_schema(
-    "contact_id",
-    "started_at",
-    "direction",
-    "reason",
-    "advisor",
-    "outcome",
-    "wait_seconds",
-    "talk_seconds",
-    "hold_seconds",
-    "transfers",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "recorded",
-    "customer_key",
+    "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds hold_seconds "
+    "transfers tracking_number source medium campaign keyword landing_page recorded customer_key"
 )
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call on a tracking number, with the names of
-    CallTrackingMetrics.
-    """
+    """Tell whether every object is a call with the names of CallTrackingMetrics."""
     return sample.has_keys("sid", "tracking_number") and (
         sample.has_keys("called_at") or sample.has_keys("unix_time")
     )
@@ -105,12 +88,12 @@ def _read_own_date(value: str) -> datetime:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    direction = _lower(item.get("direction"))
+    direction = fold_case(item.get("direction"))
     if direction.startswith(_NO_CALLS):
         raise SkippedRecord(direction)
     started = require(_read_start(item), "missing_start")
     talk = read_seconds(item.get("talk_time"))
-    status = _lower(_find_value(item, "dial_status", "call_status", "status"))
+    status = fold_case(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
     transfers = item.get("transfers")
@@ -144,10 +127,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
     """Find the first value that is given at one of these paths."""
     return next(filter(None, (look_up(item, path) for path in paths)), None)
-
-
-def _lower(value: Any) -> str:
-    return str(value or "").casefold()
 
 
 PLATFORM = Platform(

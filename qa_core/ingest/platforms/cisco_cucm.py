@@ -20,59 +20,32 @@ from qa_core.ingest.columns.scalars import (
 )
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")
-_NAMES = {
-    simplify(name).replace(" ", ""): name
-    for name in (
-        "globalCallID_ClusterID",
-        "globalCallID_callManagerId",
-        "globalCallID_callId",
-        "dateTimeOrigination",
-        "dateTimeConnect",
-        "dateTimeDisconnect",
-        "callingPartyNumber",
-        "originalCalledPartyNumber",
-        "finalCalledPartyNumber",
-        "finalCalledPartyUnicodeLoginUserID",
-        "huntPilotDN",
-        "duration",
-        "origCause_value",
-        "destCause_value",
-        "joinOnBehalfOf",
-        "origCalledPartyRedirectOnBehalfOf",
-        "lastRedirectRedirectOnBehalfOf",
-    )
-}
+_COLUMNS = (
+    "globalCallID_ClusterID", "globalCallID_callManagerId", "globalCallID_callId",
+    "dateTimeOrigination", "dateTimeConnect", "dateTimeDisconnect", "callingPartyNumber",
+    "originalCalledPartyNumber", "finalCalledPartyNumber", "finalCalledPartyUnicodeLoginUserID",
+    "huntPilotDN", "duration", "origCause_value", "destCause_value", "joinOnBehalfOf",
+    "origCalledPartyRedirectOnBehalfOf", "lastRedirectRedirectOnBehalfOf",
+)  # fmt: skip
+_NAMES = {simplify(name).replace(" ", ""): name for name in _COLUMNS}
 _RECORDERS = ("27", "28")
 """Recording and monitoring, as the columns `…OnBehalfOf` number them."""
 _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 """The party that a telephone makes up for the leg to its recorder."""
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("call", pa.string()),
-        ("started_at", MOMENT),
-        ("connected_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("did", pa.string()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
 )
 
 
@@ -102,19 +75,11 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     connected = from_epoch(cells["dateTimeConnect"])
     ended = from_epoch(cells["dateTimeDisconnect"])
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
-    caller, called = (
-        find_outside_number(cells["callingPartyNumber"]),
-        find_outside_number(final or dialled),
-    )
-    direction = (
-        "inbound"
-        if caller
-        else "outbound"
-        if called
-        else "internal"
-        if cells["callingPartyNumber"]
-        else None
-    )
+    caller = find_outside_number(cells["callingPartyNumber"])
+    called = find_outside_number(final or dialled)
+    direction = "internal" if cells["callingPartyNumber"] else None
+    if caller or called:
+        direction = "inbound" if caller else "outbound"
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
     talk = read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
@@ -140,7 +105,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
 
 def _is_recording(cells: Cells) -> bool:
     """Tell whether a leg only carries a conversation to a recorder or a listener."""
-    behalf = (name for name in _NAMES.values() if name.endswith("OnBehalfOf"))
+    behalf = (name for name in _COLUMNS if name.endswith("OnBehalfOf"))
     parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
     return any(cells[name] in _RECORDERS for name in behalf) or any(
         _BUILT_IN_BRIDGE.match(party) for party in parties

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_all
@@ -30,11 +29,9 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     """
     raise Refusal(
         "real_time_statistics",
-        N_(
-            "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
-            "a date. Export a historical report instead. Import Contact Service Queue Activity by "
-            "Interval as intervals, or Contact Detail as contacts."
-        ),
+        "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
+        "a date. Export a historical report instead. Import Contact Service Queue Activity by "
+        "Interval as intervals, or Contact Detail as contacts.",
         options=("import intervals", "import contacts"),
         name=export.content.name,
     )
@@ -44,7 +41,7 @@ PLATFORM = Platform(
     name="cisco_uccx_statistics",
     title="Cisco UCCX",
     recognise=recognise,
-    schema=record_schema("contact_id", "started_at"),
+    schema=record_schema("contact_id started_at"),
     read=read,
     fold=select_all,
     mapping={},

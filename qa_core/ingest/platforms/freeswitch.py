@@ -28,33 +28,20 @@ from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import (
     LOCAL_DATE,
-    MOMENT,
     Cells,
     ExportReader,
     FoldSession,
     RejectedRecord,
+    record_schema,
     require,
 )
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
 EXAMPLE = (
-    "caller name",
-    "caller",
-    "called",
-    "context",
-    "start",
-    "answer",
-    "end",
-    "duration",
-    "talk",
-    "cause",
-    "uuid",
-    "other uuid",
-    "account",
-    "read codec",
-    "write codec",
-)
+    "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk",
+    "cause", "uuid", "other uuid", "account", "read codec", "write codec",
+)  # fmt: skip
 ASTERISK = (
     "account", "caller", "called", "context", "caller id", "channel", "other channel",
     "application", "argument", "start", "answer", "end", "duration", "talk", "cause", "flags",
@@ -127,25 +114,9 @@ _NUMBERED = {
     "602": "ALLOTTED_TIMEOUT",
 }
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("uuid", pa.string()),
-        ("parent", pa.string()),
-        ("child", pa.string()),
-        ("started_at", MOMENT),
-        ("from_queue", pa.bool_()),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("wait", pa.float64()),
-        ("talk", pa.float64()),
-        ("duration", pa.float64()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "uuid parent child started_at from_queue direction outcome queue advisor wait talk duration "
+    "did recorded customer_key"
 )
 
 
@@ -267,9 +238,7 @@ class LegTimes:
 
 
 def _read_times(cells: Cells, started: datetime) -> LegTimes:
-    """Read when a leg began and how long it took; raises RejectedRecord for a negative
-    duration.
-    """
+    """Read the times of a leg; raises RejectedRecord for a negative duration."""
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
     duration, talk = read_seconds(cells["duration"]), read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):

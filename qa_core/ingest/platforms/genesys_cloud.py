@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
@@ -19,7 +18,7 @@ from qa_core.ingest.columns.scalars import (
     read_direction,
 )
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
 
 _CHANNELS = {
     "voice": "phone",
@@ -29,29 +28,13 @@ _CHANNELS = {
     "email": "email",
     "sms": "sms",
 }
+_ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
+"""Metrics that only a contact has which ended so."""
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("contact_id", pa.string()),
-        ("started_at", MOMENT),
-        ("ended_at", MOMENT),
-        ("direction", pa.string()),
-        ("channel", pa.string()),
-        ("queue", pa.string()),
-        ("reason", pa.string()),
-        ("advisor", pa.string()),
-        ("advisor_name", pa.string()),
-        ("outcome", pa.string()),
-        ("wait_seconds", pa.float64()),
-        ("talk_seconds", pa.float64()),
-        ("hold_seconds", pa.float64()),
-        ("wrap_seconds", pa.float64()),
-        ("transfers", pa.int32()),
-        ("tracking_number", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
+    "wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number recorded "
+    "customer_key"
 )
 
 
@@ -69,8 +52,8 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     if unfinished:
         export.decide(
             "talk_seconds",
-            N_("missing for unfinished conversations: a later export brings them with their end"),
-            N_("{count} without conversationEnd"),
+            "missing for unfinished conversations: a later export brings them with their end",
+            "{count} without conversationEnd",
             count=unfinished,
         )
 
@@ -90,9 +73,7 @@ def _find_sessions(item: Mapping[str, Any], *purposes: str) -> list[Session]:
 
 
 def _sum_metric(sessions: Iterable[Session], *names: str) -> float | None:
-    """Sum a metric over sessions, in seconds; of several names, in each session the first
-    that it has.
-    """
+    """Sum a metric over sessions, in seconds: in each the first of these names."""
     total = None
     for _person, session in sessions:
         metrics = session.get("metrics") or ()
@@ -168,47 +149,34 @@ def _find_channel(sessions: Iterable[Session]) -> str | None:
 
 def _find_wrap_up(agents: list[Session]) -> str | None:
     """Find the code of the last wrap-up."""
-    codes = [
-        part["wrapUpCode"]
-        for _person, session in agents
-        for part in session.get("segments") or ()
-        if part.get("wrapUpCode")
-    ]
-    return codes[-1] if codes else None
+    return next(reversed(_list_in_segments(agents, "wrapUpCode")), None)
+
+
+def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:
+    """List the values under that name in the segments of sessions."""
+    segments = (part for _person, session in sessions for part in session.get("segments") or ())
+    return [part[name] for part in segments if part.get(name)]
 
 
 def _find_queue(sessions: list[Session]) -> str | None:
     """Find the name of a voice queue, else its id: in a chat the participant of the queue
     bears the name of the customer.
     """
-    ids = [
-        part["queueId"]
-        for _person, session in sessions
-        for part in session.get("segments") or ()
-        if part.get("queueId")
-    ]
-    named = next(
-        (
-            person["participantName"]
-            for person, session in sessions
-            if person.get("purpose") == "acd"
-            and session.get("mediaType") == "voice"
-            and person.get("participantName")
-        ),
-        None,
+    names = (
+        person.get("participantName")
+        for person, session in sessions
+        if person.get("purpose") == "acd" and session.get("mediaType") == "voice"
     )
-    return named or (ids[0] if ids else None)
+    ids = _list_in_segments(sessions, "queueId")
+    return next(filter(None, names), None) or next(iter(ids), None)
 
 
 def _find_outcome(answers: list[Session], sessions: list[Session], ended: Any) -> str | None:
     if answers:
         return "answered"
-    if _sum_metric(sessions, "tAbandon") is not None:
-        return "abandoned"
-    if _sum_metric(sessions, "tVoicemail") is not None:
-        return "voicemail"
-    if _sum_metric(sessions, "tFlowOut") is not None:
-        return "overflow"
+    for metric, outcome in _ENDINGS.items():
+        if _sum_metric(sessions, metric) is not None:
+            return outcome
     return "unanswered" if ended else None
 
 
@@ -220,11 +188,9 @@ def _find_wait(
     answered = _sum_metric(answers[:1], "tAnswered")
     if answered is not None:
         return answered
-    return (
-        _sum_metric(sessions, "tAbandon")
-        if not answers and not queues
-        else _sum_metric(queues, "tAcd", "tAbandon")
-    )
+    if not answers and not queues:
+        return _sum_metric(sessions, "tAbandon")
+    return _sum_metric(queues, "tAcd", "tAbandon")
 
 
 def fold(session: FoldSession) -> str:

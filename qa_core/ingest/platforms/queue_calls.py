@@ -4,7 +4,6 @@ per call as its caller experienced it.
 
 from __future__ import annotations
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
@@ -62,20 +61,14 @@ def fold(session: FoldSession) -> str:
 
 
 def _order_events(session: FoldSession) -> None:
-    """Create `events` with the `place` of each in time. A repeated event, as in merged
-    logs, counts once.
-    """
+    """Create `events` with the `place` of each in time; a repeated one counts once."""
     whole = "callid, moment, event, queue, agent, wait, talk, did"
-    ordered = (
-        "line"
-        if session.export.notes.get("in_order", True)
-        else "row_number() OVER (ORDER BY moment, line)"
-    )
+    is_ordered = session.export.notes.get("in_order", True)
+    place = "line" if is_ordered else "row_number() OVER (ORDER BY moment, line)"
+    events = f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {place} AS place FROM"
     repeated = session.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
     if not repeated:
-        session.connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM records"
-        )
+        session.connection.execute(f"{events} records")
         return
     session.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
     session.connection.execute(
@@ -83,13 +76,9 @@ def _order_events(session: FoldSession) -> None:
         f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
         "records) WHERE copy = 1"
     )
-    session.export.tally.fold(
-        "repeated_event",
-        session.count("SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"),
-    )
-    session.connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {ordered} AS place FROM once"
-    )
+    dropped = "SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"
+    session.export.tally.fold("repeated_event", session.count(dropped))
+    session.connection.execute(f"{events} once")
 
 
 _CALLS = f"""
@@ -191,28 +180,28 @@ def finish(export: ExportReader) -> None:
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     export.decide(
         "outcome",
-        N_("answered if an advisor was connected, else by how the caller left the queue: {said}"),
+        "answered if an advisor was connected, else by how the caller left the queue: {said}",
         said=said,
     )
     unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
         export.decide(
             "outcome",
-            N_("unanswered, because the log does not say how they ended"),
-            N_("{count} calls that entered a queue and did not leave it"),
+            "unanswered, because the log does not say how they ended",
+            "{count} calls that entered a queue and did not leave it",
             count=unclosed,
         )
     if talking:
         export.decide(
             "talk_seconds",
-            N_("missing where the end of a conversation is missing"),
-            N_("{count} answered calls without an end"),
+            "missing where the end of a conversation is missing",
+            "{count} answered calls without an end",
             count=talking,
         )
     if headless:
         export.decide(
             "started_at",
-            N_("computed from durations, because the log begins after these calls arrived"),
-            N_("{count} calls"),
+            "computed from durations, because the log begins after these calls arrived",
+            "{count} calls",
             count=headless,
         )

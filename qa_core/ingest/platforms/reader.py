@@ -35,11 +35,13 @@ from qa_core.files.readers import parse_delimiter
 from qa_core.files.sample import Sample, take_sample
 from qa_core.ingest import reason_texts
 from qa_core.ingest.columns import date_order, taught_words, timestamps
+from qa_core.ingest.columns.arrays import map_texts
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.load.staged import SCHEMAS, Staged
+from qa_core.ingest.load import quarantine
+from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.profiles.starts import describe_clock_changes
@@ -68,20 +70,22 @@ _DECIMAL_COMMA = re.compile(r"^-?\d+,\d+$")
 MAX_UNREAD = 0.01
 """Share of values that are not understood from which on the export asks."""
 SHOWN_VALUES = 6
-_LIKE_A_NUMBER, _LIKE_AN_ID = (
-    re.compile(r"^\+?[\d .()/_-]{6,}$"),
-    re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d"),
-)
-_REJECTED = pa.schema(
-    [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
-)
+_LIKE_A_NUMBER = re.compile(r"^\+?[\d .()/_-]{6,}$")
+_LIKE_AN_ID = re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
+_TEXTS = "call callid uuid id sid uniqueid session parent child before first after did event agent"
+_OF_LEGS = {
+    **dict.fromkeys(_TEXTS.split(), pa.string()),
+    **dict.fromkeys(("moment", "answered_at", "connected_at", "ended_at"), MOMENT),
+    **dict.fromkeys(("wait", "talk", "hold", "wrap", "duration"), pa.float64()),
+    **dict.fromkeys(("is_leg", "is_transfer", "from_queue"), pa.bool_()),
+}
+"""Types of the columns that records of legs and events have beside those of contacts."""
 
 
-def record_schema(*names: str) -> pa.Schema:
-    """Build the schema of records that are contacts already: `line`, and these columns
-    of a contact.
-    """
-    return pa.schema([("line", pa.int64()), *((name, SCHEMAS["contacts"][name]) for name in names)])
+def record_schema(names: str) -> pa.Schema:
+    """Build the schema of records: `line`, and these columns, separated by spaces."""
+    types = {**SCHEMAS["contacts"], **_OF_LEGS}
+    return pa.schema([("line", pa.int64()), *((name, types[name]) for name in names.split())])
 
 
 def select_all(session: FoldSession) -> str:
@@ -123,9 +127,7 @@ def require(value: T | None, reason: str) -> T:
 
 @dataclass
 class ExportReader:
-    """Export being read: its source, the clocks and pseudonyms in use, and counts of
-    its records.
-    """
+    """Export being read: its source, clocks and pseudonyms, and counts."""
 
     platform: Platform
     content: Content
@@ -199,10 +201,8 @@ class ExportReader:
             if not any(simplify(text).startswith(simplify(name)) for name in names):
                 raise Refusal(
                     "unknown_column",
-                    N_(
-                        "{column} is not a column of words in an export of {platform}. Its "
-                        "columns of words: {seen}."
-                    ),
+                    "{column} is not a column of words in an export of {platform}. Its "
+                    "columns of words: {seen}.",
                     tuple(f"--word {name}:VALUE=MEANING" for name in names),
                     platform=self.platform.title,
                     seen=", ".join(names) or "–",
@@ -215,7 +215,7 @@ class ExportReader:
                 if meaning is not None and meaning not in tuple(meanings):
                     raise Misuse(
                         "bad_word",
-                        N_("{value} is not a valid {field}. Use one of: {known}."),
+                        "{value} is not a valid {field}. Use one of: {known}.",
                         value=meaning,
                         field=columns[place].field,
                         known=", ".join(meanings),
@@ -225,9 +225,7 @@ class ExportReader:
     def _find_unread(
         self, item: Mapping[str, Any], taught: list[Mapping[str, Any]]
     ) -> list[tuple[tuple[str, str], str]]:
-        """Put taught meanings in the place of their words, and find the values that are not
-        understood.
-        """
+        """Put taught meanings in the place of words; find values not understood."""
         unread = []
         for column, words in zip(self.platform.words, taught, strict=True):
             value = item.get(column.name)
@@ -364,11 +362,9 @@ class ExportReader:
         if found:
             raise Refusal(
                 "rounded_numbers",
-                N_(
-                    "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
-                    "example {example}). Calls and callers can no longer be distinguished. Import "
-                    "the export itself, as {platform} wrote it."
-                ),
+                "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
+                "example {example}). Calls and callers can no longer be distinguished. Import "
+                "the export itself, as {platform} wrote it.",
                 name=self.content.name,
                 platform=self.platform.title,
                 example=found[1],
@@ -380,12 +376,12 @@ class ExportReader:
         their seconds are lost.
         """
         local = re.compile(LOCAL_DATE)
-        found = Counter(
+        found = {
             place
             for row in self.sample.rows
             for place, cell in enumerate(row)
             if local.match(cell.strip())
-        )
+        }
         evidence = {
             place: timestamps.MomentEvidence("started_at", self._name_column(place))
             for place in sorted(found)
@@ -402,11 +398,9 @@ class ExportReader:
         if evidence and not seconds and not self.options.yes:
             raise Refusal(
                 "seconds_lost",
-                N_(
-                    "A spreadsheet has cut the seconds from the times in {name}, an export of "
-                    "{platform}. Waiting times are off by up to a minute. Import the export "
-                    "itself, or accept it as it is."
-                ),
+                "A spreadsheet has cut the seconds from the times in {name}, an export of "
+                "{platform}. Waiting times are off by up to a minute. Import the export "
+                "itself, or accept it as it is.",
                 options=("--yes",),
                 name=self.content.name,
                 platform=self.platform.title,
@@ -451,14 +445,8 @@ class ExportReader:
         columns = []
         for item in schema:
             if item.name == "customer_key":
-                columns.append(
-                    self.find_keys(
-                        pa.array(
-                            [_as_cell(record.get(identity), pa.string()) for record in block],
-                            pa.string(),
-                        )
-                    )
-                )
+                numbers = [_as_cell(record.get(identity), pa.string()) for record in block]
+                columns.append(self.find_keys(pa.array(numbers, pa.string())))
                 continue
             cells = [_as_cell(record.get(item.name), item.type) for record in block]
             columns.append(
@@ -467,21 +455,15 @@ class ExportReader:
         return pa.table(columns, schema=schema)
 
     def _from_file_clock(self, moments: list[datetime | None]) -> pa.Array:
-        """Convert moments on the export's clock to UTC; those that name their zone are
-        UTC already.
-        """
+        """Convert moments on the export's clock to UTC; those with a zone are UTC."""
         sure = np.array(
             [moment is not None and moment.tzinfo is not None for moment in moments], bool
         )
         unsure = sum(moment is not None for moment in moments) - int(sure.sum())
         self.notes["without_zone"] = self.notes.get("without_zone", 0) + unsure
         values = np.array([moment and moment.replace(tzinfo=None) for moment in moments], "M8[us]")
-        return pa.array(
-            np.where(
-                sure, values, self.zone.to_utc(np.where(sure, np.datetime64("NaT", "us"), values))
-            ),
-            MOMENT,
-        )
+        local = np.where(sure, np.datetime64("NaT", "us"), values)
+        return pa.array(np.where(sure, values, self.zone.to_utc(local)), MOMENT)
 
     def find_keys(self, values: pa.Array) -> pa.Array:
         """Find the pseudonyms of callers' numbers; null for withheld numbers,
@@ -489,15 +471,9 @@ class ExportReader:
         """
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
-        plain = pc.match_substring_regex(texts, r"^\+?\d{6,15}$")
-        doubtful = pc.invert(plain)
-        outside = texts
-        if pc.any(doubtful).as_py():
-            found = pa.array(
-                [find_outside_number(text) for text in texts.filter(doubtful).to_pylist()],
-                pa.string(),
-            )
-            outside = pc.replace_with_mask(texts, doubtful, found)
+        doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
+        found = map_texts(find_outside_number, texts.filter(doubtful))
+        outside = pc.replace_with_mask(texts, doubtful, found)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
@@ -540,25 +516,17 @@ def _mask_number(cell: str) -> str:
 
 
 def _as_cell(value: Any, kind: pa.DataType) -> Any:
-    """Convert a value to the type of its column; None where the export has another
-    shape than expected.
-    """
-    if kind == pa.string():
-        return (
-            value or None
-            if isinstance(value, str)
-            else str(value)
-            if isinstance(value, (int, float)) and not isinstance(value, bool)
-            else None
-        )
-    return value if not isinstance(value, (list, dict, str)) else None
+    """Convert a value to the type of its column; None for another shape."""
+    if kind != pa.string():
+        return value if not isinstance(value, (list, dict, str)) else None
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 @dataclass
 class FoldSession:
-    """Connection with the view `records` for a fold, and the export whose tally it adds
-    to.
-    """
+    """Connection with the view `records` for a fold, and its export."""
 
     connection: duckdb.DuckDBPyConnection
     export: ExportReader
@@ -568,9 +536,20 @@ class FoldSession:
 
     def counts(self, statement: str) -> dict[str, int]:
         """Count by kind: the rows of a statement as (kind, number)."""
-        return {
-            str(kind): int(rows) for kind, rows in self.connection.execute(statement).fetchall()
-        }
+        rows = self.connection.execute(statement).fetchall()
+        return {str(kind): int(count) for kind, count in rows}
+
+
+def report_lost_roots(session: FoldSession, ids: str) -> None:
+    """Report the contacts in `roots` whose first leg is none of these ids (a SELECT)."""
+    lost = session.count(f"SELECT count(DISTINCT root) FROM roots WHERE root NOT IN ({ids})")
+    if lost:
+        session.export.decide(
+            "contact_id",
+            "contacts without their first part are kept under the id of that part until it arrives",
+            "{count} contacts",
+            count=lost,
+        )
 
 
 def stage_platform(
@@ -603,27 +582,22 @@ def stage_platform(
         N_("recognised as an export of {platform}")
         if options.profile is None
         else N_("read as an export of {platform}, as set by you"),
-        "",
         platform=platform.title,
     )
     _require_known_columns(export)
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
-    with pq.ParquetWriter(rejected_rows, _REJECTED) as refused:
+    with pq.ParquetWriter(rejected_rows, quarantine.REJECTED_SCHEMA) as refused:
         _write_records(export, records, refused)
         _write_rejected(export, refused)
     export.require_understood()
     rows = folder / "rows.parquet"
     staged_rows, columns, legs = _fold(export, records, rows, kind, folder)
     if "customer_key" in columns:
-        export.decide(
-            "customer",
-            N_("replaced by pseudonyms: {columns}"),
-            "",
-            columns=platform.mapping["customer"],
-        )
+        columns_of_customers = platform.mapping["customer"]
+        export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
-        export.decide(name, N_("{said} where no column says it, as set by you"), said=value)
+        export.decide(name, "{said} where no column says it, as set by you", said=value)
     _describe_clock(export)
     if platform.finish:
         platform.finish(export)
@@ -650,7 +624,6 @@ def stage_platform(
             for name, source in platform.mapping.items()
             if name in columns or name in ("customer", "date", "time")
         },
-        dropped=(),
         defaults={
             name: value
             for name, value in platform.defaults.items()
@@ -660,9 +633,7 @@ def stage_platform(
         tally=tally,
         accepted=staged_rows,
         before=before,
-        pseudonymised=tuple(
-            source for name, source in platform.mapping.items() if name == "customer"
-        ),
+        pseudonymised=(platform.mapping["customer"],) if "customer" in platform.mapping else (),
         legs=legs,
     )
 
@@ -675,11 +646,9 @@ def _require_known_columns(export: ExportReader) -> None:
     if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
         raise Refusal(
             "columns_of_export",
-            N_(
-                "{name} is an export of {platform}, whose columns are known. Leave out the "
-                "columns, units, scales and first day that you set. Or read the file as a plain "
-                "table with one contact per row."
-            ),
+            "{name} is an export of {platform}, whose columns are known. Leave out the "
+            "columns, units, scales and first day that you set. Or read the file as a plain "
+            "table with one contact per row.",
             options=AS_TABLE,
             name=export.content.name,
             platform=export.platform.title,
@@ -688,8 +657,8 @@ def _require_known_columns(export: ExportReader) -> None:
         if words:
             export.decide(
                 column.field,
-                N_("read as: {said}"),
-                N_("{column}: as set by you"),
+                "read as: {said}",
+                "{column}: as set by you",
                 said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
                 column=column.title,
             )
@@ -717,11 +686,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
     with ExitStack() as stack:
         for table in export.platform.read(export):
             if writer is None:
-                writer = stack.enter_context(
-                    pq.ParquetWriter(
-                        path, export.platform.schema, compression="zstd", compression_level=1
-                    )
-                )
+                writer = stack.enter_context(open_writer(path, export.platform.schema))
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
@@ -780,24 +745,19 @@ def _fold(
                     for name in table.column_names:
                         known[name] += len(table) - table.column(name).null_count
                     if writer is None:
-                        writer = stack.enter_context(
-                            pq.ParquetWriter(
-                                path, table.schema, compression="zstd", compression_level=1
-                            )
-                        )
+                        writer = stack.enter_context(open_writer(path, table.schema))
                     writer.write_table(table)
                     written += len(table)
                 legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
-                export.progress(
-                    N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * (part + 1) / parts
-                )
+                share = (part + 1) / parts
+                export.progress(N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * share)
     finally:
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
         raise Refusal(
             "no_contacts",
-            N_("{name} is an export of {platform}, but holds no complete call."),
+            "{name} is an export of {platform}, but holds no complete call.",
             name=export.content.name,
             platform=export.platform.title,
         )
@@ -810,9 +770,7 @@ def _fold(
 
 
 def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
-    """Add the centre's wall clock beside UTC, and cast the columns to the types of this
-    kind.
-    """
+    """Add the centre's wall clock, and cast the columns to the types of the kind."""
     started = table.column("started_at").to_numpy().astype("M8[us]")
     columns = {name: table.column(name) for name in table.column_names}
     columns["local_start"] = pa.array(export.centre.to_local(started), MOMENT)
@@ -828,13 +786,9 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
         )
     declared = SCHEMAS[kind]
     for name, value in export.options.only.items():
-        said = pa.scalar(value, declared[name])
-        known = columns.get(name)
-        columns[name] = (
-            pc.coalesce(known.cast(declared[name]), said)
-            if known is not None
-            else pa.array([value] * len(table), declared[name])
-        )
+        nothing = pa.nulls(len(table), declared[name])
+        known = columns.get(name, nothing).cast(declared[name])
+        columns[name] = pc.coalesce(known, pa.scalar(value, declared[name]))
     names = [name for name in declared if name in columns]
     return pa.table(
         [columns["line"].cast(pa.int64()), *(columns[name].cast(declared[name]) for name in names)],
@@ -844,18 +798,10 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
 
 def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
     width = len(export.platform.shown)
-    cells = [(row + [""] * width)[:width] for _line, _reason, row in export.rejected]
-    if export.rejected:
-        writer.write_table(
-            pa.table(
-                [
-                    [line for line, _r, _c in export.rejected],
-                    [reason for _l, reason, _c in export.rejected],
-                    cells,
-                ],
-                schema=_REJECTED,
-            )
-        )
+    quarantine.write_rejected(
+        writer,
+        [(line, reason, (row + [""] * width)[:width]) for line, reason, row in export.rejected],
+    )
     export.rejected.clear()
 
 
@@ -863,10 +809,5 @@ def _describe_clock(export: ExportReader) -> None:
     zone = export.zone
     if not export.notes.get("without_zone"):
         return
-    export.decide(
-        "started_at",
-        N_("times are in the time zone {zone}"),
-        "",
-        zone=zone.name,
-    )
+    export.decide("started_at", "times are in the time zone {zone}", zone=zone.name)
     describe_clock_changes(export)

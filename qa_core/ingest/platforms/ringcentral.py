@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import (
     DIRECTIONS,
     as_number,
     find_meaning,
+    fold_case,
     from_stamp,
     keep_of_answered,
     read_direction,
@@ -24,10 +24,10 @@ from qa_core.ingest.columns.scalars import (
 )
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
-    MOMENT,
     ExportReader,
     FoldSession,
     SkippedRecord,
+    record_schema,
     require,
 )
 from qa_core.storage.schema import Outcome
@@ -52,23 +52,9 @@ _OUTCOMES = {
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("id", pa.string()),
-        ("session", pa.string()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("queue", pa.string()),
-        ("advisor", pa.string()),
-        ("duration", pa.float64()),
-        ("transfers", pa.int32()),
-        ("did", pa.string()),
-        ("recorded", pa.bool_()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "id session started_at updated_at direction outcome queue advisor duration transfers did "
+    "recorded customer_key"
 )
 
 
@@ -88,25 +74,23 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     if not export.is_document:
         raise Refusal(
             "flattened_records",
-            N_(
-                "{name} is a table of RingCentral records. Several of them are one call, and "
-                "their legs are lost. Import the JSON itself, or the call log that RingCentral "
-                "exports as CSV."
-            ),
+            "{name} is a table of RingCentral records. Several of them are one call, and "
+            "their legs are lost. Import the JSON itself, or the call log that RingCentral "
+            "exports as CSV.",
             name=export.content.name,
         )
     export.decide(
         "talk_seconds",
-        N_("the duration of answered contacts is taken as talk time"),
-        N_("the call log has no other duration"),
+        "the duration of answered contacts is taken as talk time",
+        "the call log has no other duration",
     )
     return export.tables(export.build(export.items(), _build_record))
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    if (medium := _lower(item.get("type") or "Voice")) != "voice":
+    if (medium := fold_case(item.get("type") or "Voice")) != "voice":
         raise SkippedRecord(medium)
-    if _lower(item.get("action")) in ("phone login", "sip forwarding login"):
+    if fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
         raise SkippedRecord("login")
     own = str(require(item.get("id"), "missing_key"))
     started = require(from_stamp(item.get("startTime")), "missing_start")
@@ -137,7 +121,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
             "duration": read_seconds(item.get("duration"))
             if milliseconds is None
             else milliseconds / 1000,
-            "transfers": sum(_lower(leg.get("action")) in _TRANSFERS for leg in legs),
+            "transfers": sum(fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
             "did": ours.get("phoneNumber") if inbound else None,
             "recorded": bool(item.get("recording")),
             "customer": theirs.get("phoneNumber"),
@@ -155,10 +139,6 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
         if leg.get("legType") == "Accept" and look_up(leg, "to.extensionNumber")
     )
     return next(filter(None, names), None)
-
-
-def _lower(value: Any) -> str:
-    return str(value or "").casefold()
 
 
 def fold(session: FoldSession) -> str:

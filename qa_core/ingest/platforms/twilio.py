@@ -12,13 +12,18 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import find_meaning, from_stamp, read_seconds
+from qa_core.ingest.columns.scalars import find_meaning, fold_case, from_stamp, read_seconds
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, require
+from qa_core.ingest.platforms.reader import (
+    ExportReader,
+    FoldSession,
+    record_schema,
+    report_lost_roots,
+    require,
+)
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -38,21 +43,8 @@ _DIRECTIONS = {
     ),
 }  # fmt: skip
 
-SCHEMA = pa.schema(
-    [
-        ("line", pa.int64()),
-        ("sid", pa.string()),
-        ("call", pa.string()),
-        ("is_leg", pa.bool_()),
-        ("started_at", MOMENT),
-        ("updated_at", MOMENT),
-        ("direction", pa.string()),
-        ("outcome", pa.string()),
-        ("duration", pa.float64()),
-        ("advisor", pa.string()),
-        ("did", pa.string()),
-        ("customer_key", pa.string()),
-    ]
+SCHEMA = record_schema(
+    "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
 )
 
 
@@ -81,10 +73,8 @@ def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
             raise Refusal(
                 "not_calls",
-                N_(
-                    "{name} lists Twilio recordings, which do not say who called or how the call "
-                    "ended. Export the calls (Calls.json) and import that file."
-                ),
+                "{name} lists Twilio recordings, which do not say who called or how the call "
+                "ended. Export the calls (Calls.json) and import that file.",
                 name=export.content.name,
             )
         yield number, {"sid": item.get("call_sid"), **item}
@@ -106,7 +96,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     direction = find_meaning(item.get("direction"), _DIRECTIONS, Direction)
     is_inbound = direction == "inbound"
     outcome = find_meaning(item.get("status"), _OUTCOMES, Outcome)
-    is_machine = _lower(item.get("answered_by")).startswith("machine")
+    is_machine = fold_case(item.get("answered_by")).startswith("machine")
     if outcome == "answered" and not is_inbound and is_machine:
         outcome = "voicemail"
     parent = item.get("parent_call_sid") or None
@@ -128,19 +118,14 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _lower(value: Any) -> str:
-    return str(value or "").casefold()
-
-
 def fold(session: FoldSession) -> str:
     """Fold each call with the calls that it dialled into one row. Without any, only
     Twilio's own answer is known.
     """
     connection = session.connection
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
-        "sid ORDER BY updated_at DESC NULLS LAST, line DESC) "
-        "AS copy FROM records"
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid "
+        "ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
     )
     find_roots(
         connection,
@@ -162,19 +147,7 @@ def fold(session: FoldSession) -> str:
             FROM numbered n JOIN roots r ON r.id = n.sid
         )"""
     )
-    alone = session.count(
-        "SELECT count(DISTINCT root) FROM roots WHERE root NOT IN (SELECT sid FROM numbered)"
-    )
-    if alone:
-        session.export.decide(
-            "contact_id",
-            N_(
-                "contacts without their first part are kept under the id of that part "
-                "until it arrives"
-            ),
-            N_("{count} contacts"),
-            count=alone,
-        )
+    report_lost_roots(session, "SELECT sid FROM numbered")
     return f"""
         WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1
             AND outcome = 'answered' AND is_leg = has_legs),

@@ -1,3 +1,1 @@
-"""Profiles: tables with headers, as a kind of file or a tool writes them. One file
-each.
-"""
+"""Profiles: tables with headers, as a kind of file or a tool writes them."""

@@ -16,22 +16,13 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import (
-    FileContext,
-    RowBatch,
-    as_moments,
-    as_numbers,
-    as_words,
-)
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, map_texts
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles.contact_fields import FIELDS
-from qa_core.ingest.profiles.handle_time import (
-    build_times,
-    decide_times,
-    describe_taken_off,
-)
+from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
 from qa_core.ingest.profiles.outcomes import (
     MAX_UNKNOWN,
     build_outcome,
@@ -55,44 +46,18 @@ MANY_CELLS, SHARED = 100, 0.2
 """
 DAY = 86_400
 _NO_ADVISOR = {
-    "no server",
-    "no agent",
-    "nobody",
-    "unassigned",
-    "non affecte",
-    "non assigne",
-    "aucun",
-    "none",
-    "system",
-    "systeme",
-}
+    "no server", "no agent", "nobody", "unassigned", "non affecte", "non assigne", "aucun", "none",
+    "system", "systeme",
+}  # fmt: skip
 _TEXT_COLUMNS = (
-    "queue",
-    "reason",
-    "team",
-    "site",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-    "tracking_number",
-    "contact_id",
-    "ticket",
-    "source_system",
-    "recording_purpose",
+    "queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page",
+    "tracking_number", "contact_id", "ticket", "source_system", "recording_purpose",
     "survey_comment",
-)
+)  # fmt: skip
 _BOOLEAN_COLUMNS = (
-    "declared_resolved",
-    "survey_sent",
-    "survey_resolved",
-    "recorded",
-    "notice_played",
-    "customer_objected",
-    "stopped_by_advisor",
-    "private_line",
-)
+    "declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played",
+    "customer_objected", "stopped_by_advisor", "private_line",
+)  # fmt: skip
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_EARLY, MAX_EARLY = 3, 0.05
@@ -103,23 +68,10 @@ ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "
 """
 
 _CONTACT_FIELDS = (
-    "contact_id",
-    "advisor",
-    "advisor_name",
-    "customer",
-    "caller",
-    "called",
-    "outcome",
-    "answered",
-    "answered_at",
-    "ended_at",
-    "direction",
-    "queue",
-    "wait_seconds",
-    "talk_seconds",
-    "duration",
+    "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
+    "answered_at", "ended_at", "direction", "queue", "wait_seconds", "talk_seconds", "duration",
     "tracking_number",
-)
+)  # fmt: skip
 _TOTAL_HEADERS = {
     "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
     "abandoned calls", "calls abandoned", "calls received",
@@ -170,10 +122,8 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     if "ticket" in columns or "contact_id" not in columns:
         return
     field = next(item for item in FIELDS if item.name == "ticket")
-    vocabulary, used = (
-        header_matching.build_vocabulary((field,)),
-        {column.index for column in columns.values()},
-    )
+    vocabulary = header_matching.build_vocabulary((field,))
+    used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
         header = header_matching.parse_header(text)
         if text and index not in used and header_matching.find_field(header, vocabulary):
@@ -194,10 +144,7 @@ def refuse_totals(context: FileContext) -> None:
     if len(totals) > context.has("contact_id") and "contact_id" not in context.options.columns:
         raise Refusal(
             "totals_not_contacts",
-            N_(
-                "Each row of this file holds totals ({columns}), not one contact. Import it as "
-                "totals."
-            ),
+            "Each row of this file holds totals ({columns}), not one contact. Import it as totals.",
             options=(
                 "python -m qa_core import intervals FILE",
                 *(f"--map ignore={text}" for text in totals if len(totals) == 1),
@@ -207,11 +154,8 @@ def refuse_totals(context: FileContext) -> None:
     if not any(context.has(name) for name in _CONTACT_FIELDS):
         raise Refusal(
             "not_contacts",
-            N_(
-                "The contacts of this file cannot be distinguished. No id, advisor, customer, "
-                "queue, outcome or duration is recognised. Columns: {seen}. Name at least one of "
-                "them."
-            ),
+            "The contacts of this file cannot be distinguished. No id, advisor, customer, queue, "
+            "outcome or duration is recognised. Columns: {seen}. Name at least one of them.",
             options=("--map contact_id=COLUMN",),
             seen=header_matching.format_headers(context.headers),
         )
@@ -232,15 +176,13 @@ def _refuse_leads(context: FileContext) -> None:
     headers = {header_matching.parse_header(text).words for text in context.headers}
     persons = {words for words in headers if words in _PERSON_HEADERS or _LEAD.search(words)}
     if not (context.has("contact_id") or context.has("tracking_number")):
-        persons |= {context.columns[name].header.text for name in _CAMPAIGN if context.has(name)}
+        persons |= {context.get_header(name) for name in _CAMPAIGN if context.has(name)}
     if persons:
         raise Refusal(
             "leads_not_contacts",
-            N_(
-                "This looks like a list of people or leads ({columns}). No column gives the "
-                "direction, the duration or the person who answered. Import the calls of your "
-                "telephony, or accept the file if each row is a contact."
-            ),
+            "This looks like a list of people or leads ({columns}). No column gives the "
+            "direction, the duration or the person who answered. Import the calls of your "
+            "telephony, or accept the file if each row is a contact.",
             options=("--yes",),
             columns=", ".join(sorted(persons)),
         )
@@ -259,22 +201,18 @@ def _is_count(context: FileContext, index: int, header: str) -> bool:
 def _drop_destroyed(context: FileContext) -> None:
     """Drop identities that a spreadsheet has rounded: many people share each."""
     for name in ("contact_id", "ticket", "customer", "caller", "called"):
-        if (
-            context.has(name)
-            and context.compute_share(context.columns[name].index, DESTROYED) > 0.1
-        ):
+        index = context.columns[name].index if context.has(name) else None
+        if index is not None and context.compute_share(index, DESTROYED) > 0.1:
             context.drop_column(
                 name,
-                N_("the column {column} is left aside: a spreadsheet has rounded its numbers"),
-                N_("such as {example}"),
-                example=context.sample_cells(context.columns[name].index)[0].as_py(),
+                "the column {column} is left aside: a spreadsheet has rounded its numbers",
+                "such as {example}",
+                example=context.sample_cells(index)[0].as_py(),
             )
 
 
 def _find_placeholders(context: FileContext) -> None:
-    """Find numbers that stand for many people: they are on more rows than one customer
-    calls.
-    """
+    """Find numbers that stand for many people: they are on too many rows."""
     for name in ("customer", "caller", "called"):
         if not context.has(name):
             continue
@@ -285,8 +223,8 @@ def _find_placeholders(context: FileContext) -> None:
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
             context.decide(
                 name,
-                N_("numbers on more than {share} % of the rows identify no customer"),
-                N_("{column}: {count} numbers"),
+                "numbers on more than {share} % of the rows identify no customer",
+                "{column}: {count} numbers",
                 share=f"{100 * SHARED:g}",
                 count=len(shared),
             )
@@ -303,8 +241,8 @@ def decide_columns(context: FileContext) -> None:
         context.zone = Zone("UTC")
         context.decide(
             "started_at",
-            N_("read as UTC, because {other} holds the local time"),
-            other=context.columns["local_start"].header.text,
+            "read as UTC, because {other} holds the local time",
+            other=context.get_header("local_start"),
         )
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
@@ -317,19 +255,19 @@ def decide_columns(context: FileContext) -> None:
     _decide_direction(context)
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", N_("phone"), N_("no column says the channel"))
+        context.decide("channel", "phone", "no column says the channel")
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
-            N_("the external number of the call; extensions are advisors, never customers"),
+            "the external number of the call; extensions are advisors, never customers",
         )
     if context.has("wait_seconds") is False and context.has("answered_at"):
         context.decide(
             "wait_seconds",
-            N_("the time from the start to the answer"),
-            N_("computed from {answered}"),
-            answered=context.columns["answered_at"].header.text,
+            "the time from the start to the answer",
+            "computed from {answered}",
+            answered=context.get_header("answered_at"),
         )
 
 
@@ -356,7 +294,7 @@ def _decide_direction(context: FileContext) -> None:
     if not context.has("direction") and "direction" in context.options.only:
         context.decide(
             "direction",
-            N_("{said} where no column says it, as set by you"),
+            "{said} where no column says it, as set by you",
             said=context.options.only["direction"],
         )
         return
@@ -368,12 +306,12 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         context.drop_column(
             "direction",
-            N_("the column {column} is left aside: its words do not fit this field"),
-            N_("seen: {seen}"),
+            "the column {column} is left aside: its words do not fit this field",
+            "seen: {seen}",
             seen=evidence.show(),
         )
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", N_("inbound"), N_("no column says the direction"))
+    context.decide("direction", "inbound", "no column says the direction")
 
 
 def _decide_times(context: FileContext) -> None:
@@ -391,11 +329,11 @@ def _decide_system(context: FileContext) -> None:
     if context.options.system:
         context.drop_column(
             "source_system",
-            N_("{system}, as set by you; the column {column} is left aside"),
+            "{system}, as set by you; the column {column} is left aside",
             system=context.options.system,
         )
     else:
-        context.decide("source_system", N_("the system of each contact, from the column {column}"))
+        context.decide("source_system", "the system of each contact, from the column {column}")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -403,7 +341,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
-    direction = _build_direction(context, batch, columns)
+    direction = batch.read_word("direction") if context.has("direction") else None
+    if direction is not None:
+        columns["direction"] = as_words(direction)
     answer, answer_seconds = _build_after(context, batch, "answered_at", own_start)
     _end, end_seconds = _build_after(context, batch, "ended_at", own_start)
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -451,9 +391,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
-    """Build csat with its scale, nps, and ces on a scale from 1 to 7; only those that the
-    file carries.
-    """
+    """Build csat with its scale, nps, and ces from 1 to 7, where the file has them."""
     columns = {
         name: as_numbers(batch.read_number(name)) for name in ("csat", "nps") if context.has(name)
     }
@@ -470,16 +408,6 @@ def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
             pa.scalar(None, pa.string()),
         )
     return columns
-
-
-def _build_direction(
-    context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]
-) -> np.ndarray | None:
-    if not context.has("direction"):
-        return None
-    direction = batch.read_word("direction")
-    columns["direction"] = as_words(direction)
-    return direction
 
 
 def _build_after(
@@ -511,15 +439,8 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
 
 
 def read_channel(cells: pa.Array) -> pa.Array:
-    """Replace channels by our names for them; unknown ones stay as the file spells
-    them.
-    """
-    encoded = cells.dictionary_encode()
-    known = pa.array(
-        [CHANNELS.get(simplify(text), text.casefold()) for text in encoded.dictionary.to_pylist()],
-        pa.string(),
-    )
-    return pc.take(known, encoded.indices)
+    """Replace channels by our names for them; unknown ones stay."""
+    return map_texts(lambda text: CHANNELS.get(simplify(text), text.casefold()), cells)
 
 
 def _build_people(
@@ -538,9 +459,8 @@ def _build_people(
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
-        columns["customer_key"] = context.pseudonyms.find_keys(
-            _read_party(context, batch, "customer")
-        )
+        customer = _read_party(context, batch, "customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(customer)
     elif context.has("caller") or context.has("called"):
         customer, extension = _find_parties(context, batch, direction)
         columns["customer_key"] = context.pseudonyms.find_keys(customer)
@@ -559,34 +479,19 @@ def _read_party(context: FileContext, batch: RowBatch, name: str) -> pa.Array:
 def _find_parties(
     context: FileContext, batch: RowBatch, direction: np.ndarray | None
 ) -> tuple[pa.Array, pa.Array]:
-    """Find, of caller and called, the one outside (the customer) and the extension (the
-    advisor).
-    """
+    """Find, of caller and called, the number outside and the extension."""
     empty = [None] * len(batch)
     callers = _read_party(context, batch, "caller").to_pylist() if context.has("caller") else empty
     called = batch.read_text("called").to_pylist() if context.has("called") else empty
     customers, extensions = [], []
-    for caller, other, way in zip(
-        callers, called, empty if direction is None else direction, strict=True
-    ):
-        parties = (
-            (other, caller) if way in (Direction.OUTBOUND, Direction.INTERNAL) else (caller, other)
-        )
-        customers.append(
-            None
-            if way == Direction.INTERNAL
-            else next((party for party in parties if party and not is_extension(party)), None)
-        )
-        extensions.append(
-            next(
-                (
-                    party
-                    for party in reversed(parties)
-                    if party and is_extension(party) and "/" not in party
-                ),
-                None,
-            )
-        )
+    ways = empty if direction is None else direction
+    for caller, other, way in zip(callers, called, ways, strict=True):
+        is_from_us = way in (Direction.OUTBOUND, Direction.INTERNAL)
+        parties = (other, caller) if is_from_us else (caller, other)
+        outside = (party for party in parties if party and not is_extension(party))
+        customers.append(None if way == Direction.INTERNAL else next(outside, None))
+        inside = (party for party in reversed(parties) if party and "/" not in party)
+        extensions.append(next(filter(is_extension, inside), None))
     return pa.array(customers, pa.string()), pa.array(extensions, pa.string())
 
 
@@ -600,8 +505,8 @@ def finish(context: FileContext) -> None:
     if context.notes.get("talk_of_unanswered"):
         context.decide(
             "talk_seconds",
-            N_("no talk time on unanswered contacts"),
-            N_("{count} values left out"),
+            "no talk time on unanswered contacts",
+            "{count} values left out",
             count=context.notes["talk_of_unanswered"],
         )
 
@@ -612,16 +517,13 @@ def _require_order(context: FileContext) -> None:
     """
     rows = context.notes["outcome"].rows
     for name in ("answered_at", "ended_at"):
-        column = context.columns[name].header.text if context.has(name) else ""
+        column = context.get_header(name) if context.has(name) else ""
         count = context.blanked.get(column, {}).get("negative_duration", 0)
         if count >= MIN_EARLY and count > MAX_EARLY * rows and not context.options.yes:
             raise Refusal(
                 "moments_out_of_order",
-                N_(
-                    "{column} is earlier than the start or the answer on {count} of {rows} "
-                    "contacts. Say what the column is, leave it aside, or accept that these times "
-                    "are missing."
-                ),
+                "{column} is earlier than the start or the answer on {count} of {rows} contacts. "
+                "Say what the column is, leave it aside, or accept that these times are missing.",
                 options=("--map FIELD=COLUMN", f"--map ignore={column}", "--yes"),
                 column=column,
                 count=count,

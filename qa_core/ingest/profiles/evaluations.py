@@ -14,95 +14,47 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.declaration import Column, Field, Profile, ValueType
+from qa_core.ingest.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
-FIELDS = (
-    Field(
-        "evaluation_id",
-        ValueType.TEXT,
-        "quality id|id evaluation|numero evaluation|evaluation|eval id|review id|id",
-    ),
-    Field(
-        "contact_id",
-        ValueType.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id "
-        "contact|appel|call|contact|numero appel|id interaction|appel evalue|"
-        "n appel|ref appel",
-    ),
-    Field(
-        "advisor",
-        ValueType.TEXT,
-        "agent|advisor id|agent id|conseiller|id conseiller|id agent|agent name|nom "
-        "conseiller|nom agent|advisor name|matricule|"
-        "teleconseiller|evalue|agent evalue|conseiller evalue|"
-        "collaborateur",
-    ),
-    Field(
-        "evaluator",
-        ValueType.TEXT,
-        "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue "
-        "par|superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator "
-        "name|scored by|"
+FIELDS = build_fields(
+    {
+        ("evaluation_id", ValueType.TEXT): "quality id|id evaluation|numero evaluation|evaluation|"
+        "eval id|review id|id",
+        ("contact_id", ValueType.TEXT): "call id|id appel|identifiant appel|interaction id|"
+        "conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|"
+        "appel evalue|n appel|ref appel",
+        ("advisor", ValueType.TEXT): "agent|advisor id|agent id|conseiller|id conseiller|id agent|"
+        "agent name|nom conseiller|nom agent|advisor name|matricule|teleconseiller|evalue|"
+        "agent evalue|conseiller evalue|collaborateur",
+        ("evaluator", ValueType.TEXT): "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|"
+        "superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
         "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
-    ),
-    Field(
-        "evaluated_at",
-        ValueType.MOMENT,
-        "evaluation date|date evaluation|date d evaluation|date|evaluated on|review date|date "
-        "ecoute|date d ecoute|scored at|date de "
-        "l evaluation|created at|evaluation time|"
-        "evalue le",
-    ),
-    Field(
-        "grid",
-        ValueType.TEXT,
-        "grille|scorecard|form|form name|formulaire|grid name|nom grille|template|grille d "
-        "evaluation|nom de la grille|modele|grille ecoute",
-    ),
-    Field(
-        "section",
-        ValueType.TEXT,
-        "rubrique|theme|group|category|categorie|section name|bloc|chapitre|partie",
-    ),
-    Field(
-        "criterion",
-        ValueType.TEXT,
-        "critere|question|item|criteria|criterion name|libelle critere|question "
-        "text|criteres|point controle",
-    ),
-    Field(
-        "points",
-        ValueType.NUMBER,
-        "note obtenue|points obtenus|earned|answer score|points "
-        "earned|reponse|value|valeur|earned points|resultat",
-        0,
-    ),
-    Field(
-        "possible",
-        ValueType.NUMBER,
-        "points possibles|max|maximum|max points|possible points|bareme|max score|note "
-        "max|sur|points max|out of|note maximale",
-        0,
-    ),
-    Field(
-        "score",
-        ValueType.MARK,
-        "quality score|note|note globale|total|total score|score global|evaluation score|note "
-        "qualite|resultat global|overall score|"
-        "qa score|score total|score qualite|note finale|final score|note totale|"
-        "% qualite|taux qualite",
-    ),
-    Field(
-        "comment",
-        ValueType.TEXT,
-        "commentaire|comments|commentaires|remarque|remarques|observations|feedback",
-    ),
-    Field("tags", ValueType.TEXT, "tag|etiquettes|etiquette|labels|mots cles|keywords"),
+        ("evaluated_at", ValueType.MOMENT): "evaluation date|date evaluation|date d evaluation|"
+        "date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de l evaluation|"
+        "created at|evaluation time|evalue le",
+        ("grid", ValueType.TEXT): "grille|scorecard|form|form name|formulaire|grid name|"
+        "nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute",
+        ("section", ValueType.TEXT): "rubrique|theme|group|category|categorie|section name|bloc|"
+        "chapitre|partie",
+        ("criterion", ValueType.TEXT): "critere|question|item|criteria|criterion name|"
+        "libelle critere|question text|criteres|point controle",
+        ("points", ValueType.NUMBER, 0): "note obtenue|points obtenus|earned|answer score|"
+        "points earned|reponse|value|valeur|earned points|resultat",
+        ("possible", ValueType.NUMBER, 0): "points possibles|max|maximum|max points|"
+        "possible points|bareme|max score|note max|sur|points max|out of|note maximale",
+        ("score", ValueType.MARK): "quality score|note|note globale|total|total score|"
+        "score global|evaluation score|note qualite|resultat global|overall score|qa score|"
+        "score total|score qualite|note finale|final score|note totale|% qualite|taux qualite",
+        ("comment", ValueType.TEXT): "commentaire|comments|commentaires|remarque|remarques|"
+        "observations|feedback",
+        ("tags", ValueType.TEXT): "tag|etiquettes|etiquette|labels|mots cles|keywords",
+    }
 )
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 
@@ -147,9 +99,7 @@ def find_criteria(context: FileContext) -> list[str]:
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide which of the three forms the file has, and the greatest mark of each
-    criterion.
-    """
+    """Decide which form the file has, and the greatest mark of each criterion."""
     context.drop_empty("evaluated_at")
     if context.has("criterion"):
         _decide_long(context)
@@ -161,23 +111,20 @@ def decide_columns(context: FileContext) -> None:
         if context.has("score"):
             _require_same_total(context, criteria)
             context.drop_column(
-                "score",
-                N_("the column {column} is a total: the score is computed from its criteria"),
+                "score", "the column {column} is a total: the score is computed from its criteria"
             )
         return
     for name in criteria:
         context.drop_column(
             name,
-            N_("the column {column} is left aside: {other} is the overall score"),
-            other=context.columns["score"].header.text,
+            "the column {column} is left aside: {other} is the overall score",
+            other=context.get_header("score"),
         )
     if not context.has("score"):
         raise Refusal(
             "missing_column",
-            N_(
-                "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-                "right one."
-            ),
+            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
+            "right one.",
             options=("--map score=COLUMN", "--map criterion=COLUMN"),
             field="score",
             kind="evaluations",
@@ -197,10 +144,10 @@ def _decide_criteria(context: FileContext) -> None:
         is_asked = name in context.options.columns or name in context.options.scales
         is_personal = context.compute_share(context.columns[name].index, _PERSONAL) > 0.5
         if not evidence.total or evidence.negative or (is_personal and not is_asked):
-            context.drop_column(name, N_("the column {column} is left aside: it holds no scores"))
+            context.drop_column(name, "the column {column} is left aside: it holds no scores")
         elif name in context.notes.get("yes_no", ()):
             possible[name] = 1.0
-            context.decide(name, N_("yes is 1 point out of 1, no is 0"))
+            context.decide(name, "yes is 1 point out of 1, no is 0")
         elif (
             header.out_of
             or header.scale
@@ -247,10 +194,8 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
     if agreed < _MOST_ROWS:
         raise Refusal(
             "total_and_criteria",
-            N_(
-                "{column} does not match the total of the criteria {criteria}. Leave the total "
-                "aside, or the columns that are not criteria."
-            ),
+            "{column} does not match the total of the criteria {criteria}. Leave the total "
+            "aside, or the columns that are not criteria.",
             options=(
                 "--yes",
                 *(f"--map ignore={name}" for name in (column.header.text, *criteria)),
@@ -268,10 +213,8 @@ def _decide_long(context: FileContext) -> None:
         if not context.has("score"):
             raise Refusal(
                 "missing_column",
-                N_(
-                    "Each row names a criterion, but no column holds its points. Name the points "
-                    "column."
-                ),
+                "Each row names a criterion, but no column holds its points. Name the points "
+                "column.",
                 options=("--map points=COLUMN",),
             )
         # With a criterion on each row, a column called score or note has its points.
@@ -302,19 +245,15 @@ def _require_common_maximum(context: FileContext) -> None:
     if len(set(greatest.values())) == 1 and evidence.highest in _SMALL_SCALES:
         return
     raise _refuse_unclear(
-        [column.header.text],
-        "--map possible=COLUMN",
-        f"--scale points=0-{evidence.highest:g}",
+        [column.header.text], "--map possible=COLUMN", f"--scale points=0-{evidence.highest:g}"
     )
 
 
 def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
     return Refusal(
         "unclear_criteria",
-        N_(
-            "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
-            "scale of each column, or leave it aside."
-        ),
+        "The numbers in {columns} may be scores, but nothing gives their maximum. Set the "
+        "scale of each column, or leave it aside.",
         options=options,
         columns=", ".join(columns),
     )
@@ -329,23 +268,19 @@ def _decide_possible(
     evidence, column = context.evidence[name], context.columns[name]
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if requested or scale:
-        possible, reason = (
-            parse_scale(requested or scale)[1],
-            N_("as set by you") if requested else N_("as the header {column} says"),
-        )
+        possible = parse_scale(requested or scale)[1]
+        reason = N_("as set by you") if requested else N_("as the header {column} says")
     elif out_of:
         possible, reason = out_of, N_("as the header {column} says")
     elif len(evidence.denominators) == 1:
-        possible, reason = (
-            next(iter(evidence.denominators)),
-            N_("{column}: each value gives its maximum"),
-        )
+        possible = next(iter(evidence.denominators))
+        reason = N_("{column}: each value gives its maximum")
     else:
-        possible, reason = (
-            evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0,
-            N_("{column}: the highest score in the file"),
+        possible = (
+            evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0
         )
-    context.decide(name, N_("out of {possible}"), reason, possible=f"{possible:g}")
+        reason = N_("{column}: the highest score in the file")
+    context.decide(name, "out of {possible}", reason, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible
 
@@ -384,9 +319,7 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
         if context.has("possible")
         else np.where(np.isnan(points), np.nan, context.notes["possible"][""])
     )
-    batch.reject(
-        batch.read_text("criterion").is_null().to_numpy(zero_copy_only=False), "missing_criterion"
-    )
+    batch.reject(to_numpy(batch.read_text("criterion").is_null()), "missing_criterion")
     batch.reject(points > possible, "off_scale")
     columns = {
         "criterion": batch.read_text("criterion"),
@@ -407,7 +340,7 @@ def _build_wide(
     repeated = np.repeat(np.arange(len(batch)), count)
     points = np.column_stack(marks).ravel()
     possible = np.tile(np.array([context.notes["possible"][name] for name in names]), len(batch))
-    titles = [context.columns[name].header.text for name in names]
+    titles = [context.get_header(name) for name in names]
     tall = {name: pc.take(values, pa.array(repeated)) for name, values in columns.items()}
     return {
         "line": pa.array(np.repeat(batch.lines, count), pa.int64()),

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile
 from qa_core.ingest.profiles import contacts
@@ -35,8 +34,8 @@ def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
     context.decide(
         "source",
-        N_("every contact comes from {source} / {medium}"),
-        N_("an export of Google Ads"),
+        "every contact comes from {source} / {medium}",
+        "an export of Google Ads",
         source=SOURCE,
         medium=MEDIUM,
     )

@@ -71,15 +71,15 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
         _describe(context, plan, N_("the handle time of the file is used"))
     elif context.has("answered_at", "ended_at"):
         context.guesses.add("talk_seconds")
-        context.decide("talk_seconds", N_("the time from the answer to the end"))
+        context.decide("talk_seconds", "the time from the answer to the end")
     elif context.has("duration") or context.has("call_seconds"):
         _decide_duration(context, batch, plan, times)
     elif context.has("ended_at"):
         context.decide(
             "talk_seconds",
-            N_("the time from the start to the end, minus the wait"),
-            N_("from {other}"),
-            other=context.columns["ended_at"].header.text,
+            "the time from the start to the end, minus the wait",
+            "from {other}",
+            other=context.get_header("ended_at"),
         )
 
 
@@ -99,13 +99,11 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
         ratio = float(np.median(span[rows] / times[name][rows]))
         unit = "min" if 45 < ratio < 120 else "ms" if ratio < 0.01 else None
         if unit:
-            column = context.columns[name].header.text
+            column = context.get_header(name)
             raise Refusal(
                 "unit_and_moments",
-                N_(
-                    "Read as seconds, {column} does not fit the time between start and end, which "
-                    "is {ratio} times as long. Choose the unit."
-                ),
+                "Read as seconds, {column} does not fit the time between start and end, which "
+                "is {ratio} times as long. Choose the unit.",
                 options=(f"--unit {name}={unit}", f"--unit {name}=s"),
                 column=column,
                 ratio=f"{ratio:.3g}",
@@ -127,9 +125,7 @@ def _require_read(context: FileContext) -> None:
     if unread_columns:
         raise Refusal(
             "unread_time",
-            N_(
-                "{columns} may hold the talk or handle time, but is not recognised. Say what it is."
-            ),
+            "{columns} may hold the talk or handle time, but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {name}={text}"
                 for text in unread_columns
@@ -151,43 +147,31 @@ def _decide_beside_talk(
     rows = ~np.isnan(total) & ~np.isnan(talk) & (talk > 0)
     if rows.sum() < MIN_ROWS or not positive:
         return
-    fitting = next(
-        (
-            chosen
-            for size in range(len(positive), -1, -1)
-            for chosen in combinations(positive, size)
-            if _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
-        ),
-        None,
-    )
+    sizes = range(len(positive), -1, -1)
+    choices = (chosen for size in sizes for chosen in combinations(positive, size))
+
+    def is_total(chosen: Iterable[str]) -> bool:
+        return _is_sum(total[rows], [talk[rows], *(times[other][rows] for other in chosen)])
+
+    fitting = next(filter(is_total, choices), None)
     if fitting is None:
         handled = np.nansum([np.where(rows, times[other], 0) for other in PARTS if other in times])
         differs = abs(handled - total[rows].sum()) > MAX_DIFFERENCE * total[rows].sum()
         if name == "handle_seconds" and differs:
             raise Refusal(
                 "handle_time_and_parts",
-                N_(
-                    "{column} is not the sum of all or some of {parts}. Leave the wrong column "
-                    "aside."
-                ),
+                "{column} is not the sum of all or some of {parts}. Leave the wrong column aside.",
                 options=tuple(
-                    f"--map ignore={context.columns[other].header.text}"
+                    f"--map ignore={context.get_header(other)}"
                     for other in (name, *PARTS)
                     if context.has(other)
                 ),
-                column=context.columns[name].header.text,
-                parts=", ".join(
-                    context.columns[other].header.text for other in PARTS if context.has(other)
-                ),
+                column=context.get_header(name),
+                parts=_show(context, filter(context.has, PARTS)),
             )
         return
-    within = tuple(
-        other
-        for other in ("hold_seconds", "wrap_seconds")
-        if other in positive
-        and other not in fitting
-        and (name == "handle_seconds" or other == "hold_seconds")
-    )
+    parts = ("hold_seconds", "wrap_seconds") if name == "handle_seconds" else ("hold_seconds",)
+    within = tuple(other for other in parts if other in positive and other not in fitting)
     if name == "handle_seconds" or ("wait_seconds" not in fitting and "wrap_seconds" in fitting):
         plan.handle_column = name
     if within:
@@ -198,7 +182,7 @@ def _decide_beside_talk(
             N_("{source} includes {less}, which is deducted so that nothing counts twice"),
             N_("in the rows, {total} is the sum of the other times"),
             source="talk_seconds",
-            total=context.columns[name].header.text,
+            total=context.get_header(name),
         )
 
 
@@ -217,14 +201,12 @@ def _decide_duration(
         contains.append("wait_seconds")
     elif wait is not None and np.nansum(wait) > 0:
         is_wait_contained = _contains_wait(context, batch, times["duration"], wait)
-        column = context.columns["duration"].header.text
+        column = context.get_header("duration")
         if is_wait_contained is None:
             raise Refusal(
                 "duration_and_wait",
-                N_(
-                    "It is unclear whether {column} includes the wait. Choose call_seconds if it "
-                    "does, talk_seconds if not."
-                ),
+                "It is unclear whether {column} includes the wait. Choose call_seconds if it "
+                "does, talk_seconds if not.",
                 options=(f"--map call_seconds={column}", f"--map talk_seconds={column}"),
                 column=column,
             )
@@ -236,9 +218,9 @@ def _decide_duration(
     else:
         context.decide(
             "talk_seconds",
-            N_("the duration of answered contacts is taken as talk time"),
-            N_("{other}: no other column says it"),
-            other=context.columns[plan.source].header.text,
+            "the duration of answered contacts is taken as talk time",
+            "{other}: no other column says it",
+            other=context.get_header(plan.source),
         )
 
 
@@ -275,18 +257,14 @@ def _contains_wait(
 def _describe(
     context: FileContext, plan: TalkPlan, decision: str, evidence: str = "", **places: str
 ) -> None:
-    def show(name: str) -> str:
-        return context.columns[name].header.text if context.has(name) else name
+    source = _show(context, [places.pop("source", plan.source or "")])
+    less = _show(context, plan.contained)
+    context.decide("talk_seconds", decision, evidence, source=source, less=less, **places)
 
-    source = places.pop("source", plan.source or "")
-    context.decide(
-        "talk_seconds",
-        decision,
-        evidence,
-        source=show(source),
-        less=", ".join(show(name) for name in plan.contained),
-        **places,
-    )
+
+def _show(context: FileContext, names: Iterable[str]) -> str:
+    """List the headers of these fields; a field without a column by its own name."""
+    return ", ".join(context.get_header(name) if context.has(name) else name for name in names)
 
 
 def describe_taken_off(context: FileContext) -> None:
@@ -298,16 +276,12 @@ def describe_taken_off(context: FileContext) -> None:
             "talk_seconds",
             N_("without deducting {less}, talk times would be {seconds} seconds longer"),
             N_("{count} contacts"),
-            less=", ".join(
-                context.columns[name].header.text if context.has(name) else name
-                for name in plan.contained
-            ),
+            less=_show(context, plan.contained),
             seconds=f"{seconds:.1f}",
             count=plan.taken_rows,
         )
-        context.decisions.append(
-            decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
-        )
+        weighed = decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
+        context.decisions.append(weighed)
 
 
 def build_times(
@@ -349,8 +323,6 @@ def build_times(
             rest = handle_time - np.sum(other_parts, axis=0)
             times[name] = np.where(np.isnan(values) & (rest >= 0), rest, values)
     elif plan.handle_column:
-        times = {
-            name: np.where(np.isnan(talk), part, np.nan_to_num(part))
-            for name, part in times.items()
-        }
+        for name, part in times.items():
+            times[name] = np.where(np.isnan(talk), part, np.nan_to_num(part))
     return {"talk_seconds": talk, **times}

@@ -16,13 +16,14 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_numbers
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
-from qa_core.ingest.columns.numbers import NumberEvidence, NumberReading
+from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
 from qa_core.ingest.profiles.contacts import read_channel
-from qa_core.ingest.profiles.interval_fields import FIELDS
+from qa_core.ingest.profiles.interval_fields import AVERAGES, FIELDS
 from qa_core.ingest.profiles.starts import (
     build_start,
     decide_start,
@@ -33,17 +34,6 @@ from qa_core.ingest.profiles.starts import (
 USUAL_THRESHOLD = 20
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
-
-AVERAGES = {
-    "wait_seconds": ("average_wait", "answered"),
-    "abandon_wait_seconds": ("average_abandon_wait", "abandoned"),
-    "talk_seconds": ("average_talk", "answered"),
-    "hold_seconds": ("average_hold", "answered"),
-    "wrap_seconds": ("average_wrap", "answered"),
-}
-"""For each sum of seconds, the field of its average and the count that this is
-multiplied by.
-"""
 
 RATES = ("answer_rate", "abandon_rate", "service_level")
 COUNTS = ("received", "answered", "abandoned", "short_abandons", "answered_in_threshold")
@@ -66,9 +56,7 @@ _BEFORE = re.compile(r"\b(within|in|under|before|sous|en|dans|avant|moins)\b|<",
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns whose header names a number of seconds, and find sums that their
-    header calls averages.
-    """
+    """Use columns whose header names seconds, and sums that it calls averages."""
     used = {column.index for column in columns.values()}
     candidates_by_field: dict[str, list[tuple[int, int]]] = {}
     for index, text in enumerate(headers):
@@ -80,16 +68,13 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
             continue
         if seconds is None:
             continue
-        if _ABANDONS.search(plain):
-            name = (
-                "long_abandons"
-                if _AFTER.search(plain) or ">" in text
-                else "short_abandons"
-                if _BEFORE.search(plain) or "<" in text
-                else None
-            )
-        else:
+        name = None
+        if not _ABANDONS.search(plain):
             name = "answered_in_threshold" if _WITHIN.search(plain) or "<" in text else None
+        elif _AFTER.search(plain) or ">" in text:
+            name = "long_abandons"
+        elif _BEFORE.search(plain) or "<" in text:
+            name = "short_abandons"
         if name and name not in columns:
             candidates_by_field.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
     for name, candidates in candidates_by_field.items():
@@ -146,13 +131,12 @@ def _decide_sums(context: FileContext) -> None:
         sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
-            count = sum(counts[label] for label in sums)
             context.decide(
                 name,
-                N_("rows {labels} are totals of the others and are left out"),
-                N_("{column}: {count} rows"),
+                "rows {labels} are totals of the others and are left out",
+                "{column}: {count} rows",
                 labels=", ".join(sums),
-                count=count,
+                count=sum(counts[label] for label in sums),
             )
 
 
@@ -161,10 +145,8 @@ def decide_columns(context: FileContext) -> None:
     if not context.has("received") and not context.has("answered"):
         raise Refusal(
             "not_totals",
-            N_(
-                "No column counts received or answered contacts, so this is not a file of totals. "
-                "Columns: {seen}. Name the right column."
-            ),
+            "No column counts received or answered contacts, so this is not a file of totals. "
+            "Columns: {seen}. Name the right column.",
             options=("--map received=COLUMN", "--map answered=COLUMN"),
             seen=header_matching.format_headers(context.headers),
         )
@@ -179,22 +161,20 @@ def decide_columns(context: FileContext) -> None:
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
             context.drop_column(
-                "average_handle", N_("the column {column} is not needed: its parts are in the file")
+                "average_handle", "the column {column} is not needed: its parts are in the file"
             )
         else:
             context.decide(
                 "wrap_seconds",
-                N_("{other} minus talk and hold"),
-                other=context.columns["average_handle"].header.text,
+                "{other} minus talk and hold",
+                other=context.get_header("average_handle"),
             )
     if not context.has("channel"):
-        context.decide("channel", N_("phone"), N_("no column says the channel"))
+        context.decide("channel", "phone", "no column says the channel")
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Tell whether a column labels weeks or months, which then are the periods of the
-    rows.
-    """
+    """Tell whether a column labels weeks or months: the periods of the rows."""
     name = "period"
     if not context.has(name):
         return False
@@ -205,9 +185,9 @@ def _decide_periods(context: FileContext) -> bool:
     context.zone = context.centre
     context.decide(
         "start",
-        N_("each row is a week or a month, labelled in {column}"),
-        N_("such as {example}"),
-        column=context.columns[name].header.text,
+        "each row is a week or a month, labelled in {column}",
+        "such as {example}",
+        column=context.get_header(name),
         example=labels[0],
     )
     return True
@@ -226,17 +206,15 @@ def _decide_start(context: FileContext) -> None:
     elif context.options.start_date is None:
         raise Refusal(
             "missing_date",
-            N_(
-                "No column gives the day of each row. If the rows are consecutive days, give the "
-                "first day. Otherwise, name the date column."
-            ),
+            "No column gives the day of each row. If the rows are consecutive days, give the "
+            "first day. Otherwise, name the date column.",
             options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
         )
     else:
         context.notes["daily"], context.notes["days"] = True, {}
         context.decide(
             "start",
-            N_("the rows are consecutive days from {day}, as set by you"),
+            "the rows are consecutive days from {day}, as set by you",
             day=context.options.start_date.isoformat(),
         )
     if context.notes["daily"]:
@@ -252,27 +230,24 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            decision = (
-                N_("each row is a day")
-                if context.notes["daily"]
-                else N_("each row is {minutes} minutes")
-            )
             context.decide(
                 "length_minutes",
-                decision,
-                N_("no column says how long it is"),
+                N_("each row is a day")
+                if context.notes["daily"]
+                else N_("each row is {minutes} minutes"),
+                "no column says how long it is",
                 minutes=context.notes["length"],
             )
         return
     if (
         evidence.lowest != evidence.highest
         and "length_minutes" not in context.options.columns
-        and not context.columns["length_minutes"].header.text.endswith("_minutes")
+        and not context.get_header("length_minutes").endswith("_minutes")
     ):
         context.drop_column(
             "length_minutes",
-            N_("the column {column} is left aside: its numbers are not a length"),
-            N_("from {low} to {high}"),
+            "the column {column} is left aside: its numbers are not a length",
+            "from {low} to {high}",
             low=f"{evidence.lowest:g}",
             high=f"{evidence.highest:g}",
         )
@@ -280,7 +255,7 @@ def _decide_length(context: FileContext) -> None:
         context.notes["length"] = int(evidence.highest / 60)
         context.decide(
             "length_minutes",
-            N_("{minutes} minutes, written in seconds"),
+            "{minutes} minutes, written in seconds",
             minutes=context.notes["length"],
         )
         del context.columns["length_minutes"]
@@ -305,10 +280,8 @@ def refuse_unknown_length() -> Refusal:
     """Build the refusal of a file whose starts do not tell the length of its rows."""
     return Refusal(
         "unknown_length",
-        N_(
-            "The starts of the rows do not show how long each row is. Name the column with the "
-            "length in minutes."
-        ),
+        "The starts of the rows do not show how long each row is. Name the column with the "
+        "length in minutes.",
         options=("--map length_minutes=COLUMN",),
     )
 
@@ -317,60 +290,46 @@ def _decide_counts(context: FileContext) -> None:
     has = context.has
     for name in RATES:
         if has(name):
-            context.readings[name] = _as_share(context.readings[name], context.evidence[name])
+            # `94.01%` and `94.01` are hundredths where any value has the sign or exceeds
+            # one; `0.94` is a share already.
+            evidence: NumberEvidence = context.evidence[name]
+            factor = 0.01 if evidence.percents or evidence.highest > 1 else 1.0
+            context.readings[name] = replace(
+                context.readings[name], low=0.0, high=1.0, factor=factor
+            )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
-            context.drop_column(rate, N_("the column {column} is not needed: the counts give it"))
+            context.drop_column(rate, "the column {column} is not needed: the counts give it")
+    has_answered = has("received") and (has("answered") or has("answer_rate"))
     for count, rate, is_derivable, otherwise in (
         ("received", "", has("abandoned"), N_("answered plus abandoned")),
         ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
-        (
-            "abandoned",
-            "abandon_rate",
-            has("received") and (has("answered") or has("answer_rate")),
-            N_("received minus answered"),
-        ),
+        ("abandoned", "abandon_rate", has_answered, N_("received minus answered")),
     ):
         if has(count):
             continue
-        decision = (
-            N_("the share of received contacts in {other}")
-            if rate and has(rate)
-            else otherwise
-            if is_derivable
-            else N_("not known")
-        )
-        other = context.columns[rate].header.text if rate and has(rate) else ""
-        context.decide(count, decision, N_("no column counts them"), other=other)
+        decision, other = otherwise if is_derivable else N_("not known"), ""
+        if has(rate):
+            decision = N_("the share of received contacts in {other}")
+            other = context.get_header(rate)
+        context.decide(count, decision, "no column counts them", other=other)
     if has("long_abandons"):
         if has("short_abandons"):
             context.drop_column(
-                "long_abandons", N_("the column {column} is not needed: the counts give it")
+                "long_abandons", "the column {column} is not needed: the counts give it"
             )
         else:
             context.decide(
                 "short_abandons",
-                N_("all abandoned minus {other}"),
-                other=context.columns["long_abandons"].header.text,
+                "all abandoned minus {other}",
+                other=context.get_header("long_abandons"),
             )
-
-
-def _as_share(reading: NumberReading, evidence: NumberEvidence) -> NumberReading:
-    """Read a rate as a share: `94.01%` and `94.01` are hundredths where any value has
-    the sign or exceeds one; `0.94` is a share already.
-    """
-    return replace(
-        reading,
-        low=0.0,
-        high=1.0,
-        factor=0.01 if evidence.percents or evidence.highest > 1 else 1.0,
-    )
 
 
 def _decide_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
         context.drop_column(
-            "service_level", N_("the column {column} is not needed: the counts give it")
+            "service_level", "the column {column} is not needed: the counts give it"
         )
     name = next(
         (name for name in ("answered_in_threshold", "service_level") if context.has(name)), None
@@ -380,26 +339,26 @@ def _decide_threshold(context: FileContext) -> None:
     if name == "service_level":
         context.decide(
             "answered_in_threshold",
-            N_("{other} × answered and abandoned contacts, without short abandons"),
-            other=context.columns[name].header.text,
+            "{other} × answered and abandoned contacts, without short abandons",
+            other=context.get_header(name),
         )
     if context.has("threshold_seconds"):
         return
-    seconds = find_seconds(context.columns[name].header.text)
+    seconds = find_seconds(context.get_header(name))
     context.notes["threshold"] = np.nan if seconds is None else float(seconds)
     if seconds is None:
         context.decide(
             "threshold_seconds",
-            N_("unknown, so the service level leaves these totals out"),
-            N_("neither a column nor a header says it"),
+            "unknown, so the service level leaves these totals out",
+            "neither a column nor a header says it",
         )
     else:
         context.decide(
             "threshold_seconds",
-            N_("{seconds} seconds"),
-            N_("as the header {other} says"),
+            "{seconds} seconds",
+            "as the header {other} says",
             seconds=seconds,
-            other=context.columns[name].header.text,
+            other=context.get_header(name),
         )
 
 
@@ -411,14 +370,14 @@ def _decide_seconds(context: FileContext, name: str) -> None:
     if context.has(name) and context.has(average):
         context.drop_column(
             average,
-            N_("the column {column} is not needed: {other} holds the sums"),
-            other=context.columns[name].header.text,
+            "the column {column} is not needed: {other} holds the sums",
+            other=context.get_header(name),
         )
     if context.has(average):
         context.decide(
             name,
-            N_("the averages of {other}, each multiplied by the count of {of}"),
-            other=context.columns[average].header.text,
+            "the averages of {other}, each multiplied by the count of {of}",
+            other=context.get_header(average),
             of=of,
         )
     elif context.has(name):
@@ -434,16 +393,13 @@ def _decide_seconds(context: FileContext, name: str) -> None:
         ):
             raise Refusal(
                 "sum_or_average",
-                N_(
-                    "The column {column} may hold the sum of each row or its average. Say "
-                    "which it is."
-                ),
+                "The column {column} may hold the sum of each row or its average. Say which it is.",
                 options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
                 column=header.text,
             )
         context.decide(
             name,
-            N_("sums"),
+            "sums",
             N_("the header {column}") if is_stated else N_("{column}: too large for averages"),
         )
 
@@ -453,9 +409,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
-            pc.is_in(batch.read_text(name), value_set=pa.array(sums))
-            .to_numpy(zero_copy_only=False)
-            .astype(bool),
+            to_numpy(pc.is_in(batch.read_text(name), value_set=pa.array(sums))).astype(bool),
             "footer",
         )
     batch.reject(np.isnat(own_start), "missing_start")
@@ -485,13 +439,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["threshold_seconds"] = as_numbers(np.full(len(batch), context.notes["threshold"]))
     seconds = {name: _build_seconds(context, batch, name, counts) for name in AVERAGES}
     if context.has("average_handle"):
-        handle_seconds = _multiply_average(batch.read_number("average_handle"), counts["answered"])
-        seconds["wrap_seconds"] = np.maximum(
-            handle_seconds
-            - _fill_zeros(seconds["talk_seconds"])
-            - _fill_zeros(seconds["hold_seconds"]),
-            0,
-        )
+        rest = _multiply_average(batch.read_number("average_handle"), counts["answered"])
+        for name in ("talk_seconds", "hold_seconds"):
+            rest = rest - _fill_zeros(seconds[name])
+        seconds["wrap_seconds"] = np.maximum(rest, 0)
     return columns | {
         name: as_numbers(values) for name, values in seconds.items() if values is not None
     }
@@ -558,7 +509,7 @@ def finish(context: FileContext) -> None:
         decision = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"
         )
-        context.decide("start", decision, N_("{count} starts"), count=context.notes["second_hours"])
+        context.decide("start", decision, "{count} starts", count=context.notes["second_hours"])
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
@@ -588,10 +539,8 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     if len(gaps):
         raise Refusal(
             "gap_in_days",
-            N_(
-                "Line {line} does not directly follow the row before it, so the days cannot be "
-                "counted. Name the date column."
-            ),
+            "Line {line} does not directly follow the row before it, so the days cannot be "
+            "counted. Name the date column.",
             options=("--map date=COLUMN",),
             line=int(lines[gaps[0] + 1]),
         )
@@ -616,17 +565,11 @@ def _build_counts(context: FileContext, batch: RowBatch) -> dict[str, np.ndarray
     if "received" not in numbers:
         received = answered + abandoned
     if "answered" not in numbers:
-        answered = (
-            np.round(numbers["answer_rate"] * received)
-            if "answer_rate" in numbers
-            else received - abandoned
-        )
+        rate = numbers.get("answer_rate")
+        answered = received - abandoned if rate is None else np.round(rate * received)
     if "abandoned" not in numbers:
-        abandoned = (
-            np.round(numbers["abandon_rate"] * received)
-            if "abandon_rate" in numbers
-            else received - answered
-        )
+        rate = numbers.get("abandon_rate")
+        abandoned = received - answered if rate is None else np.round(rate * received)
     counts = {"received": received, "answered": answered, "abandoned": abandoned}
     if "short_abandons" in numbers:
         counts["short_abandons"] = numbers["short_abandons"]
@@ -657,9 +600,7 @@ def _build_seconds(
 
 
 def _multiply_average(averages: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Compute the sum behind an average: 0 for no contacts, whatever the report prints
-    there.
-    """
+    """Compute the sum behind an average: 0 for no contacts, whatever is printed."""
     return np.where(rows == 0, 0.0, averages * rows)
 
 

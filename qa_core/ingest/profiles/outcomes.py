@@ -60,7 +60,7 @@ class Contradictions:
         self.rows += int(odd.sum())
         for row in np.flatnonzero(odd)[: EXAMPLES - len(self.examples)]:
             cells = ", ".join(
-                f"{context.columns[name].header.text} = {batch.read_text(name)[int(row)].as_py()}"
+                f"{context.get_header(name)} = {batch.read_text(name)[int(row)].as_py()}"
                 for name in names
             )
             self.examples.append(f"{batch.lines[row]}: {cells}")
@@ -112,7 +112,8 @@ def decide_outcome(context: FileContext) -> None:
         if context.has(name):
             plan.ranks[name] = _rank_words(context, name)
     _rank_direction(context, plan)
-    only = _find_only(context)
+    stated = context.options.only.get("outcome")
+    only = None if stated is None else Outcome(stated)
     says_both = plan.by_answer or any(
         name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
     )
@@ -139,15 +140,12 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
     if any(context.has(name) for name in times) or context.options.yes:
         return
-    flags = ", ".join(context.columns[name].header.text for name in plan.ranks)
     raise Refusal(
         "flags_alone",
-        N_(
-            "{columns} flag some contacts, but no column says which other contacts were answered. "
-            "Name that column, or accept that all of them were answered."
-        ),
+        "{columns} flag some contacts, but no column says which other contacts were answered. "
+        "Name that column, or accept that all of them were answered.",
         options=("--map answered=COLUMN", "--map talk_seconds=COLUMN", "--yes"),
-        columns=flags,
+        columns=", ".join(context.get_header(name) for name in plan.ranks),
     )
 
 
@@ -174,10 +172,8 @@ def _rename_flags(context: FileContext) -> None:
     if name is None or context.has(name):
         raise Refusal(
             "flag_as_outcome",
-            N_(
-                "The column {column} says yes or no ({seen}), but its header does not say to "
-                "what. Say what it flags."
-            ),
+            "The column {column} says yes or no ({seen}), but its header does not say to "
+            "what. Say what it flags.",
             options=(
                 *(f"--map {name}={column.header.text}" for name in FLAGS if not context.has(name)),
                 f"--map ignore={column.header.text}",
@@ -234,12 +230,10 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
             return
         raise Refusal(
             "unknown_words",
-            N_(
-                "Some words of the column {column} do not say how a contact ended: {seen}. Say "
-                "what they mean."
-            ),
+            "Some words of the column {column} do not say how a contact ended: {seen}. Say "
+            "what they mean.",
             options=context.list_word_options(name),
-            column=context.columns[name].header.text,
+            column=context.get_header(name),
             seen=", ".join(
                 f"{word} ({count})" for word, count in evidence.unknown.most_common(EXAMPLES * 2)
             ),
@@ -249,25 +243,21 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
 def _leave_aside(context: FileContext, name: str) -> None:
     context.drop_column(
         name,
-        N_("the column {column} is left aside: its words do not fit this field"),
-        N_("seen: {seen}"),
+        "the column {column} is left aside: its words do not fit this field",
+        "seen: {seen}",
         seen=context.evidence[name].show() or "–",
     )
 
 
 def _rank_words(context: FileContext, name: str) -> dict[str, int]:
     taught = context.taught.get(context.columns[name].index, {})
-    return {
-        word: WEAKLY_ANSWERED
-        if word in vocabulary.WEAK_ANSWERS and word not in taught and name == "outcome"
-        else _CODES.get(_as_flag(name, meaning), NOT_SAID)
-        for word, meaning in context.words[name].items()
-    }
-
-
-def _as_flag(name: str, meaning: object) -> object:
-    """Translate a taught yes or no into the outcome that it means for this flag."""
-    return FLAGS[name][not meaning] if isinstance(meaning, bool) and name in FLAGS else meaning
+    ranks = {}
+    for word, meaning in context.words[name].items():
+        if isinstance(meaning, bool) and name in FLAGS:  # a taught yes or no
+            meaning = FLAGS[name][not meaning]
+        is_weak = word in vocabulary.WEAK_ANSWERS and word not in taught and name == "outcome"
+        ranks[word] = WEAKLY_ANSWERED if is_weak else _CODES.get(meaning, NOT_SAID)
+    return ranks
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
@@ -294,15 +284,10 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
         plan.not_flagged = ANSWERED
     context.decide(
         "direction",
-        N_("missed calls are inbound and unanswered"),
-        N_("{column}: {seen}"),
+        "missed calls are inbound and unanswered",
+        "{column}: {seen}",
         seen=context.evidence["direction"].show(),
     )
-
-
-def _find_only(context: FileContext) -> Outcome | None:
-    said = context.options.only.get("outcome")
-    return None if said is None else Outcome(said)
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
@@ -344,10 +329,7 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
         names = [context.headers[index] for index, _evidence in asked]
         raise Refusal(
             "unread_outcome",
-            N_(
-                "{column} may say how contacts ended ({seen}), but is not recognised. Say what it "
-                "is."
-            ),
+            "{column} may say how contacts ended ({seen}), but is not recognised. Say what it is.",
             options=tuple(
                 f"--map {field_name}={name}"
                 for name in names
@@ -371,9 +353,7 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")
     context.decide(
-        "outcome",
-        N_("{column} says how contacts ended, by its words"),
-        N_("no header names such a column"),
+        "outcome", "{column} says how contacts ended, by its words", "no header names such a column"
     )
 
 
@@ -388,43 +368,38 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
         if said and name != "direction":
             context.decide(
                 "outcome",
-                N_("read as: {said}"),
-                N_("{column}: {seen}"),
+                "read as: {said}",
+                "{column}: {seen}",
                 said=said,
                 seen=evidence.show(),
-                column=context.columns[name].header.text,
+                column=context.get_header(name),
             )
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
         context.decide(
             "outcome",
-            N_("answered if there is an answer time, else unanswered"),
-            N_("from {answered}"),
-            answered=context.columns["answered_at"].header.text,
+            "answered if there is an answer time, else unanswered",
+            "from {answered}",
+            answered=context.get_header("answered_at"),
         )
     elif plan.by_talk:
         context.decide(
             "outcome",
-            N_("answered if no flag says otherwise and there is talk time"),
-            N_("{columns} flag other outcomes, and no column says which contacts were answered"),
-            columns=", ".join(context.columns[name].header.text for name in plan.ranks),
+            "answered if no flag says otherwise and there is talk time",
+            "{columns} flag other outcomes, and no column says which contacts were answered",
+            columns=", ".join(context.get_header(name) for name in plan.ranks),
         )
     if only is not None:
-        context.decide(
-            "outcome", N_("{said} where no column says it, as set by you"), said=only.value
-        )
+        context.decide("outcome", "{said} where no column says it, as set by you", said=only.value)
     elif not plan.is_known:
         context.decide(
             "outcome",
-            N_("unknown, so rates have no data"),
-            N_("no column says how contacts ended; durations do not show it"),
+            "unknown, so rates have no data",
+            "no column says how contacts ended; durations do not show it",
         )
 
 
 def build_outcome(
-    context: FileContext,
-    batch: RowBatch,
-    answer: np.ndarray | None,
-    talk: np.ndarray | None = None,
+    context: FileContext, batch: RowBatch, answer: np.ndarray | None, talk: np.ndarray | None = None
 ) -> np.ndarray | None:
     """Build the outcome of each contact of a batch (object array, None where not
     known); None where no column gives it. `answer`: whether there is a moment of
@@ -456,7 +431,9 @@ def build_outcome(
         merged[merged == NOT_FLAGGED] = WEAKLY_ANSWERED
     merged[merged == NOT_FLAGGED] = plan.not_flagged
     merged[merged <= NOT_FLAGGED] = plan.rest
-    if plan.talk and not batch.is_sample and _is_exact(context.readings["talk_seconds"]):
+    reading: DurationReading | None = context.readings.get("talk_seconds")
+    # Whole minutes round short calls down to zero.
+    if plan.talk and not batch.is_sample and reading.unit in ("s", "ms"):
         talk = batch.read_number("talk_seconds")
         missed = (merged == UNANSWERED) | (merged == _CODES[Outcome.ABANDONED])
         answered = (merged == WEAKLY_ANSWERED) | (merged == ANSWERED)
@@ -521,7 +498,7 @@ def describe_alternatives(context: FileContext) -> None:
                 "outcome",
                 N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
                 N_("{count} contacts have another outcome"),
-                column=context.columns[name].header.text,
+                column=context.get_header(name),
                 other=_format_rate(alone),
                 rate=_format_rate(plan.chosen),
                 count=alone["moved"],
@@ -534,13 +511,6 @@ def _format_rate(counts: Counter[str]) -> str:
     return f"{100 * counts['answered'] / max(1, counts['known']):.1f}"
 
 
-def _is_exact(reading: DurationReading) -> bool:
-    """Tell whether a duration of zero means none: whole minutes round short calls down
-    to zero.
-    """
-    return reading.unit in ("s", "ms")
-
-
 def require_agreement(context: FileContext) -> None:
     """Raise Refusal where columns contradict each other on more than a few rows, unless
     the person accepts that the first one is right.
@@ -548,17 +518,15 @@ def require_agreement(context: FileContext) -> None:
     plan: OutcomePlan = context.notes["outcome"]
     if context.options.yes:
         return
-    names = [context.columns[name].header.text for name in plan.ranks]
+    names = [context.get_header(name) for name in plan.ranks]
     if plan.by_answer:
-        names.append(context.columns["answered_at"].header.text)
+        names.append(context.get_header("answered_at"))
     if plan.columns.is_more_than_few(plan.rows):
         raise Refusal(
             "contradicting_outcomes",
-            N_(
-                "{columns} contradict each other on how {count} of {rows} contacts ended (line "
-                "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
-                "accept it: then {first} decides."
-            ),
+            "{columns} contradict each other on how {count} of {rows} contacts ended (line "
+            "{examples}). Answer rate by each column: {rates}. Leave one column aside, or "
+            "accept it: then {first} decides.",
             options=(*(f"--map ignore={name}" for name in names), "--yes"),
             columns=", ".join(names),
             count=plan.columns.rows,
@@ -566,20 +534,17 @@ def require_agreement(context: FileContext) -> None:
             examples="; ".join(plan.columns.examples),
             first=names[0],
             rates=", ".join(
-                f"{context.columns[name].header.text} {_format_rate(alone)} %"
+                f"{context.get_header(name)} {_format_rate(alone)} %"
                 for name, alone in plan.alone.items()
             )
             or "–",
         )
     if plan.durations.is_more_than_few(plan.rows):
-        talk = context.columns["talk_seconds"].header.text
+        talk = context.get_header("talk_seconds")
         raise Refusal(
             "outcome_and_talk",
-            N_(
-                "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
-                "contacts (line {examples}). Accept it if the outcome is right, or say what "
-                "{talk} is."
-            ),
+            "{columns} and the talk time in {talk} contradict each other on {count} of {rows} "
+            "contacts (line {examples}). Accept it if the outcome is right, or say what {talk} is.",
             options=("--yes", f"--map duration={talk}", f"--map ignore={talk}"),
             columns=", ".join(names),
             talk=talk,

@@ -8,35 +8,33 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments, as_words
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.columns.arrays import as_moments, as_words, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
 FIELDS = (
-    Field(
-        "file",
-        ValueType.TEXT,
-        "file name|filename|path|file path|audio|audio file|recording|recording file|recording "
-        "path|wav|fichier|nom fichier|nom du fichier|chemin|"
-        "fichier audio|enregistrement|fichier enregistrement",
+    *build_fields(
+        {
+            ("file", ValueType.TEXT): "file name|filename|path|file path|audio|audio file|"
+            "recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|"
+            "chemin|fichier audio|enregistrement|fichier enregistrement"
+        }
     ),
     *(
         field
         for field in contact_fields.FIELDS
         if field.name in ("contact_id", "source_system", "notice_played")
     ),
-    Field(
-        "recorded_at",
-        ValueType.MOMENT,
-        "recorded on|recording date|recording time|recording start|date enregistrement|date de "
-        "l enregistrement|enregistre le|start time|started at|"
-        "timestamp|date heure|date et heure|horodatage|date",
-    ),
-    Field(
-        "purpose",
-        ValueType.TEXT,
-        "recording purpose|finalite|finalite enregistrement|finalite de l enregistrement|usage|but",
+    *build_fields(
+        {
+            ("recorded_at", ValueType.MOMENT): "recorded on|recording date|recording time|"
+            "recording start|date enregistrement|date de l enregistrement|enregistre le|"
+            "start time|started at|timestamp|date heure|date et heure|horodatage|date",
+            ("purpose", ValueType.TEXT): "recording purpose|finalite|finalite enregistrement|"
+            "finalite de l enregistrement|usage|but",
+        }
     ),
 )
 
@@ -58,8 +56,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["recorded_at"] = as_moments(utc)
     if context.has("notice_played"):
         columns["notice_played"] = as_words(batch.read_word("notice_played"), pa.bool_())
-    batch.reject(columns["file"].is_null().to_numpy(zero_copy_only=False), "no_file")
-    batch.reject(columns["contact_id"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    batch.reject(to_numpy(columns["file"].is_null()), "no_file")
+    batch.reject(to_numpy(columns["contact_id"].is_null()), "missing_key")
     return columns
 
 

@@ -10,37 +10,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_numbers
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.columns.arrays import as_numbers
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
-FIELDS = (
-    Field(
-        "day",
-        ValueType.MOMENT,
-        "date|jour|date depense|day of spend|spend date|reporting date|date de depense|date start",
-    ),
-    Field(
-        "source",
-        ValueType.TEXT,
-        "utm source|platform|plateforme|provider|regie|canal|channel|network|reseau|levier",
-    ),
-    Field("medium", ValueType.TEXT, "utm medium|support|type"),
-    Field(
-        "campaign",
-        ValueType.TEXT,
-        "utm campaign|campagne|campaign name|nom de campagne|nom campagne",
-    ),
-    Field(
-        "amount",
-        ValueType.NUMBER,
-        "cost|cout|spend|depense|montant|amount spent|budget "
-        "depense|couts|costs|depenses|total cost|prix|montant depense|"
-        "montant ht|montant ttc|investissement|cout total",
-        0,
-    ),
-    Field("currency", ValueType.TEXT, "devise|monnaie|currency code|code devise"),
+FIELDS = build_fields(
+    {
+        ("day", ValueType.MOMENT): "date|jour|date depense|day of spend|spend date|reporting date|"
+        "date de depense|date start",
+        ("source", ValueType.TEXT): "utm source|platform|plateforme|provider|regie|canal|channel|"
+        "network|reseau|levier",
+        ("medium", ValueType.TEXT): "utm medium|support|type",
+        ("campaign", ValueType.TEXT): "utm campaign|campagne|campaign name|nom de campagne|"
+        "nom campagne",
+        ("amount", ValueType.NUMBER, 0): "cost|cout|spend|depense|montant|amount spent|"
+        "budget depense|couts|costs|depenses|total cost|prix|montant depense|montant ht|"
+        "montant ttc|investissement|cout total",
+        ("currency", ValueType.TEXT): "devise|monnaie|currency code|code devise",
+    }
 )
 
 
@@ -49,24 +38,14 @@ def decide_columns(context: FileContext) -> None:
     if context.has("currency"):
         return
     header_currency = context.columns["amount"].header.currency
-    cell_currency = next(
-        (_SIGNS[mark] for mark in re.findall(r"[€$£]", context.evidence["amount"].example)), None
-    )
-    context.notes["currency"] = header_currency or cell_currency or CURRENCY
-    reason = (
-        N_("as the header {column} says")
-        if header_currency
-        else N_("as the amounts say")
-        if cell_currency
-        else N_("nothing names another currency")
-    )
-    context.decide(
-        "currency",
-        N_("amounts in {currency}"),
-        reason,
-        currency=context.notes["currency"],
-        column=context.columns["amount"].header.text,
-    )
+    marks = re.findall(r"[€$£]", context.evidence["amount"].example)
+    currency, reason = CURRENCY, N_("nothing names another currency")
+    if header_currency:
+        currency, reason = header_currency, N_("as the header {column} says")
+    elif marks:
+        currency, reason = _SIGNS[marks[0]], N_("as the amounts say")
+    context.notes["currency"], column = currency, context.get_header("amount")
+    context.decide("currency", "amounts in {currency}", reason, currency=currency, column=column)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

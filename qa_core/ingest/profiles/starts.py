@@ -1,6 +1,4 @@
-"""Start of each row, from one column or from a date and a time, with the clock changes
-of the year.
-"""
+"""Start of each row, from one column or a date and a time, on all clocks."""
 
 from __future__ import annotations
 
@@ -9,7 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 
@@ -51,18 +48,16 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         if not context.has(clock_column):
             raise Refusal(
                 "missing_start",
-                N_("The columns for the start of each row are empty. Name the right column."),
+                "The columns for the start of each row are empty. Name the right column.",
                 options=(f"--map {name}=COLUMN",),
             )
         if context.options.start_date is None:
             raise Refusal(
                 "missing_date",
-                N_(
-                    "The column {column} holds times of day, but no column holds the date. Give "
-                    "the day, or name the date column."
-                ),
+                "The column {column} holds times of day, but no column holds the date. Give "
+                "the day, or name the date column.",
                 options=("--start-date YYYY-MM-DD", "--map date=COLUMN"),
-                column=context.columns[clock_column].header.text,
+                column=context.get_header(clock_column),
             )
         parts = (None, clock_column)
     context.notes["start"] = parts
@@ -70,16 +65,14 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
         if context.has(spare) and spare not in parts:
             context.drop_column(
                 spare,
-                N_("the column {column} is not needed: {other} says when each row began"),
-                other=context.columns[next(part for part in parts if part)].header.text,
+                "the column {column} is not needed: {other} says when each row began",
+                other=context.get_header(next(part for part in parts if part)),
             )
     if parts[1] is None:
-        context.decide(parts[0], N_("no time of day: each row begins at midnight"))
+        context.decide(parts[0], "no time of day: each row begins at midnight")
     if parts[0] is None:
         context.decide(
-            parts[1],
-            N_("the day is {day}, as set by you"),
-            day=context.options.start_date.isoformat(),
+            parts[1], "the day is {day}, as set by you", day=context.options.start_date.isoformat()
         )
 
 
@@ -122,9 +115,7 @@ def to_clocks(
 
 
 def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read a column of whole moments in UTC and on the centre's wall clock; a bare date
-    is midnight.
-    """
+    """Read moments in UTC and on the centre's wall clock; a bare date is midnight."""
     moments = batch.read_moment(name)
     own_moment = moments.day.astype("M8[us]") + np.where(
         np.isnat(moments.clock), MIDNIGHT, moments.clock
@@ -133,23 +124,21 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
 
 
 def describe_clock_changes(context: StartContext) -> None:
-    """Record how many values fell into the hours of clock changes, once the whole file
-    is read.
-    """
+    """Record how many values of the file fell into the hours of clock changes."""
     zone = context.zone
     if zone.repeated:
         context.decide(
             "started_at",
-            N_("an hour that the clocks of {zone} show twice counts as the first one"),
-            N_("{count} values"),
+            "an hour that the clocks of {zone} show twice counts as the first one",
+            "{count} values",
             zone=zone.name,
             count=zone.repeated,
         )
     if zone.missing:
         context.decide(
             "started_at",
-            N_("an hour that the clocks of {zone} skip is read as before the change"),
-            N_("{count} values"),
+            "an hour that the clocks of {zone} skip is read as before the change",
+            "{count} values",
             zone=zone.name,
             count=zone.missing,
         )

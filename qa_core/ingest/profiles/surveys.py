@@ -7,105 +7,51 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
-from qa_core.ingest.columns.column_inference import (
-    FileContext,
-    RowBatch,
-    as_moments,
-    as_numbers,
-    as_words,
-)
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
 
-FIELDS = (
-    Field(
-        "contact_id",
-        ValueType.TEXT,
-        "call id|id appel|identifiant appel|interaction id|conversation id|uniqueid|id "
-        "contact|id interaction|appel|contact|numero appel|call|"
+FIELDS = build_fields(
+    {
+        ("contact_id", ValueType.TEXT): "call id|id appel|identifiant appel|interaction id|"
+        "conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call|"
         "n appel|ref appel|reference appel",
-    ),
-    Field(
-        "ticket",
-        ValueType.TEXT,
-        "ticket id|id ticket|numero ticket|n ticket|case id|case number|dossier|numero "
-        "dossier|id dossier",
-    ),
-    Field(
-        "customer",
-        ValueType.CUSTOMER,
-        "customer id|id client|client|telephone|telephone client|phone|phone number|customer "
-        "phone|numero client|numero de telephone|"
+        ("ticket", ValueType.TEXT): "ticket id|id ticket|numero ticket|n ticket|case id|"
+        "case number|dossier|numero dossier|id dossier",
+        ("customer", ValueType.CUSTOMER): "customer id|id client|client|telephone|"
+        "telephone client|phone|phone number|customer phone|numero client|numero de telephone|"
         "email|mobile|customer phone number",
-    ),
-    Field(
-        "answered_at",
-        ValueType.MOMENT,
-        "response date|date reponse|date de reponse|responded at|submitted at|completed "
-        "at|answer date|date|answered|response time|"
-        "created at|timestamp|horodatage|completion date|date heure|repondu le|"
-        "date enquete",
-    ),
-    Field(
-        "sent_at",
-        ValueType.MOMENT,
-        "sent|sent date|date envoi|date d envoi|envoye le|invited at|survey sent at|invitation "
-        "date",
-    ),
-    Field(
-        "csat",
-        ValueType.MARK,
-        "satisfaction|rating|csat score|score|note|note satisfaction|note de "
-        "satisfaction|satisfaction rating|satisfaction score|"
-        "customer satisfaction|note globale|overall satisfaction|csat rating|score "
-        "satisfaction|satisfaction globale|"
-        "q1 satisfaction|etes vous satisfait|note globale satisfaction|quel est votre niveau "
-        "de satisfaction|"
-        "niveau satisfaction|etoiles",
-    ),
-    Field(
-        "nps",
-        ValueType.NUMBER,
-        "nps score|recommandation|note nps|recommend|likelihood to recommend|note de "
-        "recommandation|net promoter score|recommanderiez vous|"
+        ("answered_at", ValueType.MOMENT): "response date|date reponse|date de reponse|"
+        "responded at|submitted at|completed at|answer date|date|answered|response time|"
+        "created at|timestamp|horodatage|completion date|date heure|repondu le|date enquete",
+        ("sent_at", ValueType.MOMENT): "sent|sent date|date envoi|date d envoi|envoye le|"
+        "invited at|survey sent at|invitation date",
+        ("csat", ValueType.MARK): "satisfaction|rating|csat score|score|note|note satisfaction|"
+        "note de satisfaction|satisfaction rating|satisfaction score|customer satisfaction|"
+        "note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale|"
+        "q1 satisfaction|etes vous satisfait|note globale satisfaction|"
+        "quel est votre niveau de satisfaction|niveau satisfaction|etoiles",
+        ("nps", ValueType.NUMBER, 0, 10): "nps score|recommandation|note nps|recommend|"
+        "likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous|"
         "probabilite recommandation|intention recommandation",
-        0,
-        10,
-    ),
-    Field(
-        "ces",
-        ValueType.MARK,
-        "ces score|effort|note effort|note d effort|customer effort score|effort "
-        "score|customer effort|effort client",
-    ),
-    Field(
-        "resolved",
-        ValueType.BOOLEAN,
-        "survey resolved|resolu|probleme resolu|issue resolved|was your issue resolved|demande "
-        "resolue|fcr|resolution|votre demande "
-        "est elle resolue|is resolved|solved|"
-        "votre probleme est il resolu|votre probleme a t il ete resolu",
-    ),
-    Field(
-        "contacts",
-        ValueType.WHOLE,
-        "survey contacts|number of contacts|nombre de contacts|nb contacts|nombre d "
-        "appels|contacts needed|how many contacts|nb appels|contacts necessaires",
-        0,
-    ),
-    Field(
-        "comment",
-        ValueType.TEXT,
-        "survey comment|commentaire|commentaires|comments|verbatim|remarque|feedback|remarques|"
-        "free text|texte libre|"
-        "verbatim client|commentaire libre|suggestions|avis",
-    ),
-    Field("survey_sent", ValueType.BOOLEAN, "enquete envoyee|envoye"),
+        ("ces", ValueType.MARK): "ces score|effort|note effort|note d effort|"
+        "customer effort score|effort score|customer effort|effort client",
+        ("resolved", ValueType.BOOLEAN): "survey resolved|resolu|probleme resolu|issue resolved|"
+        "was your issue resolved|demande resolue|fcr|resolution|votre demande est elle resolue|"
+        "is resolved|solved|votre probleme est il resolu|votre probleme a t il ete resolu",
+        ("contacts", ValueType.WHOLE, 0): "survey contacts|number of contacts|nombre de contacts|"
+        "nb contacts|nombre d appels|contacts needed|how many contacts|nb appels|"
+        "contacts necessaires",
+        ("comment", ValueType.TEXT): "survey comment|commentaire|commentaires|comments|verbatim|"
+        "remarque|feedback|remarques|free text|texte libre|verbatim client|commentaire libre|"
+        "suggestions|avis",
+        ("survey_sent", ValueType.BOOLEAN): "enquete envoyee|envoye",
+    }
 )
-_ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment")
 
 
 def decide_columns(context: FileContext) -> None:
@@ -113,12 +59,10 @@ def decide_columns(context: FileContext) -> None:
     context.drop_empty("answered_at", "sent_at")
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
         context.decide(
-            "contact_id",
-            N_("joined by customer and time"),
-            N_("no column names a contact or a ticket"),
+            "contact_id", "joined by customer and time", "no column names a contact or a ticket"
         )
     if not context.has("survey_sent"):
-        context.decide("survey_sent", N_("every row is a sent survey"), N_("no column says it"))
+        context.decide("survey_sent", "every row is a sent survey", "no column says it")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -147,11 +91,7 @@ def _build_sent(context: FileContext, batch: RowBatch, columns: Mapping[str, pa.
     if not context.has("survey_sent"):
         return pa.array(np.ones(len(batch), bool))
     answered = np.logical_or.reduce(
-        [
-            columns[name].is_valid().to_numpy(zero_copy_only=False)
-            for name in _ANSWERS
-            if name in columns
-        ]
+        [to_numpy(columns[name].is_valid()) for name in SURVEY if name in columns]
         or [np.zeros(len(batch), bool)]
     )
     return as_words(

@@ -1,17 +1,14 @@
-"""Call log of 3CX: newest first, totals below, and calls with talk time that nobody
-answered.
-"""
+"""Call log of 3CX: newest first, totals below, talk time on unanswered calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
-from qa_core.base.i18n import N_
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
+from qa_core.ingest.columns.arrays import as_words
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.pseudonyms import find_outside_number
@@ -46,10 +43,8 @@ def decide_columns(context: FileContext) -> None:
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
     context.decide(
         "direction",
-        N_(
-            "inbound if the caller is external, outbound if only the other side is, internal if "
-            "neither is"
-        ),
+        "inbound if the caller is external, outbound if only the other side is, internal if "
+        "neither is",
     )
 
 
@@ -64,26 +59,18 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     own = batch.read_text("from_party").to_pylist()
     directions, customers, extensions = [], [], []
     for caller, source, target, other in zip(callers, own, called, others, strict=True):
-        direction = (
-            Direction.INBOUND
-            if caller or not source or not _is_extension(source)
-            else Direction.OUTBOUND
-            if target
-            else Direction.INTERNAL
-        )
+        direction = Direction.OUTBOUND if target else Direction.INTERNAL
+        if caller or not source or not _is_extension(source):
+            direction = Direction.INBOUND
         directions.append(direction)
         customers.append(caller if direction == Direction.INBOUND else target)
         extensions.append(source if direction == Direction.OUTBOUND else other)
-    answered = (
-        np.array(columns["outcome"].to_pylist(), object) == "answered"
-        if "outcome" in columns
-        else np.zeros(len(batch), bool)
-    )
+    outcomes = columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(batch)
     columns["direction"] = as_words(directions)
     columns["customer_key"] = context.pseudonyms.find_keys(pa.array(customers, pa.string()))
     columns["advisor"] = as_words(
-        extension if is_answered and not find_outside_number(extension) else None
-        for extension, is_answered in zip(extensions, answered, strict=True)
+        extension if outcome == "answered" and not find_outside_number(extension) else None
+        for extension, outcome in zip(extensions, outcomes, strict=True)
     )
     return columns
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_moments
-from qa_core.ingest.declaration import Field, Profile, ValueType
+from qa_core.ingest.columns.arrays import as_moments, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
 from qa_core.ingest.pseudonyms import normalise_numbers
@@ -20,57 +22,29 @@ from qa_core.ingest.pseudonyms import normalise_numbers
 if TYPE_CHECKING:
     from qa_core.ingest.declaration import Column
 
-_FROM_CONTACTS = (
-    "contact_id",
-    "started_at",
-    "date",
-    "time",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-)
-_TEXTS = (
-    "contact_id",
-    "tracking_number",
-    "source",
-    "medium",
-    "campaign",
-    "keyword",
-    "landing_page",
-)
+_TEXTS = ("contact_id", *TRACKING)
+_FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)
 
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` separates them.
-    Field(
-        "from",
-        ValueType.MOMENT,
-        "valid from|assigned from|from date|start date|date debut|date de "
-        "debut|debut|depuis|since|du",
-    ),
-    Field(
-        "to",
-        ValueType.MOMENT,
-        "valid to|valid until|assigned to date|until|to date|end date|date fin|date de "
-        "fin|fin|jusqu au|au",
-    ),
-    Field(
-        "customer",
-        ValueType.CUSTOMER,
-        "customer phone number|caller number|caller id|caller phone|telephone client|numero "
-        "appelant|appelant|phone|telephone|from|customer|ani",
+    *build_fields(
+        {
+            ("from", ValueType.MOMENT): "valid from|assigned from|from date|start date|date debut|"
+            "date de debut|debut|depuis|since|du",
+            ("to", ValueType.MOMENT): "valid to|valid until|assigned to date|until|to date|"
+            "end date|date fin|date de fin|fin|jusqu au|au",
+            ("customer", ValueType.CUSTOMER): "customer phone number|caller number|caller id|"
+            "caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|"
+            "ani",
+        }
     ),
 )
 _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Tell whether rows assign a number to a campaign for some days, rather than a
-    campaign to a call.
-    """
+    """Tell whether rows assign numbers, not calls, to campaigns."""
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 
@@ -110,21 +84,16 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
-    has_contact = (
-        columns["contact_id"].is_valid().to_numpy(zero_copy_only=False)
-        if "contact_id" in columns
-        else np.zeros(len(batch), bool)
-    )
-    by_number = np.zeros(len(batch), bool)
     if are_assignments(context.columns):
         return _build_assignments(context, batch, columns)
+    has_contact = by_number = np.zeros(len(batch), bool)
+    if "contact_id" in columns:
+        has_contact = to_numpy(columns["contact_id"].is_valid())
     if "start" in context.notes:
         own_start, utc, local = build_start(context, batch)
         columns |= {"started_at": as_moments(utc), "local_start": as_moments(local)}
         if "tracking_number" in columns:
-            by_number = ~np.isnat(own_start) & columns["tracking_number"].is_valid().to_numpy(
-                zero_copy_only=False
-            )
+            by_number = ~np.isnat(own_start) & to_numpy(columns["tracking_number"].is_valid())
     batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
@@ -139,7 +108,7 @@ def _build_assignments(
         for name in ("from", "to")
         if context.has(name)
     }
-    batch.reject(columns["tracking_number"].is_null().to_numpy(zero_copy_only=False), "missing_key")
+    batch.reject(to_numpy(columns["tracking_number"].is_null()), "missing_key")
     if len(days) == 2:
         batch.reject(days["to"] < days["from"], "ends_before_start")
     return columns | {name: pa.array(values) for name, values in days.items()}

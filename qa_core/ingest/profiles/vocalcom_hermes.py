@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.column_inference import FileContext, RowBatch, as_words
+from qa_core.ingest.columns.arrays import as_words, to_numpy
+from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contacts
 from qa_core.storage.schema import Outcome
@@ -64,7 +65,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("talk_seconds"):
         spoke |= np.nan_to_num(batch.read_number("talk_seconds")) > 0
     elif "advisor" in columns:
-        spoke |= columns["advisor"].is_valid().to_numpy(zero_copy_only=False)
+        spoke |= to_numpy(columns["advisor"].is_valid())
     silent = (outcome == Outcome.ANSWERED) & ~spoke
     outcome[silent] = Outcome.UNANSWERED
     for name, meaning in reversed(_FLAGS):
@@ -74,7 +75,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns["outcome"] = as_words(outcome)
     if "talk_seconds" in columns:
         columns["talk_seconds"] = pa.array(
-            np.where(spoke, columns["talk_seconds"].to_numpy(zero_copy_only=False), np.nan),
+            np.where(spoke, to_numpy(columns["talk_seconds"]), np.nan),
             pa.float64(),
             from_pandas=True,
         )

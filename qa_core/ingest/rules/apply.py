@@ -64,15 +64,11 @@ def apply_to_evaluations(session: Session) -> None:
         source_advisor = evaluation.given_advisor_id or evaluation.advisor_id
         team = None if evaluation.given_team == "" else evaluation.team
         advisor_id = kept_advisors.get(source_advisor, source_advisor)
-        filled_team = (
-            advisors.find_team(spans, advisor_id, evaluation.local_day)
-            if team is None and advisor_id != source_advisor
-            else None
-        )
-        evaluation.advisor_id, evaluation.given_advisor_id = (
-            advisor_id,
-            source_advisor if advisor_id != source_advisor else None,
-        )
+        filled_team = None
+        if team is None and advisor_id != source_advisor:
+            filled_team = advisors.find_team(spans, advisor_id, evaluation.local_day)
+        evaluation.advisor_id = advisor_id
+        evaluation.given_advisor_id = source_advisor if advisor_id != source_advisor else None
         evaluation.team, evaluation.given_team = team or filled_team, "" if filled_team else None
 
 
@@ -165,24 +161,16 @@ def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Sessio
     the normalised form of each number that contacts carry.
     """
     known = {row[0] for row in number_assignments.find_known(session)}
-    carried = (
-        {
-            number
-            for (number,) in connection.execute(
-                "SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL"
-            ).fetchall()
-        }
-        if known
-        else set()
-    )
-    normalised = {number: _normalise_number(number) for number in known | carried}
+    country, numbers = environment.current().country, set(known)
+    if known:
+        carried = connection.execute(
+            "SELECT DISTINCT tracking_number FROM contacts WHERE tracking_number IS NOT NULL"
+        ).fetchall()
+        numbers |= {number for (number,) in carried}
+    normalised = {number: find_number(number, country) or number.strip() for number in numbers}
     connection.register("assignments", number_assignments.build_table(session, normalised))
     columns = [pa.array(list(values), pa.string()) for values in (normalised, normalised.values())]
     connection.register("numbers", pa.table(columns, names=["tracking_number", "number"]))
-
-
-def _normalise_number(text: str) -> str:
-    return find_number(text, environment.current().country) or text.strip()
 
 
 def apply_merged_names(

@@ -7,6 +7,8 @@ they were opened.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -56,18 +58,11 @@ def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
         Evaluation.given_advisor_id.is_(None),
         Evaluation.contact_id.is_not(None),
     )
-    rows = [
-        row
-        for table in OF_CONTACTS
-        for row in session.scalars(
-            _exempt_merged(sa.select(table).where(table.advisor_id.in_(advisor_ids)))
-        )
-    ]
-    rows += session.scalars(
-        _exempt_merged(
-            sa.select(Evaluation).where(Evaluation.advisor_id.in_(advisor_ids), made_here)
-        )
-    )
+    rows: list[Any] = []
+    for table in (*OF_CONTACTS, Evaluation):
+        theirs = sa.select(table).where(table.advisor_id.in_(advisor_ids))
+        theirs = theirs.where(made_here) if table is Evaluation else theirs
+        rows += session.scalars(_exempt_merged(theirs))
     people_by_contact = _find_contacts({(row.source_system, row.contact_id) for row in rows})
     advisor_names = members.find_names(session)
     for row in rows:

@@ -27,7 +27,6 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import refuse_special
@@ -44,16 +43,8 @@ from qa_core.storage.records.imports import SavedMapping
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
 UNFINISHED = (
-    ".part",
-    ".partial",
-    ".filepart",
-    ".tmp",
-    ".temp",
-    ".crdownload",
-    ".download",
-    ".swp",
-    "~",
-)
+    ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
+)  # fmt: skip
 """Endings of files that somebody is still writing; they count once they have their
 final name.
 """
@@ -101,9 +92,7 @@ class Instructions:
 
 
 class Watch:
-    """Watch of one folder. Reports, and refusals about the folder itself, go to
-    `report`.
-    """
+    """Watch of one folder. Reports and its own refusals go to `report`."""
 
     def __init__(
         self,
@@ -116,12 +105,10 @@ class Watch:
         report: Report = lambda _report: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
-        self.viewer, self.folder, self.options, self.report = (
-            viewer,
-            folder.absolute(),
-            options or ImportOptions(),
-            report,
-        )
+        self.viewer = viewer
+        self.folder = folder.absolute()
+        self.options = options or ImportOptions()
+        self.report = report
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
         """How many files were refused so far."""
@@ -147,18 +134,14 @@ class Watch:
         self._work_unattended()
 
     def run_once(self, stop: Stop) -> None:
-        """Import the files that are there and complete, read the logs to their end, and
-        return.
-        """
+        """Import the complete files, read the logs to their end, and return."""
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on what came since the last time, and purge once a
-        day.
-        """
+        """Evaluate the alert rules on new figures, and purge once a day."""
         if self._has_new_figures:
             pipeline.evaluate_alerts()
         purge.purge_daily()
@@ -173,7 +156,7 @@ class Watch:
             self._report_once(
                 Refusal(
                     "no_folder",
-                    N_("The folder {path} cannot be read now: {reason}."),
+                    "The folder {path} cannot be read now: {reason}.",
                     path=str(self.folder),
                     reason=error.strerror or "unknown",
                 )
@@ -267,19 +250,10 @@ class Watch:
         """
         if _read_state(path) != state:
             return
-        target = (
-            self.folder
-            / TAKEN_FOLDER
-            / path.parent.relative_to(self.folder)
-            / f"{report.batch_id}-{path.name}"
-        )
-        if self._move(
-            path,
-            state,
-            target,
-            json.dumps(report.as_json(), ensure_ascii=False, indent=2),
-            ".report.json",
-        ):
+        folder = self.folder / TAKEN_FOLDER / path.parent.relative_to(self.folder)
+        target = folder / f"{report.batch_id}-{path.name}"
+        note = json.dumps(report.as_json(), ensure_ascii=False, indent=2)
+        if self._move(path, state, target, note, ".report.json"):
             self._archived[target] = (path, state[0], time.monotonic())
             self._reported_problems -= {
                 problem
@@ -291,19 +265,10 @@ class Watch:
         """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
-        target = (
-            self.folder
-            / REFUSED_FOLDER
-            / path.parent.relative_to(self.folder)
-            / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
-        )
-        self._move(
-            path,
-            state,
-            target,
-            f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n",
-            ".reason.txt",
-        )
+        folder = self.folder / REFUSED_FOLDER / path.parent.relative_to(self.folder)
+        target = folder / f"{table_reader.compute_digest(path)[:8]}-{path.name}"
+        note = f"{refusal.code}: {i18n.format_refusal(refusal)}{hint}\n"
+        self._move(path, state, target, note, ".reason.txt")
 
     def _move(
         self, path: Path, state: tuple[int, int], target: Path, note: str, ending: str
@@ -323,10 +288,8 @@ class Watch:
             self._report_once(
                 Refusal(
                     "cannot_move",
-                    N_(
-                        "Files stay where they are, because {path} cannot be written: {reason}. "
-                        "Each file is still imported only once."
-                    ),
+                    "Files stay where they are, because {path} cannot be written: {reason}. "
+                    "Each file is still imported only once.",
                     path=str(target.parent),
                     reason=error.strerror or "unknown",
                 )
@@ -391,10 +354,8 @@ class Watch:
             self.report(
                 Refusal(
                     "log_cut",
-                    N_(
-                        "{path} was cut short or removed. Lines written after the last reading "
-                        "may be missing."
-                    ),
+                    "{path} was cut short or removed. Lines written after the last reading "
+                    "may be missing.",
                     path=str(path),
                 )
             )
@@ -455,19 +416,15 @@ def read_instructions(path: Path) -> Instructions:
     except (OSError, ValueError, Refusal) as error:
         raise Misuse(
             "bad_instructions",
-            N_("{path} cannot be read: {reason}."),
+            "{path} cannot be read: {reason}.",
             path=str(path),
             reason=str(error),
         ) from error
     kind = content.pop("kind", None)
     mappings = dict.fromkeys(("columns", "units", "scales", "words", "only"), Mapping)
     expected = {**mappings, "start_date": date, "yes": bool}
-    known = {item.name for item in fields(ImportOptions)} - {
-        "dry_run",
-        "save_mapping",
-        "purpose",
-        "pattern",
-    }
+    unwanted = {"dry_run", "save_mapping", "purpose", "pattern"}
+    known = {item.name for item in fields(ImportOptions)} - unwanted
     wrong = [
         name
         for name, value in content.items()
@@ -476,7 +433,7 @@ def read_instructions(path: Path) -> Instructions:
     if wrong or (kind is not None and kind not in KINDS):
         raise Misuse(
             "bad_instructions",
-            N_("{path} says {wrong}, which is unknown. Possible: {known}."),
+            "{path} says {wrong}, which is unknown. Possible: {known}.",
             path=str(path),
             wrong=", ".join(wrong) or f"kind = {kind}",
             known=", ".join(["kind", *sorted(known)]) if wrong else ", ".join(KINDS),
@@ -486,20 +443,17 @@ def read_instructions(path: Path) -> Instructions:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock the folder for this process. Raises Refusal when another one of this centre
-    watches it.
-    """
+    """Lock the folder for this process. Raises Refusal when another watches it."""
     lock_files = environment.current().folder / "watching"
     lock_files.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (
-        lock_files / f"{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]}.lock"
-    ).open("w") as file:
+    digest = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
+    with (lock_files / f"{digest}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise Refusal(
                 "watched_already",
-                N_("Another process is watching {path}. Stop it first."),
+                "Another process is watching {path}. Stop it first.",
                 path=str(folder),
             ) from error
         yield
@@ -514,7 +468,7 @@ def _find_mapping_kind(name: str | None) -> str | None:
 def _as_refusal(error: Exception) -> Refusal:
     """Return the refusal that an error is or causes, else one for a failure."""
     return system_errors.find_refusal(error) or Refusal(
-        "failed", N_("The import failed unexpectedly ({error})."), error=type(error).__name__
+        "failed", "The import failed unexpectedly ({error}).", error=type(error).__name__
     )
 
 

@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.stop_signal import Stop
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
@@ -58,6 +57,7 @@ MAX_SILENCE = timedelta(minutes=30)
 an event.
 """
 
+_EPOCH = re.compile(rb"\d{9,10}(\.\d+)?")
 _POSITION_KEY = b"mark"
 _LAST_STEP = (
     "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
@@ -193,24 +193,12 @@ class Follower:
             finish=None,
         )
         piece = HeldContent(self.path, encoding=self.options.encoding, data=data)
-        identity = "|".join(
-            (
-                str(self.path),
-                _compute_digest(log.content.read_start(START_BYTES)),
-                str(offset),
-                *overdue_calls.to_pylist(),
-            )
-        )
+        beginning = _compute_digest(log.content.read_start(START_BYTES))
+        identity = "|".join((str(self.path), beginning, str(offset), *overdue_calls.to_pylist()))
         folder = table_reader.make_folder(environment.current(), self.options)
         try:
-            staged = stage_platform(
-                platform,
-                piece,
-                "contacts",
-                self.options,
-                folder,
-                hashlib.sha256(identity.encode() + data).hexdigest(),
-            )
+            digest = _compute_digest(identity.encode() + data)
+            staged = stage_platform(platform, piece, "contacts", self.options, folder, digest)
         except Refusal as refusal:
             shutil.rmtree(folder, ignore_errors=True)
             if refusal.code != "no_contacts":
@@ -225,9 +213,7 @@ class Follower:
     def _read(
         self, export: ExportReader, lines: int, overdue_calls: pa.Array, events: list[pa.Table]
     ) -> Iterator[pa.Table]:
-        """Yield the kept events of calls that go on in this piece or are due, then the
-        piece itself.
-        """
+        """Yield the kept events of calls that go on or are due, then the piece."""
         events += asterisk_queue_log.PLATFORM.read(export)
         export.rejected[:] = [
             (line + lines, reason, cells) for line, reason, cells in export.rejected
@@ -235,26 +221,20 @@ class Follower:
         events[:] = [
             table.set_column(0, "line", pc.add(table.column("line"), lines)) for table in events
         ]
-        calls = pa.concat_arrays(
-            [
-                overdue_calls,
-                *(column for table in events for column in table.column("callid").chunks),
-            ]
-        )
+        chunks = (chunk for table in events for chunk in table.column("callid").chunks)
+        calls = pa.concat_arrays([overdue_calls, *chunks])
         earlier = self.open_events.filter(
             pc.is_in(self.open_events.column("callid"), value_set=pc.unique(calls))
         )
         if len(earlier):
-            first = min(
-                (pc.min(table.column("moment")).as_py() for table in events if len(table)),
-                default=None,
-            )
+            starts = (pc.min(table.column("moment")).as_py() for table in events if len(table))
+            first = min(starts, default=None)
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
             export.decide(
                 "file",
-                N_("events of unfinished calls are carried over"),
-                N_("{count} events"),
+                "events of unfinished calls are carried over",
+                "{count} events",
                 count=len(earlier),
             )
             yield earlier.set_column(
@@ -284,22 +264,13 @@ class Follower:
     ) -> None:
         beginning = log.content.read_start(min(START_BYTES, offset + len(data)))
         lines = (self.position.lines if offset and self.position else 0) + data.count(b"\n")
-        landed_at = (
-            environment.now().timestamp()
-            if landed or self.position is None
-            else self.position.landed_at
+        is_now = landed or self.position is None
+        landed_at = environment.now().timestamp() if is_now else self.position.landed_at
+        digest = _compute_digest(beginning)
+        self.position = LogPosition(
+            len(beginning), digest, offset + len(data), lines, log.first, landed_at
         )
-        self.position, self.open_events = (
-            LogPosition(
-                len(beginning),
-                _compute_digest(beginning),
-                offset + len(data),
-                lines,
-                log.first,
-                landed_at,
-            ),
-            open_events,
-        )
+        self.open_events = open_events
         self._state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(
             self._state,
@@ -357,29 +328,18 @@ def find_logs(path: Path) -> list[Log]:
     left out, and a packed copy of one that is there.
     """
     logs_by_digest: dict[str, Log] = {}
-    names = [
-        path.name,
-        *sorted(
-            entry.name
-            for entry in path.parent.iterdir()
-            if entry.name != path.name
-            and LOG_NAME.fullmatch(entry.name.replace(path.name, "queue_log", 1))
-        ),
-    ]
-    for name in names:
+    others = (entry.name for entry in path.parent.iterdir() if entry.name != path.name)
+    rotated = (
+        name for name in others if LOG_NAME.fullmatch(name.replace(path.name, "queue_log", 1))
+    )
+    for name in (path.name, *sorted(rotated)):
         if not (path.parent / name).is_file():
             continue
         content = open_content(path.parent / name)
         beginning = content.read_start(START_BYTES)
-        moments = [line.split(b"|", 1)[0] for line in beginning.splitlines() if b"|" in line]
-        first = next(
-            (
-                float(moment)
-                for moment in moments
-                if re.fullmatch(rb"\d{9,10}(\.\d+)?", moment.strip())
-            ),
-            None,
-        )
+        moments = (line.split(b"|", 1)[0] for line in beginning.splitlines() if b"|" in line)
+        epochs = (moment for moment in moments if _EPOCH.fullmatch(moment.strip()))
+        first = next(map(float, epochs), None)
         if first is not None:
             logs_by_digest.setdefault(
                 _compute_digest(beginning[: beginning.rfind(b"\n") + 1][:1024]), Log(content, first)
