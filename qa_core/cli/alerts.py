@@ -93,8 +93,7 @@ def add_rule(
         str | None, typer.Option("--below", metavar="VALUE", help="Needs a look below this.")
     ] = None,
     target: Annotated[
-        bool,
-        typer.Option("--target", help="Needs a look when it clearly misses its target."),
+        bool, typer.Option("--target", help="Needs a look when it clearly misses its target.")
     ] = False,
     by: Annotated[
         str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")

@@ -151,8 +151,7 @@ def set_hours(
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
-            "no_hours",
-            N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."),
+            "no_hours", N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear.")
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
@@ -185,8 +184,4 @@ def list_sites(as_json: Json = False) -> None:
 def _apply() -> str:
     from qa_core.ingest.rules import due
 
-    return ngettext(
-        "This changes {n} contact.",
-        "This changes {n} contacts.",
-        due.apply_due(),
-    )
+    return ngettext("This changes {n} contact.", "This changes {n} contacts.", due.apply_due())

@@ -58,8 +58,7 @@ def accredit(
         ),
     ],
     until: Annotated[
-        str,
-        typer.Option("--until", metavar="DATE", help="The last day of listening."),
+        str, typer.Option("--until", metavar="DATE", help="The last day of listening.")
     ],
     purpose: Annotated[
         list[str] | None,
@@ -185,10 +184,7 @@ def _find_rows() -> list[dict[str, Any]]:
             "rule": gates.LISTENERS_RULE,
             "value": ",".join(listeners) or None,
             "is_set": bool(listeners),
-            "expects": _(
-                "at least one person: {command}",
-                command=gates.ACCREDIT,
-            ),
+            "expects": _("at least one person: {command}", command=gates.ACCREDIT),
         }
     )
     return rows

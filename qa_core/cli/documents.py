@@ -39,8 +39,7 @@ def list_documents(as_json: Json = False) -> None:
 def print_document(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `documents list`.")],
     language: Annotated[
-        str | None,
-        typer.Option("--language", metavar="fr|en", help="Default: QA_LANGUAGE."),
+        str | None, typer.Option("--language", metavar="fr|en", help="Default: QA_LANGUAGE.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -58,9 +57,7 @@ def print_document(
     form = out.suffix.lower().removeprefix(".")
     if form not in printing.RENDERERS:
         raise Misuse(
-            "unknown_format",
-            N_("The name {file} must end in .pdf or .docx."),
-            file=out.name,
+            "unknown_format", N_("The name {file} must end in .pdf or .docx."), file=out.name
         )
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)

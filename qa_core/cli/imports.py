@@ -214,8 +214,7 @@ def watch_folder(
     ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
     settle: Annotated[
-        float,
-        typer.Option(min=0.0, help="Seconds without change after which a file is complete."),
+        float, typer.Option(min=0.0, help="Seconds without change after which a file is complete.")
     ] = 5.0,
     keep: Annotated[
         int | None,

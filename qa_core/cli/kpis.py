@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa_core.base.i18n import _
-from qa_core.cli.options import (
-    As,
-    Json,
-    add_commands,
-    read_as,
-    read_json,
-    read_toml,
-)
+from qa_core.cli.options import As, Json, add_commands, read_as, read_json, read_toml
 from qa_core.cli.output import print_json
 
 if TYPE_CHECKING:

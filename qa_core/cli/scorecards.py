@@ -145,9 +145,7 @@ def export_grid(
             or "–"
         )
         raise Refusal(
-            "unknown_grid",
-            N_("This scorecard is not published. Published: {known}."),
-            known=known,
+            "unknown_grid", N_("This scorecard is not published. Published: {known}."), known=known
         )
     try:
         content = files.build_file(Viewer.SYSTEM, chosen.id, form).content

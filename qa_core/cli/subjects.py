@@ -159,8 +159,7 @@ def add_exclusion(
         list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
     ] = None,
     reason: Annotated[
-        str,
-        typer.Option("--reason", help="representative, private or requested."),
+        str, typer.Option("--reason", help="representative, private or requested.")
     ] = "private",
     as_json: Json = False,
 ) -> None:
@@ -218,8 +217,7 @@ def add_request(
     customer: Customer = None,
     advisor: AdvisorName = None,
     on: Annotated[
-        str | None,
-        typer.Option("--on", metavar="DATE", help="The day of receipt; default: today."),
+        str | None, typer.Option("--on", metavar="DATE", help="The day of receipt; default: today.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -243,8 +241,7 @@ def answer_request(
         bool, typer.Option("--identity-checked", help="The identity of the person was checked.")
     ] = False,
     is_granted: Annotated[
-        bool,
-        typer.Option("--exclude", help="Exclude the contact that an advisor asked for."),
+        bool, typer.Option("--exclude", help="Exclude the contact that an advisor asked for.")
     ] = False,
     as_json: Json = False,
 ) -> None:

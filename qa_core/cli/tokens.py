@@ -38,8 +38,7 @@ def add(
         typer.Option("--kpi", help="A KPI that it may read; default: all of the role."),
     ] = None,
     days: Annotated[
-        int,
-        typer.Option("--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}."),
+        int, typer.Option("--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}.")
     ] = service_tokens.USUAL_DAYS,
     purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What it is for.")] = "",
     as_: As = None,

@@ -102,9 +102,7 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
             )
         if state.where.values:
             st.button(
-                _("Remove the filters"),
-                on_click=filter_bar.clear,
-                icon=":material/filter_alt_off:",
+                _("Remove the filters"), on_click=filter_bar.clear, icon=":material/filter_alt_off:"
             )
 
 

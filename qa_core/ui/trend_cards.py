@@ -47,10 +47,7 @@ def read_series(
 
 
 def describe_lately(
-    viewer: Viewer,
-    where: Filters,
-    kpis: Sequence[str],
-    series: Mapping[str, Series] | None = None,
+    viewer: Viewer, where: Filters, kpis: Sequence[str], series: Mapping[str, Series] | None = None
 ) -> dict[str, str]:
     """Describe how rates and means of the last days differ from those of the days before
     them in the period; empty for a short one.

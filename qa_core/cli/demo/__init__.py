@@ -60,9 +60,7 @@ _FILES = 8
 
 
 def build(
-    viewer: Viewer,
-    plan: DemoPlan | None = None,
-    progress: Progress = ignore_progress,
+    viewer: Viewer, plan: DemoPlan | None = None, progress: Progress = ignore_progress
 ) -> None:
     """Simulate the centre and import it, with an account per role. A half-finished
     build is removed first.

@@ -105,12 +105,7 @@ OTHERS = (
         "reached",
         4,
         (
-            (
-                49,
-                45,
-                "Écoute de deux appels sur la facture, renvoyés sans réponse.",
-                False,
-            ),
+            (49, 45, "Écoute de deux appels sur la facture, renvoyés sans réponse.", False),
             (30, 30, "La fiche « nouvelle facture » répond aux quatre questions du moment.", False),
             (4, 20, "Objectif atteint : les derniers appels vont au bout de la demande.", False),
         ),

@@ -127,11 +127,7 @@ def _take(kind: str, file_id: str, changed: dict[str, str]) -> None:
             ignored.append(column)
         else:
             columns[field] = column
-    st.session_state[_key(kind, file_id)] = {
-        **said,
-        "columns": columns,
-        "ignored": tuple(ignored),
-    }
+    st.session_state[_key(kind, file_id)] = {**said, "columns": columns, "ignored": tuple(ignored)}
 
 
 def _find(kind: str, file_id: str) -> dict[str, Any]:

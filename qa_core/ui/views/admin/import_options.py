@@ -41,11 +41,7 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
         if st.session_state.get(WIDGETS["profile"]) not in (None, *saved):
             saved = [*saved, st.session_state[WIDGETS["profile"]]]
         profile = first.selectbox(
-            _("Saved mapping"),
-            saved,
-            index=None,
-            key=WIDGETS["profile"],
-            placeholder=_("none"),
+            _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
         )
         save_as = first.text_input(
             _("Save the mapping as"),

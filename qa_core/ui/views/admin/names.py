@@ -75,10 +75,7 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
         spelling = left.selectbox(_("Name"), **options, key=f"spelling:{kind}")
         kept = right.selectbox(_("counts as"), **options, key=f"kept:{kind}")
         if send.button(
-            _("Merge"),
-            key=f"merge_any:{kind}",
-            disabled=not (spelling and kept),
-            width="stretch",
+            _("Merge"), key=f"merge_any:{kind}", disabled=not (spelling and kept), width="stretch"
         ):
             _merge(kind, spelling, kept)
 
@@ -131,9 +128,7 @@ def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
     actions.finish(
         ngettext(
-            "Done: {n} past contact updated.",
-            "Done: {n} past contacts updated.",
-            due.apply_due(),
+            "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due.apply_due()
         )
     )
 

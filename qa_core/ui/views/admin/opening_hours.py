@@ -117,11 +117,7 @@ def _save(
             site_hours.set_opening(acting, site, hours, starts_on, calendar, days)
             count = due.apply_due()
         actions.finish(
-            ngettext(
-                "Done: {n} past contact updated.",
-                "Done: {n} past contacts updated.",
-                count,
-            )
+            ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)
         )
 
 

@@ -149,10 +149,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             **options,
         )
         since = st.date_input(
-            _("Since (empty: from the start)"),
-            value=None,
-            key=f"since_{key}",
-            format="DD/MM/YYYY",
+            _("Since (empty: from the start)"), value=None, key=f"since_{key}", format="DD/MM/YYYY"
         )
         terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:

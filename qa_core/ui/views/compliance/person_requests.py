@@ -77,11 +77,7 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
     )
     for item in waiting:
         text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
-        if st.button(
-            escape(text),
-            key=f"audio_{item.id}",
-            icon=":material/volume_up:",
-        ):
+        if st.button(escape(text), key=f"audio_{item.id}", icon=":material/volume_up:"):
             with actions.show_refusals():
                 requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
                 actions.finish(_("Noted: the audio is now part of the copy."))

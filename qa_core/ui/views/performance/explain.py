@@ -128,8 +128,7 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.build_rows(explanation)
     with cards.card(
-        _("Counted and left out"),
-        _("Where several reasons apply, the first in this order counts."),
+        _("Counted and left out"), _("Where several reasons apply, the first in this order counts.")
     ):
         if not rows:
             st.caption(_("One of the reasons covers too few cases, so no reason is shown."))

@@ -145,10 +145,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     if len(known) < 2:
         cards.show_message(
             _("Too short to try other windows"),
-            _(
-                "Needs {n} contacts with a complete repeat window.",
-                n=ENOUGH,
-            ),
+            _("Needs {n} contacts with a complete repeat window.", n=ENOUGH),
         )
         return
     (shortest, first), (longest, last) = known[0], known[-1]

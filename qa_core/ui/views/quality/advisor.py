@@ -103,8 +103,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
                 tables.text_column(_("Expected"), describe_expected),
                 tables.count_column("n", lambda key: rows[key].n),
                 tables.text_column(
-                    _("Last {days} days", days=periods.LATE_DAYS),
-                    lambda key: lately.get(key, "–"),
+                    _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
                 )
                 if lately
                 else None,

@@ -156,8 +156,7 @@ def _show_all_closed(viewer: Viewer) -> None:
     known = [key for key in by if not formatting.is_missing(by[key]["alignment"].value)]
     texts = find_grid_texts(viewer)
     title = _(
-        "Alignment over all closed sessions: {alignment}",
-        alignment=formatting.percent(whole.value),
+        "Alignment over all closed sessions: {alignment}", alignment=formatting.percent(whole.value)
     )
     hint = _(
         "By criterion, lowest alignment first, with 95 % confidence intervals. Agreement is "

@@ -268,8 +268,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
             )
         with top:
             cards.show_heading(
-                text,
-                _("⚠: evaluators differ on this criterion. Last row: each evaluator's score."),
+                text, _("⚠: evaluators differ on this criterion. Last row: each evaluator's score.")
             )
         tables.show(
             [*found.scorecard.criteria, None],

@@ -69,10 +69,7 @@ def show_lists(viewer: Viewer) -> None:
             *about,
             tables.text_column(_("Now"), lambda line: describe(line.decided)),
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
-            tables.text_column(
-                _("Decided on"),
-                lambda line: formatting.local_day(line.decided_at),
-            ),
+            tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
             tables.text_column(
                 _("After"),
                 lambda line: formatting.days(line.age_days) if line.age_days else _("the same day"),

@@ -28,10 +28,7 @@ def read(viewer: Viewer, given: str) -> EvaluationView:
     """Return the evaluation of that number in the address."""
     number = url_state.read_number(given)
     return readings.read(
-        READ,
-        given,
-        lambda: read_evaluation(viewer, number),
-        lambda: get_evaluation(viewer, number),
+        READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
     )
 
 

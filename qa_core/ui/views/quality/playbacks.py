@@ -50,8 +50,7 @@ def show(viewer: Viewer) -> None:
             entries,
             (
                 tables.text_column(
-                    _("Listened on"),
-                    lambda entry: formatting.local_moment(entry.played_at),
+                    _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
                 ),
                 tables.text_column(_("Listened by"), lambda entry: entry.listener),
                 tables.text_column(

@@ -67,9 +67,7 @@ def _describe_bands(group: peers.Group) -> ChartTitle:
         return ChartTitle(_("No clear difference between the {n} teams", n=everybody))
     needs_look = any(group.severity_of(peer) == "attention" for peer in group.peers)
     text = _(
-        "{clear} of {n} teams differ clearly from the rest",
-        clear=everybody - alike,
-        n=everybody,
+        "{clear} of {n} teams differ clearly from the rest", clear=everybody - alike, n=everybody
     )
     return ChartTitle(text, "attention" if needs_look else "better")
 

@@ -17,13 +17,7 @@ from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
-from qa_core.ui.views.tracking.source_steps import (
-    COUNTED,
-    DIMENSIONS,
-    KPIS,
-    OF_MISSES,
-    title_of,
-)
+from qa_core.ui.views.tracking.source_steps import COUNTED, DIMENSIONS, KPIS, OF_MISSES, title_of
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")
