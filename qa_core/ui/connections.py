@@ -1,6 +1,4 @@
-"""WebSocket connections: bound to their browser, few and slow for strangers, and closed once
-their session is over.
-"""
+"""WebSocket connections: bound to their browser and session, few for strangers."""
 
 from __future__ import annotations
 

@@ -13,9 +13,7 @@ from qa_core.ui import filter_bar, menu
 
 _TARGET, _LEFT = "drill_to", "drill_left"
 _CONTACT_FROM, _EVALUATION_FROM = "drilled_from", "evaluation_from"
-"""Page and address from where a contact, or an evaluation, was opened: two, since each
-leads to the other.
-"""
+"""Where a contact, and an evaluation, was opened from: each leads to the other."""
 _ADVISORS_LEFT = "advisors_left"
 """How the page of all advisors was set when one of them was opened."""
 
@@ -158,9 +156,7 @@ def on_point(
 def on_value(
     viewer: Viewer, dimension: str, behind: str | None = None, window: str | None = None
 ) -> Callable[[Any], None] | None:
-    """Return the function that opens the contacts of a value, for the lines of a table;
-    None for a viewer who may not see contacts.
-    """
+    """Return what opens the contacts of a value; None if the viewer may see none."""
     if not is_open_to(viewer):
         return None
     return lambda value: to_contacts({dimension: value}, behind, window)

@@ -1,6 +1,4 @@
-"""The frame around every page of somebody who is signed in: what is due today, the
-menu's surroundings, the filters, and the page itself.
-"""
+"""The frame around every page: what is due, menu, filters, and the page itself."""
 
 from __future__ import annotations
 

@@ -47,9 +47,7 @@ class SignInState:
     """
 
     token: str | None = None
-    """What the cookie holds too, once the browser has it: it is seen there only from
-    the next connection on.
-    """
+    """What the cookie holds too; it is seen there from the next connection on."""
     refusal: Refusal | None = None
     under_way: threading.Lock = field(default_factory=threading.Lock)
     """Taken while a password is checked."""
@@ -65,9 +63,7 @@ class SignInState:
 
 
 def find_signed_in() -> sessions.SignedIn | None:
-    """Find the live session of this browser, or None for a stranger, and choose the
-    language. It costs one look at the records.
-    """
+    """Find this browser's live session (None: a stranger); choose the language."""
     i18n.use(browser.language())
     if not are_records_ready():
         return None
@@ -159,9 +155,7 @@ def show_refusal(refusal: Refusal) -> None:
 
 
 def report_error(error: Exception) -> bool:
-    """Show a person what to do about an error, where we know it; else a number under
-    which the log has the rest.
-    """
+    """Show what to do about a known error; else the number of its entry in the log."""
     if refusal := error if isinstance(error, Refusal) else find_refusal(error):
         show_refusal(refusal)
         return True

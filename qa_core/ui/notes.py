@@ -46,9 +46,7 @@ def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
 
 
 def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show the button that adds a note to the days of the trends, and removes one's own;
-    nothing for a viewer who may write none.
-    """
+    """Show the button that adds or removes notes on days, to who may write any."""
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return

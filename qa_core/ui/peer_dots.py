@@ -1,6 +1,4 @@
-"""Advisors or teams side by side on one KPI: dots in bands, the funnel, and how much more
-data it would take to see a difference.
-"""
+"""Advisors or teams side by side on one KPI: dots in bands, the funnel, the table."""
 
 from __future__ import annotations
 
@@ -136,9 +134,7 @@ def show_funnel(group: Group, on_select: Callback) -> None:
 
 
 def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
-    """Explain the limits. `beyond`: peers beyond the outer ones; `outside`: how many are
-    beyond the inner ones.
-    """
+    """Explain the limits: so many peers are `beyond` the outer, `outside` the inner."""
     parts = [
         _(
             "Horizontal: number of values. Dashed: 95 % of values lie within by chance "

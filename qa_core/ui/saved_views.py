@@ -1,6 +1,4 @@
-"""Saved views: the dialog that saves the page as it is set, opens, renames, shares and
-deletes views.
-"""
+"""Saved views: the dialog that saves, opens, renames, shares and deletes them."""
 
 from __future__ import annotations
 

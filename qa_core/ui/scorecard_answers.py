@@ -1,6 +1,4 @@
-"""The answers of a scorecard as widgets: one per criterion, with its comment. Whoever
-shows them decides when they are saved.
-"""
+"""The answers of a scorecard as widgets, with comments. Who shows them saves them."""
 
 from __future__ import annotations
 

@@ -38,9 +38,7 @@ PROMPTS = {
 
 @dataclasses.dataclass
 class OpenDraft:
-    """Draft as this tab holds it: the version it last saved or read, and the error
-    since.
-    """
+    """Draft as this tab holds it: its version, and the error since."""
 
     version: int
     seconds: float
@@ -139,9 +137,7 @@ def has_conflict(draft: Draft) -> bool:
 def find_differences(
     draft: Draft, typed: dict[str, Any]
 ) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield (kind, criterion, its text, what is stored, what was typed) for each answer and
-    comment that differs.
-    """
+    """Yield (kind, criterion, text, stored, typed) for each answer that differs."""
     for criterion in draft.scorecard.criteria:
         key, text = criterion.key, describe_text(criterion.text)
         stored, here = draft.answers.get(key), typed["answers"].get(key)
@@ -175,9 +171,7 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 
 
 def _hold(draft: Draft) -> OpenDraft:
-    """Return what this tab holds; a newer stored version replaces it unless something here
-    is unsaved.
-    """
+    """Return what this tab holds; a newer stored version replaces what has no edits."""
     name = f"{_prefix(draft.id)}held"
     held = st.session_state.get(name)
     if held is None:

@@ -1,6 +1,4 @@
-"""Components with a script of our own, served as files: the security policy of the pages
-allows no script from elsewhere.
-"""
+"""Components with a script of our own, served as files as the security policy asks."""
 
 from __future__ import annotations
 

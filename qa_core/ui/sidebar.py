@@ -1,6 +1,4 @@
-"""The sidebar around the menu: the name above it; below it how fresh the data is, who is
-signed in, and the way out.
-"""
+"""The sidebar around the menu: name, freshness of the data, person, the way out."""
 
 from __future__ import annotations
 

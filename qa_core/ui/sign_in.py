@@ -160,9 +160,7 @@ def _describe_first_step(message: str) -> None:
 
 
 def show_password_change() -> None:
-    """Show the choice of a password, and nothing else, to a person who signed in with a
-    one-time password.
-    """
+    """Show only the choice of a password, to who signed in with a one-time one."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Choose your password"), anchor=False)

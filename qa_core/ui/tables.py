@@ -1,6 +1,4 @@
-"""Tables: columns declared with their values and their look, lines to compare and to
-click.
-"""
+"""Tables: columns with their values and look, lines to compare and to click."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ from qa_core.ui.markdown import escape
 ROW_HEIGHT, TWO_LINES = 36, 66
 """Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
 FULL = 930
-"""Pixels for the columns of a table in a card as wide as the page, on a screen of 1,280
-pixels beside the menu.
-"""
+"""Pixels for the columns of a table as wide as the page, on a screen of 1,280."""
 IN_SECTION = 895
 """The same in a section that opens."""
 NARROW, WIDE, PADDING = 4.2, 7.6, 17
@@ -253,9 +249,7 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
 
 
 def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
-    """Return the rows of a frame by the value of the dimension (None: missing), then by
-    KPI.
-    """
+    """Return the rows of a frame by the dimension's value (None: missing), then KPI."""
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
         table.setdefault(_known(getattr(row, dimension)), {})[row.kpi] = row

@@ -49,9 +49,7 @@ def read_series(
 def describe_lately(
     viewer: Viewer, where: Filters, kpis: Sequence[str], series: Mapping[str, Series] | None = None
 ) -> dict[str, str]:
-    """Describe how rates and means of the last days differ from those of the days before
-    them in the period; empty for a short one.
-    """
+    """Describe how the last days differ from those before; empty for a short period."""
     parts = periods.split_late(where.period)
     keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
     if parts is None or not keys:

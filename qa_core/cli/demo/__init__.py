@@ -118,9 +118,7 @@ def sign_ins() -> list[dict[str, str]]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the right to build or remove the demo centre; a second one waits, and never
-    removes a running build.
-    """
+    """Hold the right to build or remove the demo centre; a second one waits."""
     folder = environment.current().folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".demo.lock").open("w") as file:

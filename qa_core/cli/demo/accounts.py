@@ -26,9 +26,7 @@ ACCOUNTS: tuple[tuple[Role, str, str | None], ...] = (
     (Role.DPO, "dpo", "Pierre Malandain"),
     (Role.ADMIN, "admin", "Nora Belkasmi"),
 )
-"""Role, username and invented name; the advisor is one of its advisors. A calibration
-takes two evaluators.
-"""
+"""Role, username and invented name; a calibration takes two evaluators."""
 
 
 def credentials_file() -> Path:

@@ -126,9 +126,7 @@ def _find_latest(session: Session, team: str) -> list[Evaluation]:
 def _dispute(
     session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]
 ) -> Dispute | None:
-    """Dispute a criterion that lost most of its points and is not disputed yet: one
-    level more; None where nothing was lost.
-    """
+    """Dispute the criterion that lost most, one level up; None if nothing was lost."""
     plan = evaluation_view.find_scorecard(session, evaluation)
     answers = finalise.read_answers(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
@@ -153,9 +151,7 @@ def _dispute(
 def _raise_levels(
     plan: scoring.Scorecard, answers: dict[str, object], count: int
 ) -> dict[str, float]:
-    """Raise the criteria that lost most of their points by one level; critical errors
-    are not disputed here.
-    """
+    """Raise the criteria that lost most points by one level, except critical errors."""
     lost = []
     for criterion in plan.criteria:
         earned = answers[criterion.key]

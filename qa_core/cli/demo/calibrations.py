@@ -1,6 +1,4 @@
-"""Two calibration sessions of the demo centre: one closed, with differing scores, and
-one that waits for the first evaluator.
-"""
+"""Calibration sessions of the demo centre: one closed, one that waits."""
 
 from __future__ import annotations
 
@@ -36,14 +34,10 @@ CLOSED_DAYS, OPEN_DAYS = (85, 56), (29, 2)
 CLOCK = time(10, 15)
 """Time of day of all that happens here."""
 LEANS = (0.0, -0.09, 0.08)
-"""Share of a criterion's points that each evaluator adds or withholds: the second is
-strict, the third lenient, as in their evaluations.
-"""
+"""Share of a criterion's points that each evaluator adds: the second is strict."""
 UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
-"""Random spread of scores as a share of the points; larger on criteria that the
-scorecard words badly.
-"""
+"""Random spread as a share of the points; larger where the wording is bad."""
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
@@ -97,9 +91,7 @@ def remove(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
-    """Choose contacts that were evaluated in those days, of as many advisors as
-    possible, recorded ones first.
-    """
+    """Choose evaluated contacts of most different advisors, recorded ones first."""
     first, last = map(plan.day, days)
     recorded = sa.exists().where(
         Recording.source_system == Evaluation.source_system,

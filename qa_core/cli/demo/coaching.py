@@ -21,9 +21,7 @@ from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
 TRAINED_CRITERION, TRAINED_FROM = "ownership", 50
-"""Criterion that suffers from the new invoice, and the days before the end from which an
-advisor is coached on it.
-"""
+"""Criterion hurt by the new invoice; days before the end when its coaching begins."""
 CLOCK = time(16, 30)
 """Time of day of all that happens here."""
 

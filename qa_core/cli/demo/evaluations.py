@@ -1,6 +1,4 @@
-"""Evaluations of three simulated evaluators on the customer-service scorecard; one is
-strict, one is lenient.
-"""
+"""Evaluations of three simulated evaluators; one is strict, one is lenient."""
 
 from __future__ import annotations
 

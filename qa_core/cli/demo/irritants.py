@@ -25,9 +25,7 @@ CLOCK = time(10)
 
 @dataclass(frozen=True)
 class IrritantStory:
-    """Irritant in days before the last one of the centre (negative: after it): when it
-    reached each state, and its due day.
-    """
+    """Irritant in days before the end (negative: after it): its states, its due day."""
 
     subject: IrritantSubject
     steps: tuple[tuple[ActionState, int], ...]

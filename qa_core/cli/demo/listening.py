@@ -1,6 +1,4 @@
-"""Legal conditions of listening in the demo centre: gates, accreditations and notices,
-under a name of their own.
-"""
+"""Legal conditions of listening in the demo centre: gates, accreditations, notices."""
 
 from __future__ import annotations
 

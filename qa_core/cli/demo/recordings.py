@@ -35,9 +35,7 @@ BATCH = "demo calls"
 DAYS = 62
 SHORTEST_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3
-"""Contacts with audio per advisor of the team and month: evaluated ones (more for the demo's
-own advisor), and others.
-"""
+"""Contacts with audio per advisor and month: evaluated ones, and others."""
 
 FOUND = (
     "source_system",

@@ -11,9 +11,7 @@ from qa_core.cli.demo.contacts import BILLING, Wave
 
 ENGLISH_SHARE = 0.13
 LONG_WAIT, LAUNCH = 75, 0.3
-"""Seconds from which customers mention their wait; trouble of the launch from which
-they mention the new bill.
-"""
+"""Seconds of wait, and trouble of the launch, from which customers mention them."""
 Told = Mapping[str, Sequence[str]]
 
 PLEASED: Told = {
@@ -228,9 +226,7 @@ def write_customers(
 def write_evaluators(
     chance: np.random.Generator, lacking: Sequence[Sequence[str]], share: float
 ) -> tuple[list[str | None], list[str | None]]:
-    """Write a comment and tags for that share of the evaluations, from the criteria in
-    which each falls short, worst first.
-    """
+    """Write a comment and tags for that share of evaluations, worst first."""
     comments: list[str | None] = []
     tags: list[str | None] = []
     for keys in lacking:

@@ -85,9 +85,7 @@ class Staff:
     scores: np.ndarray
     declares: np.ndarray
     duty: np.ndarray
-    """days × halves of the day × queues × advisors, cumulated over the advisors: who
-    may take a contact.
-    """
+    """days × halves of a day × queues × advisors, cumulated: who may take a contact."""
 
     def draw(
         self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator

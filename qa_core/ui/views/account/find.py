@@ -135,9 +135,7 @@ KINDS = (
 
 
 def _matches(text: str, *titles: str) -> bool:
-    """Tell whether every word typed begins a word of these titles, or their initials are
-    typed.
-    """
+    """Tell whether each word typed begins a word of these titles, or is initials."""
     typed = normalise_name(text).split()
     together = "".join(typed)
     if len(together) < SHORTEST:

@@ -1,6 +1,4 @@
-"""The titles of the fields of an import; the command line and saved mappings name the
-fields by their code.
-"""
+"""The titles of the fields of an import; commands and mappings use their codes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Mapping of a file's columns to fields, the meaning of its words, and the acceptance
-of what looks odd.
-"""
+"""Mapping of a file's columns and words, and the acceptance of what looks odd."""
 
 from __future__ import annotations
 
@@ -65,9 +63,7 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
-    """Show one row for each column of the file; what the person says goes over what was
-    recognised.
-    """
+    """Show one row per column; what the person says overrides what was recognised."""
     columns = [header for header in report.headers if header]
     if not columns:
         return

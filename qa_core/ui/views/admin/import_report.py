@@ -1,6 +1,4 @@
-"""The report of an import: counts, decisions, rows before and after, the effect on
-figures, the quarantine.
-"""
+"""The report of an import: counts, decisions, effect on figures, quarantine."""
 
 from __future__ import annotations
 

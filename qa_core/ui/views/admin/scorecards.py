@@ -1,6 +1,4 @@
-"""List of scorecards, the choice of one, and the start of a draft: from a version, a
-starter, a file, or nothing.
-"""
+"""List of scorecards, and the start of a draft: from a version, a starter or a file."""
 
 from __future__ import annotations
 

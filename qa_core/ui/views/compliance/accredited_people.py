@@ -1,6 +1,4 @@
-"""People who may listen, until when, and the advisors who were informed that calls are
-recorded and listened to.
-"""
+"""People who may listen, until when, and advisors who were informed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Lines, advisors and contacts that are never recorded or heard, as the data protection
-officer keeps them.
-"""
+"""Lines, advisors and contacts that are never recorded or heard."""
 
 from __future__ import annotations
 

@@ -96,9 +96,7 @@ def _show_copies(waiting: list[PersonRequest]) -> None:
 
 
 def show_restrictions(viewer: Viewer) -> None:
-    """Show who and what is restricted, and how many contacts that leaves out; restrict
-    somebody, or lift a restriction.
-    """
+    """Show who is restricted and how much that leaves out; change restrictions."""
     st.subheader(_("Restricted"), anchor=False)
     found = restrictions.find_all(viewer)
     count = restricted_contacts.count_restricted(viewer)

@@ -1,6 +1,4 @@
-"""The answer to "Are we in order?": the twenty rules with their evidence, who acts by
-when, and how they stood over the last months.
-"""
+"""The answer to "Are we in order?": the twenty rules, who acts, and their history."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The Contact page: what happened, where it came from, what the customer said, and what
-its evaluations found.
-"""
+"""The Contact page: what happened, what the customer said, what evaluations found."""
 
 from __future__ import annotations
 

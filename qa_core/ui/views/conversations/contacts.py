@@ -61,9 +61,7 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class ContactsQuery:
-    """Query of the list: filters, what the address adds to them, and the KPI that
-    counts the contacts.
-    """
+    """Query of the list: filters, extras of the address, and the KPI that counts."""
 
     where: Filters
     extra: tuple[tuple[str, str | None], ...]
@@ -78,9 +76,7 @@ class ContactsQuery:
 
 
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
-    """Return the filters of the bar with those that a click on a figure put into the
-    address, without what is unknown.
-    """
+    """Return the bar's filters with those of the address, without unknown ones."""
     extra = tuple(
         (key, st.query_params[key] or None)
         for key in CONTACT_DIMENSIONS

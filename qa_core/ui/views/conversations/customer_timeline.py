@@ -1,6 +1,4 @@
-"""The time line of one customer around a contact: what else happened within 31 days, as
-far as the viewer may see it.
-"""
+"""The time line of a customer: contacts within 31 days that the viewer may see."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Giving the contact that is open to an evaluator: never part of a score, under the same
-rules as what is drawn.
-"""
+"""Giving an open contact to an evaluator: never scored, same rules as a draw."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The board sheet: each KPI with a sentence, its target and a year of trend, and what
-satisfaction goes with.
-"""
+"""The board sheet: each KPI with its target, a year of trend, and the drivers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The Explain a number page: the value, what was counted and left out, the settings
-behind it, and where its rows came from.
-"""
+"""The Explain a number page: the value, its count, its settings, its sources."""
 
 from __future__ import annotations
 

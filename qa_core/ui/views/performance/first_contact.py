@@ -1,6 +1,4 @@
-"""The First contact page: three measures of resolution, how they move, why they differ,
-what brings people back, and who can be told apart.
-"""
+"""The First contact page: three measures of resolution, and why they differ."""
 
 from __future__ import annotations
 

@@ -27,9 +27,7 @@ SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "ev
 WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 """Rates compared queue by queue, reason by reason and channel by channel."""
 CAUTION = 1.6
-"""Factor of the intervals of these comparisons, for about 99.8 %: dozens are tried at
-once.
-"""
+"""Factor for intervals of about 99.8 %: dozens are tried at once."""
 WIDTHS = {
     "received": 68,
     "answer_rate": 74,
@@ -172,9 +170,7 @@ def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
 def _compare_rates(
     viewer: Viewer, state: FilterState, series: Mapping[str, Series]
 ) -> list[AttentionItem | None]:
-    """Compare each watched rate by queue, reason and channel with the earlier period;
-    None stands for too little data.
-    """
+    """Compare each watched rate by queue, reason, channel; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series)
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
     frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)

@@ -1,6 +1,4 @@
-"""Why a rate changed between two periods: the effect of each segment's own rate and that
-of their mix, as a waterfall and as a table.
-"""
+"""Why a rate changed: effects of each segment's rate and of the mix."""
 
 from __future__ import annotations
 
@@ -102,9 +100,7 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
 
 
 def read_segments(frame: pd.DataFrame, dimension: str) -> tuple[Segments, set[Hashable]]:
-    """Return numerator and denominator of each segment of a frame of `measure`, and the
-    segments that are hidden.
-    """
+    """Return numerator and denominator by segment, and the hidden segments."""
     found, hidden = {}, set()
     for row in frame.itertuples():
         value = getattr(row, dimension)

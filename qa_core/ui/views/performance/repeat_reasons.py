@@ -1,6 +1,4 @@
-"""Reasons or queues that bring customers back: their repeats, the time that these take
-and their cost.
-"""
+"""Reasons or queues that bring customers back: repeats, time and cost."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Why the three resolutions differ: what was declared and said, against who came back;
-and what could not be judged.
-"""
+"""Why the three resolutions differ, and what could not be judged."""
 
 from __future__ import annotations
 

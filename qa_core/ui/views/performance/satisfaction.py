@@ -1,6 +1,4 @@
-"""The Satisfaction page: what customers say, how sure it is, what it goes with, and how
-many answered. Never a person.
-"""
+"""The Satisfaction page: what customers say and how sure it is. Never a person."""
 
 from __future__ import annotations
 

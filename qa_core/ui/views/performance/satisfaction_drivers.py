@@ -1,6 +1,4 @@
-"""Factors associated with satisfaction: each level of each factor against the rest, the
-other factors held alike. Never worded as causes.
-"""
+"""Factors associated with satisfaction, others held alike. Never causes."""
 
 from __future__ import annotations
 

@@ -21,9 +21,7 @@ NAMES = {
 
 
 def show(viewer: Viewer, state: FilterState, kpi: str) -> None:
-    """Show stacked bars of `csat` or `nps`; months without answers, or whose answers may
-    not be shown, have none.
-    """
+    """Show stacked bars of `csat` or `nps`; unanswered or hidden months have none."""
     period = Period(state.trend.period.first_day.replace(day=1), state.trend.period.last_day)
     frame = cached.find_ratings(viewer, kpi, state.trend.with_period(period))
     is_rating = kpi == "csat"

@@ -1,6 +1,4 @@
-"""Survey response: how far customers who did not answer could move satisfaction, and
-whether those who did are like all.
-"""
+"""Survey response: how far the silent could move satisfaction."""
 
 from __future__ import annotations
 
@@ -23,9 +21,7 @@ KPIS = ("csat", "csat_if_silent_unhappy", "csat_if_silent_happy", "response_rate
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show satisfaction as answered, weighted like all answered contacts, and between its
-    bounds if the silent were all of one mind.
-    """
+    """Show satisfaction as answered, as weighted, and between its bounds."""
     rows = cached.headline(viewer, KPIS, state.where)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
@@ -93,9 +89,7 @@ def _weigh(
 
 
 def _differ(by: Mapping[Any, Mapping[str, Any]]) -> bool | None:
-    """Return whether response rates differ by more than chance, all cuts tried at once;
-    None if there are no two to compare.
-    """
+    """Return whether response rates differ clearly; None: fewer than two compared."""
     rates = [
         row["response_rate"]
         for row in by.values()

@@ -1,6 +1,4 @@
-"""The Traffic page: contacts, service level and abandonment by weekday, half-hour and
-channel.
-"""
+"""The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
 from __future__ import annotations
 
@@ -360,9 +358,7 @@ def _show_why_not(viewer: Viewer) -> None:
 def _read_week(
     viewer: Viewer, state: FilterState, measure: str, clock: Clock
 ) -> tuple[str, pd.DataFrame]:
-    """Return the cells of the week by half-hour; of a rate by hour, if most half-hours
-    have too few contacts.
-    """
+    """Return the week's cells by half-hour, or hour if most have too few contacts."""
     read = {}
     for grain in dict.fromkeys((clock.grain, "hour" if measure != "received" else clock.grain)):
         frame = cached.measure(viewer, (measure,), ("weekday", grain), state.where, state.compare)

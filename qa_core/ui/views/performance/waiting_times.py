@@ -1,6 +1,4 @@
-"""Waiting: percentiles over the day and over time, the distribution of waits, and what
-became of missed callers.
-"""
+"""Waiting: percentiles, the distribution of waits, and missed callers."""
 
 from __future__ import annotations
 

@@ -23,9 +23,7 @@ KPIS = ("csat", "nps", "ces", "response_rate")
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show satisfaction by month against the year before, the change of all these months
-    together, and what can be said of seasons.
-    """
+    """Show satisfaction by month against the year before, and their common change."""
     paired = year_over_year.find_paired_months(state.first_day, state.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
@@ -62,9 +60,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Return the months, newest on top, with a tone where chance does not explain the
-    difference, all months tried at once.
-    """
+    """Return the months, newest first; a tone where the change is clear, all tried."""
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
     records = [

@@ -16,16 +16,12 @@ TITLE = N_("Adjusted score")
 
 
 def read(viewer: Viewer, state: FilterState) -> Adjusted:
-    """Return the adjusted scores of the advisors in scope; none if nothing connects the
-    evaluators, or there is only one.
-    """
+    """Return the adjusted scores of advisors in scope; none without linked evaluators."""
     return cached.find_adjusted_scores(viewer, state.where)
 
 
 def describe(scores: Adjusted, name: str) -> str:
-    """Return the adjusted score of the advisor of that name with its interval; empty
-    without an evaluation.
-    """
+    """Return an advisor's adjusted score with its interval; empty without one."""
     key = next((key for key, shown in scores.names.items() if shown == name), None)
     effect = scores.advisors.get(key)
     if effect is None:

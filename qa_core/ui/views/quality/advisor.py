@@ -1,6 +1,4 @@
-"""One advisor beside their colleagues: what the same contacts would have given in other
-hands, one measure over time, the criteria, and the evaluations.
-"""
+"""One advisor beside their colleagues: scores, a measure over time, evaluations."""
 
 from __future__ import annotations
 
@@ -356,9 +354,7 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
 def _find_chance(
     own: pd.DataFrame, others: list[pd.DataFrame]
 ) -> list[tuple[float | None, float | None]]:
-    """Return, for each criterion of the advisor, the ends of the bar that chance fills
-    around the colleagues' average.
-    """
+    """Return by criterion the ends of the chance bar around the colleagues' average."""
     averages = {row.criterion: row for frame in others for row in frame.itertuples()}
     ends: list[tuple[float | None, float | None]] = []
     for row in own.itertuples():
@@ -374,9 +370,7 @@ def _find_chance(
 def _describe_criteria(
     own: pd.DataFrame, others: list[pd.DataFrame], texts: GridTexts
 ) -> ChartTitle:
-    """Name the criteria on which chance does not explain the difference from colleagues,
-    all of them tried at once.
-    """
+    """Name the criteria that clearly differ from colleagues', all tried at once."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
     sides = case_mix.find_sides(case_mix.compare_criteria(own, others[0]))

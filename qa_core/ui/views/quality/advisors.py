@@ -1,6 +1,4 @@
-"""The Advisors page: one measure in depth, all measures, criteria or teams; who can be
-told apart and who cannot, never a rank.
-"""
+"""The Advisors page: who can be told apart and who cannot, never a rank."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ MEASURES = (
     "average_handle_time",
 )
 LISTENED = "listened_rate"
-"""A measure of those who listen, not of advisors: nobody is listened to far more than the
-rest.
-"""
+"""A measure of listening: nobody is listened to far more than the rest."""
 VIEWS = {
     "measure": N_("One measure"),
     "all": N_("All measures"),

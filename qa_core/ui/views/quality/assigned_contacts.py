@@ -1,6 +1,4 @@
-"""Contacts that were given out: who listens to what until when, the replacement of what
-cannot be evaluated, and the load of each evaluator.
-"""
+"""Contacts given out: who listens until when, replacements, and the load."""
 
 from __future__ import annotations
 

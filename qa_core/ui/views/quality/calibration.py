@@ -1,6 +1,4 @@
-"""The Calibration page: what an evaluator still has to score, how far each session is, and
-its results once it is closed.
-"""
+"""The Calibration page: contacts to score, progress of sessions, and results."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The form that opens a calibration session: who scores, on which scorecard, until when,
-and which contacts, by chance or by number.
-"""
+"""The form that opens a calibration session, contacts by chance or number."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The results of a closed calibration session: agreement by criterion and by evaluator,
-and the marks of each contact beside each other.
-"""
+"""Results of a closed calibration session: agreement, and marks side by side."""
 
 from __future__ import annotations
 

@@ -96,9 +96,7 @@ def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartT
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
-    """Show on another page the open plans of an advisor (None: one's own), each leading to
-    itself, and their training file.
-    """
+    """Show an advisor's open plans on another page (None: one's own), as links."""
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return

@@ -1,6 +1,4 @@
-"""The Disputes page: those that wait, those that were decided, and how often evaluators
-and criteria are disputed and changed.
-"""
+"""The Disputes page: waiting and decided ones, and how often marks changed."""
 
 from __future__ import annotations
 
@@ -130,9 +128,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
-    """Show the disputed criteria and what came of it, to who leads the advisors; nothing if
-    there are none.
-    """
+    """Show disputed criteria and their outcome, if any, to who leads the advisors."""
     outcomes = count_outcomes(viewer, state.where.period)
     caption = _(
         "All evaluations of your teams in {period}; other filters do not apply. Changed: share of "

@@ -125,9 +125,7 @@ def _show_counts(waiting: list[Assignment], tasks: list[calibration.Task]) -> No
 
 
 def show_draft(viewer: Viewer, draft: Draft) -> None:
-    """Show one evaluation: the recording on the left, the scorecard on the right; once it
-    is submitted, its result.
-    """
+    """Show an evaluation: recording and scorecard; its result once submitted."""
     actions.show_outcome()
     _show_head(draft)
     if draft.state != "draft":
@@ -149,9 +147,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
 
 
 def _show_items(items: Sequence[WorkItem]) -> None:
-    """Show the chosen contact with what can be done, above all that wait; the first one is
-    chosen until another row is selected.
-    """
+    """Show the chosen contact, at first the first one, above all that wait."""
     _show_chosen(tables.find_clicked(TABLE, items) or items[0])
 
     def state(item: WorkItem) -> str:

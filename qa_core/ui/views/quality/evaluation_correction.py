@@ -30,18 +30,14 @@ OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 @dataclass
 class OpenCorrection:
-    """Correction as this tab holds it beside the widgets: the version it was filled
-    from, and the error of the last try to save.
-    """
+    """Correction as this tab holds it: the version it began from, the last error."""
 
     version: int
     refusal: Refusal | None = None
 
 
 def show(evaluation: EvaluationView) -> None:
-    """Show the button that opens the form, or the form; nothing to who did not make this
-    evaluation.
-    """
+    """Show the form or the button that opens it, to the evaluator alone."""
     if not evaluation.may_correct:
         if evaluation.is_readers_work:
             st.caption(

@@ -1,6 +1,4 @@
-"""Evaluators over all their evaluations: how much, how high, how strict, how often
-corrected, how long; by name, for managers alone.
-"""
+"""Evaluators by name, for managers alone: how much, how strict, how long."""
 
 from __future__ import annotations
 

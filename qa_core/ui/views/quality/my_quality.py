@@ -1,6 +1,4 @@
-"""The My quality page: an advisor's own results, the team's median where the team is large
-enough, and who listened to what, and why.
-"""
+"""The My quality page: own results, the team's median, and who listened why."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Playbacks of an advisor's own calls: who listened, for what purpose and with what
-reason.
-"""
+"""Playbacks of an advisor's own calls: who, for what purpose, and why."""
 
 from __future__ import annotations
 

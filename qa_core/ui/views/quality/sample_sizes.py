@@ -1,6 +1,4 @@
-"""Sample sizes of evaluations: what a plan's number can show of an advisor and of a
-team, and how many it takes to see more.
-"""
+"""Sample sizes: what a plan's number can show, and how many show more."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ DIFFERENCES = (2, 5, 10, 15, 20)
 
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    """Show the centre's own spread, what a number a month detects, and what a difference
-    takes.
-    """
+    """Show the centre's spread, what a number detects, what a difference takes."""
     spread = power.find_spread(viewer)
     st.caption(_describe_spread(spread))
     left, right = st.columns(2, gap="medium")

@@ -1,6 +1,4 @@
-"""The Scores page: what an evaluator gave, how far apart, and on which criteria. Never an
-advisor or a customer.
-"""
+"""The Scores page: scores that an evaluator gave, by criterion. Never an advisor."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Teams side by side, for who leads several: the score over all evaluations, the mean of
-the advisors' means, and why they differ.
-"""
+"""Teams side by side: score over evaluations, mean of advisors, and why they differ."""
 
 from __future__ import annotations
 
@@ -124,9 +122,7 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
 
 
 def _explain(widest: tuple[float, str, EvaluationSpread] | None) -> str:
-    """Explain the two averages. `widest`: their largest difference, the team, and how
-    evaluations are spread there.
-    """
+    """Explain the two averages. `widest`: largest difference, team, and its spread."""
     said = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
         "Mean of means: each advisor counts once."

@@ -1,6 +1,4 @@
-"""What can be done this week: whom to listen to, coach and congratulate, what to decide;
-each line gives its reason and leads to the page where it is done.
-"""
+"""What can be done this week, each line with its reason and its page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Tracking numbers over time: which campaign each carried when, and what to do about
-contacts that came on a number without one.
-"""
+"""Tracking numbers over time: their campaigns, and contacts without one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The steps of the contacts of a campaign, from received to evaluated; each a share of its
-own base.
-"""
+"""The steps of contacts, from received to evaluated; each a share of its base."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ DIMENSIONS: Mapping[str, SourceWords] = {
 
 @dataclass(frozen=True)
 class StepKind:
-    """Kind of step: its title, what it is a share of, and the KPI whose contacts a
-    click on it opens.
-    """
+    """Kind of step: title, base, and the KPI whose contacts a click opens."""
 
     title: str
     base: str = ""
@@ -147,9 +143,7 @@ def read(
 
 
 def knows_missed(viewer: Viewer, state: FilterState) -> bool:
-    """Return whether the viewer may see missed contacts: those of a team's lead, for
-    example, were all answered.
-    """
+    """Return whether the viewer may see missed contacts; a team's were all answered."""
     missed = cached.headline(viewer, ("missed",), state.trend)["missed"]
     return missed.status == "suppressed" or bool(tables.value_of(missed))
 

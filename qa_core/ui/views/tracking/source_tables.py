@@ -90,9 +90,7 @@ def show_overview(
 def show_steps(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Show the steps side by side, one line per value of the dimension: those of calls,
-    then those of answered contacts.
-    """
+    """Show the steps side by side: those of calls, then those of answered contacts."""
     steps = _build_step_columns(viewer, state, by)
     with cards.card(
         _("Step by step, side by side"),
@@ -218,9 +216,7 @@ class CostLine:
 
 
 def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    """Show spend, and what a contact, an answered and a resolved one cost: one line per
-    campaign and currency.
-    """
+    """Show spend and cost of a contact: one line per campaign and currency."""
     by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
     lines = _read_costs(viewer, state, by)
     currencies = sorted({line.currency for line in lines if line.currency})

@@ -1,6 +1,4 @@
-"""The Sources page: what a campaign brings, from the call to the resolution, and what
-that costs.
-"""
+"""The Sources page: what a campaign brings, from call to resolution, and its cost."""
 
 from __future__ import annotations
 
