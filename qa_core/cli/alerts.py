@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from qa_core.access.roles import Viewer
@@ -44,10 +42,10 @@ def evaluate(as_json: Json = False) -> None:
 
 
 def list_alerts(
-    every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
-    as_: Annotated[
-        str | None, typer.Option("--as", metavar="USERNAME", help="Only what that person may see.")
-    ] = None,
+    every: bool = typer.Option(False, "--all", help="Closed ones too."),
+    as_: str | None = typer.Option(
+        None, "--as", metavar="USERNAME", help="Only what that person may see."
+    ),
     as_json: Json = False,
 ) -> None:
     """List the rules in force, and the open alerts."""
@@ -80,50 +78,37 @@ def list_alerts(
 
 
 def add_rule(
-    kpi: Annotated[str | None, typer.Argument(metavar="KPI")] = None,
-    above: Annotated[
-        str | None,
-        typer.Option(
-            "--above",
-            metavar="VALUE",
-            help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
-        ),
-    ] = None,
-    below: Annotated[
-        str | None, typer.Option("--below", metavar="VALUE", help="Needs a look below this.")
-    ] = None,
-    target: Annotated[
-        bool, typer.Option("--target", help="Needs a look when it clearly misses its target.")
-    ] = False,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", metavar="DIM=VALUE", help="For one value of a dimension."),
-    ] = None,
-    grain: Annotated[str, typer.Option("--grain", metavar="day|week|month")] = "week",
-    periods: Annotated[
-        int,
-        typer.Option(
-            "--periods",
-            metavar="N",
-            help="Days, weeks or months in a row, for --above and --below.",
-        ),
-    ] = 1,
-    clear_after: Annotated[
-        int,
-        typer.Option(
-            "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
-        ),
-    ] = 2,
-    suggested: Annotated[
-        bool,
-        typer.Option(
-            "--suggested",
-            help="Add the rules that a new centre starts with, where they are missing.",
-        ),
-    ] = False,
+    kpi: str | None = typer.Argument(None, metavar="KPI"),
+    above: str | None = typer.Option(
+        None,
+        "--above",
+        metavar="VALUE",
+        help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
+    ),
+    below: str | None = typer.Option(
+        None, "--below", metavar="VALUE", help="Needs a look below this."
+    ),
+    target: bool = typer.Option(
+        False, "--target", help="Needs a look when it clearly misses its target."
+    ),
+    by: str | None = typer.Option(
+        None, "--by", metavar="DIM", help="For each value of a dimension."
+    ),
+    where: str | None = typer.Option(
+        None, "--where", metavar="DIM=VALUE", help="For one value of a dimension."
+    ),
+    grain: str = typer.Option("week", "--grain", metavar="day|week|month"),
+    periods: int = typer.Option(
+        1, "--periods", metavar="N", help="Days, weeks or months in a row, for --above and --below."
+    ),
+    clear_after: int = typer.Option(
+        2, "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
+    ),
+    suggested: bool = typer.Option(
+        False,
+        "--suggested",
+        help="Add the rules that a new centre starts with, where they are missing.",
+    ),
 ) -> None:
     """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets
@@ -160,7 +145,7 @@ def add_rule(
     print(_("Rule {number} is set.", number=rule.id))
 
 
-def remove_rule(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def remove_rule(number: int = typer.Argument(metavar="ID")) -> None:
     """End a rule; its alerts are closed."""
     from qa_core.analysis import alerts
 

@@ -51,8 +51,8 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
 
 def merge(
     kind: Kind,
-    spelling: Annotated[str, typer.Argument(metavar="SPELLING")],
-    kept: Annotated[str, typer.Argument(metavar="KEPT")],
+    spelling: str = typer.Argument(metavar="SPELLING"),
+    kept: str = typer.Argument(metavar="KEPT"),
 ) -> None:
     """Count one name as another, in past and future contacts."""
     from qa_core.centre.rules import name_decisions
@@ -71,8 +71,8 @@ def merge(
 
 def apart(
     kind: Kind,
-    one: Annotated[str, typer.Argument(metavar="ONE")],
-    other: Annotated[str, typer.Argument(metavar="OTHER")],
+    one: str = typer.Argument(metavar="ONE"),
+    other: str = typer.Argument(metavar="OTHER"),
 ) -> None:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
@@ -88,7 +88,7 @@ def apart(
     )
 
 
-def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
+def undo(number: int = typer.Argument(metavar="NUMBER")) -> None:
     """Undo a decision; every contact has the name of its source again."""
     from qa_core.centre.rules import name_decisions
 
@@ -113,38 +113,28 @@ def list_decisions(as_json: Json = False) -> None:
 
 
 def set_hours(
-    site: Annotated[str, typer.Argument(metavar="SITE")],
-    hours: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
-        ),
-    ] = None,
-    first_day: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="The first day on which they apply; default: always."
-        ),
-    ] = None,
-    holidays: Annotated[
-        str | None,
-        typer.Option(
-            "--holidays",
-            metavar="CALENDAR",
-            help="FR, alsace-moselle, another country or region, none.",
-        ),
-    ] = None,
-    closed: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--closed",
-            metavar="DATE",
-            help="A day on which the site is closed; replaces the earlier list.",
-        ),
-    ] = None,
-    always_open: Annotated[
-        bool, typer.Option("--clear", help="Remove the hours: no contact is closed any more.")
-    ] = False,
+    site: str = typer.Argument(metavar="SITE"),
+    hours: list[str] | None = typer.Argument(
+        None, metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
+    ),
+    first_day: str | None = typer.Option(
+        None, "--from", metavar="DATE", help="The first day on which they apply; default: always."
+    ),
+    holidays: str | None = typer.Option(
+        None,
+        "--holidays",
+        metavar="CALENDAR",
+        help="FR, alsace-moselle, another country or region, none.",
+    ),
+    closed: list[str] | None = typer.Option(
+        None,
+        "--closed",
+        metavar="DATE",
+        help="A day on which the site is closed; replaces the earlier list.",
+    ),
+    always_open: bool = typer.Option(
+        False, "--clear", help="Remove the hours: no contact is closed any more."
+    ),
 ) -> None:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
     from qa_core.centre.rules import opening_hours, site_hours

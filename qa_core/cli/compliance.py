@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -35,7 +35,7 @@ def list_gates(as_json: Json = False) -> None:
     _describe_next()
 
 
-def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
+def set_gates(pairs: list[str] = typer.Argument(metavar="NAME=VALUE…")) -> None:
     """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
@@ -51,21 +51,15 @@ def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…"
 
 
 def accredit(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", help="The account of an evaluator, a team lead or a manager."
-        ),
-    ],
-    until: Annotated[
-        str, typer.Option("--until", metavar="DATE", help="The last day of listening.")
-    ],
-    purpose: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--purpose", help="training, evaluation or quality; default: all purposes of the gate."
-        ),
-    ] = None,
+    name: str = typer.Argument(
+        metavar="NAME", help="The account of an evaluator, a team lead or a manager."
+    ),
+    until: str = typer.Option(..., "--until", metavar="DATE", help="The last day of listening."),
+    purpose: list[str] | None = typer.Option(
+        None,
+        "--purpose",
+        help="training, evaluation or quality; default: all purposes of the gate.",
+    ),
 ) -> None:
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
@@ -84,15 +78,11 @@ def accredit(
 
 
 def inform(
-    on: Annotated[
-        str, typer.Option("--on", metavar="DATE", help="The day on which they were informed.")
-    ],
-    advisors: Annotated[
-        list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")
-    ] = None,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Every advisor without a notice.")
-    ] = False,
+    on: str = typer.Option(
+        ..., "--on", metavar="DATE", help="The day on which they were informed."
+    ),
+    advisors: list[str] | None = typer.Argument(None, metavar="ADVISOR…", help="Ids or names."),
+    everybody: bool = typer.Option(False, "--all", help="Every advisor without a notice."),
 ) -> None:
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
@@ -126,17 +116,15 @@ def inform(
 
 
 def purge(
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            metavar="DATE",
-            help="Delete what must be deleted when that day begins; default: today.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be deleted, and delete nothing.")
-    ] = False,
+    as_of: str | None = typer.Option(
+        None,
+        "--as-of",
+        metavar="DATE",
+        help="Delete what must be deleted when that day begins; default: today.",
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Count what would be deleted, and delete nothing."
+    ),
     as_json: Json = False,
 ) -> None:
     """Delete everything past its retention period, in every store, and certify it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -37,18 +36,16 @@ def list_documents(as_json: Json = False) -> None:
 
 
 def print_document(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `documents list`.")],
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="fr|en", help="Default: QA_LANGUAGE.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.",
-        ),
-    ] = None,
+    name: str = typer.Argument(metavar="NAME", help="A name of `documents list`."),
+    language: str | None = typer.Option(
+        None, "--language", metavar="fr|en", help="Default: QA_LANGUAGE."
+    ),
+    out: Path | None = typer.Option(
+        None,
+        "--out",
+        metavar="FILE",
+        help="Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.",
+    ),
 ) -> None:
     """Print a document into a file that only its owner can read; an older file is replaced."""
     from qa_core.compliance.documents import printing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
@@ -22,11 +21,11 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    url: Annotated[
-        str | None, typer.Argument(metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL.")
-    ] = None,
-    times: Annotated[int, typer.Option(min=1, help="How often the engine is asked.")] = 3,
-    days: Annotated[int, typer.Option(min=1, help="The last days of the data.")] = 183,
+    url: str | None = typer.Argument(
+        None, metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL."
+    ),
+    times: int = typer.Option(3, min=1, help="How often the engine is asked."),
+    days: int = typer.Option(183, min=1, help="The last days of the data."),
     as_json: Json = False,
 ) -> int:
     """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""

@@ -25,29 +25,20 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Name,
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=" ".join(Role))],
-    team: Annotated[
-        list[str] | None, typer.Option("--team", help="A team that this person leads.")
-    ] = None,
-    site: Annotated[
-        list[str] | None, typer.Option("--site", help="A site that this person manages.")
-    ] = None,
-    advisor: Annotated[
-        str | None, typer.Option("--advisor", metavar="ID", help="The advisor that this person is.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
-        ),
-    ] = None,
-    password_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--password-stdin",
-            help="Read the password from stdin; without it a one-time one is printed.",
-        ),
-    ] = False,
+    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(Role)),
+    team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
+    site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
+    advisor: str | None = typer.Option(
+        None, "--advisor", metavar="ID", help="The advisor that this person is."
+    ),
+    since: str | None = typer.Option(
+        None, "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
+    ),
+    password_stdin: bool = typer.Option(
+        False,
+        "--password-stdin",
+        help="Read the password from stdin; without it a one-time one is printed.",
+    ),
 ) -> None:
     """Add an account."""
     from qa_core.access import accounts
@@ -123,7 +114,7 @@ def list_accounts(as_json: Json = False) -> None:
 
 
 def anchor_journal(
-    reason: Annotated[str, typer.Option("--reason", help="Why: a restored backup, a new file.")],
+    reason: str = typer.Option(..., "--reason", help="Why: a restored backup, a new file."),
 ) -> None:
     """Accept the present end of the journal, after you have checked it."""
     from qa_core.storage import audit_log

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -19,9 +18,7 @@ def register(app: typer.Typer) -> None:
     add_commands(app, draw=draw)
 
 
-def add_plan(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False
-) -> None:
+def add_plan(file: Path = typer.Argument(metavar="FILE.toml"), as_json: Json = False) -> None:
     """Add a plan from a file (docs/contract.md, section 7)."""
     from qa_core.quality import sampling
 
@@ -73,7 +70,7 @@ def list_plans(as_json: Json = False) -> None:
         print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
 
 
-def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def close_plan(name: str = typer.Argument(metavar="NAME")) -> None:
     """Close a plan to further draws; what was drawn stays with its evaluators."""
     from qa_core.quality import sampling
 
@@ -82,16 +79,13 @@ def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 def draw(
-    plan: Annotated[str, typer.Option("--plan", metavar="NAME", help="The plan to draw for.")],
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
-        ),
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")
-    ] = False,
+    plan: str = typer.Option(..., "--plan", metavar="NAME", help="The plan to draw for."),
+    seed: int = typer.Option(
+        ..., "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what would be drawn; write nothing."
+    ),
     as_json: Json = False,
 ) -> None:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""

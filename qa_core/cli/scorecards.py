@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -55,14 +54,13 @@ def list_grids(as_json: Json = False) -> None:
 
 
 def import_grid(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV.")],
-    key: Annotated[
-        str | None,
-        typer.Option("--key", help="The scorecard of the draft; default: made from its title."),
-    ] = None,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Publish it at once as the next version.")
-    ] = False,
+    file: Path = typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV."),
+    key: str | None = typer.Option(
+        None, "--key", help="The scorecard of the draft; default: made from its title."
+    ),
+    publish: bool = typer.Option(
+        False, "--publish", help="Publish it at once as the next version."
+    ),
     as_json: Json = False,
 ) -> None:
     """Read a scorecard from a file and keep it as a draft, or publish it."""
@@ -110,14 +108,13 @@ def import_grid(
 
 
 def export_grid(
-    key: Annotated[str, typer.Argument(metavar="KEY")],
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv.")
-    ],
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="Default: the newest published one."),
-    ] = None,
+    key: str = typer.Argument(metavar="KEY"),
+    file: Path = typer.Argument(
+        metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv."
+    ),
+    version: int | None = typer.Option(
+        None, "--version", metavar="N", help="Default: the newest published one."
+    ),
 ) -> None:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -28,9 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    admin: Annotated[
-        str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")
-    ] = None,
+    admin: str | None = typer.Option(
+        None, "--admin", metavar="NAME", help="Make the first administrator."
+    ),
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
@@ -61,14 +60,14 @@ def init(
 
 
 def demo(
-    months: Annotated[int, typer.Option(min=1, max=60, help="Months of data.")] = 18,
-    advisors: Annotated[int, typer.Option(min=6, max=2000, help="Number of advisors.")] = 60,
-    contacts: Annotated[
-        int, typer.Option(min=100, max=20_000_000, help="Approximate number of contacts.")
-    ] = 250_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 7,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the demo centre.")] = False,
-    if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
+    months: int = typer.Option(18, min=1, max=60, help="Months of data."),
+    advisors: int = typer.Option(60, min=6, max=2000, help="Number of advisors."),
+    contacts: int = typer.Option(
+        250_000, min=100, max=20_000_000, help="Approximate number of contacts."
+    ),
+    seed: int = typer.Option(7, help="The same seed gives the same centre."),
+    remove: bool = typer.Option(False, "--remove", help="Remove the demo centre."),
+    if_empty: bool = typer.Option(False, "--if-empty", hidden=True),
 ) -> None:
     """Fill the stores with an invented centre, or remove it."""
     from qa_core.cli import demo as centre
@@ -103,7 +102,7 @@ def _is_empty() -> bool:
 
 
 def doctor(
-    deep: Annotated[bool, typer.Option("--deep", help="Read every file of the lake, too.")] = False,
+    deep: bool = typer.Option(False, "--deep", help="Read every file of the lake, too."),
     as_json: Json = False,
 ) -> int:
     """Check the health of the stores, and say what to do."""
@@ -127,7 +126,7 @@ def doctor(
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, outside of QA_HOME.")],
+    file: Path = typer.Argument(metavar="FILE", help="A new file, outside of QA_HOME."),
     as_json: Json = False,
 ) -> None:
     """Write the stores into one encrypted file, while the app runs. The secrets are not in
@@ -177,9 +176,7 @@ def list_secrets(as_json: Json = False) -> None:
         print(f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}")
 
 
-def rotate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(environment.SECRETS))],
-) -> None:
+def rotate(name: str = typer.Argument(metavar="NAME", help=", ".join(environment.SECRETS))) -> None:
     """Make a new key, which writes from now on; the old one still reads. Nobody is signed out,
     and nothing has to be started again.
     """
@@ -205,21 +202,16 @@ def rotate(
 
 
 def restore(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A file that `backup` wrote.")
-    ] = None,
-    replay_from: Annotated[
-        str | None,
-        typer.Option(
-            "--replay-from",
-            metavar="DATE",
-            help="For stores restored by other means: repeat the deletions since that day.",
-        ),
-    ] = None,
-    accept_gaps: Annotated[
-        bool,
-        typer.Option("--accept-gaps", help="Restore even if later erasures are not fully known."),
-    ] = False,
+    file: Path | None = typer.Argument(None, metavar="FILE", help="A file that `backup` wrote."),
+    replay_from: str | None = typer.Option(
+        None,
+        "--replay-from",
+        metavar="DATE",
+        help="For stores restored by other means: repeat the deletions since that day.",
+    ),
+    accept_gaps: bool = typer.Option(
+        False, "--accept-gaps", help="Restore even if later erasures are not fully known."
+    ),
     as_json: Json = False,
 ) -> None:
     """Restore a backup into a home without stores, and repeat the deletions since then."""

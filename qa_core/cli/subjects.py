@@ -36,18 +36,16 @@ def register(app: typer.Typer) -> None:
 def export(
     customer: Customer = None,
     advisor: AdvisorName = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the zip is written.")
-    ] = Path("subject.zip"),
-    request: Annotated[
-        int | None,
-        typer.Option(
-            "--request",
-            metavar="NUMBER",
-            help="The request that it answers. With audio, once a second person has agreed on "
-            "the page Are we in order?",
-        ),
-    ] = None,
+    out: Path = typer.Option(
+        Path("subject.zip"), "--out", metavar="FILE", help="Where the zip is written."
+    ),
+    request: int | None = typer.Option(
+        None,
+        "--request",
+        metavar="NUMBER",
+        help="The request that it answers. With audio, once a second person has agreed on "
+        "the page Are we in order?",
+    ),
 ) -> None:
     """Write all data of a person into a zip that only its owner can read."""
     from qa_core.base.environment import write_private
@@ -79,9 +77,7 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
 def restrict(
     customer: Customer = None,
     advisor: AdvisorName = None,
-    contact: Annotated[
-        str | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
+    contact: str | None = typer.Option(None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."),
     as_json: Json = False,
 ) -> None:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
@@ -92,7 +88,7 @@ def restrict(
     _show_restrictions(as_json)
 
 
-def lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False) -> None:
+def lift(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
     """Lift a restriction: everything counts and is listed again."""
     from qa_core.ingest import subjects
 
@@ -120,15 +116,13 @@ def _show_restrictions(as_json: bool) -> None:
 
 
 def add_objection(
-    number: Annotated[
-        list[str] | None, typer.Option("--number", metavar="N", help="A customer's number.")
-    ] = None,
-    customer: Annotated[
-        list[str] | None, typer.Option("--customer", metavar="X", help="A pseudonym.")
-    ] = None,
-    contact: Annotated[
-        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
+    number: list[str] | None = typer.Option(
+        None, "--number", metavar="N", help="A customer's number."
+    ),
+    customer: list[str] | None = typer.Option(None, "--customer", metavar="X", help="A pseudonym."),
+    contact: list[str] | None = typer.Option(
+        None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."
+    ),
     as_json: Json = False,
 ) -> None:
     """Enter objections; they apply at once, and to later imports."""
@@ -151,16 +145,12 @@ def list_exclusions(as_json: Json = False) -> None:
 
 
 def add_exclusion(
-    line: Annotated[
-        str | None, typer.Option("--line", metavar="N", help="The dialled number.")
-    ] = None,
+    line: str | None = typer.Option(None, "--line", metavar="N", help="The dialled number."),
     advisor: AdvisorName = None,
-    contact: Annotated[
-        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
-    reason: Annotated[
-        str, typer.Option("--reason", help="representative, private or requested.")
-    ] = "private",
+    contact: list[str] | None = typer.Option(
+        None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."
+    ),
+    reason: str = typer.Option("private", "--reason", help="representative, private or requested."),
     as_json: Json = False,
 ) -> None:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
@@ -178,9 +168,7 @@ def add_exclusion(
     _show_exclusions(as_json)
 
 
-def remove_exclusion(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
-) -> None:
+def remove_exclusion(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
     """Take an entry off the list; deleted audio stays deleted."""
     from qa_core.compliance import exclusions
 
@@ -207,18 +195,15 @@ def list_requests(as_json: Json = False) -> None:
 
 
 def add_request(
-    kind: Annotated[
-        str,
-        typer.Argument(
-            metavar="KIND",
-            help="access, rectification, objection, erasure, restriction or portability.",
-        ),
-    ],
+    kind: str = typer.Argument(
+        metavar="KIND",
+        help="access, rectification, objection, erasure, restriction or portability.",
+    ),
     customer: Customer = None,
     advisor: AdvisorName = None,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="DATE", help="The day of receipt; default: today.")
-    ] = None,
+    on: str | None = typer.Option(
+        None, "--on", metavar="DATE", help="The day of receipt; default: today."
+    ),
     as_json: Json = False,
 ) -> None:
     """Enter a request of a person; its answer is due a month later."""
@@ -235,14 +220,14 @@ def add_request(
 
 
 def answer_request(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")],
-    text: Annotated[str, typer.Option("--answer", metavar="TEXT", help="The answer.")],
-    identity_checked: Annotated[
-        bool, typer.Option("--identity-checked", help="The identity of the person was checked.")
-    ] = False,
-    is_granted: Annotated[
-        bool, typer.Option("--exclude", help="Exclude the contact that an advisor asked for.")
-    ] = False,
+    number: int = typer.Argument(metavar="NUMBER"),
+    text: str = typer.Option(..., "--answer", metavar="TEXT", help="The answer."),
+    identity_checked: bool = typer.Option(
+        False, "--identity-checked", help="The identity of the person was checked."
+    ),
+    is_granted: bool = typer.Option(
+        False, "--exclude", help="Exclude the contact that an advisor asked for."
+    ),
     as_json: Json = False,
 ) -> None:
     """Record the answer to a request."""

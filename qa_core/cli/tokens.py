@@ -24,23 +24,16 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Name,
-    role: Annotated[
-        str, typer.Option("--role", metavar="ROLE", help=" ".join(service_tokens.ROLES))
-    ],
-    team: Annotated[
-        list[str] | None, typer.Option("--team", help="A team of a team lead's token.")
-    ] = None,
-    site: Annotated[
-        list[str] | None, typer.Option("--site", help="A site of a manager's token.")
-    ] = None,
-    kpi: Annotated[
-        list[str] | None,
-        typer.Option("--kpi", help="A KPI that it may read; default: all of the role."),
-    ] = None,
-    days: Annotated[
-        int, typer.Option("--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}.")
-    ] = service_tokens.USUAL_DAYS,
-    purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What it is for.")] = "",
+    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(service_tokens.ROLES)),
+    team: list[str] | None = typer.Option(None, "--team", help="A team of a team lead's token."),
+    site: list[str] | None = typer.Option(None, "--site", help="A site of a manager's token."),
+    kpi: list[str] | None = typer.Option(
+        None, "--kpi", help="A KPI that it may read; default: all of the role."
+    ),
+    days: int = typer.Option(
+        service_tokens.USUAL_DAYS, "--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}."
+    ),
+    purpose: str = typer.Option("", "--purpose", metavar="TEXT", help="What it is for."),
     as_: As = None,
     as_json: Json = False,
 ) -> None:
