@@ -1,7 +1,5 @@
 """`alerts`: alert rules, and the alerts they fired."""
 
-from __future__ import annotations
-
 import typer
 
 from qa_core.access.roles import Viewer

@@ -1,7 +1,5 @@
 """Command line application: runs a command, turns refusals into one line and an exit code."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """`names` and `site`: merged names, and opening hours."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

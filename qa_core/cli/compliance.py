@@ -1,7 +1,5 @@
 """`gate`, `accredit`, `inform` and `purge`: what the law asks for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import typer

@@ -1,7 +1,5 @@
 """Health checks of this centre, each with its remedy."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tomllib

@@ -1,7 +1,5 @@
 """`documents`: what the law wants in writing, printed from the configuration."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`engine check`: whether a second engine counts as DuckDB does."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import asdict
 

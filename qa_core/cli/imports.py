@@ -1,7 +1,5 @@
 """`import`, `watch` and `batches`: files of other tools into the stores, and back out."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`irritants`: the action list of what annoys customers."""
 
-from __future__ import annotations
-
 import typer
 
 from qa_core.base.i18n import _

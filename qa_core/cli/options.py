@@ -1,7 +1,5 @@
 """Families of commands and their shared options and files."""
 
-from __future__ import annotations
-
 import functools
 import json
 import tomllib

@@ -1,7 +1,5 @@
 """Output of every command: one JSON document, and exit codes."""
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """`people` and `journal`: accounts, and the audit log."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`plan` and `draw`: listening plans from files, and their seeded draws."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`grid`: scorecards in and out as files, and published."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`settings` and `targets`: rules of counting, and targets of KPIs."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`init`, `demo`, `doctor`, `secrets`, `backup` and `restore`: the stores themselves."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`subject` and `objections`: the rights of persons."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`token`: service tokens, by which scripts ask for figures."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated
 

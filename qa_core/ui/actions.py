@@ -1,7 +1,5 @@
 """Acts of a person: a refusal is shown where it happens, the outcome above the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn

@@ -1,7 +1,5 @@
 """Alerts on a page: what was found, where to look, and the acknowledgement."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 

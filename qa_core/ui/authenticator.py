@@ -5,8 +5,6 @@ Its constructors also have the browser read out its cookies. They are passed ove
 answer asks for another run, which cuts off the run that signs somebody in.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

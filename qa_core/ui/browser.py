@@ -2,8 +2,6 @@
 it runs on this machine. `sign_in` decides what they are worth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """WebSocket connections: bound to their browser and session, few for strangers."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import hashlib

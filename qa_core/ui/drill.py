@@ -1,7 +1,5 @@
 """Navigation from a figure to what is behind it, and back to the page as it was."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

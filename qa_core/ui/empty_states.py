@@ -1,7 +1,5 @@
 """Empty states of pages: why there is nothing to show, and what to do about it."""
 
-from __future__ import annotations
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 

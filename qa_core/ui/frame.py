@@ -1,7 +1,5 @@
 """The frame around every page: what is due, menu, filters, and the page itself."""
 
-from __future__ import annotations
-
 import gc
 from datetime import timedelta
 

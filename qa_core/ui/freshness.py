@@ -1,7 +1,5 @@
 """Freshness of the data: below the menu, and source by source where files are imported."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import streamlit as st

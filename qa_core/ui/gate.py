@@ -6,8 +6,6 @@ is worth anything is decided in `sign_in`. An identity provider can take its pla
 without any page noticing.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import threading

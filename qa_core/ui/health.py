@@ -1,7 +1,5 @@
 """Health for monitoring: `GET /healthz` says ready or why not, without secrets."""
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Addresses of an identity provider's sign-in, its return, and its sign-out."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs

@@ -2,8 +2,6 @@
 line, with limits (docs/api.md).
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import math

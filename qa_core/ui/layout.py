@@ -1,7 +1,5 @@
 """Containers that lay out what they hold side by side."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

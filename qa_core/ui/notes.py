@@ -1,7 +1,5 @@
 """Notes on days: markers on the trends, and the forms that add and remove them."""
 
-from __future__ import annotations
-
 import textwrap
 from datetime import date
 

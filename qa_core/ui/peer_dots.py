@@ -1,7 +1,5 @@
 """Advisors or teams side by side on one KPI: dots in bands, the funnel, the table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import pandas as pd

@@ -2,8 +2,6 @@
 state them, and no word on what the server is.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterable
 

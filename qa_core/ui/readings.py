@@ -2,8 +2,6 @@
 and read again on the runs of the script that follow.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Saved views: the dialog that saves, opens, renames, shares and deletes them."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access import saved_views

@@ -1,7 +1,5 @@
 """The answers of a scorecard as widgets, with comments. Who shows them saves them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

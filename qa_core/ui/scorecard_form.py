@@ -2,8 +2,6 @@
 it, and what another tab changed meanwhile is shown, never lost.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Components with a script of our own, served as files as the security policy asks."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 from typing import Any

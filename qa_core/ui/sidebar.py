@@ -1,7 +1,5 @@
 """The sidebar around the menu: name, freshness of the data, person, the way out."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access import accounts, sessions

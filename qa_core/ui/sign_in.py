@@ -1,7 +1,5 @@
 """Pages for strangers: the sign-in form, the first steps, and the choice of a password."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import parse_qsl, urlsplit
 

@@ -1,7 +1,5 @@
 """Tables: columns with their values and look, lines to compare and to click."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Trend cards: a KPI over time, shared by several pages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 the same in every language (Streamlit's own binding writes titles).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

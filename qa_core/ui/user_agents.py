@@ -1,7 +1,5 @@
 """Names of browsers and systems, from what a browser calls itself in its requests."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import _
 
 BROWSERS = {

@@ -1,7 +1,5 @@
 """Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
-from __future__ import annotations
-
 import fcntl
 import tomllib
 from collections.abc import Callable, Iterator

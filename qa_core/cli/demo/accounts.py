@@ -2,8 +2,6 @@
 this machine only: random passwords in a file that only its owner can read.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

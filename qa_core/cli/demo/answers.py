@@ -1,7 +1,5 @@
 """Answers of demo advisors to evaluations: read, commented, disputed, self-evaluated."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa

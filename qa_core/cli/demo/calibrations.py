@@ -1,7 +1,5 @@
 """Calibration sessions of the demo centre: one closed, one that waits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import time, timedelta
 from typing import Any

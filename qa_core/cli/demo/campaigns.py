@@ -1,7 +1,5 @@
 """Campaigns with their numbers and dates, what the call tracker saw of them, and their costs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

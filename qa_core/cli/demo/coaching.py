@@ -1,7 +1,5 @@
 """Coaching plans of the demo's team lead: open, overdue and ended, with their sessions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import time
 

@@ -1,7 +1,5 @@
 """Evaluations of three simulated evaluators; one is strict, one is lenient."""
 
-from __future__ import annotations
-
 import tomllib
 from datetime import date, timedelta
 

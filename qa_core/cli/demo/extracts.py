@@ -1,7 +1,5 @@
 """Exports of the demo centre's three systems, with the gaps of real files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Action list of the demo centre: three irritants at three stages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import time
 

@@ -1,7 +1,5 @@
 """Legal conditions of listening in the demo centre: gates, accreditations, notices."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Recordings of the demo centre: a few spoken calls, each for several fitting contacts."""
 
-from __future__ import annotations
-
 import tomllib
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Comments of simulated customers and evaluators, in two languages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -2,8 +2,6 @@
 request answered in time and one that waits, and the documents printed but for one.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import timedelta
 

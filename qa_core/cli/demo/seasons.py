@@ -1,7 +1,5 @@
 """Times of contacts: opening hours, holidays, the week, the year, weeks after a launch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from qa_core.centre.rules import opening_hours

@@ -1,7 +1,5 @@
 """Staff of the demo centre. All names are invented."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Surveys of the demo centre: who gets one, who answers, and what they answer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 

@@ -2,8 +2,6 @@
 field; what Streamlit draws without roles gets them, for screen readers.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import streamlit as st

@@ -5,8 +5,6 @@ a reason to listen; each address is one listening. The waveform is drawn by wave
 (folder `vendor`).
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -2,8 +2,6 @@
 the reader may see, and says nothing of the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """Changes of accounts: those that wait for a second person, and those that were done."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access import accounts

@@ -1,7 +1,5 @@
 """First steps page: each step with its reason, its state, and the page where it is done."""
 
-from __future__ import annotations
-
 import streamlit as st
 from babel import Locale
 

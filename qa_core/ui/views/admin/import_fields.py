@@ -1,7 +1,5 @@
 """The titles of the fields of an import; commands and mappings use their codes."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 

@@ -1,7 +1,5 @@
 """The imports so far: looked at, and taken back."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 from typing import Any

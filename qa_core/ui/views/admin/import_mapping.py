@@ -1,7 +1,5 @@
 """Mapping of a file's columns and words, and the acceptance of what looks odd."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Form for the options of an import."""
 
-from __future__ import annotations
-
 from datetime import date
 from zoneinfo import available_timezones
 

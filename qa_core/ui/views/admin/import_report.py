@@ -1,7 +1,5 @@
 """The report of an import: counts, decisions, effect on figures, quarantine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The way of files into the centre: sent, examined, corrected and brought in."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The Names page: what looks alike, any two names, and the decisions in force."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

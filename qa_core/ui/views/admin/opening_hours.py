@@ -1,7 +1,5 @@
 """The Opening hours page: the week of a site, its public holidays and its closed days."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Own sessions: where a person is signed in, and the end of these sessions."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access import sessions

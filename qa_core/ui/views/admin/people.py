@@ -1,7 +1,5 @@
 """People page: accounts, a new one, and one in full."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

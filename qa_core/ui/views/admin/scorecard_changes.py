@@ -1,7 +1,5 @@
 """Changes of a draft against the last version, and its publication."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NoReturn
 

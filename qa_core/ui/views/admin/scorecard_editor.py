@@ -1,7 +1,5 @@
 """A draft as tables to write in: the scorecard as a whole, its sections, and its criteria."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

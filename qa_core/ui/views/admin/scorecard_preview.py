@@ -1,7 +1,5 @@
 """A scorecard as evaluators will see it, with its arithmetic; nothing of it is kept."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

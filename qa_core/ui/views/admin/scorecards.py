@@ -1,7 +1,5 @@
 """List of scorecards, and the start of a draft: from a version, a starter or a file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

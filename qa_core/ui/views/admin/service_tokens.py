@@ -1,7 +1,5 @@
 """Service tokens page: the tokens, a new one, and examples of questions to the API."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """The Targets and alerts page: targets with their gaps, rules and alerts, notes on days."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """People who may listen, until when, and advisors who were informed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """Retention of each kind of data, and the certificates of what was deleted."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

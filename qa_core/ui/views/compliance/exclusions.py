@@ -1,7 +1,5 @@
 """Lines, advisors and contacts that are never recorded or heard."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

@@ -1,7 +1,5 @@
 """The legal gates with state, source and who acts; whether listening is within measure."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Requests of persons: entered, answered within a month, and what is pressing."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The answer to "Are we in order?": the twenty rules, who acts, and their history."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 

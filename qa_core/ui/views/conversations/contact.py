@@ -1,7 +1,5 @@
 """The Contact page: what happened, what the customer said, what evaluations found."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The Contacts page: the list behind a figure, page by page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The time line of a customer: contacts within 31 days that the viewer may see."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from qa_core.access.roles import Viewer

@@ -1,7 +1,5 @@
 """An advisor's request to leave a contact out of listening, and the answer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Giving an open contact to an evaluator: never scored, same rules as a draw."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

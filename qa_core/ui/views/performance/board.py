@@ -1,7 +1,5 @@
 """The board sheet: each KPI with its target, a year of trend, and the drivers."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

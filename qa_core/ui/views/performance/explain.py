@@ -1,7 +1,5 @@
 """The Explain a number page: the value, its count, its settings, its sources."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The First contact page: three measures of resolution, and why they differ."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

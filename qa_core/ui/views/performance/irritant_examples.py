@@ -1,7 +1,5 @@
 """Contacts that show an irritant, with their words; on demand, and journalled."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

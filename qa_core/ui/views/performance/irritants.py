@@ -1,7 +1,5 @@
 """The Irritants page: what annoys customers in the period, and the chosen one in full."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st

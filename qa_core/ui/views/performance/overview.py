@@ -1,7 +1,5 @@
 """The Overview page: is the centre doing well, and what needs a look?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

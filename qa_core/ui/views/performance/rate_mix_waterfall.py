@@ -1,7 +1,5 @@
 """Why a rate changed: effects of each segment's rate and of the mix."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Chains of repeat contacts, without who they are; on demand, and journalled."""
 
-from __future__ import annotations
-
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query

@@ -1,7 +1,5 @@
 """Reasons or queues that bring customers back: repeats, time and cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Why the three resolutions differ, and what could not be judged."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

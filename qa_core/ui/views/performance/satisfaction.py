@@ -1,7 +1,5 @@
 """The Satisfaction page: what customers say and how sure it is. Never a person."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import streamlit as st

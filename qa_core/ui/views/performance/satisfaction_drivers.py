@@ -1,7 +1,5 @@
 """Factors associated with satisfaction, others held alike. Never causes."""
 
-from __future__ import annotations
-
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, driver_texts
 from qa_core.base.i18n import _

@@ -1,7 +1,5 @@
 """The distribution of survey answers, month by month."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from qa_core.access.roles import Viewer

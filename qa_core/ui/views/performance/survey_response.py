@@ -1,7 +1,5 @@
 """Survey response: how far the silent could move satisfaction."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

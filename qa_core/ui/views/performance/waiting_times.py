@@ -1,7 +1,5 @@
 """Waiting: percentiles, the distribution of waits, and missed callers."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Satisfaction a year apart: months against the same months before, and seasons."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """Scores of advisors as an average evaluator would give them, beside the plain ones."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

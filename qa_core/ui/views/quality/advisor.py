@@ -1,7 +1,5 @@
 """One advisor beside their colleagues: scores, a measure over time, evaluations."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The Advisors page: who can be told apart and who cannot, never a rank."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Contacts given out: who listens until when, replacements, and the load."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The Calibration page: contacts to score, progress of sessions, and results."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

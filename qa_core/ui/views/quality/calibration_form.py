@@ -1,7 +1,5 @@
 """The form that opens a calibration session, contacts by chance or number."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import streamlit as st

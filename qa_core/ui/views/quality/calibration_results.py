@@ -1,7 +1,5 @@
 """Results of a closed calibration session: agreement, and marks side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """The Coaching page: who needs what this week, the plans, their progress and effect."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

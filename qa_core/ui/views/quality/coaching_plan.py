@@ -1,7 +1,5 @@
 """One coaching plan in full: its goal and effect, its sessions and remarks, and its end."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

@@ -1,7 +1,5 @@
 """Criteria by advisor: where points are missed; cells of few evaluations stay blank."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

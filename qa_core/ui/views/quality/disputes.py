@@ -1,7 +1,5 @@
 """The Disputes page: waiting and decided ones, and how often marks changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer

@@ -1,7 +1,5 @@
 """Draws for a listening plan: a preview, the draws made, and whether each was fair."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 

@@ -2,8 +2,6 @@
 the contact they are at, heard on the left and judged on the right.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """The Evaluation page: one evaluation to read, with its recording and its history."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

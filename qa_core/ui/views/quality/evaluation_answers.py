@@ -1,7 +1,5 @@
 """The answers of an evaluation by section, beside the advisor's own and disputes."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

@@ -2,8 +2,6 @@
 does to the score, and why, for the advisor to read.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The advisor's reply to an evaluation: read, a comment, an evaluation of their own."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

@@ -1,7 +1,5 @@
 """Evaluators by name, for managers alone: how much, how strict, how long."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import streamlit as st

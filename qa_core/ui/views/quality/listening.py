@@ -1,7 +1,5 @@
 """The Listening plan page: plans with their progress; drawing, giving out, sizing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

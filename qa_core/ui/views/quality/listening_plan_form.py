@@ -1,7 +1,5 @@
 """The form that makes a listening plan; a fault names its field."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The My quality page: own results, the team's median, and who listened why."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Data kept of an advisor, and what they are told in writing about it."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

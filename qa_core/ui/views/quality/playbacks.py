@@ -1,7 +1,5 @@
 """Playbacks of an advisor's own calls: who, for what purpose, and why."""
 
-from __future__ import annotations
-
 import re
 
 import streamlit as st

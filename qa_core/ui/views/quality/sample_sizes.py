@@ -1,7 +1,5 @@
 """Sample sizes: what a plan's number can show, and how many show more."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """The Scores page: scores that an evaluator gave, by criterion. Never an advisor."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Teams side by side: score over evaluations, mean of advisors, and why they differ."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

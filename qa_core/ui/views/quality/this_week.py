@@ -1,7 +1,5 @@
 """What can be done this week, each line with its reason and its page."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date

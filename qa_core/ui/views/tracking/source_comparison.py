@@ -2,8 +2,6 @@
 period before: who differs by more than chance, and what needs a look.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

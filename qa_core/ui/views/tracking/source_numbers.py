@@ -1,7 +1,5 @@
 """Tracking numbers over time: their campaigns, and contacts without one."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

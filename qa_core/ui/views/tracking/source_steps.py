@@ -1,7 +1,5 @@
 """The steps of contacts, from received to evaluated; each a share of its base."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

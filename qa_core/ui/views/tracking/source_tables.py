@@ -2,8 +2,6 @@
 their new and returning callers; and how sources are known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

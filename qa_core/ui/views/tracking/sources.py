@@ -1,7 +1,5 @@
 """The Sources page: what a campaign brings, from call to resolution, and its cost."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st
