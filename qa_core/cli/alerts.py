@@ -29,14 +29,13 @@ def evaluate(as_json: Json = False) -> None:
     if as_json:
         print_json({"opened": found.opened, "closed": found.closed, "standing": found.standing})
         return
-    print(
-        _(
-            "{opened} alerts opened, {closed} closed, {standing} still open.",
-            opened=found.opened,
-            closed=found.closed,
-            standing=found.standing,
-        )
+    text = _(
+        "{opened} alerts opened, {closed} closed, {standing} still open.",
+        opened=found.opened,
+        closed=found.closed,
+        standing=found.standing,
     )
+    print(text)
 
 
 def list_alerts(

@@ -96,17 +96,12 @@ def run(arguments: Sequence[str]) -> int:
         # The detail goes to the log for whoever runs the machine; the person gets a
         # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
-        return _refuse(
-            "failed",
-            _(
-                "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
-                kind=type(error).__name__,
-                detail=_one_line(error),
-            ),
-            ("python -m qa_core doctor",),
-            as_json,
-            REFUSED,
+        said = _(
+            "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
+            kind=type(error).__name__,
+            detail=_one_line(error),
         )
+        return _refuse("failed", said, ("python -m qa_core doctor",), as_json, REFUSED)
 
 
 def _refuse(

@@ -56,15 +56,13 @@ def merge(
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    print(
-        _(
-            "Decision {number}: {spelling} counts as {kept}.",
-            number=number,
-            spelling=spelling,
-            kept=kept,
-        ),
-        _apply(),
+    text = _(
+        "Decision {number}: {spelling} counts as {kept}.",
+        number=number,
+        spelling=spelling,
+        kept=kept,
     )
+    print(text, _apply())
 
 
 def apart(
@@ -76,14 +74,10 @@ def apart(
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
-    print(
-        _(
-            "Decision {number}: {one} and {other} stay separate.",
-            number=number,
-            one=one,
-            other=other,
-        )
+    text = _(
+        "Decision {number}: {one} and {other} stay separate.", number=number, one=one, other=other
     )
+    print(text)
 
 
 def undo(number: int = typer.Argument(metavar="NUMBER")) -> None:

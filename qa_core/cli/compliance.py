@@ -64,14 +64,13 @@ def accredit(
 
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    print(
-        _(
-            "{name} may listen until {day}, for: {purposes}.",
-            name=made.username,
-            day=made.ends_on.isoformat(),
-            purposes=", ".join(made.purposes),
-        )
+    text = _(
+        "{name} may listen until {day}, for: {purposes}.",
+        name=made.username,
+        day=made.ends_on.isoformat(),
+        purposes=", ".join(made.purposes),
     )
+    print(text)
     _describe_next()
 
 
@@ -102,14 +101,13 @@ def inform(
         else list(advisors or ())
     )
     count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
-    print(
-        ngettext(
-            "{n} advisor is recorded as informed on {day}.",
-            "{n} advisors are recorded as informed on {day}.",
-            count,
-            day=on,
-        )
+    text = ngettext(
+        "{n} advisor is recorded as informed on {day}.",
+        "{n} advisors are recorded as informed on {day}.",
+        count,
+        day=on,
     )
+    print(text)
     _describe_next()
 
 
@@ -189,13 +187,12 @@ def _describe_next() -> None:
         if notice.informed_on is None
     ]
     if missing:
-        print(
-            _(
-                "Listening is not open. Still missing: {names}. Next: {command}",
-                names=", ".join(missing),
-                command=gates.name_command(missing[0]),
-            )
+        text = _(
+            "Listening is not open. Still missing: {names}. Next: {command}",
+            names=", ".join(missing),
+            command=gates.name_command(missing[0]),
         )
+        print(text)
     elif waiting:
         message = ngettext(
             "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "

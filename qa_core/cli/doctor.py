@@ -76,15 +76,10 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     except Exception as error:
         if refusal := system_errors.find_refusal(error):
             return Check(name, BAD, i18n.format_for_operator(refusal))
-        return Check(
-            name,
-            BAD,
-            _(
-                "The check failed: {kind}: {detail}",
-                kind=type(error).__name__,
-                detail=str(error)[:200],
-            ),
+        text = _(
+            "The check failed: {kind}: {detail}", kind=type(error).__name__, detail=str(error)[:200]
         )
+        return Check(name, BAD, text)
 
 
 def _folder() -> tuple[str, str]:

@@ -38,18 +38,17 @@ def check(
     if as_json:
         print_json({"ok": result.is_equal, **asdict(result)})
         return DONE if result.is_equal else REFUSED
-    print(
-        _(
-            "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
-            "{version} {engine} s.",
-            cells=result.cells,
-            cuts=result.cuts,
-            times=result.times,
-            duckdb=round(result.duckdb_seconds),
-            version=result.version,
-            engine=round(result.engine_seconds),
-        )
+    text = _(
+        "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
+        "{version} {engine} s.",
+        cells=result.cells,
+        cuts=result.cuts,
+        times=result.times,
+        duckdb=round(result.duckdb_seconds),
+        version=result.version,
+        engine=round(result.engine_seconds),
     )
+    print(text)
     for one in result.differences[:SHOWN]:
         cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
         print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)

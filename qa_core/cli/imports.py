@@ -272,14 +272,13 @@ def list_batches(
         return
     _print_batches(rows)
     if total > len(rows):
-        print(
-            _(
-                "{shown} of {total}. For all, run: {command}",
-                shown=len(rows),
-                total=total,
-                command="batches list --last 0",
-            )
+        text = _(
+            "{shown} of {total}. For all, run: {command}",
+            shown=len(rows),
+            total=total,
+            command="batches list --last 0",
         )
+        print(text)
 
 
 def _print_batches(rows: list[dict[str, Any]]) -> None:

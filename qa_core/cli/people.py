@@ -87,12 +87,11 @@ def reset(name: Name) -> None:
     """Give an account a new one-time password."""
     from qa_core.access import accounts
 
-    print(
-        _(
-            "One-time password, shown only now: {password}",
-            password=accounts.reset(Viewer.SYSTEM, name),
-        )
+    text = _(
+        "One-time password, shown only now: {password}",
+        password=accounts.reset(Viewer.SYSTEM, name),
     )
+    print(text)
 
 
 def list_accounts(as_json: Json = False) -> None:

@@ -30,13 +30,12 @@ def add_plan(file: Path = typer.Argument(metavar="FILE.toml"), as_json: Json = F
     if as_json:
         print_json(plan.as_json())
         return
-    print(
-        _(
-            "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
-            "--seed N",
-            name=plan.name,
-        )
+    text = _(
+        "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
+        "--seed N",
+        name=plan.name,
     )
+    print(text)
 
 
 def list_plans(as_json: Json = False) -> None:
@@ -49,21 +48,20 @@ def list_plans(as_json: Json = False) -> None:
         return
     closed = _("(closed)")
     for plan in plans:
-        print(
-            _(
-                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
-                "{done}, overdue {overdue}, missing {short}",
-                name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
-                purpose=plan.purpose,
-                first=plan.starts_on.isoformat(),
-                last=plan.ends_on.isoformat(),
-                n=plan.per_advisor,
-                drawn=plan.drawn,
-                done=plan.done,
-                overdue=plan.overdue,
-                short=plan.short,
-            )
+        text = _(
+            "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
+            "{done}, overdue {overdue}, missing {short}",
+            name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
+            purpose=plan.purpose,
+            first=plan.starts_on.isoformat(),
+            last=plan.ends_on.isoformat(),
+            n=plan.per_advisor,
+            drawn=plan.drawn,
+            done=plan.done,
+            overdue=plan.overdue,
+            short=plan.short,
         )
+        print(text)
     if not plans:
         print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
 
@@ -95,14 +93,13 @@ def draw(
         print_json(result.as_json())
         return
     drawn, short = len(result.drawn), sum(result.short.values())
-    print(
-        ngettext(
-            "{n} contact drawn from {frame}.",
-            "{n} contacts drawn from {frame}.",
-            drawn,
-            frame=result.frame,
-        )
+    text = ngettext(
+        "{n} contact drawn from {frame}.",
+        "{n} contacts drawn from {frame}.",
+        drawn,
+        frame=result.frame,
     )
+    print(text)
     for reason, count in result.excluded.items():
         print(f"    {count:>9}  {_(REASONS[reason])}")
     if short:

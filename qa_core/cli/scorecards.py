@@ -42,13 +42,11 @@ def list_grids(as_json: Json = False) -> None:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
         print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")
     if not found:
-        print(
-            _(
-                "There is no scorecard yet. Import one: {command}",
-                command="python -m qa_core grid import data/scorecards/customer_service.toml "
-                "--publish",
-            )
+        text = _(
+            "There is no scorecard yet. Import one: {command}",
+            command="python -m qa_core grid import data/scorecards/customer_service.toml --publish",
         )
+        print(text)
 
 
 def import_grid(
@@ -86,23 +84,21 @@ def import_grid(
     if as_json:
         print_json({"id": held.id, "key": held.key, "version": version, "title": held.title})
     elif version is None:
-        print(
-            _(
-                "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
-                "import it with --publish.",
-                title=held.title,
-                key=held.key,
-            )
+        text = _(
+            "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
+            "import it with --publish.",
+            title=held.title,
+            key=held.key,
         )
+        print(text)
     else:
-        print(
-            _(
-                "{title} is published: {key}, version {version}.",
-                title=held.title,
-                key=held.key,
-                version=version,
-            )
+        text = _(
+            "{title} is published: {key}, version {version}.",
+            title=held.title,
+            key=held.key,
+            version=version,
         )
+        print(text)
 
 
 def export_grid(
@@ -152,11 +148,10 @@ def export_grid(
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
-    print(
-        _(
-            "{title}, version {version}, is in {file}.",
-            title=chosen.title,
-            version=chosen.version,
-            file=str(file),
-        )
+    text = _(
+        "{title}, version {version}, is in {file}.",
+        title=chosen.title,
+        version=chosen.version,
+        file=str(file),
     )
+    print(text)

@@ -48,13 +48,12 @@ def init(
     print(_("The stores are ready in {folder}.", folder=here.folder))
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        print(
-            _(
-                "{name} is the administrator. One-time password, shown only now: {password}",
-                name=admin,
-                password=password,
-            )
+        text = _(
+            "{name} is the administrator. One-time password, shown only now: {password}",
+            name=admin,
+            password=password,
         )
+        print(text)
 
 
 def demo(
@@ -137,16 +136,15 @@ def backup(
         print_json(made.as_json())
         return
     print(_("Written to {file} and read back: {files} files.", file=made.file, files=made.files))
-    print(
-        _(
-            "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
-            "from the backups. Without {needed}, this file is worthless. Copy {list} with each "
-            "backup: it lists who was erased since.",
-            folder=environment.current().secrets_folder,
-            needed=", ".join(of_stores.NEEDED),
-            list=of_stores.replay_list.FILE,
-        )
+    text = _(
+        "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
+        "from the backups. Without {needed}, this file is worthless. Copy {list} with each "
+        "backup: it lists who was erased since.",
+        folder=environment.current().secrets_folder,
+        needed=", ".join(of_stores.NEEDED),
+        list=of_stores.replay_list.FILE,
     )
+    print(text)
 
 
 def list_secrets(as_json: Json = False) -> None:
@@ -181,22 +179,20 @@ def rotate(name: str = typer.Argument(metavar="NAME", help=", ".join(environment
     from qa_core.compliance import key_rotation
 
     old = key_rotation.rotate(Viewer.SYSTEM, name)
-    print(
-        _(
-            "A new key of {name} is in use. The old key, {file}, now only reads. Copy {folder} to "
-            "your safe place again. Keep the earlier copy as long as your present backups.",
-            name=name,
-            file=old.file.name,
-            folder=old.file.parent,
-        )
+    text = _(
+        "A new key of {name} is in use. The old key, {file}, now only reads. Copy {folder} to "
+        "your safe place again. Keep the earlier copy as long as your present backups.",
+        name=name,
+        file=old.file.name,
+        folder=old.file.parent,
     )
+    print(text)
     if name == "recordings":
-        print(
-            _(
-                "The app, watch and purge encrypt the recordings again, then destroy the old key. "
-                "doctor shows how many are left."
-            )
+        text = _(
+            "The app, watch and purge encrypt the recordings again, then destroy the old key. "
+            "doctor shows how many are left."
         )
+        print(text)
 
 
 def restore(
@@ -229,20 +225,18 @@ def restore(
     if as_json:
         print_json(result.as_json())
         return
-    print(
-        _(
-            "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
-            "advisors and {count} expired items. Objections entered again: {objections}.",
-            moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
-            customers=result.customers,
-            advisors=result.advisors,
-            count=sum(result.deleted.values()),
-            objections=result.objections,
-        )
+    text = _(
+        "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
+        "advisors and {count} expired items. Objections entered again: {objections}.",
+        moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
+        customers=result.customers,
+        advisors=result.advisors,
+        count=sum(result.deleted.values()),
+        objections=result.objections,
     )
-    print(
-        _(
-            "Check what has changed since: closed accounts, accreditations, settings. Import the "
-            "files of that period again."
-        )
+    print(text)
+    text = _(
+        "Check what has changed since: closed accounts, accreditations, settings. Import the "
+        "files of that period again."
     )
+    print(text)

@@ -44,23 +44,17 @@ def card(icon: str, title: str, text: str = "") -> DeltaGenerator:
 
 def _show_no_data(viewer: Viewer) -> None:
     if not viewer.can(Permission.MANAGE_IMPORTS):
-        card(
-            ":material/inbox:",
-            _("No data yet"),
-            _(
-                "Nothing has been imported yet. An administrator can do it under Administration, "
-                "Imports."
-            ),
+        said = _(
+            "Nothing has been imported yet. An administrator can do it under Administration, "
+            "Imports."
         )
+        card(":material/inbox:", _("No data yet"), said)
         return
-    with card(
-        ":material/inbox:",
-        _("No data yet"),
-        _(
-            "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "
-            "enough to see figures."
-        ),
-    ):
+    text = _(
+        "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "
+        "enough to see figures."
+    )
+    with card(":material/inbox:", _("No data yet"), text):
         st.page_link(
             menu.find_page("imports").path, label=_("Import a file"), icon=":material/upload_file:"
         )

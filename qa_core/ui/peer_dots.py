@@ -34,13 +34,11 @@ def read_group(
 def show_nobody(key: str) -> None:
     """Show that there are not two advisors to compare."""
     kpi = get_kpi(key)
-    cards.show_message(
-        _("{title}: nobody to compare with", title=cards.title_of(kpi)),
-        _(
-            "Needs two advisors with at least {n} values each in this period.",
-            n=peers.find_minimum(kpi),
-        ),
+    text = _(
+        "Needs two advisors with at least {n} values each in this period.",
+        n=peers.find_minimum(kpi),
     )
+    cards.show_message(_("{title}: nobody to compare with", title=cards.title_of(kpi)), text)
 
 
 def show_bands(
@@ -74,13 +72,12 @@ def show_bands(
     if hidden := len(group.peers) - len(drawn):
         parts.append(ngettext("{n} other is not shown.", "{n} others are not shown.", hidden))
     if group.excluded:
-        parts.append(
-            ngettext(
-                "{n} with too few values is left out.",
-                "{n} with too few values are left out.",
-                len(group.excluded),
-            )
+        text = ngettext(
+            "{n} with too few values is left out.",
+            "{n} with too few values are left out.",
+            len(group.excluded),
         )
+        parts.append(text)
     caption = " ".join(parts)
     cards.show_chart(
         figure,
@@ -140,32 +137,27 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
         )
     ]
     if outside:
-        parts.append(
-            ngettext(
-                "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} "
-                "there.",
-                "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} "
-                "there.",
-                outside,
-                all=len(group.peers),
-                by_chance=formatting.number(0.05 * len(group.peers), 1),
-            )
+        text = ngettext(
+            "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            outside,
+            all=len(group.peers),
+            by_chance=formatting.number(0.05 * len(group.peers), 1),
         )
+        parts.append(text)
     if any(peer.band == "alike" for peer in beyond):
-        parts.append(
-            _(
-                "The funnel tests each one alone, the bands test all together. Only the bands "
-                "show who clearly differs."
-            )
+        text = _(
+            "The funnel tests each one alone, the bands test all together. Only the bands "
+            "show who clearly differs."
         )
+        parts.append(text)
     if group.funnel.spread >= 1.05:
-        parts.append(
-            _(
-                "The limits are {spread} times wider than for chance alone, because values here "
-                "usually vary that much.",
-                spread=formatting.number(group.funnel.spread, 1),
-            )
+        text = _(
+            "The limits are {spread} times wider than for chance alone, because values here "
+            "usually vary that much.",
+            spread=formatting.number(group.funnel.spread, 1),
         )
+        parts.append(text)
     return " ".join(parts)
 
 

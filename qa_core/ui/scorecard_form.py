@@ -83,13 +83,12 @@ def show_score(draft: Draft) -> None:
                 consequence=_(FAILS[criterion.fails]),
             )
             st.markdown(f":red[:material/report:] {escape(said)}")
-        st.caption(
-            _(
-                "{minutes} min spent · saved {time}",
-                minutes=int(draft.seconds_spent // 60),
-                time=f"{environment.to_local(draft.saved_at):%H:%M:%S}",
-            )
+        text = _(
+            "{minutes} min spent · saved {time}",
+            minutes=int(draft.seconds_spent // 60),
+            time=f"{environment.to_local(draft.saved_at):%H:%M:%S}",
         )
+        st.caption(text)
 
 
 def _colour_score(result: scoring.Result | None, is_complete: bool) -> str:

@@ -26,12 +26,11 @@ def show_sign_in() -> None:
         if not gate.are_records_ready():
             _describe_first_step(_("This centre has no database yet. Create it on its server:"))
         elif not accounts.has_accounts():
-            _describe_first_step(
-                _(
-                    "Nobody has an account yet. Create the first administrator on this centre's "
-                    "server; the command prints a one-time password:"
-                )
+            text = _(
+                "Nobody has an account yet. Create the first administrator on this centre's "
+                "server; the command prints a one-time password:"
             )
+            _describe_first_step(text)
         elif gate.sign_in_state().second_step:
             _show_code_form()
         else:
@@ -82,12 +81,11 @@ def show_second_factor() -> None:
     viewer = signed_in.viewer
     if codes := st.session_state.get(_RECOVERY):
         st.success(_("Your second factor applies from your next sign-in."))
-        st.write(
-            _(
-                "Recovery codes: each works once. They are shown only now: print them or "
-                "write them down."
-            )
+        text = _(
+            "Recovery codes: each works once. They are shown only now: print them or "
+            "write them down."
         )
+        st.write(text)
         st.code("\n".join(codes), language=None)
         if st.button(_("I have kept them"), type="primary"):
             del st.session_state[_RECOVERY]
@@ -162,12 +160,11 @@ def show_password_change() -> None:
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Choose your password"), anchor=False)
-        st.caption(
-            _(
-                "You signed in with a password that somebody else has seen. Choose one that "
-                "only you know."
-            )
+        text = _(
+            "You signed in with a password that somebody else has seen. Choose one that "
+            "only you know."
         )
+        st.caption(text)
         if show_password_form():
             st.rerun()
         gate.show_sign_out()

@@ -111,12 +111,11 @@ def _show_player(
         )
         if is_open and f"{key}_moment" in st.session_state:
             _show_remark_form(found, key, evaluation_id)
-        st.caption(
-            _(
-                "Playback possible until {day}.",
-                day=formatting.full_day(environment.to_local(playable.last_moment).date()),
-            )
+        said = _(
+            "Playback possible until {day}.",
+            day=formatting.full_day(environment.to_local(playable.last_moment).date()),
         )
+        st.caption(said)
 
 
 def _ask_why(

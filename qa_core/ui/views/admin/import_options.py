@@ -41,13 +41,8 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
         profile = first.selectbox(
             _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
         )
-        save_as = first.text_input(
-            _("Save the mapping as"),
-            key="import_save",
-            help=_(
-                "Saved with the import under this name. The next file of the same layout uses it."
-            ),
-        )
+        hint = _("Saved with the import under this name. The next file of the same layout uses it.")
+        save_as = first.text_input(_("Save the mapping as"), key="import_save", help=hint)
         system = first.text_input(
             _("Name of the tool"),
             help=_(

@@ -83,14 +83,13 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
         format_func=lambda key: _(KIND_TITLES[key]),
         key="import_kind",
     )
-    left.caption(
-        _(
-            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
-            "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
-            "server.",
-            size=LARGEST_UPLOAD_MB,
-        )
+    text = _(
+        "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
+        "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
+        "server.",
+        size=LARGEST_UPLOAD_MB,
     )
+    left.caption(text)
     sent = right.file_uploader(
         _("Files"), accept_multiple_files=True, max_upload_size=LARGEST_UPLOAD_MB, key="import_file"
     )

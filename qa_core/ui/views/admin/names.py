@@ -124,11 +124,10 @@ def _merge(kind: str, spelling: str, kept: str) -> None:
 
 def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
-    actions.finish(
-        ngettext(
-            "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due.apply_due()
-        )
+    text = ngettext(
+        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due.apply_due()
     )
+    actions.finish(text)
 
 
 def _acting() -> Viewer:

@@ -88,12 +88,11 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     username = account["username"]
     st.subheader(escape(username), anchor=False)
     if username == viewer.username:
-        st.info(
-            _(
-                "This is your own account. Change password and language under My account; another "
-                "administrator changes the rest."
-            )
+        text = _(
+            "This is your own account. Change password and language under My account; another "
+            "administrator changes the rest."
         )
+        st.info(text)
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
     role = _choose_role(username, present)

@@ -49,12 +49,11 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
                 version = scorecards.publish(acting, held.id, held.edition)
                 said = {"title": held.title, "version": version}
                 finish(held.id, _("{title} is published as version {version}.", **said))
-        st.caption(
-            _(
-                "New evaluations will use this version, which never changes. Earlier evaluations "
-                "keep theirs."
-            )
+        text = _(
+            "New evaluations will use this version, which never changes. Earlier evaluations "
+            "keep theirs."
         )
+        st.caption(text)
 
 
 def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:

@@ -43,12 +43,11 @@ def choose_section(viewer: Viewer) -> str:
 
 def show_targets(viewer: Viewer) -> None:
     """Show each target with the gap to it, and the form that sets another."""
-    st.caption(
-        _(
-            "The most specific target applies: team, then queue, site, centre. Trends show it as "
-            "a line, tiles show the gap."
-        )
+    said = _(
+        "The most specific target applies: team, then queue, site, centre. Trends show it as "
+        "a line, tiles show the gap."
     )
+    st.caption(said)
     found, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
     left, right = st.columns([7, 4])
     with left:
@@ -143,12 +142,11 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
 
 def show_alerts(viewer: Viewer) -> None:
     """Show what needs a look now, what somebody looks after, and the rules."""
-    st.caption(
-        _(
-            "Rules are checked after each import. An alert stays open until enough periods in a "
-            "row are clear."
-        )
+    text = _(
+        "Rules are checked after each import. An alert stays open until enough periods in a "
+        "row are clear."
     )
+    st.caption(text)
     st.caption(_("An alert needs a completed day, week or month, and more than a small sample."))
     if viewer.can(Permission.SEE_ALERTS):
         _show_found(viewer)

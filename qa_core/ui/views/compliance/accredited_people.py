@@ -178,14 +178,12 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
             placeholder=_("Choose advisors"),
             key="inform_who",
         )
-        everybody = st.checkbox(
-            ngettext(
-                "the {n} advisor who is not informed yet",
-                "all {n} advisors who are not informed yet",
-                len(waiting),
-            ),
-            key="inform_all",
+        text = ngettext(
+            "the {n} advisor who is not informed yet",
+            "all {n} advisors who are not informed yet",
+            len(waiting),
         )
+        everybody = st.checkbox(text, key="inform_all")
         day = st.date_input(
             _("Informed on"),
             environment.today(),
@@ -200,13 +198,12 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
     elif sent:
         with actions.show_refusals():
             notices.inform(_acting(), advisors, day)
-            actions.finish(
-                ngettext(
-                    "{n} advisor is entered as informed.",
-                    "{n} advisors are entered as informed.",
-                    len(advisors),
-                )
+            said = ngettext(
+                "{n} advisor is entered as informed.",
+                "{n} advisors are entered as informed.",
+                len(advisors),
             )
+            actions.finish(said)
 
 
 def _acting() -> Viewer:

@@ -109,19 +109,18 @@ def show_proportions(viewer: Viewer) -> None:
         "than the others."
     )
     st.caption(f"{days} {rule}")
-    st.caption(
-        _(
-            "This page flags a team if at least {share} of its answered contacts were recorded "
-            "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
-            "to, and over {times} times the others' average. It also flags recordings that nobody "
-            "listens to. A contact counts as recorded if its source says so or its audio is "
-            "stored here. Advisors' playbacks of their own contacts do not count.",
-            share=formatting.percent(proportionality.PERMANENT_FROM, 0),
-            least=proportionality.ENOUGH_ANSWERED,
-            heard=proportionality.MUCH_FROM,
-            times=formatting.number(proportionality.MUCH_RATIO),
-        )
+    text = _(
+        "This page flags a team if at least {share} of its answered contacts were recorded "
+        "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
+        "to, and over {times} times the others' average. It also flags recordings that nobody "
+        "listens to. A contact counts as recorded if its source says so or its audio is "
+        "stored here. Advisors' playbacks of their own contacts do not count.",
+        share=formatting.percent(proportionality.PERMANENT_FROM, 0),
+        least=proportionality.ENOUGH_ANSWERED,
+        heard=proportionality.MUCH_FROM,
+        times=formatting.number(proportionality.MUCH_RATIO),
     )
+    st.caption(text)
     _show_exceeded(found)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -157,13 +156,12 @@ def _show_exceeded(found: Proportions) -> None:
 
 def _show_recorded(found: Proportions) -> None:
     if found.centre.unknown_contacts:
-        st.caption(
-            ngettext(
-                "Recording status unknown for {n} answered contact.",
-                "Recording status unknown for {n} answered contacts.",
-                found.centre.unknown_contacts,
-            )
+        text = ngettext(
+            "Recording status unknown for {n} answered contact.",
+            "Recording status unknown for {n} answered contacts.",
+            found.centre.unknown_contacts,
         )
+        st.caption(text)
     if not found.recorded_shares:
         st.caption(_("No contact in this period says whether it was recorded."))
         return

@@ -25,15 +25,12 @@ def show(viewer: Viewer) -> None:
     found = requests.find_all(viewer)
     late = [item for item in found if item.is_late]
     if late:
-        st.error(
-            ngettext(
-                "{n} request is unanswered after its month. Who acts: the data protection officer.",
-                "{n} requests are unanswered after their month. Who acts: the data protection "
-                "officer.",
-                len(late),
-            ),
-            icon=":material/schedule:",
+        text = ngettext(
+            "{n} request is unanswered after its month. Who acts: the data protection officer.",
+            "{n} requests are unanswered after their month. Who acts: the data protection officer.",
+            len(late),
         )
+        st.error(text, icon=":material/schedule:")
     if found:
         tables.show(
             found,
@@ -67,12 +64,10 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
     if not waiting:
         return
     st.subheader(_("Audio to hand out"), anchor=False)
-    st.caption(
-        _(
-            "Handing out audio takes two people. If you agree, the audio is part of the "
-            "person's copy."
-        )
+    said = _(
+        "Handing out audio takes two people. If you agree, the audio is part of the person's copy."
     )
+    st.caption(said)
     for item in waiting:
         text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
         if st.button(escape(text), key=f"audio_{item.id}", icon=":material/volume_up:"):
@@ -98,14 +93,13 @@ def show_restrictions(viewer: Viewer) -> None:
     st.subheader(_("Restricted"), anchor=False)
     found = restrictions.find_all(viewer)
     count = restricted_contacts.count_restricted(viewer)
-    st.caption(
-        ngettext(
-            "{count} contact is excluded from figures, lists, draws and exports.",
-            "{count} contacts are excluded from figures, lists, draws and exports.",
-            count,
-            count=formatting.number(count),
-        )
+    said = ngettext(
+        "{count} contact is excluded from figures, lists, draws and exports.",
+        "{count} contacts are excluded from figures, lists, draws and exports.",
+        count,
+        count=formatting.number(count),
     )
+    st.caption(said)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     left, right = st.columns(2, gap="medium")

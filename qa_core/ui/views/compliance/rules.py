@@ -60,11 +60,10 @@ def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
     if red:
         titles = [_(verdict.rule.title) for verdict in verdicts if verdict.state.is_red]
         listed = formatting.listing(titles)
-        parts.append(
-            ngettext(
-                "{n} rule is red: {titles}.", "{n} rules are red: {titles}.", red, titles=listed
-            )
+        text = ngettext(
+            "{n} rule is red: {titles}.", "{n} rules are red: {titles}.", red, titles=listed
         )
+        parts.append(text)
     if to_do:
         parts.append(ngettext("{n} rule is to do.", "{n} rules are to do.", to_do))
     if due := [verdict.due_on for verdict in verdicts if verdict.due_on]:

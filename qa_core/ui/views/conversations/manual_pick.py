@@ -17,12 +17,11 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
         return
     actions.show_outcome()
     with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
-        st.caption(
-            _(
-                "A contact picked by hand is for discussion and learning. Its result counts in no "
-                "score."
-            )
+        text = _(
+            "A contact picked by hand is for discussion and learning. Its result counts in no "
+            "score."
         )
+        st.caption(text)
         evaluators = dict(manual_pick.find_evaluators(viewer))
         published = {version.key: version.title for version in scorecards.find_published(viewer)}
         if not evaluators or not published:

@@ -236,12 +236,11 @@ def _show_table(change: RateChange) -> None:
         "movement",
         height=290,
     )
-    st.caption(
-        _(
-            "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
-            "share. Add the mix effects up: a share that grows shrinks others."
-        )
+    text = _(
+        "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
+        "share. Add the mix effects up: a share that grows shrinks others."
     )
+    st.caption(text)
 
 
 def _from_to(before: float | None, now: float | None) -> str:

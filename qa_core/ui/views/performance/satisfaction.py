@@ -129,9 +129,8 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
         tables.show_definitions(KPIS, state, key=dimension)
         download_links.show_figures(dimension, KPIS, (dimension,), state.where)
     if any(by[value]["csat"].status == "suppressed" for value in by):
-        st.caption(
-            _(
-                "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
-                "would reveal such a row."
-            )
+        text = _(
+            "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
+            "would reveal such a row."
         )
+        st.caption(text)

@@ -126,21 +126,19 @@ def _explain(lines: list[dict[str, Any]], differs: Mapping[str, bool | None], cs
         )
     ]
     if differing := [title for title, differ in differs.items() if differ]:
-        parts.append(
-            _(
-                "The response rate clearly differs by {dimensions}.",
-                dimensions=formatting.listing(differing),
-            )
+        text = _(
+            "The response rate clearly differs by {dimensions}.",
+            dimensions=formatting.listing(differing),
         )
+        parts.append(text)
     elif any(differ is not None for differ in differs.values()):
         parts.append(_("The response rate shows no clear difference."))
     values = [line["value"] for line in lines[1:] if not formatting.is_missing(line["value"])]
     if values:
         change = max((value - csat.value for value in values), key=abs)
-        parts.append(
-            _(
-                "Weighting moves satisfaction by {change} at most.",
-                change=formatting.change(change, Unit.RATE),
-            )
+        text = _(
+            "Weighting moves satisfaction by {change} at most.",
+            change=formatting.change(change, Unit.RATE),
         )
+        parts.append(text)
     return " ".join(parts)

@@ -339,13 +339,11 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
 
 def _show_why_not(viewer: Viewer) -> None:
     if viewer.needs_suppression:
-        cards.show_message(
-            _("Months and channels only"),
-            _(
-                "Weekdays and half-hours are shown to managers and team leads only: such detail "
-                "could single out a few people."
-            ),
+        text = _(
+            "Weekdays and half-hours are shown to managers and team leads only: such detail "
+            "could single out a few people."
         )
+        cards.show_message(_("Months and channels only"), text)
     else:
         cards.show_message(
             _("No data by half-hour or hour"),
@@ -477,14 +475,13 @@ def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[st
     """Describe days of 23 or 25 hours, and contacts that belong to no half-hour."""
     lines = [_describe_change(viewer, state, change) for change in clock.changes]
     if clock.left_out:
-        lines.append(
-            ngettext(
-                "{count} contact comes from totals of longer intervals and is in no cell.",
-                "{count} contacts come from totals of longer intervals and are in no cell.",
-                clock.left_out,
-                count=formatting.number(clock.left_out),
-            )
+        text = ngettext(
+            "{count} contact comes from totals of longer intervals and is in no cell.",
+            "{count} contacts come from totals of longer intervals and are in no cell.",
+            clock.left_out,
+            count=formatting.number(clock.left_out),
         )
+        lines.append(text)
     return [line[0].upper() + line[1:] for line in lines]
 
 

@@ -311,16 +311,15 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
 
 def _show_not_judged(recovery: Recovery, hours: str) -> None:
     if recovery.withheld:
-        st.caption(
-            ngettext(
-                "{count} missed contact came from a withheld or shared number, so its outcome is "
-                "not known.",
-                "{count} missed contacts came from withheld or shared numbers, so their outcome "
-                "is not known.",
-                recovery.withheld,
-                count=formatting.number(recovery.withheld),
-            )
+        text = ngettext(
+            "{count} missed contact came from a withheld or shared number, so its outcome is "
+            "not known.",
+            "{count} missed contacts came from withheld or shared numbers, so their outcome "
+            "is not known.",
+            recovery.withheld,
+            count=formatting.number(recovery.withheld),
         )
+        st.caption(text)
     if recovery.open:
         st.caption(
             ngettext(

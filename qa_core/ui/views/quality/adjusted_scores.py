@@ -47,10 +47,9 @@ def show_note(scores: Adjusted) -> None:
             if evaluators
             else ngettext("{n} scorecard", "{n} scorecards", grids)
         )
-        st.caption(
-            _(
-                "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
-                "the others in this period.",
-                said=said,
-            )
+        text = _(
+            "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
+            "the others in this period.",
+            said=said,
         )
+        st.caption(text)

@@ -108,13 +108,12 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         )
         matched = [standard.matched for standard in standards.values() if standard]
         if matched and min(matched) < LEAST_MATCHED:
-            st.caption(
-                _(
-                    "Where colleagues had few such contacts, their average by queue or channel is "
-                    "used. For one measure, only {share} match exactly.",
-                    share=formatting.percent(min(matched), 0),
-                )
+            text = _(
+                "Where colleagues had few such contacts, their average by queue or channel is "
+                "used. For one measure, only {share} match exactly.",
+                share=formatting.percent(min(matched), 0),
             )
+            st.caption(text)
 
 
 def show_course(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
@@ -237,12 +236,10 @@ def _explain(side: CaseMixSide, teams: str) -> str:
             if teams
             else _("Compared with {colleagues}.", colleagues=counted)
         )
-    parts.append(
-        _(
-            "Only statistically clear differences count, corrected for testing all "
-            "measures together."
-        )
+    text = _(
+        "Only statistically clear differences count, corrected for testing all measures together."
     )
+    parts.append(text)
     return " ".join(parts)
 
 
@@ -284,13 +281,11 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
             )
             return
         title = trend_cards.describe_grain(kpi, grain)
-        cards.show_heading(
-            title,
-            _(
-                "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
-                "With few values, chance weighs more."
-            ),
+        text = _(
+            "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
+            "With few values, chance weighs more."
         )
+        cards.show_heading(title, text)
         figure = charts.build_trend(
             own,
             kpi.unit,

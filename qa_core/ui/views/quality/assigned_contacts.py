@@ -76,12 +76,10 @@ def _show_one(row: DrawnAssignment) -> None:
             format_func=labels.name_reason,
             key=f"because_{row.drawn_id}",
         )
-        st.caption(
-            _(
-                "The next contact of the same advisor in the draw takes its place. Nobody chooses "
-                "it."
-            )
+        text = _(
+            "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )
+        st.caption(text)
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_LISTENING)

@@ -205,15 +205,14 @@ def _ask_closing(found: CalibrationSession) -> None:
         )
         return
     if found.unfinished:
-        st.warning(
-            ngettext(
-                "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
-                "after closing it would not be blind.",
-                "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
-                "after closing it would not be blind.",
-                found.unfinished,
-            )
+        text = ngettext(
+            "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
+            "after closing it would not be blind.",
+            "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
+            "after closing it would not be blind.",
+            found.unfinished,
         )
+        st.warning(text)
     with st.container(horizontal=True, gap="small"):
         st.button(
             _("Close it now"), type="primary", key="close_now", on_click=_close, args=(found.id,)

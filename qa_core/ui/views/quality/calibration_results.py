@@ -203,12 +203,11 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
             f"evaluators_{found.id}",
             height=300,
         )
-        st.caption(
-            _(
-                "In alphabetical order. More or less: points above or below the others (or the "
-                "reference), out of 100."
-            )
+        text = _(
+            "In alphabetical order. More or less: points above or below the others (or the "
+            "reference), out of 100."
         )
+        st.caption(text)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             with st.columns(2)[0]:
                 calibration_consensus.show_reference(found)

@@ -93,13 +93,12 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
     if not oldest:
-        return ChartTitle(
-            ngettext(
-                "{n} dispute waits for a decision, raised today",
-                "{n} disputes wait for a decision, all raised today",
-                len(waiting),
-            )
+        said = ngettext(
+            "{n} dispute waits for a decision, raised today",
+            "{n} disputes wait for a decision, all raised today",
+            len(waiting),
         )
+        return ChartTitle(said)
     text = ngettext(
         "{n} dispute has waited {days} for a decision",
         "{n} disputes wait for a decision, the oldest for {days}",

@@ -90,13 +90,11 @@ def show_worklist(viewer: Viewer) -> None:
     tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
     _show_counts(waiting, tasks)
     if not accreditations.is_listener(viewer):
-        st.warning(
-            _(
-                "You are not accredited to listen today, so no contact is assigned to you. The "
-                "data protection officer grants accreditations, for a time."
-            ),
-            icon=":material/lock:",
+        text = _(
+            "You are not accredited to listen today, so no contact is assigned to you. The "
+            "data protection officer grants accreditations, for a time."
         )
+        st.warning(text, icon=":material/lock:")
     elif not waiting and not tasks:
         st.success(
             _("No contact is waiting. New contacts come with the next draw of a listening plan."),

@@ -55,13 +55,11 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
 
 
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
-    st.info(
-        _(
-            "This is your own evaluation of the contact. It appears beside the evaluator's and "
-            "counts in no figure."
-        ),
-        icon=":material/person:",
+    text = _(
+        "This is your own evaluation of the contact. It appears beside the evaluator's and "
+        "counts in no figure."
     )
+    st.info(text, icon=":material/person:")
     if evaluation.answered_evaluation_id:
         st.button(
             _("Open the evaluator's evaluation"),
@@ -78,14 +76,12 @@ def _show_failures(evaluation: EvaluationView) -> None:
             if failure.fails == "grid"
             else _("its section counts 0")
         )
-        st.error(
-            _(
-                "Critical error: {criterion} – {brings}.",
-                criterion=escape(describe_text(failure.text)),
-                brings=consequence,
-            ),
-            icon=":material/report:",
+        text = _(
+            "Critical error: {criterion} – {brings}.",
+            criterion=escape(describe_text(failure.text)),
+            brings=consequence,
         )
+        st.error(text, icon=":material/report:")
     if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
         score = formatting.value(evaluation.calculated_score, "score")
         st.caption(_("Without the critical error, the score would be {score}.", score=score))

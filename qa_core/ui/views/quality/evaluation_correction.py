@@ -38,12 +38,11 @@ def show(evaluation: EvaluationView) -> None:
     """Show the form or the button that opens it, to the evaluator alone."""
     if not evaluation.may_correct:
         if evaluation.is_readers_work:
-            st.caption(
-                _(
-                    "This evaluation was imported, and its answers match no scorecard known here. "
-                    "Correct it in its source, then import it again."
-                )
+            text = _(
+                "This evaluation was imported, and its answers match no scorecard known here. "
+                "Correct it in its source, then import it again."
             )
+            st.caption(text)
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:

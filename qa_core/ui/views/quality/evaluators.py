@@ -90,27 +90,23 @@ def show(viewer: Viewer) -> None:
 
 
 def _explain() -> None:
-    st.caption(
-        _(
-            "Severity: points an evaluator gives less (+) or more (−) than others for the same "
-            "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
-            "because part of it is chance. Spread: standard deviation of the scores."
-        )
+    text = _(
+        "Severity: points an evaluator gives less (+) or more (−) than others for the same "
+        "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
+        "because part of it is chance. Spread: standard deviation of the scores."
     )
-    st.caption(
-        _(
-            "Disputes lost: answers changed, out of decided disputes. Median time: only for "
-            "evaluations filled in here."
-        )
+    st.caption(text)
+    text = _(
+        "Disputes lost: answers changed, out of decided disputes. Median time: only for "
+        "evaluations filled in here."
     )
-    st.warning(
-        _(
-            "Severity compares evaluators who heard different contacts, and assumes that contacts "
-            "reached them at random. Use it to calibrate together, never to judge an evaluator. "
-            "It changes no score."
-        ),
-        icon=":material/warning:",
+    st.caption(text)
+    said = _(
+        "Severity compares evaluators who heard different contacts, and assumes that contacts "
+        "reached them at random. Use it to calibrate together, never to judge an evaluator. "
+        "It changes no score."
     )
+    st.warning(said, icon=":material/warning:")
 
 
 def _describe(found: Evaluators) -> ChartTitle:

@@ -110,12 +110,11 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
             lambda entry: drill.to_evaluation(PAGE, entry["id"]),
             height=420,
         )
-    st.caption(
-        _(
-            "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
-            "results, and you see everybody who listened to your contacts."
-        )
+    text = _(
+        "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
+        "results, and you see everybody who listened to your contacts."
     )
+    st.caption(text)
 
 
 def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
@@ -156,12 +155,11 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
         with cards.card(_("No evaluation in this period"), is_stretched=True):
-            st.caption(
-                _(
-                    "A few contacts a month are drawn at random and listened to. Their "
-                    "evaluations appear here."
-                )
+            text = _(
+                "A few contacts a month are drawn at random and listened to. Their "
+                "evaluations appear here."
             )
+            st.caption(text)
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])

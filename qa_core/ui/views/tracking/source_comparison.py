@@ -121,13 +121,12 @@ def show_dots(
             drill.on_point(viewer, "dots", dimension, _contacts_behind(key)),
         )
         if left_out := sum(value is not None for value in by) - len(frame):
-            st.caption(
-                ngettext(
-                    "{n} other is not shown: too few values, hidden, or no room.",
-                    "{n} others are not shown: too few values, hidden, or no room.",
-                    left_out,
-                )
+            text = ngettext(
+                "{n} other is not shown: too few values, hidden, or no room.",
+                "{n} others are not shown: too few values, hidden, or no room.",
+                left_out,
             )
+            st.caption(text)
 
 
 def _contacts_behind(key: str) -> str:

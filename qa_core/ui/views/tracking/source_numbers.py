@@ -53,22 +53,17 @@ def _number_column(width: int = 124) -> tables.TableColumn:
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     if not spans:
-        cards.show_message(
-            _("No tracking number is known"),
-            _(
-                "Contacts need the number that was dialled. A file of assignments gives each "
-                "number its campaign, with a first and last day."
-            ),
+        said = _(
+            "Contacts need the number that was dialled. A file of assignments gives each "
+            "number its campaign, with a first and last day."
         )
+        cards.show_message(_("No tracking number is known"), said)
         return
-    with cards.card(
-        _describe(spans),
-        _(
-            "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
-            "assignments"
-        ),
-        is_stretched=True,
-    ):
+    text = _(
+        "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
+        "assignments"
+    )
+    with cards.card(_describe(spans), text, is_stretched=True):
         _show_time_line(state, spans)
         on_number = drill.on_value(viewer, "tracking_number")
         tables.show(
@@ -135,13 +130,12 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     figure = charts.build_spans(bars, state.first_day, state.last_day, dark=styles.is_dark())
     cards.show_figure(figure, "numbers", alt)
     if others := len(contacts) - len(drawn):
-        st.caption(
-            ngettext(
-                "{n} other number is only in the table.",
-                "{n} other numbers are only in the table.",
-                others,
-            )
+        text = ngettext(
+            "{n} other number is only in the table.",
+            "{n} other numbers are only in the table.",
+            others,
         )
+        st.caption(text)
 
 
 def _describe(spans: Sequence[CampaignSpan]) -> str:
@@ -218,12 +212,11 @@ def _show_unassigned(
             if numbers:
                 named = escape(formatting.listing(numbers))
                 st.markdown(f":small[**{named}** – {_(advice)}]")
-        st.caption(
-            _(
-                "An administrator can import assignments: a file with each number, its campaign, "
-                "and its first and last day."
-            )
+        text = _(
+            "An administrator can import assignments: a file with each number, its campaign, "
+            "and its first and last day."
         )
+        st.caption(text)
         download_links.show_download(
             "numbers",
             key="loose",

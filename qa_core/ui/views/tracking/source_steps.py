@@ -340,13 +340,12 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
         )
         return ChartTitle(text, "attention")
     if missed.count is not None:
-        return ChartTitle(
-            _(
-                "{missed} of {whole} contacts were missed",
-                missed=formatting.number(missed.count),
-                whole=formatting.number(missed.base),
-            )
+        said = _(
+            "{missed} of {whole} contacts were missed",
+            missed=formatting.number(missed.count),
+            whole=formatting.number(missed.base),
         )
+        return ChartTitle(said)
     return ChartTitle(_("What happened to these contacts"))
 
 
@@ -355,32 +354,29 @@ def _describe_limits(
 ) -> list[str]:
     lines = []
     if not with_missed:
-        lines.append(
-            _(
-                "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
-                "they are outside your scope."
-            )
+        text = _(
+            "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
+            "they are outside your scope."
         )
+        lines.append(text)
     if apart := path["missed_callers"].apart:
-        lines.append(
-            ngettext(
-                "{count} missed contact came without a number. It cannot be called back, so it is "
-                "in no bar below Missed.",
-                "{count} missed contacts came without a number. They cannot be called back, so "
-                "they are in no bar below Missed.",
-                apart,
-                count=formatting.number(apart),
-            )
+        text = ngettext(
+            "{count} missed contact came without a number. It cannot be called back, so it is "
+            "in no bar below Missed.",
+            "{count} missed contacts came without a number. They cannot be called back, so "
+            "they are in no bar below Missed.",
+            apart,
+            count=formatting.number(apart),
         )
+        lines.append(text)
     hidden = sum(any(one.status == "suppressed" for one in row.values()) for row in rows)
     if hidden and len(rows) > 1:
-        lines.append(
-            ngettext(
-                "{n} row has hidden numbers, which are in no sum here.",
-                "{n} rows have hidden numbers, which are in no sum here.",
-                hidden,
-            )
+        text = ngettext(
+            "{n} row has hidden numbers, which are in no sum here.",
+            "{n} rows have hidden numbers, which are in no sum here.",
+            hidden,
         )
+        lines.append(text)
     return lines
 
 

@@ -239,15 +239,14 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
             height=400,
         )
         if any(line.is_provisional for line in lines):
-            st.caption(
-                ngettext(
-                    "Provisional: the period includes the last {n} day, and its spend may still "
-                    "arrive.",
-                    "Provisional: the period includes the last {n} days, and their spend may "
-                    "still arrive.",
-                    cached.current_settings().provisional_spend_days,
-                )
+            text = ngettext(
+                "Provisional: the period includes the last {n} day, and its spend may still "
+                "arrive.",
+                "Provisional: the period includes the last {n} days, and their spend may "
+                "still arrive.",
+                cached.current_settings().provisional_spend_days,
             )
+            st.caption(text)
         with tables.show_foot():
             tables.show_definitions(COSTS, state, "costs")
             download_links.show_figures("costs", COSTS, (by,), state.where)
@@ -388,14 +387,11 @@ def show_callers(
             heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
         )
 
-    caption = _join(
-        _(
-            "Each customer counts once per column. A customer with a first and a later "
-            "contact is in both."
-        ),
-        describe_basis(viewer, state, by, dimension),
-        _describe_click(viewer),
+    text = _(
+        "Each customer counts once per column. A customer with a first and a later "
+        "contact is in both."
     )
+    caption = _join(text, describe_basis(viewer, state, by, dimension), _describe_click(viewer))
     with cards.card(_describe_callers(rows, dimension), caption):
         tables.show(
             _in_order(rows, new),
@@ -487,13 +483,12 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
 
 def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
     if hidden := sum(_is_hidden(row) for row in by.values()):
-        st.caption(
-            ngettext(
-                "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
-                "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
-                hidden,
-            )
+        text = ngettext(
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            hidden,
         )
+        st.caption(text)
 
 
 def _describe_click(viewer: Viewer) -> str:
