@@ -16,9 +16,7 @@ from qa_core.storage.system_errors import find_refusal
 
 
 def build_app() -> typer.Typer:
-    """Build the command line. Families import their rooms inside each command, so that
-    `--help` stays quick.
-    """
+    """Build the command line; commands import their rooms, so `--help` is quick."""
     from qa_core.cli import (
         alerts,
         centre_rules,

@@ -62,9 +62,7 @@ def read_json(file: Path, code: str) -> Any:
 
 
 def read_as(username: str | None) -> Viewer:
-    """Build the viewer of that account, exactly as in the pages; without a name, the
-    system itself. Raises AccessDenied.
-    """
+    """Build the viewer of that account (None: the system). Raises AccessDenied."""
     if username is None:
         return Viewer.SYSTEM
     from qa_core.access import accounts

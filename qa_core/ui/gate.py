@@ -36,9 +36,7 @@ _HELD = "sign_in"
 
 @dataclass
 class SignInState:
-    """Sign-in of its browser as a session of the server holds it. One object, kept in
-    the session's state: a run that is cut off by the next one may not write into that
-    state any more, but still into this.
+    """Sign-in of its browser as a session of the server holds it.
 
     One object, kept in the session's state: a run that is cut off by the next one may
     not write into that state any more, but still into this.
@@ -87,9 +85,7 @@ def find_signed_in() -> sessions.SignedIn | None:
 
 
 def current_signed_in() -> sessions.SignedIn:
-    """Return the live session of this browser; stop the run for a stranger and for who has to
-    choose a password or set up a second factor first.
-    """
+    """Return the live session; stop the run for who has a step of the sign-in to do."""
     signed_in = find_signed_in()
     if signed_in is None or signed_in.must_change_password or lacks_second_factor(signed_in.viewer):
         st.stop()
@@ -125,9 +121,7 @@ def current_viewer(*permissions: Permission) -> Viewer:
 
 
 def show_sign_out() -> None:
-    """Show the sign-out button, which ends the session for everybody who holds its
-    cookie, and leads on to the sign-out of the identity provider that it came from.
-    """
+    """Show the sign-out button; it also leads to the identity provider's sign-out."""
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
         connections.note_session(None)
         origin = sessions.sign_out(sign_in_state().token, browser.current())
@@ -146,9 +140,7 @@ def lead_to(address: str) -> None:
 
 
 def show_refusal(refusal: Refusal) -> None:
-    """Say why something cannot be done and what to do next. Names that came from files
-    or people are shown as they are, never as markdown.
-    """
+    """Say why something cannot be done and what to do next; names are no markdown."""
     st.error(escape(i18n.format_refusal(refusal)), icon=":material/block:")
 
 

@@ -162,9 +162,7 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
 
 
 def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> None:
-    """Show everybody by name: value, interval, shrunken estimate, and how many more values
-    it takes to see a difference. `title`: heading of the names.
-    """
+    """Show everybody by name, and the values still needed. `title`: of the names."""
     kpi = group.kpi
     sizes = {f"{size:g}": _format_size(group, size) for size in peers.DIFFERENCES[kpi.unit]}
     counted = _("evaluations") if kpi.subject == FactTable.EVALUATION_ANSWERS else _("contacts")

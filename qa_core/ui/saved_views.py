@@ -49,9 +49,7 @@ def _show(page_key: str) -> None:
 
 
 def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
-    """Return the parameters of a view as far as this person sees what they name; None where
-    it is about an advisor whom they do not see.
-    """
+    """Return what this person sees of a view; None for an advisor they do not see."""
     kept = {}
     for name, values in view.parameters.items():
         if view.page == "advisor" and name == "id":

@@ -236,9 +236,7 @@ def with_interval(row: Any) -> str:
 
 
 def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
-    """Return the values of a KPI over time by the value of a dimension, from a frame cut
-    by both; without those that have a single value.
-    """
+    """Return a KPI over time by value of a dimension, where there are two points."""
     lines: dict[Any, list[float]] = {}
     for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
         if not formatting.is_missing(row.value):

@@ -1,6 +1,4 @@
-"""Accounts of the demo centre, one per role and a second evaluator, for sign-in from
-this machine only: random passwords in a file that only its owner can read.
-"""
+"""Accounts of the demo centre, for this machine; passwords in a private file."""
 
 import json
 from pathlib import Path

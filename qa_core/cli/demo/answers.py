@@ -62,9 +62,7 @@ COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
 
 
 def answer(invited: list[dict[str, str]], staff: Staff) -> None:
-    """Answer the latest evaluations of the demo lead's team. Everything hangs on
-    evaluations of the demo's batches, and is removed with them.
-    """
+    """Answer the latest evaluations of the lead's team; they go with their batches."""
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
     decided: list[tuple[int, DisputeDecision]] = []

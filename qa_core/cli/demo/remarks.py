@@ -209,9 +209,7 @@ def write_customers(
     in_english: np.ndarray,
     trouble: np.ndarray,
 ) -> pa.Array:
-    """Write a comment for each contact of `written`, null for the others: praise from
-    some pleased customers, the fault from the others.
-    """
+    """Write comments where `written`: praise from the pleased, faults from others."""
     texts: list[str | None] = [None] * len(wave)
     for row in np.nonzero(written)[0]:
         language = "en" if in_english[row] else "fr"

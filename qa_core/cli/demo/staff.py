@@ -99,9 +99,7 @@ class Staff:
         return np.minimum(taken, len(self.ids) - 1)
 
     def as_rows(self) -> pa.Table:
-        """Build the advisors' file: one row per membership (both days inclusive), with
-        the other names under which the tools know them.
-        """
+        """Build the advisors' file: a row per membership (days inclusive)."""
         rows = self.memberships
         return pa.table(
             {

@@ -121,9 +121,7 @@ def _show_player(
 def _ask_why(
     playable: Playable, purpose: str | None, reason: str | None, key: str
 ) -> tuple[str | None, str | None]:
-    """Ask for what is not given: the purpose, among those that this person may listen for,
-    and the reason. Return both; None for what is missing.
-    """
+    """Ask for the purpose and the reason if not given; None for what is missing."""
     if purpose is None:
         choices = [name for name in gates.PURPOSES if name in playable.purposes]
         if not choices:

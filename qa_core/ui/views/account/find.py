@@ -1,6 +1,4 @@
-"""The Find page: one search for pages, KPIs, advisors and contacts. It looks only into what
-the reader may see, and says nothing of the rest.
-"""
+"""The Find page: pages, KPIs, advisors and contacts that the reader may see."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

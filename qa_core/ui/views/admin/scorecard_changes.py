@@ -24,9 +24,7 @@ def finish(number: int, outcome: str) -> NoReturn:
 
 
 def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
-    """Show the changes against the last version, and the button that publishes the draft as
-    it was saved. `content`: the draft as it is written now.
-    """
+    """Show changes since the last version, and the button that publishes the draft."""
     last = _find_before(viewer, held)
     title = _("The first version of this scorecard")
     if last is not None:

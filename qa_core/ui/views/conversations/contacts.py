@@ -45,9 +45,7 @@ WIDTHS = {
     "csat": 60,
     "campaign": 140,
 }
-"""Widths of columns in pixels: Streamlit measures the first rows only, which may be empty
-where later ones are long.
-"""
+"""Pixels of columns: Streamlit measures only the first rows, which may be empty."""
 ORDERS = {
     "newest": N_("Newest first"),
     "oldest": N_("Oldest first"),

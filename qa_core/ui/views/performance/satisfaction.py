@@ -63,9 +63,7 @@ def show_why(viewer: Viewer, state: FilterState) -> None:
 
 
 def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date, float]]:
-    """Return by KPI the values a year before, by the first day of the week or month that
-    they are beside; none from before the data.
-    """
+    """Return by KPI the values a year before, by week or month, where there are data."""
     grain, trend = state.grain, state.trend
     frame = cached.measure(viewer, KPIS, (grain,), trend, find_year_before(grain, trend.period))
     found: dict[str, dict[date, float]] = {key: {} for key in KPIS}

@@ -1,6 +1,4 @@
-"""The Evaluate page: a table of what an evaluator has to listen to, what is due on top, and
-the contact they are at, heard on the left and judged on the right.
-"""
+"""The Evaluate page: what waits, what is due, and the contact heard and judged."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""The correction of an evaluation by its evaluator: the answers as they are, what a change
-does to the score, and why, for the advisor to read.
-"""
+"""The correction of an evaluation by its evaluator: what changes, and why."""
 
 from dataclasses import dataclass
 from typing import Any

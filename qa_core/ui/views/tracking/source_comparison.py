@@ -1,6 +1,4 @@
-"""Campaigns (or sources, media, keywords, numbers) against each other and against the
-period before: who differs by more than chance, and what needs a look.
-"""
+"""Campaigns (sources, numbers) against each other and before: what needs a look."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -203,9 +201,7 @@ def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str)
 def show_attention(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Show what differs from the rest, what moved since the period before, and what became
-    of the attribution itself; the worse first.
-    """
+    """Show what differs from the rest or moved, and the attribution; worse first."""
     rates = rates_for(viewer, state)
     moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
     items = sorted(

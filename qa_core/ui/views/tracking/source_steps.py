@@ -129,9 +129,7 @@ def read(
     dimension: str,
     groups: Sequence[tuple[str, ...]] = FIRST_GROUPS,
 ) -> dict[Any, dict[str, Any]]:
-    """Return the rows of these groups of KPIs by the value of the dimension (None: not
-    known), beside those of the period before.
-    """
+    """Return the rows of these KPIs by value of the dimension, with those before."""
     by: dict[Any, dict[str, Any]] = {}
     for kpis in groups:
         frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)

@@ -1,6 +1,4 @@
-"""Tables of campaigns (or sources, media, keywords, numbers): their steps, their cost,
-their new and returning callers; and how sources are known.
-"""
+"""Tables of campaigns (sources, numbers): steps, costs, callers, attribution."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,9 +146,7 @@ def _build_step_columns(
 def describe_basis(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> str:
-    """Describe how many contacts a comparison rests on; the attribution rate, if some of
-    its numbers are hidden and their sum would not be one.
-    """
+    """Describe what a comparison rests on; the attribution rate if some is hidden."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
         return describe_attribution(viewer, state)
