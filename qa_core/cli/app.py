@@ -97,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         said = _(
             "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
             kind=type(error).__name__,
-            detail=_one_line(error),
+            detail=" ".join(str(error).split())[:300],
         )
         return _refuse("failed", said, ("python -m qa_core doctor",), as_json, REFUSED)
 
@@ -109,7 +109,3 @@ def _refuse(
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
     print(message + i18n.format_options(options), file=sys.stderr)
     return exit_code
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

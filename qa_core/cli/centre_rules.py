@@ -8,28 +8,16 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import Json
+from qa_core.cli.options import Json, add_family
 from qa_core.cli.output import print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
 
 
 def register(app: typer.Typer) -> None:
-    names = typer.Typer(no_args_is_help=True, help="Names that mean the same.")
-    for name, command in (
-        ("suggest", suggest),
-        ("merge", merge),
-        ("apart", apart),
-        ("undo", undo),
-        ("list", list_decisions),
-    ):
-        names.command(name)(command)
-    app.add_typer(names, name="names")
-
-    sites = typer.Typer(no_args_is_help=True, help="When a site is open.")
-    sites.command("hours")(set_hours)
-    sites.command("list")(list_sites)
-    app.add_typer(sites, name="site")
+    commands = {"suggest": suggest, "merge": merge, "apart": apart, "undo": undo}
+    add_family(app, "names", "Names that mean the same.", **commands, list=list_decisions)
+    add_family(app, "site", "When a site is open.", hours=set_hours, list=list_sites)
 
 
 def suggest(kind: Kind, as_json: Json = False) -> None:

@@ -91,16 +91,8 @@ def inform(
             "no_advisor",
             N_("Name the advisors who were informed, or give --all for everyone not yet recorded."),
         )
-    waiting = (
-        [
-            notice.advisor_id
-            for notice in notices.find_all(Viewer.SYSTEM)
-            if notice.informed_on is None
-        ]
-        if everybody
-        else list(advisors or ())
-    )
-    count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
+    named = _find_uninformed() if everybody else list(advisors or ())
+    count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
     text = ngettext(
         "{n} advisor is recorded as informed on {day}.",
         "{n} advisors are recorded as informed on {day}.",
@@ -174,18 +166,21 @@ def _find_rows() -> list[dict[str, Any]]:
     return rows
 
 
+def _find_uninformed() -> list[str]:
+    from qa_core.compliance import notices
+
+    found = notices.find_all(Viewer.SYSTEM)
+    return [notice.advisor_id for notice in found if notice.informed_on is None]
+
+
 def _describe_next() -> None:
     """Describe the first missing condition of listening, with the command that meets it."""
-    from qa_core.compliance import gates, notices
+    from qa_core.compliance import gates
     from qa_core.storage.records import store
 
     with store.reading() as session:
         missing = gates.find_missing(session)
-    waiting = [
-        notice.advisor_id
-        for notice in notices.find_all(Viewer.SYSTEM)
-        if notice.informed_on is None
-    ]
+    waiting = _find_uninformed()
     if missing:
         text = _(
             "Listening is not open. Still missing: {names}. Next: {command}",

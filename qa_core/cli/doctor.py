@@ -3,7 +3,7 @@
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -151,11 +151,9 @@ def _administrator() -> tuple[str, str]:
             person.role == Role.ADMIN and person.is_active
             for person in people.find_people(session).values()
         )
-    return (
-        (OK, str(count))
-        if count
-        else (WARN, _("There is no active administrator. Run: python -m qa_core init --admin NAME"))
-    )
+    if not count:
+        return WARN, _("There is no active administrator. Run: python -m qa_core init --admin NAME")
+    return OK, str(count)
 
 
 def _journal() -> tuple[str, str]:
@@ -167,20 +165,17 @@ def _journal() -> tuple[str, str]:
 
 def _lake(deep: bool = False) -> tuple[str, str]:
     if damaged := lake.find_damage(deep):
-        listed = ", ".join(
-            f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES]
-        )
+        listed = (f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES])
         return BAD, ngettext(
             "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
             "{n} files are missing or damaged, including {files}. Restore the lake from a backup.",
             len(damaged),
-            files=listed,
+            files=", ".join(listed),
         )
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
-    return OK, " · ".join(
-        f"{name} v{version}" for name, version in versions.items() if version >= 0
-    ) + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
+    known = " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0)
+    return OK, known + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
 
 
 def _imports() -> tuple[str, str]:
@@ -280,30 +275,17 @@ def _requests() -> tuple[str, str]:
     return BAD if late else WARN, detail
 
 
-def _engine() -> tuple[str, str]:
-    return OK, engine_check.describe_engine()
-
-
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
-    left = list(_files(folder)) if folder.exists() else []
+    left = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
     old = [path for path in left if path.stat().st_mtime < (now() - FORGOTTEN).timestamp()]
-    return (
-        (
-            WARN,
-            _(
-                "{count} old temporary files in {folder}. Run: python -m qa_core purge",
-                count=len(old),
-                folder=folder,
-            ),
-        )
-        if old
-        else (OK, str(len(left)))
+    if not old:
+        return OK, str(len(left))
+    return WARN, _(
+        "{count} old temporary files in {folder}. Run: python -m qa_core purge",
+        count=len(old),
+        folder=folder,
     )
-
-
-def _files(folder) -> Iterator:
-    return (path for path in folder.rglob("*") if path.is_file())
 
 
 _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
@@ -314,7 +296,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
     (N_("administrator"), _administrator),
     (N_("journal"), _journal),
     (N_("lake"), _lake),
-    (N_("engine"), _engine),
+    (N_("engine"), lambda: (OK, engine_check.describe_engine())),
     (N_("imports"), _imports),
     (N_("marks of evaluations"), _marks),
     (N_("alert rules"), _alerts),

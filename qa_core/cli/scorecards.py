@@ -122,19 +122,11 @@ def export_grid(
             file=file.name,
             forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
-    versions = [
-        held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft
-    ]
+    published = [held for held in scorecards.find_all(Viewer.SYSTEM) if not held.is_draft]
+    versions = [held for held in published if held.key == key]
     chosen = next((held for held in versions if version in (None, held.version)), None)
     if chosen is None:
-        known = (
-            ", ".join(
-                f"{held.key} {held.version}"
-                for held in scorecards.find_all(Viewer.SYSTEM)
-                if not held.is_draft
-            )
-            or "–"
-        )
+        known = ", ".join(f"{held.key} {held.version}" for held in published) or "–"
         raise Refusal(
             "unknown_grid", N_("This scorecard is not published. Published: {known}."), known=known
         )

@@ -83,7 +83,7 @@ def restrict(
 
     [of_contact] = subjects.read_contacts([contact]) if contact else [None]
     subjects.restrict(Viewer.SYSTEM, **_find(customer, advisor), contact=of_contact)
-    _show_restrictions(as_json)
+    list_restrictions(as_json)
 
 
 def lift(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
@@ -91,15 +91,11 @@ def lift(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) 
     from qa_core.ingest import subjects
 
     subjects.lift(Viewer.SYSTEM, number)
-    _show_restrictions(as_json)
+    list_restrictions(as_json)
 
 
 def list_restrictions(as_json: Json = False) -> None:
     """List the restrictions in force, and how many contacts they leave out."""
-    _show_restrictions(as_json)
-
-
-def _show_restrictions(as_json: bool) -> None:
     from qa_core.compliance import restrictions
     from qa_core.metrics.query import restricted_contacts
 
@@ -139,7 +135,16 @@ def add_objection(
 
 def list_exclusions(as_json: Json = False) -> None:
     """List the lines, advisors and contacts that are never recorded or heard."""
-    _show_exclusions(as_json)
+    from qa_core.compliance import exclusions
+
+    found = exclusions.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
+    if not found:
+        print(_("Nothing is excluded."))
 
 
 def add_exclusion(
@@ -163,7 +168,7 @@ def add_exclusion(
     )
     if not as_json:
         print(_("Entered. Recordings deleted: {count}.", count=deleted))
-    _show_exclusions(as_json)
+    list_exclusions(as_json)
 
 
 def remove_exclusion(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
@@ -171,25 +176,23 @@ def remove_exclusion(number: int = typer.Argument(metavar="NUMBER"), as_json: Js
     from qa_core.compliance import exclusions
 
     exclusions.remove(Viewer.SYSTEM, number)
-    _show_exclusions(as_json)
-
-
-def _show_exclusions(as_json: bool) -> None:
-    from qa_core.compliance import exclusions
-
-    found = exclusions.find_all(Viewer.SYSTEM)
-    if as_json:
-        print_json([item.as_json() for item in found])
-        return
-    for item in found:
-        print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
-    if not found:
-        print(_("Nothing is excluded."))
+    list_exclusions(as_json)
 
 
 def list_requests(as_json: Json = False) -> None:
     """List every request with the day by which it must be answered, open ones first."""
-    _show_requests(as_json)
+    from qa_core.compliance import requests
+
+    found = requests.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        state = item.answer or _("due on {day}", day=item.due_on.isoformat())
+        kind = _(requests.TITLES[item.kind])
+        print(f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}")
+    if not found:
+        print(_("There are no requests."))
 
 
 def add_request(
@@ -214,7 +217,7 @@ def add_request(
     [(subject_kind, subject)] = found.items()
     day = parse_day(on) or environment.today()
     requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
-    _show_requests(as_json)
+    list_requests(as_json)
 
 
 def answer_request(
@@ -235,22 +238,7 @@ def answer_request(
     if is_granted:
         subjects.grant_exclusion(Viewer.SYSTEM, number)
     requests.answer(Viewer.SYSTEM, number, text, identity_checked)
-    _show_requests(as_json)
-
-
-def _show_requests(as_json: bool) -> None:
-    from qa_core.compliance import requests
-
-    found = requests.find_all(Viewer.SYSTEM)
-    if as_json:
-        print_json([item.as_json() for item in found])
-        return
-    for item in found:
-        state = item.answer or _("due on {day}", day=item.due_on.isoformat())
-        kind = _(requests.TITLES[item.kind])
-        print(f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}")
-    if not found:
-        print(_("There are no requests."))
+    list_requests(as_json)
 
 
 def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:
