@@ -184,7 +184,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                 tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
                 tables.count_column("n", lambda peer: peer.n),
                 tables.text_column(
-                    cards.column_of(kpi.key), lambda peer: _with_interval(peer, kpi.unit)
+                    cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
                 ),
                 tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
                 tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
@@ -237,11 +237,6 @@ def _explain_needed(counted: str) -> str:
             _("Detectable today: the smallest difference that this number of values can show."),
         )
     )
-
-
-def _with_interval(peer: Peer, unit: str) -> str:
-    between = formatting.interval(peer.low, peer.high, unit)
-    return formatting.value(peer.value, unit) + (f"  ({between})" if between else "")
 
 
 def _row_height(rows: int) -> int:

@@ -13,7 +13,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.storage.records import store
-from qa_core.ui import browser, gate
+from qa_core.ui import actions, browser, gate
 from qa_core.ui.markdown import escape
 
 _ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
@@ -113,13 +113,10 @@ def _show_setup(viewer: Viewer) -> None:
         code = _ask_code(_("2. Code from the app"))
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
-        try:
+        with actions.show_refusals():
             st.session_state[_RECOVERY] = second_factor.confirm(viewer, code)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return
-        del st.session_state[_ADDRESS]
-        st.rerun()
+            del st.session_state[_ADDRESS]
+            st.rerun()
 
 
 def _show_removal(viewer: Viewer) -> None:
@@ -127,12 +124,9 @@ def _show_removal(viewer: Viewer) -> None:
         code = _ask_code(_("Code from your app, or a recovery code"))
         is_sent = st.form_submit_button(_("Remove"))
     if is_sent:
-        try:
+        with actions.show_refusals():
             second_factor.remove(viewer, code)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return
-        st.rerun()
+            st.rerun()
 
 
 def _ask_code(label: str) -> str:
@@ -197,12 +191,10 @@ def show_password_form() -> bool:
     if new != again:
         st.error(_("The two new passwords differ. Type them again."))
         return False
-    try:
+    with actions.show_refusals():
         sessions.change_password(signed_in, browser.current(), current, new)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return False
-    return True
+        return True
+    return False
 
 
 def keep_cookie() -> bool:
@@ -235,7 +227,9 @@ def _show_form() -> None:
             if not username:
                 return
             try:
-                held.token = sessions.sign_in(username, password, here, _one_time_days())
+                with store.reading() as session:
+                    days = settings.current(session).one_time_password_days
+                held.token = sessions.sign_in(username, password, here, days)
                 held.waits_since = time.monotonic()
             except sessions.SecondStep as step:
                 held.second_step = step.ticket
@@ -257,17 +251,7 @@ def _show_form() -> None:
         gate.show_refusal(held.refusal)
     if browser.cookie():
         authenticator.delete_cookie()
-    _show_providers()
-
-
-def _show_providers() -> None:
-    """Show a button for each identity provider."""
     for provider in identity.find_providers().values():
         title = _("Sign in with {provider}", provider=escape(provider.title))
         if st.button(title, icon=":material/key:", key=f"sign_in_{provider.name}"):
             gate.lead_to(f"/sign-in/{provider.name}")
-
-
-def _one_time_days() -> int:
-    with store.reading() as session:
-        return settings.current(session).one_time_password_days

@@ -10,6 +10,7 @@ from streamlit import column_config
 
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
+from qa_core.metrics.dimensions import get_dimension
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cards, explain_link
 from qa_core.ui.filter_bar import FilterState
@@ -44,6 +45,12 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
     """Build the column that names the lines; it stays in sight when the rest scrolls."""
     config = column_config.TextColumn(heading, width=width, pinned=True)
     return TableColumn(heading, value, config)
+
+
+def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
+    """Build the column that names the values of a dimension, each of which is a line."""
+    title = _(get_dimension(dimension).title)
+    return name_column(title, lambda value: formatting.name(dimension, value), width)
 
 
 def text_column(
@@ -226,9 +233,9 @@ def whole(value: float | None) -> int | None:
     return None if formatting.is_missing(value) else int(value)
 
 
-def with_interval(row: Any) -> str:
-    """Return the value of a row of `measure` with its interval."""
-    unit = get_kpi(row.kpi).unit
+def with_interval(row: Any, unit: str = "") -> str:
+    """Return the value of a row of `measure`, or of a thing in that unit, with its interval."""
+    unit = unit or get_kpi(row.kpi).unit
     if formatting.is_missing(row.value):
         return ""
     between = formatting.interval(row.low, row.high, unit)

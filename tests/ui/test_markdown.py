@@ -32,6 +32,7 @@ PLAIN_TEXTS = {
         "title",
     ],
     "gate": ["_('Something went wrong. Try again. If i"],
+    "layout": ["text", "title"],
     "personal_data": [
         "_('The comments seem to contain personal",
         "_('This seems to contain personal data (",
@@ -63,7 +64,7 @@ PLAIN_TEXTS = {
         'f"### {icon}{_format_score(result.score)',
     ],
     "views/admin/service_tokens": ["[one.tool for one in examples]"],
-    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
+    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label"],
     "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
     "views/compliance/journal": ["code", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],

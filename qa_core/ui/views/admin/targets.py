@@ -1,6 +1,6 @@
 """The Targets and alerts page: targets with their gaps, rules and alerts, notes on days."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,7 +57,7 @@ def show_targets(viewer: Viewer) -> None:
         for target in found:
             remove = (_remove_target, target.id) if target.scope in scopes else None
             text = _describe_target(viewer, target)
-            _show_line(text, f"target_{target.id}", _("Remove the target"), remove)
+            layout.show_removable(text, f"target_{target.id}", _("Remove the target"), remove)
     with right, st.container(border=True):
         st.subheader(_("Set a target"), anchor=False)
         if scopes:
@@ -180,7 +180,7 @@ def _show_rules(viewer: Viewer) -> None:
         about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
         end = (_end_rule, rule.id) if rule.is_mine else None
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
-        _show_line(text, f"rule_{rule.id}", _("End the rule"), end)
+        layout.show_removable(text, f"rule_{rule.id}", _("End the rule"), end)
     if alerts.find_missing(viewer):
         st.button(
             _("Add the suggested rules"),
@@ -266,35 +266,14 @@ def _name_rule_scope(scope: Scope) -> str:
     return _("Each value of: {dimension}", dimension=_(dimensions.get_dimension(dimension).title))
 
 
-def _show_line(
-    text: str, key: str, title: str, remove: tuple[Callable[[int], None], int] | None
-) -> None:
-    """Show one target or rule, with a button to remove it where the viewer may."""
-    with layout.line():
-        st.markdown(text, width="stretch")
-        if remove is not None:
-            st.button(
-                "",
-                icon=":material/delete:",
-                type="tertiary",
-                help=title,
-                key=key,
-                on_click=_remove,
-                args=remove,
-            )
-
-
-def _remove(act: Callable[[int], None], number: int) -> None:
-    with actions.show_refusals():
-        act(number)
-
-
 def _remove_target(number: int) -> None:
-    targets.remove(gate.current_viewer(Permission.EDIT_TARGETS), number)
+    with actions.show_refusals():
+        targets.remove(gate.current_viewer(Permission.EDIT_TARGETS), number)
 
 
 def _end_rule(number: int) -> None:
-    alerts.end(gate.current_viewer(Permission.MANAGE_ALERTS), number)
+    with actions.show_refusals():
+        alerts.end(gate.current_viewer(Permission.MANAGE_ALERTS), number)
 
 
 def _add_suggested() -> None:

@@ -146,8 +146,10 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
-    with middle:
-        order = _ask_order()
+    with middle, url_state.bound("order", ORDERS, "newest"):
+        order = st.selectbox(
+            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
+        )
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.
@@ -188,13 +190,6 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
             asked.where, asked.behind, order, asked.overrides, asked.waited
         )
         download_links.show_download("contacts", **parameters)
-
-
-def _ask_order() -> str:
-    with url_state.bound("order", ORDERS, "newest"):
-        return st.selectbox(
-            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
-        )
 
 
 def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:

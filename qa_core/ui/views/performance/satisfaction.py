@@ -102,11 +102,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
     tables.show(
         ordered,
         (
-            tables.name_column(
-                _(dimensions.get_dimension(dimension).title),
-                lambda value: formatting.name(dimension, value),
-                140,
-            ),
+            tables.dimension_column(dimension, 140),
             tables.kpi_column("csat", lambda value: by[value]["csat"], 100, has_bar=True),
             tables.text_column(
                 _("95 % interval"),

@@ -7,7 +7,6 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.evaluations.disputes import (
     DisputeLine,
     DisputeOutcome,
@@ -119,9 +118,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     if found := outcomes.by_evaluator:
         names = {outcome.key: outcome.name for outcome in found}
         _show_outcomes(found, names, _("By evaluator"), caption, _("Evaluator"))
-    texts = scorecard_texts.find_grid_texts(viewer)
-    title = _("Disputed criteria")
-    _show_criteria(outcomes.by_criterion, texts, title, caption)
+    _show_criteria(viewer, outcomes.by_criterion, caption)
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
@@ -132,16 +129,14 @@ def show_criteria(viewer: Viewer, state: FilterState) -> None:
         "decided disputes, 95 % confidence interval.",
         period=state.period_title or _("all data"),
     )
-    texts = scorecard_texts.find_grid_texts(viewer)
-    _show_criteria(outcomes.by_criterion, texts, _("Disputed criteria"), caption)
+    _show_criteria(viewer, outcomes.by_criterion, caption)
 
 
-def _show_criteria(
-    outcomes: Sequence[DisputeOutcome], texts: GridTexts, title: str, caption: str
-) -> None:
+def _show_criteria(viewer: Viewer, outcomes: Sequence[DisputeOutcome], caption: str) -> None:
     if disputed := [outcome for outcome in outcomes if outcome.disputed]:
+        texts = scorecard_texts.find_grid_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
-        _show_outcomes(disputed, names, title, caption, _("Criterion"))
+        _show_outcomes(disputed, names, _("Disputed criteria"), caption, _("Criterion"))
 
 
 def _show_outcomes(

@@ -1,7 +1,7 @@
 """The Evaluate page: what waits, what is due, and the contact heard and judged."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import streamlit as st
@@ -151,6 +151,9 @@ def _show_items(items: Sequence[WorkItem]) -> None:
         key = getattr(item, "channel", None)
         return formatting.name("channel", key) if key else None
 
+    def plan(item: WorkItem) -> str:
+        return item.plan if isinstance(item, Assignment) else item.title
+
     def minutes(item: WorkItem) -> int | None:
         seconds = getattr(item, "seconds", None)
         return None if seconds is None else math.ceil(seconds / 60)
@@ -166,7 +169,7 @@ def _show_items(items: Sequence[WorkItem]) -> None:
                 tables.text_column(_("Channel"), channel, 90),
                 tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
                 tables.count_column(_("Minutes"), minutes),
-                tables.text_column(_("Plan"), _name_plan, 190),
+                tables.text_column(_("Plan"), plan, 190),
             ),
             TABLE,
             lambda item: None,
@@ -185,10 +188,6 @@ def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
     return ChartTitle(_("Nothing is due today; the next is due on {day}", day=day))
 
 
-def _name_plan(item: WorkItem) -> str:
-    return item.plan if isinstance(item, Assignment) else item.title
-
-
 def _show_chosen(item: WorkItem) -> None:
     """Show one contact that waits, with the button that opens it, and its replacement."""
     is_drawn = isinstance(item, Assignment)
@@ -202,9 +201,9 @@ def _show_chosen(item: WorkItem) -> None:
             item.plan,
         ]
     key, start, number = (
-        ("start", _start, item.drawn_id)
+        ("start", drafts.start, item.drawn_id)
         if is_drawn
-        else ("calibrate", _start_calibration, item.contact_number)
+        else ("calibrate", calibration.start, item.contact_number)
     )
     with layout.row(border=True, horizontal_alignment="distribute"):
         with st.container(gap=None, width="content"):
@@ -217,8 +216,8 @@ def _show_chosen(item: WorkItem) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 key=f"{key}_{number}",
-                on_click=start,
-                args=(number,),
+                on_click=_start,
+                args=(start, number),
             )
             if is_drawn and item.purpose != "targeted":
                 _show_replacing(item.drawn_id, item.evaluation_id)
@@ -392,7 +391,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
                 icon=":material/arrow_forward:",
                 key="next_contact",
                 on_click=_start,
-                args=(following.drawn_id,),
+                args=(drafts.start, following.drawn_id),
             )
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 
@@ -414,16 +413,11 @@ def _show_scores(draft: Draft, result: scoring.Result) -> None:
         st.text(" · ".join(filter(None, [outcomes.get(result.outcome or ""), *parts])))
 
 
-def _start(drawn_id: int) -> None:
+def _start(begin: Callable[[Viewer, int], int], number: int) -> None:
+    """Begin the evaluation of a drawn contact, or of one of a calibration session."""
     with actions.keep_refusals():
-        number = drafts.start(gate.current_viewer(Permission.FILL_GRIDS), drawn_id)
-        st.query_params.from_dict({"id": str(number)})
-
-
-def _start_calibration(contact_number: int) -> None:
-    with actions.keep_refusals():
-        number = calibration.start(gate.current_viewer(Permission.FILL_GRIDS), contact_number)
-        st.query_params.from_dict({"id": str(number)})
+        begun = begin(gate.current_viewer(Permission.FILL_GRIDS), number)
+        st.query_params.from_dict({"id": str(begun)})
 
 
 def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:

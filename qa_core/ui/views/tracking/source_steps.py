@@ -1,7 +1,7 @@
 """The steps of contacts, from received to evaluated; each a share of its base."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -255,6 +255,11 @@ def show_path(
         return
     name = _(DIMENSIONS[dimension].every) if value == EVERY else formatting.name(dimension, known)
     finding = _describe(path)
+
+    def open_step() -> None:
+        if behind := next(iter(drill.clicked("path")), None):
+            drill.to_contacts({dimension: known}, behind)
+
     caption = _(
         "{what}, step by step. Bars: share of each step's base, with 95 % confidence interval",
         what=name,
@@ -269,7 +274,7 @@ def show_path(
             charts.build_steps(bars, dark=styles.is_dark()),
             "path",
             f"{finding.text}. {in_words}",
-            _on_step({dimension: known}) if can_click else None,
+            open_step if can_click else None,
         )
         for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)
@@ -313,14 +318,6 @@ def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
     low, high = (None if end is None else end / 100 for end in (step.low, step.high))
     score = formatting.value(step.score, Unit.SCORE)
     return charts.Bar(label, note, (count, score), step.score / 100, low, high, is_first=True)
-
-
-def _on_step(values: dict[str, Any]) -> Callable[[], None]:
-    def open_step() -> None:
-        if behind := next(iter(drill.clicked("path")), None):
-            drill.to_contacts(values, behind)
-
-    return open_step
 
 
 def _describe(path: Mapping[str, PathStep]) -> ChartTitle:

@@ -32,14 +32,6 @@ STEP_TABLES = {
 OWN_WORDS = N_("From the contact's own file")
 
 
-def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.TableColumn:
-    return tables.name_column(
-        _(dimensions.get_dimension(dimension).title),
-        lambda value: formatting.name(dimension, value),
-        width,
-    )
-
-
 def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
     """Return the values by their number of that KPI, the missing one last."""
     known = [value for value in tables.largest_first(by, kpi) if value is not None]
@@ -64,7 +56,7 @@ def show_overview(
         tables.show(
             _in_order(by, "received"),
             (
-                _name_column(dimension),
+                tables.dimension_column(dimension, NAME_WIDTH),
                 *(steps.get(key) for key in OVERVIEW),
                 _money_column(
                     "cost_per_answered",
@@ -95,7 +87,10 @@ def show_steps(
         for key, shown in STEP_TABLES.items():
             tables.show(
                 _in_order(by, "received"),
-                (_name_column(dimension), *(steps.get(step) for step in shown)),
+                (
+                    tables.dimension_column(dimension, NAME_WIDTH),
+                    *(steps.get(step) for step in shown),
+                ),
                 key,
                 drill.on_value(viewer, dimension),
                 height=330,
@@ -392,7 +387,7 @@ def show_callers(
         tables.show(
             _in_order(rows, new),
             (
-                _name_column(dimension),
+                tables.dimension_column(dimension, NAME_WIDTH),
                 count(_("First time"), new),
                 count(_("Returning"), old),
                 count(_("Without a number"), new, "unknown_identity"),
@@ -438,10 +433,8 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         )
         counts[title] = counts.get(title, 0) + known
         counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
-    titles = sorted(
-        (title for title, n in counts.items() if n and title != nothing),
-        key=lambda title: -counts[title],
-    )
+    known = [title for title, n in counts.items() if n and title != nothing]
+    titles = sorted(known, key=counts.get, reverse=True)
     with cards.card(
         describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
     ):
