@@ -65,9 +65,8 @@ def find_signed_in() -> sessions.SignedIn | None:
         return None
     here = browser.current()
     held = sign_in_state()
-    with (
-        held.under_way
-    ):  # a run that was cut off may be checking the password still: its answer is this run's
+    # A run that was cut off may be checking the password still: its answer is this run's.
+    with held.under_way:
         token = held.token
     signed_in = sessions.resume(token, here)
     if token and signed_in is None:

@@ -66,6 +66,18 @@ def text_column(
     return TableColumn(heading, value, config)
 
 
+def day_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
+) -> TableColumn:
+    """Build a column of days as text; `missing`: what is written in place of none."""
+
+    def describe(line: Any) -> str | None:
+        day = value(line)
+        return formatting.day(day, year=True) if day else missing
+
+    return text_column(heading, describe, width)
+
+
 def number_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None
 ) -> TableColumn:

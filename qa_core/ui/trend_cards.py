@@ -1,7 +1,10 @@
 """Trend cards: a KPI over time, shared by several pages."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
+
+import pandas as pd
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
@@ -29,19 +32,16 @@ def read_series(
         for change in cached.find_changes(viewer, state.trend.period, tuple(kpis))
         if change.name not in (overrides or {})
     ]
-    span = (
-        state.grain,
-        state.trend.period,
-        state.first_day,
-        state.whole_until,
-        state.where.period.first_day,
-    )
-    return {
-        key: build_series(
-            frame, get_kpi(key), *span, [change.day for change in changes if key in change.kpis]
-        )
-        for key in kpis
-    }
+    days = {key: [change.day for change in changes if key in change.kpis] for key in kpis}
+    return {key: build(state, frame, get_kpi(key), state.grain, days[key]) for key in kpis}
+
+
+def build(
+    state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str, restarts: Sequence[date] = ()
+) -> Series:
+    """Build the trend of a KPI over the longer period of the filters."""
+    span = (state.trend.period, state.first_day, state.whole_until, state.where.period.first_day)
+    return build_series(frame, kpi, grain, *span, restarts)
 
 
 def describe_lately(

@@ -36,9 +36,7 @@ def show_accreditations(viewer: Viewer) -> None:
                     lambda item: formatting.listing(map(name_purpose, item.purposes)),
                     260,
                 ),
-                tables.text_column(
-                    _("Until"), lambda item: formatting.day(item.ends_on, year=True)
-                ),
+                tables.day_text_column(_("Until"), lambda item: item.ends_on),
                 tables.text_column(_("State"), _describe_state),
             ),
             "accreditations",
@@ -75,14 +73,8 @@ def show_notices(viewer: Viewer) -> None:
             found,
             (
                 tables.name_column(_("Advisor"), lambda notice: notice.name),
-                tables.text_column(
-                    _("Informed on"),
-                    lambda notice: (
-                        formatting.day(notice.informed_on, year=True)
-                        if notice.informed_on
-                        else _("not yet")
-                    ),
-                    140,
+                tables.day_text_column(
+                    _("Informed on"), lambda notice: notice.informed_on, 140, _("not yet")
                 ),
             ),
             "notices",

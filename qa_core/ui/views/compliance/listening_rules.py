@@ -13,6 +13,7 @@ from qa_core.compliance.gates import Gate, GateState
 from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
+from qa_core.metrics.query.recorded_shares import RecordedShare
 from qa_core.ui import actions, cards, gate, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
@@ -165,15 +166,14 @@ def _show_recorded(found: Proportions) -> None:
     if not found.recorded_shares:
         st.caption(_("No contact in this period says whether it was recorded."))
         return
+
+    def name(share: RecordedShare) -> str:
+        return ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
+
     tables.show(
         found.recorded_shares,
         (
-            tables.name_column(
-                _("Team"),
-                lambda share: (
-                    ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
-                ),
-            ),
+            tables.name_column(_("Team"), name),
             tables.share_column(_("Recorded"), lambda share: share.rate),
             tables.count_column(_("Answered"), lambda share: share.answered_contacts),
         ),

@@ -38,10 +38,8 @@ def show(viewer: Viewer) -> None:
                 tables.count_column(_("No."), lambda item: item.id, width=70),
                 tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
                 tables.text_column(_("Concerns"), _name_subject),
-                tables.text_column(
-                    _("Received on"), lambda item: formatting.day(item.received_on, year=True)
-                ),
-                tables.text_column(_("Due"), lambda item: formatting.day(item.due_on, year=True)),
+                tables.day_text_column(_("Received on"), lambda item: item.received_on),
+                tables.day_text_column(_("Due"), lambda item: item.due_on),
                 tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
             ),
             "person_requests",

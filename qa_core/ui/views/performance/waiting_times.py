@@ -8,7 +8,6 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.analysis.series import build_series
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
 from qa_core.metrics.kpis import Unit, get_kpi
@@ -107,14 +106,8 @@ def _show_no_waits() -> None:
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
     frame = _hide_loose(cached.measure(viewer, (WAIT,), (state.grain,), state.trend))
     series = {
-        name: build_series(
-            frame.assign(value=frame[name], low=None, high=None),
-            get_kpi(WAIT),
-            state.grain,
-            state.trend.period,
-            state.first_day,
-            state.whole_until,
-            state.where.period.first_day,
+        name: trend_cards.build(
+            state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
         )
         for name in PERCENTILES
     }

@@ -9,7 +9,7 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import case_mix, charts, series
+from qa_core.analysis import case_mix, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, periods, query
@@ -177,9 +177,7 @@ def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableC
         return _("{earned} of {possible}", **given)
 
     return [
-        tables.text_column(
-            _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
-        ),
+        tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
         tables.text_column(_("Scorecard"), grid),
@@ -301,11 +299,8 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
 def _read_points(
     viewer: Viewer, state: FilterState, kpi: Kpi, grain: str, where: Filters
 ) -> pd.DataFrame:
-    period = state.trend.period
-    frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(period))
-    return series.build_series(
-        frame, kpi, grain, period, state.first_day, state.whole_until, state.where.period.first_day
-    ).points
+    frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(state.trend.period))
+    return trend_cards.build(state, frame, kpi, grain).points
 
 
 def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:

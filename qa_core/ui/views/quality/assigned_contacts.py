@@ -47,9 +47,7 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
             tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
             tables.text_column(_("Queue"), lambda row: row.queue, 150),
             tables.text_column(_("Evaluator"), lambda row: row.evaluator),
-            tables.text_column(
-                _("Due"), lambda row: formatting.day(row.due_on, year=True) if row.due_on else None
-            ),
+            tables.day_text_column(_("Due"), lambda row: row.due_on),
         ),
         TABLE,
         lambda row: None,

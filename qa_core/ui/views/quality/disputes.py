@@ -48,9 +48,7 @@ def show_lists(viewer: Viewer) -> None:
                 advisor,
                 *about,
                 evaluator,
-                tables.text_column(
-                    _("Contact date"), lambda line: formatting.day(line.local_day, year=True)
-                ),
+                tables.day_text_column(_("Contact date"), lambda line: line.local_day),
                 tables.text_column(_("Team"), lambda line: line.team),
             )
             tables.show(waiting, columns, "open_disputes", _open, height=420)

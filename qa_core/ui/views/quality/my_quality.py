@@ -131,9 +131,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
         return formatting.local_day(entry["evaluated_at"])
 
     return [
-        tables.text_column(
-            _("Contact date"), lambda entry: formatting.day(entry["local_day"], year=True)
-        ),
+        tables.day_text_column(_("Contact date"), lambda entry: entry["local_day"]),
         tables.text_column(_("New"), describe_new),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),

@@ -49,9 +49,7 @@ def show(viewer: Viewer) -> None:
                     _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
                 ),
                 tables.text_column(_("Listened by"), lambda entry: entry.listener),
-                tables.text_column(
-                    _("Contact date"), lambda entry: formatting.day(entry.local_day, year=True)
-                ),
+                tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
                 tables.text_column(
                     _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
                 ),

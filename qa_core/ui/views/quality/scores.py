@@ -70,9 +70,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         tables.show(
             entries,
             (
-                tables.text_column(
-                    _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
-                ),
+                tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
                 tables.text_column(_("Scorecard"), grid),
                 tables.text_column(_("Queue"), queue),
                 tables.text_column(_("Score"), score),

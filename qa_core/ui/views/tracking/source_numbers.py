@@ -72,20 +72,8 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
                 _number_column(),
                 tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
                 tables.text_column(_("Source"), _name_source, 136),
-                tables.text_column(
-                    _("From"),
-                    lambda span: (
-                        formatting.day(span.first_day, year=True) if span.first_day else _("always")
-                    ),
-                    88,
-                ),
-                tables.text_column(
-                    _("Until"),
-                    lambda span: (
-                        formatting.day(span.last_day, year=True) if span.last_day else _("ongoing")
-                    ),
-                    88,
-                ),
+                tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
+                tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("ongoing")),
                 tables.count_column(_("Contacts"), lambda span: span.inside, 66),
                 tables.count_column(_("Total"), lambda span: span.contacts, 58),
                 tables.text_column(_("Known"), _describe_assignment, 80),

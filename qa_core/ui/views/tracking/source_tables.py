@@ -46,6 +46,10 @@ def show_overview(
     if state.currency and dimension in SPEND_DIMENSIONS:
         lines = _read_costs(viewer, state, dimension)
         costs = {line.value: line for line in lines if line.amount("cost_per_answered")}
+
+    def cost(value: Any) -> float | None:
+        return costs[value].amount("cost_per_answered") if value in costs else None
+
     steps = _build_step_columns(viewer, state, by)
     with cards.card(
         _describe_costs(list(costs.values()), dimension)
@@ -58,15 +62,7 @@ def show_overview(
             (
                 tables.dimension_column(dimension, NAME_WIDTH),
                 *(steps.get(key) for key in OVERVIEW),
-                _money_column(
-                    "cost_per_answered",
-                    [state.currency],
-                    lambda value: (
-                        costs[value].amount("cost_per_answered") if value in costs else None
-                    ),
-                )
-                if costs
-                else None,
+                _money_column("cost_per_answered", [state.currency], cost) if costs else None,
             ),
             "table_overview",
             drill.on_value(viewer, dimension),
