@@ -12,12 +12,7 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance import (
-    satisfaction_drivers,
-    survey_answers,
-    survey_response,
-    year_over_year,
-)
+from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 CUTS = ("queue", "channel", "reason")
@@ -59,7 +54,7 @@ def show_why(viewer: Viewer, state: FilterState) -> None:
         survey_response.show(viewer, state)
     for column, key in zip(st.columns(2, gap="small"), ("csat", "nps"), strict=True):
         with column:
-            survey_answers.show(viewer, state, key)
+            survey_response.show_marks(viewer, state, key)
 
 
 def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date, float]]:
