@@ -49,10 +49,8 @@ def list_alerts(
     from qa_core.analysis import alerts
 
     viewer = read_as(as_)
-    rules, found = (
-        alerts.find_rules(viewer),
-        alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2]),
-    )
+    rules = alerts.find_rules(viewer)
+    found = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
     if as_json:
         print_json(
             {

@@ -263,10 +263,8 @@ def list_batches(
     if as_json:
         print_json(ingest.find_batches(Viewer.SYSTEM))
         return
-    rows, total = (
-        ingest.find_batches(Viewer.SYSTEM, limit=last or None),
-        batches.count_batches(Viewer.SYSTEM),
-    )
+    rows = ingest.find_batches(Viewer.SYSTEM, limit=last or None)
+    total = batches.count_batches(Viewer.SYSTEM)
     if not rows:
         print(_("Nothing has been imported yet."))
         return

@@ -35,11 +35,9 @@ class Form(streamlit_authenticator.Authenticate):
 
 class _Cookie(CookieModel):
     def __init__(self, token: str = "", widget: str = "") -> None:
-        self.cookie_name, self.cookie_expiry_days, self.ours = (
-            browser.COOKIE,
-            sessions.MAX_AGE.total_seconds() / 86400,
-            token,
-        )
+        self.cookie_name = browser.COOKIE
+        self.cookie_expiry_days = sessions.MAX_AGE.total_seconds() / 86400
+        self.ours = token
         self.cookie_manager = _CookieManager(widget)
 
     def _token_encode(self) -> str:
@@ -48,10 +46,9 @@ class _Cookie(CookieModel):
 
 class _CookieManager(extra_streamlit_components.CookieManager):
     def __init__(self, widget: str) -> None:
-        self.cookie_manager, self.widget = (
-            sys.modules["extra_streamlit_components.CookieManager"]._component_func,
-            widget,
-        )
+        component = sys.modules["extra_streamlit_components.CookieManager"]
+        self.cookie_manager = component._component_func
+        self.widget = widget
         self.cookies = {browser.COOKIE: ""}
 
     def set(self, cookie: str, val: str, **_options: Any) -> None:

@@ -171,12 +171,8 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
-    own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (
-        at - timedelta(minutes=11),
-        at,
-        at,
-        at,
-    )
+    own.started_at = at - timedelta(minutes=11)
+    own.submitted_at = own.evaluated_at = own.published_at = at
 
 
 def _date_decisions(dispute_ids: list[int]) -> None:

@@ -44,10 +44,8 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
     chance = plan.chance("calibrations")
-    closed, waiting = (
-        _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS),
-        _choose(plan, OPEN_DAYS, OPEN_CONTACTS),
-    )
+    closed = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS)
+    waiting = _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
     with store.writing() as session:
         grid = session.scalars(
             sa.select(ScorecardVersion)

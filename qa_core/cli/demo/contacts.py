@@ -273,11 +273,9 @@ class Simulation:
 
     def _talk(self, wave: Wave, answered: np.ndarray, misrouted: np.ndarray) -> None:
         chance, size = self.chance, len(wave)
-        phone, chat, written = (
-            wave.channel == PHONE,
-            wave.channel == CHAT,
-            np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL)),
-        )
+        phone = wave.channel == PHONE
+        chat = wave.channel == CHAT
+        written = np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
         pace = (
             self.staff.handles[np.maximum(wave.advisor, 0)]
             * np.array([1, 0.9, 1.45, 1.05, 0.7])[wave.channel]

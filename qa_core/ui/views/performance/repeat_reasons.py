@@ -12,12 +12,10 @@ from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
-RATE, COUNT, TIME, COST = (
-    "first_contact_resolution",
-    "repeat_contacts",
-    "repeat_handle_time",
-    "cost_of_repeats",
-)
+RATE = "first_contact_resolution"
+COUNT = "repeat_contacts"
+TIME = "repeat_handle_time"
+COST = "cost_of_repeats"
 TITLES = {"reason": N_("Repeat contacts by reason"), "queue": N_("Repeat contacts by queue")}
 """Heading by dimension, where no value takes most of the time."""
 
