@@ -57,12 +57,9 @@ def text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
 ) -> TableColumn:
     """Build a column of text."""
-    has_config = width is not None or help_text
-    config = (
-        column_config.TextColumn(heading, width=width, help=help_text or None)
-        if has_config
-        else None
-    )
+    config = None
+    if width is not None or help_text:
+        config = column_config.TextColumn(heading, width=width, help=help_text or None)
     return TableColumn(heading, value, config)
 
 

@@ -204,14 +204,12 @@ def _remove_grid(session: Session) -> None:
         .where(ScorecardVersion.key == evaluations.GRID_KEY)
         .order_by(ScorecardVersion.version)
     ).first()
-    uses = (
-        (
+    uses = ()
+    if grid is not None:
+        uses = (
             sa.select(table.id).where(table.grid_id == grid.id).limit(1)
             for table in (Evaluation, Calibration)
         )
-        if grid is not None
-        else ()
-    )
     used = any(session.scalar(Scoped(use, Viewer.SYSTEM)) is not None for use in uses)
     if grid is not None and not used and grid.content == content:
         session.delete(grid)

@@ -244,11 +244,9 @@ def _complaints(chance: np.random.Generator, wave: Wave, row: int, trouble: floa
     causes += [TRANSFERRED] if wave.transfers[row] > 0 else []
     causes += [CAME_BACK] if wave.depth[row] + wave.tries[row] > 0 else []
     is_new_bill = wave.reason[row] == BILLING and trouble > LAUNCH
-    told = (
-        [NEW_BILL if is_new_bill else ABOUT[wave.reason[row]]]
-        if is_new_bill or chance.random() < 0.55
-        else []
-    )
+    told = []
+    if is_new_bill or chance.random() < 0.55:
+        told = [NEW_BILL if is_new_bill else ABOUT[wave.reason[row]]]
     if causes and (not told or chance.random() < 0.5):
         told.append(causes[chance.integers(len(causes))])
     return told or [UNSETTLED]

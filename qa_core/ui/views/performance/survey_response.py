@@ -164,11 +164,9 @@ def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
         )
         return
     names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
-    caption = (
-        _("Share of ratings by month, each brought to 1–5")
-        if is_rating
-        else _("Share of answers by month")
-    )
+    caption = _("Share of answers by month")
+    if is_rating:
+        caption = _("Share of ratings by month, each brought to 1–5")
     if viewer.needs_suppression and frame["month"].nunique() < periods.count_months(
         state.trend.period
     ):

@@ -119,11 +119,9 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
         finding = ChartTitle(_("Too few contacts for the 90th percentile of the wait"))
     else:
         finding = trend_cards.prefix(_("90th percentile of the wait"), tail.finding)
-    caption = (
-        _("Percentiles of the wait of answered contacts by month")
-        if is_by_month
-        else _("Percentiles of the wait of answered contacts by week")
-    )
+    caption = _("Percentiles of the wait of answered contacts by week")
+    if is_by_month:
+        caption = _("Percentiles of the wait of answered contacts by month")
     lines = _lines({name: one.points["value"] for name, one in series.items()}, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]
     cards.show_chart(

@@ -79,17 +79,15 @@ def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartT
     text = ngettext("{n} plan under way", "{n} plans under way", count)
     if late:
         text += " · " + ngettext("{n} overdue", "{n} overdue", late)
-    caption = (
-        _(
+    caption = _(
+        "What you and your team lead agreed to work on, and how your scores changed. "
+        "Colleagues do not see it."
+    )
+    if viewer.can(Permission.SEE_ADVISORS):
+        caption = _(
             "Change on the plan's criteria, with its interval, compared with similar colleagues "
             "where possible."
         )
-        if viewer.can(Permission.SEE_ADVISORS)
-        else _(
-            "What you and your team lead agreed to work on, and how your scores changed. "
-            "Colleagues do not see it."
-        )
-    )
     return ChartTitle(text, "attention" if late else ""), caption
 
 

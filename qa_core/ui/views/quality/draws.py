@@ -226,11 +226,9 @@ def _show_fairness(stored: StoredDraw) -> None:
 def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
         return _("All contacts are the same here, or all were drawn: nothing to compare.")
-    by = (
-        _("by {n} simulated draws", n=formatting.number(2000))
-        if entry.is_simulated
-        else _("by a chi-square test")
-    )
+    by = _("by a chi-square test")
+    if entry.is_simulated:
+        by = _("by {n} simulated draws", n=formatting.number(2000))
     if entry.p_value < 0.001:
         return ":orange[:material/error:] " + _(
             "Chance alone gives a sample this different in fewer than 1 of 1,000 draws ({by}). "

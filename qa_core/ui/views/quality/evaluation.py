@@ -71,11 +71,9 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
 
 def _show_failures(evaluation: EvaluationView) -> None:
     for failure in evaluation.failures:
-        consequence = (
-            _("it fails the whole evaluation")
-            if failure.fails == "grid"
-            else _("its section counts 0")
-        )
+        consequence = _("its section counts 0")
+        if failure.fails == "grid":
+            consequence = _("it fails the whole evaluation")
         text = _(
             "Critical error: {criterion} – {brings}.",
             criterion=escape(describe_text(failure.text)),
