@@ -15,6 +15,9 @@ from qa_core.cli.output import print_json
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="X", help="A number, or the pseudonym.")
 ]
+Contacts = Annotated[
+    list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
+]
 AdvisorName = Annotated[
     str | None, typer.Option("--advisor", metavar="X", help="An id, a name or an alias.")
 ]
@@ -114,9 +117,7 @@ def add_objection(
         None, "--number", metavar="N", help="A customer's number."
     ),
     customer: list[str] | None = typer.Option(None, "--customer", metavar="X", help="A pseudonym."),
-    contact: list[str] | None = typer.Option(
-        None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."
-    ),
+    contact: Contacts = None,
     as_json: Json = False,
 ) -> None:
     """Enter objections; they apply at once, and to later imports."""
@@ -150,9 +151,7 @@ def list_exclusions(as_json: Json = False) -> None:
 def add_exclusion(
     line: str | None = typer.Option(None, "--line", metavar="N", help="The dialled number."),
     advisor: AdvisorName = None,
-    contact: list[str] | None = typer.Option(
-        None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."
-    ),
+    contact: Contacts = None,
     reason: str = typer.Option("private", "--reason", help="representative, private or requested."),
     as_json: Json = False,
 ) -> None:

@@ -15,13 +15,13 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import Playable, absence
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
-from qa_core.ui import gate, personal_data, scripts
+from qa_core.ui import actions, gate, personal_data, scripts
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
@@ -150,7 +150,7 @@ def _ask_why(
 def _give_address(recording_id: int, purpose: str | None, reason: str | None, key: str) -> None:
     signed_in = gate.current_signed_in()
     if purpose and reason:
-        with _keep_refusals(key):
+        with actions.keep_refusals(f"{key}_refused"):
             st.session_state[f"{key}_address"] = recordings.make_ticket(
                 signed_in, recording_id, purpose, reason
             )
@@ -165,21 +165,12 @@ def _note_moment(key: str, seconds: float) -> None:
 def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
-        with _keep_refusals(key):
+        with actions.keep_refusals(f"{key}_refused"):
             timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
-
-
-@contextmanager
-def _keep_refusals(key: str) -> Iterator[None]:
-    """Keep a Refusal raised in the block for the next run of that player."""
-    try:
-        yield
-    except Refusal as refusal:
-        st.session_state[f"{key}_refused"] = refusal
 
 
 def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
@@ -252,7 +243,7 @@ def _save_remark(key: str, evaluation_id: int) -> None:
     if kinds and held.get(f"{key}_warned") != text:
         held[f"{key}_warned"], held[f"{key}_personal"] = text, kinds
         return
-    with _keep_refusals(key):
+    with actions.keep_refusals(f"{key}_refused"):
         about = held.get(f"{key}_remark_about") or None
         moment = held[f"{key}_moment"]
         timed_comments.add_remark(viewer, evaluation_id, moment, text, about)

@@ -24,14 +24,7 @@ from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.quality import adjusted_scores, criteria, disputes, teams
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-MEASURES = (
-    "evaluation_score",
-    "first_contact_resolution",
-    "first_contact_resolution_declared",
-    "csat",
-    "csat_mean",
-    "average_handle_time",
-)
+MEASURES = ("evaluation_score", *teams.OTHERS)
 LISTENED = "listened_rate"
 """A measure of listening: nobody is listened to far more than the rest."""
 VIEWS = {
