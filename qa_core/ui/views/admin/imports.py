@@ -84,9 +84,8 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
         key="import_kind",
     )
     text = _(
-        "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
-        "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
-        "server.",
+        "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
+        "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
         size=LARGEST_UPLOAD_MB,
     )
     left.caption(text)

@@ -15,10 +15,9 @@ def show(viewer: Viewer) -> None:
     """Show the list; add to it, or take an entry off it."""
     st.subheader(_("Never recorded or listened to"), anchor=False)
     text = _(
-        "Lines of staff representatives, private lines and single contacts. Name a line by "
-        "its dialled number, or by the advisor or extension. Their contacts count in figures, "
-        "but are never kept as audio, drawn, listened to or evaluated. Stored audio is "
-        "deleted at once."
+        "Lines of staff representatives, private lines and single contacts. Name a line by its "
+        "dialled number, or by the advisor or extension. Their contacts count in figures, but are "
+        "never kept as audio, drawn, listened to or evaluated. Stored audio is deleted at once."
     )
     st.caption(text)
     found = exclusions.find_all(viewer)
