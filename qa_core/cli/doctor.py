@@ -47,8 +47,10 @@ def examine(deep: bool = False) -> list[Check]:
 
     `deep`: read every file of the lake.
     """
-    checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
-    found = [_guarded(name, check) for name, check in checks]
+    found = [
+        _guarded(name, partial(_lake, deep) if check is _lake else check, needs_records)
+        for name, check, needs_records in _CHECKS
+    ]
     is_ready = next(check for check in found if check.name == "records").state == OK
     return [*found, *(_rules() if is_ready else ())]
 
@@ -70,8 +72,10 @@ def is_well(checks: list[Check]) -> bool:
     return all(check.state != BAD for check in checks)
 
 
-def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
+def _guarded(name: str, check: Callable[[], tuple[str, str]], needs_records: bool) -> Check:
     try:
+        if needs_records:
+            store.require_ready()
         return Check(name, *check())
     except Exception as error:
         if refusal := system_errors.find_refusal(error):
@@ -123,7 +127,6 @@ def _secrets() -> tuple[str, str]:
 
 
 def _records() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         if session.get_bind().dialect.name == "sqlite":
             found = session.execute(sa.text("PRAGMA quick_check")).scalar()
@@ -145,7 +148,6 @@ def _privacy() -> tuple[str, str]:
 
 
 def _administrator() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         count = sum(
             person.role == Role.ADMIN and person.is_active
@@ -157,7 +159,6 @@ def _administrator() -> tuple[str, str]:
 
 
 def _journal() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         found = audit_log.verify(session)
     return OK if found.ok else BAD, audit_report.describe_for_operator(found)
@@ -179,7 +180,6 @@ def _lake(deep: bool = False) -> tuple[str, str]:
 
 
 def _imports() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         forgotten = session.scalar(
             sa.select(sa.func.count()).where(
@@ -196,7 +196,6 @@ def _imports() -> tuple[str, str]:
 
 
 def _marks() -> tuple[str, str]:
-    store.require_ready()
     from qa_core.ingest.matching import evaluation_rows
 
     with store.reading() as session:
@@ -212,7 +211,6 @@ def _marks() -> tuple[str, str]:
 
 
 def _alerts() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         failed = session.get(DueWork, ALERTS)
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
@@ -235,7 +233,6 @@ def _hosts() -> tuple[str, str]:
 
 
 def _retention() -> tuple[str, str]:
-    store.require_ready()
     found = purge.find_overdue(Viewer.SYSTEM)
     if not found:
         return OK, _("nothing is overdue")
@@ -247,7 +244,6 @@ def _retention() -> tuple[str, str]:
 
 
 def _backup() -> tuple[str, str]:
-    store.require_ready()
     if store.file_of(environment.current().database_url) is None:
         return OK, _("PostgreSQL, with its own tools")
     last = next(iter(audit_report.find_entries(Viewer.SYSTEM, action="backup_made", limit=1)), None)
@@ -260,7 +256,6 @@ def _backup() -> tuple[str, str]:
 
 
 def _requests() -> tuple[str, str]:
-    store.require_ready()
     found = requests.find_all(Viewer.SYSTEM)
     late = [item for item in found if item.is_late]
     pressing = late or [item for item in found if item.is_pressing]
@@ -288,21 +283,22 @@ def _leftovers() -> tuple[str, str]:
     )
 
 
-_CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
-    (N_("folder"), _folder),
-    (N_("secrets"), _secrets),
-    (N_("records"), _records),
-    (N_("stores closed to others"), _privacy),
-    (N_("administrator"), _administrator),
-    (N_("journal"), _journal),
-    (N_("lake"), _lake),
-    (N_("engine"), lambda: (OK, engine_check.describe_engine())),
-    (N_("imports"), _imports),
-    (N_("marks of evaluations"), _marks),
-    (N_("alert rules"), _alerts),
-    (N_("host names"), _hosts),
-    (N_("retention"), _retention),
-    (N_("backup"), _backup),
-    (N_("requests of persons"), _requests),
-    (N_("temporary files"), _leftovers),
+_CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
+    (N_("folder"), _folder, False),
+    (N_("secrets"), _secrets, False),
+    (N_("records"), _records, True),
+    (N_("stores closed to others"), _privacy, False),
+    (N_("administrator"), _administrator, True),
+    (N_("journal"), _journal, True),
+    (N_("lake"), _lake, False),
+    (N_("engine"), lambda: (OK, engine_check.describe_engine()), False),
+    (N_("imports"), _imports, True),
+    (N_("marks of evaluations"), _marks, True),
+    (N_("alert rules"), _alerts, True),
+    (N_("host names"), _hosts, False),
+    (N_("retention"), _retention, True),
+    (N_("backup"), _backup, True),
+    (N_("requests of persons"), _requests, True),
+    (N_("temporary files"), _leftovers, False),
 )
+"""Name, check, and whether it reads the records."""
