@@ -1,12 +1,11 @@
-"""`alerts`: alert rules, and the alerts they fired."""
+"""`alerts` and `irritants`: what needs a look, and what is done about it."""
 
 import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family, read_as
-from qa_core.cli.output import print_json
+from qa_core.cli.options import As, Json, add_family, print_json, read_as
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +18,8 @@ def register(app: typer.Typer) -> None:
         add=add_rule,
         remove=remove_rule,
     )
+    help_text = "What annoys customers, and what is done about it."
+    add_family(app, "irritants", help_text, list=list_irritants)
 
 
 def evaluate(as_json: Json = False) -> None:
@@ -146,3 +147,44 @@ def remove_rule(number: int = typer.Argument(metavar="ID")) -> None:
 
     alerts.end(Viewer.SYSTEM, number)
     print(_("Rule {number} is removed.", number=number))
+
+
+def list_irritants(username: As = None, as_json: Json = False) -> None:
+    """List the irritants, open ones first."""
+    from qa_core.analysis.irritants import action_list, texts
+
+    entries = action_list.find_entries(read_as(username))
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": entry.id,
+                    "title": texts.describe_subject(entry.subject),
+                    "kind": entry.subject.kind,
+                    "dimension": entry.subject.dimension,
+                    "value": entry.subject.value,
+                    "terms": entry.subject.terms,
+                    "filters": dict(entry.filters.values),
+                    "teams": entry.teams,
+                    "state": entry.state,
+                    "owner": entry.owner,
+                    "due_on": entry.due_on,
+                    "note": entry.note,
+                    "steps": [
+                        {"state": step.state, "at": step.at.isoformat(), "by": step.by}
+                        for step in entry.steps
+                    ],
+                }
+                for entry in entries
+            ]
+        )
+        return
+    for entry in entries:
+        said = [
+            _(texts.STATES[entry.state]),
+            entry.owner_name,
+            entry.due_on and entry.due_on.isoformat(),
+        ]
+        print(
+            f"{entry.id}  {texts.describe_subject(entry.subject)}: " + ", ".join(filter(None, said))
+        )

@@ -11,7 +11,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.cli.options import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.storage.system_errors import find_refusal
 
 
@@ -21,10 +21,8 @@ def build_app() -> typer.Typer:
         alerts,
         centre_rules,
         compliance,
-        documents,
         engines,
         imports,
-        irritants,
         kpis,
         people,
         sampling,
@@ -32,7 +30,6 @@ def build_app() -> typer.Typer:
         settings,
         stores,
         subjects,
-        tokens,
     )
 
     app = typer.Typer(
@@ -48,12 +45,9 @@ def build_app() -> typer.Typer:
         kpis,
         settings,
         alerts,
-        irritants,
         people,
-        tokens,
         centre_rules,
         compliance,
-        documents,
         engines,
         scorecards,
         sampling,

@@ -8,8 +8,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 SHOWN = 10
 

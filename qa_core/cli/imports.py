@@ -12,8 +12,7 @@ from qa_core.base import i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 LISTED_BATCHES = 20
 """Batches listed by default: a watched folder brings hundreds."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from qa_core.base.i18n import _
-from qa_core.cli.options import As, Json, add_commands, read_as, read_json, read_toml
-from qa_core.cli.output import print_json
+from qa_core.cli.options import As, Json, add_commands, print_json, read_as, read_json, read_toml
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation

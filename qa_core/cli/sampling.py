@@ -6,8 +6,7 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, read_toml
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_commands, add_family, print_json, read_toml
 
 
 def register(app: typer.Typer) -> None:

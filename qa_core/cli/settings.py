@@ -9,8 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_family, print_json
 
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
 

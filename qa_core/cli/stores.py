@@ -10,8 +10,7 @@ from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
 from qa_core.cli.imports import show_progress
-from qa_core.cli.options import Json, add_commands, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_commands, add_family, print_json
 
 
 def register(app: typer.Typer) -> None:
