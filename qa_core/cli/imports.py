@@ -353,9 +353,7 @@ def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) ->
 
 @contextmanager
 def show_progress(quiet: bool = False):
-    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the
-    work has taken a second.
-    """
+    """Yield `report(step, fraction)`; a bar appears on a terminal after a second."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -54,9 +54,7 @@ class Connection:
     is_closed: bool = False
 
     def meets_gate(self, moment: float) -> bool:
-        """Tell whether a run that began after the session was last live may still be on its way
-        to the gate, which shows the sign-in form to it.
-        """
+        """Tell whether a run may still be on its way to the gate's sign-in form."""
         self.over_at = self.over_at or moment
         return self.asked_at > self.live_at and moment - self.over_at < GATE_SECONDS
 

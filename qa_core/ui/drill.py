@@ -17,9 +17,7 @@ _ADVISORS_LEFT = "advisors_left"
 
 
 def follow(page_key: str) -> None:
-    """Go where a click of this run leads, or restore the page that the reader comes back
-    to; called by the front door before anything is drawn.
-    """
+    """Go where a click leads, or restore the page that was left; runs first."""
     if _TARGET in st.session_state:
         page, parameters = st.session_state.pop(_TARGET)
         entered = {
@@ -135,9 +133,7 @@ def on_point(
     behind: str | None = None,
     window: str | None = None,
 ) -> Callable[[], None] | None:
-    """Return the callback of a chart whose points carry a value of each dimension (of a
-    week or month: its first day); None for a viewer who may not see contacts.
-    """
+    """Return what a click on a point opens; None for who may see no contacts."""
     names = [dimensions] if isinstance(dimensions, str) else dimensions
 
     def open_contacts() -> None:

@@ -1,6 +1,4 @@
-"""The form of an evaluation: each answer is saved as it is given, the score grows beside
-it, and what another tab changed meanwhile is shown, never lost.
-"""
+"""The form of an evaluation: answers saved as given, conflicts of tabs shown."""
 
 import dataclasses
 import time

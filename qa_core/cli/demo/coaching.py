@@ -26,9 +26,7 @@ CLOCK = time(16, 30)
 
 @dataclass(frozen=True)
 class CoachingStory:
-    """Plan in days before the last one of the centre (negative: after it); notes are
-    (days before, minutes or None, text, by the advisor).
-    """
+    """Plan in days before the end; notes: (days, minutes, text, by the advisor)."""
 
     goal: str
     criteria: tuple[str, ...]

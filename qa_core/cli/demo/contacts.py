@@ -57,9 +57,7 @@ REASONS = (
 )
 BILLING = BILLING_QUEUE = 0
 LAUNCH_MORE, LAUNCH_LESS_RESOLVED, LAUNCH_LOADS = 1.0, 0.19, (0.32, 0.08)
-"""At the worst of the launch: extra needs about bills, the drop of their resolution, and the
-extra load of the queue for bills and of the others.
-"""
+"""At the worst of the launch: more needs, fewer resolved, load of the queues."""
 
 CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""

@@ -31,9 +31,7 @@ class DemoPlan:
 
     @property
     def first_day(self) -> date:
-        """First day: the day after the last one, so many months before; the end of a
-        shorter month where that day does not exist.
-        """
+        """First day: so many months before the last, or the end of a shorter month."""
         after = pd.Timestamp(self.last_day) + pd.DateOffset(days=1)
         return (after - pd.DateOffset(months=self.months)).date()
 

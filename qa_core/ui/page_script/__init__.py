@@ -1,6 +1,4 @@
-"""The script of every page: the key `/` opens the page Find and puts the cursor into its
-field; what Streamlit draws without roles gets them, for screen readers.
-"""
+"""The script of every page: the key `/` opens Find; roles for screen readers."""
 
 from pathlib import Path
 

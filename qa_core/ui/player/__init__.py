@@ -6,8 +6,6 @@ a reason to listen; each address is one listening. The waveform is drawn by wave
 """
 
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 

@@ -35,9 +35,7 @@ Segments = dict[Hashable, tuple[float, float]]
 
 @dataclass(frozen=True)
 class RateChange:
-    """A change of a rate, taken apart: numerator and denominator of each segment before
-    and now, and the effects, the largest rate effect first.
-    """
+    """A rate's change: counts by segment before and now, the largest effect first."""
 
     kpi: Kpi
     dimension: str

@@ -325,9 +325,7 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """Return the rows that are worse than all others together by more than chance, all
-    tried at once. Rows of fewer than `ENOUGH` contacts are not compared.
-    """
+    """Return rows of `ENOUGH` contacts that are clearly worse, all tried at once."""
     known = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
     compared = peers.compare_rates(

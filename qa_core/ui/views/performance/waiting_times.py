@@ -34,9 +34,7 @@ MOST_BARS = 36
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    """Show the cards on waiting; only the trend if the day cannot be cut. Those who see no
-    small groups have no waits of single contacts.
-    """
+    """Show the cards on waiting, as far as hours and single contacts are seen."""
     if viewer.needs_suppression:
         return
     if not clock.grain:

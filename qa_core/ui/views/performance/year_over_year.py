@@ -78,9 +78,7 @@ def _frame(months: list[Any]) -> pd.DataFrame:
 
 
 def _p_value(change: float, low: float | None, high: float | None) -> float:
-    """Return the p value of a difference from its 95 % interval: of a normal distribution
-    with the half of the interval that reaches to zero.
-    """
+    """Return a difference's p value from the half of its interval towards zero."""
     if low is None or not change:
         return 1.0
     half = change - low if change > 0 else high - change

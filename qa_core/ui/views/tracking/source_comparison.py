@@ -250,9 +250,7 @@ def _find_moved(
     rates: tuple[str, ...],
     dimension: str,
 ) -> tuple[list[AttentionItem], int, int]:
-    """Find the rates of single values that moved since the period before by more than
-    chance; return them, how many could be tried, and of how many.
-    """
+    """Find rates that moved by more than chance; return them, the tried, and all."""
     if state.compare is None:
         return [], 0, 0
     rows = [

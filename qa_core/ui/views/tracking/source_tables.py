@@ -151,9 +151,7 @@ def describe_basis(
 
 @dataclass(frozen=True)
 class CostLine:
-    """One line of the table of costs: a value and a currency (None: no spend) with its
-    rows of `measure` by KPI, or the contacts without a source.
-    """
+    """Line of the costs: a value in a currency (None: no spend), or the rest."""
 
     dimension: str
     value: Any
