@@ -95,10 +95,14 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
     )
 
 
+def format_span(seconds: float) -> str:
+    """Return a time between two contacts: from two days on in days."""
+    days = seconds / 86_400
+    return formatting.days(round(days)) if days >= 2 else formatting.duration(seconds)
+
+
 def _describe_distance(seconds: float) -> str:
-    size = abs(seconds)
-    days = size / 86_400
-    duration = formatting.days(round(days)) if days >= 2 else formatting.duration(size)
+    duration = format_span(abs(seconds))
     if seconds < 0:
         return _("{duration} before", duration=duration)
     return _("{duration} later", duration=duration)
