@@ -1,6 +1,4 @@
-"""First steps: from an empty centre to the first figure, step by step; each says why it
-is needed, what is done and what is next.
-"""
+"""First steps: from an empty centre to its first figure, each with its reason."""
 
 import streamlit as st
 

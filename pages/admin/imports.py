@@ -1,6 +1,4 @@
-"""Imports: a file becomes figures, after a look at what was understood of it; and any
-import can be taken back.
-"""
+"""Imports: files become figures after a look at what was understood; with undo."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Names: advisors under several names, extensions and ids, and spellings of queues,
-reasons and campaigns, counted as one where somebody says so.
-"""
+"""Names: spellings of advisors, queues, reasons and campaigns counted as one."""
 
 import streamlit as st
 

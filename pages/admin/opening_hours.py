@@ -1,6 +1,4 @@
-"""Opening hours: when each site is open, so that contacts nobody answered outside count
-as closed and not as missed.
-"""
+"""Opening hours of each site: contacts nobody answered outside count as closed."""
 
 import streamlit as st
 

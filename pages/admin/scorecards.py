@@ -1,6 +1,4 @@
-"""Evaluation grids: written as drafts, tried out with their arithmetic, published as
-versions that never change.
-"""
+"""Scorecards: written as drafts, tried out, published as versions that never change."""
 
 import streamlit as st
 

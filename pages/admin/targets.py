@@ -1,6 +1,4 @@
-"""Targets and alerts: what numbers should reach, when they need a look, and what went
-on meanwhile.
-"""
+"""Targets and alerts: what numbers should reach, and when they need a look."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Are we in order?: the twenty rules, what is missing and who acts; for the data protection
-officer also the gates, deletion, requests, accreditations and proportions.
-"""
+"""Are we in order?: the twenty rules and who acts; gates, deletion and requests."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Board sheet: satisfaction and its drivers, first-contact resolution, service level and
-cost on one page.
-"""
+"""Board sheet: satisfaction, resolution, service level and cost on one page."""
 
 from qa_core.access.roles import Permission
 from qa_core.ui import gate, styles

@@ -1,6 +1,4 @@
-"""Explain a number: what was counted and what was left out, by which rules, and from
-which sources. Found by links beside figures.
-"""
+"""Explain a number: what was counted, by which rules, from which sources."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

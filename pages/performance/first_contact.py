@@ -1,6 +1,4 @@
-"""First contact: is the customer's matter settled the first time, and what brings
-people back?
-"""
+"""First contact: is the matter settled the first time, and what brings people back?"""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -1,6 +1,4 @@
-"""Satisfaction: what customers say over time, how sure it is, what it goes with, and
-who answered. Never a person; prints on one page.
-"""
+"""Satisfaction: what customers say, how sure it is, who answered. Never a person."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -1,6 +1,4 @@
-"""Traffic: when do people come, how long do they wait, and what becomes of those who
-were missed?
-"""
+"""Traffic: when people come, how long they wait, and what becomes of the missed."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -1,6 +1,4 @@
-"""Calibration: the same contacts scored by several evaluators, blind, and then how far
-apart they are.
-"""
+"""Calibration: contacts scored blind by several, and how far apart they are."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Evaluate: what waits for an evaluator, and the grid filled in beside the recording:
-/evaluate?id=…
-"""
+"""Evaluate: what waits, and the scorecard beside the recording: /evaluate?id=…"""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Evaluation: one evaluation in full, and what its advisor and a manager answer to it:
-/evaluation?id=…
-"""
+"""Evaluation: one in full, with its disputes and decisions: /evaluation?id=…"""
 
 import streamlit as st
 

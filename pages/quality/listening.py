@@ -1,6 +1,4 @@
-"""Listening plan: who is listened to and how much, drawn fairly, given out evenly, and
-enough of it to say anything.
-"""
+"""Listening plan: who is listened to how much, drawn fairly, given out evenly."""
 
 import streamlit as st
 

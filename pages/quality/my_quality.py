@@ -3,7 +3,7 @@
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import empty_states, filter_bar, gate
-from qa_core.ui.views.quality import coaching, my_quality, playbacks
+from qa_core.ui.views.quality import coaching, my_quality, own_information
 
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 state = filter_bar.current()
@@ -17,4 +17,4 @@ else:
         coaching.show_line(viewer)
         my_quality.show_top(viewer, state)
         my_quality.show_evaluations(viewer, state, news)
-        playbacks.show(viewer)
+        own_information.show_playbacks(viewer)

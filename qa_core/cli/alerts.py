@@ -1,16 +1,11 @@
-"""`alerts`: alert rules, and the alerts they fired."""
-
-from __future__ import annotations
-
-from typing import Annotated
+"""`alerts` and `irritants`: what needs a look, and what is done about it."""
 
 import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family, read_as
-from qa_core.cli.output import print_json
+from qa_core.cli.options import As, Json, add_family, print_json, read_as
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +18,8 @@ def register(app: typer.Typer) -> None:
         add=add_rule,
         remove=remove_rule,
     )
+    help_text = "What annoys customers, and what is done about it."
+    add_family(app, "irritants", help_text, list=list_irritants)
 
 
 def evaluate(as_json: Json = False) -> None:
@@ -33,31 +30,28 @@ def evaluate(as_json: Json = False) -> None:
     if as_json:
         print_json({"opened": found.opened, "closed": found.closed, "standing": found.standing})
         return
-    print(
-        _(
-            "{opened} alerts opened, {closed} closed, {standing} still open.",
-            opened=found.opened,
-            closed=found.closed,
-            standing=found.standing,
-        )
+    text = _(
+        "{opened} alerts opened, {closed} closed, {standing} still open.",
+        opened=found.opened,
+        closed=found.closed,
+        standing=found.standing,
     )
+    print(text)
 
 
 def list_alerts(
-    every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
-    as_: Annotated[
-        str | None, typer.Option("--as", metavar="USERNAME", help="Only what that person may see.")
-    ] = None,
+    every: bool = typer.Option(False, "--all", help="Closed ones too."),
+    as_: str | None = typer.Option(
+        None, "--as", metavar="USERNAME", help="Only what that person may see."
+    ),
     as_json: Json = False,
 ) -> None:
     """List the rules in force, and the open alerts."""
     from qa_core.analysis import alerts
 
     viewer = read_as(as_)
-    rules, found = (
-        alerts.find_rules(viewer),
-        alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2]),
-    )
+    rules = alerts.find_rules(viewer)
+    found = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
     if as_json:
         print_json(
             {
@@ -80,51 +74,37 @@ def list_alerts(
 
 
 def add_rule(
-    kpi: Annotated[str | None, typer.Argument(metavar="KPI")] = None,
-    above: Annotated[
-        str | None,
-        typer.Option(
-            "--above",
-            metavar="VALUE",
-            help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
-        ),
-    ] = None,
-    below: Annotated[
-        str | None, typer.Option("--below", metavar="VALUE", help="Needs a look below this.")
-    ] = None,
-    target: Annotated[
-        bool,
-        typer.Option("--target", help="Needs a look when it clearly misses its target."),
-    ] = False,
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="DIM", help="For each value of a dimension.")
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", metavar="DIM=VALUE", help="For one value of a dimension."),
-    ] = None,
-    grain: Annotated[str, typer.Option("--grain", metavar="day|week|month")] = "week",
-    periods: Annotated[
-        int,
-        typer.Option(
-            "--periods",
-            metavar="N",
-            help="Days, weeks or months in a row, for --above and --below.",
-        ),
-    ] = 1,
-    clear_after: Annotated[
-        int,
-        typer.Option(
-            "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
-        ),
-    ] = 2,
-    suggested: Annotated[
-        bool,
-        typer.Option(
-            "--suggested",
-            help="Add the rules that a new centre starts with, where they are missing.",
-        ),
-    ] = False,
+    kpi: str | None = typer.Argument(None, metavar="KPI"),
+    above: str | None = typer.Option(
+        None,
+        "--above",
+        metavar="VALUE",
+        help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
+    ),
+    below: str | None = typer.Option(
+        None, "--below", metavar="VALUE", help="Needs a look below this."
+    ),
+    target: bool = typer.Option(
+        False, "--target", help="Needs a look when it clearly misses its target."
+    ),
+    by: str | None = typer.Option(
+        None, "--by", metavar="DIM", help="For each value of a dimension."
+    ),
+    where: str | None = typer.Option(
+        None, "--where", metavar="DIM=VALUE", help="For one value of a dimension."
+    ),
+    grain: str = typer.Option("week", "--grain", metavar="day|week|month"),
+    periods: int = typer.Option(
+        1, "--periods", metavar="N", help="Days, weeks or months in a row, for --above and --below."
+    ),
+    clear_after: int = typer.Option(
+        2, "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
+    ),
+    suggested: bool = typer.Option(
+        False,
+        "--suggested",
+        help="Add the rules that a new centre starts with, where they are missing.",
+    ),
 ) -> None:
     """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets
@@ -161,9 +141,50 @@ def add_rule(
     print(_("Rule {number} is set.", number=rule.id))
 
 
-def remove_rule(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def remove_rule(number: int = typer.Argument(metavar="ID")) -> None:
     """End a rule; its alerts are closed."""
     from qa_core.analysis import alerts
 
     alerts.end(Viewer.SYSTEM, number)
     print(_("Rule {number} is removed.", number=number))
+
+
+def list_irritants(username: As = None, as_json: Json = False) -> None:
+    """List the irritants, open ones first."""
+    from qa_core.analysis.irritants import action_list, texts
+
+    entries = action_list.find_entries(read_as(username))
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": entry.id,
+                    "title": texts.describe_subject(entry.subject),
+                    "kind": entry.subject.kind,
+                    "dimension": entry.subject.dimension,
+                    "value": entry.subject.value,
+                    "terms": entry.subject.terms,
+                    "filters": dict(entry.filters.values),
+                    "teams": entry.teams,
+                    "state": entry.state,
+                    "owner": entry.owner,
+                    "due_on": entry.due_on,
+                    "note": entry.note,
+                    "steps": [
+                        {"state": step.state, "at": step.at.isoformat(), "by": step.by}
+                        for step in entry.steps
+                    ],
+                }
+                for entry in entries
+            ]
+        )
+        return
+    for entry in entries:
+        said = [
+            _(texts.STATES[entry.state]),
+            entry.owner_name,
+            entry.due_on and entry.due_on.isoformat(),
+        ]
+        print(
+            f"{entry.id}  {texts.describe_subject(entry.subject)}: " + ", ".join(filter(None, said))
+        )

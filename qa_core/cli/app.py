@@ -1,7 +1,5 @@
 """Command line application: runs a command, turns refusals into one line and an exit code."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
@@ -13,22 +11,18 @@ from typer.exceptions import Abort, Exit, TyperException
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.cli.options import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.storage.system_errors import find_refusal
 
 
 def build_app() -> typer.Typer:
-    """Build the command line. Families import their rooms inside each command, so that
-    `--help` stays quick.
-    """
+    """Build the command line; commands import their rooms, so `--help` is quick."""
     from qa_core.cli import (
         alerts,
         centre_rules,
         compliance,
-        documents,
         engines,
         imports,
-        irritants,
         kpis,
         people,
         sampling,
@@ -36,7 +30,6 @@ def build_app() -> typer.Typer:
         settings,
         stores,
         subjects,
-        tokens,
     )
 
     app = typer.Typer(
@@ -52,12 +45,9 @@ def build_app() -> typer.Typer:
         kpis,
         settings,
         alerts,
-        irritants,
         people,
-        tokens,
         centre_rules,
         compliance,
-        documents,
         engines,
         scorecards,
         sampling,
@@ -98,17 +88,12 @@ def run(arguments: Sequence[str]) -> int:
         # The detail goes to the log for whoever runs the machine; the person gets a
         # sentence and no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
-        return _refuse(
-            "failed",
-            _(
-                "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
-                kind=type(error).__name__,
-                detail=_one_line(error),
-            ),
-            ("python -m qa_core doctor",),
-            as_json,
-            REFUSED,
+        said = _(
+            "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
+            kind=type(error).__name__,
+            detail=" ".join(str(error).split())[:300],
         )
+        return _refuse("failed", said, ("python -m qa_core doctor",), as_json, REFUSED)
 
 
 def _refuse(
@@ -118,7 +103,3 @@ def _refuse(
         print_json({"error": {"code": code, "message": message, "options": list(options)}})
     print(message + i18n.format_options(options), file=sys.stderr)
     return exit_code
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

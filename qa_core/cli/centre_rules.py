@@ -1,7 +1,5 @@
 """`names` and `site`: merged names, and opening hours."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
@@ -10,28 +8,15 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import Json
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_family, print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
 
 
 def register(app: typer.Typer) -> None:
-    names = typer.Typer(no_args_is_help=True, help="Names that mean the same.")
-    for name, command in (
-        ("suggest", suggest),
-        ("merge", merge),
-        ("apart", apart),
-        ("undo", undo),
-        ("list", list_decisions),
-    ):
-        names.command(name)(command)
-    app.add_typer(names, name="names")
-
-    sites = typer.Typer(no_args_is_help=True, help="When a site is open.")
-    sites.command("hours")(set_hours)
-    sites.command("list")(list_sites)
-    app.add_typer(sites, name="site")
+    commands = {"suggest": suggest, "merge": merge, "apart": apart, "undo": undo}
+    add_family(app, "names", "Names that mean the same.", **commands, list=list_decisions)
+    add_family(app, "site", "When a site is open.", hours=set_hours, list=list_sites)
 
 
 def suggest(kind: Kind, as_json: Json = False) -> None:
@@ -51,44 +36,38 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
 
 def merge(
     kind: Kind,
-    spelling: Annotated[str, typer.Argument(metavar="SPELLING")],
-    kept: Annotated[str, typer.Argument(metavar="KEPT")],
+    spelling: str = typer.Argument(metavar="SPELLING"),
+    kept: str = typer.Argument(metavar="KEPT"),
 ) -> None:
     """Count one name as another, in past and future contacts."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    print(
-        _(
-            "Decision {number}: {spelling} counts as {kept}.",
-            number=number,
-            spelling=spelling,
-            kept=kept,
-        ),
-        _apply(),
+    text = _(
+        "Decision {number}: {spelling} counts as {kept}.",
+        number=number,
+        spelling=spelling,
+        kept=kept,
     )
+    print(text, _apply())
 
 
 def apart(
     kind: Kind,
-    one: Annotated[str, typer.Argument(metavar="ONE")],
-    other: Annotated[str, typer.Argument(metavar="OTHER")],
+    one: str = typer.Argument(metavar="ONE"),
+    other: str = typer.Argument(metavar="OTHER"),
 ) -> None:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
-    print(
-        _(
-            "Decision {number}: {one} and {other} stay separate.",
-            number=number,
-            one=one,
-            other=other,
-        )
+    text = _(
+        "Decision {number}: {one} and {other} stay separate.", number=number, one=one, other=other
     )
+    print(text)
 
 
-def undo(number: Annotated[int, typer.Argument(metavar="NUMBER")]) -> None:
+def undo(number: int = typer.Argument(metavar="NUMBER")) -> None:
     """Undo a decision; every contact has the name of its source again."""
     from qa_core.centre.rules import name_decisions
 
@@ -113,46 +92,35 @@ def list_decisions(as_json: Json = False) -> None:
 
 
 def set_hours(
-    site: Annotated[str, typer.Argument(metavar="SITE")],
-    hours: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
-        ),
-    ] = None,
-    first_day: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="The first day on which they apply; default: always."
-        ),
-    ] = None,
-    holidays: Annotated[
-        str | None,
-        typer.Option(
-            "--holidays",
-            metavar="CALENDAR",
-            help="FR, alsace-moselle, another country or region, none.",
-        ),
-    ] = None,
-    closed: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--closed",
-            metavar="DATE",
-            help="A day on which the site is closed; replaces the earlier list.",
-        ),
-    ] = None,
-    always_open: Annotated[
-        bool, typer.Option("--clear", help="Remove the hours: no contact is closed any more.")
-    ] = False,
+    site: str = typer.Argument(metavar="SITE"),
+    hours: list[str] | None = typer.Argument(
+        None, metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
+    ),
+    first_day: str | None = typer.Option(
+        None, "--from", metavar="DATE", help="The first day on which they apply; default: always."
+    ),
+    holidays: str | None = typer.Option(
+        None,
+        "--holidays",
+        metavar="CALENDAR",
+        help="FR, alsace-moselle, another country or region, none.",
+    ),
+    closed: list[str] | None = typer.Option(
+        None,
+        "--closed",
+        metavar="DATE",
+        help="A day on which the site is closed; replaces the earlier list.",
+    ),
+    always_open: bool = typer.Option(
+        False, "--clear", help="Remove the hours: no contact is closed any more."
+    ),
 ) -> None:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
     from qa_core.centre.rules import opening_hours, site_hours
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
-            "no_hours",
-            N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."),
+            "no_hours", N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear.")
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
@@ -185,8 +153,4 @@ def list_sites(as_json: Json = False) -> None:
 def _apply() -> str:
     from qa_core.ingest.rules import due
 
-    return ngettext(
-        "This changes {n} contact.",
-        "This changes {n} contacts.",
-        due.apply_due(),
-    )
+    return ngettext("This changes {n} contact.", "This changes {n} contacts.", due.apply_due())

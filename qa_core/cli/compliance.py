@@ -1,23 +1,24 @@
-"""`gate`, `accredit`, `inform` and `purge`: what the law asks for."""
+"""`gate`, `accredit`, `inform`, `purge` and `documents`: what the law asks for."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_commands, add_family, print_json
 
 
 def register(app: typer.Typer) -> None:
     help_text = "The legal gates: until each is entered, nobody draws, listens or evaluates."
     add_family(app, "gate", help_text, list=list_gates, set=set_gates)
     add_commands(app, accredit=accredit, inform=inform, purge=purge)
+    help_text = "Register, impact assessment and notices, from the configuration."
+    add_family(app, "documents", help_text, list=list_documents, print=print_document)
 
 
 def list_gates(as_json: Json = False) -> None:
@@ -35,7 +36,7 @@ def list_gates(as_json: Json = False) -> None:
     _describe_next()
 
 
-def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…")]) -> None:
+def set_gates(pairs: list[str] = typer.Argument(metavar="NAME=VALUE…")) -> None:
     """Set one gate or several, all or none of them."""
     from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
@@ -51,49 +52,37 @@ def set_gates(pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…"
 
 
 def accredit(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", help="The account of an evaluator, a team lead or a manager."
-        ),
-    ],
-    until: Annotated[
-        str,
-        typer.Option("--until", metavar="DATE", help="The last day of listening."),
-    ],
-    purpose: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--purpose", help="training, evaluation or quality; default: all purposes of the gate."
-        ),
-    ] = None,
+    name: str = typer.Argument(
+        metavar="NAME", help="The account of an evaluator, a team lead or a manager."
+    ),
+    until: str = typer.Option(..., "--until", metavar="DATE", help="The last day of listening."),
+    purpose: list[str] | None = typer.Option(
+        None,
+        "--purpose",
+        help="training, evaluation or quality; default: all purposes of the gate.",
+    ),
 ) -> None:
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
 
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    print(
-        _(
-            "{name} may listen until {day}, for: {purposes}.",
-            name=made.username,
-            day=made.ends_on.isoformat(),
-            purposes=", ".join(made.purposes),
-        )
+    text = _(
+        "{name} may listen until {day}, for: {purposes}.",
+        name=made.username,
+        day=made.ends_on.isoformat(),
+        purposes=", ".join(made.purposes),
     )
+    print(text)
     _describe_next()
 
 
 def inform(
-    on: Annotated[
-        str, typer.Option("--on", metavar="DATE", help="The day on which they were informed.")
-    ],
-    advisors: Annotated[
-        list[str] | None, typer.Argument(metavar="ADVISOR…", help="Ids or names.")
-    ] = None,
-    everybody: Annotated[
-        bool, typer.Option("--all", help="Every advisor without a notice.")
-    ] = False,
+    on: str = typer.Option(
+        ..., "--on", metavar="DATE", help="The day on which they were informed."
+    ),
+    advisors: list[str] | None = typer.Argument(None, metavar="ADVISOR…", help="Ids or names."),
+    everybody: bool = typer.Option(False, "--all", help="Every advisor without a notice."),
 ) -> None:
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
@@ -105,39 +94,28 @@ def inform(
             "no_advisor",
             N_("Name the advisors who were informed, or give --all for everyone not yet recorded."),
         )
-    waiting = (
-        [
-            notice.advisor_id
-            for notice in notices.find_all(Viewer.SYSTEM)
-            if notice.informed_on is None
-        ]
-        if everybody
-        else list(advisors or ())
+    named = _find_uninformed() if everybody else list(advisors or ())
+    count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
+    text = ngettext(
+        "{n} advisor is recorded as informed on {day}.",
+        "{n} advisors are recorded as informed on {day}.",
+        count,
+        day=on,
     )
-    count = notices.inform(Viewer.SYSTEM, waiting, parse_day(on))
-    print(
-        ngettext(
-            "{n} advisor is recorded as informed on {day}.",
-            "{n} advisors are recorded as informed on {day}.",
-            count,
-            day=on,
-        )
-    )
+    print(text)
     _describe_next()
 
 
 def purge(
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            metavar="DATE",
-            help="Delete what must be deleted when that day begins; default: today.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be deleted, and delete nothing.")
-    ] = False,
+    as_of: str | None = typer.Option(
+        None,
+        "--as-of",
+        metavar="DATE",
+        help="Delete what must be deleted when that day begins; default: today.",
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Count what would be deleted, and delete nothing."
+    ),
     as_json: Json = False,
 ) -> None:
     """Delete everything past its retention period, in every store, and certify it."""
@@ -159,6 +137,48 @@ def purge(
         print(_("Nothing was deleted: this was a dry run."))
     else:
         print(_("Deleted. Certificate no. {number}.", number=result.certificate.number))
+
+
+def list_documents(as_json: Json = False) -> None:
+    """List the documents with their version, what is missing, and when each was printed."""
+    from qa_core.compliance.documents import printing
+
+    found = printing.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        print(f"{item.kind.name}  {item.digest}  {_(item.kind.title)}")
+        print("    " + printing.describe_state(item))
+        if item.missing:
+            print("    " + _("Missing: {titles}", titles=", ".join(item.missing)))
+
+
+def print_document(
+    name: str = typer.Argument(metavar="NAME", help="A name of `documents list`."),
+    language: str | None = typer.Option(
+        None, "--language", metavar="fr|en", help="Default: QA_LANGUAGE."
+    ),
+    out: Path | None = typer.Option(
+        None,
+        "--out",
+        metavar="FILE",
+        help="Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.",
+    ),
+) -> None:
+    """Print a document into a file that only its owner can read; an older file is replaced."""
+    from qa_core.compliance.documents import printing
+
+    out = out or Path(f"{name}.pdf")
+    form = out.suffix.lower().removeprefix(".")
+    if form not in printing.RENDERERS:
+        raise Misuse(
+            "unknown_format", N_("The name {file} must end in .pdf or .docx."), file=out.name
+        )
+    language = language or i18n.language()
+    content = printing.print_document(Viewer.SYSTEM, name, language, form)
+    environment.write_private(out, content, overwrite=True)
+    print(_("Written to {file}.", file=out))
 
 
 def _find_rows() -> list[dict[str, Any]]:
@@ -185,35 +205,34 @@ def _find_rows() -> list[dict[str, Any]]:
             "rule": gates.LISTENERS_RULE,
             "value": ",".join(listeners) or None,
             "is_set": bool(listeners),
-            "expects": _(
-                "at least one person: {command}",
-                command=gates.ACCREDIT,
-            ),
+            "expects": _("at least one person: {command}", command=gates.ACCREDIT),
         }
     )
     return rows
 
 
+def _find_uninformed() -> list[str]:
+    from qa_core.compliance import notices
+
+    found = notices.find_all(Viewer.SYSTEM)
+    return [notice.advisor_id for notice in found if notice.informed_on is None]
+
+
 def _describe_next() -> None:
     """Describe the first missing condition of listening, with the command that meets it."""
-    from qa_core.compliance import gates, notices
+    from qa_core.compliance import gates
     from qa_core.storage.records import store
 
     with store.reading() as session:
         missing = gates.find_missing(session)
-    waiting = [
-        notice.advisor_id
-        for notice in notices.find_all(Viewer.SYSTEM)
-        if notice.informed_on is None
-    ]
+    waiting = _find_uninformed()
     if missing:
-        print(
-            _(
-                "Listening is not open. Still missing: {names}. Next: {command}",
-                names=", ".join(missing),
-                command=gates.name_command(missing[0]),
-            )
+        text = _(
+            "Listening is not open. Still missing: {names}. Next: {command}",
+            names=", ".join(missing),
+            command=gates.name_command(missing[0]),
         )
+        print(text)
     elif waiting:
         message = ngettext(
             "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "

@@ -1,11 +1,9 @@
 """Health checks of this centre, each with its remedy."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -49,8 +47,10 @@ def examine(deep: bool = False) -> list[Check]:
 
     `deep`: read every file of the lake.
     """
-    checks = [(name, partial(_lake, deep) if check is _lake else check) for name, check in _CHECKS]
-    found = [_guarded(name, check) for name, check in checks]
+    found = [
+        _guarded(name, partial(_lake, deep) if check is _lake else check, needs_records)
+        for name, check, needs_records in _CHECKS
+    ]
     is_ready = next(check for check in found if check.name == "records").state == OK
     return [*found, *(_rules() if is_ready else ())]
 
@@ -72,21 +72,18 @@ def is_well(checks: list[Check]) -> bool:
     return all(check.state != BAD for check in checks)
 
 
-def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
+def _guarded(name: str, check: Callable[[], tuple[str, str]], needs_records: bool) -> Check:
     try:
+        if needs_records:
+            store.require_ready()
         return Check(name, *check())
     except Exception as error:
         if refusal := system_errors.find_refusal(error):
             return Check(name, BAD, i18n.format_for_operator(refusal))
-        return Check(
-            name,
-            BAD,
-            _(
-                "The check failed: {kind}: {detail}",
-                kind=type(error).__name__,
-                detail=str(error)[:200],
-            ),
+        text = _(
+            "The check failed: {kind}: {detail}", kind=type(error).__name__, detail=str(error)[:200]
         )
+        return Check(name, BAD, text)
 
 
 def _folder() -> tuple[str, str]:
@@ -130,7 +127,6 @@ def _secrets() -> tuple[str, str]:
 
 
 def _records() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         if session.get_bind().dialect.name == "sqlite":
             found = session.execute(sa.text("PRAGMA quick_check")).scalar()
@@ -152,21 +148,17 @@ def _privacy() -> tuple[str, str]:
 
 
 def _administrator() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         count = sum(
             person.role == Role.ADMIN and person.is_active
             for person in people.find_people(session).values()
         )
-    return (
-        (OK, str(count))
-        if count
-        else (WARN, _("There is no active administrator. Run: python -m qa_core init --admin NAME"))
-    )
+    if not count:
+        return WARN, _("There is no active administrator. Run: python -m qa_core init --admin NAME")
+    return OK, str(count)
 
 
 def _journal() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         found = audit_log.verify(session)
     return OK if found.ok else BAD, audit_report.describe_for_operator(found)
@@ -174,24 +166,20 @@ def _journal() -> tuple[str, str]:
 
 def _lake(deep: bool = False) -> tuple[str, str]:
     if damaged := lake.find_damage(deep):
-        listed = ", ".join(
-            f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES]
-        )
+        listed = (f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES])
         return BAD, ngettext(
             "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
             "{n} files are missing or damaged, including {files}. Restore the lake from a backup.",
             len(damaged),
-            files=listed,
+            files=", ".join(listed),
         )
     versions = {name: lake.version(name) for name in ("contacts", "intervals", "spend")}
     span = lake.span()
-    return OK, " · ".join(
-        f"{name} v{version}" for name, version in versions.items() if version >= 0
-    ) + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
+    known = " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0)
+    return OK, known + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
 
 
 def _imports() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         forgotten = session.scalar(
             sa.select(sa.func.count()).where(
@@ -208,7 +196,6 @@ def _imports() -> tuple[str, str]:
 
 
 def _marks() -> tuple[str, str]:
-    store.require_ready()
     from qa_core.ingest.matching import evaluation_rows
 
     with store.reading() as session:
@@ -224,7 +211,6 @@ def _marks() -> tuple[str, str]:
 
 
 def _alerts() -> tuple[str, str]:
-    store.require_ready()
     with store.reading() as session:
         failed = session.get(DueWork, ALERTS)
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
@@ -247,7 +233,6 @@ def _hosts() -> tuple[str, str]:
 
 
 def _retention() -> tuple[str, str]:
-    store.require_ready()
     found = purge.find_overdue(Viewer.SYSTEM)
     if not found:
         return OK, _("nothing is overdue")
@@ -259,7 +244,6 @@ def _retention() -> tuple[str, str]:
 
 
 def _backup() -> tuple[str, str]:
-    store.require_ready()
     if store.file_of(environment.current().database_url) is None:
         return OK, _("PostgreSQL, with its own tools")
     last = next(iter(audit_report.find_entries(Viewer.SYSTEM, action="backup_made", limit=1)), None)
@@ -272,7 +256,6 @@ def _backup() -> tuple[str, str]:
 
 
 def _requests() -> tuple[str, str]:
-    store.require_ready()
     found = requests.find_all(Viewer.SYSTEM)
     late = [item for item in found if item.is_late]
     pressing = late or [item for item in found if item.is_pressing]
@@ -287,47 +270,35 @@ def _requests() -> tuple[str, str]:
     return BAD if late else WARN, detail
 
 
-def _engine() -> tuple[str, str]:
-    return OK, engine_check.describe_engine()
-
-
 def _leftovers() -> tuple[str, str]:
     folder = environment.current().temporary_folder
-    left = list(_files(folder)) if folder.exists() else []
+    left = [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
     old = [path for path in left if path.stat().st_mtime < (now() - FORGOTTEN).timestamp()]
-    return (
-        (
-            WARN,
-            _(
-                "{count} old temporary files in {folder}. Run: python -m qa_core purge",
-                count=len(old),
-                folder=folder,
-            ),
-        )
-        if old
-        else (OK, str(len(left)))
+    if not old:
+        return OK, str(len(left))
+    return WARN, _(
+        "{count} old temporary files in {folder}. Run: python -m qa_core purge",
+        count=len(old),
+        folder=folder,
     )
 
 
-def _files(folder) -> Iterator:
-    return (path for path in folder.rglob("*") if path.is_file())
-
-
-_CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]]], ...] = (
-    (N_("folder"), _folder),
-    (N_("secrets"), _secrets),
-    (N_("records"), _records),
-    (N_("stores closed to others"), _privacy),
-    (N_("administrator"), _administrator),
-    (N_("journal"), _journal),
-    (N_("lake"), _lake),
-    (N_("engine"), _engine),
-    (N_("imports"), _imports),
-    (N_("marks of evaluations"), _marks),
-    (N_("alert rules"), _alerts),
-    (N_("host names"), _hosts),
-    (N_("retention"), _retention),
-    (N_("backup"), _backup),
-    (N_("requests of persons"), _requests),
-    (N_("temporary files"), _leftovers),
+_CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
+    (N_("folder"), _folder, False),
+    (N_("secrets"), _secrets, False),
+    (N_("records"), _records, True),
+    (N_("stores closed to others"), _privacy, False),
+    (N_("administrator"), _administrator, True),
+    (N_("journal"), _journal, True),
+    (N_("lake"), _lake, False),
+    (N_("engine"), lambda: (OK, engine_check.describe_engine()), False),
+    (N_("imports"), _imports, True),
+    (N_("marks of evaluations"), _marks, True),
+    (N_("alert rules"), _alerts, True),
+    (N_("host names"), _hosts, False),
+    (N_("retention"), _retention, True),
+    (N_("backup"), _backup, True),
+    (N_("requests of persons"), _requests, True),
+    (N_("temporary files"), _leftovers, False),
 )
+"""Name, check, and whether it reads the records."""

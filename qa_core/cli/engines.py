@@ -1,18 +1,14 @@
 """`engine check`: whether a second engine counts as DuckDB does."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 SHOWN = 10
 
@@ -22,11 +18,11 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    url: Annotated[
-        str | None, typer.Argument(metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL.")
-    ] = None,
-    times: Annotated[int, typer.Option(min=1, help="How often the engine is asked.")] = 3,
-    days: Annotated[int, typer.Option(min=1, help="The last days of the data.")] = 183,
+    url: str | None = typer.Argument(
+        None, metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL."
+    ),
+    times: int = typer.Option(3, min=1, help="How often the engine is asked."),
+    days: int = typer.Option(183, min=1, help="The last days of the data."),
     as_json: Json = False,
 ) -> int:
     """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
@@ -41,18 +37,17 @@ def check(
     if as_json:
         print_json({"ok": result.is_equal, **asdict(result)})
         return DONE if result.is_equal else REFUSED
-    print(
-        _(
-            "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
-            "{version} {engine} s.",
-            cells=result.cells,
-            cuts=result.cuts,
-            times=result.times,
-            duckdb=round(result.duckdb_seconds),
-            version=result.version,
-            engine=round(result.engine_seconds),
-        )
+    text = _(
+        "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
+        "{version} {engine} s.",
+        cells=result.cells,
+        cuts=result.cuts,
+        times=result.times,
+        duckdb=round(result.duckdb_seconds),
+        version=result.version,
+        engine=round(result.engine_seconds),
     )
+    print(text)
     for one in result.differences[:SHOWN]:
         cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
         print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)

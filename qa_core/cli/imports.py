@@ -1,11 +1,9 @@
 """`import`, `watch` and `batches`: files of other tools into the stores, and back out."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -14,8 +12,7 @@ from qa_core.base import i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 LISTED_BATCHES = 20
 """Batches listed by default: a watched folder brings hundreds."""
@@ -31,98 +28,72 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    kind: Annotated[
-        str,
-        typer.Argument(
-            metavar="KIND",
-            help="contacts tracking surveys spend intervals advisors evaluations recordings",
-        ),
-    ],
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE…")] = None,
-    system: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the tool that the file comes from; first part of a contact's key."
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            help="Read as this profile, platform or saved mapping, and recognise nothing."
-        ),
-    ] = None,
-    save_mapping: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep the mapping under this name.")
-    ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN",
-            help="The column of a field; ignore=COLUMN skips a column.",
-        ),
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Time zone of local times in the file.")
-    ] = None,
-    date_order: Annotated[
-        str | None,
-        typer.Option(metavar="dmy|mdy|ymd", help="Order of day, month and year in dates."),
-    ] = None,
-    start_date: Annotated[
-        str | None, typer.Option(metavar="DATE", help="The day, where no column has it.")
-    ] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook to read.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Separator of its columns.")] = None,
-    decimal: Annotated[str | None, typer.Option(metavar=",|.", help="Decimal sign.")] = None,
-    unit: Annotated[
-        list[str] | None,
-        typer.Option("--unit", metavar="FIELD=s|ms|min|day", help="Unit of a duration."),
-    ] = None,
-    scale: Annotated[
-        list[str] | None,
-        typer.Option("--scale", metavar="FIELD=MIN-MAX", help="Scale of a rating, such as 1-5."),
-    ] = None,
-    word: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--word",
-            metavar="COLUMN:VALUE=MEANING",
-            help="What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="FIELD=VALUE",
-            help="A value that all rows share, such as outcome=abandoned.",
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Accept odd results that the import asked about.")
-    ] = False,
-    purpose: Annotated[
-        str | None,
-        typer.Option(
-            metavar="training|evaluation|quality|proof",
-            help="Purpose of recordings, where no column has it.",
-        ),
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            help="Pattern of file names, for recordings without a manifest, such as "
-            "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
-        ),
-    ] = None,
-    words: Annotated[
-        bool, typer.Option("--words", help="Print every header and word that is known.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen; write nothing at all.")
-    ] = False,
+    kind: str = typer.Argument(
+        metavar="KIND",
+        help="contacts tracking surveys spend intervals advisors evaluations recordings",
+    ),
+    files: list[Path] | None = typer.Argument(None, metavar="FILE…"),
+    system: str | None = typer.Option(
+        None, help="Name of the tool that the file comes from; first part of a contact's key."
+    ),
+    profile: str | None = typer.Option(
+        None, help="Read as this profile, platform or saved mapping, and recognise nothing."
+    ),
+    save_mapping: str | None = typer.Option(
+        None, metavar="NAME", help="Keep the mapping under this name."
+    ),
+    map_: list[str] | None = typer.Option(
+        None,
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="The column of a field; ignore=COLUMN skips a column.",
+    ),
+    timezone: str | None = typer.Option(None, help="Time zone of local times in the file."),
+    date_order: str | None = typer.Option(
+        None, metavar="dmy|mdy|ymd", help="Order of day, month and year in dates."
+    ),
+    start_date: str | None = typer.Option(
+        None, metavar="DATE", help="The day, where no column has it."
+    ),
+    sheet: str | None = typer.Option(None, help="The sheet of a workbook to read."),
+    encoding: str | None = typer.Option(None, help="Encoding of a text file."),
+    delimiter: str | None = typer.Option(None, help="Separator of its columns."),
+    decimal: str | None = typer.Option(None, metavar=",|.", help="Decimal sign."),
+    unit: list[str] | None = typer.Option(
+        None, "--unit", metavar="FIELD=s|ms|min|day", help="Unit of a duration."
+    ),
+    scale: list[str] | None = typer.Option(
+        None, "--scale", metavar="FIELD=MIN-MAX", help="Scale of a rating, such as 1-5."
+    ),
+    word: list[str] | None = typer.Option(
+        None,
+        "--word",
+        metavar="COLUMN:VALUE=MEANING",
+        help="What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+    ),
+    only: list[str] | None = typer.Option(
+        None,
+        "--only",
+        metavar="FIELD=VALUE",
+        help="A value that all rows share, such as outcome=abandoned.",
+    ),
+    yes: bool = typer.Option(
+        False, "--yes", help="Accept odd results that the import asked about."
+    ),
+    purpose: str | None = typer.Option(
+        None,
+        metavar="training|evaluation|quality|proof",
+        help="Purpose of recordings, where no column has it.",
+    ),
+    pattern: str | None = typer.Option(
+        None,
+        help="Pattern of file names, for recordings without a manifest, such as "
+        "{system}_{date}_{time}_{contact_id}. Default: {contact_id}.",
+    ),
+    words: bool = typer.Option(False, "--words", help="Print every header and word that is known."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Say what would happen; write nothing at all."
+    ),
     as_json: Json = False,
 ) -> int:
     """Import files; each is its own transaction, and a refused one does not stop the
@@ -195,49 +166,33 @@ def _print_words(kind: str, as_json: bool) -> int:
 
 
 def watch_folder(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …"
-        ),
-    ],
-    follow: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--follow",
-            metavar="LOG",
-            help="A growing queue_log elsewhere; one in DIR is followed anyway.",
-        ),
-    ] = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Import the files that are there, then end.")
-    ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
-    settle: Annotated[
-        float,
-        typer.Option(min=0.0, help="Seconds without change after which a file is complete."),
-    ] = 5.0,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="DAYS",
-            help="Delete delivered files, which have clear numbers, after these days; at most 30.",
-        ),
-    ] = None,
-    system: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the tool that the files come from, where no import.toml says so."
-        ),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="Read as this profile or saved mapping, where no import.toml says so."),
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Time zone of local times in the files.")
-    ] = None,
+    folder: Path = typer.Argument(
+        metavar="DIR", help="Sub-folders say what files hold: contacts/ tracking/ surveys/ …"
+    ),
+    follow: list[Path] | None = typer.Option(
+        None,
+        "--follow",
+        metavar="LOG",
+        help="A growing queue_log elsewhere; one in DIR is followed anyway.",
+    ),
+    once: bool = typer.Option(False, "--once", help="Import the files that are there, then end."),
+    every: float = typer.Option(5.0, min=0.1, help="Seconds between two looks."),
+    settle: float = typer.Option(
+        5.0, min=0.0, help="Seconds without change after which a file is complete."
+    ),
+    keep: int | None = typer.Option(
+        None,
+        min=0,
+        metavar="DAYS",
+        help="Delete delivered files, which have clear numbers, after these days; at most 30.",
+    ),
+    system: str | None = typer.Option(
+        None, help="Name of the tool that the files come from, where no import.toml says so."
+    ),
+    profile: str | None = typer.Option(
+        None, help="Read as this profile or saved mapping, where no import.toml says so."
+    ),
+    timezone: str | None = typer.Option(None, help="Time zone of local times in the files."),
 ) -> int:
     """Import files as they appear in DIR, and new calls of a growing queue_log.
 
@@ -292,12 +247,12 @@ def watch_folder(
 
 
 def list_batches(
-    last: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="N", help="Number of the newest; 0: all. With --json always all."
-        ),
-    ] = LISTED_BATCHES,
+    last: int = typer.Option(
+        LISTED_BATCHES,
+        min=0,
+        metavar="N",
+        help="Number of the newest; 0: all. With --json always all.",
+    ),
     as_json: Json = False,
 ) -> None:
     """List the imports, newest first."""
@@ -307,23 +262,20 @@ def list_batches(
     if as_json:
         print_json(ingest.find_batches(Viewer.SYSTEM))
         return
-    rows, total = (
-        ingest.find_batches(Viewer.SYSTEM, limit=last or None),
-        batches.count_batches(Viewer.SYSTEM),
-    )
+    rows = ingest.find_batches(Viewer.SYSTEM, limit=last or None)
+    total = batches.count_batches(Viewer.SYSTEM)
     if not rows:
         print(_("Nothing has been imported yet."))
         return
     _print_batches(rows)
     if total > len(rows):
-        print(
-            _(
-                "{shown} of {total}. For all, run: {command}",
-                shown=len(rows),
-                total=total,
-                command="batches list --last 0",
-            )
+        text = _(
+            "{shown} of {total}. For all, run: {command}",
+            shown=len(rows),
+            total=total,
+            command="batches list --last 0",
         )
+        print(text)
 
 
 def _print_batches(rows: list[dict[str, Any]]) -> None:
@@ -378,7 +330,7 @@ def list_mappings(as_json: Json = False) -> None:
         )
 
 
-def undo_batch(batch: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def undo_batch(batch: str = typer.Argument(metavar="ID"), as_json: Json = False) -> None:
     """Restore what was there before that import."""
     from qa_core import ingest
 
@@ -401,9 +353,7 @@ def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) ->
 
 @contextmanager
 def show_progress(quiet: bool = False):
-    """Yield `report(step, fraction)`; a bar appears on a terminal, on stderr, once the
-    work has taken a second.
-    """
+    """Yield `report(step, fraction)`; a bar appears on a terminal after a second."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from qa_core.base.i18n import _
-from qa_core.cli.options import (
-    As,
-    Json,
-    add_commands,
-    read_as,
-    read_json,
-    read_toml,
-)
-from qa_core.cli.output import print_json
+from qa_core.cli.options import As, Json, add_commands, print_json, read_as, read_json, read_toml
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation
@@ -30,41 +22,27 @@ def register(app: typer.Typer) -> None:
 
 
 def kpi(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them.")
-    ],
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by", metavar="DIM", help="Split by a dimension, or by combinations of several."
-        ),
-    ] = None,
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day, inclusive.")
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day, inclusive.")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where",
-            metavar="DIM=VALUE",
-            help="Filter; the same dimension twice means or; DIM= selects missing values.",
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting for this question."),
-    ] = None,
+    names: list[str] = typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them."),
+    by: list[str] | None = typer.Option(
+        None, "--by", metavar="DIM", help="Split by a dimension, or by combinations of several."
+    ),
+    first: str | None = typer.Option(None, "--from", metavar="DATE", help="First day, inclusive."),
+    last: str | None = typer.Option(None, "--to", metavar="DATE", help="Last day, inclusive."),
+    where: list[str] | None = typer.Option(
+        None,
+        "--where",
+        metavar="DIM=VALUE",
+        help="Filter; the same dimension twice means or; DIM= selects missing values.",
+    ),
+    set_: list[str] | None = typer.Option(
+        None, "--set", metavar="NAME=VALUE", help="Override a setting for this question."
+    ),
     as_: As = None,
-    explained: Annotated[
-        bool,
-        typer.Option(
-            "--explain",
-            help="Also what is counted and excluded, settings and sources; not with --by.",
-        ),
-    ] = False,
+    explained: bool = typer.Option(
+        False,
+        "--explain",
+        help="Also what is counted and excluded, settings and sources; not with --by.",
+    ),
     as_json: Json = False,
 ) -> None:
     """Measure KPIs."""
@@ -108,8 +86,8 @@ def kpis(as_json: Json = False) -> None:
 
 
 def score(
-    grid: Annotated[Path, typer.Argument(metavar="GRID.toml")],
-    answers: Annotated[Path, typer.Argument(metavar="ANSWERS.json")],
+    grid: Path = typer.Argument(metavar="GRID.toml"),
+    answers: Path = typer.Argument(metavar="ANSWERS.json"),
     as_json: Json = False,
 ) -> None:
     """Compute the score of one evaluation, without any store."""

@@ -1,9 +1,8 @@
-"""Families of commands and their shared options and files."""
-
-from __future__ import annotations
+"""Families of commands, their shared options and files, exit codes and JSON."""
 
 import functools
 import json
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 
+DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+"""Exit codes."""
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 As = Annotated[
     str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
@@ -36,6 +37,12 @@ def add_commands(app: typer.Typer, **commands: Callable[..., Any]) -> None:
     """Add commands by name; each refuses first where the records are not ready."""
     for name, command in commands.items():
         app.command(name)(_with_records(command))
+
+
+def print_json(document: Any) -> None:
+    """Print the one JSON document of a command on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")
 
 
 def read_toml(file: Path, code: str) -> dict[str, Any]:
@@ -64,9 +71,7 @@ def read_json(file: Path, code: str) -> Any:
 
 
 def read_as(username: str | None) -> Viewer:
-    """Build the viewer of that account, exactly as in the pages; without a name, the
-    system itself. Raises AccessDenied.
-    """
+    """Build the viewer of that account (None: the system). Raises AccessDenied."""
     if username is None:
         return Viewer.SYSTEM
     from qa_core.access import accounts

@@ -1,56 +1,58 @@
-"""`people` and `journal`: accounts, and the audit log."""
-
-from __future__ import annotations
+"""`people`, `token` and `journal`: accounts, service tokens of scripts, the audit log."""
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from qa_core.access import accounts, service_tokens
 from qa_core.access.roles import Role, Viewer
+from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base.arguments import parse_day
-from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_commands, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.base.errors import require_known
+from qa_core.base.i18n import N_, _
+from qa_core.cli.options import (
+    DONE,
+    REFUSED,
+    As,
+    Json,
+    add_commands,
+    add_family,
+    print_json,
+    read_as,
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 def register(app: typer.Typer) -> None:
-    accounts = add_family(app, "people", "Accounts.")
-    accounts.command("add")(add)
-    add_commands(accounts, disable=disable, enable=enable, reset=reset, list=list_accounts)
+    family = add_family(app, "people", "Accounts.")
+    family.command("add")(add)
+    add_commands(family, disable=disable, enable=enable, reset=reset, list=list_accounts)
     add_family(app, "journal", "Who did what.", verify=verify_journal, anchor=anchor_journal)
+    commands = {"add": add_token, "list": list_tokens, "revoke": revoke_token}
+    add_family(app, "token", "Service tokens of scripts.", **commands)
 
 
 def add(
     name: Name,
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=" ".join(Role))],
-    team: Annotated[
-        list[str] | None, typer.Option("--team", help="A team that this person leads.")
-    ] = None,
-    site: Annotated[
-        list[str] | None, typer.Option("--site", help="A site that this person manages.")
-    ] = None,
-    advisor: Annotated[
-        str | None, typer.Option("--advisor", metavar="ID", help="The advisor that this person is.")
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
-        ),
-    ] = None,
-    password_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--password-stdin",
-            help="Read the password from stdin; without it a one-time one is printed.",
-        ),
-    ] = False,
+    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(Role)),
+    team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
+    site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
+    advisor: str | None = typer.Option(
+        None, "--advisor", metavar="ID", help="The advisor that this person is."
+    ),
+    since: str | None = typer.Option(
+        None, "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
+    ),
+    password_stdin: bool = typer.Option(
+        False,
+        "--password-stdin",
+        help="Read the password from stdin; without it a one-time one is printed.",
+    ),
 ) -> None:
     """Add an account."""
-    from qa_core.access import accounts
     from qa_core.storage.records import store
 
     accounts.parse_role(role)
@@ -80,36 +82,27 @@ def add(
 
 def disable(name: Name) -> None:
     """Close an account; its sessions end at once."""
-    from qa_core.access import accounts
-
     accounts.disable(Viewer.SYSTEM, name)
     print(_("{name} is disabled.", name=name))
 
 
 def enable(name: Name) -> None:
     """Open a closed account again."""
-    from qa_core.access import accounts
-
     accounts.enable(Viewer.SYSTEM, name)
     print(_("{name} is enabled.", name=name))
 
 
 def reset(name: Name) -> None:
     """Give an account a new one-time password."""
-    from qa_core.access import accounts
-
-    print(
-        _(
-            "One-time password, shown only now: {password}",
-            password=accounts.reset(Viewer.SYSTEM, name),
-        )
+    text = _(
+        "One-time password, shown only now: {password}",
+        password=accounts.reset(Viewer.SYSTEM, name),
     )
+    print(text)
 
 
 def list_accounts(as_json: Json = False) -> None:
     """List every account with its role, teams, sites or advisor."""
-    from qa_core.access import accounts
-
     rows = accounts.find_accounts(Viewer.SYSTEM)
     if as_json:
         print_json(rows)
@@ -123,7 +116,7 @@ def list_accounts(as_json: Json = False) -> None:
 
 
 def anchor_journal(
-    reason: Annotated[str, typer.Option("--reason", help="Why: a restored backup, a new file.")],
+    reason: str = typer.Option(..., "--reason", help="Why: a restored backup, a new file."),
 ) -> None:
     """Accept the present end of the journal, after you have checked it."""
     from qa_core.storage import audit_log
@@ -147,3 +140,63 @@ def verify_journal(as_json: Json = False) -> int:
     else:
         print(audit_report.describe_for_operator(found))
     return DONE if found.ok else REFUSED
+
+
+def add_token(
+    name: Name,
+    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(service_tokens.ROLES)),
+    team: list[str] | None = typer.Option(None, "--team", help="A team of a team lead's token."),
+    site: list[str] | None = typer.Option(None, "--site", help="A site of a manager's token."),
+    kpi: list[str] | None = typer.Option(
+        None, "--kpi", help="A KPI that it may read; default: all of the role."
+    ),
+    days: int = typer.Option(
+        service_tokens.USUAL_DAYS, "--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}."
+    ),
+    purpose: str = typer.Option("", "--purpose", metavar="TEXT", help="What it is for."),
+    as_: As = None,
+    as_json: Json = False,
+) -> None:
+    """Add a service token; its secret is printed once."""
+    from qa_core.metrics import kpis
+
+    known = kpis.find_open(accounts.parse_role(role))
+    for key in kpi or ():
+        message = N_("A token of this role cannot ask for the KPI {name}. Possible: {known}.")
+        require_known(key, known, "unknown_kpi", message)
+    terms = accounts.AccountTerms(
+        accounts.parse_role(role),
+        purpose,
+        tuple(team or ()),
+        tuple(site or ()),
+        kpis=tuple(kpi or ()),
+    )
+    token = service_tokens.add(read_as(as_), name, terms, days)
+    if as_json:
+        print_json(asdict(token))
+        return
+    print(_("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret))
+    if token.state == TokenState.WAITING:
+        print(_("It gives no access until a second person has confirmed it."))
+
+
+def list_tokens(as_: As = None, as_json: Json = False) -> None:
+    """List every service token, its bounds, its state and its last use."""
+    rows = service_tokens.find_tokens(read_as(as_))
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        bounds = ", ".join([*row["teams"], *row["sites"], *row["kpis"]])
+        days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"
+        title = STATE_TITLES[row["state"]]
+        print(f"{row['name']:20} {row['role']:10} {days}  {_(title):9} {bounds}")
+
+
+def revoke_token(name: Name, as_: As = None, as_json: Json = False) -> None:
+    """End a service token at once."""
+    service_tokens.revoke(read_as(as_), name)
+    if as_json:
+        print_json({"name": name, "state": TokenState.REVOKED})
+    else:
+        print(_("{name} is revoked.", name=name))

@@ -1,16 +1,12 @@
 """`plan` and `draw`: listening plans from files, and their seeded draws."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, read_toml
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_commands, add_family, print_json, read_toml
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +15,7 @@ def register(app: typer.Typer) -> None:
     add_commands(app, draw=draw)
 
 
-def add_plan(
-    file: Annotated[Path, typer.Argument(metavar="FILE.toml")], as_json: Json = False
-) -> None:
+def add_plan(file: Path = typer.Argument(metavar="FILE.toml"), as_json: Json = False) -> None:
     """Add a plan from a file (docs/contract.md, section 7)."""
     from qa_core.quality import sampling
 
@@ -35,13 +29,12 @@ def add_plan(
     if as_json:
         print_json(plan.as_json())
         return
-    print(
-        _(
-            "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
-            "--seed N",
-            name=plan.name,
-        )
+    text = _(
+        "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
+        "--seed N",
+        name=plan.name,
     )
+    print(text)
 
 
 def list_plans(as_json: Json = False) -> None:
@@ -54,26 +47,25 @@ def list_plans(as_json: Json = False) -> None:
         return
     closed = _("(closed)")
     for plan in plans:
-        print(
-            _(
-                "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
-                "{done}, overdue {overdue}, missing {short}",
-                name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
-                purpose=plan.purpose,
-                first=plan.starts_on.isoformat(),
-                last=plan.ends_on.isoformat(),
-                n=plan.per_advisor,
-                drawn=plan.drawn,
-                done=plan.done,
-                overdue=plan.overdue,
-                short=plan.short,
-            )
+        text = _(
+            "{name}: {purpose}, {first} – {last}, {n} per advisor; drawn {drawn}, done "
+            "{done}, overdue {overdue}, missing {short}",
+            name=f"{plan.name} {closed}" if plan.is_closed else plan.name,
+            purpose=plan.purpose,
+            first=plan.starts_on.isoformat(),
+            last=plan.ends_on.isoformat(),
+            n=plan.per_advisor,
+            drawn=plan.drawn,
+            done=plan.done,
+            overdue=plan.overdue,
+            short=plan.short,
         )
+        print(text)
     if not plans:
         print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
 
 
-def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def close_plan(name: str = typer.Argument(metavar="NAME")) -> None:
     """Close a plan to further draws; what was drawn stays with its evaluators."""
     from qa_core.quality import sampling
 
@@ -82,16 +74,13 @@ def close_plan(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 def draw(
-    plan: Annotated[str, typer.Option("--plan", metavar="NAME", help="The plan to draw for.")],
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
-        ),
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be drawn; write nothing.")
-    ] = False,
+    plan: str = typer.Option(..., "--plan", metavar="NAME", help="The plan to draw for."),
+    seed: int = typer.Option(
+        ..., "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what would be drawn; write nothing."
+    ),
     as_json: Json = False,
 ) -> None:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""
@@ -103,14 +92,13 @@ def draw(
         print_json(result.as_json())
         return
     drawn, short = len(result.drawn), sum(result.short.values())
-    print(
-        ngettext(
-            "{n} contact drawn from {frame}.",
-            "{n} contacts drawn from {frame}.",
-            drawn,
-            frame=result.frame,
-        )
+    text = ngettext(
+        "{n} contact drawn from {frame}.",
+        "{n} contacts drawn from {frame}.",
+        drawn,
+        frame=result.frame,
     )
+    print(text)
     for reason, count in result.excluded.items():
         print(f"    {count:>9}  {_(REASONS[reason])}")
     if short:

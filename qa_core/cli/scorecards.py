@@ -1,9 +1,6 @@
 """`grid`: scorecards in and out as files, and published."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -11,8 +8,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_family, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -45,24 +41,21 @@ def list_grids(as_json: Json = False) -> None:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
         print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")
     if not found:
-        print(
-            _(
-                "There is no scorecard yet. Import one: {command}",
-                command="python -m qa_core grid import data/scorecards/customer_service.toml "
-                "--publish",
-            )
+        text = _(
+            "There is no scorecard yet. Import one: {command}",
+            command="python -m qa_core grid import data/scorecards/customer_service.toml --publish",
         )
+        print(text)
 
 
 def import_grid(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV.")],
-    key: Annotated[
-        str | None,
-        typer.Option("--key", help="The scorecard of the draft; default: made from its title."),
-    ] = None,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Publish it at once as the next version.")
-    ] = False,
+    file: Path = typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV."),
+    key: str | None = typer.Option(
+        None, "--key", help="The scorecard of the draft; default: made from its title."
+    ),
+    publish: bool = typer.Option(
+        False, "--publish", help="Publish it at once as the next version."
+    ),
     as_json: Json = False,
 ) -> None:
     """Read a scorecard from a file and keep it as a draft, or publish it."""
@@ -90,34 +83,31 @@ def import_grid(
     if as_json:
         print_json({"id": held.id, "key": held.key, "version": version, "title": held.title})
     elif version is None:
-        print(
-            _(
-                "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
-                "import it with --publish.",
-                title=held.title,
-                key=held.key,
-            )
+        text = _(
+            "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
+            "import it with --publish.",
+            title=held.title,
+            key=held.key,
         )
+        print(text)
     else:
-        print(
-            _(
-                "{title} is published: {key}, version {version}.",
-                title=held.title,
-                key=held.key,
-                version=version,
-            )
+        text = _(
+            "{title} is published: {key}, version {version}.",
+            title=held.title,
+            key=held.key,
+            version=version,
         )
+        print(text)
 
 
 def export_grid(
-    key: Annotated[str, typer.Argument(metavar="KEY")],
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv.")
-    ],
-    version: Annotated[
-        int | None,
-        typer.Option("--version", metavar="N", help="Default: the newest published one."),
-    ] = None,
+    key: str = typer.Argument(metavar="KEY"),
+    file: Path = typer.Argument(
+        metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv."
+    ),
+    version: int | None = typer.Option(
+        None, "--version", metavar="N", help="Default: the newest published one."
+    ),
 ) -> None:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards
@@ -131,23 +121,13 @@ def export_grid(
             file=file.name,
             forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
-    versions = [
-        held for held in scorecards.find_all(Viewer.SYSTEM) if held.key == key and not held.is_draft
-    ]
+    published = [held for held in scorecards.find_all(Viewer.SYSTEM) if not held.is_draft]
+    versions = [held for held in published if held.key == key]
     chosen = next((held for held in versions if version in (None, held.version)), None)
     if chosen is None:
-        known = (
-            ", ".join(
-                f"{held.key} {held.version}"
-                for held in scorecards.find_all(Viewer.SYSTEM)
-                if not held.is_draft
-            )
-            or "–"
-        )
+        known = ", ".join(f"{held.key} {held.version}" for held in published) or "–"
         raise Refusal(
-            "unknown_grid",
-            N_("This scorecard is not published. Published: {known}."),
-            known=known,
+            "unknown_grid", N_("This scorecard is not published. Published: {known}."), known=known
         )
     try:
         content = files.build_file(Viewer.SYSTEM, chosen.id, form).content
@@ -159,11 +139,10 @@ def export_grid(
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
-    print(
-        _(
-            "{title}, version {version}, is in {file}.",
-            title=chosen.title,
-            version=chosen.version,
-            file=str(file),
-        )
+    text = _(
+        "{title}, version {version}, is in {file}.",
+        title=chosen.title,
+        version=chosen.version,
+        file=str(file),
     )
+    print(text)

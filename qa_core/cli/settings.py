@@ -1,7 +1,5 @@
 """`settings` and `targets`: rules of counting, and targets of KPIs."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated
 
@@ -11,8 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_family, print_json
 
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
 
@@ -78,10 +75,9 @@ def _describe(value: float | int | str | None) -> str:
 
 def set_setting(
     pair: Pair,
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="The first day; default: for all time."),
-    ] = None,
+    first: str | None = typer.Option(
+        None, "--from", metavar="DATE", help="The first day; default: for all time."
+    ),
 ) -> None:
     """Set a value; the value of its own day applies to each contact."""
     from qa_core.centre import settings
@@ -123,26 +119,21 @@ def list_targets(as_json: Json = False) -> None:
 
 
 def set_target(
-    pair: Annotated[
-        str, typer.Argument(metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds.")
-    ],
-    team: Annotated[str | None, typer.Option("--team", help="For one team.")] = None,
-    queue: Annotated[str | None, typer.Option("--queue", help="For one queue.")] = None,
-    site: Annotated[str | None, typer.Option("--site", help="For one site.")] = None,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="The first day on which it applies; default: always."
-        ),
-    ] = None,
-    last: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            metavar="DATE",
-            help="The last day on which it applies; default: until the next target.",
-        ),
-    ] = None,
+    pair: str = typer.Argument(
+        metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds."
+    ),
+    team: str | None = typer.Option(None, "--team", help="For one team."),
+    queue: str | None = typer.Option(None, "--queue", help="For one queue."),
+    site: str | None = typer.Option(None, "--site", help="For one site."),
+    first: str | None = typer.Option(
+        None, "--from", metavar="DATE", help="The first day on which it applies; default: always."
+    ),
+    last: str | None = typer.Option(
+        None,
+        "--to",
+        metavar="DATE",
+        help="The last day on which it applies; default: until the next target.",
+    ),
 ) -> None:
     """Set a target of a KPI."""
     from qa_core.analysis import targets
@@ -169,7 +160,7 @@ def set_target(
     print(_("Target {number} is set.", number=target.id))
 
 
-def remove_target(number: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def remove_target(number: int = typer.Argument(metavar="ID")) -> None:
     """Remove a target."""
     from qa_core.analysis import targets
 

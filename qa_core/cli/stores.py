@@ -1,9 +1,6 @@
 """`init`, `demo`, `doctor`, `secrets`, `backup` and `restore`: the stores themselves."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,8 +10,7 @@ from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
 from qa_core.cli.imports import show_progress
-from qa_core.cli.options import Json, add_commands, add_family
-from qa_core.cli.output import DONE, REFUSED, print_json
+from qa_core.cli.options import DONE, REFUSED, Json, add_commands, add_family, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    admin: Annotated[
-        str | None, typer.Option("--admin", metavar="NAME", help="Make the first administrator.")
-    ] = None,
+    admin: str | None = typer.Option(
+        None, "--admin", metavar="NAME", help="Make the first administrator."
+    ),
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
@@ -51,24 +47,23 @@ def init(
     print(_("The stores are ready in {folder}.", folder=here.folder))
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        print(
-            _(
-                "{name} is the administrator. One-time password, shown only now: {password}",
-                name=admin,
-                password=password,
-            )
+        text = _(
+            "{name} is the administrator. One-time password, shown only now: {password}",
+            name=admin,
+            password=password,
         )
+        print(text)
 
 
 def demo(
-    months: Annotated[int, typer.Option(min=1, max=60, help="Months of data.")] = 18,
-    advisors: Annotated[int, typer.Option(min=6, max=2000, help="Number of advisors.")] = 60,
-    contacts: Annotated[
-        int, typer.Option(min=100, max=20_000_000, help="Approximate number of contacts.")
-    ] = 250_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same centre.")] = 7,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove the demo centre.")] = False,
-    if_empty: Annotated[bool, typer.Option("--if-empty", hidden=True)] = False,
+    months: int = typer.Option(18, min=1, max=60, help="Months of data."),
+    advisors: int = typer.Option(60, min=6, max=2000, help="Number of advisors."),
+    contacts: int = typer.Option(
+        250_000, min=100, max=20_000_000, help="Approximate number of contacts."
+    ),
+    seed: int = typer.Option(7, help="The same seed gives the same centre."),
+    remove: bool = typer.Option(False, "--remove", help="Remove the demo centre."),
+    if_empty: bool = typer.Option(False, "--if-empty", hidden=True),
 ) -> None:
     """Fill the stores with an invented centre, or remove it."""
     from qa_core.cli import demo as centre
@@ -103,7 +98,7 @@ def _is_empty() -> bool:
 
 
 def doctor(
-    deep: Annotated[bool, typer.Option("--deep", help="Read every file of the lake, too.")] = False,
+    deep: bool = typer.Option(False, "--deep", help="Read every file of the lake, too."),
     as_json: Json = False,
 ) -> int:
     """Check the health of the stores, and say what to do."""
@@ -127,7 +122,7 @@ def doctor(
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, outside of QA_HOME.")],
+    file: Path = typer.Argument(metavar="FILE", help="A new file, outside of QA_HOME."),
     as_json: Json = False,
 ) -> None:
     """Write the stores into one encrypted file, while the app runs. The secrets are not in
@@ -140,16 +135,15 @@ def backup(
         print_json(made.as_json())
         return
     print(_("Written to {file} and read back: {files} files.", file=made.file, files=made.files))
-    print(
-        _(
-            "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
-            "from the backups. Without {needed}, this file is worthless. Copy {list} with each "
-            "backup: it lists who was erased since.",
-            folder=environment.current().secrets_folder,
-            needed=", ".join(of_stores.NEEDED),
-            list=of_stores.replay_list.FILE,
-        )
+    text = _(
+        "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
+        "from the backups. Without {needed}, this file is worthless. Copy {list} with each "
+        "backup: it lists who was erased since.",
+        folder=environment.current().secrets_folder,
+        needed=", ".join(of_stores.NEEDED),
+        list=of_stores.replay_list.FILE,
     )
+    print(text)
 
 
 def list_secrets(as_json: Json = False) -> None:
@@ -177,49 +171,40 @@ def list_secrets(as_json: Json = False) -> None:
         print(f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}")
 
 
-def rotate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(environment.SECRETS))],
-) -> None:
+def rotate(name: str = typer.Argument(metavar="NAME", help=", ".join(environment.SECRETS))) -> None:
     """Make a new key, which writes from now on; the old one still reads. Nobody is signed out,
     and nothing has to be started again.
     """
     from qa_core.compliance import key_rotation
 
     old = key_rotation.rotate(Viewer.SYSTEM, name)
-    print(
-        _(
-            "A new key of {name} is in use. The old key, {file}, now only reads. Copy {folder} to "
-            "your safe place again. Keep the earlier copy as long as your present backups.",
-            name=name,
-            file=old.file.name,
-            folder=old.file.parent,
-        )
+    text = _(
+        "A new key of {name} is in use. The old key, {file}, now only reads. Copy {folder} to "
+        "your safe place again. Keep the earlier copy as long as your present backups.",
+        name=name,
+        file=old.file.name,
+        folder=old.file.parent,
     )
+    print(text)
     if name == "recordings":
-        print(
-            _(
-                "The app, watch and purge encrypt the recordings again, then destroy the old key. "
-                "doctor shows how many are left."
-            )
+        text = _(
+            "The app, watch and purge encrypt the recordings again, then destroy the old key. "
+            "doctor shows how many are left."
         )
+        print(text)
 
 
 def restore(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A file that `backup` wrote.")
-    ] = None,
-    replay_from: Annotated[
-        str | None,
-        typer.Option(
-            "--replay-from",
-            metavar="DATE",
-            help="For stores restored by other means: repeat the deletions since that day.",
-        ),
-    ] = None,
-    accept_gaps: Annotated[
-        bool,
-        typer.Option("--accept-gaps", help="Restore even if later erasures are not fully known."),
-    ] = False,
+    file: Path | None = typer.Argument(None, metavar="FILE", help="A file that `backup` wrote."),
+    replay_from: str | None = typer.Option(
+        None,
+        "--replay-from",
+        metavar="DATE",
+        help="For stores restored by other means: repeat the deletions since that day.",
+    ),
+    accept_gaps: bool = typer.Option(
+        False, "--accept-gaps", help="Restore even if later erasures are not fully known."
+    ),
     as_json: Json = False,
 ) -> None:
     """Restore a backup into a home without stores, and repeat the deletions since then."""
@@ -239,20 +224,18 @@ def restore(
     if as_json:
         print_json(result.as_json())
         return
-    print(
-        _(
-            "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
-            "advisors and {count} expired items. Objections entered again: {objections}.",
-            moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
-            customers=result.customers,
-            advisors=result.advisors,
-            count=sum(result.deleted.values()),
-            objections=result.objections,
-        )
+    text = _(
+        "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
+        "advisors and {count} expired items. Objections entered again: {objections}.",
+        moment=environment.to_local(result.made_at).isoformat(" ", "minutes"),
+        customers=result.customers,
+        advisors=result.advisors,
+        count=sum(result.deleted.values()),
+        objections=result.objections,
     )
-    print(
-        _(
-            "Check what has changed since: closed accounts, accreditations, settings. Import the "
-            "files of that period again."
-        )
+    print(text)
+    text = _(
+        "Check what has changed since: closed accounts, accreditations, settings. Import the "
+        "files of that period again."
     )
+    print(text)

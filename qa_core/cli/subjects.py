@@ -1,7 +1,5 @@
 """`subject` and `objections`: the rights of persons."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +9,13 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _
-from qa_core.cli.options import Json, add_family
-from qa_core.cli.output import print_json
+from qa_core.cli.options import Json, add_family, print_json
 
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="X", help="A number, or the pseudonym.")
+]
+Contacts = Annotated[
+    list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
 ]
 AdvisorName = Annotated[
     str | None, typer.Option("--advisor", metavar="X", help="An id, a name or an alias.")
@@ -36,18 +36,16 @@ def register(app: typer.Typer) -> None:
 def export(
     customer: Customer = None,
     advisor: AdvisorName = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the zip is written.")
-    ] = Path("subject.zip"),
-    request: Annotated[
-        int | None,
-        typer.Option(
-            "--request",
-            metavar="NUMBER",
-            help="The request that it answers. With audio, once a second person has agreed on "
-            "the page Are we in order?",
-        ),
-    ] = None,
+    out: Path = typer.Option(
+        Path("subject.zip"), "--out", metavar="FILE", help="Where the zip is written."
+    ),
+    request: int | None = typer.Option(
+        None,
+        "--request",
+        metavar="NUMBER",
+        help="The request that it answers. With audio, once a second person has agreed on "
+        "the page Are we in order?",
+    ),
 ) -> None:
     """Write all data of a person into a zip that only its owner can read."""
     from qa_core.base.environment import write_private
@@ -79,9 +77,7 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
 def restrict(
     customer: Customer = None,
     advisor: AdvisorName = None,
-    contact: Annotated[
-        str | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
+    contact: str | None = typer.Option(None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."),
     as_json: Json = False,
 ) -> None:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
@@ -89,23 +85,19 @@ def restrict(
 
     [of_contact] = subjects.read_contacts([contact]) if contact else [None]
     subjects.restrict(Viewer.SYSTEM, **_find(customer, advisor), contact=of_contact)
-    _show_restrictions(as_json)
+    list_restrictions(as_json)
 
 
-def lift(number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False) -> None:
+def lift(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
     """Lift a restriction: everything counts and is listed again."""
     from qa_core.ingest import subjects
 
     subjects.lift(Viewer.SYSTEM, number)
-    _show_restrictions(as_json)
+    list_restrictions(as_json)
 
 
 def list_restrictions(as_json: Json = False) -> None:
     """List the restrictions in force, and how many contacts they leave out."""
-    _show_restrictions(as_json)
-
-
-def _show_restrictions(as_json: bool) -> None:
     from qa_core.compliance import restrictions
     from qa_core.metrics.query import restricted_contacts
 
@@ -120,15 +112,11 @@ def _show_restrictions(as_json: bool) -> None:
 
 
 def add_objection(
-    number: Annotated[
-        list[str] | None, typer.Option("--number", metavar="N", help="A customer's number.")
-    ] = None,
-    customer: Annotated[
-        list[str] | None, typer.Option("--customer", metavar="X", help="A pseudonym.")
-    ] = None,
-    contact: Annotated[
-        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
+    number: list[str] | None = typer.Option(
+        None, "--number", metavar="N", help="A customer's number."
+    ),
+    customer: list[str] | None = typer.Option(None, "--customer", metavar="X", help="A pseudonym."),
+    contact: Contacts = None,
     as_json: Json = False,
 ) -> None:
     """Enter objections; they apply at once, and to later imports."""
@@ -147,21 +135,23 @@ def add_objection(
 
 def list_exclusions(as_json: Json = False) -> None:
     """List the lines, advisors and contacts that are never recorded or heard."""
-    _show_exclusions(as_json)
+    from qa_core.compliance import exclusions
+
+    found = exclusions.find_all(Viewer.SYSTEM)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    for item in found:
+        print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
+    if not found:
+        print(_("Nothing is excluded."))
 
 
 def add_exclusion(
-    line: Annotated[
-        str | None, typer.Option("--line", metavar="N", help="The dialled number.")
-    ] = None,
+    line: str | None = typer.Option(None, "--line", metavar="N", help="The dialled number."),
     advisor: AdvisorName = None,
-    contact: Annotated[
-        list[str] | None, typer.Option("--contact", metavar="ID", help="ID, or SYSTEM/ID.")
-    ] = None,
-    reason: Annotated[
-        str,
-        typer.Option("--reason", help="representative, private or requested."),
-    ] = "private",
+    contact: Contacts = None,
+    reason: str = typer.Option("private", "--reason", help="representative, private or requested."),
     as_json: Json = False,
 ) -> None:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
@@ -176,89 +166,19 @@ def add_exclusion(
     )
     if not as_json:
         print(_("Entered. Recordings deleted: {count}.", count=deleted))
-    _show_exclusions(as_json)
+    list_exclusions(as_json)
 
 
-def remove_exclusion(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")], as_json: Json = False
-) -> None:
+def remove_exclusion(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
     """Take an entry off the list; deleted audio stays deleted."""
     from qa_core.compliance import exclusions
 
     exclusions.remove(Viewer.SYSTEM, number)
-    _show_exclusions(as_json)
-
-
-def _show_exclusions(as_json: bool) -> None:
-    from qa_core.compliance import exclusions
-
-    found = exclusions.find_all(Viewer.SYSTEM)
-    if as_json:
-        print_json([item.as_json() for item in found])
-        return
-    for item in found:
-        print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
-    if not found:
-        print(_("Nothing is excluded."))
+    list_exclusions(as_json)
 
 
 def list_requests(as_json: Json = False) -> None:
     """List every request with the day by which it must be answered, open ones first."""
-    _show_requests(as_json)
-
-
-def add_request(
-    kind: Annotated[
-        str,
-        typer.Argument(
-            metavar="KIND",
-            help="access, rectification, objection, erasure, restriction or portability.",
-        ),
-    ],
-    customer: Customer = None,
-    advisor: AdvisorName = None,
-    on: Annotated[
-        str | None,
-        typer.Option("--on", metavar="DATE", help="The day of receipt; default: today."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Enter a request of a person; its answer is due a month later."""
-    from qa_core.base import environment
-    from qa_core.compliance import requests
-
-    found = {name: value for name, value in _find(customer, advisor).items() if value}
-    if len(found) != 1:
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
-    [(subject_kind, subject)] = found.items()
-    day = parse_day(on) or environment.today()
-    requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
-    _show_requests(as_json)
-
-
-def answer_request(
-    number: Annotated[int, typer.Argument(metavar="NUMBER")],
-    text: Annotated[str, typer.Option("--answer", metavar="TEXT", help="The answer.")],
-    identity_checked: Annotated[
-        bool, typer.Option("--identity-checked", help="The identity of the person was checked.")
-    ] = False,
-    is_granted: Annotated[
-        bool,
-        typer.Option("--exclude", help="Exclude the contact that an advisor asked for."),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Record the answer to a request."""
-    from qa_core.compliance import requests
-    from qa_core.ingest import subjects
-
-    if is_granted:
-        subjects.grant_exclusion(Viewer.SYSTEM, number)
-    requests.answer(Viewer.SYSTEM, number, text, identity_checked)
-    _show_requests(as_json)
-
-
-def _show_requests(as_json: bool) -> None:
     from qa_core.compliance import requests
 
     found = requests.find_all(Viewer.SYSTEM)
@@ -271,6 +191,52 @@ def _show_requests(as_json: bool) -> None:
         print(f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}")
     if not found:
         print(_("There are no requests."))
+
+
+def add_request(
+    kind: str = typer.Argument(
+        metavar="KIND",
+        help="access, rectification, objection, erasure, restriction or portability.",
+    ),
+    customer: Customer = None,
+    advisor: AdvisorName = None,
+    on: str | None = typer.Option(
+        None, "--on", metavar="DATE", help="The day of receipt; default: today."
+    ),
+    as_json: Json = False,
+) -> None:
+    """Enter a request of a person; its answer is due a month later."""
+    from qa_core.base import environment
+    from qa_core.compliance import requests
+
+    found = {name: value for name, value in _find(customer, advisor).items() if value}
+    if len(found) != 1:
+        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+    [(subject_kind, subject)] = found.items()
+    day = parse_day(on) or environment.today()
+    requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
+    list_requests(as_json)
+
+
+def answer_request(
+    number: int = typer.Argument(metavar="NUMBER"),
+    text: str = typer.Option(..., "--answer", metavar="TEXT", help="The answer."),
+    identity_checked: bool = typer.Option(
+        False, "--identity-checked", help="The identity of the person was checked."
+    ),
+    is_granted: bool = typer.Option(
+        False, "--exclude", help="Exclude the contact that an advisor asked for."
+    ),
+    as_json: Json = False,
+) -> None:
+    """Record the answer to a request."""
+    from qa_core.compliance import requests
+    from qa_core.ingest import subjects
+
+    if is_granted:
+        subjects.grant_exclusion(Viewer.SYSTEM, number)
+    requests.answer(Viewer.SYSTEM, number, text, identity_checked)
+    list_requests(as_json)
 
 
 def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:

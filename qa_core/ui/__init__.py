@@ -1,3 +1,1 @@
-"""User interface of the pages; with pages and app.py, the only room that knows
-Streamlit.
-"""
+"""User interface; with pages and app.py, the only room that knows Streamlit."""

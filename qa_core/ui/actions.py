@@ -1,7 +1,5 @@
 """Acts of a person: a refusal is shown where it happens, the outcome above the page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -25,12 +23,12 @@ def show_refusals() -> Iterator[None]:
 
 
 @contextmanager
-def keep_refusals() -> Iterator[None]:
-    """Keep a Refusal raised in the block, in a callback, for `show_outcome`."""
+def keep_refusals(key: str = _REFUSAL) -> Iterator[None]:
+    """Keep a Refusal raised in the block, in a callback; usually for `show_outcome`."""
     try:
         yield
     except Refusal as refusal:
-        st.session_state[_REFUSAL] = refusal
+        st.session_state[key] = refusal
 
 
 def finish(outcome: str = "") -> NoReturn:

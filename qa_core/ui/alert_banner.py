@@ -1,9 +1,9 @@
-"""Alerts on a page: what was found, where to look, and the acknowledgement."""
+"""What needs a look on a page: alerts with their acknowledgement, and clear changes."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import streamlit as st
 
@@ -13,8 +13,39 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
-from qa_core.ui import cached, drill, gate, layout, menu, sections
+from qa_core.ui import cached, cards, drill, gate, layout, menu, sections
 from qa_core.ui.markdown import escape
+
+
+@dataclass(frozen=True)
+class AttentionItem:
+    """A change or a difference that may need a look.
+
+    `strength`: in units of its own uncertainty. `severity`: empty where chance explains
+    it. A click opens the contacts of `values` that `behind` counts.
+    """
+
+    strength: float
+    text: str
+    severity: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    behind: str = ""
+
+
+def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
+    """Return the worse ones and the better ones, each by strength."""
+    ordered = sorted(items, key=lambda item: -item.strength)
+    worse = [item for item in ordered if item.severity == "attention"]
+    return worse, [item for item in ordered if item.severity == "better"]
+
+
+def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
+    """Show these items, each with the way to its contacts."""
+    for position, item in enumerate(items):
+        with layout.line():
+            st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
+            if item.behind and drill.is_open_to(viewer):
+                drill.show_button(f"look_{position}", dict(item.values), item.behind)
 
 
 def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:

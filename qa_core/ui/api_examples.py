@@ -1,7 +1,5 @@
 """Examples of questions to the API, for its page and docs/api.md."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from qa_core.base.i18n import N_

@@ -5,8 +5,6 @@ Its constructors also have the browser read out its cookies. They are passed ove
 answer asks for another run, which cuts off the run that signs somebody in.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable
@@ -37,11 +35,9 @@ class Form(streamlit_authenticator.Authenticate):
 
 class _Cookie(CookieModel):
     def __init__(self, token: str = "", widget: str = "") -> None:
-        self.cookie_name, self.cookie_expiry_days, self.ours = (
-            browser.COOKIE,
-            sessions.MAX_AGE.total_seconds() / 86400,
-            token,
-        )
+        self.cookie_name = browser.COOKIE
+        self.cookie_expiry_days = sessions.MAX_AGE.total_seconds() / 86400
+        self.ours = token
         self.cookie_manager = _CookieManager(widget)
 
     def _token_encode(self) -> str:
@@ -50,10 +46,9 @@ class _Cookie(CookieModel):
 
 class _CookieManager(extra_streamlit_components.CookieManager):
     def __init__(self, widget: str) -> None:
-        self.cookie_manager, self.widget = (
-            sys.modules["extra_streamlit_components.CookieManager"]._component_func,
-            widget,
-        )
+        component = sys.modules["extra_streamlit_components.CookieManager"]
+        self.cookie_manager = component._component_func
+        self.widget = widget
         self.cookies = {browser.COOKIE: ""}
 
     def set(self, cookie: str, val: str, **_options: Any) -> None:

@@ -1,8 +1,4 @@
-"""The claims of a browser about itself: its cookie, its token, its language, and whether
-it runs on this machine. `sign_in` decides what they are worth.
-"""
-
-from __future__ import annotations
+"""A browser's claims about itself: cookie, token, language; `sign_in` judges them."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit

@@ -1,8 +1,4 @@
-"""WebSocket connections: bound to their browser, few and slow for strangers, and closed once
-their session is over.
-"""
-
-from __future__ import annotations
+"""WebSocket connections: bound to their browser and session, few for strangers."""
 
 import asyncio
 import contextlib
@@ -58,9 +54,7 @@ class Connection:
     is_closed: bool = False
 
     def meets_gate(self, moment: float) -> bool:
-        """Tell whether a run that began after the session was last live may still be on its way
-        to the gate, which shows the sign-in form to it.
-        """
+        """Tell whether a run may still be on its way to the gate's sign-in form."""
         self.over_at = self.over_at or moment
         return self.asked_at > self.live_at and moment - self.over_at < GATE_SECONDS
 

@@ -1,7 +1,5 @@
 """Links to files that leave the centre, for one session and one minute each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Navigation from a figure to what is behind it, and back to the page as it was."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,17 +11,13 @@ from qa_core.ui import filter_bar, menu
 
 _TARGET, _LEFT = "drill_to", "drill_left"
 _CONTACT_FROM, _EVALUATION_FROM = "drilled_from", "evaluation_from"
-"""Page and address from where a contact, or an evaluation, was opened: two, since each
-leads to the other.
-"""
+"""Where a contact, and an evaluation, was opened from: each leads to the other."""
 _ADVISORS_LEFT = "advisors_left"
 """How the page of all advisors was set when one of them was opened."""
 
 
 def follow(page_key: str) -> None:
-    """Go where a click of this run leads, or restore the page that the reader comes back
-    to; called by the front door before anything is drawn.
-    """
+    """Go where a click leads, or restore the page that was left; runs first."""
     if _TARGET in st.session_state:
         page, parameters = st.session_state.pop(_TARGET)
         entered = {
@@ -139,9 +133,7 @@ def on_point(
     behind: str | None = None,
     window: str | None = None,
 ) -> Callable[[], None] | None:
-    """Return the callback of a chart whose points carry a value of each dimension (of a
-    week or month: its first day); None for a viewer who may not see contacts.
-    """
+    """Return what a click on a point opens; None for who may see no contacts."""
     names = [dimensions] if isinstance(dimensions, str) else dimensions
 
     def open_contacts() -> None:
@@ -158,9 +150,7 @@ def on_point(
 def on_value(
     viewer: Viewer, dimension: str, behind: str | None = None, window: str | None = None
 ) -> Callable[[Any], None] | None:
-    """Return the function that opens the contacts of a value, for the lines of a table;
-    None for a viewer who may not see contacts.
-    """
+    """Return what opens the contacts of a value; None if the viewer may see none."""
     if not is_open_to(viewer):
         return None
     return lambda value: to_contacts({dimension: value}, behind, window)

@@ -1,7 +1,5 @@
 """Empty states of pages: why there is nothing to show, and what to do about it."""
 
-from __future__ import annotations
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -46,23 +44,17 @@ def card(icon: str, title: str, text: str = "") -> DeltaGenerator:
 
 def _show_no_data(viewer: Viewer) -> None:
     if not viewer.can(Permission.MANAGE_IMPORTS):
-        card(
-            ":material/inbox:",
-            _("No data yet"),
-            _(
-                "Nothing has been imported yet. An administrator can do it under Administration, "
-                "Imports."
-            ),
+        said = _(
+            "Nothing has been imported yet. An administrator can do it under Administration, "
+            "Imports."
         )
+        card(":material/inbox:", _("No data yet"), said)
         return
-    with card(
-        ":material/inbox:",
-        _("No data yet"),
-        _(
-            "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "
-            "enough to see figures."
-        ),
-    ):
+    text = _(
+        "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "
+        "enough to see figures."
+    )
+    with card(":material/inbox:", _("No data yet"), text):
         st.page_link(
             menu.find_page("imports").path, label=_("Import a file"), icon=":material/upload_file:"
         )
@@ -102,9 +94,7 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
             )
         if state.where.values:
             st.button(
-                _("Remove the filters"),
-                on_click=filter_bar.clear,
-                icon=":material/filter_alt_off:",
+                _("Remove the filters"), on_click=filter_bar.clear, icon=":material/filter_alt_off:"
             )
 
 

@@ -1,7 +1,5 @@
 """The link from a value to its explanation, and what the address of that page says."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st

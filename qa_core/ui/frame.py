@@ -1,8 +1,4 @@
-"""The frame around every page of somebody who is signed in: what is due today, the
-menu's surroundings, the filters, and the page itself.
-"""
-
-from __future__ import annotations
+"""The frame around every page: what is due, menu, filters, and the page itself."""
 
 import gc
 from datetime import timedelta

@@ -1,12 +1,9 @@
 """Freshness of the data: below the menu, and source by source where files are imported."""
 
-from __future__ import annotations
-
-from datetime import date, datetime
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer
+from qa_core.analysis.explanations import describe_moment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.query import Freshness
@@ -25,13 +22,12 @@ def show(viewer: Viewer) -> None:
         return
     with st.popover(said, type="tertiary"), st.container(gap="small"):
         for source in reversed(sources):
-            newest = (
-                [_("newest {moment}", moment=_describe(source.newest))] if source.newest else []
-            )
-            imported = _("imported {moment}", moment=formatting.moment(source.imported_at))
+            facts = [_("imported {moment}", moment=formatting.moment(source.imported_at))]
+            if source.newest:
+                facts.append(_("newest {moment}", moment=describe_moment(source.newest)))
             with st.container(gap=None):
                 st.text(f"{source.system} · {_describe_kind(source)}")
-                st.caption(" · ".join([imported, *newest]))
+                st.caption(" · ".join(facts))
 
 
 def show_table(viewer: Viewer) -> None:
@@ -45,7 +41,7 @@ def show_table(viewer: Viewer) -> None:
             _("Tool"): source.system,
             _("Kind"): _describe_kind(source),
             _("Last import"): formatting.moment(source.imported_at),
-            _("Newest contact or day"): _describe(source.newest) if source.newest else "–",
+            _("Newest contact or day"): describe_moment(source.newest),
         }
         for source in sources
     ]
@@ -54,9 +50,3 @@ def show_table(viewer: Viewer) -> None:
 
 def _describe_kind(source: Freshness) -> str:
     return _(SOURCE_TITLES[source.kind]) if source.kind in SOURCE_TITLES else source.kind
-
-
-def _describe(newest: datetime | date) -> str:
-    if isinstance(newest, datetime):
-        return formatting.moment(newest)
-    return formatting.day(newest, year=True)

@@ -1,6 +1,4 @@
-"""The front door: who is looking, which pages are theirs, and the one they asked for.
-Runs first, on every run.
-"""
+"""The front door, run first: who is looking, their pages, and the one that runs."""
 
 import streamlit as st
 

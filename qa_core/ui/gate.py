@@ -6,8 +6,6 @@ is worth anything is decided in `sign_in`. An identity provider can take its pla
 without any page noticing.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import threading
@@ -38,18 +36,14 @@ _HELD = "sign_in"
 
 @dataclass
 class SignInState:
-    """Sign-in of its browser as a session of the server holds it. One object, kept in
-    the session's state: a run that is cut off by the next one may not write into that
-    state any more, but still into this.
+    """Sign-in of its browser as a session of the server holds it.
 
     One object, kept in the session's state: a run that is cut off by the next one may
     not write into that state any more, but still into this.
     """
 
     token: str | None = None
-    """What the cookie holds too, once the browser has it: it is seen there only from
-    the next connection on.
-    """
+    """What the cookie holds too; it is seen there from the next connection on."""
     refusal: Refusal | None = None
     under_way: threading.Lock = field(default_factory=threading.Lock)
     """Taken while a password is checked."""
@@ -65,17 +59,14 @@ class SignInState:
 
 
 def find_signed_in() -> sessions.SignedIn | None:
-    """Find the live session of this browser, or None for a stranger, and choose the
-    language. It costs one look at the records.
-    """
+    """Find this browser's live session (None: a stranger); choose the language."""
     i18n.use(browser.language())
     if not are_records_ready():
         return None
     here = browser.current()
     held = sign_in_state()
-    with (
-        held.under_way
-    ):  # a run that was cut off may be checking the password still: its answer is this run's
+    # A run that was cut off may be checking the password still: its answer is this run's.
+    with held.under_way:
         token = held.token
     signed_in = sessions.resume(token, here)
     if token and signed_in is None:
@@ -93,9 +84,7 @@ def find_signed_in() -> sessions.SignedIn | None:
 
 
 def current_signed_in() -> sessions.SignedIn:
-    """Return the live session of this browser; stop the run for a stranger and for who has to
-    choose a password or set up a second factor first.
-    """
+    """Return the live session; stop the run for who has a step of the sign-in to do."""
     signed_in = find_signed_in()
     if signed_in is None or signed_in.must_change_password or lacks_second_factor(signed_in.viewer):
         st.stop()
@@ -131,9 +120,7 @@ def current_viewer(*permissions: Permission) -> Viewer:
 
 
 def show_sign_out() -> None:
-    """Show the sign-out button, which ends the session for everybody who holds its
-    cookie, and leads on to the sign-out of the identity provider that it came from.
-    """
+    """Show the sign-out button; it also leads to the identity provider's sign-out."""
     if st.button(_("Sign out"), icon=":material/logout:", key="sign_out", width="stretch"):
         connections.note_session(None)
         origin = sessions.sign_out(sign_in_state().token, browser.current())
@@ -152,16 +139,12 @@ def lead_to(address: str) -> None:
 
 
 def show_refusal(refusal: Refusal) -> None:
-    """Say why something cannot be done and what to do next. Names that came from files
-    or people are shown as they are, never as markdown.
-    """
+    """Say why something cannot be done and what to do next; names are no markdown."""
     st.error(escape(i18n.format_refusal(refusal)), icon=":material/block:")
 
 
 def report_error(error: Exception) -> bool:
-    """Show a person what to do about an error, where we know it; else a number under
-    which the log has the rest.
-    """
+    """Show what to do about a known error; else the number of its entry in the log."""
     if refusal := error if isinstance(error, Refusal) else find_refusal(error):
         show_refusal(refusal)
         return True

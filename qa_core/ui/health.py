@@ -1,8 +1,4 @@
-"""Health of this process and its stores, for monitoring: `GET /healthz` answers ready, or
-why not, without secrets, paths or counts.
-"""
-
-from __future__ import annotations
+"""Health for monitoring: `GET /healthz` says ready or why not, without secrets."""
 
 import logging
 import os
@@ -27,13 +23,9 @@ from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui import browser
 
 KEPT_SECONDS, OVERDUE_SECONDS = 5, 300
-"""Seconds for which an answer is kept, and for which it is kept that nothing is overdue:
-that takes a look at old contacts.
-"""
+"""Seconds that an answer is kept, and that nothing is overdue (a costly look)."""
 WAIT_SECONDS, SILENT_SECONDS = 2, 60
-"""Seconds that a request waits for the check of another one, and after which a check that
-does not end means that the stores do not answer.
-"""
+"""Seconds that a request waits for another's check, and that a check may take."""
 FULL_DISK_BYTES = 200 * 1024**2
 
 REASONS = {

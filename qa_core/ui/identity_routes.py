@@ -1,8 +1,4 @@
-"""Addresses of the sign-in by an identity provider: there, back, and its word that somebody
-signed out there.
-"""
-
-from __future__ import annotations
+"""Addresses of an identity provider's sign-in, its return, and its sign-out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -27,9 +23,7 @@ _budgets = connections.Budgets()
 
 
 def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaitable[Response]]:
-    """Let requests of strangers cost little: short ones, few at a time, and a budget of
-    failures for each address.
-    """
+    """Limit requests of strangers: short, few at a time, few failures by address."""
 
     async def answer(request: Request) -> Response:
         budget = _budgets[_find_browser(request).address]

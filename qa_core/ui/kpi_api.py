@@ -1,8 +1,4 @@
-"""The API: `GET /api/kpi` answers a service token as `kpi --json` answers on the command
-line, with limits (docs/api.md).
-"""
-
-from __future__ import annotations
+"""The API: `GET /api/kpi` answers as `kpi --json` does, with limits (docs/api.md)."""
 
 import json
 import logging

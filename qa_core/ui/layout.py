@@ -1,7 +1,6 @@
 """Containers that lay out what they hold side by side."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -16,3 +15,18 @@ def row(gap: str = "small", **options: Any) -> DeltaGenerator:
 def line(**options: Any) -> DeltaGenerator:
     """Return one line of text with buttons at its end."""
     return row("xxsmall", wrap=False, **options)
+
+
+def show_removable(
+    text: str, key: str, title: str, remove: tuple[Callable[[int], None], int] | None
+) -> None:
+    """Show a line of markdown, with a button at its end where it may be removed.
+
+    `remove`: the callback and its number.
+    """
+    with line():
+        st.markdown(text, width="stretch")
+        if remove is not None:
+            act, number = remove
+            look = {"icon": ":material/delete:", "type": "tertiary"}
+            st.button("", key=key, help=title, on_click=act, args=(number,), **look)

@@ -1,7 +1,5 @@
 """Texts from people and files inside markdown: shown letter by letter."""
 
-from __future__ import annotations
-
 import re
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]()#+.!|~<>$:&-])")

@@ -1,7 +1,5 @@
 """Notes on days: markers on the trends, and the forms that add and remove them."""
 
-from __future__ import annotations
-
 import textwrap
 from datetime import date
 
@@ -26,29 +24,18 @@ MARKER_WIDTH = 44
 def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
     """Return the notes on the days of the trends, and the changes of that KPI's rules."""
     notes = [
-        Marker(
-            note.first_day,
-            note.last_day,
-            _describe_marker(Period(note.first_day, note.last_day), describe(note)),
-        )
+        _build_marker(note.first_day, note.last_day, describe(note))
         for note in cached.find_notes(viewer, state.trend)
     ]
     changes = [
-        Marker(
-            change.day,
-            change.day,
-            _describe_marker(Period(change.day, change.day), _describe_change(change)),
-            is_change=True,
-        )
+        _build_marker(change.day, change.day, _describe_change(change), is_change=True)
         for change in cached.find_changes(viewer, state.trend.period, (kpi,))
     ]
     return [*notes, *changes]
 
 
 def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show the button that adds a note to the days of the trends, and removes one's own;
-    nothing for a viewer who may write none.
-    """
+    """Show the button that adds or removes notes on days, to who may write any."""
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return
@@ -92,19 +79,10 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
 def show_list(notes: list[DayNote], key: str) -> None:
     """Show notes, each with a button to remove it where the viewer may."""
     for note in notes:
-        with layout.line():
-            days = formatting.period(Period(note.first_day, note.last_day))
-            st.markdown(f"**{days}** {escape(describe(note))}", width="stretch")
-            if note.is_mine_to_remove:
-                st.button(
-                    "",
-                    icon=":material/delete:",
-                    type="tertiary",
-                    help=_("Remove the note"),
-                    key=f"note_remove_{key}_{note.id}",
-                    on_click=_remove,
-                    args=(note.id,),
-                )
+        days = formatting.period(Period(note.first_day, note.last_day))
+        text = f"**{days}** {escape(describe(note))}"
+        remove = (_remove, note.id) if note.is_mine_to_remove else None
+        layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove the note"), remove)
 
 
 def describe(note: DayNote) -> str:
@@ -131,6 +109,7 @@ def _describe_change(change: query.Change) -> str:
     return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **said)
 
 
-def _describe_marker(period: Period, text: str) -> str:
+def _build_marker(first_day: date, last_day: date, text: str, is_change: bool = False) -> Marker:
+    days = formatting.period(Period(first_day, last_day))
     lines = map(plain, textwrap.wrap(text, MARKER_WIDTH))
-    return "<br>".join((f"<b>{formatting.period(period)}</b>", *lines))
+    return Marker(first_day, last_day, "<br>".join((f"<b>{days}</b>", *lines)), is_change)

@@ -1,8 +1,4 @@
-"""Advisors or teams side by side on one KPI: dots in bands, the funnel, and how much more
-data it would take to see a difference.
-"""
-
-from __future__ import annotations
+"""Advisors or teams side by side on one KPI: dots in bands, the funnel, the table."""
 
 from collections.abc import Callable, Sequence
 
@@ -38,13 +34,11 @@ def read_group(
 def show_nobody(key: str) -> None:
     """Show that there are not two advisors to compare."""
     kpi = get_kpi(key)
-    cards.show_message(
-        _("{title}: nobody to compare with", title=cards.title_of(kpi)),
-        _(
-            "Needs two advisors with at least {n} values each in this period.",
-            n=peers.find_minimum(kpi),
-        ),
+    text = _(
+        "Needs two advisors with at least {n} values each in this period.",
+        n=peers.find_minimum(kpi),
     )
+    cards.show_message(_("{title}: nobody to compare with", title=cards.title_of(kpi)), text)
 
 
 def show_bands(
@@ -78,13 +72,12 @@ def show_bands(
     if hidden := len(group.peers) - len(drawn):
         parts.append(ngettext("{n} other is not shown.", "{n} others are not shown.", hidden))
     if group.excluded:
-        parts.append(
-            ngettext(
-                "{n} with too few values is left out.",
-                "{n} with too few values are left out.",
-                len(group.excluded),
-            )
+        text = ngettext(
+            "{n} with too few values is left out.",
+            "{n} with too few values are left out.",
+            len(group.excluded),
         )
+        parts.append(text)
     caption = " ".join(parts)
     cards.show_chart(
         figure,
@@ -136,9 +129,7 @@ def show_funnel(group: Group, on_select: Callback) -> None:
 
 
 def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
-    """Explain the limits. `beyond`: peers beyond the outer ones; `outside`: how many are
-    beyond the inner ones.
-    """
+    """Explain the limits: so many peers are `beyond` the outer, `outside` the inner."""
     parts = [
         _(
             "Horizontal: number of values. Dashed: 95 % of values lie within by chance "
@@ -146,39 +137,32 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
         )
     ]
     if outside:
-        parts.append(
-            ngettext(
-                "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} "
-                "there.",
-                "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} "
-                "there.",
-                outside,
-                all=len(group.peers),
-                by_chance=formatting.number(0.05 * len(group.peers), 1),
-            )
+        text = ngettext(
+            "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            outside,
+            all=len(group.peers),
+            by_chance=formatting.number(0.05 * len(group.peers), 1),
         )
+        parts.append(text)
     if any(peer.band == "alike" for peer in beyond):
-        parts.append(
-            _(
-                "The funnel tests each one alone, the bands test all together. Only the bands "
-                "show who clearly differs."
-            )
+        text = _(
+            "The funnel tests each one alone, the bands test all together. Only the bands "
+            "show who clearly differs."
         )
+        parts.append(text)
     if group.funnel.spread >= 1.05:
-        parts.append(
-            _(
-                "The limits are {spread} times wider than for chance alone, because values here "
-                "usually vary that much.",
-                spread=formatting.number(group.funnel.spread, 1),
-            )
+        text = _(
+            "The limits are {spread} times wider than for chance alone, because values here "
+            "usually vary that much.",
+            spread=formatting.number(group.funnel.spread, 1),
         )
+        parts.append(text)
     return " ".join(parts)
 
 
 def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> None:
-    """Show everybody by name: value, interval, shrunken estimate, and how many more values
-    it takes to see a difference. `title`: heading of the names.
-    """
+    """Show everybody by name, and the values still needed. `title`: of the names."""
     kpi = group.kpi
     sizes = {f"{size:g}": _format_size(group, size) for size in peers.DIFFERENCES[kpi.unit]}
     counted = _("evaluations") if kpi.subject == FactTable.EVALUATION_ANSWERS else _("contacts")
@@ -200,7 +184,7 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                 tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
                 tables.count_column("n", lambda peer: peer.n),
                 tables.text_column(
-                    cards.column_of(kpi.key), lambda peer: _with_interval(peer, kpi.unit)
+                    cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
                 ),
                 tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
                 tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
@@ -253,11 +237,6 @@ def _explain_needed(counted: str) -> str:
             _("Detectable today: the smallest difference that this number of values can show."),
         )
     )
-
-
-def _with_interval(peer: Peer, unit: str) -> str:
-    between = formatting.interval(peer.low, peer.high, unit)
-    return formatting.value(peer.value, unit) + (f"  ({between})" if between else "")
 
 
 def _row_height(rows: int) -> int:

@@ -1,7 +1,5 @@
 """Warnings of personal data in what people write, while they write it."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.base import masking

@@ -1,8 +1,4 @@
-"""Uvicorn as it serves here: the address and the scheme of a visitor as trusted proxies
-state them, and no word on what the server is.
-"""
-
-from __future__ import annotations
+"""Uvicorn as it serves here: visitors as trusted proxies state them, no `server`."""
 
 import ipaddress
 from collections.abc import Iterable

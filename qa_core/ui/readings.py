@@ -1,8 +1,4 @@
-"""Reading about people: opened once, which the room that is read notes in the audit log,
-and read again on the runs of the script that follow.
-"""
-
-from __future__ import annotations
+"""Reading about people: noted in the audit log once, read again on later runs."""
 
 from collections.abc import Callable, Hashable
 from typing import TypeVar

@@ -1,18 +1,14 @@
-"""Saved views: the dialog that saves the page as it is set, opens, renames, shares and
-deletes views.
-"""
-
-from __future__ import annotations
+"""Saved views: the dialog that saves, opens, renames, shares and deletes them."""
 
 import streamlit as st
 
 from qa_core.access import saved_views
 from qa_core.access.roles import Viewer
 from qa_core.access.saved_views import View
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
 from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import cached, filter_bar, gate, menu
+from qa_core.ui import actions, cached, filter_bar, gate, menu
 from qa_core.ui.markdown import escape
 
 NOT_CUT = ("day", "week", "month")
@@ -53,9 +49,7 @@ def _show(page_key: str) -> None:
 
 
 def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
-    """Return the parameters of a view as far as this person sees what they name; None where
-    it is about an advisor whom they do not see.
-    """
+    """Return what this person sees of a view; None for an advisor they do not see."""
     kept = {}
     for name, values in view.parameters.items():
         if view.page == "advisor" and name == "id":
@@ -120,23 +114,16 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
             is_saved = st.form_submit_button(_("Save"), type="primary")
             is_removed = view is not None and st.form_submit_button(_("Delete"))
     shared_with = None if chosen == NOBODY else chosen
-    try:
+    with actions.show_refusals():
         if is_removed:
             saved_views.remove(viewer, view.id)
         elif is_saved and view is not None:
             saved_views.change(viewer, view.id, name, shared_with)
         elif is_saved and page is not None:
-            saved_views.save(viewer, name, page.key, _describe_address(), shared_with)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return
-    if is_removed or is_saved:
-        st.rerun(scope="fragment")
-
-
-def _describe_address() -> dict[str, list[str]]:
-    """Describe this page as parameters of its address, with its period even if it is the
-    usual one: a link that says nothing leaves the filters as they are.
-    """
-    address = {name: st.query_params.get_all(name) for name in st.query_params}
-    return address | filter_bar.share()
+            # With the period even if it is the usual one: a link that says nothing
+            # leaves the filters as they are.
+            address = {name: st.query_params.get_all(name) for name in st.query_params}
+            address |= filter_bar.share()
+            saved_views.save(viewer, name, page.key, address, shared_with)
+        if is_removed or is_saved:
+            st.rerun(scope="fragment")

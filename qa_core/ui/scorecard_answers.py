@@ -1,8 +1,4 @@
-"""The answers of a scorecard as widgets: one per criterion, with its comment. Whoever
-shows them decides when they are saved.
-"""
-
-from __future__ import annotations
+"""The answers of a scorecard as widgets, with comments. Who shows them saves them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,8 +1,4 @@
-"""The form of an evaluation: each answer is saved as it is given, the score grows beside
-it, and what another tab changed meanwhile is shown, never lost.
-"""
-
-from __future__ import annotations
+"""The form of an evaluation: answers saved as given, conflicts of tabs shown."""
 
 import dataclasses
 import time
@@ -38,9 +34,7 @@ PROMPTS = {
 
 @dataclasses.dataclass
 class OpenDraft:
-    """Draft as this tab holds it: the version it last saved or read, and the error
-    since.
-    """
+    """Draft as this tab holds it: its version, and the error since."""
 
     version: int
     seconds: float
@@ -87,13 +81,12 @@ def show_score(draft: Draft) -> None:
                 consequence=_(FAILS[criterion.fails]),
             )
             st.markdown(f":red[:material/report:] {escape(said)}")
-        st.caption(
-            _(
-                "{minutes} min spent · saved {time}",
-                minutes=int(draft.seconds_spent // 60),
-                time=f"{environment.to_local(draft.saved_at):%H:%M:%S}",
-            )
+        text = _(
+            "{minutes} min spent · saved {time}",
+            minutes=int(draft.seconds_spent // 60),
+            time=f"{environment.to_local(draft.saved_at):%H:%M:%S}",
         )
+        st.caption(text)
 
 
 def _colour_score(result: scoring.Result | None, is_complete: bool) -> str:
@@ -139,9 +132,7 @@ def has_conflict(draft: Draft) -> bool:
 def find_differences(
     draft: Draft, typed: dict[str, Any]
 ) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield (kind, criterion, its text, what is stored, what was typed) for each answer and
-    comment that differs.
-    """
+    """Yield (kind, criterion, text, stored, typed) for each answer that differs."""
     for criterion in draft.scorecard.criteria:
         key, text = criterion.key, describe_text(criterion.text)
         stored, here = draft.answers.get(key), typed["answers"].get(key)
@@ -175,9 +166,7 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 
 
 def _hold(draft: Draft) -> OpenDraft:
-    """Return what this tab holds; a newer stored version replaces it unless something here
-    is unsaved.
-    """
+    """Return what this tab holds; a newer stored version replaces what has no edits."""
     name = f"{_prefix(draft.id)}held"
     held = st.session_state.get(name)
     if held is None:

@@ -1,8 +1,4 @@
-"""Components with a script of our own, served as files: the security policy of the pages
-allows no script from elsewhere.
-"""
-
-from __future__ import annotations
+"""Components with a script of our own, served as files as the security policy asks."""
 
 import functools
 from pathlib import Path
@@ -14,9 +10,7 @@ from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentM
 
 
 def declare(name: str, folder: Path, script: str, html: str = "", css: str = "") -> Any:
-    """Return the component of that name (`room.part`), registered with the running server;
-    `script`, `html`, `css`: files of its folder.
-    """
+    """Return that component (`room.part`), with `script`, `html`, `css` of its folder."""
     manager = get_bidi_component_manager()
     if manager.get_component_asset_root(name) is None:
         room, part = name.split(".")

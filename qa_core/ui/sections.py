@@ -1,7 +1,5 @@
 """Sections of a page that open: a closed one runs nothing, an open one is in the address."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """A choice among a few, as buttons in a row, kept in the address."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import streamlit as st

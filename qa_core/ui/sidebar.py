@@ -1,8 +1,4 @@
-"""The sidebar around the menu: the name above it; below it how fresh the data is, who is
-signed in, and the way out.
-"""
-
-from __future__ import annotations
+"""The sidebar around the menu: name, freshness of the data, person, the way out."""
 
 import streamlit as st
 
@@ -32,9 +28,7 @@ def show(viewer: Viewer, page_key: str) -> None:
 
 
 def _show_account_news(viewer: Viewer) -> None:
-    """Link to the page of the own account while changes of it, or sign-ins with another
-    browser, are news; looked up once per session of the server.
-    """
+    """Link to the own account while it has news; looked up once per server session."""
     if _NEWS not in st.session_state:
         since = now() - sessions.NEWS_FOR
         st.session_state[_NEWS] = any(

@@ -1,7 +1,5 @@
 """Pages for strangers: the sign-in form, the first steps, and the choice of a password."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +13,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.storage.records import store
-from qa_core.ui import browser, gate
+from qa_core.ui import actions, browser, gate
 from qa_core.ui.markdown import escape
 
 _ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
@@ -28,12 +26,11 @@ def show_sign_in() -> None:
         if not gate.are_records_ready():
             _describe_first_step(_("This centre has no database yet. Create it on its server:"))
         elif not accounts.has_accounts():
-            _describe_first_step(
-                _(
-                    "Nobody has an account yet. Create the first administrator on this centre's "
-                    "server; the command prints a one-time password:"
-                )
+            text = _(
+                "Nobody has an account yet. Create the first administrator on this centre's "
+                "server; the command prints a one-time password:"
             )
+            _describe_first_step(text)
         elif gate.sign_in_state().second_step:
             _show_code_form()
         else:
@@ -84,12 +81,11 @@ def show_second_factor() -> None:
     viewer = signed_in.viewer
     if codes := st.session_state.get(_RECOVERY):
         st.success(_("Your second factor applies from your next sign-in."))
-        st.write(
-            _(
-                "Recovery codes: each works once. They are shown only now: print them or "
-                "write them down."
-            )
+        text = _(
+            "Recovery codes: each works once. They are shown only now: print them or "
+            "write them down."
         )
+        st.write(text)
         st.code("\n".join(codes), language=None)
         if st.button(_("I have kept them"), type="primary"):
             del st.session_state[_RECOVERY]
@@ -117,13 +113,10 @@ def _show_setup(viewer: Viewer) -> None:
         code = _ask_code(_("2. Code from the app"))
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
-        try:
+        with actions.show_refusals():
             st.session_state[_RECOVERY] = second_factor.confirm(viewer, code)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return
-        del st.session_state[_ADDRESS]
-        st.rerun()
+            del st.session_state[_ADDRESS]
+            st.rerun()
 
 
 def _show_removal(viewer: Viewer) -> None:
@@ -131,12 +124,9 @@ def _show_removal(viewer: Viewer) -> None:
         code = _ask_code(_("Code from your app, or a recovery code"))
         is_sent = st.form_submit_button(_("Remove"))
     if is_sent:
-        try:
+        with actions.show_refusals():
             second_factor.remove(viewer, code)
-        except Refusal as refusal:
-            gate.show_refusal(refusal)
-            return
-        st.rerun()
+            st.rerun()
 
 
 def _ask_code(label: str) -> str:
@@ -160,18 +150,15 @@ def _describe_first_step(message: str) -> None:
 
 
 def show_password_change() -> None:
-    """Show the choice of a password, and nothing else, to a person who signed in with a
-    one-time password.
-    """
+    """Show only the choice of a password, to who signed in with a one-time one."""
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Choose your password"), anchor=False)
-        st.caption(
-            _(
-                "You signed in with a password that somebody else has seen. Choose one that "
-                "only you know."
-            )
+        text = _(
+            "You signed in with a password that somebody else has seen. Choose one that "
+            "only you know."
         )
+        st.caption(text)
         if show_password_form():
             st.rerun()
         gate.show_sign_out()
@@ -204,12 +191,10 @@ def show_password_form() -> bool:
     if new != again:
         st.error(_("The two new passwords differ. Type them again."))
         return False
-    try:
+    with actions.show_refusals():
         sessions.change_password(signed_in, browser.current(), current, new)
-    except Refusal as refusal:
-        gate.show_refusal(refusal)
-        return False
-    return True
+        return True
+    return False
 
 
 def keep_cookie() -> bool:
@@ -242,7 +227,9 @@ def _show_form() -> None:
             if not username:
                 return
             try:
-                held.token = sessions.sign_in(username, password, here, _one_time_days())
+                with store.reading() as session:
+                    days = settings.current(session).one_time_password_days
+                held.token = sessions.sign_in(username, password, here, days)
                 held.waits_since = time.monotonic()
             except sessions.SecondStep as step:
                 held.second_step = step.ticket
@@ -264,17 +251,7 @@ def _show_form() -> None:
         gate.show_refusal(held.refusal)
     if browser.cookie():
         authenticator.delete_cookie()
-    _show_providers()
-
-
-def _show_providers() -> None:
-    """Show a button for each identity provider."""
     for provider in identity.find_providers().values():
         title = _("Sign in with {provider}", provider=escape(provider.title))
         if st.button(title, icon=":material/key:", key=f"sign_in_{provider.name}"):
             gate.lead_to(f"/sign-in/{provider.name}")
-
-
-def _one_time_days() -> int:
-    with store.reading() as session:
-        return settings.current(session).one_time_password_days

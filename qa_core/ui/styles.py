@@ -1,6 +1,4 @@
-"""Style sheets and pictures that the theme cannot replace, given to the browser as
-files.
-"""
+"""Style sheets and pictures beyond the theme, given to the browser as files."""
 
 from pathlib import Path
 
@@ -24,9 +22,7 @@ def apply() -> None:
 
 
 def fit_one_page(is_sheet: bool = False) -> None:
-    """Print this page on one sheet of A4, without menu and filters. `is_sheet`: it is made
-    for one.
-    """
+    """Print this page on one A4 sheet, without menu. `is_sheet`: made for one."""
     st.html(_PRINT)
     if is_sheet:
         st.html(_PRINT_SHEET)

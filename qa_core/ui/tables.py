@@ -1,8 +1,4 @@
-"""Tables: columns declared with their values and their look, lines to compare and to
-click.
-"""
-
-from __future__ import annotations
+"""Tables: columns with their values and look, lines to compare and to click."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +10,7 @@ from streamlit import column_config
 
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
+from qa_core.metrics.dimensions import get_dimension
 from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.ui import cards, explain_link
 from qa_core.ui.filter_bar import FilterState
@@ -22,9 +19,7 @@ from qa_core.ui.markdown import escape
 ROW_HEIGHT, TWO_LINES = 36, 66
 """Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
 FULL = 930
-"""Pixels for the columns of a table in a card as wide as the page, on a screen of 1,280
-pixels beside the menu.
-"""
+"""Pixels for the columns of a table as wide as the page, on a screen of 1,280."""
 IN_SECTION = 895
 """The same in a section that opens."""
 NARROW, WIDE, PADDING = 4.2, 7.6, 17
@@ -52,17 +47,32 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
     return TableColumn(heading, value, config)
 
 
+def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
+    """Build the column that names the values of a dimension, each of which is a line."""
+    title = _(get_dimension(dimension).title)
+    return name_column(title, lambda value: formatting.name(dimension, value), width)
+
+
 def text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
 ) -> TableColumn:
     """Build a column of text."""
-    has_config = width is not None or help_text
-    config = (
-        column_config.TextColumn(heading, width=width, help=help_text or None)
-        if has_config
-        else None
-    )
+    config = None
+    if width is not None or help_text:
+        config = column_config.TextColumn(heading, width=width, help=help_text or None)
     return TableColumn(heading, value, config)
+
+
+def day_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
+) -> TableColumn:
+    """Build a column of days as text; `missing`: what is written in place of none."""
+
+    def describe(line: Any) -> str | None:
+        day = value(line)
+        return formatting.day(day, year=True) if day else missing
+
+    return text_column(heading, describe, width)
 
 
 def number_text_column(
@@ -232,9 +242,9 @@ def whole(value: float | None) -> int | None:
     return None if formatting.is_missing(value) else int(value)
 
 
-def with_interval(row: Any) -> str:
-    """Return the value of a row of `measure` with its interval."""
-    unit = get_kpi(row.kpi).unit
+def with_interval(row: Any, unit: str = "") -> str:
+    """Return the value of a row of `measure`, or of a thing in that unit, with its interval."""
+    unit = unit or get_kpi(row.kpi).unit
     if formatting.is_missing(row.value):
         return ""
     between = formatting.interval(row.low, row.high, unit)
@@ -242,9 +252,7 @@ def with_interval(row: Any) -> str:
 
 
 def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
-    """Return the values of a KPI over time by the value of a dimension, from a frame cut
-    by both; without those that have a single value.
-    """
+    """Return a KPI over time by value of a dimension, where there are two points."""
     lines: dict[Any, list[float]] = {}
     for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
         if not formatting.is_missing(row.value):
@@ -253,9 +261,7 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
 
 
 def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
-    """Return the rows of a frame by the value of the dimension (None: missing), then by
-    KPI.
-    """
+    """Return the rows of a frame by the dimension's value (None: missing), then KPI."""
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
         table.setdefault(_known(getattr(row, dimension)), {})[row.kpi] = row

@@ -1,14 +1,15 @@
 """Trend cards: a KPI over time, shared by several pages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
+
+import pandas as pd
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.series import Series
+from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
 from qa_core.metrics.dimensions import Filters
@@ -41,15 +42,18 @@ def read_series(
     }
 
 
+def build(
+    state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str, restarts: Sequence[date] = ()
+) -> Series:
+    """Build the trend of a KPI over the longer period of the filters."""
+    span = (state.trend.period, state.first_day, state.whole_until, state.where.period.first_day)
+    return build_series(frame, kpi, grain, *span, restarts)
+
+
 def describe_lately(
-    viewer: Viewer,
-    where: Filters,
-    kpis: Sequence[str],
-    series: Mapping[str, Series] | None = None,
+    viewer: Viewer, where: Filters, kpis: Sequence[str], series: Mapping[str, Series] | None = None
 ) -> dict[str, str]:
-    """Describe how rates and means of the last days differ from those of the days before
-    them in the period; empty for a short one.
-    """
+    """Describe how the last days differ from those before; empty for a short period."""
     parts = periods.split_late(where.period)
     keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
     if parts is None or not keys:

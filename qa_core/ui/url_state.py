@@ -2,8 +2,6 @@
 the same in every language (Streamlit's own binding writes titles).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,9 +71,7 @@ def read_number(text: str) -> int:
 
 
 def is_news(name: str, key: str = "") -> bool:
-    """Return whether the address differs from what that widget wrote last, or the widget
-    was forgotten on another page.
-    """
+    """Return whether the address differs from what that widget, if kept, wrote last."""
     key = key or name
     written = st.session_state.get(_WIDGETS, {}).get(key)
     return key not in st.session_state or st.query_params.get(name) != written

@@ -1,7 +1,5 @@
 """Names of browsers and systems, from what a browser calls itself in its requests."""
 
-from __future__ import annotations
-
 from qa_core.base.i18n import _
 
 BROWSERS = {
@@ -26,9 +24,7 @@ SYSTEMS = {
 
 
 def describe(claim: str) -> str:
-    """Return `Chrome, Windows` for `Mozilla/5.0 (Windows NT 10.0; …) … Chrome/150.0
-    Safari/537.36`; the claim itself where neither is known.
-    """
+    """Return `Chrome, Windows` of a claim; the claim itself where neither is known."""
     found = [
         next((name for mark, name in known.items() if mark in claim), "")
         for known in (BROWSERS, SYSTEMS)

@@ -14,6 +14,7 @@ from tools.markdown_calls import find_calls
 from qa_core.ui.markdown import escape
 
 PLAIN_TEXTS = {
+    "alert_banner": ["cards.ICONS[item.severity] + item.text"],
     "cards": [
         "None if tile.kpi else tile.help",
         "_('Last {days} days: {said}', days=perio",
@@ -32,6 +33,7 @@ PLAIN_TEXTS = {
         "title",
     ],
     "gate": ["_('Something went wrong. Try again. If i"],
+    "layout": ["text", "title"],
     "personal_data": [
         "_('The comments seem to contain personal",
         "_('This seems to contain personal data (",
@@ -63,7 +65,7 @@ PLAIN_TEXTS = {
         'f"### {icon}{_format_score(result.score)',
     ],
     "views/admin/service_tokens": ["[one.tool for one in examples]"],
-    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label", "text", "title"],
+    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label"],
     "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
     "views/compliance/journal": ["code", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
@@ -75,10 +77,7 @@ PLAIN_TEXTS = {
     "views/performance/action_list": ["name"],
     "views/performance/explain": ["setting_texts.since(entry.since)", "text"],
     "views/performance/irritants": ["change"],
-    "views/performance/overview": [
-        "cards.ICONS[item.severity] + item.text",
-        "f':orange[:material/error:] **{cards.tit",
-    ],
+    "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
     "views/performance/resolution_agreement": [
         "f'**{said}** ({formatting.number(part)})",
         "f'**{title}** {cards.NOTHING}'",
@@ -100,10 +99,7 @@ PLAIN_TEXTS = {
     "views/quality/evaluation_reply": ["f'**{escape(whose)}: {score}**'"],
     "views/quality/my_quality": ["label"],
     "views/quality/teams": ["peers.describe_test(group)"],
-    "views/tracking/source_comparison": [
-        "cards.ICONS[item.severity] + item.text",
-        "source_tables.describe_attribution(viewe",
-    ],
+    "views/tracking/source_comparison": ["source_tables.describe_attribution(viewe"],
     "views/tracking/source_steps": ["line"],
 }
 """By file, the beginnings of texts that hold no words of people though the code alone does

@@ -1,7 +1,5 @@
 """Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
-from __future__ import annotations
-
 import fcntl
 import tomllib
 from collections.abc import Callable, Iterator
@@ -60,9 +58,7 @@ _FILES = 8
 
 
 def build(
-    viewer: Viewer,
-    plan: DemoPlan | None = None,
-    progress: Progress = ignore_progress,
+    viewer: Viewer, plan: DemoPlan | None = None, progress: Progress = ignore_progress
 ) -> None:
     """Simulate the centre and import it, with an account per role. A half-finished
     build is removed first.
@@ -120,9 +116,7 @@ def sign_ins() -> list[dict[str, str]]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the right to build or remove the demo centre; a second one waits, and never
-    removes a running build.
-    """
+    """Hold the right to build or remove the demo centre; a second one waits."""
     folder = environment.current().folder
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".demo.lock").open("w") as file:
@@ -210,14 +204,12 @@ def _remove_grid(session: Session) -> None:
         .where(ScorecardVersion.key == evaluations.GRID_KEY)
         .order_by(ScorecardVersion.version)
     ).first()
-    uses = (
-        (
+    uses = ()
+    if grid is not None:
+        uses = (
             sa.select(table.id).where(table.grid_id == grid.id).limit(1)
             for table in (Evaluation, Calibration)
         )
-        if grid is not None
-        else ()
-    )
     used = any(session.scalar(Scoped(use, Viewer.SYSTEM)) is not None for use in uses)
     if grid is not None and not used and grid.content == content:
         session.delete(grid)

@@ -1,8 +1,4 @@
-"""Accounts of the demo centre, one per role and a second evaluator, for sign-in from
-this machine only: random passwords in a file that only its owner can read.
-"""
-
-from __future__ import annotations
+"""Accounts of the demo centre, for this machine; passwords in a private file."""
 
 import json
 from pathlib import Path
@@ -26,9 +22,7 @@ ACCOUNTS: tuple[tuple[Role, str, str | None], ...] = (
     (Role.DPO, "dpo", "Pierre Malandain"),
     (Role.ADMIN, "admin", "Nora Belkasmi"),
 )
-"""Role, username and invented name; the advisor is one of its advisors. A calibration
-takes two evaluators.
-"""
+"""Role, username and invented name; a calibration takes two evaluators."""
 
 
 def credentials_file() -> Path:

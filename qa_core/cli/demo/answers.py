@@ -1,7 +1,5 @@
 """Answers of demo advisors to evaluations: read, commented, disputed, self-evaluated."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -64,9 +62,7 @@ COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
 
 
 def answer(invited: list[dict[str, str]], staff: Staff) -> None:
-    """Answer the latest evaluations of the demo lead's team. Everything hangs on
-    evaluations of the demo's batches, and is removed with them.
-    """
+    """Answer the latest evaluations of the lead's team; they go with their batches."""
     usernames = {entry["role"]: entry["username"] for entry in invited}
     team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
     decided: list[tuple[int, DisputeDecision]] = []
@@ -126,9 +122,7 @@ def _find_latest(session: Session, team: str) -> list[Evaluation]:
 def _dispute(
     session: Session, evaluation: Evaluation, raised_by: str, disputed: set[str]
 ) -> Dispute | None:
-    """Dispute a criterion that lost most of its points and is not disputed yet: one
-    level more; None where nothing was lost.
-    """
+    """Dispute the criterion that lost most, one level up; None if nothing was lost."""
     plan = evaluation_view.find_scorecard(session, evaluation)
     answers = finalise.read_answers(evaluation)
     raised = _raise_levels(plan, answers, len(answers)) if plan else {}
@@ -153,9 +147,7 @@ def _dispute(
 def _raise_levels(
     plan: scoring.Scorecard, answers: dict[str, object], count: int
 ) -> dict[str, float]:
-    """Raise the criteria that lost most of their points by one level; critical errors
-    are not disputed here.
-    """
+    """Raise the criteria that lost most points by one level, except critical errors."""
     lost = []
     for criterion in plan.criteria:
         earned = answers[criterion.key]
@@ -179,12 +171,8 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
     at: datetime = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
-    own.started_at, own.submitted_at, own.evaluated_at, own.published_at = (
-        at - timedelta(minutes=11),
-        at,
-        at,
-        at,
-    )
+    own.started_at = at - timedelta(minutes=11)
+    own.submitted_at = own.evaluated_at = own.published_at = at
 
 
 def _date_decisions(dispute_ids: list[int]) -> None:

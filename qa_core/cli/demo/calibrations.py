@@ -1,8 +1,4 @@
-"""Two calibration sessions of the demo centre: one closed, with differing scores, and
-one that waits for the first evaluator.
-"""
-
-from __future__ import annotations
+"""Calibration sessions of the demo centre: one closed, one that waits."""
 
 from collections.abc import Sequence
 from datetime import time, timedelta
@@ -36,14 +32,10 @@ CLOSED_DAYS, OPEN_DAYS = (85, 56), (29, 2)
 CLOCK = time(10, 15)
 """Time of day of all that happens here."""
 LEANS = (0.0, -0.09, 0.08)
-"""Share of a criterion's points that each evaluator adds or withholds: the second is
-strict, the third lenient, as in their evaluations.
-"""
+"""Share of a criterion's points that each evaluator adds: the second is strict."""
 UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
-"""Random spread of scores as a share of the points; larger on criteria that the
-scorecard words badly.
-"""
+"""Random spread as a share of the points; larger where the wording is bad."""
 
 
 def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
@@ -52,10 +44,8 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
     with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
     evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
     chance = plan.chance("calibrations")
-    closed, waiting = (
-        _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS),
-        _choose(plan, OPEN_DAYS, OPEN_CONTACTS),
-    )
+    closed = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS)
+    waiting = _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
     with store.writing() as session:
         grid = session.scalars(
             sa.select(ScorecardVersion)
@@ -97,9 +87,7 @@ def remove(session: Session) -> None:
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
-    """Choose contacts that were evaluated in those days, of as many advisors as
-    possible, recorded ones first.
-    """
+    """Choose evaluated contacts of most different advisors, recorded ones first."""
     first, last = map(plan.day, days)
     recorded = sa.exists().where(
         Recording.source_system == Evaluation.source_system,

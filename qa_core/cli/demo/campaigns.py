@@ -1,7 +1,5 @@
 """Campaigns with their numbers and dates, what the call tracker saw of them, and their costs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +17,7 @@ FIBRE_WORDS = ("fibre pas chère", "offre fibre", "box internet", "éligibilité
 
 @dataclass(frozen=True)
 class Campaign:
-    """Campaign. `ages`: runs from so many days before the end until so many. Numbers
-    are in the ranges that ARCEP reserves for fiction.
-    """
+    """Campaign between two `ages` in days; numbers are ARCEP's for fiction."""
 
     source: str
     medium: str
@@ -81,9 +77,7 @@ class Tracking:
         )
 
     def _pulls(self) -> np.ndarray:
-        """Compute each campaign's pull, days × queues × campaigns: it pulls while it
-        runs; the one about the bill brings questions about bills.
-        """
+        """Compute the pull of running campaigns: days × queues × campaigns."""
         age = self.calendar.age[:, None]
         runs = np.array([[campaign.ages[0], campaign.ages[1]] for campaign in CAMPAIGNS])
         pull = ((age <= runs[:, 0]) & (age >= runs[:, 1])) * np.array(

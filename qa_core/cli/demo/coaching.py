@@ -1,7 +1,5 @@
 """Coaching plans of the demo's team lead: open, overdue and ended, with their sessions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import time
 
@@ -21,18 +19,14 @@ from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
 TRAINED_CRITERION, TRAINED_FROM = "ownership", 50
-"""Criterion that suffers from the new invoice, and the days before the end from which an
-advisor is coached on it.
-"""
+"""Criterion hurt by the new invoice; days before the end when its coaching begins."""
 CLOCK = time(16, 30)
 """Time of day of all that happens here."""
 
 
 @dataclass(frozen=True)
 class CoachingStory:
-    """Plan in days before the last one of the centre (negative: after it); notes are
-    (days before, minutes or None, text, by the advisor).
-    """
+    """Plan in days before the end; notes: (days, minutes, text, by the advisor)."""
 
     goal: str
     criteria: tuple[str, ...]
@@ -105,12 +99,7 @@ OTHERS = (
         "reached",
         4,
         (
-            (
-                49,
-                45,
-                "Écoute de deux appels sur la facture, renvoyés sans réponse.",
-                False,
-            ),
+            (49, 45, "Écoute de deux appels sur la facture, renvoyés sans réponse.", False),
             (30, 30, "La fiche « nouvelle facture » répond aux quatre questions du moment.", False),
             (4, 20, "Objectif atteint : les derniers appels vont au bout de la demande.", False),
         ),

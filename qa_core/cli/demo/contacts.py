@@ -1,6 +1,4 @@
-"""Contacts of simulated customers: a need, a first contact, and the repeats when it is
-missed or not resolved.
-"""
+"""Contacts of simulated customers: a need, a first contact, and its repeats."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ REASONS = (
 )
 BILLING = BILLING_QUEUE = 0
 LAUNCH_MORE, LAUNCH_LESS_RESOLVED, LAUNCH_LOADS = 1.0, 0.19, (0.32, 0.08)
-"""At the worst of the launch: extra needs about bills, the drop of their resolution, and the
-extra load of the queue for bills and of the others.
-"""
+"""At the worst of the launch: more needs, fewer resolved, load of the queues."""
 
 CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
@@ -71,9 +67,7 @@ WITHHELD = -1
 
 @dataclass
 class Wave:
-    """Contacts as parallel arrays, one entry each. Wall-clock times; missing numbers
-    are NaN, missing codes −1.
-    """
+    """Contacts as parallel arrays. Wall-clock times; missing: NaN, missing codes −1."""
 
     at: np.ndarray
     need: np.ndarray
@@ -277,11 +271,9 @@ class Simulation:
 
     def _talk(self, wave: Wave, answered: np.ndarray, misrouted: np.ndarray) -> None:
         chance, size = self.chance, len(wave)
-        phone, chat, written = (
-            wave.channel == PHONE,
-            wave.channel == CHAT,
-            np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL)),
-        )
+        phone = wave.channel == PHONE
+        chat = wave.channel == CHAT
+        written = np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
         pace = (
             self.staff.handles[np.maximum(wave.advisor, 0)]
             * np.array([1, 0.9, 1.45, 1.05, 0.7])[wave.channel]
@@ -304,9 +296,7 @@ class Simulation:
         wave.transfers = np.where(answered & ~written, transfers, 0)
 
     def _come_back(self, wave: Wave) -> Wave:
-        """Draw the repeats of customers whose need is not settled, mostly within days;
-        a few repeat although it is.
-        """
+        """Draw repeats of unsettled needs, mostly within days; a few repeat anyway."""
         chance, answered = self.chance, wave.outcome == ANSWERED
         again = answered & (
             chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
@@ -324,9 +314,7 @@ class Simulation:
         return self._follow(after, days * DAY_SECONDS, INBOUND)
 
     def _try_again(self, wave: Wave) -> Wave:
-        """Draw new tries of missed customers, soon where they hung up and on the next
-        day where the centre was closed.
-        """
+        """Draw new tries of the missed: soon, or on the next day after closed hours."""
         chance = self.chance
         missed = (wave.outcome != ANSWERED) & (wave.direction == INBOUND)
         after = wave.keep(missed & (chance.random(len(wave)) < 0.64 * 0.8**wave.tries))

@@ -1,7 +1,5 @@
 """Listening plans of the demo centre for this month and the last, drawn from a seed."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import sqlalchemy as sa

@@ -1,8 +1,4 @@
-"""Evaluations of three simulated evaluators on the customer-service scorecard; one is
-strict, one is lenient.
-"""
-
-from __future__ import annotations
+"""Evaluations of three simulated evaluators; one is strict, one is lenient."""
 
 import tomllib
 from datetime import date, timedelta
@@ -56,9 +52,7 @@ def read_grid() -> scoring.Scorecard:
 def evaluate(
     plan: DemoPlan, calendar: Calendar, extracts: Extracts, first_day: date = date.min
 ) -> pa.Table:
-    """Evaluate two to four recorded calls per advisor and month from that day on, one row
-    per criterion: points of possible, null where not applicable.
-    """
+    """Evaluate two to four calls per advisor and month, one row per criterion."""
     chance = plan.chance("evaluations")
     rows = _draw(calendar, extracts, chance)
     size = len(rows)

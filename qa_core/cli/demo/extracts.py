@@ -1,8 +1,4 @@
-"""Exports of the demo centre's tools: the contacts of three systems as files would give
-them, gaps included.
-"""
-
-from __future__ import annotations
+"""Exports of the demo centre's three systems, with the gaps of real files."""
 
 from collections.abc import Iterator
 
@@ -39,9 +35,7 @@ RECORDED_SHARE = 0.085
 
 
 class Extracts:
-    """Contacts with their ids, and what was noted about each; `export` gives those of one
-    system.
-    """
+    """Contacts with their ids and notes; `export` gives those of one system."""
 
     def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
         self.plan, self.staff, self.wave = plan, staff, wave
@@ -88,9 +82,7 @@ class Extracts:
             yield self._build_slice(system, rows[start : start + SLICE], tracking_number)
 
     def _declare(self) -> None:
-        """Draw what advisors note: the reason is not always entered, and declarations are on
-        the bright side.
-        """
+        """Draw what advisors note: reasons with gaps, declarations that flatter."""
         wave, chance, size = self.wave, self.chance, len(self.wave)
         self.reason_known = self.answered & (chance.random(size) > 0.06) | (
             chance.random(size) < 0.04

@@ -1,7 +1,5 @@
 """Action list of the demo centre: three irritants at three stages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import time
 
@@ -25,9 +23,7 @@ CLOCK = time(10)
 
 @dataclass(frozen=True)
 class IrritantStory:
-    """Irritant in days before the last one of the centre (negative: after it): when it
-    reached each state, and its due day.
-    """
+    """Irritant in days before the end (negative: after it): its states, its due day."""
 
     subject: IrritantSubject
     steps: tuple[tuple[ActionState, int], ...]

@@ -1,8 +1,4 @@
-"""Legal conditions of listening in the demo centre: gates, accreditations and notices,
-under a name of their own.
-"""
-
-from __future__ import annotations
+"""Legal conditions of listening in the demo centre: gates, accreditations, notices."""
 
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """Loading of the simulated centre: one batch per tool, through the stages of any import."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

@@ -14,9 +14,7 @@ from qa_core.base import environment
 
 @dataclass(frozen=True)
 class DemoPlan:
-    """Size of the centre and its last day. The same plan gives the same numbers, on any
-    day and any machine.
-    """
+    """Size and last day of the centre; the same plan gives the same numbers."""
 
     last_day: date
     months: int = 18
@@ -28,16 +26,12 @@ class DemoPlan:
     def until_yesterday(
         months: int = 18, advisors: int = 60, contacts: int = 250_000, seed: int = 7
     ) -> DemoPlan:
-        """Build a plan whose last day is yesterday, so that its launch, campaigns and
-        pending contacts keep their age.
-        """
+        """Build a plan that ends yesterday, so that its events keep their age."""
         return DemoPlan(environment.today() - timedelta(days=1), months, advisors, contacts, seed)
 
     @property
     def first_day(self) -> date:
-        """First day: the day after the last one, so many months before; the end of a
-        shorter month where that day does not exist.
-        """
+        """First day: so many months before the last, or the end of a shorter month."""
         after = pd.Timestamp(self.last_day) + pd.DateOffset(days=1)
         return (after - pd.DateOffset(months=self.months)).date()
 

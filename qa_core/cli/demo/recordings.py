@@ -1,7 +1,5 @@
 """Recordings of the demo centre: a few spoken calls, each for several fitting contacts."""
 
-from __future__ import annotations
-
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -35,9 +33,7 @@ BATCH = "demo calls"
 DAYS = 62
 SHORTEST_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3
-"""Contacts with audio per advisor of the team and month: evaluated ones (more for the demo's
-own advisor), and others.
-"""
+"""Contacts with audio per advisor and month: evaluated ones, and others."""
 
 FOUND = (
     "source_system",

@@ -1,7 +1,5 @@
 """Comments of simulated customers and evaluators, in two languages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,9 +9,7 @@ from qa_core.cli.demo.contacts import BILLING, Wave
 
 ENGLISH_SHARE = 0.13
 LONG_WAIT, LAUNCH = 75, 0.3
-"""Seconds from which customers mention their wait; trouble of the launch from which
-they mention the new bill.
-"""
+"""Seconds of wait, and trouble of the launch, from which customers mention them."""
 Told = Mapping[str, Sequence[str]]
 
 PLEASED: Told = {
@@ -213,9 +209,7 @@ def write_customers(
     in_english: np.ndarray,
     trouble: np.ndarray,
 ) -> pa.Array:
-    """Write a comment for each contact of `written`, null for the others: praise from
-    some pleased customers, the fault from the others.
-    """
+    """Write comments where `written`: praise from the pleased, faults from others."""
     texts: list[str | None] = [None] * len(wave)
     for row in np.nonzero(written)[0]:
         language = "en" if in_english[row] else "fr"
@@ -228,9 +222,7 @@ def write_customers(
 def write_evaluators(
     chance: np.random.Generator, lacking: Sequence[Sequence[str]], share: float
 ) -> tuple[list[str | None], list[str | None]]:
-    """Write a comment and tags for that share of the evaluations, from the criteria in
-    which each falls short, worst first.
-    """
+    """Write a comment and tags for that share of evaluations, worst first."""
     comments: list[str | None] = []
     tags: list[str | None] = []
     for keys in lacking:
@@ -252,11 +244,9 @@ def _complaints(chance: np.random.Generator, wave: Wave, row: int, trouble: floa
     causes += [TRANSFERRED] if wave.transfers[row] > 0 else []
     causes += [CAME_BACK] if wave.depth[row] + wave.tries[row] > 0 else []
     is_new_bill = wave.reason[row] == BILLING and trouble > LAUNCH
-    told = (
-        [NEW_BILL if is_new_bill else ABOUT[wave.reason[row]]]
-        if is_new_bill or chance.random() < 0.55
-        else []
-    )
+    told = []
+    if is_new_bill or chance.random() < 0.55:
+        told = [NEW_BILL if is_new_bill else ABOUT[wave.reason[row]]]
     if causes and (not told or chance.random() < 0.5):
         told.append(causes[chance.integers(len(causes))])
     return told or [UNSETTLED]

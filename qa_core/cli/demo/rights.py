@@ -1,8 +1,4 @@
-"""The demo centre in order with the law: calls listened to, an objection acted upon, a
-request answered in time and one that waits, and the documents printed but for one.
-"""
-
-from __future__ import annotations
+"""The demo centre in order with the law, but for one request and one document."""
 
 from contextlib import suppress
 from datetime import timedelta

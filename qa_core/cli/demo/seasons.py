@@ -1,7 +1,5 @@
 """Times of contacts: opening hours, holidays, the week, the year, weeks after a launch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from qa_core.centre.rules import opening_hours
@@ -27,9 +25,7 @@ WRITTEN_HOURS = np.array([
 ])  # fmt: skip
 
 LAUNCH_AGE, LAUNCH_FADES_AT, LAUNCH_OVER_AT = 58, 36, 12
-"""Launch of the new invoice, in days before the end: start, start of the fading, end of
-its trouble.
-"""
+"""Launch of the new invoice in days before the end: start, fading, end."""
 
 
 class Calendar:
@@ -98,9 +94,7 @@ class Calendar:
     def draw_moments(
         self, positions: np.ndarray, written: np.ndarray, chance: np.random.Generator
     ) -> np.ndarray:
-        """Draw a moment on each of these days: within the opening hours, or at any hour
-        where the contact is `written`.
-        """
+        """Draw moments on these days: in opening hours, at any hour if `written`."""
         drawn = chance.random(len(positions))
         hours = np.empty(len(positions), dtype=np.int64)
         weekday = self.weekday[positions]

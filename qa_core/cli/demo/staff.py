@@ -1,7 +1,5 @@
 """Staff of the demo centre. All names are invented."""
 
-from __future__ import annotations
-
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -85,9 +83,7 @@ class Staff:
     scores: np.ndarray
     declares: np.ndarray
     duty: np.ndarray
-    """days × halves of the day × queues × advisors, cumulated over the advisors: who
-    may take a contact.
-    """
+    """days × halves of a day × queues × advisors, cumulated: who may take a contact."""
 
     def draw(
         self, day: np.ndarray, half: np.ndarray, queue: np.ndarray, chance: np.random.Generator
@@ -103,9 +99,7 @@ class Staff:
         return np.minimum(taken, len(self.ids) - 1)
 
     def as_rows(self) -> pa.Table:
-        """Build the advisors' file: one row per membership (both days inclusive), with
-        the other names under which the tools know them.
-        """
+        """Build the advisors' file: a row per membership (days inclusive)."""
         rows = self.memberships
         return pa.table(
             {

@@ -1,7 +1,5 @@
 """Surveys of the demo centre: who gets one, who answers, and what they answer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 
@@ -20,9 +18,7 @@ COMMENTING_SHARES = (0.6, 0.22)
 
 
 def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
-    """Build the survey tool's export: one row per survey sent; the columns of the
-    answer are empty for the silent.
-    """
+    """Build the survey export: one row per survey sent, empty where nobody answered."""
     chance, wave = plan.chance("surveys"), extracts.wave
     share = np.zeros(5)
     share[list(SENT_SHARES)] = list(SENT_SHARES.values())
@@ -80,9 +76,7 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
 def _mood(
     calendar: Calendar, extracts: Extracts, rows: np.ndarray, chance: np.random.Generator
 ) -> np.ndarray:
-    """Draw how pleased each customer is, around the marks 1–5: resolution weighs most,
-    then the wait, the tries, the advisor.
-    """
+    """Draw satisfaction around 1–5 from resolution, wait, tries and advisor."""
     wave = extracts.wave.keep(rows)
     wait = np.nan_to_num(wave.wait, nan=20.0)
     mood = (

@@ -1,7 +1,5 @@
 """Targets, alert rules and notes of the demo centre; removed with it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import sqlalchemy as sa

@@ -1,8 +1,4 @@
-"""The script of every page: the key `/` opens the page Find and puts the cursor into its
-field; what Streamlit draws without roles gets them, for screen readers.
-"""
-
-from __future__ import annotations
+"""The script of every page: the key `/` opens Find; roles for screen readers."""
 
 from pathlib import Path
 

@@ -5,11 +5,7 @@ a reason to listen; each address is one listening. The waveform is drawn by wave
 (folder `vendor`).
 """
 
-from __future__ import annotations
-
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +13,13 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import Playable, absence
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
-from qa_core.ui import gate, personal_data, scripts
+from qa_core.ui import actions, gate, personal_data, scripts
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
@@ -113,20 +109,17 @@ def _show_player(
         )
         if is_open and f"{key}_moment" in st.session_state:
             _show_remark_form(found, key, evaluation_id)
-        st.caption(
-            _(
-                "Playback possible until {day}.",
-                day=formatting.full_day(environment.to_local(playable.last_moment).date()),
-            )
+        said = _(
+            "Playback possible until {day}.",
+            day=formatting.full_day(environment.to_local(playable.last_moment).date()),
         )
+        st.caption(said)
 
 
 def _ask_why(
     playable: Playable, purpose: str | None, reason: str | None, key: str
 ) -> tuple[str | None, str | None]:
-    """Ask for what is not given: the purpose, among those that this person may listen for,
-    and the reason. Return both; None for what is missing.
-    """
+    """Ask for the purpose and the reason if not given; None for what is missing."""
     if purpose is None:
         choices = [name for name in gates.PURPOSES if name in playable.purposes]
         if not choices:
@@ -155,7 +148,7 @@ def _ask_why(
 def _give_address(recording_id: int, purpose: str | None, reason: str | None, key: str) -> None:
     signed_in = gate.current_signed_in()
     if purpose and reason:
-        with _keep_refusals(key):
+        with actions.keep_refusals(f"{key}_refused"):
             st.session_state[f"{key}_address"] = recordings.make_ticket(
                 signed_in, recording_id, purpose, reason
             )
@@ -170,21 +163,12 @@ def _note_moment(key: str, seconds: float) -> None:
 def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
-        with _keep_refusals(key):
+        with actions.keep_refusals(f"{key}_refused"):
             timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
-
-
-@contextmanager
-def _keep_refusals(key: str) -> Iterator[None]:
-    """Keep a Refusal raised in the block for the next run of that player."""
-    try:
-        yield
-    except Refusal as refusal:
-        st.session_state[f"{key}_refused"] = refusal
 
 
 def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
@@ -257,7 +241,7 @@ def _save_remark(key: str, evaluation_id: int) -> None:
     if kinds and held.get(f"{key}_warned") != text:
         held[f"{key}_warned"], held[f"{key}_personal"] = text, kinds
         return
-    with _keep_refusals(key):
+    with actions.keep_refusals(f"{key}_refused"):
         about = held.get(f"{key}_remark_about") or None
         moment = held[f"{key}_moment"]
         timed_comments.add_remark(viewer, evaluation_id, moment, text, about)

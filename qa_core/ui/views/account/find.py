@@ -1,8 +1,4 @@
-"""The Find page: one search for pages, KPIs, advisors and contacts. It looks only into what
-the reader may see, and says nothing of the rest.
-"""
-
-from __future__ import annotations
+"""The Find page: pages, KPIs, advisors and contacts that the reader may see."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -135,9 +131,7 @@ KINDS = (
 
 
 def _matches(text: str, *titles: str) -> bool:
-    """Tell whether every word typed begins a word of these titles, or their initials are
-    typed.
-    """
+    """Tell whether each word typed begins a word of these titles, or is initials."""
     typed = normalise_name(text).split()
     together = "".join(typed)
     if len(together) < SHORTEST:

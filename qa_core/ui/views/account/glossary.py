@@ -1,7 +1,5 @@
 """The Glossary page: every KPI that the viewer may see, and the terms of the field."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import streamlit as st

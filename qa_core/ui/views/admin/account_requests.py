@@ -1,7 +1,5 @@
 """Changes of accounts: those that wait for a second person, and those that were done."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access import accounts
@@ -57,13 +55,12 @@ def show_done(username: str, one_time: str | None = None, is_proposed: bool = Fa
     if is_proposed:
         st.info(_("Noted. A second person has to confirm it under Account changes."))
     elif one_time:
-        st.success(
-            _(
-                "One-time password of {name}, shown only now. Hand it over in person. It has to "
-                "be changed at the first sign-in.",
-                name=escape(username),
-            )
+        text = _(
+            "One-time password of {name}, shown only now. Hand it over in person. It has to "
+            "be changed at the first sign-in.",
+            name=escape(username),
         )
+        st.success(text)
         st.code(one_time, language=None)
     else:
         st.success(_("Done: {name}.", name=escape(username)))

@@ -1,7 +1,5 @@
 """First steps page: each step with its reason, its state, and the page where it is done."""
 
-from __future__ import annotations
-
 import streamlit as st
 from babel import Locale
 
@@ -95,12 +93,11 @@ def show(viewer: Viewer) -> None:
             icon=":material/check_circle:",
         )
     else:
-        st.caption(
-            _(
-                "From an empty centre to the first figure. You can stop after any step and go on "
-                "later: this page reads from the data what is done."
-            )
+        text = _(
+            "From an empty centre to the first figure. You can stop after any step and go on "
+            "later: this page reads from the data what is done."
         )
+        st.caption(text)
         st.progress(done / len(Step), _("{done} of {all} steps done", done=done, all=len(Step)))
     for number, step in enumerate(Step, 1):
         _show_step(viewer, set_up, step, number)
@@ -226,13 +223,12 @@ def _ask_name(set_up: SetUp) -> None:
 
 def _show_samples() -> None:
     with st.expander(_("No file at hand? Try it with invented files"), icon=":material/science:"):
-        st.caption(
-            _(
-                "Six invented advisors, and their calls of the last four weeks. Import the files "
-                "in this order; evaluations need the legal conditions, and advisors who are "
-                "informed. Afterwards, undo each import on the page Imports: nothing of it stays."
-            )
+        text = _(
+            "Six invented advisors, and their calls of the last four weeks. Import the files "
+            "in this order; evaluations need the legal conditions, and advisors who are "
+            "informed. Afterwards, undo each import on the page Imports: nothing of it stays."
         )
+        st.caption(text)
         for kind in samples.SAMPLES:
             download_links.show_download(
                 "sample", label=_(KIND_TITLES[kind]), key=kind, forms=("csv",), name=kind

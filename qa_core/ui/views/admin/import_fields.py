@@ -1,8 +1,4 @@
-"""The titles of the fields of an import; the command line and saved mappings name the
-fields by their code.
-"""
-
-from __future__ import annotations
+"""The titles of the fields of an import; commands and mappings use their codes."""
 
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting

@@ -1,7 +1,5 @@
 """The imports so far: looked at, and taken back."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,7 +46,10 @@ def show(viewer: Viewer) -> None:
     chosen = tables.show(
         found,
         (
-            tables.text_column(_("When"), _describe_moment),
+            tables.text_column(
+                _("When"),
+                lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
+            ),
             tables.text_column(_("File"), lambda batch: batch["file"]),
             tables.text_column(_("Kind"), _name_kind),
             tables.text_column(_("State"), _name_state),
@@ -101,11 +102,6 @@ def _name_state(batch: dict[str, Any]) -> str:
     return _(batches.STATES[state])
 
 
-def _describe_moment(batch: dict[str, Any]) -> str:
-    moment = batch["finished_at"] or batch["started_at"]
-    return formatting.local_moment(moment)
-
-
 def _show_batch(batch: dict[str, Any]) -> None:
     with cards.card(gap="small"):
         st.text(f"{batch['file']} · {batch['id']}")
@@ -123,11 +119,7 @@ def _show_batch(batch: dict[str, Any]) -> None:
                 icon=":material/undo:",
                 key=f"undo_{batch['id']}",
             ):
-                _undo(batch["id"])
-
-
-def _undo(batch_id: str) -> None:
-    with actions.show_refusals():
-        ingest.undo(gate.current_viewer(Permission.MANAGE_IMPORTS), batch_id)
-        imports.forget_dry_runs()
-        actions.finish()
+                with actions.show_refusals():
+                    ingest.undo(gate.current_viewer(Permission.MANAGE_IMPORTS), batch["id"])
+                    imports.forget_dry_runs()
+                    actions.finish()

@@ -1,8 +1,4 @@
-"""Mapping of a file's columns to fields, the meaning of its words, and the acceptance
-of what looks odd.
-"""
-
-from __future__ import annotations
+"""Mapping of a file's columns and words, and the acceptance of what looks odd."""
 
 import json
 from dataclasses import replace
@@ -65,9 +61,7 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
-    """Show one row for each column of the file; what the person says goes over what was
-    recognised.
-    """
+    """Show one row per column; what the person says overrides what was recognised."""
     columns = [header for header in report.headers if header]
     if not columns:
         return
@@ -127,11 +121,7 @@ def _take(kind: str, file_id: str, changed: dict[str, str]) -> None:
             ignored.append(column)
         else:
             columns[field] = column
-    st.session_state[_key(kind, file_id)] = {
-        **said,
-        "columns": columns,
-        "ignored": tuple(ignored),
-    }
+    st.session_state[_key(kind, file_id)] = {**said, "columns": columns, "ignored": tuple(ignored)}
 
 
 def _find(kind: str, file_id: str) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Form for the options of an import."""
 
-from __future__ import annotations
-
 from datetime import date
 from zoneinfo import available_timezones
 
@@ -41,19 +39,10 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
         if st.session_state.get(WIDGETS["profile"]) not in (None, *saved):
             saved = [*saved, st.session_state[WIDGETS["profile"]]]
         profile = first.selectbox(
-            _("Saved mapping"),
-            saved,
-            index=None,
-            key=WIDGETS["profile"],
-            placeholder=_("none"),
+            _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
         )
-        save_as = first.text_input(
-            _("Save the mapping as"),
-            key="import_save",
-            help=_(
-                "Saved with the import under this name. The next file of the same layout uses it."
-            ),
-        )
+        hint = _("Saved with the import under this name. The next file of the same layout uses it.")
+        save_as = first.text_input(_("Save the mapping as"), key="import_save", help=hint)
         system = first.text_input(
             _("Name of the tool"),
             help=_(

@@ -1,8 +1,4 @@
-"""The report of an import: counts, decisions, rows before and after, the effect on
-figures, the quarantine.
-"""
-
-from __future__ import annotations
+"""The report of an import: counts, decisions, effect on figures, quarantine."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -80,24 +76,22 @@ def show_counts(counts: Mapping[str, Any]) -> None:
     with st.container(gap="xxsmall"):
         for name, total in REASONS.items():
             for code, count in (counts.get(name) or {}).items():
-                st.text(
-                    _(
-                        "{title}: {count} × {reason}",
-                        title=_(COUNTS[total]),
-                        count=formatting.number(count),
-                        reason=reason_texts.describe(code),
-                    )
+                text = _(
+                    "{title}: {count} × {reason}",
+                    title=_(COUNTS[total]),
+                    count=formatting.number(count),
+                    reason=reason_texts.describe(code),
                 )
+                st.text(text)
         for column, reasons in (counts.get("blanked") or {}).items():
             for code, count in reasons.items():
-                st.text(
-                    _(
-                        "Read as missing in {column}: {count} × {reason}",
-                        column=column,
-                        count=formatting.number(count),
-                        reason=reason_texts.describe(code),
-                    )
+                text = _(
+                    "Read as missing in {column}: {count} × {reason}",
+                    column=column,
+                    count=formatting.number(count),
+                    reason=reason_texts.describe(code),
                 )
+                st.text(text)
 
 
 def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = False) -> None:

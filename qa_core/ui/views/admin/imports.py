@@ -1,8 +1,4 @@
-"""The way of files into the centre: they are sent, examined, corrected where they were
-misread, and brought in.
-"""
-
-from __future__ import annotations
+"""The way of files into the centre: sent, examined, corrected and brought in."""
 
 import json
 from dataclasses import replace
@@ -22,9 +18,7 @@ from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_options, import_report
 
 LARGEST_UPLOAD_MB = 20
-"""What the server accepts (`server.maxUploadSize` in .streamlit/config.toml), whatever
-a page says.
-"""
+"""What the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
 REHEARSED, BROUGHT = "import_rehearsed", "import_landed"
 """Reports of the dry runs, by file, and of the files that were brought in last."""
 KIND_TITLES = {
@@ -39,9 +33,7 @@ KIND_TITLES = {
 
 
 def ask_file(viewer: Viewer) -> None:
-    """Ask for files and what may be said about them; examine and show each, and bring
-    them in when the person says so.
-    """
+    """Ask for files and options; examine each, and import those that are confirmed."""
     if BROUGHT in st.session_state:
         _show_brought(st.session_state[BROUGHT])
         return
@@ -91,14 +83,12 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
         format_func=lambda key: _(KIND_TITLES[key]),
         key="import_kind",
     )
-    left.caption(
-        _(
-            "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also "
-            "as gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the "
-            "server.",
-            size=LARGEST_UPLOAD_MB,
-        )
+    text = _(
+        "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
+        "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
+        size=LARGEST_UPLOAD_MB,
     )
+    left.caption(text)
     sent = right.file_uploader(
         _("Files"), accept_multiple_files=True, max_upload_size=LARGEST_UPLOAD_MB, key="import_file"
     )
@@ -118,9 +108,7 @@ def _choose(reports: list[FileReport]) -> int:
 
 
 def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileReport:
-    """Return the report of a dry run of that file, kept while neither it nor what is said
-    about it changes.
-    """
+    """Return the dry run of that file, kept while file and options are the same."""
     said = import_mapping.complete(options, kind, sent.file_id)
     kept = st.session_state.setdefault(REHEARSED, {})
     asked = json.dumps([kind, said.as_reading_options(), said.yes], sort_keys=True)
@@ -149,9 +137,7 @@ def _run(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileRe
 
 
 def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
-    """Show why the file cannot be read as it is; where the reason is a question, with its
-    answers as buttons.
-    """
+    """Show why the file cannot be read; for a question, its answers as buttons."""
     gate.show_refusal(refusal)
     answers = [option for option in refusal.options if _is_answer(option)]
     words = [

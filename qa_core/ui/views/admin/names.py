@@ -1,7 +1,5 @@
 """The Names page: what looks alike, any two names, and the decisions in force."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st
@@ -75,10 +73,7 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
         spelling = left.selectbox(_("Name"), **options, key=f"spelling:{kind}")
         kept = right.selectbox(_("counts as"), **options, key=f"kept:{kind}")
         if send.button(
-            _("Merge"),
-            key=f"merge_any:{kind}",
-            disabled=not (spelling and kept),
-            width="stretch",
+            _("Merge"), key=f"merge_any:{kind}", disabled=not (spelling and kept), width="stretch"
         ):
             _merge(kind, spelling, kept)
 
@@ -129,13 +124,10 @@ def _merge(kind: str, spelling: str, kept: str) -> None:
 
 def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
-    actions.finish(
-        ngettext(
-            "Done: {n} past contact updated.",
-            "Done: {n} past contacts updated.",
-            due.apply_due(),
-        )
+    text = ngettext(
+        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due.apply_due()
     )
+    actions.finish(text)
 
 
 def _acting() -> Viewer:

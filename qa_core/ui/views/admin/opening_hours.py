@@ -1,7 +1,5 @@
 """The Opening hours page: the week of a site, its public holidays and its closed days."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
@@ -117,11 +115,7 @@ def _save(
             site_hours.set_opening(acting, site, hours, starts_on, calendar, days)
             count = due.apply_due()
         actions.finish(
-            ngettext(
-                "Done: {n} past contact updated.",
-                "Done: {n} past contacts updated.",
-                count,
-            )
+            ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)
         )
 
 

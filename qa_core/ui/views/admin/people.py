@@ -1,7 +1,5 @@
 """People page: accounts, a new one, and one in full."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -90,12 +88,11 @@ def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
     username = account["username"]
     st.subheader(escape(username), anchor=False)
     if username == viewer.username:
-        st.info(
-            _(
-                "This is your own account. Change password and language under My account; another "
-                "administrator changes the rest."
-            )
+        text = _(
+            "This is your own account. Change password and language under My account; another "
+            "administrator changes the rest."
         )
+        st.info(text)
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
     role = _choose_role(username, present)
@@ -149,10 +146,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             **options,
         )
         since = st.date_input(
-            _("Since (empty: from the start)"),
-            value=None,
-            key=f"since_{key}",
-            format="DD/MM/YYYY",
+            _("Since (empty: from the start)"), value=None, key=f"since_{key}", format="DD/MM/YYYY"
         )
         terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:

@@ -1,7 +1,5 @@
 """Changes of a draft against the last version, and its publication."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -26,9 +24,7 @@ def finish(number: int, outcome: str) -> NoReturn:
 
 
 def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
-    """Show the changes against the last version, and the button that publishes the draft as
-    it was saved. `content`: the draft as it is written now.
-    """
+    """Show changes since the last version, and the button that publishes the draft."""
     last = _find_before(viewer, held)
     title = _("The first version of this scorecard")
     if last is not None:
@@ -51,12 +47,11 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
                 version = scorecards.publish(acting, held.id, held.edition)
                 said = {"title": held.title, "version": version}
                 finish(held.id, _("{title} is published as version {version}.", **said))
-        st.caption(
-            _(
-                "New evaluations will use this version, which never changes. Earlier evaluations "
-                "keep theirs."
-            )
+        text = _(
+            "New evaluations will use this version, which never changes. Earlier evaluations "
+            "keep theirs."
         )
+        st.caption(text)
 
 
 def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:

@@ -1,7 +1,5 @@
 """A draft as tables to write in: the scorecard as a whole, its sections, and its criteria."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -129,12 +127,11 @@ def _ask_criteria(
 ) -> list[dict[str, Any]]:
     """Return the criteria in their order. `names`: the sections as they are written now."""
     st.markdown("##### " + _("Criteria"))
-    st.caption(
-        _(
-            "Change the number to move a row, or choose another section. Write levels as 0; 1; 2. "
-            "An empty key is made from the text."
-        )
+    text = _(
+        "Change the number to move a row, or choose another section. Write levels as 0; 1; 2. "
+        "An empty key is made from the text."
     )
+    st.caption(text)
     saved = _saved_criteria(content)
     written = (str(name) for name in names if not table.is_blank(name))
     known = list(dict.fromkeys([*written, *(str(row["section"]) for row in saved)]))

@@ -1,7 +1,5 @@
 """A scorecard as evaluators will see it, with its arithmetic; nothing of it is kept."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st
@@ -21,12 +19,10 @@ OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/
 def show(scorecard: Scorecard, key: str) -> None:
     """Show the scorecard on the left, its score on the right. `key`: unique on the page."""
     st.subheader(_("Try it"), anchor=False)
-    st.caption(
-        _(
-            "As the evaluator will see it. Answer to see the effect of each answer; "
-            "nothing is saved."
-        )
+    text = _(
+        "As the evaluator will see it. Answer to see the effect of each answer; nothing is saved."
     )
+    st.caption(text)
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
     with right:

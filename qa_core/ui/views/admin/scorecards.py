@@ -1,8 +1,4 @@
-"""List of scorecards, the choice of one, and the start of a draft: from a version, a
-starter, a file, or nothing.
-"""
-
-from __future__ import annotations
+"""List of scorecards, and the start of a draft: from a version, a starter or a file."""
 
 from typing import Any
 
@@ -27,12 +23,11 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
     """Show the list, and return the draft or version chosen in it; None while there is none."""
     found = scorecards.find_all(viewer)
     if not found:
-        st.info(
-            _(
-                "There is no scorecard yet. An administrator starts a draft here; a manager "
-                "publishes it."
-            )
+        text = _(
+            "There is no scorecard yet. An administrator starts a draft here; a manager "
+            "publishes it."
         )
+        st.info(text)
         return None
     by_number = {str(held.id): held for held in found}
     _show_list(found)
@@ -117,12 +112,11 @@ def ask_new(viewer: Viewer) -> None:
                 max_upload_size=LARGEST_UPLOAD_MB,
                 key="draft_file",
             )
-            st.caption(
-                _(
-                    "TOML, or a workbook or CSV with one row per criterion. Section, criterion "
-                    "and points are enough."
-                )
+            text = _(
+                "TOML, or a workbook or CSV with one row per criterion. Section, criterion "
+                "and points are enough."
             )
+            st.caption(text)
             if sent is not None and st.button(
                 _("Import it as a draft"), icon=":material/upload_file:"
             ):

@@ -1,7 +1,5 @@
 """Service tokens page: the tokens, a new one, and examples of questions to the API."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
@@ -32,15 +30,14 @@ def show_tokens(viewer: Viewer) -> None:
                 st.text(token["purpose"])
             title, used = STATE_TITLES[token["state"]], token["last_used_on"]
             expires = datetime.fromisoformat(token["expires_at"])
-            st.caption(
-                _(
-                    "{state}. Created by {name}, expires {moment}, last used: {day}",
-                    state=_(title).capitalize(),
-                    name=escape(token["created_by"]),
-                    moment=formatting.local_moment(expires),
-                    day=formatting.day(date.fromisoformat(used), year=True) if used else _("never"),
-                )
+            text = _(
+                "{state}. Created by {name}, expires {moment}, last used: {day}",
+                state=_(title).capitalize(),
+                name=escape(token["created_by"]),
+                moment=formatting.local_moment(expires),
+                day=formatting.day(date.fromisoformat(used), year=True) if used else _("never"),
             )
+            st.caption(text)
             if token["state"] not in (TokenState.REVOKED, TokenState.EXPIRED) and st.button(
                 _("Revoke"), key=f"revoke_{token['name']}"
             ):
@@ -87,12 +84,11 @@ def show_new(viewer: Viewer) -> None:
 def show_examples() -> None:
     """Show examples for each tool, then the KPIs and dimensions that may be asked for."""
     st.subheader(_("Read figures"), anchor=False)
-    st.caption(
-        _(
-            "One address, with the parameters kpi, by, from, to, where, set and explain. The "
-            "answer holds what the token's role may see."
-        )
+    text = _(
+        "One address, with the parameters kpi, by, from, to, where, set and explain. The "
+        "answer holds what the token's role may see."
     )
+    st.caption(text)
     there = urlsplit(st.context.url or api_examples.DOCUMENTED_ADDRESS)
     examples = api_examples.build_examples(f"{there.scheme}://{there.netloc}")
     for tab, example in zip(st.tabs([one.tool for one in examples]), examples, strict=True):

@@ -1,8 +1,6 @@
 """The Targets and alerts page: targets with their gaps, rules and alerts, notes on days."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,12 +43,11 @@ def choose_section(viewer: Viewer) -> str:
 
 def show_targets(viewer: Viewer) -> None:
     """Show each target with the gap to it, and the form that sets another."""
-    st.caption(
-        _(
-            "The most specific target applies: team, then queue, site, centre. Trends show it as "
-            "a line, tiles show the gap."
-        )
+    said = _(
+        "The most specific target applies: team, then queue, site, centre. Trends show it as "
+        "a line, tiles show the gap."
     )
+    st.caption(said)
     found, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
     left, right = st.columns([7, 4])
     with left:
@@ -60,7 +57,7 @@ def show_targets(viewer: Viewer) -> None:
         for target in found:
             remove = (_remove_target, target.id) if target.scope in scopes else None
             text = _describe_target(viewer, target)
-            _show_line(text, f"target_{target.id}", _("Remove the target"), remove)
+            layout.show_removable(text, f"target_{target.id}", _("Remove the target"), remove)
     with right, st.container(border=True):
         st.subheader(_("Set a target"), anchor=False)
         if scopes:
@@ -145,12 +142,11 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
 
 def show_alerts(viewer: Viewer) -> None:
     """Show what needs a look now, what somebody looks after, and the rules."""
-    st.caption(
-        _(
-            "Rules are checked after each import. An alert stays open until enough periods in a "
-            "row are clear."
-        )
+    text = _(
+        "Rules are checked after each import. An alert stays open until enough periods in a "
+        "row are clear."
     )
+    st.caption(text)
     st.caption(_("An alert needs a completed day, week or month, and more than a small sample."))
     if viewer.can(Permission.SEE_ALERTS):
         _show_found(viewer)
@@ -184,7 +180,7 @@ def _show_rules(viewer: Viewer) -> None:
         about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
         end = (_end_rule, rule.id) if rule.is_mine else None
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
-        _show_line(text, f"rule_{rule.id}", _("End the rule"), end)
+        layout.show_removable(text, f"rule_{rule.id}", _("End the rule"), end)
     if alerts.find_missing(viewer):
         st.button(
             _("Add the suggested rules"),
@@ -270,35 +266,14 @@ def _name_rule_scope(scope: Scope) -> str:
     return _("Each value of: {dimension}", dimension=_(dimensions.get_dimension(dimension).title))
 
 
-def _show_line(
-    text: str, key: str, title: str, remove: tuple[Callable[[int], None], int] | None
-) -> None:
-    """Show one target or rule, with a button to remove it where the viewer may."""
-    with layout.line():
-        st.markdown(text, width="stretch")
-        if remove is not None:
-            st.button(
-                "",
-                icon=":material/delete:",
-                type="tertiary",
-                help=title,
-                key=key,
-                on_click=_remove,
-                args=remove,
-            )
-
-
-def _remove(act: Callable[[int], None], number: int) -> None:
-    with actions.show_refusals():
-        act(number)
-
-
 def _remove_target(number: int) -> None:
-    targets.remove(gate.current_viewer(Permission.EDIT_TARGETS), number)
+    with actions.show_refusals():
+        targets.remove(gate.current_viewer(Permission.EDIT_TARGETS), number)
 
 
 def _end_rule(number: int) -> None:
-    alerts.end(gate.current_viewer(Permission.MANAGE_ALERTS), number)
+    with actions.show_refusals():
+        alerts.end(gate.current_viewer(Permission.MANAGE_ALERTS), number)
 
 
 def _add_suggested() -> None:

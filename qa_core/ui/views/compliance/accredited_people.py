@@ -1,8 +1,4 @@
-"""People who may listen, until when, and the advisors who were informed that calls are
-recorded and listened to.
-"""
-
-from __future__ import annotations
+"""People who may listen, until when, and advisors who were informed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -40,9 +36,7 @@ def show_accreditations(viewer: Viewer) -> None:
                     lambda item: formatting.listing(map(name_purpose, item.purposes)),
                     260,
                 ),
-                tables.text_column(
-                    _("Until"), lambda item: formatting.day(item.ends_on, year=True)
-                ),
+                tables.day_text_column(_("Until"), lambda item: item.ends_on),
                 tables.text_column(_("State"), _describe_state),
             ),
             "accreditations",
@@ -79,14 +73,8 @@ def show_notices(viewer: Viewer) -> None:
             found,
             (
                 tables.name_column(_("Advisor"), lambda notice: notice.name),
-                tables.text_column(
-                    _("Informed on"),
-                    lambda notice: (
-                        formatting.day(notice.informed_on, year=True)
-                        if notice.informed_on
-                        else _("not yet")
-                    ),
-                    140,
+                tables.day_text_column(
+                    _("Informed on"), lambda notice: notice.informed_on, 140, _("not yet")
                 ),
             ),
             "notices",
@@ -182,14 +170,12 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
             placeholder=_("Choose advisors"),
             key="inform_who",
         )
-        everybody = st.checkbox(
-            ngettext(
-                "the {n} advisor who is not informed yet",
-                "all {n} advisors who are not informed yet",
-                len(waiting),
-            ),
-            key="inform_all",
+        text = ngettext(
+            "the {n} advisor who is not informed yet",
+            "all {n} advisors who are not informed yet",
+            len(waiting),
         )
+        everybody = st.checkbox(text, key="inform_all")
         day = st.date_input(
             _("Informed on"),
             environment.today(),
@@ -204,13 +190,12 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
     elif sent:
         with actions.show_refusals():
             notices.inform(_acting(), advisors, day)
-            actions.finish(
-                ngettext(
-                    "{n} advisor is entered as informed.",
-                    "{n} advisors are entered as informed.",
-                    len(advisors),
-                )
+            said = ngettext(
+                "{n} advisor is entered as informed.",
+                "{n} advisors are entered as informed.",
+                len(advisors),
             )
+            actions.finish(said)
 
 
 def _acting() -> Viewer:

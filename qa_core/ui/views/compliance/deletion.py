@@ -1,7 +1,5 @@
 """Retention of each kind of data, and the certificates of what was deleted."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -28,12 +26,11 @@ def offer_purge(viewer: Viewer) -> None:
 def show_periods(viewer: Viewer) -> None:
     """Show each kind of data with its period, its end, and what is due."""
     st.subheader(_("How long data is kept"), anchor=False)
-    st.caption(
-        _(
-            "Expired data is deleted daily, even if nobody is signed in. If several retention "
-            "periods apply, the shortest counts."
-        )
+    text = _(
+        "Expired data is deleted daily, even if nobody is signed in. If several retention "
+        "periods apply, the shortest counts."
     )
+    st.caption(text)
     due = {item.kind: item for item in purge.find_overdue(viewer)}
     with store.reading() as session:
         periods = {

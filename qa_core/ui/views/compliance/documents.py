@@ -1,7 +1,5 @@
 """Documents of the law: what each lacks, whether it is up to date, and its files."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

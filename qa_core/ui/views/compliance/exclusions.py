@@ -1,8 +1,4 @@
-"""Lines, advisors and contacts that are never recorded or heard, as the data protection
-officer keeps them.
-"""
-
-from __future__ import annotations
+"""Lines, advisors and contacts that are never recorded or heard."""
 
 import streamlit as st
 
@@ -18,14 +14,12 @@ from qa_core.ui import actions, gate, tables
 def show(viewer: Viewer) -> None:
     """Show the list; add to it, or take an entry off it."""
     st.subheader(_("Never recorded or listened to"), anchor=False)
-    st.caption(
-        _(
-            "Lines of staff representatives, private lines and single contacts. Name a line by "
-            "its dialled number, or by the advisor or extension. Their contacts count in figures, "
-            "but are never kept as audio, drawn, listened to or evaluated. Stored audio is "
-            "deleted at once."
-        )
+    text = _(
+        "Lines of staff representatives, private lines and single contacts. Name a line by its "
+        "dialled number, or by the advisor or extension. Their contacts count in figures, but are "
+        "never kept as audio, drawn, listened to or evaluated. Stored audio is deleted at once."
     )
+    st.caption(text)
     found = exclusions.find_all(viewer)
     if found:
         tables.show(

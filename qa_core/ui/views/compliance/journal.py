@@ -1,7 +1,5 @@
 """The journal: its acts by person and kind, and whether its seals hold."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer

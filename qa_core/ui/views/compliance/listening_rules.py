@@ -1,7 +1,5 @@
 """The legal gates with state, source and who acts; whether listening is within measure."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
@@ -15,6 +13,7 @@ from qa_core.compliance.gates import Gate, GateState
 from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
+from qa_core.metrics.query.recorded_shares import RecordedShare
 from qa_core.ui import actions, cards, gate, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
@@ -111,19 +110,18 @@ def show_proportions(viewer: Viewer) -> None:
         "than the others."
     )
     st.caption(f"{days} {rule}")
-    st.caption(
-        _(
-            "This page flags a team if at least {share} of its answered contacts were recorded "
-            "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
-            "to, and over {times} times the others' average. It also flags recordings that nobody "
-            "listens to. A contact counts as recorded if its source says so or its audio is "
-            "stored here. Advisors' playbacks of their own contacts do not count.",
-            share=formatting.percent(proportionality.PERMANENT_FROM, 0),
-            least=proportionality.ENOUGH_ANSWERED,
-            heard=proportionality.MUCH_FROM,
-            times=formatting.number(proportionality.MUCH_RATIO),
-        )
+    text = _(
+        "This page flags a team if at least {share} of its answered contacts were recorded "
+        "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
+        "to, and over {times} times the others' average. It also flags recordings that nobody "
+        "listens to. A contact counts as recorded if its source says so or its audio is "
+        "stored here. Advisors' playbacks of their own contacts do not count.",
+        share=formatting.percent(proportionality.PERMANENT_FROM, 0),
+        least=proportionality.ENOUGH_ANSWERED,
+        heard=proportionality.MUCH_FROM,
+        times=formatting.number(proportionality.MUCH_RATIO),
     )
+    st.caption(text)
     _show_exceeded(found)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -159,25 +157,23 @@ def _show_exceeded(found: Proportions) -> None:
 
 def _show_recorded(found: Proportions) -> None:
     if found.centre.unknown_contacts:
-        st.caption(
-            ngettext(
-                "Recording status unknown for {n} answered contact.",
-                "Recording status unknown for {n} answered contacts.",
-                found.centre.unknown_contacts,
-            )
+        text = ngettext(
+            "Recording status unknown for {n} answered contact.",
+            "Recording status unknown for {n} answered contacts.",
+            found.centre.unknown_contacts,
         )
+        st.caption(text)
     if not found.recorded_shares:
         st.caption(_("No contact in this period says whether it was recorded."))
         return
+
+    def name(share: RecordedShare) -> str:
+        return ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
+
     tables.show(
         found.recorded_shares,
         (
-            tables.name_column(
-                _("Team"),
-                lambda share: (
-                    ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
-                ),
-            ),
+            tables.name_column(_("Team"), name),
             tables.share_column(_("Recorded"), lambda share: share.rate),
             tables.count_column(_("Answered"), lambda share: share.answered_contacts),
         ),

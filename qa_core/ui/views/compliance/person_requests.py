@@ -1,7 +1,5 @@
 """Requests of persons: entered, answered within a month, and what is pressing."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import streamlit as st
@@ -27,15 +25,12 @@ def show(viewer: Viewer) -> None:
     found = requests.find_all(viewer)
     late = [item for item in found if item.is_late]
     if late:
-        st.error(
-            ngettext(
-                "{n} request is unanswered after its month. Who acts: the data protection officer.",
-                "{n} requests are unanswered after their month. Who acts: the data protection "
-                "officer.",
-                len(late),
-            ),
-            icon=":material/schedule:",
+        text = ngettext(
+            "{n} request is unanswered after its month. Who acts: the data protection officer.",
+            "{n} requests are unanswered after their month. Who acts: the data protection officer.",
+            len(late),
         )
+        st.error(text, icon=":material/schedule:")
     if found:
         tables.show(
             found,
@@ -43,10 +38,8 @@ def show(viewer: Viewer) -> None:
                 tables.count_column(_("No."), lambda item: item.id, width=70),
                 tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
                 tables.text_column(_("Concerns"), _name_subject),
-                tables.text_column(
-                    _("Received on"), lambda item: formatting.day(item.received_on, year=True)
-                ),
-                tables.text_column(_("Due"), lambda item: formatting.day(item.due_on, year=True)),
+                tables.day_text_column(_("Received on"), lambda item: item.received_on),
+                tables.day_text_column(_("Due"), lambda item: item.due_on),
                 tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
             ),
             "person_requests",
@@ -69,19 +62,13 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
     if not waiting:
         return
     st.subheader(_("Audio to hand out"), anchor=False)
-    st.caption(
-        _(
-            "Handing out audio takes two people. If you agree, the audio is part of the "
-            "person's copy."
-        )
+    said = _(
+        "Handing out audio takes two people. If you agree, the audio is part of the person's copy."
     )
+    st.caption(said)
     for item in waiting:
         text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
-        if st.button(
-            escape(text),
-            key=f"audio_{item.id}",
-            icon=":material/volume_up:",
-        ):
+        if st.button(escape(text), key=f"audio_{item.id}", icon=":material/volume_up:"):
             with actions.show_refusals():
                 requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
                 actions.finish(_("Noted: the audio is now part of the copy."))
@@ -100,20 +87,17 @@ def _show_copies(waiting: list[PersonRequest]) -> None:
 
 
 def show_restrictions(viewer: Viewer) -> None:
-    """Show who and what is restricted, and how many contacts that leaves out; restrict
-    somebody, or lift a restriction.
-    """
+    """Show who is restricted and how much that leaves out; change restrictions."""
     st.subheader(_("Restricted"), anchor=False)
     found = restrictions.find_all(viewer)
     count = restricted_contacts.count_restricted(viewer)
-    st.caption(
-        ngettext(
-            "{count} contact is excluded from figures, lists, draws and exports.",
-            "{count} contacts are excluded from figures, lists, draws and exports.",
-            count,
-            count=formatting.number(count),
-        )
+    said = ngettext(
+        "{count} contact is excluded from figures, lists, draws and exports.",
+        "{count} contacts are excluded from figures, lists, draws and exports.",
+        count,
+        count=formatting.number(count),
     )
+    st.caption(said)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     left, right = st.columns(2, gap="medium")

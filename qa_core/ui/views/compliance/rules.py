@@ -1,8 +1,4 @@
-"""The answer to "Are we in order?": the twenty rules with their evidence, who acts by
-when, and how they stood over the last months.
-"""
-
-from __future__ import annotations
+"""The answer to "Are we in order?": the twenty rules, who acts, and their history."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -64,11 +60,10 @@ def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
     if red:
         titles = [_(verdict.rule.title) for verdict in verdicts if verdict.state.is_red]
         listed = formatting.listing(titles)
-        parts.append(
-            ngettext(
-                "{n} rule is red: {titles}.", "{n} rules are red: {titles}.", red, titles=listed
-            )
+        text = ngettext(
+            "{n} rule is red: {titles}.", "{n} rules are red: {titles}.", red, titles=listed
         )
+        parts.append(text)
     if to_do:
         parts.append(ngettext("{n} rule is to do.", "{n} rules are to do.", to_do))
     if due := [verdict.due_on for verdict in verdicts if verdict.due_on]:

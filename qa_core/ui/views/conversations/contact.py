@@ -1,8 +1,4 @@
-"""The Contact page: what happened, where it came from, what the customer said, and what
-its evaluations found.
-"""
-
-from __future__ import annotations
+"""The Contact page: what happened, what the customer said, what evaluations found."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +12,7 @@ from qa_core.compliance import recordings
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
 from qa_core.ui import cards, drill, player, readings, styles
+from qa_core.ui.views.conversations.customer_timeline import format_span
 
 Contact = dict[str, Any]
 TIMES = {
@@ -154,25 +151,18 @@ def _describe_neighbours(contact: Contact) -> list[str]:
     said = []
     before, after = contact.get("seconds_since_previous"), contact.get("seconds_to_next")
     if before is not None:
-        duration = _format_span(before)
+        duration = format_span(before)
         said.append(_("The same customer was answered {duration} before.", duration=duration))
     if after is not None:
         said.append(
-            _("The customer made contact again {duration} later.", duration=_format_span(after))
+            _("The customer made contact again {duration} later.", duration=format_span(after))
         )
     elif contact.get("customer") is not None:
         said.append(_("No further contact of this customer is known within 31 days."))
     reached = contact.get("seconds_to_reached")
     if contact.get("outcome") != "answered" and reached is not None:
-        said.append(_("The customer was reached {duration} later.", duration=_format_span(reached)))
+        said.append(_("The customer was reached {duration} later.", duration=format_span(reached)))
     return said
-
-
-def _format_span(seconds: float) -> str:
-    days = seconds / 86_400
-    if days >= 2:
-        return ngettext("{n} day", "{n} days", round(days))
-    return formatting.duration(seconds)
 
 
 def _show_facts(title: str, facts: Iterable[tuple[str, Any]], caption: str = "") -> None:

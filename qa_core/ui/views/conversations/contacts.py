@@ -1,7 +1,5 @@
 """The Contacts page: the list behind a figure, page by page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,9 +45,7 @@ WIDTHS = {
     "csat": 60,
     "campaign": 140,
 }
-"""Widths of columns in pixels: Streamlit measures the first rows only, which may be empty
-where later ones are long.
-"""
+"""Pixels of columns: Streamlit measures only the first rows, which may be empty."""
 ORDERS = {
     "newest": N_("Newest first"),
     "oldest": N_("Oldest first"),
@@ -61,9 +57,7 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class ContactsQuery:
-    """Query of the list: filters, what the address adds to them, and the KPI that
-    counts the contacts.
-    """
+    """Query of the list: filters, extras of the address, and the KPI that counts."""
 
     where: Filters
     extra: tuple[tuple[str, str | None], ...]
@@ -78,9 +72,7 @@ class ContactsQuery:
 
 
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
-    """Return the filters of the bar with those that a click on a figure put into the
-    address, without what is unknown.
-    """
+    """Return the bar's filters with those of the address, without unknown ones."""
     extra = tuple(
         (key, st.query_params[key] or None)
         for key in CONTACT_DIMENSIONS
@@ -154,8 +146,10 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
-    with middle:
-        order = _ask_order()
+    with middle, url_state.bound("order", ORDERS, "newest"):
+        order = st.selectbox(
+            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
+        )
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.
@@ -196,13 +190,6 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
             asked.where, asked.behind, order, asked.overrides, asked.waited
         )
         download_links.show_download("contacts", **parameters)
-
-
-def _ask_order() -> str:
-    with url_state.bound("order", ORDERS, "newest"):
-        return st.selectbox(
-            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
-        )
 
 
 def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:

@@ -1,8 +1,4 @@
-"""The time line of one customer around a contact: what else happened within 31 days, as
-far as the viewer may see it.
-"""
-
-from __future__ import annotations
+"""The time line of a customer: contacts within 31 days that the viewer may see."""
 
 from typing import Any
 
@@ -99,10 +95,14 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
     )
 
 
+def format_span(seconds: float) -> str:
+    """Return a time between two contacts: from two days on in days."""
+    days = seconds / 86_400
+    return formatting.days(round(days)) if days >= 2 else formatting.duration(seconds)
+
+
 def _describe_distance(seconds: float) -> str:
-    size = abs(seconds)
-    days = size / 86_400
-    duration = formatting.days(round(days)) if days >= 2 else formatting.duration(size)
+    duration = format_span(abs(seconds))
     if seconds < 0:
         return _("{duration} before", duration=duration)
     return _("{duration} later", duration=duration)

@@ -1,8 +1,4 @@
-"""A request of an advisor on the Contact page: to leave that contact out of recording and
-listening, and what was answered.
-"""
-
-from __future__ import annotations
+"""An advisor's request to leave a contact out of listening, and the answer."""
 
 from typing import Any
 

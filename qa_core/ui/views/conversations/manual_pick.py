@@ -1,8 +1,4 @@
-"""Giving the contact that is open to an evaluator: never part of a score, under the same
-rules as what is drawn.
-"""
-
-from __future__ import annotations
+"""Giving an open contact to an evaluator: never scored, same rules as a draw."""
 
 from typing import Any
 
@@ -21,12 +17,11 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
         return
     actions.show_outcome()
     with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
-        st.caption(
-            _(
-                "A contact picked by hand is for discussion and learning. Its result counts in no "
-                "score."
-            )
+        text = _(
+            "A contact picked by hand is for discussion and learning. Its result counts in no "
+            "score."
         )
+        st.caption(text)
         evaluators = dict(manual_pick.find_evaluators(viewer))
         published = {version.key: version.title for version in scorecards.find_published(viewer)}
         if not evaluators or not published:

@@ -1,7 +1,5 @@
 """The action list of irritants: who does what by when, how far it is, what came of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

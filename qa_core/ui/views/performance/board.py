@@ -1,8 +1,4 @@
-"""The board sheet: each KPI with a sentence, its target and a year of trend, and what
-satisfaction goes with.
-"""
-
-from __future__ import annotations
+"""The board sheet: each KPI with its target, a year of trend, and the drivers."""
 
 import streamlit as st
 
@@ -11,7 +7,6 @@ from qa_core.analysis import board, board_pdf, charts, driver_texts
 from qa_core.analysis.board import BoardFigures, BoardLine
 from qa_core.base.i18n import _
 from qa_core.metrics import periods
-from qa_core.metrics.kpis import Unit
 from qa_core.ui import (
     cached,
     cards,
@@ -23,6 +18,7 @@ from qa_core.ui import (
     styles,
 )
 from qa_core.ui.markdown import escape
+from qa_core.ui.views.performance import satisfaction_drivers
 
 TREND_HEIGHT = 190
 
@@ -95,8 +91,4 @@ def _show_drivers(figures: BoardFigures) -> None:
     if not drawn:
         cards.show_message(driver_texts.conclude(found))
         return
-    figure = charts.build_differences(
-        driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
-    )
-    said = driver_texts.explain(found, len(drawn))
-    cards.show_chart(figure, driver_texts.conclude(found), said, "board_drivers")
+    satisfaction_drivers.show_chart(found, drawn, "board_drivers")

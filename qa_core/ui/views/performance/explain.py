@@ -1,8 +1,4 @@
-"""The Explain a number page: the value, what was counted and left out, the settings
-behind it, and where its rows came from.
-"""
-
-from __future__ import annotations
+"""The Explain a number page: the value, its count, its settings, its sources."""
 
 from typing import Any
 
@@ -16,6 +12,7 @@ from qa_core.metrics import dimensions, formatting, setting_texts
 from qa_core.metrics.kpis import Kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
+from qa_core.metrics.query.explain import Variant
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables, url_state
 from qa_core.ui.explain_link import Extra
@@ -128,8 +125,7 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.build_rows(explanation)
     with cards.card(
-        _("Counted and left out"),
-        _("Where several reasons apply, the first in this order counts."),
+        _("Counted and left out"), _("Where several reasons apply, the first in this order counts.")
     ):
         if not rows:
             st.caption(_("One of the reasons covers too few cases, so no reason is shown."))
@@ -144,6 +140,17 @@ def _show_counts(explanation: Explanation) -> None:
 def _show_variants(explanation: Explanation) -> None:
     name, kpi = str(explanation.varied_setting), explanation.kpi
     title = _(get_setting(name).title)
+
+    def describe(variant: Variant) -> str:
+        mark = " ✓" if variant.is_in_force else ""
+        return setting_texts.setting_value(name, variant.value) + mark
+
+    def value(row: Any) -> str:
+        return _missing(row.status) if row.value is None else formatting.value(row.value, kpi.unit)
+
+    def interval(row: Any) -> str:
+        return formatting.interval(row.low, row.high, kpi.unit)
+
     with cards.card(
         _("Counted in other ways"),
         _("The same contacts for each value of: {setting}", setting=title),
@@ -151,27 +158,9 @@ def _show_variants(explanation: Explanation) -> None:
         tables.show(
             explanation.variants,
             (
-                tables.text_column(
-                    title,
-                    lambda variant: (
-                        setting_texts.setting_value(name, variant.value)
-                        + (" ✓" if variant.is_in_force else "")
-                    ),
-                ),
-                tables.text_column(
-                    _(kpi.title),
-                    lambda variant: (
-                        _missing(variant.row.status)
-                        if variant.row.value is None
-                        else formatting.value(variant.row.value, kpi.unit)
-                    ),
-                ),
-                tables.text_column(
-                    "95 %",
-                    lambda variant: formatting.interval(
-                        variant.row.low, variant.row.high, kpi.unit
-                    ),
-                ),
+                tables.text_column(title, describe),
+                tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
+                tables.text_column("95 %", lambda variant: interval(variant.row)),
                 tables.count_column(_("n"), lambda variant: variant.row.n),
             ),
             "variants",

@@ -1,8 +1,4 @@
-"""The First contact page: three measures of resolution, how they move, why they differ,
-what brings people back, and who can be told apart.
-"""
-
-from __future__ import annotations
+"""The First contact page: three measures of resolution, and why they differ."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -145,10 +141,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
     if len(known) < 2:
         cards.show_message(
             _("Too short to try other windows"),
-            _(
-                "Needs {n} contacts with a complete repeat window.",
-                n=ENOUGH,
-            ),
+            _("Needs {n} contacts with a complete repeat window.", n=ENOUGH),
         )
         return
     (shortest, first), (longest, last) = known[0], known[-1]

@@ -1,8 +1,4 @@
-"""Contacts that show an irritant, in the words of customers and evaluators; shown on
-demand, and journalled.
-"""
-
-from __future__ import annotations
+"""Contacts that show an irritant, with their words; on demand, and journalled."""
 
 import streamlit as st
 

@@ -1,7 +1,5 @@
 """The Irritants page: what annoys customers in the period, and the chosen one in full."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
@@ -36,9 +34,7 @@ def show(viewer: Viewer, state: FilterState, entries: Sequence[ActionEntry]) -> 
 def _show_part(
     viewer: Viewer, state: FilterState, part: str, listed: Mapping[str, ActionEntry]
 ) -> None:
-    """Show what stands out in a part, and beside it the chosen one. `listed`: entries of
-    the action list by the key of their subject.
-    """
+    """Show a part and its chosen subject. `listed`: action list entries by subject."""
     found = cached.find_irritants(viewer, state.where, state.compare, (part,))
     if not found:
         caption = _(

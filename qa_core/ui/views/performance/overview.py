@@ -1,9 +1,6 @@
 """The Overview page: is the centre doing well, and what needs a look?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -16,7 +13,8 @@ from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import control_charts
-from qa_core.ui import alert_banner, cached, cards, drill, layout, styles, tables, trend_cards
+from qa_core.ui import alert_banner, cached, cards, drill, styles, tables, trend_cards
+from qa_core.ui.alert_banner import AttentionItem
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.performance import traffic
@@ -27,9 +25,7 @@ SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "ev
 WATCHED = ("answer_rate", "first_contact_resolution", "csat")
 """Rates compared queue by queue, reason by reason and channel by channel."""
 CAUTION = 1.6
-"""Factor of the intervals of these comparisons, for about 99.8 %: dozens are tried at
-once.
-"""
+"""Factor for intervals of about 99.8 %: dozens are tried at once."""
 WIDTHS = {
     "received": 68,
     "answer_rate": 74,
@@ -41,21 +37,6 @@ WIDTHS = {
 MOST_ITEMS = 5
 MOST_ALERTS = 4
 MOST_TRENDS = 3
-
-
-@dataclass(frozen=True)
-class AttentionItem:
-    """Change of one rate of a queue, reason or channel.
-
-    `strength`: the change in units of its own uncertainty. `severity`: empty where chance
-    explains it.
-    """
-
-    strength: float
-    text: str
-    severity: str
-    values: tuple[tuple[str, Any], ...]
-    behind: str
 
 
 def read(viewer: Viewer, state: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
@@ -124,9 +105,7 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     ][:MOST_TRENDS]
     tried = _compare_rates(viewer, state, series) if state.compare else []
     compared = [item for item in tried if item is not None]
-    by_strength = sorted(compared, key=lambda item: -item.strength)
-    worse = [item for item in by_strength if item.severity == "attention"]
-    better = [item for item in by_strength if item.severity == "better"]
+    worse, better = alert_banner.split(compared)
     if has_alerts or trends or worse:
         finding = ChartTitle(_("What needs a look"), "attention")
     elif better:
@@ -143,11 +122,7 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
             text = escape(one.finding.text)
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
         room = max(1, MOST_ITEMS - len(trends) - len(alerts))
-        for position, item in enumerate([*worse, *better][:room]):
-            with layout.line():
-                st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
-                if drill.is_open_to(viewer):
-                    drill.show_button(f"look_{position}", dict(item.values), item.behind)
+        alert_banner.show_items(viewer, [*worse, *better][:room])
 
 
 def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
@@ -172,9 +147,7 @@ def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
 def _compare_rates(
     viewer: Viewer, state: FilterState, series: Mapping[str, Series]
 ) -> list[AttentionItem | None]:
-    """Compare each watched rate by queue, reason and channel with the earlier period;
-    None stands for too little data.
-    """
+    """Compare each watched rate by queue, reason, channel; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series)
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
     frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
@@ -203,7 +176,7 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
         abs(row.delta) / ((interval[1] - interval[0]) / 2),
         text,
         chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,
-        ((dimension, value),),
+        {dimension: value},
         row.kpi,
     )
 

@@ -1,8 +1,4 @@
-"""Why a rate changed between two periods: the effect of each segment's own rate and that
-of their mix, as a waterfall and as a table.
-"""
-
-from __future__ import annotations
+"""Why a rate changed: effects of each segment's rate and of the mix."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,9 +35,7 @@ Segments = dict[Hashable, tuple[float, float]]
 
 @dataclass(frozen=True)
 class RateChange:
-    """A change of a rate, taken apart: numerator and denominator of each segment before
-    and now, and the effects, the largest rate effect first.
-    """
+    """A rate's change: counts by segment before and now, the largest effect first."""
 
     kpi: Kpi
     dimension: str
@@ -102,9 +96,7 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
 
 
 def read_segments(frame: pd.DataFrame, dimension: str) -> tuple[Segments, set[Hashable]]:
-    """Return numerator and denominator of each segment of a frame of `measure`, and the
-    segments that are hidden.
-    """
+    """Return numerator and denominator by segment, and the hidden segments."""
     found, hidden = {}, set()
     for row in frame.itertuples():
         value = getattr(row, dimension)
@@ -242,12 +234,11 @@ def _show_table(change: RateChange) -> None:
         "movement",
         height=290,
     )
-    st.caption(
-        _(
-            "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
-            "share. Add the mix effects up: a share that grows shrinks others."
-        )
+    text = _(
+        "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
+        "share. Add the mix effects up: a share that grows shrinks others."
     )
+    st.caption(text)
 
 
 def _from_to(before: float | None, now: float | None) -> str:

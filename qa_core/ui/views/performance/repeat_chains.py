@@ -1,8 +1,4 @@
-"""Chains of repeats: contacts of customers who came again and again, without saying who
-they are; opened on demand, and journalled.
-"""
-
-from __future__ import annotations
+"""Chains of repeat contacts, without who they are; on demand, and journalled."""
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext

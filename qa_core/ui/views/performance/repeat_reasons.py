@@ -1,8 +1,4 @@
-"""Reasons or queues that bring customers back: their repeats, the time that these take
-and their cost.
-"""
-
-from __future__ import annotations
+"""Reasons or queues that bring customers back: repeats, time and cost."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,34 +7,23 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import dimensions, formatting
+from qa_core.metrics import formatting
 from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
 
-RATE, COUNT, TIME, COST = (
-    "first_contact_resolution",
-    "repeat_contacts",
-    "repeat_handle_time",
-    "cost_of_repeats",
-)
-TITLES = {
-    "reason": (
-        N_("Repeat contacts by reason"),
-        N_("{name} takes {share} of the time spent on repeat contacts"),
-    ),
-    "queue": (
-        N_("Repeat contacts by queue"),
-        N_("{name} takes {share} of the time spent on repeat contacts"),
-    ),
-}
-"""Heading by dimension, without and with the value that takes most of the time."""
+RATE = "first_contact_resolution"
+COUNT = "repeat_contacts"
+TIME = "repeat_handle_time"
+COST = "cost_of_repeats"
+TITLES = {"reason": N_("Repeat contacts by reason"), "queue": N_("Repeat contacts by queue")}
+"""Heading by dimension, where no value takes most of the time."""
 
 
 def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> None:
     """Show the repeats by one dimension; a click opens the repeat contacts themselves."""
     if not state.may_cut(viewer, dimension):
-        cards.show_one_cut(_(TITLES[dimension][0]))
+        cards.show_one_cut(_(TITLES[dimension]))
         return
     frame = cached.measure(
         viewer,
@@ -89,15 +74,9 @@ def _columns(
     state: FilterState,
     has_cost: bool,
 ) -> tuple[tables.TableColumn | None, ...]:
-    cost = _("Cost")
-    if state.currency:
-        cost = _("Cost ({currency})", currency=state.currency)
+    cost = _("Cost ({currency})", currency=state.currency) if state.currency else _("Cost")
     return (
-        tables.name_column(
-            _(dimensions.get_dimension(dimension).title),
-            lambda value: formatting.name(dimension, value),
-            140,
-        ),
+        tables.dimension_column(dimension, 140),
         tables.count_column(_("Repeats"), lambda value: tables.whole(by[value][COUNT].value), 62),
         tables.count_column(
             _("Hours"), lambda value: _round(by[value][TIME].value, 3600, digits=1), 58
@@ -121,7 +100,6 @@ def _round(value: float | None, divisor: int = 1, digits: int = 0) -> float | No
 
 def _describe(dimension: str, by: Mapping[Any, Mapping[str, Any]], values: list[Any]) -> str:
     """Name what takes most of the time, if all of the time is known."""
-    nobody, one = TITLES[dimension]
     spent = {
         value: by[value][TIME].value
         for value in values
@@ -130,10 +108,10 @@ def _describe(dimension: str, by: Mapping[Any, Mapping[str, Any]], values: list[
     named = {value: seconds for value, seconds in spent.items() if value is not None}
     total = sum(spent.values())
     if not named or not total or any(row[TIME].status == "suppressed" for row in by.values()):
-        return _(nobody)
+        return _(TITLES[dimension])
     first = max(named, key=named.get)
     return _(
-        one,
+        "{name} takes {share} of the time spent on repeat contacts",
         name=formatting.name(dimension, first),
         share=formatting.percent(named[first] / total, 0),
     )

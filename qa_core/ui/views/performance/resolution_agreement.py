@@ -1,8 +1,4 @@
-"""Why the three resolutions differ: what was declared and said, against who came back;
-and what could not be judged.
-"""
-
-from __future__ import annotations
+"""Why the three resolutions differ, and what could not be judged."""
 
 from dataclasses import dataclass
 from typing import Any

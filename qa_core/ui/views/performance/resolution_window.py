@@ -1,7 +1,5 @@
 """The repeat window of a page: that of the settings, or one that the reader tries."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import streamlit as st

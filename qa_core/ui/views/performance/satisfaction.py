@@ -1,8 +1,4 @@
-"""The Satisfaction page: what customers say, how sure it is, what it goes with, and how
-many answered. Never a person.
-"""
-
-from __future__ import annotations
+"""The Satisfaction page: what customers say and how sure it is. Never a person."""
 
 from datetime import date
 
@@ -16,12 +12,7 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance import (
-    satisfaction_drivers,
-    survey_answers,
-    survey_response,
-    year_over_year,
-)
+from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 CUTS = ("queue", "channel", "reason")
@@ -63,13 +54,11 @@ def show_why(viewer: Viewer, state: FilterState) -> None:
         survey_response.show(viewer, state)
     for column, key in zip(st.columns(2, gap="small"), ("csat", "nps"), strict=True):
         with column:
-            survey_answers.show(viewer, state, key)
+            survey_response.show_marks(viewer, state, key)
 
 
 def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date, float]]:
-    """Return by KPI the values a year before, by the first day of the week or month that
-    they are beside; none from before the data.
-    """
+    """Return by KPI the values a year before, by week or month, where there are data."""
     grain, trend = state.grain, state.trend
     frame = cached.measure(viewer, KPIS, (grain,), trend, find_year_before(grain, trend.period))
     found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
@@ -108,11 +97,7 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
     tables.show(
         ordered,
         (
-            tables.name_column(
-                _(dimensions.get_dimension(dimension).title),
-                lambda value: formatting.name(dimension, value),
-                140,
-            ),
+            tables.dimension_column(dimension, 140),
             tables.kpi_column("csat", lambda value: by[value]["csat"], 100, has_bar=True),
             tables.text_column(
                 _("95 % interval"),
@@ -133,9 +118,8 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
         tables.show_definitions(KPIS, state, key=dimension)
         download_links.show_figures(dimension, KPIS, (dimension,), state.where)
     if any(by[value]["csat"].status == "suppressed" for value in by):
-        st.caption(
-            _(
-                "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
-                "would reveal such a row."
-            )
+        text = _(
+            "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
+            "would reveal such a row."
         )
+        st.caption(text)

@@ -1,15 +1,11 @@
-"""Factors associated with satisfaction: each level of each factor against the rest, the
-other factors held alike. Never worded as causes.
-"""
-
-from __future__ import annotations
+"""Factors associated with satisfaction, others held alike. Never causes."""
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, driver_texts
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
-from qa_core.stats.adjusted_differences import MIN_ROWS
+from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
 from qa_core.ui import cached, cards, styles
 from qa_core.ui.filter_bar import FilterState
 
@@ -22,13 +18,16 @@ def show(viewer: Viewer, state: FilterState) -> None:
     if not read.drivers:
         cards.show_message(driver_texts.conclude(read), _describe_why_not(read))
         return
-    drawn = driver_texts.choose(read.drivers, MOST_ROWS)
+    show_chart(read, driver_texts.choose(read.drivers, MOST_ROWS), "drivers")
+
+
+def show_chart(read: Drivers, drawn: list[Driver], key: str) -> None:
+    """Show those factors."""
     figure = charts.build_differences(
         driver_texts.build_frame(drawn), Unit.RATE, dark=styles.is_dark(), row_height=23
     )
-    cards.show_chart(
-        figure, driver_texts.conclude(read), driver_texts.explain(read, len(drawn)), "drivers"
-    )
+    caption = driver_texts.explain(read, len(drawn))
+    cards.show_chart(figure, driver_texts.conclude(read), caption, key)
 
 
 def _describe_why_not(read: Drivers) -> str:

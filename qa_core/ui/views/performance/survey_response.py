@@ -1,8 +1,4 @@
-"""Survey response: how far customers who did not answer could move satisfaction, and
-whether those who did are like all.
-"""
-
-from __future__ import annotations
+"""Surveys: how far the silent could move satisfaction, and what the others answered."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,20 +8,25 @@ import pandas as pd
 from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
-from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting
+from qa_core.base.i18n import N_, _
+from qa_core.metrics import dimensions, formatting, periods
+from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics.query.ratings import MARKS
 from qa_core.ui import cached, cards, styles, tables
 from qa_core.ui.filter_bar import FilterState
 
 CUTS = ("channel", "queue", "reason")
 KPIS = ("csat", "csat_if_silent_unhappy", "csat_if_silent_happy", "response_rate", "answered")
+NAMES = {
+    "detractor": N_("Detractors (0–6)"),
+    "passive": N_("Passives (7–8)"),
+    "promoter": N_("Promoters (9–10)"),
+}
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show satisfaction as answered, weighted like all answered contacts, and between its
-    bounds if the silent were all of one mind.
-    """
+    """Show satisfaction as answered, as weighted, and between its bounds."""
     rows = cached.headline(viewer, KPIS, state.where)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
@@ -93,9 +94,7 @@ def _weigh(
 
 
 def _differ(by: Mapping[Any, Mapping[str, Any]]) -> bool | None:
-    """Return whether response rates differ by more than chance, all cuts tried at once;
-    None if there are no two to compare.
-    """
+    """Return whether response rates differ clearly; None: fewer than two compared."""
     rates = [
         row["response_rate"]
         for row in by.values()
@@ -134,21 +133,71 @@ def _explain(lines: list[dict[str, Any]], differs: Mapping[str, bool | None], cs
         )
     ]
     if differing := [title for title, differ in differs.items() if differ]:
-        parts.append(
-            _(
-                "The response rate clearly differs by {dimensions}.",
-                dimensions=formatting.listing(differing),
-            )
+        text = _(
+            "The response rate clearly differs by {dimensions}.",
+            dimensions=formatting.listing(differing),
         )
+        parts.append(text)
     elif any(differ is not None for differ in differs.values()):
         parts.append(_("The response rate shows no clear difference."))
     values = [line["value"] for line in lines[1:] if not formatting.is_missing(line["value"])]
     if values:
         change = max((value - csat.value for value in values), key=abs)
-        parts.append(
-            _(
-                "Weighting moves satisfaction by {change} at most.",
-                change=formatting.change(change, Unit.RATE),
-            )
+        text = _(
+            "Weighting moves satisfaction by {change} at most.",
+            change=formatting.change(change, Unit.RATE),
         )
+        parts.append(text)
     return " ".join(parts)
+
+
+def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
+    """Show stacked bars of `csat` or `nps`; unanswered or hidden months have none."""
+    period = Period(state.trend.period.first_day.replace(day=1), state.trend.period.last_day)
+    frame = cached.find_ratings(viewer, kpi, state.trend.with_period(period))
+    is_rating = kpi == "csat"
+    title = _("How customers rated") if is_rating else _("Who would recommend the centre")
+    if frame.empty:
+        cards.show_message(
+            _("{title}: nothing to show", title=title),
+            _("No value is known, or all are pending or hidden."),
+        )
+        return
+    names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
+    caption = _("Share of answers by month")
+    if is_rating:
+        caption = _("Share of ratings by month, each brought to 1–5")
+    if viewer.needs_suppression and frame["month"].nunique() < periods.count_months(
+        state.trend.period
+    ):
+        caption += "; " + _("months with a small part are hidden")
+    cards.show_chart(
+        charts.build_shares(frame, names, dark=styles.is_dark()),
+        _("{title}: {share}", title=title, share=_describe_last(frame, kpi)),
+        caption,
+        f"answers_{kpi}",
+    )
+
+
+def _describe_last(frame: pd.DataFrame, kpi: str) -> str:
+    """Describe the ends of the scale in the last month shown."""
+    last = frame["month"].max()
+    counts = frame[frame["month"] == last].set_index("mark")["n"]
+
+    def share(*marks: str) -> str:
+        return formatting.percent(sum(counts.get(mark, 0) for mark in marks) / counts.sum(), 0)
+
+    month = formatting.month(last)
+    if kpi == "nps":
+        return _(
+            "{promoters} promoters, {detractors} detractors in {month}",
+            promoters=share("promoter"),
+            detractors=share("detractor"),
+            month=month,
+        )
+    return _(
+        "{best} gave a 5, {worst} a 1 or 2 in {month}",
+        best=share("5"),
+        worst=share("1", "2"),
+        month=month,
+    )

@@ -1,8 +1,4 @@
-"""The Traffic page: contacts, service level and abandonment by weekday, half-hour and
-channel.
-"""
-
-from __future__ import annotations
+"""The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -329,9 +325,7 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """Return the rows that are worse than all others together by more than chance, all
-    tried at once. Rows of fewer than `ENOUGH` contacts are not compared.
-    """
+    """Return rows of `ENOUGH` contacts that are clearly worse, all tried at once."""
     known = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
     compared = peers.compare_rates(
@@ -343,13 +337,11 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
 
 def _show_why_not(viewer: Viewer) -> None:
     if viewer.needs_suppression:
-        cards.show_message(
-            _("Months and channels only"),
-            _(
-                "Weekdays and half-hours are shown to managers and team leads only: such detail "
-                "could single out a few people."
-            ),
+        text = _(
+            "Weekdays and half-hours are shown to managers and team leads only: such detail "
+            "could single out a few people."
         )
+        cards.show_message(_("Months and channels only"), text)
     else:
         cards.show_message(
             _("No data by half-hour or hour"),
@@ -360,9 +352,7 @@ def _show_why_not(viewer: Viewer) -> None:
 def _read_week(
     viewer: Viewer, state: FilterState, measure: str, clock: Clock
 ) -> tuple[str, pd.DataFrame]:
-    """Return the cells of the week by half-hour; of a rate by hour, if most half-hours
-    have too few contacts.
-    """
+    """Return the week's cells by half-hour, or hour if most have too few contacts."""
     read = {}
     for grain in dict.fromkeys((clock.grain, "hour" if measure != "received" else clock.grain)):
         frame = cached.measure(viewer, (measure,), ("weekday", grain), state.where, state.compare)
@@ -483,14 +473,13 @@ def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[st
     """Describe days of 23 or 25 hours, and contacts that belong to no half-hour."""
     lines = [_describe_change(viewer, state, change) for change in clock.changes]
     if clock.left_out:
-        lines.append(
-            ngettext(
-                "{count} contact comes from totals of longer intervals and is in no cell.",
-                "{count} contacts come from totals of longer intervals and are in no cell.",
-                clock.left_out,
-                count=formatting.number(clock.left_out),
-            )
+        text = ngettext(
+            "{count} contact comes from totals of longer intervals and is in no cell.",
+            "{count} contacts come from totals of longer intervals and are in no cell.",
+            clock.left_out,
+            count=formatting.number(clock.left_out),
         )
+        lines.append(text)
     return [line[0].upper() + line[1:] for line in lines]
 
 

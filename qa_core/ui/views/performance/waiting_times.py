@@ -1,8 +1,4 @@
-"""Waiting: percentiles over the day and over time, the distribution of waits, and what
-became of missed callers.
-"""
-
-from __future__ import annotations
+"""Waiting: percentiles, the distribution of waits, and missed callers."""
 
 import math
 
@@ -12,7 +8,6 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.analysis.series import build_series
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, query
 from qa_core.metrics.kpis import Unit, get_kpi
@@ -39,9 +34,7 @@ MOST_BARS = 36
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    """Show the cards on waiting; only the trend if the day cannot be cut. Those who see no
-    small groups have no waits of single contacts.
-    """
+    """Show the cards on waiting, as far as hours and single contacts are seen."""
     if viewer.needs_suppression:
         return
     if not clock.grain:
@@ -111,14 +104,8 @@ def _show_no_waits() -> None:
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
     frame = _hide_loose(cached.measure(viewer, (WAIT,), (state.grain,), state.trend))
     series = {
-        name: build_series(
-            frame.assign(value=frame[name], low=None, high=None),
-            get_kpi(WAIT),
-            state.grain,
-            state.trend.period,
-            state.first_day,
-            state.whole_until,
-            state.where.period.first_day,
+        name: trend_cards.build(
+            state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
         )
         for name in PERCENTILES
     }
@@ -130,11 +117,9 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
         finding = ChartTitle(_("Too few contacts for the 90th percentile of the wait"))
     else:
         finding = trend_cards.prefix(_("90th percentile of the wait"), tail.finding)
-    caption = (
-        _("Percentiles of the wait of answered contacts by month")
-        if is_by_month
-        else _("Percentiles of the wait of answered contacts by week")
-    )
+    caption = _("Percentiles of the wait of answered contacts by week")
+    if is_by_month:
+        caption = _("Percentiles of the wait of answered contacts by month")
     lines = _lines({name: one.points["value"] for name, one in series.items()}, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]
     cards.show_chart(
@@ -315,16 +300,15 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
 
 def _show_not_judged(recovery: Recovery, hours: str) -> None:
     if recovery.withheld:
-        st.caption(
-            ngettext(
-                "{count} missed contact came from a withheld or shared number, so its outcome is "
-                "not known.",
-                "{count} missed contacts came from withheld or shared numbers, so their outcome "
-                "is not known.",
-                recovery.withheld,
-                count=formatting.number(recovery.withheld),
-            )
+        text = ngettext(
+            "{count} missed contact came from a withheld or shared number, so its outcome is "
+            "not known.",
+            "{count} missed contacts came from withheld or shared numbers, so their outcome "
+            "is not known.",
+            recovery.withheld,
+            count=formatting.number(recovery.withheld),
         )
+        st.caption(text)
     if recovery.open:
         st.caption(
             ngettext(

@@ -1,7 +1,5 @@
 """Satisfaction a year apart: months against the same months before, and seasons."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 from typing import Any
@@ -23,9 +21,7 @@ KPIS = ("csat", "nps", "ces", "response_rate")
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show satisfaction by month against the year before, the change of all these months
-    together, and what can be said of seasons.
-    """
+    """Show satisfaction by month against the year before, and their common change."""
     paired = year_over_year.find_paired_months(state.first_day, state.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
@@ -62,9 +58,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Return the months, newest on top, with a tone where chance does not explain the
-    difference, all months tried at once.
-    """
+    """Return the months, newest first; a tone where the change is clear, all tried."""
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
     records = [
@@ -84,9 +78,7 @@ def _frame(months: list[Any]) -> pd.DataFrame:
 
 
 def _p_value(change: float, low: float | None, high: float | None) -> float:
-    """Return the p value of a difference from its 95 % interval: of a normal distribution
-    with the half of the interval that reaches to zero.
-    """
+    """Return a difference's p value from the half of its interval towards zero."""
     if low is None or not change:
         return 1.0
     half = change - low if change > 0 else high - change

@@ -1,7 +1,5 @@
 """Scores of advisors as an average evaluator would give them, beside the plain ones."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Viewer
@@ -16,16 +14,12 @@ TITLE = N_("Adjusted score")
 
 
 def read(viewer: Viewer, state: FilterState) -> Adjusted:
-    """Return the adjusted scores of the advisors in scope; none if nothing connects the
-    evaluators, or there is only one.
-    """
+    """Return the adjusted scores of advisors in scope; none without linked evaluators."""
     return cached.find_adjusted_scores(viewer, state.where)
 
 
 def describe(scores: Adjusted, name: str) -> str:
-    """Return the adjusted score of the advisor of that name with its interval; empty
-    without an evaluation.
-    """
+    """Return an advisor's adjusted score with its interval; empty without one."""
     key = next((key for key, shown in scores.names.items() if shown == name), None)
     effect = scores.advisors.get(key)
     if effect is None:
@@ -53,10 +47,9 @@ def show_note(scores: Adjusted) -> None:
             if evaluators
             else ngettext("{n} scorecard", "{n} scorecards", grids)
         )
-        st.caption(
-            _(
-                "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
-                "the others in this period.",
-                said=said,
-            )
+        text = _(
+            "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
+            "the others in this period.",
+            said=said,
         )
+        st.caption(text)

@@ -1,8 +1,4 @@
-"""One advisor beside their colleagues: what the same contacts would have given in other
-hands, one measure over time, the criteria, and the evaluations.
-"""
-
-from __future__ import annotations
+"""One advisor beside their colleagues: scores, a measure over time, evaluations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +9,7 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import case_mix, charts, series
+from qa_core.analysis import case_mix, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting, periods, query
@@ -103,8 +99,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
                 tables.text_column(_("Expected"), describe_expected),
                 tables.count_column("n", lambda key: rows[key].n),
                 tables.text_column(
-                    _("Last {days} days", days=periods.LATE_DAYS),
-                    lambda key: lately.get(key, "–"),
+                    _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
                 )
                 if lately
                 else None,
@@ -113,13 +108,12 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         )
         matched = [standard.matched for standard in standards.values() if standard]
         if matched and min(matched) < LEAST_MATCHED:
-            st.caption(
-                _(
-                    "Where colleagues had few such contacts, their average by queue or channel is "
-                    "used. For one measure, only {share} match exactly.",
-                    share=formatting.percent(min(matched), 0),
-                )
+            text = _(
+                "Where colleagues had few such contacts, their average by queue or channel is "
+                "used. For one measure, only {share} match exactly.",
+                share=formatting.percent(min(matched), 0),
             )
+            st.caption(text)
 
 
 def show_course(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
@@ -183,9 +177,7 @@ def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableC
         return _("{earned} of {possible}", **given)
 
     return [
-        tables.text_column(
-            _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
-        ),
+        tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
         tables.text_column(_("Scorecard"), grid),
@@ -242,12 +234,10 @@ def _explain(side: CaseMixSide, teams: str) -> str:
             if teams
             else _("Compared with {colleagues}.", colleagues=counted)
         )
-    parts.append(
-        _(
-            "Only statistically clear differences count, corrected for testing all "
-            "measures together."
-        )
+    text = _(
+        "Only statistically clear differences count, corrected for testing all measures together."
     )
+    parts.append(text)
     return " ".join(parts)
 
 
@@ -289,13 +279,11 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
             )
             return
         title = trend_cards.describe_grain(kpi, grain)
-        cards.show_heading(
-            title,
-            _(
-                "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
-                "With few values, chance weighs more."
-            ),
+        text = _(
+            "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
+            "With few values, chance weighs more."
         )
+        cards.show_heading(title, text)
         figure = charts.build_trend(
             own,
             kpi.unit,
@@ -311,11 +299,8 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
 def _read_points(
     viewer: Viewer, state: FilterState, kpi: Kpi, grain: str, where: Filters
 ) -> pd.DataFrame:
-    period = state.trend.period
-    frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(period))
-    return series.build_series(
-        frame, kpi, grain, period, state.first_day, state.whole_until, state.where.period.first_day
-    ).points
+    frame = cached.measure(viewer, (kpi.key,), (grain,), where.with_period(state.trend.period))
+    return trend_cards.build(state, frame, kpi, grain).points
 
 
 def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
@@ -357,9 +342,7 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
 def _find_chance(
     own: pd.DataFrame, others: list[pd.DataFrame]
 ) -> list[tuple[float | None, float | None]]:
-    """Return, for each criterion of the advisor, the ends of the bar that chance fills
-    around the colleagues' average.
-    """
+    """Return by criterion the ends of the chance bar around the colleagues' average."""
     averages = {row.criterion: row for frame in others for row in frame.itertuples()}
     ends: list[tuple[float | None, float | None]] = []
     for row in own.itertuples():
@@ -375,9 +358,7 @@ def _find_chance(
 def _describe_criteria(
     own: pd.DataFrame, others: list[pd.DataFrame], texts: GridTexts
 ) -> ChartTitle:
-    """Name the criteria on which chance does not explain the difference from colleagues,
-    all of them tried at once.
-    """
+    """Name the criteria that clearly differ from colleagues', all tried at once."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
     sides = case_mix.find_sides(case_mix.compare_criteria(own, others[0]))

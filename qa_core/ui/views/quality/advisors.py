@@ -1,8 +1,4 @@
-"""The Advisors page: one measure in depth, all measures, criteria or teams; who can be
-told apart and who cannot, never a rank.
-"""
-
-from __future__ import annotations
+"""The Advisors page: who can be told apart and who cannot, never a rank."""
 
 from collections.abc import Callable
 
@@ -28,18 +24,9 @@ from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.quality import adjusted_scores, criteria, disputes, teams
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-MEASURES = (
-    "evaluation_score",
-    "first_contact_resolution",
-    "first_contact_resolution_declared",
-    "csat",
-    "csat_mean",
-    "average_handle_time",
-)
+MEASURES = ("evaluation_score", *teams.OTHERS)
 LISTENED = "listened_rate"
-"""A measure of those who listen, not of advisors: nobody is listened to far more than the
-rest.
-"""
+"""A measure of listening: nobody is listened to far more than the rest."""
 VIEWS = {
     "measure": N_("One measure"),
     "all": N_("All measures"),

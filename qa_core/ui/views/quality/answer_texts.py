@@ -1,7 +1,5 @@
 """Answers of an evaluation in words, and the choice of another one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

@@ -1,8 +1,4 @@
-"""Contacts that were given out: who listens to what until when, the replacement of what
-cannot be evaluated, and the load of each evaluator.
-"""
-
-from __future__ import annotations
+"""Contacts given out: who listens until when, replacements, and the load."""
 
 from collections.abc import Sequence
 
@@ -51,9 +47,7 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
             tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
             tables.text_column(_("Queue"), lambda row: row.queue, 150),
             tables.text_column(_("Evaluator"), lambda row: row.evaluator),
-            tables.text_column(
-                _("Due"), lambda row: formatting.day(row.due_on, year=True) if row.due_on else None
-            ),
+            tables.day_text_column(_("Due"), lambda row: row.due_on),
         ),
         TABLE,
         lambda row: None,
@@ -80,12 +74,10 @@ def _show_one(row: DrawnAssignment) -> None:
             format_func=labels.name_reason,
             key=f"because_{row.drawn_id}",
         )
-        st.caption(
-            _(
-                "The next contact of the same advisor in the draw takes its place. Nobody chooses "
-                "it."
-            )
+        text = _(
+            "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )
+        st.caption(text)
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.MANAGE_LISTENING)

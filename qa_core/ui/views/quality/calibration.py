@@ -1,8 +1,4 @@
-"""The Calibration page: what an evaluator still has to score, how far each session is, and
-its results once it is closed.
-"""
-
-from __future__ import annotations
+"""The Calibration page: contacts to score, progress of sessions, and results."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -156,8 +152,7 @@ def _show_all_closed(viewer: Viewer) -> None:
     known = [key for key in by if not formatting.is_missing(by[key]["alignment"].value)]
     texts = find_grid_texts(viewer)
     title = _(
-        "Alignment over all closed sessions: {alignment}",
-        alignment=formatting.percent(whole.value),
+        "Alignment over all closed sessions: {alignment}", alignment=formatting.percent(whole.value)
     )
     hint = _(
         "By criterion, lowest alignment first, with 95 % confidence intervals. Agreement is "
@@ -210,15 +205,14 @@ def _ask_closing(found: CalibrationSession) -> None:
         )
         return
     if found.unfinished:
-        st.warning(
-            ngettext(
-                "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
-                "after closing it would not be blind.",
-                "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
-                "after closing it would not be blind.",
-                found.unfinished,
-            )
+        text = ngettext(
+            "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
+            "after closing it would not be blind.",
+            "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
+            "after closing it would not be blind.",
+            found.unfinished,
         )
+        st.warning(text)
     with st.container(horizontal=True, gap="small"):
         st.button(
             _("Close it now"), type="primary", key="close_now", on_click=_close, args=(found.id,)

@@ -1,7 +1,5 @@
 """The reference of a calibration session, and what was agreed on for a contact."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

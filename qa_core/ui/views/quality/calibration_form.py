@@ -1,8 +1,4 @@
-"""The form that opens a calibration session: who scores, on which scorecard, until when,
-and which contacts, by chance or by number.
-"""
-
-from __future__ import annotations
+"""The form that opens a calibration session, contacts by chance or number."""
 
 from datetime import timedelta
 
@@ -36,14 +32,13 @@ def show(viewer: Viewer) -> None:
         if not offered:
             st.caption(_("There is no published scorecard. Publish one first."))
         if len(listeners) < LEAST_EVALUATORS:
-            st.caption(
-                _(
-                    "A session needs two evaluators with an account, accredited for quality of "
-                    "service; there are {n}. Administrators add accounts, the data protection "
-                    "officer grants accreditations.",
-                    n=len(listeners),
-                )
+            text = _(
+                "A session needs two evaluators with an account, accredited for quality of "
+                "service; there are {n}. Administrators add accounts, the data protection "
+                "officer grants accreditations.",
+                n=len(listeners),
             )
+            st.caption(text)
 
 
 def _show_form(

@@ -1,8 +1,4 @@
-"""The results of a closed calibration session: agreement by criterion and by evaluator,
-and the marks of each contact beside each other.
-"""
-
-from __future__ import annotations
+"""Results of a closed calibration session: agreement, and marks side by side."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -207,12 +203,11 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
             f"evaluators_{found.id}",
             height=300,
         )
-        st.caption(
-            _(
-                "In alphabetical order. More or less: points above or below the others (or the "
-                "reference), out of 100."
-            )
+        text = _(
+            "In alphabetical order. More or less: points above or below the others (or the "
+            "reference), out of 100."
         )
+        st.caption(text)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             with st.columns(2)[0]:
                 calibration_consensus.show_reference(found)
@@ -268,8 +263,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
             )
         with top:
             cards.show_heading(
-                text,
-                _("⚠: evaluators differ on this criterion. Last row: each evaluator's score."),
+                text, _("⚠: evaluators differ on this criterion. Last row: each evaluator's score.")
             )
         tables.show(
             [*found.scorecard.criteria, None],

@@ -1,7 +1,5 @@
 """The Coaching page: who needs what this week, the plans, their progress and effect."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st
@@ -81,24 +79,20 @@ def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartT
     text = ngettext("{n} plan under way", "{n} plans under way", count)
     if late:
         text += " · " + ngettext("{n} overdue", "{n} overdue", late)
-    caption = (
-        _(
+    caption = _(
+        "What you and your team lead agreed to work on, and how your scores changed. "
+        "Colleagues do not see it."
+    )
+    if viewer.can(Permission.SEE_ADVISORS):
+        caption = _(
             "Change on the plan's criteria, with its interval, compared with similar colleagues "
             "where possible."
         )
-        if viewer.can(Permission.SEE_ADVISORS)
-        else _(
-            "What you and your team lead agreed to work on, and how your scores changed. "
-            "Colleagues do not see it."
-        )
-    )
     return ChartTitle(text, "attention" if late else ""), caption
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
-    """Show on another page the open plans of an advisor (None: one's own), each leading to
-    itself, and their training file.
-    """
+    """Show an advisor's open plans on another page (None: one's own), as links."""
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return

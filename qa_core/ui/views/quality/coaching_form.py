@@ -1,7 +1,5 @@
 """The form that opens a coaching plan, empty or filled from the list of the week."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One coaching plan in full: its goal and effect, its sessions and remarks, and its end."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -94,11 +92,9 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
         ChartTitle(describe_verdict(effect), severity_of(effect)), describe_criteria(plan, texts)
     )
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in describe_effect(effect)))
-    heard = (
-        plans.find_evaluations(viewer, plan.advisor_id, plan.evaluations)
-        if plan.evaluations
-        else ()
-    )
+    heard = ()
+    if plan.evaluations:
+        heard = plans.find_evaluations(viewer, plan.advisor_id, plan.evaluations)
     if not heard:
         return
     st.caption(_("Based on these evaluations"))

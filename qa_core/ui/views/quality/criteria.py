@@ -1,7 +1,5 @@
 """Criteria by advisor: where points are missed; cells of few evaluations stay blank."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -76,22 +74,20 @@ def _explain(blank: int, others: int) -> str:
         _("Select a cell to see its evaluations."),
     ]
     if blank:
-        parts.append(
-            ngettext(
-                "Circle: fewer than {least} evaluations ({n} cell).",
-                "Circles: fewer than {least} evaluations ({n} cells).",
-                blank,
-                least=LEAST,
-            )
+        text = ngettext(
+            "Circle: fewer than {least} evaluations ({n} cell).",
+            "Circles: fewer than {least} evaluations ({n} cells).",
+            blank,
+            least=LEAST,
         )
+        parts.append(text)
     if others:
-        parts.append(
-            ngettext(
-                "{n} more advisor not shown: choose a team.",
-                "{n} more advisors not shown: choose a team.",
-                others,
-            )
+        text = ngettext(
+            "{n} more advisor not shown: choose a team.",
+            "{n} more advisors not shown: choose a team.",
+            others,
         )
+        parts.append(text)
     return " ".join(parts)
 
 

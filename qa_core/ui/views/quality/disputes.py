@@ -1,8 +1,4 @@
-"""The Disputes page: those that wait, those that were decided, and how often evaluators
-and criteria are disputed and changed.
-"""
-
-from __future__ import annotations
+"""The Disputes page: waiting and decided ones, and how often marks changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +7,6 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.evaluations.disputes import (
     DisputeLine,
     DisputeOutcome,
@@ -53,9 +48,7 @@ def show_lists(viewer: Viewer) -> None:
                 advisor,
                 *about,
                 evaluator,
-                tables.text_column(
-                    _("Contact date"), lambda line: formatting.day(line.local_day, year=True)
-                ),
+                tables.day_text_column(_("Contact date"), lambda line: line.local_day),
                 tables.text_column(_("Team"), lambda line: line.team),
             )
             tables.show(waiting, columns, "open_disputes", _open, height=420)
@@ -69,10 +62,7 @@ def show_lists(viewer: Viewer) -> None:
             *about,
             tables.text_column(_("Now"), lambda line: describe(line.decided)),
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
-            tables.text_column(
-                _("Decided on"),
-                lambda line: formatting.local_day(line.decided_at),
-            ),
+            tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
             tables.text_column(
                 _("After"),
                 lambda line: formatting.days(line.age_days) if line.age_days else _("the same day"),
@@ -100,13 +90,12 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
     if not oldest:
-        return ChartTitle(
-            ngettext(
-                "{n} dispute waits for a decision, raised today",
-                "{n} disputes wait for a decision, all raised today",
-                len(waiting),
-            )
+        said = ngettext(
+            "{n} dispute waits for a decision, raised today",
+            "{n} disputes wait for a decision, all raised today",
+            len(waiting),
         )
+        return ChartTitle(said)
     text = ngettext(
         "{n} dispute has waited {days} for a decision",
         "{n} disputes wait for a decision, the oldest for {days}",
@@ -127,31 +116,25 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     if found := outcomes.by_evaluator:
         names = {outcome.key: outcome.name for outcome in found}
         _show_outcomes(found, names, _("By evaluator"), caption, _("Evaluator"))
-    texts = scorecard_texts.find_grid_texts(viewer)
-    title = _("Disputed criteria")
-    _show_criteria(outcomes.by_criterion, texts, title, caption)
+    _show_criteria(viewer, outcomes.by_criterion, caption)
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
-    """Show the disputed criteria and what came of it, to who leads the advisors; nothing if
-    there are none.
-    """
+    """Show disputed criteria and their outcome, if any, to who leads the advisors."""
     outcomes = count_outcomes(viewer, state.where.period)
     caption = _(
         "All evaluations of your teams in {period}; other filters do not apply. Changed: share of "
         "decided disputes, 95 % confidence interval.",
         period=state.period_title or _("all data"),
     )
-    texts = scorecard_texts.find_grid_texts(viewer)
-    _show_criteria(outcomes.by_criterion, texts, _("Disputed criteria"), caption)
+    _show_criteria(viewer, outcomes.by_criterion, caption)
 
 
-def _show_criteria(
-    outcomes: Sequence[DisputeOutcome], texts: GridTexts, title: str, caption: str
-) -> None:
+def _show_criteria(viewer: Viewer, outcomes: Sequence[DisputeOutcome], caption: str) -> None:
     if disputed := [outcome for outcome in outcomes if outcome.disputed]:
+        texts = scorecard_texts.find_grid_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
-        _show_outcomes(disputed, names, title, caption, _("Criterion"))
+        _show_outcomes(disputed, names, _("Disputed criteria"), caption, _("Criterion"))
 
 
 def _show_outcomes(

@@ -1,7 +1,5 @@
 """Draws for a listening plan: a preview, the draws made, and whether each was fair."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 
@@ -57,13 +55,12 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     if is_sent:
         with actions.show_refusals():
             result = sampling.draw(gate.current_viewer(Permission.MANAGE_LISTENING), *tried)
-            actions.finish(
-                ngettext(
-                    "{n} contact is drawn and assigned.",
-                    "{n} contacts are drawn and assigned.",
-                    len(result.drawn),
-                )
+            text = ngettext(
+                "{n} contact is drawn and assigned.",
+                "{n} contacts are drawn and assigned.",
+                len(result.drawn),
             )
+            actions.finish(text)
     for position, stored in enumerate(sampling.find_draws(viewer, name)):
         _show_stored(stored, is_newest=position == 0)
 
@@ -91,12 +88,11 @@ def _show_count(drawn: int, frame: int) -> None:
 
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
     """Show how many contacts were in the sampling frame, and why others were not."""
-    st.caption(
-        _(
-            "Each contact of the period is in the sampling frame, or excluded for the "
-            "first of these reasons."
-        )
+    text = _(
+        "Each contact of the period is in the sampling frame, or excluded for the "
+        "first of these reasons."
     )
+    st.caption(text)
     counts = [
         (_("may be listened to"), frame),
         *((_(REASONS[reason]), count) for reason, count in excluded.items()),
@@ -219,23 +215,20 @@ def _show_fairness(stored: StoredDraw) -> None:
         f"fair_figure_{stored.id}",
         _("Shares in the sample, and what chance alone would give."),
     )
-    st.caption(
-        _(
-            "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
-            "gives the same number of contacts. The sample is compared with each advisor's own "
-            "contacts, not with the centre's mix."
-        )
+    text = _(
+        "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
+        "gives the same number of contacts. The sample is compared with each advisor's own "
+        "contacts, not with the centre's mix."
     )
+    st.caption(text)
 
 
 def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
         return _("All contacts are the same here, or all were drawn: nothing to compare.")
-    by = (
-        _("by {n} simulated draws", n=formatting.number(2000))
-        if entry.is_simulated
-        else _("by a chi-square test")
-    )
+    by = _("by a chi-square test")
+    if entry.is_simulated:
+        by = _("by {n} simulated draws", n=formatting.number(2000))
     if entry.p_value < 0.001:
         return ":orange[:material/error:] " + _(
             "Chance alone gives a sample this different in fewer than 1 of 1,000 draws ({by}). "

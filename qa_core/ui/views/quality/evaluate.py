@@ -1,11 +1,7 @@
-"""The Evaluate page: a table of what an evaluator has to listen to, what is due on top, and
-the contact they are at, heard on the left and judged on the right.
-"""
-
-from __future__ import annotations
+"""The Evaluate page: what waits, what is due, and the contact heard and judged."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import streamlit as st
@@ -92,13 +88,11 @@ def show_worklist(viewer: Viewer) -> None:
     tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
     _show_counts(waiting, tasks)
     if not accreditations.is_listener(viewer):
-        st.warning(
-            _(
-                "You are not accredited to listen today, so no contact is assigned to you. The "
-                "data protection officer grants accreditations, for a time."
-            ),
-            icon=":material/lock:",
+        text = _(
+            "You are not accredited to listen today, so no contact is assigned to you. The "
+            "data protection officer grants accreditations, for a time."
         )
+        st.warning(text, icon=":material/lock:")
     elif not waiting and not tasks:
         st.success(
             _("No contact is waiting. New contacts come with the next draw of a listening plan."),
@@ -125,9 +119,7 @@ def _show_counts(waiting: list[Assignment], tasks: list[calibration.Task]) -> No
 
 
 def show_draft(viewer: Viewer, draft: Draft) -> None:
-    """Show one evaluation: the recording on the left, the scorecard on the right; once it
-    is submitted, its result.
-    """
+    """Show an evaluation: recording and scorecard; its result once submitted."""
     actions.show_outcome()
     _show_head(draft)
     if draft.state != "draft":
@@ -149,9 +141,7 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
 
 
 def _show_items(items: Sequence[WorkItem]) -> None:
-    """Show the chosen contact with what can be done, above all that wait; the first one is
-    chosen until another row is selected.
-    """
+    """Show the chosen contact, at first the first one, above all that wait."""
     _show_chosen(tables.find_clicked(TABLE, items) or items[0])
 
     def state(item: WorkItem) -> str:
@@ -160,6 +150,9 @@ def _show_items(items: Sequence[WorkItem]) -> None:
     def channel(item: WorkItem) -> str | None:
         key = getattr(item, "channel", None)
         return formatting.name("channel", key) if key else None
+
+    def plan(item: WorkItem) -> str:
+        return item.plan if isinstance(item, Assignment) else item.title
 
     def minutes(item: WorkItem) -> int | None:
         seconds = getattr(item, "seconds", None)
@@ -176,7 +169,7 @@ def _show_items(items: Sequence[WorkItem]) -> None:
                 tables.text_column(_("Channel"), channel, 90),
                 tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
                 tables.count_column(_("Minutes"), minutes),
-                tables.text_column(_("Plan"), _name_plan, 190),
+                tables.text_column(_("Plan"), plan, 190),
             ),
             TABLE,
             lambda item: None,
@@ -195,10 +188,6 @@ def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
     return ChartTitle(_("Nothing is due today; the next is due on {day}", day=day))
 
 
-def _name_plan(item: WorkItem) -> str:
-    return item.plan if isinstance(item, Assignment) else item.title
-
-
 def _show_chosen(item: WorkItem) -> None:
     """Show one contact that waits, with the button that opens it, and its replacement."""
     is_drawn = isinstance(item, Assignment)
@@ -212,9 +201,9 @@ def _show_chosen(item: WorkItem) -> None:
             item.plan,
         ]
     key, start, number = (
-        ("start", _start, item.drawn_id)
+        ("start", drafts.start, item.drawn_id)
         if is_drawn
-        else ("calibrate", _start_calibration, item.contact_number)
+        else ("calibrate", calibration.start, item.contact_number)
     )
     with layout.row(border=True, horizontal_alignment="distribute"):
         with st.container(gap=None, width="content"):
@@ -227,8 +216,8 @@ def _show_chosen(item: WorkItem) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 key=f"{key}_{number}",
-                on_click=start,
-                args=(number,),
+                on_click=_start,
+                args=(start, number),
             )
             if is_drawn and item.purpose != "targeted":
                 _show_replacing(item.drawn_id, item.evaluation_id)
@@ -402,7 +391,7 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
                 icon=":material/arrow_forward:",
                 key="next_contact",
                 on_click=_start,
-                args=(following.drawn_id,),
+                args=(drafts.start, following.drawn_id),
             )
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 
@@ -424,16 +413,11 @@ def _show_scores(draft: Draft, result: scoring.Result) -> None:
         st.text(" · ".join(filter(None, [outcomes.get(result.outcome or ""), *parts])))
 
 
-def _start(drawn_id: int) -> None:
+def _start(begin: Callable[[Viewer, int], int], number: int) -> None:
+    """Begin the evaluation of a drawn contact, or of one of a calibration session."""
     with actions.keep_refusals():
-        number = drafts.start(gate.current_viewer(Permission.FILL_GRIDS), drawn_id)
-        st.query_params.from_dict({"id": str(number)})
-
-
-def _start_calibration(contact_number: int) -> None:
-    with actions.keep_refusals():
-        number = calibration.start(gate.current_viewer(Permission.FILL_GRIDS), contact_number)
-        st.query_params.from_dict({"id": str(number)})
+        begun = begin(gate.current_viewer(Permission.FILL_GRIDS), number)
+        st.query_params.from_dict({"id": str(begun)})
 
 
 def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:

@@ -1,7 +1,5 @@
 """The Evaluation page: one evaluation to read, with its recording and its history."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -28,10 +26,7 @@ def read(viewer: Viewer, given: str) -> EvaluationView:
     """Return the evaluation of that number in the address."""
     number = url_state.read_number(given)
     return readings.read(
-        READ,
-        given,
-        lambda: read_evaluation(viewer, number),
-        lambda: get_evaluation(viewer, number),
+        READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
     )
 
 
@@ -60,13 +55,11 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
 
 
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
-    st.info(
-        _(
-            "This is your own evaluation of the contact. It appears beside the evaluator's and "
-            "counts in no figure."
-        ),
-        icon=":material/person:",
+    text = _(
+        "This is your own evaluation of the contact. It appears beside the evaluator's and "
+        "counts in no figure."
     )
+    st.info(text, icon=":material/person:")
     if evaluation.answered_evaluation_id:
         st.button(
             _("Open the evaluator's evaluation"),
@@ -78,19 +71,15 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
 
 def _show_failures(evaluation: EvaluationView) -> None:
     for failure in evaluation.failures:
-        consequence = (
-            _("it fails the whole evaluation")
-            if failure.fails == "grid"
-            else _("its section counts 0")
+        consequence = _("its section counts 0")
+        if failure.fails == "grid":
+            consequence = _("it fails the whole evaluation")
+        text = _(
+            "Critical error: {criterion} – {brings}.",
+            criterion=escape(describe_text(failure.text)),
+            brings=consequence,
         )
-        st.error(
-            _(
-                "Critical error: {criterion} – {brings}.",
-                criterion=escape(describe_text(failure.text)),
-                brings=consequence,
-            ),
-            icon=":material/report:",
-        )
+        st.error(text, icon=":material/report:")
     if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
         score = formatting.value(evaluation.calculated_score, "score")
         st.caption(_("Without the critical error, the score would be {score}.", score=score))

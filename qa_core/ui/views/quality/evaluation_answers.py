@@ -1,8 +1,4 @@
-"""The answers of an evaluation, section by section, with the advisor's own beside them and
-disputes under their criterion.
-"""
-
-from __future__ import annotations
+"""The answers of an evaluation by section, beside the advisor's own and disputes."""
 
 import streamlit as st
 

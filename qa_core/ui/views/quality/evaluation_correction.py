@@ -1,8 +1,4 @@
-"""The correction of an evaluation by its evaluator: the answers as they are, what a change
-does to the score, and why, for the advisor to read.
-"""
-
-from __future__ import annotations
+"""The correction of an evaluation by its evaluator: what changes, and why."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,26 +26,21 @@ OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 @dataclass
 class OpenCorrection:
-    """Correction as this tab holds it beside the widgets: the version it was filled
-    from, and the error of the last try to save.
-    """
+    """Correction as this tab holds it: the version it began from, the last error."""
 
     version: int
     refusal: Refusal | None = None
 
 
 def show(evaluation: EvaluationView) -> None:
-    """Show the button that opens the form, or the form; nothing to who did not make this
-    evaluation.
-    """
+    """Show the form or the button that opens it, to the evaluator alone."""
     if not evaluation.may_correct:
         if evaluation.is_readers_work:
-            st.caption(
-                _(
-                    "This evaluation was imported, and its answers match no scorecard known here. "
-                    "Correct it in its source, then import it again."
-                )
+            text = _(
+                "This evaluation was imported, and its answers match no scorecard known here. "
+                "Correct it in its source, then import it again."
             )
+            st.caption(text)
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:

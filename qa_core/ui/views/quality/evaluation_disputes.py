@@ -1,7 +1,5 @@
 """A dispute under its criterion: raised by the advisor, decided by a manager."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer

@@ -1,7 +1,5 @@
 """The advisor's reply to an evaluation: read, a comment, an evaluation of their own."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -88,11 +86,9 @@ def _show_own(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
             args=(own.evaluation_id,),
         )
         return
-    when = (
-        _("made before the evaluation was marked as read")
-        if own.was_before
-        else _("made after reading the evaluation")
-    )
+    when = _("made after reading the evaluation")
+    if own.was_before:
+        when = _("made before the evaluation was marked as read")
     whose = _("Your self-evaluation") if evaluation.is_own else _("The advisor's self-evaluation")
     score = describe(None) if own.score is None else formatting.value(own.score, "score")
     st.markdown(f"**{escape(whose)}: {score}**")

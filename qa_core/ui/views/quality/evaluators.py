@@ -1,8 +1,4 @@
-"""Evaluators over all their evaluations: how much, how high, how strict, how often
-corrected, how long; by name, for managers alone.
-"""
-
-from __future__ import annotations
+"""Evaluators by name, for managers alone: how much, how strict, how long."""
 
 from datetime import timedelta
 
@@ -15,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit
-from qa_core.metrics.query.severity import Evaluators
+from qa_core.metrics.query.severity import EvaluatorFigures, Evaluators
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeOutcome
 from qa_core.stats.severity import RaterEffect
@@ -38,6 +34,17 @@ def show(viewer: Viewer) -> None:
         return
     by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
     outcomes = {outcome.key: outcome for outcome in by_evaluator}
+
+    def spread(item: EvaluatorFigures) -> str | None:
+        return None if item.deviation is None else formatting.value(item.deviation, Unit.SCORE)
+
+    def shrunk(item: EvaluatorFigures) -> str | None:
+        return formatting.change(item.severity.shrunk, Unit.SCORE) if item.severity else None
+
+    def median_time(item: EvaluatorFigures) -> str | None:
+        seconds = item.median_seconds
+        return None if seconds is None else formatting.duration(seconds)
+
     hint = _("Contacts of {period}. In alphabetical order.", period=formatting.period(period))
     with cards.card(_describe(found), hint):
         tables.show(
@@ -52,37 +59,16 @@ def show(viewer: Viewer) -> None:
                 tables.text_column(
                     _("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)
                 ),
-                tables.text_column(
-                    _("Spread"),
-                    lambda item: (
-                        None
-                        if item.deviation is None
-                        else formatting.value(item.deviation, Unit.SCORE)
-                    ),
-                ),
+                tables.text_column(_("Spread"), spread),
                 tables.text_column(
                     _("Severity"), lambda item: _describe_severity(item.severity), 150
                 ),
-                tables.text_column(
-                    _("Shrunk"),
-                    lambda item: (
-                        formatting.change(item.severity.shrunk, Unit.SCORE)
-                        if item.severity
-                        else None
-                    ),
-                ),
+                tables.text_column(_("Shrunk"), shrunk),
                 tables.text_column(
                     _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
                 ),
-                tables.text_column(
-                    _("Median time"),
-                    lambda item: (
-                        None
-                        if item.median_seconds is None
-                        else formatting.duration(item.median_seconds)
-                    ),
-                )
-                if any(item.median_seconds is not None for item in found.figures)
+                tables.text_column(_("Median time"), median_time)
+                if any(map(median_time, found.figures))
                 else None,
             ),
             "table_evaluators",
@@ -94,27 +80,23 @@ def show(viewer: Viewer) -> None:
 
 
 def _explain() -> None:
-    st.caption(
-        _(
-            "Severity: points an evaluator gives less (+) or more (−) than others for the same "
-            "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
-            "because part of it is chance. Spread: standard deviation of the scores."
-        )
+    text = _(
+        "Severity: points an evaluator gives less (+) or more (−) than others for the same "
+        "advisors and scorecard, with 95 % confidence interval. Shrunk: moved towards zero, "
+        "because part of it is chance. Spread: standard deviation of the scores."
     )
-    st.caption(
-        _(
-            "Disputes lost: answers changed, out of decided disputes. Median time: only for "
-            "evaluations filled in here."
-        )
+    st.caption(text)
+    text = _(
+        "Disputes lost: answers changed, out of decided disputes. Median time: only for "
+        "evaluations filled in here."
     )
-    st.warning(
-        _(
-            "Severity compares evaluators who heard different contacts, and assumes that contacts "
-            "reached them at random. Use it to calibrate together, never to judge an evaluator. "
-            "It changes no score."
-        ),
-        icon=":material/warning:",
+    st.caption(text)
+    said = _(
+        "Severity compares evaluators who heard different contacts, and assumes that contacts "
+        "reached them at random. Use it to calibrate together, never to judge an evaluator. "
+        "It changes no score."
     )
+    st.warning(said, icon=":material/warning:")
 
 
 def _describe(found: Evaluators) -> ChartTitle:

@@ -1,7 +1,5 @@
 """The Listening plan page: plans with their progress; drawing, giving out, sizing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st
@@ -48,14 +46,11 @@ def show(viewer: Viewer, section: str) -> None:
         _show_plans(viewer, plans)
         listening_plan_form.ask(viewer, has_plans=bool(plans))
     elif not plans:
-        empty_states.card(
-            ":material/inbox:",
-            _("No plan yet"),
-            _(
-                "Contacts are drawn for a plan: purpose, period, contacts per advisor, "
-                "evaluators. Make one under Plans."
-            ),
+        text = _(
+            "Contacts are drawn for a plan: purpose, period, contacts per advisor, "
+            "evaluators. Make one under Plans."
         )
+        empty_states.card(":material/inbox:", _("No plan yet"), text)
     elif section == "draw":
         draws.show(viewer, plans)
     else:
@@ -88,14 +83,12 @@ def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> N
 
 def _show_progress(plan: PlanState) -> None:
     if plan.drawn:
-        st.progress(
-            min(1.0, plan.done / plan.drawn),
-            text=_(
-                "{done} of {drawn} done",
-                done=formatting.number(plan.done),
-                drawn=formatting.number(plan.drawn),
-            ),
+        text = _(
+            "{done} of {drawn} done",
+            done=formatting.number(plan.done),
+            drawn=formatting.number(plan.drawn),
         )
+        st.progress(min(1.0, plan.done / plan.drawn), text=text)
     elif plan.draws:
         st.caption(_("Nothing was drawn: no contact was left that may be listened to."))
     else:

@@ -1,7 +1,5 @@
 """The form that makes a listening plan; a fault names its field."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 
@@ -44,12 +42,11 @@ def ask(viewer: Viewer, has_plans: bool) -> None:
     scorecards = {key: texts.name("grid", title) for key, title in choices["grids"]}
     with st.expander(_("Make a plan"), icon=":material/add:", expanded=not has_plans):
         if not evaluators:
-            st.info(
-                _(
-                    "Nobody can fill in scorecards yet. An administrator adds an account with the "
-                    "role of evaluator, under People."
-                )
+            text = _(
+                "Nobody can fill in scorecards yet. An administrator adds an account with the "
+                "role of evaluator, under People."
             )
+            st.info(text)
             return
         with st.form("listening_plan", border=False):
             content = _ask_content(scorecards, evaluators)

@@ -1,8 +1,4 @@
-"""The My quality page: an advisor's own results, the team's median where the team is large
-enough, and who listened to what, and why.
-"""
-
-from __future__ import annotations
+"""The My quality page: own results, the team's median, and who listened why."""
 
 from typing import Any
 
@@ -114,12 +110,11 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
             lambda entry: drill.to_evaluation(PAGE, entry["id"]),
             height=420,
         )
-    st.caption(
-        _(
-            "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
-            "results, and you see everybody who listened to your contacts."
-        )
+    text = _(
+        "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
+        "results, and you see everybody who listened to your contacts."
     )
+    st.caption(text)
 
 
 def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
@@ -136,9 +131,7 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
         return formatting.local_day(entry["evaluated_at"])
 
     return [
-        tables.text_column(
-            _("Contact date"), lambda entry: formatting.day(entry["local_day"], year=True)
-        ),
+        tables.day_text_column(_("Contact date"), lambda entry: entry["local_day"]),
         tables.text_column(_("New"), describe_new),
         tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
         tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
@@ -160,12 +153,11 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
     frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
         with cards.card(_("No evaluation in this period"), is_stretched=True):
-            st.caption(
-                _(
-                    "A few contacts a month are drawn at random and listened to. Their "
-                    "evaluations appear here."
-                )
+            text = _(
+                "A few contacts a month are drawn at random and listened to. Their "
+                "evaluations appear here."
             )
+            st.caption(text)
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])

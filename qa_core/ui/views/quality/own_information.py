@@ -1,15 +1,30 @@
-"""Data kept of an advisor, and what they are told in writing about it."""
+"""Data kept of an advisor: what they are told in writing, and who played their calls."""
 
-from __future__ import annotations
+import re
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.compliance import gates
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback_list
 from qa_core.metrics import formatting
+from qa_core.ui import cards, drill, tables
 from qa_core.ui.views.compliance import documents
+
+PURPOSES = {
+    **gates.PURPOSE_TITLES,
+    "targeted": N_("targeted listening"),
+    "calibration": N_("calibration"),
+}
+EVALUATION = re.compile(r"(scored|targeted|calibration|self) (\d+)")
+"""Reason of a playback from the form of an evaluation: its kind and number."""
+KINDS = {
+    "scored": N_("evaluation no. {n}"),
+    "targeted": N_("targeted evaluation no. {n}"),
+    "calibration": N_("calibration no. {n}"),
+}
 
 
 def show_counts(viewer: Viewer) -> None:
@@ -26,3 +41,44 @@ def show_counts(viewer: Viewer) -> None:
 def show_information(viewer: Viewer) -> None:
     """Show the information that advisors also get on paper."""
     documents.show_blocks(printing.list_own_information(viewer))
+
+
+def show_playbacks(viewer: Viewer) -> None:
+    """Show who played the viewer's own calls; a click opens the contact."""
+    entries = playback_list.find_own(viewer)
+    title = _("Who listened to me")
+    if entries:
+        title = ngettext(
+            "Your calls were listened to {n} time",
+            "Your calls were listened to {n} times",
+            len(entries),
+        )
+    hint = _(
+        "Every playback of your recordings by somebody else. Select a row to open the contact."
+    )
+    with cards.card(title, hint, key="own_listenings"):
+        if not entries:
+            st.caption(_("Nobody has played your recordings."))
+            return
+        tables.show(
+            entries,
+            (
+                tables.text_column(
+                    _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
+                ),
+                tables.text_column(_("Listened by"), lambda entry: entry.listener),
+                tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
+                tables.text_column(
+                    _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
+                ),
+                tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
+            ),
+            "own_listenings_table",
+            lambda entry: drill.to_contact("my_quality", entry.source_system, entry.contact_id),
+            height=320,
+        )
+
+
+def _describe_reason(reason: str) -> str:
+    match = EVALUATION.fullmatch(reason)
+    return _(KINDS[match[1]], n=match[2]) if match and match[1] in KINDS else reason

@@ -1,8 +1,4 @@
-"""Sample sizes of evaluations: what a plan's number can show of an advisor and of a
-team, and how many it takes to see more.
-"""
-
-from __future__ import annotations
+"""Sample sizes: what a plan's number can show, and how many show more."""
 
 from collections.abc import Sequence
 
@@ -21,9 +17,7 @@ DIFFERENCES = (2, 5, 10, 15, 20)
 
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    """Show the centre's own spread, what a number a month detects, and what a difference
-    takes.
-    """
+    """Show the centre's spread, what a number detects, what a difference takes."""
     spread = power.find_spread(viewer)
     st.caption(_describe_spread(spread))
     left, right = st.columns(2, gap="medium")
@@ -31,12 +25,11 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         _show_detectable(spread, plans)
     with right, cards.card(gap="small"):
         _show_needed(spread)
-    st.caption(
-        _(
-            "For two means: two-sided test at 5 %, 80 % power. A smaller difference may exist "
-            "without showing. A single month of a few contacts does not show who is better."
-        )
+    text = _(
+        "For two means: two-sided test at 5 %, 80 % power. A smaller difference may exist "
+        "without showing. A single month of a few contacts does not show who is better."
     )
+    st.caption(text)
 
 
 def _describe_spread(spread: power.Spread) -> str:
@@ -80,14 +73,13 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
         ),
         "sizes_table",
     )
-    st.markdown(
-        _(
-            "With {n} a month, a difference below {points} points between two advisors does not "
-            "show after one month.",
-            n=each,
-            points=formatting.number(of_two[0].points),
-        )
+    text = _(
+        "With {n} a month, a difference below {points} points between two advisors does not "
+        "show after one month.",
+        n=each,
+        points=formatting.number(of_two[0].points),
     )
+    st.markdown(text)
 
 
 def _describe_points(detectable: power.Detectable) -> str:
@@ -102,16 +94,15 @@ def _show_needed(spread: power.Spread) -> None:
     st.markdown("**" + _("What would it take?") + "**")
     points = int(st.number_input(_("Difference to detect, in points"), 1, 100, 5, key=POINTS))
     count = power.count_needed(spread.deviation, points)
-    st.markdown(
-        ngettext(
-            "**{count} evaluation** on each side: two advisors, two teams, or one before and "
-            "after coaching.",
-            "**{count} evaluations** on each side: two advisors, two teams, or one before and "
-            "after coaching.",
-            count,
-            count=formatting.number(count),
-        )
+    text = ngettext(
+        "**{count} evaluation** on each side: two advisors, two teams, or one before and "
+        "after coaching.",
+        "**{count} evaluations** on each side: two advisors, two teams, or one before and "
+        "after coaching.",
+        count,
+        count=formatting.number(count),
     )
+    st.markdown(text)
     tables.show(
         DIFFERENCES,
         (

@@ -1,8 +1,4 @@
-"""The Scores page: what an evaluator gave, how far apart, and on which criteria. Never an
-advisor or a customer.
-"""
-
-from __future__ import annotations
+"""The Scores page: scores that an evaluator gave, by criterion. Never an advisor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -74,9 +70,7 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         tables.show(
             entries,
             (
-                tables.text_column(
-                    _("Contact date"), lambda entry: formatting.day(entry["day"].date(), year=True)
-                ),
+                tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
                 tables.text_column(_("Scorecard"), grid),
                 tables.text_column(_("Queue"), queue),
                 tables.text_column(_("Score"), score),

@@ -1,8 +1,4 @@
-"""Teams side by side, for who leads several: the score over all evaluations, the mean of
-the advisors' means, and why they differ.
-"""
-
-from __future__ import annotations
+"""Teams side by side: score over evaluations, mean of advisors, and why they differ."""
 
 import streamlit as st
 
@@ -67,9 +63,7 @@ def _describe_bands(group: peers.Group) -> ChartTitle:
         return ChartTitle(_("No clear difference between the {n} teams", n=everybody))
     needs_look = any(group.severity_of(peer) == "attention" for peer in group.peers)
     text = _(
-        "{clear} of {n} teams differ clearly from the rest",
-        clear=everybody - alike,
-        n=everybody,
+        "{clear} of {n} teams differ clearly from the rest", clear=everybody - alike, n=everybody
     )
     return ChartTitle(text, "attention" if needs_look else "better")
 
@@ -126,9 +120,7 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
 
 
 def _explain(widest: tuple[float, str, EvaluationSpread] | None) -> str:
-    """Explain the two averages. `widest`: their largest difference, the team, and how
-    evaluations are spread there.
-    """
+    """Explain the two averages. `widest`: largest difference, team, and its spread."""
     said = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
         "Mean of means: each advisor counts once."

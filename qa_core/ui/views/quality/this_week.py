@@ -1,8 +1,4 @@
-"""What can be done this week: whom to listen to, coach and congratulate, what to decide;
-each line gives its reason and leads to the page where it is done.
-"""
-
-from __future__ import annotations
+"""What can be done this week, each line with its reason and its page."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field

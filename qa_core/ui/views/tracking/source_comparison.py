@@ -1,12 +1,7 @@
-"""Campaigns (or sources, media, keywords, numbers) against each other and against the
-period before: who differs by more than chance, and what needs a look.
-"""
-
-from __future__ import annotations
+"""Campaigns (sources, numbers) against each other and before: what needs a look."""
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
@@ -21,7 +16,16 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import FactTable, get_kpi
 from qa_core.stats import Comparison, control_charts
-from qa_core.ui import cached, cards, drill, layout, segmented_choice, styles, trend_cards
+from qa_core.ui import (
+    alert_banner,
+    cached,
+    cards,
+    drill,
+    segmented_choice,
+    styles,
+    trend_cards,
+)
+from qa_core.ui.alert_banner import AttentionItem
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.tracking import source_steps, source_tables
@@ -37,21 +41,6 @@ LEAST = 5
 """Values from which on a rate is compared."""
 MOST_ROWS = 20
 MOST_ITEMS = 6
-
-
-@dataclass(frozen=True)
-class ChangedSource:
-    """One line of what needs a look.
-
-    `strength`: in units of its own uncertainty. A click opens the contacts of `value`
-    that `kpi` counts.
-    """
-
-    strength: float
-    text: str
-    severity: str
-    value: Any = None
-    kpi: str = ""
 
 
 def rates_for(viewer: Viewer, state: FilterState) -> tuple[str, ...]:
@@ -123,13 +112,12 @@ def show_dots(
             drill.on_point(viewer, "dots", dimension, _contacts_behind(key)),
         )
         if left_out := sum(value is not None for value in by) - len(frame):
-            st.caption(
-                ngettext(
-                    "{n} other is not shown: too few values, hidden, or no room.",
-                    "{n} others are not shown: too few values, hidden, or no room.",
-                    left_out,
-                )
+            text = ngettext(
+                "{n} other is not shown: too few values, hidden, or no room.",
+                "{n} others are not shown: too few values, hidden, or no room.",
+                left_out,
             )
+            st.caption(text)
 
 
 def _contacts_behind(key: str) -> str:
@@ -206,17 +194,11 @@ def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str)
 def show_attention(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Show what differs from the rest, what moved since the period before, and what became
-    of the attribution itself; the worse first.
-    """
+    """Show what differs from the rest or moved, and the attribution; worse first."""
     rates = rates_for(viewer, state)
     moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
-    items = sorted(
-        [*_find_apart(by, rates, dimension), *moved, *_find_attribution(viewer, state)],
-        key=lambda item: -item.strength,
-    )
-    worse = [item for item in items if item.severity == "attention"]
-    better = [item for item in items if item.severity == "better"]
+    apart, attribution = _find_apart(by, rates, dimension), _find_attribution(viewer, state)
+    worse, better = alert_banner.split([*apart, *moved, *attribution])
     if worse:
         finding = ChartTitle(_("What needs a look"), "attention")
     elif better and any(item in better for item in moved):
@@ -228,19 +210,13 @@ def show_attention(
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
     with cards.card(finding, _describe_what_was_tried(state, tried, whole)):
-        for place, item in enumerate([*worse, *better][:MOST_ITEMS]):
-            with layout.line():
-                st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
-                if item.kpi and drill.is_open_to(viewer):
-                    drill.show_button(
-                        f"look_{place}", {dimension: item.value}, _contacts_behind(item.kpi)
-                    )
+        alert_banner.show_items(viewer, [*worse, *better][:MOST_ITEMS])
         st.caption(source_tables.describe_attribution(viewer, state))
 
 
 def _find_apart(
     by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str
-) -> Iterator[ChangedSource]:
+) -> Iterator[AttentionItem]:
     """Find those that differ from the rest by more than chance, a rate's values at once."""
     for key in rates:
         names, rows, compared = compare(by, key)
@@ -263,7 +239,8 @@ def _find_apart(
             error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
             strength = abs(row.value - centre) / error / stats.Z95
             severity = chart_titles.severity_of(side, get_kpi(key).better)
-            yield ChangedSource(strength, text, severity, name, key)
+            behind = _contacts_behind(key)
+            yield AttentionItem(strength, text, severity, {dimension: name}, behind)
 
 
 def _find_moved(
@@ -272,10 +249,8 @@ def _find_moved(
     by: Mapping[Any, Mapping[str, Any]],
     rates: tuple[str, ...],
     dimension: str,
-) -> tuple[list[ChangedSource], int, int]:
-    """Find the rates of single values that moved since the period before by more than
-    chance; return them, how many could be tried, and of how many.
-    """
+) -> tuple[list[AttentionItem], int, int]:
+    """Find rates that moved by more than chance; return them, the tried, and all."""
     if state.compare is None:
         return [], 0, 0
     rows = [
@@ -302,7 +277,7 @@ def _find_moved(
     return [item for item in items if item is not None], len(tried), len(rows)
 
 
-def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> ChangedSource | None:
+def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> AttentionItem | None:
     kpi = get_kpi(row.kpi)
     between = control_charts.interval_of_change(row, spread)
     if not between:
@@ -318,10 +293,11 @@ def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> Chan
         value=formatting.percent(row.value, 0),
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
-    return ChangedSource(strength, text, severity, value, row.kpi)
+    behind = _contacts_behind(row.kpi)
+    return AttentionItem(strength, text, severity, {dimension: value}, behind)
 
 
-def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSource]:
+def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[AttentionItem]:
     """Find a change of the attribution rate: the periods then rest on different contacts."""
     if state.compare is None:
         return
@@ -338,7 +314,7 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[ChangedSou
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
     severity = chart_titles.severity_of(math.copysign(1, row.delta), "up")
-    yield ChangedSource(strength, text, severity)
+    yield AttentionItem(strength, text, severity)
 
 
 def _describe_what_was_tried(state: FilterState, tried: int, whole: int) -> str:

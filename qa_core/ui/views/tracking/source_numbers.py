@@ -1,8 +1,4 @@
-"""Tracking numbers over time: which campaign each carried when, and what to do about
-contacts that came on a number without one.
-"""
-
-from __future__ import annotations
+"""Tracking numbers over time: their campaigns, and contacts without one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -57,22 +53,17 @@ def _number_column(width: int = 124) -> tables.TableColumn:
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     if not spans:
-        cards.show_message(
-            _("No tracking number is known"),
-            _(
-                "Contacts need the number that was dialled. A file of assignments gives each "
-                "number its campaign, with a first and last day."
-            ),
+        said = _(
+            "Contacts need the number that was dialled. A file of assignments gives each "
+            "number its campaign, with a first and last day."
         )
+        cards.show_message(_("No tracking number is known"), said)
         return
-    with cards.card(
-        _describe(spans),
-        _(
-            "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
-            "assignments"
-        ),
-        is_stretched=True,
-    ):
+    text = _(
+        "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
+        "assignments"
+    )
+    with cards.card(_describe(spans), text, is_stretched=True):
         _show_time_line(state, spans)
         on_number = drill.on_value(viewer, "tracking_number")
         tables.show(
@@ -81,20 +72,8 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
                 _number_column(),
                 tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
                 tables.text_column(_("Source"), _name_source, 136),
-                tables.text_column(
-                    _("From"),
-                    lambda span: (
-                        formatting.day(span.first_day, year=True) if span.first_day else _("always")
-                    ),
-                    88,
-                ),
-                tables.text_column(
-                    _("Until"),
-                    lambda span: (
-                        formatting.day(span.last_day, year=True) if span.last_day else _("ongoing")
-                    ),
-                    88,
-                ),
+                tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
+                tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("ongoing")),
                 tables.count_column(_("Contacts"), lambda span: span.inside, 66),
                 tables.count_column(_("Total"), lambda span: span.contacts, 58),
                 tables.text_column(_("Known"), _describe_assignment, 80),
@@ -139,13 +118,12 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     figure = charts.build_spans(bars, state.first_day, state.last_day, dark=styles.is_dark())
     cards.show_figure(figure, "numbers", alt)
     if others := len(contacts) - len(drawn):
-        st.caption(
-            ngettext(
-                "{n} other number is only in the table.",
-                "{n} other numbers are only in the table.",
-                others,
-            )
+        text = ngettext(
+            "{n} other number is only in the table.",
+            "{n} other numbers are only in the table.",
+            others,
         )
+        st.caption(text)
 
 
 def _describe(spans: Sequence[CampaignSpan]) -> str:
@@ -222,12 +200,11 @@ def _show_unassigned(
             if numbers:
                 named = escape(formatting.listing(numbers))
                 st.markdown(f":small[**{named}** – {_(advice)}]")
-        st.caption(
-            _(
-                "An administrator can import assignments: a file with each number, its campaign, "
-                "and its first and last day."
-            )
+        text = _(
+            "An administrator can import assignments: a file with each number, its campaign, "
+            "and its first and last day."
         )
+        st.caption(text)
         download_links.show_download(
             "numbers",
             key="loose",

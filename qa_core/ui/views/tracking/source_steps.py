@@ -1,11 +1,7 @@
-"""The steps of the contacts of a campaign, from received to evaluated; each a share of its
-own base.
-"""
-
-from __future__ import annotations
+"""The steps of contacts, from received to evaluated; each a share of its base."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +65,7 @@ DIMENSIONS: Mapping[str, SourceWords] = {
 
 @dataclass(frozen=True)
 class StepKind:
-    """Kind of step: its title, what it is a share of, and the KPI whose contacts a
-    click on it opens.
-    """
+    """Kind of step: title, base, and the KPI whose contacts a click opens."""
 
     title: str
     base: str = ""
@@ -135,9 +129,7 @@ def read(
     dimension: str,
     groups: Sequence[tuple[str, ...]] = FIRST_GROUPS,
 ) -> dict[Any, dict[str, Any]]:
-    """Return the rows of these groups of KPIs by the value of the dimension (None: not
-    known), beside those of the period before.
-    """
+    """Return the rows of these KPIs by value of the dimension, with those before."""
     by: dict[Any, dict[str, Any]] = {}
     for kpis in groups:
         frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)
@@ -147,9 +139,7 @@ def read(
 
 
 def knows_missed(viewer: Viewer, state: FilterState) -> bool:
-    """Return whether the viewer may see missed contacts: those of a team's lead, for
-    example, were all answered.
-    """
+    """Return whether the viewer may see missed contacts; a team's were all answered."""
     missed = cached.headline(viewer, ("missed",), state.trend)["missed"]
     return missed.status == "suppressed" or bool(tables.value_of(missed))
 
@@ -265,6 +255,11 @@ def show_path(
         return
     name = _(DIMENSIONS[dimension].every) if value == EVERY else formatting.name(dimension, known)
     finding = _describe(path)
+
+    def open_step() -> None:
+        if behind := next(iter(drill.clicked("path")), None):
+            drill.to_contacts({dimension: known}, behind)
+
     caption = _(
         "{what}, step by step. Bars: share of each step's base, with 95 % confidence interval",
         what=name,
@@ -279,7 +274,7 @@ def show_path(
             charts.build_steps(bars, dark=styles.is_dark()),
             "path",
             f"{finding.text}. {in_words}",
-            _on_step({dimension: known}) if can_click else None,
+            open_step if can_click else None,
         )
         for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)
@@ -325,14 +320,6 @@ def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
     return charts.Bar(label, note, (count, score), step.score / 100, low, high, is_first=True)
 
 
-def _on_step(values: dict[str, Any]) -> Callable[[], None]:
-    def open_step() -> None:
-        if behind := next(iter(drill.clicked("path")), None):
-            drill.to_contacts(values, behind)
-
-    return open_step
-
-
 def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
     reached, missed = path["recovered_rate"], path["missed"]
     if reached.count is not None:
@@ -348,13 +335,12 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
         )
         return ChartTitle(text, "attention")
     if missed.count is not None:
-        return ChartTitle(
-            _(
-                "{missed} of {whole} contacts were missed",
-                missed=formatting.number(missed.count),
-                whole=formatting.number(missed.base),
-            )
+        said = _(
+            "{missed} of {whole} contacts were missed",
+            missed=formatting.number(missed.count),
+            whole=formatting.number(missed.base),
         )
+        return ChartTitle(said)
     return ChartTitle(_("What happened to these contacts"))
 
 
@@ -363,32 +349,29 @@ def _describe_limits(
 ) -> list[str]:
     lines = []
     if not with_missed:
-        lines.append(
-            _(
-                "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
-                "they are outside your scope."
-            )
+        text = _(
+            "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
+            "they are outside your scope."
         )
+        lines.append(text)
     if apart := path["missed_callers"].apart:
-        lines.append(
-            ngettext(
-                "{count} missed contact came without a number. It cannot be called back, so it is "
-                "in no bar below Missed.",
-                "{count} missed contacts came without a number. They cannot be called back, so "
-                "they are in no bar below Missed.",
-                apart,
-                count=formatting.number(apart),
-            )
+        text = ngettext(
+            "{count} missed contact came without a number. It cannot be called back, so it is "
+            "in no bar below Missed.",
+            "{count} missed contacts came without a number. They cannot be called back, so "
+            "they are in no bar below Missed.",
+            apart,
+            count=formatting.number(apart),
         )
+        lines.append(text)
     hidden = sum(any(one.status == "suppressed" for one in row.values()) for row in rows)
     if hidden and len(rows) > 1:
-        lines.append(
-            ngettext(
-                "{n} row has hidden numbers, which are in no sum here.",
-                "{n} rows have hidden numbers, which are in no sum here.",
-                hidden,
-            )
+        text = ngettext(
+            "{n} row has hidden numbers, which are in no sum here.",
+            "{n} rows have hidden numbers, which are in no sum here.",
+            hidden,
         )
+        lines.append(text)
     return lines
 
 

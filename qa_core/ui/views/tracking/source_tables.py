@@ -1,8 +1,4 @@
-"""Tables of campaigns (or sources, media, keywords, numbers): their steps, their cost,
-their new and returning callers; and how sources are known.
-"""
-
-from __future__ import annotations
+"""Tables of campaigns (sources, numbers): steps, costs, callers, attribution."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +13,7 @@ from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui import cached, cards, download_links, drill, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
-from qa_core.ui.views.tracking.source_steps import (
-    COUNTED,
-    DIMENSIONS,
-    KPIS,
-    OF_MISSES,
-    title_of,
-)
+from qa_core.ui.views.tracking.source_steps import COUNTED, DIMENSIONS, KPIS, OF_MISSES, title_of
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")
@@ -42,14 +32,6 @@ STEP_TABLES = {
 OWN_WORDS = N_("From the contact's own file")
 
 
-def _name_column(dimension: str, width: int = NAME_WIDTH) -> tables.TableColumn:
-    return tables.name_column(
-        _(dimensions.get_dimension(dimension).title),
-        lambda value: formatting.name(dimension, value),
-        width,
-    )
-
-
 def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
     """Return the values by their number of that KPI, the missing one last."""
     known = [value for value in tables.largest_first(by, kpi) if value is not None]
@@ -64,6 +46,10 @@ def show_overview(
     if state.currency and dimension in SPEND_DIMENSIONS:
         lines = _read_costs(viewer, state, dimension)
         costs = {line.value: line for line in lines if line.amount("cost_per_answered")}
+
+    def cost(value: Any) -> float | None:
+        return costs[value].amount("cost_per_answered") if value in costs else None
+
     steps = _build_step_columns(viewer, state, by)
     with cards.card(
         _describe_costs(list(costs.values()), dimension)
@@ -74,17 +60,9 @@ def show_overview(
         tables.show(
             _in_order(by, "received"),
             (
-                _name_column(dimension),
+                tables.dimension_column(dimension, NAME_WIDTH),
                 *(steps.get(key) for key in OVERVIEW),
-                _money_column(
-                    "cost_per_answered",
-                    [state.currency],
-                    lambda value: (
-                        costs[value].amount("cost_per_answered") if value in costs else None
-                    ),
-                )
-                if costs
-                else None,
+                _money_column("cost_per_answered", [state.currency], cost) if costs else None,
             ),
             "table_overview",
             drill.on_value(viewer, dimension),
@@ -96,9 +74,7 @@ def show_overview(
 def show_steps(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> None:
-    """Show the steps side by side, one line per value of the dimension: those of calls,
-    then those of answered contacts.
-    """
+    """Show the steps side by side: those of calls, then those of answered contacts."""
     steps = _build_step_columns(viewer, state, by)
     with cards.card(
         _("Step by step, side by side"),
@@ -107,7 +83,10 @@ def show_steps(
         for key, shown in STEP_TABLES.items():
             tables.show(
                 _in_order(by, "received"),
-                (_name_column(dimension), *(steps.get(step) for step in shown)),
+                (
+                    tables.dimension_column(dimension, NAME_WIDTH),
+                    *(steps.get(step) for step in shown),
+                ),
                 key,
                 drill.on_value(viewer, dimension),
                 height=330,
@@ -158,9 +137,7 @@ def _build_step_columns(
 def describe_basis(
     viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
 ) -> str:
-    """Describe how many contacts a comparison rests on; the attribution rate, if some of
-    its numbers are hidden and their sum would not be one.
-    """
+    """Describe what a comparison rests on; the attribution rate if some is hidden."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
         return describe_attribution(viewer, state)
@@ -174,9 +151,7 @@ def describe_basis(
 
 @dataclass(frozen=True)
 class CostLine:
-    """One line of the table of costs: a value and a currency (None: no spend) with its
-    rows of `measure` by KPI, or the contacts without a source.
-    """
+    """Line of the costs: a value in a currency (None: no spend), or the rest."""
 
     dimension: str
     value: Any
@@ -224,9 +199,7 @@ class CostLine:
 
 
 def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    """Show spend, and what a contact, an answered and a resolved one cost: one line per
-    campaign and currency.
-    """
+    """Show spend and cost of a contact: one line per campaign and currency."""
     by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
     lines = _read_costs(viewer, state, by)
     currencies = sorted({line.currency for line in lines if line.currency})
@@ -251,15 +224,14 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
             height=400,
         )
         if any(line.is_provisional for line in lines):
-            st.caption(
-                ngettext(
-                    "Provisional: the period includes the last {n} day, and its spend may still "
-                    "arrive.",
-                    "Provisional: the period includes the last {n} days, and their spend may "
-                    "still arrive.",
-                    cached.current_settings().provisional_spend_days,
-                )
+            text = ngettext(
+                "Provisional: the period includes the last {n} day, and its spend may still "
+                "arrive.",
+                "Provisional: the period includes the last {n} days, and their spend may "
+                "still arrive.",
+                cached.current_settings().provisional_spend_days,
             )
+            st.caption(text)
         with tables.show_foot():
             tables.show_definitions(COSTS, state, "costs")
             download_links.show_figures("costs", COSTS, (by,), state.where)
@@ -400,19 +372,16 @@ def show_callers(
             heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
         )
 
-    caption = _join(
-        _(
-            "Each customer counts once per column. A customer with a first and a later "
-            "contact is in both."
-        ),
-        describe_basis(viewer, state, by, dimension),
-        _describe_click(viewer),
+    text = _(
+        "Each customer counts once per column. A customer with a first and a later "
+        "contact is in both."
     )
+    caption = _join(text, describe_basis(viewer, state, by, dimension), _describe_click(viewer))
     with cards.card(_describe_callers(rows, dimension), caption):
         tables.show(
             _in_order(rows, new),
             (
-                _name_column(dimension),
+                tables.dimension_column(dimension, NAME_WIDTH),
                 count(_("First time"), new),
                 count(_("Returning"), old),
                 count(_("Without a number"), new, "unknown_identity"),
@@ -458,10 +427,8 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         )
         counts[title] = counts.get(title, 0) + known
         counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
-    titles = sorted(
-        (title for title, n in counts.items() if n and title != nothing),
-        key=lambda title: -counts[title],
-    )
+    known = [title for title, n in counts.items() if n and title != nothing]
+    titles = sorted(known, key=counts.get, reverse=True)
     with cards.card(
         describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
     ):
@@ -499,13 +466,12 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
 
 def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
     if hidden := sum(_is_hidden(row) for row in by.values()):
-        st.caption(
-            ngettext(
-                "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
-                "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
-                hidden,
-            )
+        text = ngettext(
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            hidden,
         )
+        st.caption(text)
 
 
 def _describe_click(viewer: Viewer) -> str:

@@ -1,8 +1,4 @@
-"""The Sources page: what a campaign brings, from the call to the resolution, and what
-that costs.
-"""
-
-from __future__ import annotations
+"""The Sources page: what a campaign brings, from call to resolution, and its cost."""
 
 from typing import Any
 
@@ -94,9 +90,7 @@ def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
 
 
 def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    """Show the cost by campaign, and over time: that of an answered contact if it is in
-    one currency, else the attribution rate.
-    """
+    """Show the cost by campaign, and over time what has one currency."""
     source_tables.show_costs(viewer, state, dimension)
     series = trend_cards.read_series(viewer, state, TILES if state.currency else TILES[:1])
     shown = series[TILES[0]]
