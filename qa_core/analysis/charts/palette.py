@@ -65,7 +65,8 @@ def dress(figure: Sketch, tint: Colours, height: int, **layout: Any) -> go.Figur
     """Finish a chart with the common layout, a height in pixels and more of its own layout;
     what a chart sets itself wins.
     """
-    return figure.finish(template=_build_template(tint), height=height, **layout)
+    common = {"template": _build_template(tint), "height": height}
+    return go.Figure(figure.traces, figure.layout | common | layout)
 
 
 @functools.cache

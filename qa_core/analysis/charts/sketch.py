@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import plotly.graph_objects as go
-
 
 class Sketch:
     """Traces and layout as plain values, which Plotly checks once, at the end: drawn on a
@@ -52,7 +50,3 @@ class Sketch:
 
     def update_layout(self, **layout: Any) -> None:
         self.layout |= layout
-
-    def finish(self, **layout: Any) -> go.Figure:
-        """Return the figure, with more of its layout."""
-        return go.Figure(self.traces, self.layout | layout)
