@@ -40,6 +40,11 @@ def add(
     role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(Role)),
     team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
     site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
+    unassigned: bool = typer.Option(
+        False,
+        "--unassigned",
+        help="With --site: contacts of no team too, such as missed calls.",
+    ),
     advisor: str | None = typer.Option(
         None, "--advisor", metavar="ID", help="The advisor that this person is."
     ),
@@ -65,6 +70,7 @@ def add(
         Role(role),
         teams=tuple(team or ()),
         sites=tuple(site or ()),
+        sees_unassigned=unassigned or not site,
         advisor_id=advisor,
         since=starts_on,
         password=given,

@@ -196,6 +196,16 @@ def test_somebody_may_be_refused_but_is_never_told_why_it_exists(calls, capsys, 
     assert refused[1] == unknown[1]
 
 
+def test_a_manager_of_a_site_sees_contacts_of_no_team_where_it_is_said(calls, capsys):
+    for name, more in (("mia", []), ("max", ["--unassigned"])):
+        assert run(["people", "add", name, "--role", "manager", "--site", "Lyon", *more]) == 0
+    _, accounts = ask(capsys, "people", "list")
+    assert {row["username"]: row["sees_unassigned"] for row in accounts} == {
+        "mia": False,
+        "max": True,
+    }
+
+
 def test_an_advisor_reads_their_own_rows_only(calls, capsys):
     ask(capsys, "import", "contacts", str(calls))
     assert run(["people", "add", "diane", "--role", "advisor", "--advisor", "Diane"]) == 0

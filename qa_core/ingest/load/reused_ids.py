@@ -75,8 +75,8 @@ def find_key_scope(
 def _find_known_scope(connection: duckdb.DuckDBPyConnection, staged: Staged) -> str | None:
     suffix_length = connection.execute(
         f"SELECT max(length(regexp_extract(contact_id, '{DAY_IN_KEY}'))) FROM contacts "
-        f"WHERE source_system = {quote(staged.system)} AND regexp_matches(contact_id, "
-        f"'{DAY_IN_KEY}')"
+        f"WHERE source_system = {quote(staged.system)} AND contains(contact_id, '@') AND "
+        f"regexp_matches(contact_id, '{DAY_IN_KEY}')"
     ).fetchone()[0]
     if suffix_length is None:
         return None
