@@ -18,6 +18,7 @@ from builders.random_centre import records as records
 from builders.visitors import PASSWORD, Visitor
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from qa_core.access import accounts, passwords, sessions
@@ -142,9 +143,8 @@ def open_app(
             str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
         )
         if page is not None:
-            # The pages are known after a first run, which leads to the person's own
-            # page and drops the query.
-            app.run().switch_page(menu.find_page(page).path)
+            # As a link does; `switch_page` would draw the person's first page before it.
+            app._page_hash = calc_hash(menu.find_page(page).key)
         for name, value in query.items():
             app.query_params[name] = value
         return app.run()
