@@ -97,6 +97,39 @@ def centre(
         yield tmp_path
 
 
+@pytest.fixture(scope="session")
+def made_centres() -> dict[Callable[..., Any], tuple[Path, Any]]:
+    return {}
+
+
+@pytest.fixture
+def start_from(
+    centre: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    made_centres: dict[Callable[..., Any], tuple[Path, Any]],
+) -> Callable[..., Any]:
+    """Start from what that function makes of the empty centre, before anything else is in
+    it: `start_from(build, add_person)`. The function runs once, later tests start from a
+    copy of the stores. Returns what it returned.
+    """
+
+    def start(build: Callable[..., Any], *given: Any) -> Any:
+        if postgresql.IS_ON:
+            return build(*given)
+        if build in made_centres:
+            folder, found = made_centres[build]
+            shutil.copytree(folder, centre, dirs_exist_ok=True)
+            return found
+        found = build(*given)
+        store.close()
+        folder = tmp_path_factory.mktemp("made")
+        shutil.copytree(centre, folder, dirs_exist_ok=True)
+        made_centres[build] = folder, found
+        return found
+
+    return start
+
+
 @pytest.fixture
 def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`.
