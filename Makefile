@@ -39,6 +39,8 @@ run: $(VENV)/.made
 	@$(BIN)/python -m qa_core demo --if-empty
 	@$(BIN)/streamlit run app.py --server.port $(PORT)
 
+# Where it is set, each of the processes that tests start would compile the program anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.made-dev
 	@$(BIN)/python tests/e2e/chromium.py || true
 	$(BIN)/python -m pytest -m "not long" -rs -n auto --dist loadfile --no-loadscope-reorder

@@ -18,6 +18,7 @@ from builders.random_centre import records as records
 from builders.visitors import PASSWORD, Visitor
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from qa_core.access import accounts, passwords, sessions
@@ -96,6 +97,39 @@ def centre(
         yield tmp_path
 
 
+@pytest.fixture(scope="session")
+def made_centres() -> dict[Callable[..., Any], tuple[Path, Any]]:
+    return {}
+
+
+@pytest.fixture
+def start_from(
+    centre: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    made_centres: dict[Callable[..., Any], tuple[Path, Any]],
+) -> Callable[..., Any]:
+    """Start from what that function makes of the empty centre, before anything else is in
+    it: `start_from(build, add_person)`. The function runs once, later tests start from a
+    copy of the stores. Returns what it returned.
+    """
+
+    def start(build: Callable[..., Any], *given: Any) -> Any:
+        if postgresql.IS_ON:
+            return build(*given)
+        if build in made_centres:
+            folder, found = made_centres[build]
+            shutil.copytree(folder, centre, dirs_exist_ok=True)
+            return found
+        found = build(*given)
+        store.close()
+        folder = tmp_path_factory.mktemp("made")
+        shutil.copytree(centre, folder, dirs_exist_ok=True)
+        made_centres[build] = folder, found
+        return found
+
+    return start
+
+
 @pytest.fixture
 def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`.
@@ -142,9 +176,8 @@ def open_app(
             str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
         )
         if page is not None:
-            # The pages are known after a first run, which leads to the person's own
-            # page and drops the query.
-            app.run().switch_page(menu.find_page(page).path)
+            # As a link does; `switch_page` would draw the person's first page before it.
+            app._page_hash = calc_hash(menu.find_page(page).key)
         for name, value in query.items():
             app.query_params[name] = value
         return app.run()

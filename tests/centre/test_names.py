@@ -60,11 +60,15 @@ SYSTEM = Viewer.SYSTEM
 
 
 @pytest.fixture
-def folder(centre: Path, tmp_path: Path) -> Path:
-    bring(tmp_path, "advisors", PEOPLE)
-    bring(tmp_path, "contacts", PHONE, system="phone")
-    bring(tmp_path, "contacts", CHAT, system="chat")
+def folder(start_from: Callable[..., Any], tmp_path: Path) -> Path:
+    start_from(bring_two_systems, tmp_path)
     return tmp_path
+
+
+def bring_two_systems(folder: Path) -> None:
+    bring(folder, "advisors", PEOPLE)
+    bring(folder, "contacts", PHONE, system="phone")
+    bring(folder, "contacts", CHAT, system="chat")
 
 
 def merge(*decision: Any) -> int:

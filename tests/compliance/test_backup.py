@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -47,9 +48,11 @@ WORDS = ("ann-customer", "ann-words", "ann-comment", "ann-goal", "ann-row", "ann
 
 
 @pytest.fixture
-def filled(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(
+    centre: Path, start_from: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A centre with one of each kind of data, of today."""
-    fill(tmp_path_factory, "ann", datetime.now(UTC))
+    start_from(fill, tmp_path_factory, "ann", datetime.now(UTC))
     return centre
 
 

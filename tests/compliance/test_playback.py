@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -48,10 +49,14 @@ KEY = ("generic", "n1")
 
 
 @pytest.fixture
-def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
+def heard(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_path: Path) -> int:
     """A call of Ann (n1, team Nord) with a second of audio, drawn for Eve; everybody
     who may be is accredited. Returns the recording's id.
     """
+    return start_from(build_heard_call, add_person, tmp_path)
+
+
+def build_heard_call(add_person: Callable[..., str], folder: Path) -> int:
     add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
     rows = [
         contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True),
@@ -95,7 +100,7 @@ def heard(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> int:
         plan.draws = [draw]
         session.add(plan)
         session.add(evaluation(rows[0], 90.0))
-        return keep_audio(session, KEY[1], sounds.make(tmp_path / "source" / "n1.wav")).id
+        return keep_audio(session, KEY[1], sounds.make(folder / "source" / "n1.wav")).id
 
 
 def viewer_of(username: str) -> Viewer:

@@ -134,8 +134,10 @@ def find_open_purges() -> int:
 
 
 @pytest.fixture
-def filled(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    fill(tmp_path_factory.mktemp("delivered"))
+def filled(
+    centre: Path, start_from: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    start_from(fill, tmp_path_factory.mktemp("delivered"))
     return centre
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -56,10 +57,15 @@ def play(kept: Recording, **more: object) -> Playback:
 
 
 @pytest.fixture
-def running(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Path:
+def running(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_path: Path) -> Path:
     """A centre in order: gates open, people accredited and informed, one of ten contacts
     recorded, listened to and on record, a document printed and a backup made.
     """
+    start_from(build_running_centre, add_person, tmp_path)
+    return tmp_path
+
+
+def build_running_centre(add_person: Callable[..., str], folder: Path) -> None:
     add_person("eve", "evaluator")
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     open_gates()
@@ -67,14 +73,13 @@ def running(centre: Path, add_person: Callable[..., str], tmp_path: Path) -> Pat
     inform("A1")
     land([contact(RECENT, f"c{n}", recorded=n == 0, **CALL) for n in range(10)])
     with store.writing() as session:
-        kept = keep_audio(session, "c0", make(tmp_path / "c0.wav"))
+        kept = keep_audio(session, "c0", make(folder / "c0.wav"))
         session.add(play(kept))
         audit_log.record(session, "eve", "recording_played", "generic/c0", reason="quality: r")
         audit_log.record(session, "system", "backup_made")
     for path in permissions.find_open():
         path.chmod(path.stat().st_mode & 0o700)
     print_documents()
-    return tmp_path
 
 
 def print_documents(count: int | None = None) -> None:

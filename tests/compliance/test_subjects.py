@@ -9,7 +9,9 @@ import json
 import os
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -44,9 +46,15 @@ SCORES = (
 
 
 @pytest.fixture
-def centre_of_two(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def centre_of_two(
+    centre: Path, start_from: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Ann called twice and Bob once; Zelda and Yann answered and were evaluated."""
-    delivered = tmp_path_factory.mktemp("delivered")
+    start_from(build_centre_of_two, tmp_path_factory.mktemp("delivered"))
+    return centre
+
+
+def build_centre_of_two(delivered: Path) -> None:
     for kind, text in (("contacts", CALLS), ("surveys", SURVEYS), ("evaluations", SCORES)):
         if kind == "evaluations":
             allow_evaluations()
@@ -60,7 +68,6 @@ def centre_of_two(centre: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         )  # fmt: skip
         plan.notes = [CoachingNote(text="unmistakable note", author="lea")]
         session.add(plan)
-    return centre
 
 
 def read(content: bytes) -> dict[str, list[dict[str, object]]]:

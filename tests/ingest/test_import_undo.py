@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -221,14 +223,18 @@ def expect_whole(centre: Path, expected: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def waiting_centre(centre: Path) -> dict[str, object]:
+def waiting_centre(centre: Path, start_from: Callable[..., Any]) -> dict[str, object]:
     """A centre where surveys, tracking and an evaluation wait; returns what stands
     there once the calls have come, and takes them away again.
     """
+    return start_from(build_waiting_centre, centre)
+
+
+def build_waiting_centre(folder: Path) -> dict[str, object]:
     allow_evaluations("Becky", "Diane")
     for kind, text in (("surveys", SURVEYS), ("tracking", TRACKING), ("evaluations", MARKS)):
-        bring(centre, kind, text)
-    report = bring(centre, "contacts", CALLS)
+        bring(folder, kind, text)
+    report = bring(folder, "contacts", CALLS)
     whole = everything()
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     with store.writing() as session:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,19 +25,23 @@ from qa_core.ui import health, server
 
 
 @pytest.fixture
-def ready(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def ready(centre: Path, start_from: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A centre as the server leaves it after its start, with a contact; nothing is kept of
     an earlier answer.
     """
     monkeypatch.setattr(health, "KEPT_SECONDS", -1)
     monkeypatch.setattr(health, "_health", health.Health())
+    start_from(bring_one_contact, centre)
+    return centre
+
+
+def bring_one_contact(centre: Path) -> None:
     for name in environment.SECRETS:
         environment.secret(name)
     file = centre / "calls.csv"
     file.write_text(f"started_at,contact_id\n{date.today()} 09:00,c1\n", encoding="utf-8")
     assert run(["import", "contacts", str(file)]) == 0
     permissions.protect()
-    return centre
 
 
 def ask(**headers: str) -> tuple[int, list[str], str]:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,8 +52,12 @@ def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def two_teams(centre: Path) -> None:
+def two_teams(start_from: Callable[..., Any]) -> None:
     """Calls of Blue in Lyon and Red in Nice, in two queues, rated; one small queue."""
+    start_from(land_two_teams)
+
+
+def land_two_teams() -> None:
     add_people({f"a{number}": f"Ann {number}" for number in range(12)})
     add_people({}, {"Blue": "Lyon", "Red": "Nice"})
     rows = []

@@ -9,8 +9,10 @@ import io
 import json
 import math
 import random
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders.centres import add_people, contact, land, land_spend
@@ -57,10 +59,15 @@ SHARED_BY_EVALUATIONS = ("criterion", "section")
 
 
 @pytest.fixture
-def drawn(centre: Path) -> Path:
+def drawn(centre: Path, start_from: Callable[..., Any]) -> Path:
     """120 contacts of 45 days with evaluations and calibrations, and spend in one
     currency.
     """
+    start_from(draw_centre)
+    return centre
+
+
+def draw_centre() -> None:
     draw = random.Random(7)
     contacts = make_contacts(draw, 120)
     add_people(ADVISORS, TEAMS)
@@ -71,7 +78,6 @@ def drawn(centre: Path) -> Path:
     with store.writing() as session:
         session.add_all(made for made in make_evaluations(draw, contacts) if made.grid_id is None)
     make_rounds(draw, contacts)
-    return centre
 
 
 def test_every_kpi_reads_the_same_on_its_tile_in_both_files_and_on_the_command_line(
