@@ -9,6 +9,7 @@ from qa_core.metrics import formatting
 from qa_core.metrics.query import Freshness
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import cached
+from qa_core.ui.markdown import escape
 
 
 def show(viewer: Viewer) -> None:
@@ -27,7 +28,7 @@ def show(viewer: Viewer) -> None:
                 facts.append(_("newest {moment}", moment=describe_moment(source.newest)))
             with st.container(gap=None):
                 st.text(f"{source.system} · {_describe_kind(source)}")
-                st.caption(" · ".join(facts))
+                st.caption(escape(" · ".join(facts)))
 
 
 def show_table(viewer: Viewer) -> None:
