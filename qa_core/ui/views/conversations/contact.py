@@ -12,6 +12,7 @@ from qa_core.compliance import recordings
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
 from qa_core.ui import cards, drill, player, readings, styles
+from qa_core.ui.markdown import escape
 from qa_core.ui.views.conversations.customer_timeline import format_span
 
 Contact = dict[str, Any]
@@ -87,7 +88,7 @@ def show_course(contact: Contact) -> None:
             figure = charts.build_durations(parts, dark=styles.is_dark())
             cards.show_figure(figure, "durations", ", ".join(said))
         st.caption(" · ".join(said))
-        st.caption(" ".join(_describe_neighbours(contact)))
+        st.caption(escape(" ".join(_describe_neighbours(contact))))
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
