@@ -1,7 +1,5 @@
 """Text arguments of commands and addresses: days, and `NAME=VALUE` pairs."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Environment of this centre: folder, stores, time zone and secrets."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """Exceptions that people read: the fault, and the remedy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

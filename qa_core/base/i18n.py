@@ -1,7 +1,5 @@
 """Translation into French and English by gettext catalogues."""
 
-from __future__ import annotations
-
 import functools
 import gettext
 import io

@@ -1,7 +1,5 @@
 """Personal data in free text: detection and masking before storage (docs/compliance.md, R11)."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Progress of long work, shown by the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Progress = Callable[[str, float], None]

@@ -1,7 +1,5 @@
 """Values built from rows that hold most of their fields under the same names."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from typing import Any, TypeVar
 

@@ -2,8 +2,6 @@
 regular expressions, each matched as whole words and without regard to case.
 """
 
-from __future__ import annotations
-
 HEALTH = (
     r"malad(?:e|es|ie|ies)", r"cancers?", r"canc[ée]r\w+", r"tumeurs?", r"chimio\w*",
     r"radioth[ée]rapie\w*", r"diab[èée]t\w*", r"d[ée]press(?:ion|ions|if|ive|ifs|ives)",

@@ -5,8 +5,6 @@ They are encrypted because proxies and browsers log addresses, and a ticket may 
 reason of a playback.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import secrets

@@ -1,7 +1,5 @@
 """Stop flag for threads and signal handlers."""
 
-from __future__ import annotations
-
 import time
 
 POLL_SECONDS = 0.2

@@ -1,7 +1,5 @@
 """Advisors for other rooms: names, and teams by day."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import date
 

@@ -2,8 +2,6 @@
 written anywhere, never beyond the limits.
 """
 
-from __future__ import annotations
-
 import codecs
 import gzip
 import io

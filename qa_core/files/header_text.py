@@ -1,7 +1,5 @@
 """Headers and words of files in one spelling, so that they can be compared."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -2,8 +2,6 @@
 envelope around the list; nested keys flattened with dots.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

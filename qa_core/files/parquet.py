@@ -1,7 +1,5 @@
 """Parquet files as flat records of text; nested names are joined with dots."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any

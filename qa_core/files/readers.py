@@ -2,8 +2,6 @@
 out. It can be read from the start any number of times.
 """
 
-from __future__ import annotations
-
 import codecs
 import collections
 import csv

@@ -2,8 +2,6 @@
 cells, or the first objects of a JSON document.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass, field
 from functools import cached_property

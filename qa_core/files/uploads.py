@@ -2,8 +2,6 @@
 numbers, so they are ours alone and never stay.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

@@ -2,8 +2,6 @@
 one costs a refusal, not the server.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

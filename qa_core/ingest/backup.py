@@ -2,8 +2,6 @@
 (docs/backup.md). The file is a line in the clear, then an encrypted tar archive.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -7,8 +7,6 @@ Functions of a declaration take what their reader gives them: a profile's
 `ExportReader`, its `fold` a `FoldSession` (`platforms.reader`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

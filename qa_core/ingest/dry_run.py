@@ -2,8 +2,6 @@
 and after, overlaps, clock changes, figures.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Recordings without a manifest: their contacts, parsed from the file names."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """First steps of a centre to its first figure, derived from the stores."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

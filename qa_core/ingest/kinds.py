@@ -2,8 +2,6 @@
 the most columns. Where two match alike, the file asks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path

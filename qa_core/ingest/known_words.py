@@ -1,7 +1,5 @@
 """Headers and words that an import knows, by language, for `import KIND --words`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from qa_core.ingest.columns import languages, vocabulary

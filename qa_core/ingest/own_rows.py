@@ -2,8 +2,6 @@
 were before a batch changed them.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.storage.guard import Unscoped

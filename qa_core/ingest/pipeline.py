@@ -2,8 +2,6 @@
 or not at all, and every row of it is accounted for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace

@@ -5,8 +5,6 @@ Oddities that rest on a default or a guess stop the import until the person says
 `--yes`. Those that the file itself states are only shown.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

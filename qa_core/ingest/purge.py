@@ -2,8 +2,6 @@
 it (docs/compliance.md, section 3).
 """
 
-from __future__ import annotations
-
 import logging
 import shutil
 import threading

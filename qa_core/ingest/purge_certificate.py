@@ -1,7 +1,5 @@
 """Certificate of a purge as a file to download."""
 
-from __future__ import annotations
-
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _

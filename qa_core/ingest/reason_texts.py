@@ -2,8 +2,6 @@
 quarantines and batches use them.
 """
 
-from __future__ import annotations
-
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.query import legal_obstacles
 

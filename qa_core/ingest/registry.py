@@ -1,7 +1,5 @@
 """Registry of profiles and platforms, and their recognition in a file."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterable

@@ -2,8 +2,6 @@
 to be deleted since, then moved into place (docs/backup.md).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

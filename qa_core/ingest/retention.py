@@ -2,8 +2,6 @@
 rows, rejected rows, before-images and temporary files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime

@@ -2,8 +2,6 @@
 phone numbers are in the ranges that ARCEP reserves for fiction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 from random import Random

@@ -2,8 +2,6 @@
 an advisor, their erasure, and objections, which apply to later imports too.
 """
 
-from __future__ import annotations
-
 import csv
 import html
 import io

@@ -1,7 +1,5 @@
 """Options that would override the decisions about a file."""
 
-from __future__ import annotations
-
 from qa_core.files.decision import Decision
 from qa_core.files.options import UNITS
 from qa_core.ingest.declaration import ValueType

@@ -1,7 +1,5 @@
 """Scorecards: sections, criteria, and the parser of scorecard files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal

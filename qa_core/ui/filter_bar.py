@@ -2,8 +2,6 @@
 the viewer's scope.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,7 +1,5 @@
 """The menu: every page declared once, with its permission, its filters and its place."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath

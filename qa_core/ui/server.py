@@ -2,8 +2,6 @@
 only from those who may, downloads and audio.
 """
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import hashlib

@@ -1,7 +1,5 @@
 """Evaluation of the alert rules: one query per dimension and grain."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Waterfall of a change, and times on a single bar."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import plotly.graph_objects as go

@@ -1,7 +1,5 @@
 """Spans of days in rows, such as the campaigns of tracking numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Differences from zero in rows: dot and interval, grey where not significant."""
 
-from __future__ import annotations
-
 import pandas as pd
 import plotly.graph_objects as go
 

@@ -1,7 +1,5 @@
 """Dots with intervals in rows, and heat maps by weekday and hour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

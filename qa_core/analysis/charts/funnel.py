@@ -1,7 +1,5 @@
 """Funnel plot of members, and criteria by advisor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import count
 

@@ -1,7 +1,5 @@
 """Ranges, ticks and texts of charts, in the reader's language."""
 
-from __future__ import annotations
-
 import itertools
 import textwrap
 from collections.abc import Sequence

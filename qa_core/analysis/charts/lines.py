@@ -1,7 +1,5 @@
 """Lines over time with control limits, and curves against a setting."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Colours by meaning in both modes, and the common layout of figures."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Points of a chart as text: the same words as its hover labels, for a table beside it."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterable, Iterator

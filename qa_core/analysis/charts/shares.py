@@ -1,7 +1,5 @@
 """Stacked bars of shares, month by month."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Chart while it is drawn."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """Strips of states: one row per rule, one cell per day."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 

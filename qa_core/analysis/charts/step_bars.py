@@ -2,8 +2,6 @@
 different bases cannot be compared by mistake.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

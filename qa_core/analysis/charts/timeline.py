@@ -1,7 +1,5 @@
 """Timeline of one customer's contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 

@@ -2,8 +2,6 @@
 times, outcomes of missed contacts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -4,8 +4,6 @@ A missing text does not fail here: translators work on the catalogue.
 `tests/test_docs.py` fails until all are translated.
 """
 
-from __future__ import annotations
-
 import ast
 import io
 import sys

@@ -4,8 +4,6 @@ Similar names are only suggested; a person decides, and every decision can be un
 exactly.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

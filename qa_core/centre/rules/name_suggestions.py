@@ -1,7 +1,5 @@
 """Suggestions of names that may mean the same, with the evidence for and against."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Campaigns of tracking numbers by day, from files that assign them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Opening hours of each site: dated weekly hours, public holidays, and single closed days."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Change of a site's hours, public holidays and closed days; past contacts follow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from datetime import date
 

@@ -1,7 +1,5 @@
 """Conversion between arrays of Arrow and of numpy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -2,8 +2,6 @@
 with the evidence; where the values do not tell, the file asks.
 """
 
-from __future__ import annotations
-
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision

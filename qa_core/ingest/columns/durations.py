@@ -2,8 +2,6 @@
 fractions of a day, words.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

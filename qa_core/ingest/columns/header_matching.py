@@ -2,8 +2,6 @@
 a header says (unit, scale).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache

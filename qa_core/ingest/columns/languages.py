@@ -2,8 +2,6 @@
 English and French are with the fields themselves and in `vocabulary`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from qa_core.storage.schema import Direction, Outcome

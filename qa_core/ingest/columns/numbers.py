@@ -2,8 +2,6 @@
 them is decided on the whole column.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Weeks and months as reports label them: `2024-03`, `Apr-15`, `S12 2025`, `2025-W12`."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, timedelta
 

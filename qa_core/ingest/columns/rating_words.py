@@ -2,8 +2,6 @@
 Satisfait`, `4 étoiles`, `★★★☆☆`, as numbers from 1 to 5.
 """
 
-from __future__ import annotations
-
 import re
 
 import pyarrow as pa

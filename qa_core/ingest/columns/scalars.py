@@ -1,7 +1,5 @@
 """Conversion of single values to moments, durations and numbers, or None."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

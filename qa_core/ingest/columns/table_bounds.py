@@ -2,8 +2,6 @@
 it, and blank rows, notes and totals among its rows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -2,8 +2,6 @@
 all their cells, and typed rows are written without any clear identity.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Words taught for the columns of one file: `--word COLUMN:VALUE=MEANING`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from qa_core.base.errors import Misuse

@@ -2,8 +2,6 @@
 that comes twice in October are counted, never lost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -2,8 +2,6 @@
 channels; and cells that only look filled.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping

@@ -2,8 +2,6 @@
 else `failed` or `undone`. One import runs at a time.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -2,8 +2,6 @@
 the newest row of each id, advisors and teams by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

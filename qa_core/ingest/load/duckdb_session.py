@@ -2,8 +2,6 @@
 numbered, compared and joined before the commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -2,8 +2,6 @@
 where a customer's key can be.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

@@ -2,8 +2,6 @@
 interval, and one row per interval.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path

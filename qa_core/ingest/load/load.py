@@ -2,8 +2,6 @@
 commit, mark the batch as done.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Job that loads one staged file into the stores, with its report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

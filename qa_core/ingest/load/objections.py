@@ -1,7 +1,5 @@
 """Application of customers' objections to all stored contacts."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from qa_core.compliance import recordings

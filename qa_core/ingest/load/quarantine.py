@@ -2,8 +2,6 @@
 with identities masked.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Recovery of killed imports: those in the lake are finished, others rolled back."""
 
-from __future__ import annotations
-
 import contextlib
 
 import sqlalchemy as sa

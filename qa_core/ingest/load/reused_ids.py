@@ -2,8 +2,6 @@
 The key of a contact then includes its day or its start.
 """
 
-from __future__ import annotations
-
 import duckdb
 
 from qa_core.base.errors import Refusal

@@ -1,7 +1,5 @@
 """Rollback of a batch: all stores are as before it, or the undo is refused."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pyarrow as pa

@@ -2,8 +2,6 @@
 reason, and every decision with its evidence.
 """
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path

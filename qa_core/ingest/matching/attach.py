@@ -2,8 +2,6 @@
 contact has not come are pending.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC

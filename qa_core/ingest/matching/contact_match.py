@@ -2,8 +2,6 @@
 number or customer and time. An ambiguous row is never matched by a guess.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import groupby
 

@@ -2,8 +2,6 @@
 to their contact, or kept until it comes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import Counter

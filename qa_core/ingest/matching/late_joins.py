@@ -1,7 +1,5 @@
 """Late joins: pending rows after a batch of contacts, teams after one of advisors."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 import sqlalchemy as sa
 

@@ -2,8 +2,6 @@
 come in any order.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from datetime import UTC
 from typing import Any

@@ -1,7 +1,5 @@
 """Aircall calls: epochs in seconds, and why a missed call was missed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any

@@ -2,8 +2,6 @@
 transfers are chained and make one contact.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any

@@ -2,8 +2,6 @@
 apart by where the dates stand, and tables with one.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

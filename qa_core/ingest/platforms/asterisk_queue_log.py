@@ -2,8 +2,6 @@
 database; the events of one call are folded into it.
 """
 
-from __future__ import annotations
-
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -6,8 +6,6 @@ that brought it. When legs of the same contact arrive, in whichever order, the c
 is folded anew from all of them.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol

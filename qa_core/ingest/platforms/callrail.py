@@ -2,8 +2,6 @@
 contacts, joined by tracking number and time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -2,8 +2,6 @@
 telephony's contacts, joined by tracking number and time.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime

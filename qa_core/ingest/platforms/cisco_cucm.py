@@ -2,8 +2,6 @@
 legs under one global call id.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

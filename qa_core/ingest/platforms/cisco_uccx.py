@@ -2,8 +2,6 @@
 neither a record of contacts nor an interval of time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pyarrow as pa

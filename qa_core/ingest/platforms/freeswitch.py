@@ -2,8 +2,6 @@
 with one, and the JSON of mod_json_cdr.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -2,8 +2,6 @@
 milliseconds, one conversation is one contact.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -2,8 +2,6 @@
 per call as its caller experienced it.
 """
 
-from __future__ import annotations
-
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"

@@ -2,8 +2,6 @@
 desks; the legs of a detailed record count its transfers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -2,8 +2,6 @@
 the calls that a call dialled are its legs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

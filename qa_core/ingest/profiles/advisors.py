@@ -1,7 +1,5 @@
 """Advisors: their ids, names and aliases, and their team and site by dates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

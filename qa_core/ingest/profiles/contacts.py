@@ -2,8 +2,6 @@
 headers, in French or English.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

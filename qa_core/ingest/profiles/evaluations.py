@@ -2,8 +2,6 @@
 mark for the whole with its scale.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

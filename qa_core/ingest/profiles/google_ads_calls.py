@@ -2,8 +2,6 @@
 which they could be matched.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

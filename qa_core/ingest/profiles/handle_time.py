@@ -2,8 +2,6 @@
 Their meaning is tested on the rows, not taken from the headers.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

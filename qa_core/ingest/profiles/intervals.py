@@ -2,8 +2,6 @@
 Averages are multiplied by the number of contacts behind them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

@@ -5,8 +5,6 @@ What no column states is not known; nothing is inferred from durations alone. Wh
 columns contradict each other, or talk times contradict them, the file asks.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

@@ -2,8 +2,6 @@
 was played, and the purpose.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Cost of campaigns by day."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Start of each row, from one column or a date and a time, on all clocks."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Satisfaction surveys: customers' answers about a contact or a ticket."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Call log of 3CX: newest first, totals below, talk time on unanswered calls."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -2,8 +2,6 @@
 last of the agents and queues.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ All values are computed anew from those of the sources. It can be run at any tim
 after an interruption, and never changes anything twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import duckdb

@@ -1,7 +1,5 @@
 """Application of changed rules of the centre once no import is running."""
 
-from __future__ import annotations
-
 from qa_core.ingest.load import recovery
 from qa_core.ingest.rules import apply
 from qa_core.storage.records import due_work, store

@@ -5,8 +5,6 @@ Coaching plans have no contact: they follow the decision itself, and remember fo
 they were opened.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pyarrow as pa

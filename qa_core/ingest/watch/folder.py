@@ -8,8 +8,6 @@ writes to a network folder. A file must be seen twice anyway to know that it is
 complete.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

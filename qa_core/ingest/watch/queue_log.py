@@ -5,8 +5,6 @@ A log is recognised by how it begins, not by its name or its number on the disk,
 a rotated one is read to its end wherever it went.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -2,8 +2,6 @@
 from what was kept, and only the rest is counted from the contacts.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 from collections.abc import Callable, Sequence

@@ -2,8 +2,6 @@
 change is one commit, readers see old or new.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime

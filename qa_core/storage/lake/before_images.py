@@ -1,7 +1,5 @@
 """Before-images: each change keeps one in the lake's folder, and undoing restores it exactly."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

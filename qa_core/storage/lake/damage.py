@@ -1,7 +1,5 @@
 """Damage of the lake: files of the current version that are missing or changed."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator, Sequence

@@ -2,8 +2,6 @@
 file, equal rows change nothing.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -3,8 +3,6 @@ computed from: what a question found in them, as a file of its own, until a comm
 one of these days.
 """
 
-from __future__ import annotations
-
 import calendar
 import os
 import shutil

@@ -5,8 +5,6 @@ Contacts of one customer are ordered by start, then by key, so that the order of
 never matters.
 """
 
-from __future__ import annotations
-
 from qa_core.storage.schema import CONTACT_KEY, NEIGHBOUR_DAYS, NEIGHBOURS
 
 INPUTS = ("customer_key", "started_at", "direction", "reason", "outcome")

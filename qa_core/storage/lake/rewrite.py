@@ -9,8 +9,6 @@ concerned and when, before and after: `before_customer`, `before_start`,
 `after_customer`, `after_start`; null where nobody's neighbours can change.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -2,8 +2,6 @@
 commit. Readers see old or new, never half.
 """
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import hashlib

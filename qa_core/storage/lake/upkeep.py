@@ -1,7 +1,5 @@
 """Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
