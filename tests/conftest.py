@@ -119,12 +119,14 @@ def start_from(
         if build in made_centres:
             folder, found = made_centres[build]
             shutil.copytree(folder, centre, dirs_exist_ok=True)
-            return found
-        found = build(*given)
-        store.close()
-        folder = tmp_path_factory.mktemp("made")
-        shutil.copytree(centre, folder, dirs_exist_ok=True)
-        made_centres[build] = folder, found
+        else:
+            found = build(*given)
+            store.close()
+            folder = tmp_path_factory.mktemp("made")
+            shutil.copytree(centre, folder, dirs_exist_ok=True)
+            made_centres[build] = folder, found
+        with store.reading() as session:
+            session.connection()  # the records are in use, as they are after a build
         return found
 
     return start

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -34,10 +35,15 @@ MAY = Period(date(2026, 5, 1), date(2026, 5, 31))
 
 
 @pytest.fixture
-def listened(centre: Path) -> Path:
+def listened(centre: Path, start_from: Callable[..., Any]) -> Path:
     """Three contacts in May: Eve gave 90 and 70 on two grids, Marc 10; one of Eve's
     contacts is in no queue.
     """
+    start_from(build_listened_contacts)
+    return centre
+
+
+def build_listened_contacts() -> None:
     add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
     rows = [
         contact(
@@ -67,7 +73,6 @@ def listened(centre: Path) -> Path:
         )
         session.add(evaluation(rows[2], 10.0, evaluator="marc", outcome="fail"))
         session.add(evaluation(rows[2], 20.0, state="draft"))
-    return centre
 
 
 def test_evaluators_list_what_they_gave_newest_first_without_advisor_or_customer(

@@ -59,7 +59,7 @@ def rated(number: int, csat: float, text: str | None, **columns: Any) -> dict[st
 
 
 @pytest.fixture
-def bills(centre: Path) -> Path:
+def bills(centre: Path, start_from: Callable[..., Any]) -> Path:
     """28 customers who were asked. Of the 8 unhappy, 6 write of their bill, all about
     invoices; of the 20 others, 1 does.
 
@@ -67,6 +67,11 @@ def bills(centre: Path) -> Path:
     invoice      10        7
     delivery     18        1
     """
+    start_from(land_bills)
+    return centre
+
+
+def land_bills() -> None:
     texts = ["La facture est fausse."] * 3 + ["Facture illisible."] * 3
     unhappy = [
         rated(number, 1, text, reason="invoice", team="Sud" if number < 2 else "Nord")
@@ -85,7 +90,6 @@ def bills(centre: Path) -> Path:
     land([*unhappy, *happy])
     close_month("2026-03")
     add_people(teams={"Nord": "Lille", "Sud": "Nice"})
-    return centre
 
 
 def found(

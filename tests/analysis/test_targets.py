@@ -4,9 +4,11 @@ the value is from it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -30,10 +32,15 @@ MAY = Period(date(2026, 5, 1), date(2026, 5, 31))
 
 
 @pytest.fixture
-def two_sites(centre: Path) -> Path:
+def two_sites(centre: Path, start_from: Callable[..., Any]) -> Path:
     """May 2026. Nord (Lille): 8 of 10 answered in care. Sud (Nice): 4 of 5 answered in
     sales, on the last day.
     """
+    start_from(land_two_sites)
+    return centre
+
+
+def land_two_sites() -> None:
     add_people({"a1": "Ann"}, {"Nord": "Lille", "Sud": "Nice"})
     nord = [
         contact(
@@ -56,7 +63,6 @@ def two_sites(centre: Path) -> Path:
         for number in range(5)
     ]
     land([*nord, *sud])
-    return centre
 
 
 def target_of(where: Filters, kpi: str = "answer_rate", viewer: Viewer = SYSTEM) -> list[float]:

@@ -44,10 +44,17 @@ HEADER = "file,contact_id,recorded_at,notice_played,purpose"
 
 
 @pytest.fixture
-def open_centre(centre: Path, add_person: Callable[..., str]) -> Path:
+def open_centre(
+    centre: Path, start_from: Callable[..., Any], add_person: Callable[..., str]
+) -> Path:
     """Six calls of three days ago, of one system but the last, with nothing but the
     notice said; the gates are open.
     """
+    start_from(build_open_centre, add_person)
+    return centre
+
+
+def build_open_centre(add_person: Callable[..., str]) -> None:
     add_person("eve", "evaluator")
     open_gates()
     accredit("eve")
@@ -58,7 +65,6 @@ def open_centre(centre: Path, add_person: Callable[..., str]) -> Path:
         ]
     )
     land([contact(DAY, "c5", notice_played=True, source_system="other")], "second")
-    return centre
 
 
 def write(folder: Path, *rows: str, header: str = HEADER) -> Path:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -43,8 +44,8 @@ from qa_core.storage.records.listening import (
 
 
 @pytest.fixture
-def service(add_person: Callable[..., str]) -> Callable[..., int]:
-    return evaluated_centre.build(add_person)
+def service(start_from: Callable[..., Any], add_person: Callable[..., str]) -> Callable[..., int]:
+    return start_from(evaluated_centre.build, add_person)
 
 
 def days_ago(days: int) -> datetime:

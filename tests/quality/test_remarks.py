@@ -5,7 +5,7 @@ reads them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -18,8 +18,8 @@ from qa_core.storage.records.audit_log import JournalRow
 
 
 @pytest.fixture
-def draft(centre: Path, add_person: Callable[..., str]) -> int:
-    centre_with_calls.build(add_person)
+def draft(start_from: Callable[..., Any], add_person: Callable[..., str]) -> int:
+    start_from(centre_with_calls.build, add_person)
     return centre_with_calls.start_draft()
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -27,10 +28,14 @@ LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
 
 @pytest.fixture
-def teams(add_person: Callable[..., str]) -> None:
+def teams(start_from: Callable[..., Any], add_person: Callable[..., str]) -> None:
     """Six advisors of Nord, each evaluated ten times: Ada fails the greeting and the
     record each time, the others fail each once.
     """
+    start_from(build_teams, add_person)
+
+
+def build_teams(add_person: Callable[..., str]) -> None:
     add_people(
         {
             f"a{number}": name

@@ -39,8 +39,8 @@ from qa_core.storage.records.people import Account
 
 
 @pytest.fixture
-def service(add_person: Callable[..., str]) -> Callable[..., int]:
-    return evaluated_centre.build(add_person)
+def service(start_from: Callable[..., Any], add_person: Callable[..., str]) -> Callable[..., int]:
+    return start_from(evaluated_centre.build, add_person)
 
 
 @pytest.fixture

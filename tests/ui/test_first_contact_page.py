@@ -58,13 +58,18 @@ def spent(talk: float, wrap: float = 0.0, **columns: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def five_customers(centre: Path) -> Path:
+def five_customers(centre: Path, start_from: Callable[..., Any]) -> Path:
     """June, between two strangers far before and after; the window is seven days.
 
     ann: 10 June, again 12 June (240 s) and 13 June with Sud (300 s). bob: once. cat:
     once. dan: 11 June, then nine days later, abandoned. eve: 12 June, then 14 June,
     abandoned.
     """
+    start_from(land_five_customers)
+    return centre
+
+
+def land_five_customers() -> None:
     add_people({"a1": "Ann", "a2": "Bob", "a3": "Cid"}, {"Nord": "Lille", "Sud": "Nice"})
     land(
         [
@@ -111,7 +116,6 @@ def five_customers(centre: Path) -> Path:
             at("14", "eve2", "customer-eve", None, reason=None, outcome="abandoned"),
         ]
     )
-    return centre
 
 
 def measured(key: str, *by: str, viewer: Viewer = SYSTEM, **overrides: str) -> dict[Any, Any]:

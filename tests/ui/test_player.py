@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,8 @@ from qa_core.ui import player, server
 
 
 @pytest.fixture
-def calls(centre: Path, add_person: Callable[..., str]) -> None:
-    centre_with_calls.build(add_person)
+def calls(start_from: Callable[..., Any], add_person: Callable[..., str]) -> None:
+    start_from(centre_with_calls.build, add_person)
 
 
 def at(app: AppTest, **query: str) -> AppTest:

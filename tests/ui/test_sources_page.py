@@ -41,10 +41,15 @@ MISSED = {"outcome": "abandoned", "advisor_id": None}
 
 
 @pytest.fixture
-def campaigns(centre: Path) -> Path:
+def campaigns(centre: Path, start_from: Callable[..., Any]) -> Path:
     """Spring: two answered, three missed (Carl is called back and reached, Dora is not,
     one withheld); Summer: Anne comes again; one without a campaign.
     """
+    start_from(land_campaigns)
+    return centre
+
+
+def land_campaigns() -> None:
     answered = contact(
         "2026-03-02 10:00",
         "c1",
@@ -92,7 +97,6 @@ def campaigns(centre: Path) -> Path:
     add_people(advisors={"a1": "Ada"}, teams={"Nord": "Lille", "Sud": "Nice"})
     with store.writing() as session:
         session.add(evaluation(answered, 80.0))
-    return centre
 
 
 def read_rows(
