@@ -236,7 +236,7 @@ class Viewer:
 
     @property
     def needs_suppression(self) -> bool:
-        """Whether small cells are hidden from this viewer."""
+        """Tell whether small cells are hidden from this viewer."""
         return not self.is_system and self.role == Role.EXECUTIVE
 
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -65,7 +65,7 @@ class PersonRequest:
 
     @property
     def is_pressing(self) -> bool:
-        """Whether the answer is due within a week."""
+        """Tell whether the answer is due within a week."""
         return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
 
     def as_json(self) -> dict[str, Any]:

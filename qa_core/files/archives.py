@@ -72,7 +72,7 @@ class Content:
 
     @cached_property
     def unpacked_size(self) -> int:
-        """How many bytes it unpacks to, as far as the packing says; for progress alone."""
+        """Count how many bytes it unpacks to, as far as the packing says; for progress alone."""
         if self.packing == "zip":
             with zipfile.ZipFile(self.path) as archive:
                 return max(1, archive.getinfo(self.member).file_size)
@@ -95,7 +95,7 @@ class Content:
 
     @cached_property
     def _ends_lines_by_returns(self) -> bool:
-        """Whether lines end as on old Macs, by a carriage return alone."""
+        """Tell whether lines end as on old Macs, by a carriage return alone."""
         with self.path.open("rb") as file:
             start = file.read(BLOCK_BYTES)
         return b"\r" in start and b"\n" not in start and b"\x00" not in start
@@ -160,7 +160,7 @@ class Content:
 
     @cached_property
     def ends_with_newline(self) -> bool:
-        """Whether the last line is finished."""
+        """Tell whether the last line is finished."""
         last = b""
         with self.open() as file:
             if self.packing is None and self.size:

@@ -59,7 +59,7 @@ class FileReport:
 
     @property
     def verdict(self) -> str:
-        """Whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
+        """Tell whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
         if self.refusal is None:
             return "sure"
         return "asks" if self.refusal.answers else "refused"

@@ -61,7 +61,7 @@ class FilterState:
 
     @property
     def is_cut_short(self) -> bool:
-        """Whether the period goes on beyond the last day that is over, so that its
+        """Tell whether the period goes on beyond the last day that is over, so that its
         totals are still growing.
         """
         return (
@@ -76,7 +76,7 @@ class FilterState:
 
     @property
     def has_data(self) -> bool:
-        """Whether the lake holds anything at all."""
+        """Tell whether the lake holds anything at all."""
         return self.last_day is not None
 
 

@@ -72,7 +72,7 @@ class MenuPage:
 
     @property
     def can_be_saved(self) -> bool:
-        """Whether its filters or its period can be saved as a view."""
+        """Tell whether its filters or its period can be saved as a view."""
         return self.filters is not None or self.has_own_period
 
     def can_filter_by(self, dimensions: set[str]) -> bool:

@@ -275,7 +275,7 @@ class WordEvidence(ColumnEvidence):
 
     @property
     def is_ticked(self) -> bool:
-        """Whether the column holds ticks alone, or nothing: then nothing means no."""
+        """Tell whether the column holds ticks alone, or nothing: then nothing means no."""
         return bool(self.seen and self.empty) and all(
             simplify(word) in (TICK, "x") for word in self.seen
         )

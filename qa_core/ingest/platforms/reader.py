@@ -288,7 +288,7 @@ class ExportReader:
 
     @property
     def is_document(self) -> bool:
-        """Whether the export is JSON."""
+        """Tell whether the export is JSON."""
         return self.sample.is_document
 
     def items(self) -> Iterator[tuple[int, Mapping[str, Any]]]:

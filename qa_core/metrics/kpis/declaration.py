@@ -217,12 +217,12 @@ class Kpi:
 
     @property
     def is_rate(self) -> bool:
-        """Whether the value is a share of n, with a Wilson interval."""
+        """Tell whether the value is a share of n, with a Wilson interval."""
         return self.unit == Unit.RATE
 
     @property
     def is_amount(self) -> bool:
-        """Whether the value grows with the period: totals, and customers counted once each."""
+        """Tell whether the value grows with the period: totals, and customers counted once each."""
         return self.kind == KpiKind.TOTAL or (
             self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT
         )

@@ -142,25 +142,28 @@ def _recall_days(
     cuts = tuple((*cut, "day") for cut in question.cuts)
     daily = replace(question, by=by, cuts=cuts)
     spans = _list_months(months)
+    period = question.where.period
     if not is_settled:  # what still changes is kept in smaller spans
-        spans = [days for start in months for days in month_sums.list_spans(start)]
-    tables = []
-    for table in _recall(daily, build, spans, is_settled, around, run):
-        days = pd.to_datetime(table.column("by_day").to_pandas())
-        asked = pd.Series(True, index=days.index)
-        period = question.where.period
-        if period.first_day:
-            asked &= days >= pd.Timestamp(period.first_day)
-        if period.last_day:
-            asked &= days <= pd.Timestamp(period.last_day)
-        left_out = [name for name in table.column_names if name in ("by_day", "by_day__out")]
-        part = table.drop_columns(left_out).filter(pa.array(asked))
-        for name in question.by:
-            if name in FROM_DAYS:
-                values = FROM_DAYS[name](days[asked])
-                part = part.append_column(f"by_{name}", pa.Array.from_pandas(values))
-        tables.append(part)
-    return tables
+        spans = [
+            (first, last)
+            for start in months
+            for first, last in month_sums.list_spans(start)
+            if (period.first_day or first) <= last and first <= (period.last_day or last)
+        ]
+    table = _join(_recall(daily, build, spans, is_settled, around, run))
+    days = pd.to_datetime(table.column("by_day").to_pandas())
+    asked = pd.Series(True, index=days.index)
+    if period.first_day:
+        asked &= days >= pd.Timestamp(period.first_day)
+    if period.last_day:
+        asked &= days <= pd.Timestamp(period.last_day)
+    left_out = [name for name in table.column_names if name in ("by_day", "by_day__out")]
+    table = table.drop_columns(left_out).filter(pa.array(asked))
+    for name in question.by:
+        if name in FROM_DAYS:
+            values = FROM_DAYS[name](days[asked])
+            table = table.append_column(f"by_{name}", pa.Array.from_pandas(values))
+    return [table]
 
 
 def _recall_months(
@@ -262,12 +265,20 @@ def _to_arrow(frame: pd.DataFrame) -> pa.Table:
     return table
 
 
+def _join(tables: Sequence[pa.Table]) -> pa.Table:
+    """Join parts of one answer; a column that is null in all rows of one has no type there."""
+    tables = [table for table in tables if len(table)] or list(tables[:1])
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
 def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Add the sums of all parts, group by group."""
-    tables = [table for table in tables if len(table)] or list(tables[:1])
-    maps = [name for name in tables[0].column_names if name.endswith(HISTOGRAM)]
-    frame = pd.concat([table.drop_columns(maps).to_pandas() for table in tables], ignore_index=True)
+    table = _join(tables)
+    maps = [name for name in table.column_names if name.endswith(HISTOGRAM)]
+    frame = table.drop_columns(maps).to_pandas()
     groups = [name for name in frame if name.startswith("by_")]
+    newest = [name for name in frame if name.startswith(NEWEST)]
+    added = [name for name in frame if name not in (*groups, *newest)]
     spreads = [name.removesuffix(DEVIATION) for name in frame if name.endswith(DEVIATION)]
     for kpi in spreads:
         n, total = frame[f"{kpi}__n"], frame[f"{kpi}__sum"]
@@ -276,19 +287,17 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     place = frame.groupby(groups, dropna=False, sort=False).ngroup() if groups else 0
     place = pd.Series(place, index=frame.index)
     grouped = frame.groupby(place, sort=False)
-    result = {}
-    for name in frame:
-        column = grouped[name]
-        if name in groups:
-            result[name] = column.nth(0).reset_index(drop=True)
-        elif name.startswith(NEWEST):
-            result[name] = column.max().reset_index(drop=True)
-        else:
-            result[name] = column.sum(min_count=1).reset_index(drop=True)
+    together = pd.concat(
+        [
+            frame.loc[~place.duplicated(), groups].reset_index(drop=True),
+            grouped[newest].max().reset_index(drop=True),
+            grouped[added].sum(min_count=1).reset_index(drop=True),
+        ],
+        axis=1,
+    )
     for name in maps:
-        merged = _merge_histograms(place, [table.column(name) for table in tables])
-        result[name] = pd.Series([merged.get(group) for group in grouped.groups], dtype=object)
-    together = pd.DataFrame(result)
+        merged = _merge_histograms(place, table.column(name))
+        together[name] = pd.Series([merged.get(group) for group in grouped.groups], dtype=object)
     for kpi in spreads:
         n, total = together[f"{kpi}__n"], together[f"{kpi}__sum"]
         variance = (together[kpi + DEVIATION] - total**2 / n) / (n - 1)
@@ -296,13 +305,9 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     return together
 
 
-def _merge_histograms(
-    place: pd.Series, columns: Sequence[pa.ChunkedArray]
-) -> dict[int, dict[float, int]]:
+def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, dict[float, int]]:
     """Merge the counts by value of all rows of a group. Returns them by group."""
-    found = pa.chunked_array(
-        [chunk.cast(COUNTS) for one in columns for chunk in one.chunks], COUNTS
-    )
+    found = pa.chunked_array([chunk.cast(COUNTS) for chunk in column.chunks], COUNTS)
     entries = pc.list_flatten(found).combine_chunks().flatten()
     entries = pd.DataFrame(
         {

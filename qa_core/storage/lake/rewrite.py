@@ -157,7 +157,7 @@ class Rewrite:
 
     @property
     def starts_empty(self) -> bool:
-        """Whether nothing was stored, so that every incoming row is new and needs no
+        """Tell whether nothing was stored, so that every incoming row is new and needs no
         looking up.
         """
         return not self.base.parts
