@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 MILLION = 1_000_000
-MEGABYTES_PER_MILLION_ROWS = 150
+MEGABYTES_PER_MILLION_ROWS = 50
 """Sorting and joining ten million contacts within 300 MB failed; with this it passes."""
 MAX_THREADS = 4
 

@@ -619,6 +619,8 @@ def test_a_large_month_lies_in_files_of_whole_days_and_a_change_writes_few_of_th
     monkeypatch.setattr(tables, "ROWS_PER_FILE", 10)
     march = [NOON.replace(day=1 + n // 3, hour=8 + n % 3) for n in range(60)]  # 1 to 20 March
     merge("b1", *(contact(f"c{n:02d}", at, f"customer {n}") for n, at in enumerate(march)))
+    assert len(lake.files("contacts")) == 1
+    merge("b1+", contact("c00", NOON.replace(day=1, hour=8), "customer 0", outcome="abandoned"))
     parts = tables.snapshot("contacts").parts_of("2026-03")
     assert [(part.rows, part.first_day.day, part.last_day.day) for part in parts] == [
         (12, 1, 4), (9, 5, 7), (9, 8, 10), (12, 11, 14), (9, 15, 17), (9, 18, 20)

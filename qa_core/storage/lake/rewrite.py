@@ -144,12 +144,10 @@ class Rewrite:
 
     def _count_new(self) -> dict[str, int]:
         """Count the rows that come into each month."""
-        rows = (
-            "SELECT month FROM incoming"
-            if self.starts_empty
-            else "SELECT new_month AS month FROM fate WHERE new_month IS DISTINCT FROM old_month"
+        counts = self.connection.execute(
+            "SELECT new_month, count(*) FROM fate WHERE new_month IS DISTINCT FROM old_month "
+            "GROUP BY new_month"
         )
-        counts = self.connection.execute(f"SELECT month, count(*) FROM ({rows}) GROUP BY month")
         return dict(counts.fetchall())
 
     def _report(self, share: float) -> None:

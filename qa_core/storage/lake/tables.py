@@ -46,8 +46,8 @@ VERSIONS_READ = 1000
 
 ROWS_PER_GROUP = 50_000
 ROWS_PER_FILE = 50_000
-"""Contacts of a month of more than twice as many lie in files of so many at least, each of
-whole days, so that a change of few rows writes few.
+"""A month of more than twice as many contacts is cut at its first change into files of so
+many at least, each of whole days: the next change of few rows writes few.
 """
 MEGABYTES = 400
 LOG_RETENTION = "interval 3650 days"
@@ -394,12 +394,13 @@ def write_parts(
     replaced: Sequence[Part] = (),
     new_rows: int = 0,
 ) -> list[AddAction]:
-    """Write rows of one month as new files, not yet part of the table: one, or where these
-    are many contacts several of whole days. `replaced`: the parts whose rows they are, with
-    so many new ones at most.
+    """Write rows of one month as new files, not yet part of the table: one, or where many
+    contacts change that were there, several of whole days. `replaced`: the parts whose rows
+    they are, with so many new ones at most.
     """
     rows = sum(part.rows for part in replaced) + new_rows
-    if target.name != "contacts" or (len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE):
+    is_small = len(replaced) < 2 and rows <= 2 * ROWS_PER_FILE
+    if target.name != "contacts" or not replaced or is_small:
         pieces = [select]
     else:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE month_rows AS {select}")
