@@ -7,7 +7,7 @@ import duckdb
 
 MILLION = 1_000_000
 MEGABYTES_PER_MILLION_ROWS = 50
-"""Sorting and joining ten million contacts within 300 MB failed; with this it passes."""
+"""Ten million contacts are imported, sorted and joined within it; within 300 MB they were not."""
 MAX_THREADS = 4
 
 
