@@ -116,7 +116,7 @@ def test_from_an_empty_centre_to_the_first_right_figure(new_page, sign_in_as) ->
         root.get_by_label(day, exact=True).fill("09:00-18:00")
     choose(root, root.get_by_test_id("stForm"), "Public holidays", "none")
     press(root, "Save")
-    say(root, "Done: 0 contacts")
+    say(root, "Done: 0 past contacts updated")
     go_back(root)
     say(root, "3 of 8 steps done")
 
@@ -134,7 +134,7 @@ def test_from_an_empty_centre_to_the_first_right_figure(new_page, sign_in_as) ->
     )
     for role, username in (("Data protection officer", "dora"), ("Evaluator", "eve")):
         add_account(root, role, username)
-        say(root, "It waits for a second person")
+        say(root, "A second person has to confirm it")
     passwords = {}
     for username in ("dora", "eve"):
         mona.goto("/account_changes")
