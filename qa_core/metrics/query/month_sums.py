@@ -78,8 +78,10 @@ def collect_frame(
         return run(question)
     tables = []
     for months, by_day, is_settled in plan.kept:
-        recall = _recall_days if by_day else _recall_months
-        tables += recall(question, build, months, is_settled, around, run)
+        if by_day:
+            tables.append(_recall_days(question, build, months, is_settled, around, run))
+        else:
+            tables += _recall(question, build, _list_months(months), is_settled, around, run)
     for period in plan.rest:
         tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
     return _add_up(tables)
@@ -134,7 +136,7 @@ def _recall_days(
     is_settled: bool,
     around: int,
     run: Run,
-) -> list[pa.Table]:
+) -> pa.Table:
     """Return the sums of the days of the period in these months, under the groups of the
     question.
     """
@@ -163,19 +165,7 @@ def _recall_days(
         if name in FROM_DAYS:
             values = FROM_DAYS[name](days[asked])
             table = table.append_column(f"by_{name}", pa.Array.from_pandas(values))
-    return [table]
-
-
-def _recall_months(
-    question: MetricQuery,
-    build: Build,
-    months: Sequence[date],
-    is_settled: bool,
-    around: int,
-    run: Run,
-) -> list[pa.Table]:
-    """Return the sums of these whole months."""
-    return _recall(question, build, _list_months(months), is_settled, around, run)
+    return table
 
 
 def _list_months(months: Sequence[date]) -> list[Days]:
