@@ -70,7 +70,7 @@ def add(
         Role(role),
         teams=tuple(team or ()),
         sites=tuple(site or ()),
-        sees_unassigned=unassigned or not site,
+        sees_unassigned=unassigned or None,
         advisor_id=advisor,
         since=starts_on,
         password=given,

@@ -1,4 +1,4 @@
-"""What needs a look on a page: alerts with their acknowledgement, and clear changes."""
+"""All that needs a look on a page: alerts with their acknowledgement, and clear changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -104,7 +104,7 @@ def _find_version() -> Version:
         here.lake_url,
         here.timezone,
         environment.today(),
-        *(lake.version(table) for table in ("contacts", "spend", "intervals")),
+        *lake.versions(),
         *map(marks.get, CENTRE),
     )
     return Version(facts, marks, tuple(map(str, evaluations)))

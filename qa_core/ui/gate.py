@@ -43,7 +43,7 @@ class SignInState:
     """
 
     token: str | None = None
-    """What the cookie holds too; it is seen there from the next connection on."""
+    """Also in the cookie; it is seen there from the next connection on."""
     refusal: Refusal | None = None
     under_way: threading.Lock = field(default_factory=threading.Lock)
     """Taken while a password is checked."""

@@ -208,20 +208,15 @@ def _keep_warm() -> None:
     """Have the last questions answered anew after each change of the lake, whichever
     process made it.
     """
-    known = _find_versions()
+    known = None
     while True:
-        time.sleep(WARMING_SECONDS)
-        found = _find_versions()
-        if found != known:
-            known = found
-            try:
+        try:
+            before, known = known, lake.versions()
+            if before not in (None, known):
                 importlib.import_module("qa_core.ui.cached").warm()
-            except Exception as error:
-                system_errors.log_failure(LOG, "the warming of answers", error)
-
-
-def _find_versions() -> list[int]:
-    return [lake.version(name) for name in ("contacts", "spend", "intervals")]
+        except Exception as error:
+            system_errors.log_failure(LOG, "the warming of answers", error)
+        time.sleep(WARMING_SECONDS)
 
 
 def _work_unattended() -> None:

@@ -195,9 +195,9 @@ class Kpi:
     settings: tuple[str, ...] = ()
     has_percentiles: bool = False
     excluded_counts: tuple[str, ...] = ()
-    """What is counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
+    """Counted beside n because it cannot be judged: `pending`, `unknown_identity`."""
     sums: Callable[[KpiInputs], IntervalContribution] | None = None
-    """What it takes from the intervals of platforms that export only totals; None: nothing."""
+    """Share of it from the intervals of platforms that export only totals; None: nothing."""
     short_title: str = ""
     """Title of a tile, where `title` is too long for one."""
     heading: str = ""

@@ -148,8 +148,8 @@ def _recall_days(
     if not is_settled:  # what still changes is kept in smaller spans
         spans = [
             (first, last)
-            for start in months
-            for first, last in month_sums.list_spans(start)
+            for month in spans
+            for first, last in month_sums.list_spans(month)
             if (period.first_day or first) <= last and first <= (period.last_day or last)
         ]
     table = _join(_recall(daily, build, spans, is_settled, around, run))

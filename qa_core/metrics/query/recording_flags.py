@@ -21,7 +21,7 @@ OBSTACLE = sa.case(
     (CONTACTS.c.stopped_by_advisor, "stopped_by_advisor"),
     (CONTACTS.c.private_line, "private_line"),
 )
-"""What the contact says against keeping its audio (docs/compliance.md, R3, R9); null: nothing."""
+"""Reason of the contact against keeping its audio (docs/compliance.md, R3, R9); null: none."""
 
 
 @dataclass(frozen=True)

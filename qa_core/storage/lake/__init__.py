@@ -54,6 +54,11 @@ def span(name: str = "contacts") -> tuple[datetime, datetime] | None:
     return (min(part.first for part in parts), max(part.last for part in parts)) if parts else None
 
 
+def versions() -> tuple[int, ...]:
+    """Read the number of the current version of each table, −1 where it does not exist."""
+    return tuple(map(version, tables.TABLES))
+
+
 @contextmanager
 def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection for writers, with a view per table of the current

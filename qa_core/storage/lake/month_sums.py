@@ -3,7 +3,6 @@ computed from: what a question found in them, as a file of its own, until a comm
 one of these days.
 """
 
-import calendar
 import os
 import shutil
 import time
@@ -44,30 +43,20 @@ def use_folder(path: Path) -> Iterator[None]:
         _stand_in.reset(token)
 
 
-def list_spans(month: date) -> list[Days]:
-    """List the days of a month by the files that they lie in; one span where that is not
-    known. A change of few contacts leaves the sums of the other spans.
+def list_spans(month: Days) -> list[Days]:
+    """List the days of a whole month by the files that they lie in; one span where that is
+    not known. A change of few contacts leaves the sums of the other spans.
     """
-    whole = _span_of(f"{month:%Y-%m}")
-    parts = tables.snapshot("contacts").parts_of(f"{month:%Y-%m}")
-    starts = sorted({part.first_day for part in parts[1:] if part.first_day} - {whole[0]})
-    if not all(part.first_day for part in parts):
-        return [whole]
-    day = timedelta(days=1)
-    return list(
-        zip([whole[0], *starts], [*(start - day for start in starts), whole[1]], strict=True)
-    )
+    first, last = month
+    parts = tables.snapshot("contacts").parts_of(f"{first:%Y-%m}")
+    starts = sorted({first, *(part.days[0] for part in parts[1:])})
+    ends = [start - timedelta(days=1) for start in starts[1:]]
+    return list(zip(starts, [*ends, last], strict=True))
 
 
 def list_files(days: Days) -> list[str]:
     """List the files with contacts of these days."""
-    base = tables.snapshot("contacts")
-    first, last = (f"{day:%Y-%m}" for day in days)
-    return [
-        part.path
-        for part in base.parts
-        if first <= part.month <= last and (first < part.month < last or part.overlaps(*days))
-    ]
+    return [part.path for part in tables.snapshot("contacts").parts if part.overlaps(*days)]
 
 
 def read(days: Days, key: str) -> pa.Table | None:
@@ -100,28 +89,19 @@ def _folder_of(days: Days) -> Path:
 def forget_changed(base: tables.Snapshot) -> None:
     """Delete the sums of all days that lie in other files now than in that version."""
     changed = set(base.parts) ^ set(tables.snapshot("contacts").parts)
-    spans = [
-        (part.first_day, part.last_day) if part.first_day else _span_of(part.month)
-        for part in changed
-    ]
     for path in folder().glob("*"):
         try:
             first, last = map(date.fromisoformat, path.name.split("_"))
         except ValueError:  # of an earlier version
             shutil.rmtree(path, ignore_errors=True)
             continue
-        if any(first <= span[1] and span[0] <= last for span in spans):
+        if any(part.overlaps(first, last) for part in changed):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def forget() -> None:
     """Delete all sums."""
     shutil.rmtree(folder(), ignore_errors=True)
-
-
-def _span_of(month: str) -> Days:
-    year, number = map(int, month.split("-"))
-    return date(year, number, 1), date(year, number, calendar.monthrange(year, number)[1])
 
 
 def tidy() -> None:

@@ -121,7 +121,9 @@ class Rewrite:
             of_month = self.base.parts_of(month)
             for part, following in pairwise([*of_month, None]):
                 first = None if part is of_month[0] else part.first
-                last = following and following.first and max(part.last, following.first)
+                last = None
+                if part.last and following and following.first:
+                    last = max(part.last, following.first)
                 bounds = (
                     f"TIMESTAMP '{first - SLACK:%F %T}'" if first else "NULL",
                     f"TIMESTAMP '{last + SLACK:%F %T}'" if last else "NULL",

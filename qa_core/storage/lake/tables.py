@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -73,9 +74,18 @@ class Part:
     first_day: date | None = None
     last_day: date | None = None
 
+    @property
+    def days(self) -> tuple[date, date]:
+        """Return the first and the last day that it can hold: else those of its month."""
+        if self.first_day and self.last_day:
+            return self.first_day, self.last_day
+        start = date.fromisoformat(f"{self.month}-01")
+        return start, (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+
     def overlaps(self, first_day: date, last_day: date) -> bool:
-        """Tell whether it can hold contacts of these days of its month."""
-        return self.first_day is None or (self.first_day <= last_day and first_day <= self.last_day)
+        """Tell whether it can hold contacts of these days."""
+        own_first, own_last = self.days
+        return own_first <= last_day and first_day <= own_last
 
 
 @dataclass(frozen=True)
@@ -406,11 +416,10 @@ def write_parts(
         connection.execute(f"CREATE OR REPLACE TEMP TABLE month_rows AS {select}")
         kept = [part for part in target.parts_of(month) if part not in replaced]
         starts = _find_first_days(connection, [part.first_day for part in kept])
-        ends = [f" AND {LOCAL_CLOCK} < DATE '{day}'" for day in starts[1:]]
-        pieces = [
-            f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}"
-            for day, end in zip(starts, [*ends, ""], strict=False)
-        ]
+        pieces = []
+        for day, following in pairwise([*starts, None]):
+            end = f" AND {LOCAL_CLOCK} < DATE '{following}'" if following else ""
+            pieces.append(f"SELECT * FROM month_rows WHERE {LOCAL_CLOCK} >= DATE '{day}'{end}")
     adds = [write_part(connection, target, month, piece) for piece in pieces]
     connection.execute("DROP TABLE IF EXISTS month_rows")
     return [add for add in adds if add]

@@ -206,7 +206,7 @@ def mark_known_customers(day: date) -> None:
         """)
         connection.execute("DELETE FROM known WHERE seen_before")
         is_known = "(source_system, contact_id) IN (SELECT (source_system, contact_id) FROM known)"
-        _rewrite_months(connection, base, None, is_known, {"seen_before": "true"})
+        _rewrite_files(connection, base, None, is_known, {"seen_before": "true"})
 
     commit_with_retries("contacts", attempt)
 
@@ -216,12 +216,12 @@ def _change(condition: str, values: Mapping[str, str], last_month: str | None = 
 
     def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
         _change_images(connection, condition, values)
-        _rewrite_months(connection, base, last_month, condition, values)
+        _rewrite_files(connection, base, last_month, condition, values)
 
     commit_with_retries("contacts", attempt)
 
 
-def _rewrite_months(
+def _rewrite_files(
     connection: duckdb.DuckDBPyConnection,
     base: tables.Snapshot,
     last_month: str | None,

@@ -88,7 +88,7 @@ class Account(Base):
     language: Mapped[str | None]
     advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE")
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
-    """Whether a manager also sees contacts without a team and teams without a site."""
+    """True: a manager also sees contacts without a team and teams without a site."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     led_teams: Mapped[list[TeamLead]] = relationship(

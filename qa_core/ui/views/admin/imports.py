@@ -18,7 +18,7 @@ from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_options, import_report
 
 LARGEST_UPLOAD_MB = 20
-"""What the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
+"""Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
 REHEARSED, BROUGHT = "import_rehearsed", "import_landed"
 """Reports of the dry runs, by file, and of the files that were brought in last."""
 KIND_TITLES = {

@@ -1,4 +1,4 @@
-"""What can be done this week, each line with its reason and its page."""
+"""Acts possible this week, each line with its reason and its page."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
