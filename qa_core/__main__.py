@@ -17,4 +17,6 @@ if __name__ == "__main__":
     # A file's name, or a text in it, may hold what the terminal cannot show; that is no
     # reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # leaving would look through everything once more, which takes 0.4 s
+    sys.exit(code)

@@ -48,6 +48,8 @@ def in_language(language: str) -> Iterator[None]:
 
 @functools.cache
 def _catalogue(code: str) -> gettext.NullTranslations:
+    if code == "en":
+        return gettext.NullTranslations()  # the code is written in English
     # Compiled in memory from the text that translators edit, so that no built file can
     # be stale.
     from babel.messages.mofile import write_mo

@@ -32,6 +32,7 @@ def connect(
     )
     # After two seconds it would write into what a command prints.
     connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET parquet_metadata_cache = true")
     return connection
 
 

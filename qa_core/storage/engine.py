@@ -67,7 +67,6 @@ class DuckDbEngine:
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
-        self.connection.execute("SET parquet_metadata_cache = true")
         self.connection.execute(f"SET allowed_directories = [{tables.quote(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
@@ -189,11 +191,16 @@ def take_back(session: Session, batch_id: str) -> None:
         drop(session, recording, "undone")
 
 
-def delete_forbidden(actor: str) -> int:
-    """Delete audio by objection, no notice, stop, private line, exclusion. Returns how many."""
+def delete_forbidden(actor: str, among: Path | None = None) -> int:
+    """Delete audio by objection, no notice, stop, private line, exclusion: of all contacts, or
+    only of those in a Parquet file. Returns how many.
+    """
     with store.reading() as session:
         with_audio = sa.select(Recording.contact_id).where(Recording.file_name.is_not(None))
         ids = set(session.scalars(_of_anybody(with_audio)))
+    if among and ids:
+        here = pc.field("contact_id").isin(sorted(ids))
+        ids = set(pq.read_table(among, columns=["contact_id"], filters=here).column(0).to_pylist())
     if not ids:
         return 0
     against = {

@@ -93,7 +93,7 @@ def load_contacts(job: LoadJob) -> None:
     objections.apply_objections(job.viewer.username)
     # A contact may be of another line or advisor now.
     if set(prepared.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
-        delete_forbidden(job.viewer.username)
+        delete_forbidden(job.viewer.username, among=prepared.path)
 
 
 def load_tracking(job: LoadJob) -> None:

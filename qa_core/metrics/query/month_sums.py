@@ -27,11 +27,11 @@ OPEN_DAYS = 32
 """Days after which no window of a contact is open: beyond the longest first-contact
 window.
 """
-FROM_DAYS: dict[str, Callable[[pd.Series], pd.Series]] = {
+FROM_DAYS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     "day": lambda days: days,
-    "week": lambda days: days - pd.to_timedelta(days.dt.day_of_week, unit="D"),
-    "weekday": lambda days: days.dt.day_of_week + 1,
-    "month": lambda days: days.dt.strftime("%Y-%m"),
+    "week": functools.partial(pc.floor_temporal, unit="week"),
+    "weekday": functools.partial(pc.day_of_week, count_from_zero=False),
+    "month": functools.partial(pc.strftime, format="%Y-%m"),
 }
 """Dimensions that follow from the day, and how."""
 OF_FEW_VALUES = frozenset(
@@ -44,6 +44,8 @@ DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
 
+ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
+"""What nobody knows is left out of a sum; a sum of nothing is missing."""
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
 
 Record = dict[str, Any]
@@ -144,27 +146,24 @@ def _recall_days(
     cuts = tuple((*cut, "day") for cut in question.cuts)
     daily = replace(question, by=by, cuts=cuts)
     spans = _list_months(months)
-    period = question.where.period
+    contacts, period = lake.snapshot("contacts"), question.where.period
     if not is_settled:  # what still changes is kept in smaller spans
         spans = [
             (first, last)
             for month in spans
-            for first, last in month_sums.list_spans(month)
+            for first, last in month_sums.list_spans(contacts, month)
             if (period.first_day or first) <= last and first <= (period.last_day or last)
         ]
     table = _join(_recall(daily, build, spans, is_settled, around, run))
-    days = pd.to_datetime(table.column("by_day").to_pandas())
-    asked = pd.Series(True, index=days.index)
-    if period.first_day:
-        asked &= days >= pd.Timestamp(period.first_day)
-    if period.last_day:
-        asked &= days <= pd.Timestamp(period.last_day)
+    first, last = period.first_day or date.min, period.last_day or date.max
+    days = table.column("by_day").cast(pa.date32())
+    is_asked = pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))
     left_out = [name for name in table.column_names if name in ("by_day", "by_day__out")]
-    table = table.drop_columns(left_out).filter(pa.array(asked))
+    days = days.filter(is_asked).cast(pa.timestamp("us"))
+    table = table.drop_columns(left_out).filter(is_asked)
     for name in question.by:
         if name in FROM_DAYS:
-            values = FROM_DAYS[name](days[asked])
-            table = table.append_column(f"by_{name}", pa.Array.from_pandas(values))
+            table = table.append_column(f"by_{name}", FROM_DAYS[name](days))
     return table
 
 
@@ -189,7 +188,8 @@ def _recall(
         )
     anytime = replace(question, where=question.where.with_period(Period()))
     text = engine.describe(build(anytime))
-    keys = {days: _make_key(text, days, around) for days in spans}
+    contacts = lake.snapshot("contacts")
+    keys = {days: _make_key(text, contacts, days, around) for days in spans}
     tables = []
     missing: list[list[Days]] = []
     previous = None
@@ -207,12 +207,12 @@ def _recall(
     return tables
 
 
-def _make_key(text: str, days: Days, around: int) -> str:
+def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int) -> str:
     """Make the key of the sums of a span: of the statement, and the files that it reads."""
     if around:
-        files = lake.files("contacts", **dimension_sql.months(Period(*days), around, around))
+        files = contacts.files(**dimension_sql.months(Period(*days), around, around))
     else:
-        files = month_sums.list_files(days)
+        files = [part.path for part in contacts.parts if part.overlaps(*days)]
     return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
 
 
@@ -264,35 +264,42 @@ def _join(tables: Sequence[pa.Table]) -> pa.Table:
 def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Add the sums of all parts, group by group."""
     table = _join(tables)
-    maps = [name for name in table.column_names if name.endswith(HISTOGRAM)]
-    frame = table.drop_columns(maps).to_pandas()
-    groups = [name for name in frame if name.startswith("by_")]
-    newest = [name for name in frame if name.startswith(NEWEST)]
-    added = [name for name in frame if name not in (*groups, *newest)]
-    spreads = [name.removesuffix(DEVIATION) for name in frame if name.endswith(DEVIATION)]
+    if not len(table):
+        return table.to_pandas()
+    names = table.column_names
+    groups = [name for name in names if name.startswith("by_")]
+    maps = [name for name in names if name.endswith(HISTOGRAM)]
+    spreads = [name.removesuffix(DEVIATION) for name in names if name.endswith(DEVIATION)]
     for kpi in spreads:
-        n, total = frame[f"{kpi}__n"], frame[f"{kpi}__sum"]
-        squares = (n - 1) * frame[kpi + DEVIATION].fillna(0.0) ** 2 + total**2 / n
-        frame[kpi + DEVIATION] = squares.where(n > 0)
-    place = frame.groupby(groups, dropna=False, sort=False).ngroup() if groups else 0
-    place = pd.Series(place, index=frame.index)
-    grouped = frame.groupby(place, sort=False)
-    together = pd.concat(
-        [
-            frame.loc[~place.duplicated(), groups].reset_index(drop=True),
-            grouped[newest].max().reset_index(drop=True),
-            grouped[added].sum(min_count=1).reset_index(drop=True),
-        ],
-        axis=1,
-    )
-    for name in maps:
-        merged = _merge_histograms(place, table.column(name))
-        together[name] = pd.Series([merged.get(group) for group in grouped.groups], dtype=object)
+        position = names.index(kpi + DEVIATION)
+        table = table.set_column(position, names[position], _find_squares(table, kpi))
+    added = [name for name in names if name not in (*groups, *maps)]
+    rules = [(name, "max" if name.startswith(NEWEST) else "sum", ADD_KNOWN) for name in added]
+    grouped = pa.TableGroupBy(table, groups, use_threads=False).aggregate(rules)
+    together = grouped.rename_columns([*groups, *added]).to_pandas()
     for kpi in spreads:
         n, total = together[f"{kpi}__n"], together[f"{kpi}__sum"]
         variance = (together[kpi + DEVIATION] - total**2 / n) / (n - 1)
         together[kpi + DEVIATION] = variance.clip(lower=0).pow(0.5).where(n > 1)
+    if maps:
+        place = pd.Series(0, index=range(len(table)))
+        if groups:
+            of_rows = table.select(groups).to_pandas()
+            place = of_rows.groupby(groups, dropna=False, sort=False).ngroup()
+        for name in maps:
+            merged = _merge_histograms(place, table.column(name))
+            together[name] = pd.Series(list(map(merged.get, together.index)), dtype=object)
     return together
+
+
+def _find_squares(table: pa.Table, kpi: str) -> pa.ChunkedArray:
+    """Find the sum of squares of a KPI in each row, from its deviation; null without rows."""
+    n, total, deviation = (
+        table.column(kpi + end).cast(pa.float64()) for end in ("__n", "__sum", DEVIATION)
+    )
+    within = pc.multiply(pc.subtract(n, 1), pc.power(pc.fill_null(deviation, 0), 2))
+    squares = pc.add(within, pc.divide(pc.power(total, 2), n))
+    return pc.if_else(pc.greater(n, 0), squares, None)
 
 
 def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, dict[float, int]]:

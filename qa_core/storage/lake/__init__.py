@@ -20,7 +20,7 @@ from qa_core.storage.lake.merge import (
     merge_intervals,
     merge_spend,
 )
-from qa_core.storage.lake.tables import scratch_folder, snapshot, version
+from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, version
 from qa_core.storage.lake.upkeep import (
     HAS_COMMENT,
     HAS_IDENTITY,

@@ -3,6 +3,7 @@ computed from: what a question found in them, as a file of its own, until a comm
 one of these days.
 """
 
+import functools
 import os
 import shutil
 import time
@@ -22,6 +23,7 @@ Days = tuple[date, date]
 """First and last day, both included."""
 
 MOST_FILES = 50_000
+MOST_MAPPED = 2_000
 UNUSED_DAYS = 40
 """Days after which sums that nobody asked for again are deleted."""
 
@@ -43,32 +45,32 @@ def use_folder(path: Path) -> Iterator[None]:
         _stand_in.reset(token)
 
 
-def list_spans(month: Days) -> list[Days]:
+def list_spans(contacts: tables.Snapshot, month: Days) -> list[Days]:
     """List the days of a whole month by the files that they lie in; one span where that is
     not known. A change of few contacts leaves the sums of the other spans.
     """
     first, last = month
-    parts = tables.snapshot("contacts").parts_of(f"{first:%Y-%m}")
+    parts = contacts.parts_of(f"{first:%Y-%m}")
     starts = sorted({first, *(part.days[0] for part in parts[1:])})
     ends = [start - timedelta(days=1) for start in starts[1:]]
     return list(zip(starts, [*ends, last], strict=True))
 
 
-def list_files(days: Days) -> list[str]:
-    """List the files with contacts of these days."""
-    return [part.path for part in tables.snapshot("contacts").parts if part.overlaps(*days)]
-
-
 def read(days: Days, key: str) -> pa.Table | None:
     """Read the sums of these days; None where there are none."""
-    path = _folder_of(days) / key
+    path = str(_folder_of(days) / key)
     try:
-        with pa.memory_map(str(path)) as source:
-            found = pa.ipc.open_file(source).read_all()
         os.utime(path)
+        return _map(path)
     except (OSError, pa.ArrowInvalid):
         return None
-    return found
+
+
+@functools.lru_cache(maxsize=MOST_MAPPED)
+def _map(path: str) -> pa.Table:
+    """Map a file of sums into memory. Its name tells what is in it."""
+    with pa.memory_map(path) as source:
+        return pa.ipc.open_file(source).read_all()
 
 
 def write(days: Days, key: str, sums: pa.Table) -> None:

@@ -28,6 +28,8 @@ from qa_core.storage.lake import damage, month_sums, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}
 ATTEMPTS = 5
+FEW_CUSTOMERS = 1000
+"""Customers whose contacts are looked for by number."""
 SLACK = timedelta(seconds=2)
 """Slack of the bounds of files: other writers leave the fractions of a second away."""
 WRITING_SHARE = 0.7
@@ -272,13 +274,14 @@ class Rewrite:
             if span is None:
                 return False
             near = self.base.files(*_months_around(*span, 2 * schema.NEIGHBOUR_DAYS))
+            stored = tables.select_from_files("contacts", near, self._make_places(near))
             old_columns = ", ".join(f'{self.select_merged(name)} AS "{name}"' for name in inputs)
             old = ", ".join(f"s.{name} AS old_{name}" for name in schema.NEIGHBOURS)
             events = f"""
                 SELECT * FROM (
                     SELECT {self.list_key("s")}, CASE WHEN i.is_change THEN i.new_month
                         ELSE s.month END AS month, {old_columns}, {old}
-                    FROM ({tables.select_from_files("contacts", near)}) s LEFT
+                    FROM ({stored}) s LEFT
                         JOIN ({self._changes("true")}) i ON {self.match("i", "s")}
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
@@ -318,6 +321,27 @@ class Rewrite:
             "SELECT min(first_start), max(last_start) FROM touched"
         ).fetchone()
         return None if first is None else (first, last)
+
+    def _make_places(self, files: Sequence[str]) -> str:
+        """Make the table `places` of the rows in which the touched customers stand, and return
+        its name: found by their numbers, before anything else of a row is read. Empty where
+        all rows are to be read: for many customers, files without numbers, or contacts whose
+        customer was not known before.
+        """
+        named = "status = 'changed' AND before_customer IS NULL AND after_customer IS NOT NULL"
+        count, has_named = self.connection.execute(
+            f"SELECT (SELECT count(*) FROM touched), EXISTS (FROM fate WHERE {named})"
+        ).fetchone()
+        has_numbers = not any("customer_number" in tables.missing_in("contacts", f) for f in files)
+        if count > FEW_CUSTOMERS or has_named or not has_numbers or not files:
+            return ""
+        number = schema.DERIVED["contacts"]["customer_number"]
+        self.connection.execute(
+            "CREATE TEMP TABLE places AS SELECT filename, file_row_number FROM "
+            f"{tables.read_files(files, with_places=True)} WHERE customer_number IN "
+            f"(SELECT {number} FROM touched)"
+        )
+        return "places"
 
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:

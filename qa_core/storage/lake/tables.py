@@ -357,23 +357,33 @@ def sql_type(column: sa.Column) -> str:
     }[type(column.type)]
 
 
-def select_from_files(name: str, files: Sequence[str]) -> str:
+def select_from_files(name: str, files: Sequence[str], places: str = "") -> str:
     """Write a SELECT of the whole table over those files; typed and empty without
     files. A column that was declared after a file was written is null in its rows.
+
+    `places`: a relation of `filename` and `file_row_number`; only these rows are read.
     """
     if not files:
         return _select_from(name, frozenset(columns_of(name)), "") + " WHERE false"
     alike: dict[frozenset[str], list[str]] = {}
     for file in files:
         alike.setdefault(missing_in(name, file), []).append(file)
+    placed = f" SEMI JOIN {places} USING (filename, file_row_number)" if places else ""
     return " UNION ALL ".join(
-        _select_from(
-            name,
-            missing,
-            f" FROM read_parquet([{', '.join(map(quote, some))}], hive_partitioning = true, "
-            f"hive_types = {{'month': VARCHAR}})",
-        )
+        _select_from(name, missing, f" FROM {read_files(some, bool(places))}{placed}")
         for missing, some in alike.items()
+    )
+
+
+def read_files(files: Sequence[str], with_places: bool = False) -> str:
+    """Write the relation of Parquet files, if asked with the place of each row: `filename` and
+    `file_row_number`.
+    """
+    listed = ", ".join(map(quote, files))
+    options = ", filename = true, file_row_number = true" if with_places else ""
+    return (
+        f"read_parquet([{listed}], hive_partitioning = true, "
+        f"hive_types = {{'month': VARCHAR}}{options})"
     )
 
 
