@@ -1,5 +1,6 @@
 """Command line application: runs a command, turns refusals into one line and an exit code."""
 
+import importlib
 import logging
 import os
 import sys
@@ -14,24 +15,15 @@ from qa_core.base.i18n import _
 from qa_core.cli.options import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.storage.system_errors import find_refusal
 
+FAMILIES = (
+    "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
+    "engines", "scorecards", "sampling", "subjects",
+)  # fmt: skip
+"""Modules of this room with commands, in the order of `--help`."""
+
 
 def build_app() -> typer.Typer:
     """Build the command line; commands import their rooms, so `--help` is quick."""
-    from qa_core.cli import (
-        alerts,
-        centre_rules,
-        compliance,
-        engines,
-        imports,
-        kpis,
-        people,
-        sampling,
-        scorecards,
-        settings,
-        stores,
-        subjects,
-    )
-
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -39,21 +31,8 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
         help="Écoute, the quality dashboard of a contact centre.",
     )
-    for family in (
-        stores,
-        imports,
-        kpis,
-        settings,
-        alerts,
-        people,
-        centre_rules,
-        compliance,
-        engines,
-        scorecards,
-        sampling,
-        subjects,
-    ):
-        family.register(app)
+    for family in FAMILIES:
+        importlib.import_module(f"qa_core.cli.{family}").register(app)
     return app
 
 

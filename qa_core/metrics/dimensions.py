@@ -121,8 +121,6 @@ class Filters:
     """Selection of facts: a period, and for each named dimension the values kept (None:
     missing). Frozen and hashable. Values of one dimension are alternatives; different
     dimensions must all hold.
-
-    Values of one dimension are alternatives; different dimensions must all hold.
     """
 
     period: Period = Period()

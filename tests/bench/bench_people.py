@@ -3,8 +3,9 @@ under the same clients. Prints; fails nothing.
 
 Each visitor is a WebSocket session of its own: changes a filter, reads the page until it
 is whole, thinks, and goes on. With QA_HOME set to a demo centre, that one is served; else
-one is made in a temporary folder. Three arguments, or
-none: the number of people, the seconds they stay, and the mean seconds between changes.
+one is made in a temporary folder. Three or four arguments, or none: the number of people, the
+seconds they stay, the mean seconds between changes, and the number of processes of the app
+among which they are divided, as nginx divides them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import raw
 from bench_server import cpu_seconds, megabytes
-from builders.servers import find_ports, serve
+from builders.servers import find_ports, serve_all
 from builders.visitors import PASSWORD
 
 from qa_core.access import accounts, sessions
@@ -42,6 +43,7 @@ from qa_core.storage.records import store
 from qa_core.ui import browser
 
 PEOPLE, SECONDS, THINK = map(int, sys.argv[1:4] if len(sys.argv) > 3 else (50, 300, 25))
+PROCESSES = int(sys.argv[4]) if len(sys.argv) > 4 else 1
 PAGES = ("overview", "traffic", "first_contact", "satisfaction")
 
 
@@ -60,7 +62,8 @@ class Waits:
     def describe(self, title: str) -> str:
         median, p95 = self.quantile(0.5), self.quantile(0.95)
         return (
-            f"{title}: {len(self.seconds)} changes, median {median * 1000:.0f} ms, p95 "
+            f"{title}: {len(self.seconds)} changes in {self.lasted:.0f} s, "
+            f"median {median * 1000:.0f} ms, p95 "
             f"{p95 * 1000:.0f} ms, {self.spent / max(len(self.seconds), 1):.3f} s CPU a change, "
             f"{self.spent / self.lasted:.2f} cores, {self.before:.0f} → {self.after:.0f} MB "
             f"(at most {self.largest:.0f}), {self.errors} errors, load {os.getloadavg()[0]:.1f}"
@@ -90,34 +93,46 @@ def stay(
             waits.append(time.perf_counter() - began)
             errors += "went wrong" in seen.text or not seen.titles or seen.met_the_sign_in
             left = until - time.perf_counter()
-            time.sleep(max(0.0, min(chance.expovariate(1 / THINK), left)))
+            thinks = chance.expovariate(1 / THINK) if THINK else 0.0
+            time.sleep(max(0.0, min(thinks, left)))
     return waits, errors
 
 
 def measure(
-    host: str,
-    process: int,
+    servers: list[tuple[str, int]],
     cookies: list[dict[str, str]],
     choose: Callable[[random.Random], tuple[str, str]],
 ) -> Waits:
-    """Let everybody stay at once, after one who opens the page first."""
-    with raw.visitor(host, cookies[0]) as first:
-        first.send(*choose(random.Random(0)))
-        first.read()
-    before, spent, began = megabytes(process, "VmRSS"), cpu_seconds(process), time.perf_counter()
+    """Let everybody stay at once on these hosts with their processes, after one who opens the
+    page first on each.
+    """
+    for host, _process in servers:
+        with raw.visitor(host, cookies[0]) as first:
+            first.send(*choose(random.Random(0)))
+            first.read()
+    processes = [process for _host, process in servers]
+
+    def add_up(number: Callable[[int], float]) -> float:
+        return sum(map(number, processes))
+
+    def resident(name: str) -> float:
+        return add_up(lambda process: megabytes(process, name))
+
+    before, spent, began = resident("VmRSS"), add_up(cpu_seconds), time.perf_counter()
     with ThreadPoolExecutor(len(cookies)) as pool:
         stays = [
-            pool.submit(stay, host, mine, choose, number) for number, mine in enumerate(cookies)
+            pool.submit(stay, servers[number % len(servers)][0], mine, choose, number)
+            for number, mine in enumerate(cookies)
         ]
         found = [item.result() for item in stays]
     return Waits(
         [wait for waits, _errors in found for wait in waits],
         sum(errors for _waits, errors in found),
-        cpu_seconds(process) - spent,
+        add_up(cpu_seconds) - spent,
         time.perf_counter() - began,
         before,
-        megabytes(process, "VmRSS"),
-        megabytes(process, "VmHWM"),
+        resident("VmRSS"),
+        resident("VmHWM"),
     )
 
 
@@ -166,18 +181,19 @@ def main() -> None:
         queues = [value for value, _count in query.find_values(Viewer.SYSTEM, "queue", Filters())]
         with serve_bare() as (host, process):
             nobody = [{} for _number in range(PEOPLE)]
-            bare = measure(host, process, nobody, choose_bare)
+            bare = measure([(host, process)], nobody, choose_bare)
         print(bare.describe("bare page"), flush=True)
         name = f"visitor-{secrets.token_hex(4)}"
         accounts.add(Viewer.SYSTEM, name, "manager", password=PASSWORD)
-        with serve(folder) as server:
+        with serve_all(folder, PROCESSES) as servers:
             cookies = []
             for _number in range(PEOPLE):
                 mine = {"_streamlit_xsrf": raw.generate_xsrf_token_string()}
                 here = browser.build(mine, {"host": "localhost"}, "127.0.0.1")
                 mine[browser.COOKIE] = sessions.sign_in(name, PASSWORD, here, one_time_days=7)
                 cookies.append(mine)
-            own = measure(server.host, server.process.pid, cookies, choose_own(queues[:4]))
+            hosts = [(server.host, server.process.pid) for server in servers]
+            own = measure(hosts, cookies, choose_own(queues[:4]))
         accounts.disable(Viewer.SYSTEM, name)
         print(own.describe("Écoute"))
         print(

@@ -186,6 +186,24 @@ def test_sums_are_of_those_who_asked_and_of_the_days_asked_for(half_a_year: Path
     assert query.find_values(SYSTEM, "team") == [("North", 21), ("South", 6)]
 
 
+def test_another_choice_of_a_filter_is_answered_by_the_same_sums(half_a_year: Path) -> None:
+    land([call(datetime(2025, 6, 12, 9), "alone", 70.0, team=None, queue="Sales")], "second")
+
+    def waited(*teams: str | None) -> list[tuple[Any, ...]]:
+        rows = ask(SYSTEM, "queue", where=Filters.of(values={"team": teams}))
+        return [row[:3] for row in rows if row[1] == "average_speed_of_answer"]
+
+    assert waited("North") == [("Help", "average_speed_of_answer", round(350 / 21, 9))]
+    kept = set(half_a_year.glob("*/*"))
+    assert waited("South") == [("Help", "average_speed_of_answer", 500.0)]
+    assert waited(None) == [("Sales", "average_speed_of_answer", 70.0)]
+    assert waited("South", None) == [*waited("South"), *waited(None)]
+    assert waited("East") == []
+    assert set(half_a_year.glob("*/*")) == kept
+    nobody = ask(where=Filters.of(values={"team": ["East"]}))
+    assert nobody[0][:3] == ("received", -1.0, 0.0)  # missing
+
+
 def test_damaged_sums_are_computed_again(half_a_year: Path) -> None:
     fresh = ask()
     for file in half_a_year.glob("*/*"):

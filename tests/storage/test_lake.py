@@ -240,6 +240,12 @@ def test_a_customer_who_turns_out_to_be_another_leaves_the_first_ones_neighbours
     assert stored("seconds_to_next") == [(120.0,), (None,), (None,)]
 
 
+def test_a_customer_who_is_known_only_later_has_neighbours_from_then_on(centre: Path) -> None:
+    merge("b1", contact("c1", NOON, None), contact("c2", NOON + MINUTE))
+    merge("b2", contact("c1", NOON))
+    assert stored("seconds_to_next", "seconds_since_previous") == [(60.0, None), (None, 60.0)]
+
+
 def test_an_earlier_month_that_comes_late_changes_the_months_after_it(centre: Path) -> None:
     merge("march", contact("c2", datetime(2026, 3, 2)))
     merge("february", contact("c1", datetime(2026, 2, 27)))

@@ -39,6 +39,12 @@ OF_FEW_VALUES = frozenset(
     | {"source", "medium", "campaign"}
 )
 """Dimensions by whose values each day is counted; beside others a day would be many rows."""
+CHOSEN_AFTERWARDS = frozenset(
+    {"direction", "channel", "queue", "reason", "outcome", "site", "team"}
+)
+"""Dimensions whose filters are applied to sums by their values: another choice then finds
+its sums there.
+"""
 DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 """Ends, or the beginning, of the names of columns that are not added up: a standard
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
@@ -49,6 +55,8 @@ ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
 
 Record = dict[str, Any]
+Filter = tuple[str, tuple[Any, ...]]
+"""A dimension and the values chosen of it; None: missing."""
 Build = Callable[[MetricQuery], Scoped | Unscoped]
 Run = Callable[[MetricQuery], pd.DataFrame]
 
@@ -78,15 +86,49 @@ def collect_frame(
     plan = _plan(question)
     if plan is None:
         return run(question)
+    wide, chosen = _widen(question)
     tables = []
     for months, by_day, is_settled in plan.kept:
         if by_day:
-            tables.append(_recall_days(question, build, months, is_settled, around, run))
+            tables.append(_recall_days(wide, build, months, is_settled, around, run))
         else:
-            tables += _recall(question, build, _list_months(months), is_settled, around, run)
+            tables += _recall(wide, build, _list_months(months), is_settled, around, run)
+    if chosen:
+        tables = [_choose(table, *chosen, question) for table in tables]
     for period in plan.rest:
         tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
     return _add_up(tables)
+
+
+def _widen(question: MetricQuery) -> tuple[MetricQuery, Filter | None]:
+    """Make one filter by few values a group, so that what is kept answers every choice of
+    it. Returns the question without that filter, and the filter; None where none fits.
+    """
+    by = {*question.by} - FROM_DAYS.keys()
+    for name, choices in question.where.values if by <= OF_FEW_VALUES else ():
+        most = max(len({*cut} & by - {name}) for cut in question.cuts or (question.by,))
+        if name not in CHOSEN_AFTERWARDS or most > 1 or (question.cuts and name in by):
+            continue
+        values = tuple(pair for pair in question.where.values if pair[0] != name)
+        wide = replace(question, where=replace(question.where, values=values))
+        if name not in by:
+            cuts = tuple((*cut, name) for cut in question.cuts)
+            wide = replace(wide, by=(*question.by, name), cuts=cuts)
+        return wide, (name, choices)
+    return question, None
+
+
+def _choose(table: pa.Table, name: str, choices: Sequence[Any], question: MetricQuery) -> pa.Table:
+    """Return the rows of these values of a dimension, under the groups of the question."""
+    values = table.column(f"by_{name}").cast(pa.string())
+    known = [choice for choice in choices if choice is not None]
+    asked = pc.is_in(values, pa.array(known, pa.string()))
+    if None in choices:
+        asked = pc.or_(asked, pc.is_null(values))
+    if name not in question.by:
+        added = (f"by_{name}", f"by_{name}__out")
+        table = table.select([title for title in table.column_names if title not in added])
+    return table.filter(asked)
 
 
 @dataclass(frozen=True)
@@ -281,15 +323,23 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
         n, total = together[f"{kpi}__n"], together[f"{kpi}__sum"]
         variance = (together[kpi + DEVIATION] - total**2 / n) / (n - 1)
         together[kpi + DEVIATION] = variance.clip(lower=0).pow(0.5).where(n > 1)
-    if maps:
-        place = pd.Series(0, index=range(len(table)))
-        if groups:
-            of_rows = table.select(groups).to_pandas()
-            place = of_rows.groupby(groups, dropna=False, sort=False).ngroup()
-        for name in maps:
-            merged = _merge_histograms(place, table.column(name))
-            together[name] = pd.Series(list(map(merged.get, together.index)), dtype=object)
+    place = _find_places(table, groups) if maps else None
+    for name in maps:
+        merged = _merge_histograms(place, table.column(name))
+        together[name] = pd.Series(list(map(merged.get, together.index)), dtype=object)
     return together
+
+
+def _find_places(table: pa.Table, groups: Sequence[str]) -> pd.Series:
+    """Find the group of each row, numbered as `TableGroupBy` orders them."""
+    places = pd.Series(0, index=range(len(table)))
+    if groups:
+        rows = table.select(groups).append_column("row", pa.array(places.index))
+        found = pa.TableGroupBy(rows, groups, use_threads=False).aggregate([("row", "list")])
+        found = found.column("row_list")
+        numbers = pd.RangeIndex(len(found)).repeat(pc.list_value_length(found))
+        places[pc.list_flatten(found).to_numpy()] = numbers
+    return places
 
 
 def _find_squares(table: pa.Table, kpi: str) -> pa.ChunkedArray:

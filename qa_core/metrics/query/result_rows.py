@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from qa_core import stats
@@ -135,15 +136,15 @@ def to_frame(rows: Sequence[Row], by: Sequence[str], kpis: Sequence[Kpi]) -> pd.
     )
     data: dict[str, list[Any]] = {name: [row.by.get(name) for row in lines] for name in dimensions}
     data |= {name: [getattr(row, name) for row in lines] for name in (*COLUMNS, "deviation")}
-    frame = pd.DataFrame(
+    # As arrays: a series of each column takes several times as long.
+    return pd.DataFrame(
         {
-            name: pd.Series(
-                values, dtype="float64" if name in NUMBERS or name == "deviation" else object
-            )
+            name: np.array(values, dtype=float)
+            if name in NUMBERS or name == "deviation"
+            else np.fromiter(values, dtype=object, count=len(values))
             for name, values in data.items()
         }
     )
-    return frame
 
 
 def _sortable(value: Any) -> Any:
