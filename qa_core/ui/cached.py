@@ -19,7 +19,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import alerts, annotations, board, targets, tracking_numbers
+from qa_core.analysis import alerts, annotations, board, charts, targets, tracking_numbers
 from qa_core.analysis.irritants import detection
 from qa_core.analysis.series import SettingSpan, build_series
 from qa_core.base import environment
@@ -86,6 +86,12 @@ def warm() -> None:
                 ask()
     finally:
         _warmed.reset(token)
+
+
+def forget() -> None:
+    """Forget all results, and the charts made of them."""
+    st.cache_data.clear()
+    charts.forget_charts()
 
 
 def _find_version() -> Version:

@@ -240,7 +240,7 @@ def _work_unattended() -> None:
             daily.do_daily()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
-                streamlit.cache_data.clear()
+                importlib.import_module("qa_core.ui.cached").forget()
                 forgotten = deletion
         except Exception as error:
             system_errors.log_failure(LOG, "what the day asks for", error)

@@ -12,6 +12,7 @@ from qa_core.analysis.charts.differences import build_differences, format_betwee
 from qa_core.analysis.charts.dots import build_dots, build_heat
 from qa_core.analysis.charts.funnel import build_criteria, build_funnel_plot
 from qa_core.analysis.charts.lines import Marker, TargetLine, build_curve, build_trend
+from qa_core.analysis.charts.palette import forget_charts
 from qa_core.analysis.charts.points import list_points
 from qa_core.analysis.charts.shares import build_shares
 from qa_core.analysis.charts.timeline import build_history

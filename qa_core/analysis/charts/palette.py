@@ -1,7 +1,8 @@
 """Colours by meaning in both modes, and the common layout of figures."""
 
 import functools
-from dataclasses import dataclass
+import pickle
+from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
@@ -9,6 +10,8 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.sketch import Sketch
 
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
+MOST_KEPT = 200
+"""Charts kept as Plotly checked them: that takes most of the time of drawing one again."""
 FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
 
 
@@ -63,8 +66,29 @@ def dress(figure: Sketch, tint: Colours, height: int, **layout: Any) -> go.Figur
     """Finish a chart with the common layout, a height in pixels and more of its own layout;
     what a chart sets itself wins.
     """
-    common = {"template": _build_template(tint), "height": height}
-    return go.Figure(figure.traces, figure.layout | common | layout)
+    layout = figure.layout | {"height": height} | layout
+    return _finish(_Drawing(pickle.dumps((figure.traces, layout)), tint, figure.traces, layout))
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Chart before Plotly checks it. `content`: all of it as bytes, by which two are equal."""
+
+    content: bytes
+    tint: Colours
+    traces: list[dict[str, Any]] = field(compare=False)
+    layout: dict[str, Any] = field(compare=False)
+
+
+@functools.lru_cache(maxsize=MOST_KEPT)
+def _finish(drawing: _Drawing) -> go.Figure:
+    common = {"template": _build_template(drawing.tint)}
+    return go.Figure(drawing.traces, common | drawing.layout)
+
+
+def forget_charts() -> None:
+    """Forget the charts that were drawn, with the names in them."""
+    _finish.cache_clear()
 
 
 @functools.cache

@@ -320,22 +320,13 @@ def _beside(
         for side in (frame, before):
             if name not in side.columns:
                 side[name] = None
-    before_rows = before.copy()
-    for name in keys:
-        # As objects: pandas takes an empty column for numbers, which merge with no
-        # names.
-        before_rows[name] = pd.Series(
-            [_align(name, value, period, compare) for value in before[name]],
-            index=before.index,
-            dtype=object,
-        )
-    values_before = before_rows[[*keys, *BEFORE]].rename(
-        columns={name: f"{name}_before" for name in BEFORE}
-    )
-    result = frame.merge(values_before, on=keys, how="left")
-    result["status_before"] = (
-        result["status_before"].astype(object).where(result["status_before"].notna(), "no_data")
-    )
+    aligned = ([_align(name, value, period, compare) for value in before[name]] for name in keys)
+    places = {key: place for place, key in enumerate(zip(*aligned, strict=True))}
+    own = zip(*(frame[name] for name in keys), strict=True)
+    found = before[list(BEFORE)].reindex([places.get(key, -1) for key in own])
+    found = found.add_suffix("_before").set_axis(frame.index)
+    found["status_before"] = found["status_before"].astype(object).fillna("no_data")
+    result = pd.concat([frame, found], axis=1)
     result["delta"] = result["value"] - result["value_before"]
     return result
 

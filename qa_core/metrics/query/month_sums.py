@@ -4,8 +4,8 @@ from what was kept, and only the rest is counted from the contacts.
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.base import environment
 from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import data_span, dimension_sql, statements
 from qa_core.metrics.query.statements import MetricQuery
-from qa_core.storage import engine, lake
+from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.guard import Scoped, Unscoped
 from qa_core.storage.lake import month_sums
 from qa_core.storage.lake.month_sums import Days
@@ -50,6 +51,7 @@ DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
 
+MOST_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 """What nobody knows is left out of a sum; a sum of nothing is missing."""
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
@@ -229,7 +231,7 @@ def _recall(
             give=_give_without_end(question.give),
         )
     anytime = replace(question, where=question.where.with_period(Period()))
-    text = engine.describe(build(anytime))
+    text = _describe(_Statement(_list_content(build, anytime), build, anytime))
     contacts = lake.snapshot("contacts")
     keys = {days: _make_key(text, contacts, days, around) for days in spans}
     tables = []
@@ -247,6 +249,30 @@ def _recall(
     for together in missing:
         tables += _compute(question, together, keys, run)
     return tables
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """Statement before it is written. `content`: all that it is made of, by which two are equal."""
+
+    content: Hashable
+    build: Build = field(compare=False)
+    question: MetricQuery = field(compare=False)
+
+
+def _list_content(build: Build, question: MetricQuery) -> Hashable:
+    """List what a statement of KPIs is made of; of any other, nothing that is the same twice."""
+    if not isinstance(build, functools.partial):
+        return object()
+    inputs = [(first_day, question.give(settings)) for first_day, settings in question.pieces]
+    asked = (question.viewer, question.by, question.where, question.names, question.cuts)
+    here = (environment.current().engine_url, restrictions.find_current())
+    return (build.func, tuple(build.keywords["kpis"]), repr((asked, inputs)), here)
+
+
+@functools.lru_cache(maxsize=MOST_DESCRIBED)
+def _describe(statement: _Statement) -> str:
+    return engine.describe(statement.build(statement.question))
 
 
 def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int) -> str:
@@ -355,16 +381,13 @@ def _find_squares(table: pa.Table, kpi: str) -> pa.ChunkedArray:
 def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, dict[float, int]]:
     """Merge the counts by value of all rows of a group. Returns them by group."""
     found = pa.chunked_array([chunk.cast(COUNTS) for chunk in column.chunks], COUNTS)
-    entries = pc.list_flatten(found).combine_chunks().flatten()
-    entries = pd.DataFrame(
-        {
-            "group": place.repeat(pc.list_value_length(found).fill_null(0).to_numpy()).to_numpy(),
-            "value": entries[0].to_numpy(),
-            "count": entries[1].to_numpy(),
-        }
+    values, counts = pc.list_flatten(found).combine_chunks().flatten()
+    groups = place.to_numpy().repeat(pc.list_value_length(found).fill_null(0).to_numpy())
+    entries = pa.table({"group": groups, "value": values, "count": counts})
+    added = pa.TableGroupBy(entries, ["group", "value"], use_threads=False).aggregate(
+        [("count", "sum")]
     )
-    counts = entries.groupby(["group", "value"], sort=False)["count"].sum()
-    return {
-        group: dict(zip(some.index.get_level_values("value"), some, strict=True))
-        for group, some in counts.groupby(level="group", sort=False)
-    }
+    merged: dict[int, dict[float, int]] = {}
+    for group, value, count in zip(*(name.to_pylist() for name in added.columns), strict=True):
+        merged.setdefault(group, {})[value] = count
+    return merged
