@@ -89,7 +89,8 @@ def warm() -> None:
 
 
 def forget() -> None:
-    """Forget all results, and the charts made of them."""
+    """Forget all results and questions, and the charts made of them."""
+    _asked.clear()
     st.cache_data.clear()
     charts.forget_charts()
 

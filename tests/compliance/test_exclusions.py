@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.centres import add_people, contact, land
-from builders.import_files import find_contacts
+from builders.import_files import bring, find_contacts
 from builders.listening_centre import accredit, inform, keep_audio, open_gates
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
@@ -22,10 +22,12 @@ from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre.rules import name_decisions
 from qa_core.cli.app import run
 from qa_core.compliance import exclusions, requests
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import subjects
+from qa_core.ingest.rules import due
 from qa_core.metrics.query import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -110,6 +112,19 @@ def test_a_contact_that_a_later_file_gives_to_an_excluded_line_loses_its_audio(k
     assert not report.is_refused
     assert find_audio() == {"a", "c"}
     assert find_contacts("tracking_number")
+
+
+def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) -> None:
+    subjects.exclude(SYSTEM, "private", line="+33144559999")
+    tracking = "contact_id,tracking_number,source,campaign\nb,+33144559999,Google,Spring\n"
+    bring(kept, "tracking", tracking)
+    assert find_audio() == {"a", "c"}
+
+    add_people({"V": "Vera"})
+    subjects.exclude(SYSTEM, "representative", advisor="V")
+    name_decisions.merge(SYSTEM, "advisor", "A1", "V")
+    due.apply_due()
+    assert find_audio() == {"c"}
 
 
 def test_what_is_no_exclusion_is_refused(kept: Path) -> None:

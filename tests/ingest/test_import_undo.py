@@ -34,6 +34,7 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
+from qa_core.ingest import subjects
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
@@ -266,6 +267,25 @@ def test_an_undo_killed_at_that_moment_is_finished(centre: Path, place: str, whe
     assert run_to_death(place, when, "undo", report.batch_id) == -signal.SIGKILL
     assert ingest.resume() == [report.batch_id]
     assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["qa_core.ingest.load.batches.finish", "qa_core.ingest.load.objections.apply_objections"],
+)
+def test_a_contact_of_a_killed_import_is_marked_when_its_customer_objected(
+    centre: Path, place: str
+) -> None:
+    calls = "contact_id,started_at,customer,outcome\n"
+    bring(centre, "contacts", calls + "c1,2026-03-02 09:00:00,0612345601,answered\n")
+    [(_id, customer)] = find_contacts("customer_key")
+    subjects.object_to(Viewer.SYSTEM, customers=[customer])
+    path = write(centre, "later.csv", calls + "c2,2026-03-03 09:00:00,0612345601,answered\n")
+
+    assert run_to_death(place, "before", "contacts", str(path)) == -signal.SIGKILL
+    ingest.resume()
+
+    assert find_contacts("customer_objected") == [("c1", True), ("c2", True)]
 
 
 @pytest.mark.long

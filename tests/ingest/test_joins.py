@@ -304,3 +304,13 @@ def test_a_tracking_number_in_another_spelling_is_the_same_number(centre: Path) 
         find_contacts("source", "tracking_number") == [("C1", "Google", "+33123456789")]
         and not report.tally.skipped_kinds
     )
+
+
+def test_a_contact_of_another_advisor_leaves_the_team_of_the_first(centre: Path) -> None:
+    bring(centre, "advisors", "advisor_id,name,team,from\nA1,Anna,North,2026-01-01\n")
+    calls = "contact_id,started_at,advisor,outcome\n"
+    bring(centre, "contacts", calls + "c1,2026-03-02 09:00:00,Anna,answered\n")
+
+    bring(centre, "contacts", calls + "c1,2026-03-02 09:00:00,Bob,answered\n")
+
+    assert find_contacts("advisor_id", "team") == [("c1", "Bob", None)]

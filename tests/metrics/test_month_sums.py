@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from builders.centres import add_people, contact, land
+from builders.centres import add_people, contact, interval, land, land_intervals
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.centre import settings
@@ -228,3 +228,40 @@ def test_missed_callers_of_any_days_are_added_up_too(centre: Path) -> None:
             assert (found.by_call_back, found.not_called_back) == (called_back, nobody)
     whole = query.find_recovery(SYSTEM)
     assert (whole.by_call_back, whole.not_called_back, whole.missed_contacts) == (3, 2, 5)
+
+
+def test_intervals_that_go_further_than_contacts_close_no_window(centre: Path) -> None:
+    days = (2, 20, 30)
+    land([call(datetime(2026, 1, day, 9), f"c{day}", 1.0, customer_key=f"k{day}") for day in days])
+    land_intervals([interval("2026-03-20 00:00", queue="Other", received=5, answered=5)])
+    january = Filters(Period(date(2026, 1, 1), date(2026, 1, 31)))
+    row = measure(SYSTEM, ("first_contact_resolution",), (), january).iloc[0]
+    assert (row["n"], row["pending"]) == (1, 2)
+
+
+def test_the_same_cut_twice_and_days_beside_another_cut_count_once(centre: Path) -> None:
+    land([call(datetime(2025, month, 10, 9), f"m{month}", 1.0) for month in range(1, 9)])
+    for cuts in ((("queue",), ("queue",)), (("queue",), ("day",)), (("queue", "team"),) * 2):
+        frames = query.measure_cuts(SYSTEM, ("received",), cuts)
+        assert [frame["value"].sum() for frame in frames] == [8.0] * len(cuts)
+        assert frames[0]["value"].tolist() == [8.0]
+
+
+def test_a_file_that_was_away_for_a_while_changes_no_figure_afterwards(centre: Path) -> None:
+    parts = {"talk_seconds": 60.0, "hold_seconds": 10.0, "wrap_seconds": 5.0}
+    rows = [call(datetime(2025, 1, day, 9), f"j{day}", 1.0, **parts) for day in range(1, 21)]
+    rows += [
+        call(datetime(2025, month, 9), f"m{month}", 1.0, talk_seconds=60.0)
+        for month in range(2, 13)
+    ]
+    land(rows)
+    [file] = map(Path, lake.files("contacts", "2025-01", "2025-01"))
+    january = Filters(Period(date(2025, 1, 1), date(2025, 1, 31)))
+
+    away = file.rename(file.with_suffix(".away"))
+    measure(SYSTEM, ("average_handle_time",), (), Filters(Period(date(2025, 5, 1))))
+    away.rename(file)
+    land([call(datetime(2025, 12, 20, 9), "next", 1.0)], "second")
+
+    row = measure(SYSTEM, ("average_handle_time",), (), january).iloc[0]
+    assert (row["value"], row["notes"]) == (75.0, ())

@@ -21,6 +21,7 @@ from builders.visitors import PASSWORD
 from qa_core.access import accounts, passwords
 from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.ingest import subjects
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL
@@ -439,3 +440,12 @@ def test_no_other_exit_says_more_than_the_tables_on_100_centres(
     attacker.add_centre(seed)
     found, _seen = find_differences(attacker.OF_CONTACTS)
     assert all("('received', None, None)" in one for one in found), found
+
+
+def test_a_cell_that_gets_small_by_a_restriction_is_hidden(centre: Path) -> None:
+    land_all(of_queue("a", 5, 2), of_queue("b", 8, 20), of_queue("c", 8, 20))
+    assert shown("received", "queue")["a"] == "small_sample"
+
+    subjects.restrict(Viewer.SYSTEM, contact=("generic", "c1"))
+
+    assert shown("received", "queue")["a"] == "suppressed"

@@ -128,7 +128,7 @@ def find_shared_numbers(
     # stored contacts keep it beside.
     stored_key, source_key = source_value("customer_key"), AS_GIVEN["customer_key"]
     days = "SELECT min(local_start), max(local_start) FROM staged"
-    first, last = connection.execute(days).fetchone()
+    [(first, last)] = connection.execute(days).fetchall()  # an open result stops `register`
     if first is None:
         return False
     others = (
@@ -157,10 +157,10 @@ def find_shared_numbers(
     newly_shared = (
         "SELECT customer_key FROM shared_numbers EXCEPT SELECT customer_key FROM known_shared"
     )
-    if connection.execute(f"{newly_shared} LIMIT 1").fetchone() is None:
+    if not connection.execute(f"{newly_shared} LIMIT 1").fetchall():
         return False
     stored = f"SELECT 1 FROM contacts WHERE customer_key IN ({newly_shared}) LIMIT 1"
-    return connection.execute(stored).fetchone() is not None
+    return bool(connection.execute(stored).fetchall())
 
 
 def prepare_contacts(
@@ -190,7 +190,10 @@ def prepare_contacts(
     advisor_ids = set(resolved_names.ids.values())
     advisor_ids |= {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
     members = set(memberships["advisor_id"].to_pylist())
-    from_memberships = "advisor_id" in select and bool(members & advisor_ids)
+    # Without a team in the file, a contact that changes its advisor loses the former one's.
+    from_memberships = "advisor_id" in select and (
+        "team" not in staged.columns or bool(members & advisor_ids)
+    )
     if from_memberships:
         connection.register("memberships", memberships)
         day = "CAST(s.local_start AS DATE)"

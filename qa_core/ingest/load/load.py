@@ -88,12 +88,11 @@ def load_contacts(job: LoadJob) -> None:
             "{joined}",
             joined=", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items())),
         )
-    job.finish(result)
+    # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
     objections.apply_objections(job.viewer.username)
-    # A contact may be of another line or advisor now.
-    if set(prepared.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
-        delete_forbidden(job.viewer.username, among=prepared.path)
+    _delete_forbidden(job, prepared)
+    job.finish(result)
 
 
 def load_tracking(job: LoadJob) -> None:
@@ -166,7 +165,14 @@ def load_attachments(job: LoadJob) -> None:
         result = lake.merge_contacts(
             attached.path, attached.carried, batch_id, create=False, progress=job.progress
         )
+        _delete_forbidden(job, attached)
     job.finish(result)
+
+
+def _delete_forbidden(job: LoadJob, rows: contacts.PreparedContacts | attach.AttachedRows) -> None:
+    """Delete the audio of these contacts that may be of another line or advisor now."""
+    if set(rows.carried) & {*RESTRAINTS, *EXCLUDED_BY}:
+        delete_forbidden(job.viewer.username, among=rows.path)
 
 
 def load_spend(job: LoadJob) -> None:

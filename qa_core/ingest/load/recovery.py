@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings
-from qa_core.ingest.load import batches, rollback
+from qa_core.ingest.load import batches, objections, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
 from qa_core.ingest.tally import ImportTally
@@ -45,6 +45,7 @@ def finish_batches() -> list[str]:
         else:
             _finish_or_fail(batch_id)
     if unfinished:
+        objections.apply_objections("system")
         recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in unfinished]
 

@@ -15,6 +15,7 @@ from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
+from qa_core.compliance import recordings
 from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.pseudonyms import find_number
@@ -35,6 +36,7 @@ def apply_if_due() -> int:
     if not due_work.is_due(CENTRE_RULES):
         return 0
     changed = _apply_to_contacts()
+    recordings.delete_forbidden("system")  # of advisors who are others now
     with store.writing() as session:
         apply_to_evaluations(session)
         session.flush()

@@ -36,9 +36,10 @@ class CutsTogether:
         ]
 
     def _may_be_shared(self) -> bool:
-        # Months are what the sums that are kept are cut by, and advisors are counted after
-        # they were averaged group by group.
-        return not {"month"} & set(self._list())
+        # Months and days are what the sums that are kept are cut by, and two cuts by the
+        # same dimensions would be one group.
+        is_twice = len({frozenset(cut) for cut in self.cuts}) < len(self.cuts)
+        return not is_twice and not {"month", "day"} & set(self._list())
 
     def _list(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for cut in self.cuts for name in cut))

@@ -38,6 +38,12 @@ def find_span() -> tuple[date, date] | None:
     return (span[0].date(), span[1].date()) if span else None
 
 
+def find_last_contact_day() -> date | None:
+    """Find the last day with contacts, whatever intervals there are; None without any."""
+    span = lake.span()
+    return _by_the_clock(span[1]).date() if span else None
+
+
 def find_last_closed_day() -> date | None:
     """Find the end of the last calendar month that is over and that the data reaches
     the end of; it may lie before the first day. None while the lake is empty.

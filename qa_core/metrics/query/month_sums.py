@@ -86,7 +86,8 @@ def collect_frame(
         return engine.current().run(build(part), leaves_out_damaged=leaves_out_damaged, **months)
 
     plan = _plan(question)
-    if plan is None:
+    # What is counted without files that are away for a while is not kept.
+    if plan is None or (leaves_out_damaged and lake.find_damage(names=["contacts"])):
         return run(question)
     wide, chosen = _widen(question)
     tables = []
@@ -148,6 +149,7 @@ def _plan(question: MetricQuery) -> _Plan | None:
     span, period = data_span.find_span(), question.where.period
     if span is None:
         return None
+    newest = data_span.find_last_contact_day()
     first, last = (
         max(period.first_day or span[0], span[0]),
         min(period.last_day or span[1], span[1]),
@@ -160,7 +162,7 @@ def _plan(question: MetricQuery) -> _Plan | None:
     rest: list[Period] = []
     for start in periods.starts_of("month", Period(first, last)):
         end = periods.end_of("month", start)
-        is_settled = end + timedelta(days=OPEN_DAYS) <= span[1]
+        is_settled = newest is not None and end + timedelta(days=OPEN_DAYS) <= newest
         is_whole = (start >= first or first == span[0]) and end <= last
         if is_whole and is_settled and not (has_days and follows - {"month"}):
             kept.setdefault((False, True), []).append(start)

@@ -47,7 +47,7 @@ from qa_core.metrics.query.published_families import (
 from qa_core.metrics.query.published_tables import TOTAL, Cell, Table
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
-from qa_core.storage import lake, name_merges
+from qa_core.storage import lake, name_merges, restrictions
 from qa_core.storage.records import store
 from qa_core.storage.schema import NEIGHBOUR_DAYS
 
@@ -304,6 +304,7 @@ def _find_keys(
             sorted(question.names.sites.items()),
             [sorted(kept_names.items()) for kept_names in merges.values()],
             counter,
+            restrictions.find_current().write_test(),
             [(day, [getattr(values, name) for name in names]) for day, values in pieces],
             [(one.absent_components, one.absent_of_intervals) for one in inputs],
             [_within(period, one.span, one.window) for one in inputs],
