@@ -43,19 +43,20 @@ def show(viewer: Viewer) -> None:
     st.caption(
         said + " " + _("Select a row to see what was decided and rejected, or to undo the import.")
     )
+    columns = (
+        tables.text_column(
+            _("When"),
+            lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
+        ),
+        tables.text_column(_("File"), lambda batch: batch["file"]),
+        tables.text_column(_("Kind"), _name_kind),
+        tables.text_column(_("State"), _name_state),
+        *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
+        tables.text_column(_("By"), lambda batch: batch["actor"]),
+    )
     chosen = tables.show(
         found,
-        (
-            tables.text_column(
-                _("When"),
-                lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
-            ),
-            tables.text_column(_("File"), lambda batch: batch["file"]),
-            tables.text_column(_("Kind"), _name_kind),
-            tables.text_column(_("State"), _name_state),
-            *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
-            tables.text_column(_("By"), lambda batch: batch["actor"]),
-        ),
+        columns,
         f"import_batches_{page}_{which}",
         on_select="rerun",
         selection_mode="single-row",

@@ -127,22 +127,17 @@ def _show_list(found: list[StoredScorecard]) -> None:
     def open_line(held: StoredScorecard) -> None:
         st.session_state[CHOSEN] = str(held.id)
 
-    tables.show(
-        found,
-        (
-            tables.name_column(_("Scorecard"), describe_title, 220),
-            tables.text_column(_("Key"), lambda held: held.key),
-            tables.text_column(_("State"), describe_state),
-            tables.text_column(_("Published on"), _describe_publication),
-            tables.text_column(
-                _("By"), lambda held: held.published_by if held.published_at else held.created_by
-            ),
-            tables.count_column(_("Evaluations"), lambda held: held.evaluations),
+    columns = (
+        tables.name_column(_("Scorecard"), describe_title, 220),
+        tables.text_column(_("Key"), lambda held: held.key),
+        tables.text_column(_("State"), describe_state),
+        tables.text_column(_("Published on"), _describe_publication),
+        tables.text_column(
+            _("By"), lambda held: held.published_by if held.published_at else held.created_by
         ),
-        "scorecards_table",
-        open_line,
-        height=330,
+        tables.count_column(_("Evaluations"), lambda held: held.evaluations),
     )
+    tables.show(found, columns, "scorecards_table", open_line, height=330)
 
 
 def _describe(held: StoredScorecard) -> str:

@@ -19,19 +19,15 @@ def show(viewer: Viewer) -> None:
         # Between the fields above and the table, whose own buttons appear over what is
         # next to it.
         st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
-        tables.show(
-            entries,
-            (
-                tables.count_column(_("No."), lambda entry: entry.seq, width=70),
-                tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
-                tables.text_column(_("Person"), lambda entry: entry.actor),
-                tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
-                tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
-                tables.text_column(_("Reason"), lambda entry: entry.reason),
-            ),
-            "journal",
-            height=TABLE_HEIGHT,
+        columns = (
+            tables.count_column(_("No."), lambda entry: entry.seq, width=70),
+            tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
+            tables.text_column(_("Person"), lambda entry: entry.actor),
+            tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
+            tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
+            tables.text_column(_("Reason"), lambda entry: entry.reason),
         )
+        tables.show(entries, columns, "journal", height=TABLE_HEIGHT)
     else:
         st.info(_("No act of this person and kind."))
     with st.columns([5, 1])[1]:

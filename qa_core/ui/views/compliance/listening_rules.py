@@ -170,31 +170,23 @@ def _show_recorded(found: Proportions) -> None:
     def name(share: RecordedShare) -> str:
         return ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
 
-    tables.show(
-        found.recorded_shares,
-        (
-            tables.name_column(_("Team"), name),
-            tables.share_column(_("Recorded"), lambda share: share.rate),
-            tables.count_column(_("Answered"), lambda share: share.answered_contacts),
-        ),
-        "recorded_shares",
-        height=300,
+    columns = (
+        tables.name_column(_("Team"), name),
+        tables.share_column(_("Recorded"), lambda share: share.rate),
+        tables.count_column(_("Answered"), lambda share: share.answered_contacts),
     )
+    tables.show(found.recorded_shares, columns, "recorded_shares", height=300)
 
 
 def _show_heard(found: Proportions) -> None:
     if not found.listenings:
         st.caption(_("Nobody listened to any contact in this period."))
         return
-    tables.show(
-        found.listenings,
-        (
-            tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
-            tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
-        ),
-        "heard_counts",
-        height=300,
+    columns = (
+        tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
+        tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
     )
+    tables.show(found.listenings, columns, "heard_counts", height=300)
 
 
 def _show_gate(

@@ -151,20 +151,17 @@ def _show_variants(explanation: Explanation) -> None:
     def interval(row: Any) -> str:
         return formatting.interval(row.low, row.high, kpi.unit)
 
+    columns = (
+        tables.text_column(title, describe),
+        tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
+        tables.text_column("95 %", lambda variant: interval(variant.row)),
+        tables.count_column(_("n"), lambda variant: variant.row.n),
+    )
     with cards.card(
         _("Counted in other ways"),
         _("The same contacts for each value of: {setting}", setting=title),
     ):
-        tables.show(
-            explanation.variants,
-            (
-                tables.text_column(title, describe),
-                tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
-                tables.text_column("95 %", lambda variant: interval(variant.row)),
-                tables.count_column(_("n"), lambda variant: variant.row.n),
-            ),
-            "variants",
-        )
+        tables.show(explanation.variants, columns, "variants")
         if any(variant.is_in_force for variant in explanation.variants):
             st.caption(_("✓ in force"))
 
@@ -174,21 +171,18 @@ def _show_sources(explanation: Explanation) -> None:
         if not explanation.sources:
             st.caption(_("No import provides data for this figure."))
             return
-        tables.show(
-            explanation.sources,
-            (
-                tables.text_column(_("Tool"), lambda source: source.system),
-                tables.text_column(_("Kind"), lambda source: _(SOURCE_TITLES[source.kind])),
-                tables.count_column(_("Rows"), lambda source: source.rows),
-                tables.count_column(_("Imports"), lambda source: source.batches),
-                tables.text_column(
-                    _("Last import"), lambda source: formatting.moment(source.imported_at)
-                ),
-                tables.text_column(
-                    _("Newest contact or day"),
-                    lambda source: explanations.describe_moment(source.newest),
-                ),
+        columns = (
+            tables.text_column(_("Tool"), lambda source: source.system),
+            tables.text_column(_("Kind"), lambda source: _(SOURCE_TITLES[source.kind])),
+            tables.count_column(_("Rows"), lambda source: source.rows),
+            tables.count_column(_("Imports"), lambda source: source.batches),
+            tables.text_column(
+                _("Last import"), lambda source: formatting.moment(source.imported_at)
             ),
-            "explained_sources",
+            tables.text_column(
+                _("Newest contact or day"),
+                lambda source: explanations.describe_moment(source.newest),
+            ),
         )
+        tables.show(explanation.sources, columns, "explained_sources")
         st.caption(_("Rows: counted or left out above. Imports: files with data in the period."))

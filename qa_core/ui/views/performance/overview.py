@@ -194,24 +194,19 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
         return
     on_line = drill.on_value(viewer, "queue")
     hint = _("Select a row to open its contacts.") if on_line else ""
+    columns = (
+        tables.name_column(
+            _(dimensions.get_dimension("queue").title),
+            lambda queue: formatting.name("queue", queue),
+            140,
+        ),
+        *(
+            tables.kpi_column(key, lambda queue, key=key: by[queue][key], WIDTHS[key])
+            for key in keys
+        ),
+    )
     with cards.card(_("Queues"), hint, is_stretched=True):
-        tables.show(
-            queues,
-            (
-                tables.name_column(
-                    _(dimensions.get_dimension("queue").title),
-                    lambda queue: formatting.name("queue", queue),
-                    140,
-                ),
-                *(
-                    tables.kpi_column(key, lambda queue, key=key: by[queue][key], WIDTHS[key])
-                    for key in keys
-                ),
-            ),
-            "table_overview_queue",
-            on_line,
-            height=330,
-        )
+        tables.show(queues, columns, "table_overview_queue", on_line, height=330)
         with tables.show_foot():
             tables.show_definitions(keys, state)
 

@@ -218,22 +218,18 @@ def _show_table(change: RateChange) -> None:
     def rate(effect: SegmentEffect) -> str:
         return _from_to(*(side and side[0] / side[1] for side in of(effect)))
 
-    tables.show(
-        change.effects,
-        (
-            tables.name_column(
-                _(dimensions.get_dimension(change.dimension).title),
-                lambda effect: change.name(effect.segment),
-                108,
-            ),
-            tables.text_column(_("Share"), share, 78),
-            tables.text_column(_("Rate"), rate, 78),
-            tables.count_column(_("Rate effect"), lambda effect: round(100 * effect.rate, 2), 90),
-            tables.count_column(_("Mix effect"), lambda effect: round(100 * effect.mix, 2), 90),
+    columns = (
+        tables.name_column(
+            _(dimensions.get_dimension(change.dimension).title),
+            lambda effect: change.name(effect.segment),
+            108,
         ),
-        "movement",
-        height=290,
+        tables.text_column(_("Share"), share, 78),
+        tables.text_column(_("Rate"), rate, 78),
+        tables.count_column(_("Rate effect"), lambda effect: round(100 * effect.rate, 2), 90),
+        tables.count_column(_("Mix effect"), lambda effect: round(100 * effect.mix, 2), 90),
     )
+    tables.show(change.effects, columns, "movement", height=290)
     text = _(
         "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
         "share. Add the mix effects up: a share that grows shrinks others."

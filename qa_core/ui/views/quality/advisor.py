@@ -78,34 +78,27 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         standard = standards.get(key)
         return formatting.value(standard.expected, get_kpi(key).unit) if standard else "–"
 
-    with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
-        tables.show(
-            MEASURES,
-            (
-                tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
-                tables.text_column(
-                    _("Reading"),
-                    lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key)),
-                ),
-                tables.text_column(
-                    _("Difference"),
-                    lambda key: _describe_difference(standards.get(key), get_kpi(key)),
-                    185,
-                ),
-                tables.text_column(
-                    _("Observed"),
-                    lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA),
-                ),
-                tables.text_column(_("Expected"), describe_expected),
-                tables.count_column("n", lambda key: rows[key].n),
-                tables.text_column(
-                    _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
-                )
-                if lately
-                else None,
-            ),
-            "case_mix",
+    columns = (
+        tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
+        tables.text_column(
+            _("Reading"), lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key))
+        ),
+        tables.text_column(
+            _("Difference"), lambda key: _describe_difference(standards.get(key), get_kpi(key)), 185
+        ),
+        tables.text_column(
+            _("Observed"), lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA)
+        ),
+        tables.text_column(_("Expected"), describe_expected),
+        tables.count_column("n", lambda key: rows[key].n),
+        tables.text_column(
+            _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
         )
+        if lately
+        else None,
+    )
+    with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
+        tables.show(MEASURES, columns, "case_mix")
         matched = [standard.matched for standard in standards.values() if standard]
         if matched and min(matched) < LEAST_MATCHED:
             text = _(

@@ -39,20 +39,15 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     def state(row: DrawnAssignment) -> str:
         return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
 
-    tables.show(
-        assigned,
-        (
-            tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
-            tables.text_column(_("State"), state),
-            tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
-            tables.text_column(_("Queue"), lambda row: row.queue, 150),
-            tables.text_column(_("Evaluator"), lambda row: row.evaluator),
-            tables.day_text_column(_("Due"), lambda row: row.due_on),
-        ),
-        TABLE,
-        lambda row: None,
-        height=430,
+    columns = (
+        tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
+        tables.text_column(_("State"), state),
+        tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
+        tables.text_column(_("Queue"), lambda row: row.queue, 150),
+        tables.text_column(_("Evaluator"), lambda row: row.evaluator),
+        tables.day_text_column(_("Due"), lambda row: row.due_on),
     )
+    tables.show(assigned, columns, TABLE, lambda row: None, height=430)
 
 
 def _show_one(row: DrawnAssignment) -> None:
@@ -88,16 +83,13 @@ def _show_one(row: DrawnAssignment) -> None:
 def _show_load(viewer: Viewer) -> None:
     st.markdown("**" + _("Evaluators") + "**")
     loads = sampling.find_load(viewer)
-    tables.show(
-        loads,
-        (
-            tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
-            tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
-            tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
-            tables.count_column(_("Done"), lambda load: load.done, 110),
-        ),
-        "listening_load",
+    columns = (
+        tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
+        tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
+        tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
+        tables.count_column(_("Done"), lambda load: load.done, 110),
     )
+    tables.show(loads, columns, "listening_load")
     for load in loads:
         if not load.may_listen:
             said = _(

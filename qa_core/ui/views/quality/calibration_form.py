@@ -133,14 +133,10 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     )
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
-    tables.show(
-        drawn,
-        (
-            tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
-            tables.text_column(_("Contact number"), lambda item: item.contact_id),
-            tables.text_column(_("Listening plan"), lambda item: item.plan),
-        ),
-        "calibration_drawn",
-        height=240,
+    columns = (
+        tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
+        tables.text_column(_("Contact number"), lambda item: item.contact_id),
+        tables.text_column(_("Listening plan"), lambda item: item.plan),
     )
+    tables.show(drawn, columns, "calibration_drawn", height=240)
     return list_keys(drawn)

@@ -98,32 +98,24 @@ def _show_criteria(results: Results) -> None:
     def name(item: CriterionResult) -> str:
         return ("⚠ " if item.is_unclear else "") + describe_text(item.criterion.text)
 
+    columns = (
+        tables.text_column(_("Criterion"), name, 345),
+        tables.text_column(
+            _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
+        ),
+        tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
+        tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
+        tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
+        tables.text_column(_("Reading"), _read),
+        tables.text_column(_("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None)
+        if results.alignment.unmatched_pairs
+        else None,
+    )
     with cards.card(
         ChartTitle(_describe_criteria(results), "attention" if unclear else ""),
         _("Criteria to reword first, then in scorecard order."),
     ):
-        tables.show(
-            [*unclear, *rest],
-            (
-                tables.text_column(_("Criterion"), name, 345),
-                tables.text_column(
-                    _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
-                ),
-                tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
-                tables.text_column(
-                    _("α (95 %)"), lambda item: describe_agreement(item.agreement), 150
-                ),
-                tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
-                tables.text_column(_("Reading"), _read),
-                tables.text_column(
-                    _("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None
-                )
-                if results.alignment.unmatched_pairs
-                else None,
-            ),
-            f"criteria_{results.session.id}",
-            height=520,
-        )
+        tables.show([*unclear, *rest], columns, f"criteria_{results.session.id}", height=520)
         _explain_criteria()
 
 
@@ -187,22 +179,16 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
     def name(item: EvaluatorResult) -> str:
         return _("{name} (you)", name=item.name) if item is own else item.name
 
+    columns = (
+        tables.name_column(_("Evaluator"), name, 160),
+        tables.text_column(_("Finished"), lambda item: item.finished),
+        tables.share_column(_("Alignment"), lambda item: item.alignment.value),
+        tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, found)),
+    )
     with cards.card(
         _describe_own(own) if own else _("Alignment by evaluator"), _explain_reference(found)
     ):
-        tables.show(
-            ordered,
-            (
-                tables.name_column(_("Evaluator"), name, 160),
-                tables.text_column(_("Finished"), lambda item: item.finished),
-                tables.share_column(_("Alignment"), lambda item: item.alignment.value),
-                tables.text_column(
-                    _("Gives more or less"), lambda item: _describe_lean(item, found)
-                ),
-            ),
-            f"evaluators_{found.id}",
-            height=300,
-        )
+        tables.show(ordered, columns, f"evaluators_{found.id}", height=300)
         text = _(
             "In alphabetical order. More or less: points above or below the others (or the "
             "reference), out of 100."

@@ -155,24 +155,19 @@ def _show_table(
     def state(plan: CoachingPlanView) -> str:
         return ("⚠ " if plan.is_overdue else "") + describe_state(plan)
 
-    tables.show(
-        found,
-        (
-            None
-            if viewer.role == Role.ADVISOR
-            else tables.name_column(_("Advisor"), lambda plan: plan.advisor),
-            tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
-            tables.text_column(_("State"), state, 165),
-            tables.text_column(
-                _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
-            ),
-            tables.text_column(_("Sessions"), describe_progress, 130),
-            tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
+    columns = (
+        None
+        if viewer.role == Role.ADVISOR
+        else tables.name_column(_("Advisor"), lambda plan: plan.advisor),
+        tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
+        tables.text_column(_("State"), state, 165),
+        tables.text_column(
+            _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
         ),
-        key,
-        lambda plan: coaching_plan.choose(plan.id),
-        height=300,
+        tables.text_column(_("Sessions"), describe_progress, 130),
+        tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
     )
+    tables.show(found, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
 
 
 def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingPlanView | None:

@@ -105,15 +105,11 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
         max_value=max(count for _reason, count in counts) or 1,
         width=150,
     )
-    tables.show(
-        counts,
-        (
-            tables.name_column(_("Why"), lambda line: line[0], 215),
-            tables.TableColumn(heading, lambda line: line[1], bar),
-        ),
-        f"excluded_{key}",
-        height=420,
+    columns = (
+        tables.name_column(_("Why"), lambda line: line[0], 215),
+        tables.TableColumn(heading, lambda line: line[1], bar),
     )
+    tables.show(counts, columns, f"excluded_{key}", height=420)
 
 
 def _show_missing(missing: Mapping[str, int]) -> None:

@@ -159,22 +159,17 @@ def _show_items(items: Sequence[WorkItem]) -> None:
         return None if seconds is None else math.ceil(seconds / 60)
 
     hint = _("Earliest due date first. Select a row to see it above; a heading sorts.")
+    columns = (
+        tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
+        tables.day_column(_("Due"), lambda item: item.due_on),
+        tables.text_column(_("State"), state, 105),
+        tables.text_column(_("Channel"), channel, 90),
+        tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
+        tables.count_column(_("Minutes"), minutes),
+        tables.text_column(_("Plan"), plan, 190),
+    )
     with cards.card(_describe_due(items), hint):
-        tables.show(
-            items,
-            (
-                tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
-                tables.day_column(_("Due"), lambda item: item.due_on),
-                tables.text_column(_("State"), state, 105),
-                tables.text_column(_("Channel"), channel, 90),
-                tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
-                tables.count_column(_("Minutes"), minutes),
-                tables.text_column(_("Plan"), plan, 190),
-            ),
-            TABLE,
-            lambda item: None,
-            height=430,
-        )
+        tables.show(items, columns, TABLE, lambda item: None, height=430)
 
 
 def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
@@ -247,22 +242,19 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
             return None
         return _("published on {day}", day=formatting.day(entry.publish_on))
 
+    columns = (
+        tables.text_column(
+            _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
+        ),
+        tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
+        tables.text_column(_("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)),
+        tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
+        tables.text_column(_("Publication"), published) if any(map(published, signed)) else None,
+    )
     with cards.card(_("Submitted last"), _("Select a row to open the evaluation.")):
         tables.show(
             signed,
-            (
-                tables.text_column(
-                    _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
-                ),
-                tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
-                tables.text_column(
-                    _("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)
-                ),
-                tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
-                tables.text_column(_("Publication"), published)
-                if any(map(published, signed))
-                else None,
-            ),
+            columns,
             "submitted_evaluations",
             lambda entry: drill.to_evaluation(PAGE, entry.id),
         )

@@ -60,19 +60,20 @@ def show_playbacks(viewer: Viewer) -> None:
         if not entries:
             st.caption(_("Nobody has played your recordings."))
             return
+        columns = (
+            tables.text_column(
+                _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
+            ),
+            tables.text_column(_("Listened by"), lambda entry: entry.listener),
+            tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
+            tables.text_column(
+                _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
+            ),
+            tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
+        )
         tables.show(
             entries,
-            (
-                tables.text_column(
-                    _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
-                ),
-                tables.text_column(_("Listened by"), lambda entry: entry.listener),
-                tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
-                tables.text_column(
-                    _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
-                ),
-                tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
-            ),
+            columns,
             "own_listenings_table",
             lambda entry: drill.to_contact("my_quality", entry.source_system, entry.contact_id),
             height=320,

@@ -66,16 +66,17 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         "By day of the contact, in {period}; at most fifty. Select a row to read the evaluation.",
         period=state.period_title,
     )
+    columns = (
+        tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
+        tables.text_column(_("Scorecard"), grid),
+        tables.text_column(_("Queue"), queue),
+        tables.text_column(_("Score"), score),
+        tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"])),
+    )
     with cards.card(_("My last evaluations"), hint):
         tables.show(
             entries,
-            (
-                tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
-                tables.text_column(_("Scorecard"), grid),
-                tables.text_column(_("Queue"), queue),
-                tables.text_column(_("Score"), score),
-                tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"])),
-            ),
+            columns,
             "table_scores",
             lambda entry: drill.to_evaluation("scores", entry["evaluation_id"]),
             height=560,

@@ -93,29 +93,24 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         if gap(name) is not None and uneven[name]
     ]
     no_data = _(formatting.NO_DATA)
+    columns = (
+        tables.name_column(_("Team"), lambda name: name),
+        tables.interval_column(
+            OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+        ),
+        tables.interval_column(
+            OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+        ),
+        tables.text_column(_("Difference"), describe_gap),
+        tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
+        tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
+        tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
+    )
     with cards.card(
         _("Evaluation score by team, averaged in two ways"),
         _explain(max(gaps, key=lambda one: one[0], default=None)),
     ):
-        tables.show(
-            names,
-            (
-                tables.name_column(_("Team"), lambda name: name),
-                tables.interval_column(
-                    OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
-                ),
-                tables.interval_column(
-                    OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
-                ),
-                tables.text_column(_("Difference"), describe_gap),
-                tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
-                tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
-                tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
-            ),
-            "table_teams",
-            drill.on_value(viewer, "team"),
-            height=420,
-        )
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 
 

@@ -51,6 +51,11 @@ def show_overview(
         return costs[value].amount("cost_per_answered") if value in costs else None
 
     steps = _build_step_columns(viewer, state, by)
+    columns = (
+        tables.dimension_column(dimension, NAME_WIDTH),
+        *(steps.get(key) for key in OVERVIEW),
+        _money_column("cost_per_answered", [state.currency], cost) if costs else None,
+    )
     with cards.card(
         _describe_costs(list(costs.values()), dimension)
         if costs
@@ -59,11 +64,7 @@ def show_overview(
     ):
         tables.show(
             _in_order(by, "received"),
-            (
-                tables.dimension_column(dimension, NAME_WIDTH),
-                *(steps.get(key) for key in OVERVIEW),
-                _money_column("cost_per_answered", [state.currency], cost) if costs else None,
-            ),
+            columns,
             "table_overview",
             drill.on_value(viewer, dimension),
             height=330,
@@ -81,12 +82,13 @@ def show_steps(
         _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
     ):
         for key, shown in STEP_TABLES.items():
+            columns = (
+                tables.dimension_column(dimension, NAME_WIDTH),
+                *(steps.get(step) for step in shown),
+            )
             tables.show(
                 _in_order(by, "received"),
-                (
-                    tables.dimension_column(dimension, NAME_WIDTH),
-                    *(steps.get(step) for step in shown),
-                ),
+                columns,
                 key,
                 drill.on_value(viewer, dimension),
                 height=330,
@@ -377,15 +379,16 @@ def show_callers(
         "contact is in both."
     )
     caption = _join(text, describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    columns = (
+        tables.dimension_column(dimension, NAME_WIDTH),
+        count(_("First time"), new),
+        count(_("Returning"), old),
+        count(_("Without a number"), new, "unknown_identity"),
+    )
     with cards.card(_describe_callers(rows, dimension), caption):
         tables.show(
             _in_order(rows, new),
-            (
-                tables.dimension_column(dimension, NAME_WIDTH),
-                count(_("First time"), new),
-                count(_("Returning"), old),
-                count(_("Without a number"), new, "unknown_identity"),
-            ),
+            columns,
             "table_callers",
             drill.on_value(viewer, dimension),
             height=400,
@@ -429,21 +432,17 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
     known = [title for title, n in counts.items() if n and title != nothing]
     titles = sorted(known, key=counts.get, reverse=True)
+    columns = (
+        tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
+        tables.count_column(_("Contacts"), lambda title: counts[title], 70),
+        tables.percent_column(
+            _("Share"), lambda title: counts[title] / whole if whole else None, 56
+        ),
+    )
     with cards.card(
         describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
     ):
-        tables.show(
-            [*titles, nothing],
-            (
-                tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
-                tables.count_column(_("Contacts"), lambda title: counts[title], 70),
-                tables.percent_column(
-                    _("Share"), lambda title: counts[title] / whole if whole else None, 56
-                ),
-            ),
-            "table_attribution",
-            height=300,
-        )
+        tables.show([*titles, nothing], columns, "table_attribution", height=300)
         download_links.show_figures(
             "attribution", ("attribution_rate",), ("tracking_match",), state.where
         )
