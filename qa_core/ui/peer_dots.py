@@ -118,13 +118,9 @@ def show_funnel(group: Group, on_select: Callback) -> None:
             all=len(group.peers),
         )
     outside = sum(distance[peer.name] > group.funnel.half_width(peer.n) for peer in group.peers)
+    caption = _explain_funnel(group, beyond, outside)
     cards.show_chart(
-        figure,
-        text,
-        _explain_funnel(group, beyond, outside),
-        f"funnel_{group.kpi.key}",
-        on_select=on_select,
-        kpi=group.kpi.key,
+        figure, text, caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key
     )
 
 
@@ -191,12 +187,9 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
                 lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
             ),
         )
+        lines = sorted(group.peers, key=lambda peer: normalise_name(peer.name))
         tables.show(
-            sorted(group.peers, key=lambda peer: normalise_name(peer.name)),
-            columns,
-            f"needed_{kpi.key}",
-            lambda peer: on_name(peer.name),
-            height=520,
+            lines, columns, f"needed_{kpi.key}", lambda peer: on_name(peer.name), height=520
         )
 
 

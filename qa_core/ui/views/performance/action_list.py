@@ -38,10 +38,8 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     text = ngettext("Action list: {n} open", "Action list: {n} open", count)
     if late:
         text += " · " + ngettext("{n} late", "{n} late", late)
-    with cards.card(
-        ChartTitle(text, "attention" if late else ""),
-        _("Eight weeks before and eight weeks since it was taken in hand, within your scope."),
-    ):
+    hint = _("Eight weeks before and eight weeks since it was taken in hand, within your scope.")
+    with cards.card(ChartTitle(text, "attention" if late else ""), hint):
         _show_table(viewer, entries)
         download_links.show_download("irritants")
     if chosen is not None:
@@ -98,9 +96,8 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
     change = texts.describe_change(*reversed(_find_counts(viewer, entry)))
     said = _("{change} since it was taken in hand", change=change) if change else ""
     scope = (texts.describe_filters(entry), ", ".join(entry.teams), said)
-    with cards.card(
-        texts.describe_subject(entry.subject), " · ".join(filter(None, scope)), gap="xsmall"
-    ):
+    hint = " · ".join(filter(None, scope))
+    with cards.card(texts.describe_subject(entry.subject), hint, gap="xsmall"):
         left, right = st.columns(2, gap="medium")
         with left:
             if entry.may_change:

@@ -124,9 +124,8 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.build_rows(explanation)
-    with cards.card(
-        _("Counted and left out"), _("Where several reasons apply, the first in this order counts.")
-    ):
+    hint = _("Where several reasons apply, the first in this order counts.")
+    with cards.card(_("Counted and left out"), hint):
         if not rows:
             st.caption(_("One of the reasons covers too few cases, so no reason is shown."))
             return
@@ -157,10 +156,8 @@ def _show_variants(explanation: Explanation) -> None:
         tables.text_column("95 %", lambda variant: interval(variant.row)),
         tables.count_column(_("n"), lambda variant: variant.row.n),
     )
-    with cards.card(
-        _("Counted in other ways"),
-        _("The same contacts for each value of: {setting}", setting=title),
-    ):
+    hint = _("The same contacts for each value of: {setting}", setting=title)
+    with cards.card(_("Counted in other ways"), hint):
         tables.show(explanation.variants, columns, "variants")
         if any(variant.is_in_force for variant in explanation.variants):
             st.caption(_("✓ in force"))

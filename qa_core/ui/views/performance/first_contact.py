@@ -139,10 +139,8 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        cards.show_message(
-            _("Too short to try other windows"),
-            _("Needs {n} contacts with a complete repeat window.", n=ENOUGH),
-        )
+        text = _("Needs {n} contacts with a complete repeat window.", n=ENOUGH)
+        cards.show_message(_("Too short to try other windows"), text)
         return
     (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(

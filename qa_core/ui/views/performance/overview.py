@@ -114,9 +114,8 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
         finding = ChartTitle(_("Nothing stands out"))
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
-    with cards.card(
-        finding, _describe_comparisons(state, len(tried), len(compared)), is_stretched=True
-    ):
+    hint = _describe_comparisons(state, len(tried), len(compared))
+    with cards.card(finding, hint, is_stretched=True):
         alert_banner.show_open(viewer, alerts)
         for one in trends:
             text = escape(one.finding.text)
@@ -216,10 +215,8 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(
-            _("Too few contacts to compare times"),
-            _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH),
-        )
+        text = _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH)
+        cards.show_message(_("Too few contacts to compare times"), text)
         return
     title = cards.title_of(get_kpi(key))
     worst = traffic.find_worst(frame, "up")

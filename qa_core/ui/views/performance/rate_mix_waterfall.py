@@ -54,10 +54,8 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), state.where, state.compare, window.overrides)[key]
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-        cards.card(
-            _("{title}: nothing to compare with", title=cards.title_of(kpi)),
-            _("Choose a comparison above, or a period with data before it."),
-        )
+        hint = _("Choose a comparison above, or a period with data before it.")
+        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), hint)
         return
     titles = {
         name: _(dimensions.get_dimension(name).title)

@@ -110,15 +110,12 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
             if any(row.confirmed for row in counts)
             else None,
         )
-        tables.show(
-            counts,
-            columns,
-            "agreement",
+        on_line = (
             (lambda row: drill.to_contacts({row.dimension: row.value}, REPEAT, window.tried))
             if can_click
-            else None,
-            room=tables.IN_SECTION,
+            else None
         )
+        tables.show(counts, columns, "agreement", on_line, room=tables.IN_SECTION)
 
 
 def describe(counts: list[ResolutionCounts], window: Window) -> str:

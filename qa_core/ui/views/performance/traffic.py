@@ -253,13 +253,8 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
-        tables.show(
-            values,
-            _columns(by, cut, state, clock),
-            f"table_{cut}",
-            drill.on_value(viewer, cut),
-            height=400,
-        )
+        on_line = drill.on_value(viewer, cut)
+        tables.show(values, _columns(by, cut, state, clock), f"table_{cut}", on_line, height=400)
         tables.show_definitions(keys, state)
         download_links.show_figures("cut", keys, (cut,), state.where)
 
@@ -343,10 +338,8 @@ def _show_why_not(viewer: Viewer) -> None:
         )
         cards.show_message(_("Months and channels only"), text)
     else:
-        cards.show_message(
-            _("No data by half-hour or hour"),
-            _("The data has only totals of intervals longer than an hour."),
-        )
+        text = _("The data has only totals of intervals longer than an hour.")
+        cards.show_message(_("No data by half-hour or hour"), text)
 
 
 def _read_week(

@@ -95,10 +95,8 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 
 def _show_no_waits() -> None:
-    cards.show_message(
-        _("No wait of single contacts is known"),
-        _("Percentiles need the wait of each contact; totals have only sums."),
-    )
+    text = _("Percentiles need the wait of each contact; totals have only sums.")
+    cards.show_message(_("No wait of single contacts is known"), text)
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
@@ -249,13 +247,8 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
         "Answered within x seconds, by the service level formula in the settings; single contacts "
         "only. Dashed: the threshold in force"
     )
-    cards.show_chart(
-        charts.build_threshold_curve(frame, here, dark=styles.is_dark()),
-        finding,
-        caption,
-        "thresholds",
-        kpi="service_level",
-    )
+    figure = charts.build_threshold_curve(frame, here, dark=styles.is_dark())
+    cards.show_chart(figure, finding, caption, "thresholds", kpi="service_level")
 
 
 def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> None:
@@ -289,12 +282,9 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
             "it",
             hours=hours,
         )
+        figure = charts.build_shares(parts, dark=styles.is_dark())
         cards.show_chart(
-            charts.build_shares(parts, dark=styles.is_dark()),
-            _describe_recovery(recovery),
-            caption,
-            "recovery",
-            kpi="recovered_rate",
+            figure, _describe_recovery(recovery), caption, "recovery", kpi="recovered_rate"
         )
 
 

@@ -266,10 +266,8 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
         grain = state.grain if usual >= FEW_A_WEEK else "month"
         own, *others = (_read_points(viewer, state, kpi, grain, where) for where in side.wheres)
         if own["value"].isna().all():
-            cards.show_heading(
-                _("Nothing to show in this period"),
-                _("No value is known, or all are pending or hidden."),
-            )
+            caption = _("No value is known, or all are pending or hidden.")
+            cards.show_heading(_("Nothing to show in this period"), caption)
             return
         title = trend_cards.describe_grain(kpi, grain)
         text = _(

@@ -164,12 +164,8 @@ def _show_all_closed(viewer: Viewer) -> None:
         ),
     )
     with cards.card(title, hint):
-        tables.show(
-            sorted(known, key=lambda key: by[key]["alignment"].value),
-            columns,
-            "table_alignment",
-            height=260,
-        )
+        lines = sorted(known, key=lambda key: by[key]["alignment"].value)
+        tables.show(lines, columns, "table_alignment", height=260)
 
 
 def _show_open(viewer: Viewer, found: CalibrationSession) -> None:

@@ -111,10 +111,8 @@ def _show_criteria(results: Results) -> None:
         if results.alignment.unmatched_pairs
         else None,
     )
-    with cards.card(
-        ChartTitle(_describe_criteria(results), "attention" if unclear else ""),
-        _("Criteria to reword first, then in scorecard order."),
-    ):
+    hint = _("Criteria to reword first, then in scorecard order.")
+    with cards.card(ChartTitle(_describe_criteria(results), "attention" if unclear else ""), hint):
         tables.show([*unclear, *rest], columns, f"criteria_{results.session.id}", height=520)
         _explain_criteria()
 
@@ -185,9 +183,8 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         tables.share_column(_("Alignment"), lambda item: item.alignment.value),
         tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, found)),
     )
-    with cards.card(
-        _describe_own(own) if own else _("Alignment by evaluator"), _explain_reference(found)
-    ):
+    hint = _explain_reference(found)
+    with cards.card(_describe_own(own) if own else _("Alignment by evaluator"), hint):
         tables.show(ordered, columns, f"evaluators_{found.id}", height=300)
         text = _(
             "In alphabetical order. More or less: points above or below the others (or the "

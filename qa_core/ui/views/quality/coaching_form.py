@@ -30,11 +30,8 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
     if start is None:
         return
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
-    with cards.card(
-        _("Open a coaching plan"),
-        _("Agree on it with the advisor first. The advisor can read the plan and write on it."),
-        gap="small",
-    ):
+    hint = _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
+    with cards.card(_("Open a coaching plan"), hint, gap="small"):
         if not people:
             st.caption(_("You lead no advisor today."))
             return

@@ -25,10 +25,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(
-            _("No evaluation in this period"),
-            _("Evaluations with answers by criterion appear here."),
-        )
+        text = _("Evaluations with answers by criterion appear here.")
+        cards.show_message(_("No evaluation in this period"), text)
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)

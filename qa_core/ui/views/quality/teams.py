@@ -106,10 +106,8 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
         tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
     )
-    with cards.card(
-        _("Evaluation score by team, averaged in two ways"),
-        _explain(max(gaps, key=lambda one: one[0], default=None)),
-    ):
+    hint = _explain(max(gaps, key=lambda one: one[0], default=None))
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
         tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 

@@ -51,15 +51,11 @@ def show(viewer: Viewer) -> None:
         return
     groups = {key: lines for key, lines in _find_groups(viewer) if lines}
     if not groups:
-        cards.card(
-            _("Nothing waits for you this week"),
-            _("No evaluation is missing, no coaching is due, and no score differs clearly."),
-        )
+        hint = _("No evaluation is missing, no coaching is due, and no score differs clearly.")
+        cards.card(_("Nothing waits for you this week"), hint)
         return
-    with cards.card(
-        _("What you can do this week"),
-        _("Scores are named only where a difference is statistically clear."),
-    ):
+    hint = _("Scores are named only where a difference is statistically clear.")
+    with cards.card(_("What you can do this week"), hint):
         for key, lines in groups.items():
             _show_group(key, lines)
 

@@ -76,14 +76,8 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
             tables.count_column(_("Total"), lambda span: span.contacts, 58),
             tables.text_column(_("Known"), _describe_assignment, 80),
         )
-        tables.show(
-            spans,
-            columns,
-            "table_numbers",
-            (lambda span: on_number(span.number)) if on_number else None,
-            height=330,
-            room=tables.IN_SECTION,
-        )
+        on_line = (lambda span: on_number(span.number)) if on_number else None
+        tables.show(spans, columns, "table_numbers", on_line, height=330, room=tables.IN_SECTION)
         download_links.show_download(
             "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
         )
@@ -187,14 +181,8 @@ def _show_unassigned(
         ),
     )
     with cards.card(ChartTitle(title, "attention"), caption, is_stretched=True):
-        tables.show(
-            unassigned,
-            columns,
-            "table_loose",
-            (lambda one: on_number(one.number)) if on_number else None,
-            height=330,
-            room=tables.IN_SECTION,
-        )
+        on_line = (lambda one: on_number(one.number)) if on_number else None
+        tables.show(unassigned, columns, "table_loose", on_line, height=330, room=tables.IN_SECTION)
         for reason, advice in ADVICE.items():
             numbers = [one.number for one in unassigned if one.reason == reason]
             if len(numbers) > 3:

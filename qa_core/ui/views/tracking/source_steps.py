@@ -270,11 +270,9 @@ def show_path(
             f"{bar.label}: {', '.join(filter(None, (*bar.text, bar.note)))}" for bar in bars
         )
         can_click = drill.is_open_to(viewer) and value != EVERY
+        figure = charts.build_steps(bars, dark=styles.is_dark())
         cards.show_figure(
-            charts.build_steps(bars, dark=styles.is_dark()),
-            "path",
-            f"{finding.text}. {in_words}",
-            open_step if can_click else None,
+            figure, "path", f"{finding.text}. {in_words}", open_step if can_click else None
         )
         for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)

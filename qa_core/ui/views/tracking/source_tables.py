@@ -62,12 +62,9 @@ def show_overview(
         else _("Contacts and what became of them"),
         _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
     ):
+        ordered = _in_order(by, "received")
         tables.show(
-            _in_order(by, "received"),
-            columns,
-            "table_overview",
-            drill.on_value(viewer, dimension),
-            height=330,
+            ordered, columns, "table_overview", drill.on_value(viewer, dimension), height=330
         )
         _show_hidden(by)
 
@@ -77,22 +74,15 @@ def show_steps(
 ) -> None:
     """Show the steps side by side: those of calls, then those of answered contacts."""
     steps = _build_step_columns(viewer, state, by)
-    with cards.card(
-        _("Step by step, side by side"),
-        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
-    ):
+    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    with cards.card(_("Step by step, side by side"), hint):
         for key, shown in STEP_TABLES.items():
             columns = (
                 tables.dimension_column(dimension, NAME_WIDTH),
                 *(steps.get(step) for step in shown),
             )
-            tables.show(
-                _in_order(by, "received"),
-                columns,
-                key,
-                drill.on_value(viewer, dimension),
-                height=330,
-            )
+            lines = _in_order(by, "received")
+            tables.show(lines, columns, key, drill.on_value(viewer, dimension), height=330)
         _show_hidden(by)
         with tables.show_foot():
             tables.show_definitions(KPIS, state, "steps")
@@ -218,13 +208,8 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
         shown = list(lines)
         if not formatting.is_missing(rate.value):
             shown.append(CostLine(by, None, None, {}, int(rate.n - rate.numerator)))
-        tables.show(
-            shown,
-            _cost_columns(by, currencies),
-            "table_costs",
-            _open_cost if drill.is_open_to(viewer) else None,
-            height=400,
-        )
+        on_line = _open_cost if drill.is_open_to(viewer) else None
+        tables.show(shown, _cost_columns(by, currencies), "table_costs", on_line, height=400)
         if any(line.is_provisional for line in lines):
             text = ngettext(
                 "Provisional: the period includes the last {n} day, and its spend may still "
@@ -386,13 +371,8 @@ def show_callers(
         count(_("Without a number"), new, "unknown_identity"),
     )
     with cards.card(_describe_callers(rows, dimension), caption):
-        tables.show(
-            _in_order(rows, new),
-            columns,
-            "table_callers",
-            drill.on_value(viewer, dimension),
-            height=400,
-        )
+        lines = _in_order(rows, new)
+        tables.show(lines, columns, "table_callers", drill.on_value(viewer, dimension), height=400)
         _show_hidden(rows)
         with tables.show_foot():
             tables.show_definitions(CALLERS, state, "callers")
@@ -439,9 +419,8 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
             _("Share"), lambda title: counts[title] / whole if whole else None, 56
         ),
     )
-    with cards.card(
-        describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
-    ):
+    finding = describe_attribution(viewer, state) or _("How the source was found")
+    with cards.card(finding, is_stretched=True):
         tables.show([*titles, nothing], columns, "table_attribution", height=300)
         download_links.show_figures(
             "attribution", ("attribution_rate",), ("tracking_match",), state.where
