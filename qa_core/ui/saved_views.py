@@ -80,7 +80,7 @@ def _show_link(viewer: Viewer, view: View) -> bool:
     if page is None or parameters is None:
         return False
     with st.container(gap=None):
-        st.page_link(page.path, label=escape(view.name), icon=page.icon, query_params=parameters)
+        menu.show_link(page.key, escape(view.name), query=parameters)
         said = [_(page.title)]
         if view.owner:
             said.append(_("shared by {name}", name=view.owner))

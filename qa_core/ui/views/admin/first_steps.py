@@ -108,7 +108,7 @@ def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
     """Link back to the first steps from a page that they lead to, while they last."""
     page = menu.find_page("first_steps")
     if entry.key in PAGES.values() and page.is_open_to(viewer) and page.is_listed_for(viewer):
-        st.page_link(page.path, label=_("Back to the first steps"), icon=":material/arrow_back:")
+        menu.show_link(page.key, _("Back to the first steps"), "arrow_back")
 
 
 def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
@@ -128,8 +128,7 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
             if step == Step.CENTRE:
                 _ask_name(set_up)
             elif step in PAGES:
-                page = menu.find_page(PAGES[step])
-                st.page_link(page.path, label=_(page.title), icon=page.icon)
+                menu.show_link(PAGES[step])
 
 
 def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:

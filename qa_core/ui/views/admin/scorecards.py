@@ -131,7 +131,10 @@ def _show_list(found: list[StoredScorecard]) -> None:
         tables.name_column(_("Scorecard"), describe_title, 220),
         tables.text_column(_("Key"), lambda held: held.key),
         tables.text_column(_("State"), describe_state),
-        tables.text_column(_("Published on"), _describe_publication),
+        tables.text_column(
+            _("Published on"),
+            lambda held: formatting.local_day(held.published_at) if held.published_at else None,
+        ),
         tables.text_column(
             _("By"), lambda held: held.published_by if held.published_at else held.created_by
         ),
@@ -142,12 +145,6 @@ def _show_list(found: list[StoredScorecard]) -> None:
 
 def _describe(held: StoredScorecard) -> str:
     return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
-
-
-def _describe_publication(held: StoredScorecard) -> str | None:
-    if held.published_at is None:
-        return None
-    return formatting.local_day(held.published_at)
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:

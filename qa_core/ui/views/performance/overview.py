@@ -194,11 +194,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
     on_line = drill.on_value(viewer, "queue")
     hint = _("Select a row to open its contacts.") if on_line else ""
     columns = (
-        tables.name_column(
-            _(dimensions.get_dimension("queue").title),
-            lambda queue: formatting.name("queue", queue),
-            140,
-        ),
+        tables.dimension_column("queue", 140),
         *(
             tables.kpi_column(key, lambda queue, key=key: by[queue][key], WIDTHS[key])
             for key in keys

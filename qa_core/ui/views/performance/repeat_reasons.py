@@ -69,7 +69,7 @@ def _is_known(row: Mapping[str, Any]) -> bool:
 
 def _columns(
     dimension: str,
-    by: Mapping[Any, Mapping[str, Any]],
+    by: tables.Rows,
     lines: Mapping[Any, list[float]],
     state: FilterState,
     has_cost: bool,
@@ -98,7 +98,7 @@ def _round(value: float | None, divisor: int = 1, digits: int = 0) -> float | No
     return None if formatting.is_missing(value) else round(value / divisor, digits)
 
 
-def _describe(dimension: str, by: Mapping[Any, Mapping[str, Any]], values: list[Any]) -> str:
+def _describe(dimension: str, by: tables.Rows, values: list[Any]) -> str:
     """Name what takes most of the time, if all of the time is known."""
     spent = {
         value: by[value][TIME].value

@@ -66,9 +66,7 @@ def _line(
     return {"key": key, "label": label, "value": value, "low": low, "high": high, "n": n}
 
 
-def _weigh(
-    by: Mapping[Any, Mapping[str, Any]], whole: Any, answered: Any
-) -> tuple[float, float, float] | None:
+def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, float] | None:
     """Return satisfaction, with its interval, if each value had as large a part in the
     ratings as in the answered contacts; hidden values count together, as what is left.
     """
@@ -89,7 +87,7 @@ def _weigh(
     )
 
 
-def _differ(by: Mapping[Any, Mapping[str, Any]]) -> bool | None:
+def _differ(by: tables.Rows) -> bool | None:
     """Return whether response rates differ clearly; None: fewer than two compared."""
     rates = [
         row["response_rate"]

@@ -260,7 +260,7 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 
 def _columns(
-    by: Mapping[Any, Mapping[str, Any]], cut: str, state: FilterState, clock: Clock
+    by: tables.Rows, cut: str, state: FilterState, clock: Clock
 ) -> list[tables.TableColumn | None]:
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
@@ -273,10 +273,13 @@ def _columns(
         return build(heading or cards.column_of(key), of(key), width)
 
     def wait(heading: str, percentile: str) -> tables.TableColumn | None:
-        seconds = of("average_speed_of_answer", percentile)
-        if all(formatting.is_missing(seconds(value)) for value in by):
-            return None
-        return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
+        seconds = {value: of("average_speed_of_answer", percentile)(value) for value in by}
+        known = {
+            value: formatting.duration(wait)
+            for value, wait in seconds.items()
+            if not formatting.is_missing(wait)
+        }
+        return tables.text_column(heading, known.get) if known else None
 
     def mean(value: Any) -> str | None:
         times = clock.count_of(cut, value)
@@ -299,10 +302,6 @@ def _columns(
         wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),
     ]
-
-
-def _format_wait(seconds: float | None) -> str | None:
-    return None if formatting.is_missing(seconds) else formatting.duration(seconds)
 
 
 def find_worst(frame: pd.DataFrame, better: str) -> Any | None:

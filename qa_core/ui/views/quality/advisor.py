@@ -138,7 +138,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
                 _("All criteria"),
                 icon=":material/filter_alt_off:",
                 type="tertiary",
-                on_click=_forget_criterion,
+                on_click=lambda: st.query_params.pop("criterion", None),
             )
         if frame.empty:
             st.caption(_("No contact of this advisor was evaluated in this period."))
@@ -371,7 +371,3 @@ def _describe_criteria(
 def _choose_criterion() -> None:
     if chosen := drill.clicked("criteria_of"):
         st.query_params["criterion"] = str(chosen[0])
-
-
-def _forget_criterion() -> None:
-    st.query_params.pop("criterion", None)

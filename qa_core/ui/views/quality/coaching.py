@@ -96,15 +96,11 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return
-    page, texts = menu.find_page("coaching"), scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_grid_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
-            st.page_link(
-                page.path,
-                label=escape(_("Coaching: {goal}", goal=plan.goal)),
-                icon=page.icon,
-                query_params={"plan": str(plan.id)},
-            )
+            label = escape(_("Coaching: {goal}", goal=plan.goal))
+            menu.show_link("coaching", label, query={"plan": str(plan.id)})
             st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
     coaching_plan.show_training_file(person)
 

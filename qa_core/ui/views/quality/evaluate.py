@@ -80,9 +80,8 @@ def show_worklist(viewer: Viewer) -> None:
     """Show what waits, and what was submitted last."""
     actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
-        first = menu.find_first(viewer)
         st.info(_("Self-evaluations start on the page of an evaluation."))
-        st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
+        menu.show_link(menu.find_first(viewer).key, symbol="arrow_back")
         return
     waiting = sampling.find_worklist(viewer)
     tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
@@ -269,16 +268,10 @@ def _format_score(score: object) -> str:
 def _show_head(draft: Draft) -> None:
     title, note = HEADS[draft.kind]
     if draft.kind == drafts.SELF:
-        st.page_link(
-            menu.find_page("evaluation").path,
-            label=_("Back to the evaluation"),
-            icon=":material/arrow_back:",
-            query_params={"id": str(draft.answered_evaluation_id)},
-        )
+        query = {"id": str(draft.answered_evaluation_id)}
+        menu.show_link("evaluation", _("Back to the evaluation"), "arrow_back", query)
     else:
-        st.page_link(
-            menu.find_page(PAGE).path, label=_("All waiting contacts"), icon=":material/arrow_back:"
-        )
+        menu.show_link(PAGE, _("All waiting contacts"), "arrow_back")
     st.title(_(title), anchor=False)
     scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
     parts = [

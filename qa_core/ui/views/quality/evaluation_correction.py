@@ -56,8 +56,8 @@ def show(evaluation: EvaluationView) -> None:
         icon=":material/edit_note:",
         type="tertiary",
         key="correct",
-        on_click=_open,
-        args=(number,),
+        on_click=st.session_state.update,
+        args=({OPEN: number},),
     )
 
 
@@ -219,10 +219,6 @@ def _hold(evaluation: Draft) -> OpenCorrection:
         only_missing=not is_new,
     )
     return held
-
-
-def _open(evaluation_id: int) -> None:
-    st.session_state[OPEN] = evaluation_id
 
 
 def _close(evaluation_id: int) -> None:

@@ -46,9 +46,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_unassigned(viewer, state, history.unassigned)
 
 
-def _number_column(width: int = 124) -> tables.TableColumn:
+def _number_column() -> tables.TableColumn:
     title = _(dimensions.get_dimension("tracking_number").title)
-    return tables.name_column(title, lambda line: line.number, width)
+    return tables.name_column(title, lambda line: line.number, 124)
 
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:

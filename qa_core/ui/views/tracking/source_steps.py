@@ -156,7 +156,7 @@ def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> t
         callers = PathStep(
             "missed_callers", reached.base, status=reached.status, apart=reached.apart
         )
-        steps = [answered, _mirror(answered, "missed"), callers, called_back, reached]
+        steps = [answered, _build_missed(answered), callers, called_back, reached]
     else:
         steps = [
             PathStep("answered", answered.count, status=answered.status),
@@ -186,13 +186,12 @@ def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathSte
     return PathStep(key, hits, n, low, high, status="ok", apart=apart)
 
 
-def _mirror(step: PathStep, key: str) -> PathStep:
-    """Return all that are not of the step."""
-    if step.count is None:
-        return PathStep(key, status=step.status)
-    return PathStep(
-        key, step.base - step.count, step.base, 1 - step.high, 1 - step.low, status="ok"
-    )
+def _build_missed(answered: PathStep) -> PathStep:
+    """Return all that are not answered."""
+    if answered.count is None:
+        return PathStep("missed", status=answered.status)
+    low, high = 1 - answered.high, 1 - answered.low
+    return PathStep("missed", answered.base - answered.count, answered.base, low, high, status="ok")
 
 
 def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
@@ -222,7 +221,7 @@ def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return next((status for status in ("suppressed", "pending") if status in found), "no_data")
 
 
-def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def ask_value(by: tables.Rows, dimension: str) -> str:
     """Ask whose path is drawn; usually that of all known values together."""
     titles = {EVERY: _(DIMENSIONS[dimension].every)}
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
@@ -242,7 +241,7 @@ def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
 def show_path(
     viewer: Viewer,
     state: FilterState,
-    by: Mapping[Any, Mapping[str, Any]],
+    by: tables.Rows,
     dimension: str,
     value: str,
 ) -> None:

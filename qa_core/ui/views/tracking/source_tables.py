@@ -32,15 +32,13 @@ STEP_TABLES = {
 OWN_WORDS = N_("From the contact's own file")
 
 
-def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
+def _in_order(by: tables.Rows, kpi: str) -> list[Any]:
     """Return the values by their number of that KPI, the missing one last."""
     known = [value for value in tables.largest_first(by, kpi) if value is not None]
     return known + [value for value in by if value is None]
 
 
-def show_overview(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show what each value brings, what becomes of it, and what an answered contact costs."""
     costs: dict[Any, CostLine] = {}
     if state.currency and dimension in SPEND_DIMENSIONS:
@@ -69,9 +67,7 @@ def show_overview(
         _show_hidden(by)
 
 
-def show_steps(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show the steps side by side: those of calls, then those of answered contacts."""
     steps = _build_step_columns(viewer, state, by)
     hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
@@ -90,7 +86,7 @@ def show_steps(
 
 
 def _build_step_columns(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]]
+    viewer: Viewer, state: FilterState, by: tables.Rows
 ) -> dict[str, tables.TableColumn]:
     """Build the column of each step, of the ratings and of the mean score."""
     with_missed = source_steps.knows_missed(viewer, state)
@@ -126,9 +122,7 @@ def _build_step_columns(
     return {key: column for key, column in columns.items() if key not in missing}
 
 
-def describe_basis(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> str:
+def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> str:
     """Describe what a comparison rests on; the attribution rate if some is hidden."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
@@ -340,9 +334,7 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
     ]
 
 
-def show_callers(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show customers who came for the first time, and who had come before."""
     if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
         cards.show_message(
@@ -379,7 +371,7 @@ def show_callers(
             download_links.show_figures("callers", CALLERS, (dimension,), state.where)
 
 
-def _describe_callers(rows: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def _describe_callers(rows: tables.Rows, dimension: str) -> str:
     """Name the value that brought most new customers, if there are two to compare."""
     counts = {
         value: row[CALLERS[0]].value
@@ -442,7 +434,7 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
     return ""
 
 
-def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
+def _show_hidden(by: tables.Rows) -> None:
     if hidden := sum(_is_hidden(row) for row in by.values()):
         text = ngettext(
             "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
