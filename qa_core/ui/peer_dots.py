@@ -169,10 +169,8 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
         size = float(chosen)
         needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
         with top:
-            cards.show_heading(
-                _describe_needed(list(needed.values()), sizes[chosen], counted),
-                _explain_needed(counted),
-            )
+            finding = _describe_needed(list(needed.values()), sizes[chosen], counted)
+            cards.show_heading(finding, _explain_needed(counted))
         columns = (
             tables.name_column(title, lambda peer: peer.name),
             tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),

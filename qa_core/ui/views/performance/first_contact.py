@@ -44,12 +44,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_tiles(state, rows, series, window)
     left, right = st.columns([2, 3], gap="small")
     with left:
+        why_empty = _describe_pending(rows[REPEAT], window)
         trend_cards.show_trend(
-            viewer,
-            state,
-            series[REPEAT],
-            window=window.tried,
-            why_empty=_describe_pending(rows[REPEAT], window),
+            viewer, state, series[REPEAT], window=window.tried, why_empty=why_empty
         )
     with right:
         repeat_reasons.show(viewer, state, "reason", window)

@@ -216,10 +216,6 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
         return
     title = cards.title_of(get_kpi(key))
     worst = traffic.find_worst(frame, "up")
-    cards.show_chart(
-        charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245),
-        traffic.describe_worst(worst, key, "hour"),
-        _("{title} by weekday and hour. Darker: lower", title=title),
-        "heat",
-        kpi=key,
-    )
+    figure = charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245)
+    caption = _("{title} by weekday and hour. Darker: lower", title=title)
+    cards.show_chart(figure, traffic.describe_worst(worst, key, "hour"), caption, "heat", kpi=key)

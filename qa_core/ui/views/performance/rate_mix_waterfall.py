@@ -194,12 +194,9 @@ def _show_waterfall(
         height=330,
     )
     key = f"change_{kpi.key}"
-    cards.show_figure(
-        figure,
-        key,
-        "; ".join(f"{name} {formatting.change(size, kpi.unit)}" for name, size, _value in parts),
-        drill.on_point(viewer, key, change.dimension, kpi.key, window.tried),
-    )
+    alt = "; ".join(f"{name} {formatting.change(size, kpi.unit)}" for name, size, _value in parts)
+    on_select = drill.on_point(viewer, key, change.dimension, kpi.key, window.tried)
+    cards.show_figure(figure, key, alt, on_select)
 
 
 def _show_table(change: RateChange) -> None:

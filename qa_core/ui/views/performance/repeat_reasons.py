@@ -25,14 +25,8 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
     if not state.may_cut(viewer, dimension):
         cards.show_one_cut(_(TITLES[dimension]))
         return
-    frame = cached.measure(
-        viewer,
-        (RATE, COUNT, TIME, COST),
-        (dimension,),
-        state.where,
-        state.compare,
-        window.overrides,
-    )
+    keys = (RATE, COUNT, TIME, COST)
+    frame = cached.measure(viewer, keys, (dimension,), state.where, state.compare, window.overrides)
     by = tables.wide(frame, dimension)
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None

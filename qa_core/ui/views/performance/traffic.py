@@ -169,12 +169,8 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             marked=marked,
             dark=styles.is_dark(),
         )
-        cards.show_figure(
-            figure,
-            key,
-            f"{finding.text}. {caption}",
-            drill.on_point(viewer, key, ("weekday", grain), measure),
-        )
+        on_select = drill.on_point(viewer, key, ("weekday", grain), measure)
+        cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
         for line in _describe_clock(viewer, state, clock):
             st.caption(line)
         download_links.show_figures("when", measures, ("weekday", grain), state.where)
@@ -212,14 +208,9 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     figure = charts.build_lines(
         at, lines, Unit.RATE, "hour", dark=styles.is_dark(), bounds=(0.0, 1.0), height=280
     )
-    cards.show_chart(
-        figure,
-        _describe_hours(level),
-        caption,
-        "hours",
-        on_select=drill.on_point(viewer, "hours", "hour", "service_level"),
-        kpi="service_level",
-    )
+    finding = _describe_hours(level)
+    on_select = drill.on_point(viewer, "hours", "hour", "service_level")
+    cards.show_chart(figure, finding, caption, "hours", on_select=on_select, kpi="service_level")
 
 
 def _describe_hours(level: pd.DataFrame) -> ChartTitle:

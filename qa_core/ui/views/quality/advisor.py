@@ -321,13 +321,11 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
         "around colleagues' average.",
         period=formatting.period(period),
     )
-    cards.show_chart(
-        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=36),
-        _describe_criteria(own, others, texts),
-        caption,
-        "criteria_of",
-        on_select=_choose_criterion,
+    figure = charts.build_dots(
+        frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=36
     )
+    finding = _describe_criteria(own, others, texts)
+    cards.show_chart(figure, finding, caption, "criteria_of", on_select=_choose_criterion)
 
 
 def _find_chance(

@@ -40,12 +40,10 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
     lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
-    cards.show_tiles(
-        [
-            cards.build_tile(rows[key], state, series[key], lately=lately.get(key, ""))
-            for key in KPIS
-        ]
-    )
+    tiles = [
+        cards.build_tile(rows[key], state, series[key], lately=lately.get(key, "")) for key in KPIS
+    ]
+    cards.show_tiles(tiles)
 
 
 def show_views(viewer: Viewer, state: FilterState) -> None:
@@ -68,12 +66,8 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
     """Show bands of those who are alike, the funnel, and how much more data it would take."""
-    key = segmented_choice.ask(
-        "measure",
-        _("Measure"),
-        {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)},
-        key="advisors_measure",
-    )
+    titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
     group = peer_dots.read_group(viewer, state, key)
     if group is None:
         peer_dots.show_nobody(key)

@@ -248,12 +248,9 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
             cards.show_heading(
                 text, _("⚠: evaluators differ on this criterion. Last row: each evaluator's score.")
             )
-        tables.show(
-            [*found.scorecard.criteria, None],
-            _mark_columns(results, contact, evaluators, apart),
-            f"marks_{found.id}_{contact.id}",
-            height=640,
-        )
+        lines = [*found.scorecard.criteria, None]
+        columns = _mark_columns(results, contact, evaluators, apart)
+        tables.show(lines, columns, f"marks_{found.id}_{contact.id}", height=640)
         _show_comments(results, contact, evaluators)
         if viewer.can(Permission.SEE_CONTACTS):
             st.button(

@@ -206,11 +206,9 @@ def _show_fairness(stored: StoredDraw) -> None:
                 "chance_high": min(1.0, (share.expected + half) / drawn),
             }
         )
-    cards.show_figure(
-        charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1)),
-        f"fair_figure_{stored.id}",
-        _("Shares in the sample, and what chance alone would give."),
-    )
+    figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1))
+    alt = _("Shares in the sample, and what chance alone would give.")
+    cards.show_figure(figure, f"fair_figure_{stored.id}", alt)
     text = _(
         "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
         "gives the same number of contacts. The sample is compared with each advisor's own "

@@ -107,10 +107,8 @@ def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -
     texts = scorecard_texts.find_grid_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows[dimension])
     frame["label"] = [texts.name(dimension, key) for key in frame[dimension]]
-    cards.show_chart(
-        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=40),
-        title,
-        _("Dot: mean. Bar: 95 % confidence interval. {period}", period=state.period_title),
-        f"scores_{dimension}",
-        kpi="evaluation_score",
+    figure = charts.build_dots(
+        frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=40
     )
+    caption = _("Dot: mean. Bar: 95 % confidence interval. {period}", period=state.period_title)
+    cards.show_chart(figure, title, caption, f"scores_{dimension}", kpi="evaluation_score")

@@ -35,12 +35,8 @@ def is_offered(viewer: Viewer) -> bool:
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show both ways of averaging, and the bands of teams on one measure."""
     _show_both(viewer, state)
-    key = segmented_choice.ask(
-        "measure",
-        _("Measure"),
-        {key: cards.title_of(get_kpi(key)) for key in (OVER_ALL, *OTHERS)},
-        key="teams_measure",
-    )
+    titles = {key: cards.title_of(get_kpi(key)) for key in (OVER_ALL, *OTHERS)}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key="teams_measure")
     group = peer_dots.read_group(viewer, state, key, "team")
     if group is None:
         cards.show_message(_("Fewer than two teams have enough values in this period"))

@@ -79,10 +79,8 @@ def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: st
         names, rows, compared = compare(by, key)
         if len(rows) < 2:
             with place:
-                cards.show_heading(
-                    _("{title}: nothing to compare", title=titles[key]),
-                    _("Needs two rows with at least {n} values each in this period.", n=LEAST),
-                )
+                hint = _("Needs two rows with at least {n} values each in this period.", n=LEAST)
+                cards.show_heading(_("{title}: nothing to compare", title=titles[key]), hint)
             return
         finding = describe(compared, len(names), titles[key], kpi.better)
         parts = (
@@ -102,12 +100,8 @@ def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: st
             bounds=kpi.bounds,
             row_height=min(28, max(18, 440 // len(frame))),
         )
-        cards.show_figure(
-            figure,
-            "dots",
-            f"{finding.text}. {caption}",
-            drill.on_point(viewer, "dots", dimension, _contacts_behind(key)),
-        )
+        on_select = drill.on_point(viewer, "dots", dimension, _contacts_behind(key))
+        cards.show_figure(figure, "dots", f"{finding.text}. {caption}", on_select)
         if left_out := sum(value is not None for value in by) - len(frame):
             text = ngettext(
                 "{n} other is not shown: too few values, hidden, or no room.",
@@ -237,11 +231,7 @@ def _find_apart(by: tables.Rows, rates: tuple[str, ...], dimension: str) -> Iter
 
 
 def _find_moved(
-    viewer: Viewer,
-    state: FilterState,
-    by: tables.Rows,
-    rates: tuple[str, ...],
-    dimension: str,
+    viewer: Viewer, state: FilterState, by: tables.Rows, rates: tuple[str, ...], dimension: str
 ) -> tuple[list[AttentionItem], int, int]:
     """Find rates that moved by more than chance; return them, the tried, and all."""
     if state.compare is None:
