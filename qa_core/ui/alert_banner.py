@@ -53,10 +53,8 @@ def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = F
     for event in found:
         with layout.line():
             since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
-            st.markdown(
-                f":orange[:material/notifications_active:] {describe(viewer, event)}{since}",
-                width="stretch",
-            )
+            text = f":orange[:material/notifications_active:] {describe(viewer, event)}{since}"
+            st.markdown(text, width="stretch")
             _show_link(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
                 key = f"acknowledge_{event.id}"

@@ -66,9 +66,8 @@ def show_enrolment() -> None:
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Second factor"), anchor=False)
-        st.caption(
-            _("Your role needs a code from an app on your phone, in addition to the password.")
-        )
+        text = _("Your role needs a code from an app on your phone, in addition to the password.")
+        st.caption(text)
         show_second_factor()
         gate.show_sign_out()
 

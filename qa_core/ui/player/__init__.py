@@ -215,13 +215,11 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
             key=f"{key}_remark_about",
         )
         if kinds := st.session_state.get(f"{key}_personal"):
-            st.warning(
-                _(
-                    "This seems to contain personal data: {kinds}. Remove it, or save again "
-                    "unchanged.",
-                    kinds=formatting.listing(kinds),
-                )
+            text = _(
+                "This seems to contain personal data: {kinds}. Remove it, or save again unchanged.",
+                kinds=formatting.listing(kinds),
             )
+            st.warning(text)
         with st.container(horizontal=True, gap="small"):
             st.form_submit_button(
                 _("Save the remark"),

@@ -35,9 +35,8 @@ def show_requests(viewer: Viewer) -> None:
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))
             moment = formatting.local_moment(request.asked_at)
-            st.caption(
-                _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
-            )
+            text = _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
+            st.caption(text)
             if viewer.username in (request.asked_by, request.username):
                 st.caption(_("Another person has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):

@@ -88,10 +88,8 @@ def show(viewer: Viewer) -> None:
     set_up = find_set_up(viewer)
     done = sum(map(set_up.is_done, Step))
     if set_up.next_step is None:
-        st.success(
-            _("All steps are done. This page is no longer in the menu."),
-            icon=":material/check_circle:",
-        )
+        said = _("All steps are done. This page is no longer in the menu.")
+        st.success(said, icon=":material/check_circle:")
     else:
         text = _(
             "From an empty centre to the first figure. You can stop after any step and go on "

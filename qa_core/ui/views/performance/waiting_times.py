@@ -286,15 +286,14 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
         )
         st.caption(text)
     if recovery.open:
-        st.caption(
-            ngettext(
-                "{count} caller may still be reached: the {hours} hours are not over.",
-                "{count} callers may still be reached: their {hours} hours are not over.",
-                recovery.open,
-                count=formatting.number(recovery.open),
-                hours=hours,
-            )
+        said = ngettext(
+            "{count} caller may still be reached: the {hours} hours are not over.",
+            "{count} callers may still be reached: their {hours} hours are not over.",
+            recovery.open,
+            count=formatting.number(recovery.open),
+            hours=hours,
         )
+        st.caption(said)
 
 
 def _describe_recovery(recovery: Recovery) -> str:

@@ -23,9 +23,8 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     )
     assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
-        st.info(
-            _("No contact is assigned yet. Draw contacts under Draws."), icon=":material/inbox:"
-        )
+        text = _("No contact is assigned yet. Draw contacts under Draws.")
+        st.info(text, icon=":material/inbox:")
         return
     st.caption(_("Select a row to replace a contact that cannot be evaluated."))
     _show_table(assigned)

@@ -93,10 +93,8 @@ def show_worklist(viewer: Viewer) -> None:
         )
         st.warning(text, icon=":material/lock:")
     elif not waiting and not tasks:
-        st.success(
-            _("No contact is waiting. New contacts come with the next draw of a listening plan."),
-            icon=":material/task_alt:",
-        )
+        said = _("No contact is waiting. New contacts come with the next draw of a listening plan.")
+        st.success(said, icon=":material/task_alt:")
     items = sorted((*waiting, *tasks), key=lambda item: item.due_on or date.max)
     if items:
         _show_items(items)

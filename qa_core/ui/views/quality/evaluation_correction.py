@@ -44,10 +44,8 @@ def show(evaluation: EvaluationView) -> None:
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:
-        st.success(
-            _("Corrected. The former version is kept below, with your reason."),
-            icon=":material/task_alt:",
-        )
+        said = _("Corrected. The former version is kept below, with your reason.")
+        st.success(said, icon=":material/task_alt:")
     if st.session_state.get(OPEN) == number:
         _show_form(number)
         return
@@ -91,9 +89,8 @@ def _show_criterion(
 ) -> None:
     key, text = criterion.key, describe_text(criterion.text)
     with st.container(gap="xxsmall"):
-        st.markdown(
-            escape(text), help=escape(describe_text(criterion.help)) if criterion.help else None
-        )
+        message = escape(text)
+        st.markdown(message, help=escape(describe_text(criterion.help)) if criterion.help else None)
         scorecard_answers.show_notes(criterion)
         if is_disputed:
             # A decision may have come meanwhile, whatever this tab held.
