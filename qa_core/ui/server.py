@@ -62,9 +62,9 @@ browser or a proxy.
 """
 
 UPKEEP_SECONDS = 600
+"""Seconds between two looks for what is due."""
 WARMING_SECONDS = 2
 """Seconds between two looks at the version of the lake."""
-"""How often the server looks for what is due."""
 
 LOG = logging.getLogger("qa_core")
 

@@ -123,30 +123,26 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
     scores = adjusted_scores.read(viewer, state)
     columns = [
-        tables.interval_column(key, lambda name, key=key: by[name][key], _(formatting.NO_DATA))
-        for key in MEASURES
-        if key != "csat_mean"  # beside the rate of satisfied it says the same
+        tables.name_column(_("Advisor"), lambda name: name),
+        tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
+        tables.count_column(_("Evaluations"), lambda name: by[name]["evaluations"].value),
     ]
-    if scores.is_connected:
-        adjusted = tables.text_column(
-            _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
-        )
-        columns.insert(MEASURES.index("evaluation_score") + 1, adjusted)
+    for key in MEASURES:
+        if key != "csat_mean":  # beside the rate of satisfied it says the same
+            column = tables.interval_column(
+                key, lambda name, key=key: by[name][key], _(formatting.NO_DATA)
+            )
+            columns.append(column)
+        if key == "evaluation_score" and scores.is_connected:
+            adjusted = tables.text_column(
+                _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
+            )
+            columns.append(adjusted)
     by_name = _("In alphabetical order: value and 95 % confidence interval.")
     hint = _("Select a row to compare the advisor with the team.")
+    names = sorted((name for name in by if name is not None), key=normalise_name)
     with cards.card(_("Side by side"), f"{by_name} {hint}"):
-        tables.show(
-            sorted((name for name in by if name is not None), key=normalise_name),
-            (
-                tables.name_column(_("Advisor"), lambda name: name),
-                tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
-                tables.count_column(_("Evaluations"), lambda name: by[name]["evaluations"].value),
-                *columns,
-            ),
-            "table_advisors",
-            _opener(viewer, state),
-            height=640,
-        )
+        tables.show(names, columns, "table_advisors", _opener(viewer, state), height=640)
         left, right = st.columns([5, 1])
         with left:
             tables.show_definitions(MEASURES, state)

@@ -54,16 +54,13 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
         *(steps.get(key) for key in OVERVIEW),
         _money_column("cost_per_answered", [state.currency], cost) if costs else None,
     )
-    with cards.card(
-        _describe_costs(list(costs.values()), dimension)
-        if costs
-        else _("Contacts and what became of them"),
-        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
-    ):
-        ordered = _in_order(by, "received")
-        tables.show(
-            ordered, columns, "table_overview", drill.on_value(viewer, dimension), height=330
-        )
+    finding = _("Contacts and what became of them")
+    if costs:
+        finding = _describe_costs(list(costs.values()), dimension)
+    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    with cards.card(finding, hint):
+        lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
+        tables.show(lines, columns, "table_overview", on_line, height=330)
         _show_hidden(by)
 
 
@@ -337,10 +334,8 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
 def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show customers who came for the first time, and who had come before."""
     if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
-        cards.show_message(
-            _("New and returning callers: choose one month"),
-            _("Each customer is counted once, so the figures of several months do not add up."),
-        )
+        text = _("Each customer is counted once, so the figures of several months do not add up.")
+        cards.show_message(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
     rows = tables.wide(frame, dimension)
