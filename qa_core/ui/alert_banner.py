@@ -85,7 +85,7 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
     if page.is_open_to(viewer) and page.can_filter_by(set(values)):
         period = {"period": start} if is_month else {}
         address = values | period | sections.find_address(kpi.key)
-        menu.show_link(page.key, symbol="arrow_forward", query=address)
+        menu.show_page_link(page.key, symbol="arrow_forward", query=address)
 
 
 def _describe_since(event: alerts.Alert) -> str:

@@ -163,7 +163,7 @@ def show_button(key: str, values: dict[str, Any], behind: str) -> None:
 
 
 def _show_back(page_key: str, parameters: dict[str, Any]) -> None:
-    menu.show_link(page_key, symbol="arrow_back", query=parameters)
+    menu.show_page_link(page_key, symbol="arrow_back", query=parameters)
 
 
 def _filters_of(page_key: str) -> dict[str, list[str]]:

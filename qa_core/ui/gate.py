@@ -152,12 +152,14 @@ def report_error(error: Exception) -> bool:
         return True
     number = secrets.token_hex(4)
     LOG.error("error %s", number, exc_info=error)
-    text = _(
-        "Something went wrong. Try again. If it happens again, give your administrator the "
-        "number {number}.",
-        number=number,
+    st.error(
+        _(
+            "Something went wrong. Try again. If it happens again, give your administrator the "
+            "number {number}.",
+            number=number,
+        ),
+        icon=":material/error:",
     )
-    st.error(text, icon=":material/error:")
     return True
 
 

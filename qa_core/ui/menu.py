@@ -384,7 +384,9 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
     return chosen, next((page for page in all_pages() if made.get(page.key) is chosen), None)
 
 
-def show_link(key: str, label: str = "", symbol: str = "", query: Mapping[str, Any] = {}) -> None:
+def show_page_link(
+    key: str, label: str = "", symbol: str = "", query: Mapping[str, Any] = {}
+) -> None:
     """Show a link to the page of that key, usually under its own title and symbol; `query`
     goes into the address.
     """
@@ -394,7 +396,7 @@ def show_link(key: str, label: str = "", symbol: str = "", query: Mapping[str, A
 
 
 def _refuse(viewer: Viewer | None) -> None:
-    show_link(find_first(viewer).key, symbol="arrow_back")
+    show_page_link(find_first(viewer).key, symbol="arrow_back")
     raise AccessDenied()
 
 

@@ -23,11 +23,13 @@ def show_hint(text: str) -> None:
 def show_warning(text: str) -> None:
     """Show a warning below the field of a text."""
     if kinds := find_kinds(text):
-        said = _(
-            "This seems to contain personal data ({kinds}). Remove what is not needed.",
-            kinds=formatting.listing(kinds),
+        st.warning(
+            _(
+                "This seems to contain personal data ({kinds}). Remove what is not needed.",
+                kinds=formatting.listing(kinds),
+            ),
+            icon=":material/shield_person:",
         )
-        st.warning(said, icon=":material/shield_person:")
 
 
 def ask_to_keep(key: str, *comments: str) -> bool:
@@ -35,9 +37,12 @@ def ask_to_keep(key: str, *comments: str) -> bool:
     kinds = find_kinds(*comments)
     if not kinds:
         return False
-    text = _(
-        "The comments seem to contain personal data: {kinds}. Remove what the work does not need.",
-        kinds=formatting.listing(kinds),
+    st.warning(
+        _(
+            "The comments seem to contain personal data: {kinds}. Remove what the work does not "
+            "need.",
+            kinds=formatting.listing(kinds),
+        ),
+        icon=":material/privacy_tip:",
     )
-    st.warning(text, icon=":material/privacy_tip:")
     return st.checkbox(_("Keep it: needed to evaluate the contact"), key=key)

@@ -61,7 +61,7 @@ def show(viewer: Viewer) -> None:
 
 def _show_result(result: SearchResult) -> None:
     with st.container(gap=None):
-        menu.show_link(result.page.key, escape(result.label), query=dict(result.parameters))
+        menu.show_page_link(result.page.key, escape(result.label), query=dict(result.parameters))
         if result.about:
             st.caption(escape(result.about))
 

@@ -32,7 +32,7 @@ def show(viewer: Viewer) -> None:
             with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
                 st.markdown(text, width="stretch")
                 if address:
-                    menu.show_link("explain", _("Today’s value"), query={"kpi": address})
+                    menu.show_page_link("explain", _("Today’s value"), query={"kpi": address})
     if not shown:
         st.info(_("No term matches. Try fewer letters, or another word."))
 

@@ -106,7 +106,7 @@ def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
     """Link back to the first steps from a page that they lead to, while they last."""
     page = menu.find_page("first_steps")
     if entry.key in PAGES.values() and page.is_open_to(viewer) and page.is_listed_for(viewer):
-        menu.show_link(page.key, _("Back to the first steps"), "arrow_back")
+        menu.show_page_link(page.key, _("Back to the first steps"), "arrow_back")
 
 
 def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
@@ -126,7 +126,7 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
             if step == Step.CENTRE:
                 _ask_name(set_up)
             elif step in PAGES:
-                menu.show_link(PAGES[step])
+                menu.show_page_link(PAGES[step])
 
 
 def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:

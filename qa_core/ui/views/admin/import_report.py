@@ -116,12 +116,13 @@ def show_quarantine(path: Path) -> None:
             for row in rows
         ]
         _show_lines(lines, named, f"quarantine_{path.stem}")
-        text = _(
-            "Identities are masked. The full list is in {path}, on the machine that runs this "
-            "centre.",
-            path=path.name,
+        st.caption(
+            _(
+                "Identities are masked. The full list is in {path}, on the machine that runs this "
+                "centre.",
+                path=path.name,
+            )
         )
-        st.caption(text)
 
 
 def _describe_state(report: FileReport) -> str:
@@ -148,8 +149,9 @@ def _show_effects(examination: Examination) -> None:
     if not examination.effects:
         return
     st.subheader(_("Effect on the figures"), anchor=False)
-    text = _("For the days in the file and the whole centre: figures now, and after the import.")
-    st.caption(text)
+    st.caption(
+        _("For the days in the file and the whole centre: figures now, and after the import.")
+    )
     columns = (
         tables.text_column(_("Figure"), lambda effect: _(effect.title)),
         tables.text_column(_("Now"), lambda effect: effect.format_before()),

@@ -8,7 +8,7 @@ from qa_core.compliance import exclusions
 from qa_core.compliance.exclusions import ExclusionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
-from qa_core.ui import actions, gate, tables
+from qa_core.ui import actions, gate, select_box, tables
 
 
 def show(viewer: Viewer) -> None:
@@ -43,12 +43,8 @@ def _ask_entry() -> None:
     with st.form("exclusion", border=True):
         line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
         advisor = st.text_input(_("Or the advisor or extension"))
-        reason = st.selectbox(
-            _("Why"),
-            list(exclusions.REASONS),
-            format_func=lambda code: _(exclusions.REASONS[code]),
-            key="exclusion_reason",
-        )
+        reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
+        reason = select_box.select(st, _("Why"), reasons, "exclusion_reason")
         sent = st.form_submit_button(_("Exclude"), type="primary")
     if sent:
         with actions.show_refusals():

@@ -14,7 +14,7 @@ from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, select_box, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
 
@@ -92,13 +92,9 @@ def show_gates(viewer: Viewer) -> None:
 def show_proportions(viewer: Viewer) -> None:
     """Show how much was recorded and listened to lately or in a month, and who stands out."""
     st.subheader(_("Proportionality"), anchor=False)
-    lately = _("the last {n} days", n=proportionality.DAYS)
-    month = st.selectbox(
-        _("Period"),
-        ["", *proportionality.find_months()],
-        format_func=lambda key: formatting.month(key) if key else lately,
-        key="proportion_month",
-    )
+    titles = {"": _("the last {n} days", n=proportionality.DAYS)}
+    titles |= {month: formatting.month(month) for month in proportionality.find_months()}
+    month = select_box.select(st, _("Period"), titles, "proportion_month")
     found = proportionality.find(viewer, month or None)
     days = _(
         "From {first} to {last}.",

@@ -25,6 +25,7 @@ from qa_core.ui import (
     layout,
     menu,
     readings,
+    select_box,
     tables,
     url_state,
 )
@@ -147,9 +148,8 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
     with middle, url_state.bound("order", ORDERS, "newest"):
-        order = st.selectbox(
-            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
-        )
+        titles = {key: _(title) for key, title in ORDERS.items()}
+        order = select_box.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.

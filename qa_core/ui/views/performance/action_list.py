@@ -17,7 +17,7 @@ from qa_core.analysis.irritants.action_list import (
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, cards, download_links, gate, tables
+from qa_core.ui import actions, cached, cards, download_links, gate, select_box, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
 
@@ -114,26 +114,14 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     """Show the form, filled and sent as of the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
     owners = action_list.find_owners(viewer, entry)
-    options: list[str | None] = [None, *owners]
-    states = list(ActionState)
+    names = {None: _("Nobody"), **owners}
+    states = {state: _(texts.STATES[state]) for state in ActionState}
     key = f"{entry.id}_{version}"
     with st.form(f"action_{key}", border=False):
         left, right = st.columns(2, gap="small")
-        chosen = left.selectbox(
-            _("State"),
-            states,
-            index=states.index(entry.state),
-            format_func=lambda name: _(texts.STATES[name]),
-            key=f"state_{key}",
-        )
+        chosen = select_box.select(left, _("State"), states, f"state_{key}", entry.state)
         due = right.date_input(_("Due"), entry.due_on, format="DD/MM/YYYY", key=f"due_{key}")
-        owner = st.selectbox(
-            _("Owner"),
-            options,
-            index=options.index(entry.owner),
-            format_func=lambda name: owners.get(name) or _("Nobody"),
-            key=f"owner_{key}",
-        )
+        owner = select_box.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
         note = st.text_area(
             _("Note"),
             entry.note,

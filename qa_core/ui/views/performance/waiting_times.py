@@ -286,14 +286,15 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
         )
         st.caption(text)
     if recovery.open:
-        said = ngettext(
-            "{count} caller may still be reached: the {hours} hours are not over.",
-            "{count} callers may still be reached: their {hours} hours are not over.",
-            recovery.open,
-            count=formatting.number(recovery.open),
-            hours=hours,
+        st.caption(
+            ngettext(
+                "{count} caller may still be reached: the {hours} hours are not over.",
+                "{count} callers may still be reached: their {hours} hours are not over.",
+                recovery.open,
+                count=formatting.number(recovery.open),
+                hours=hours,
+            )
         )
-        st.caption(said)
 
 
 def _describe_recovery(recovery: Recovery) -> str:

@@ -32,13 +32,14 @@ def describe(scores: Adjusted, name: str) -> str:
 def show_note(scores: Adjusted) -> None:
     """Show what was adjusted, or why nothing was."""
     if scores.is_connected:
-        message = _(
-            "Adjusted: score an average evaluator (of {n}) would give on an average "
-            "scorecard; least squares, advisor + evaluator + scorecard. It assumes that "
-            "contacts reached evaluators at random. Only the plain score counts.",
-            n=scores.evaluators,
+        st.caption(
+            _(
+                "Adjusted: score an average evaluator (of {n}) would give on an average "
+                "scorecard; least squares, advisor + evaluator + scorecard. It assumes that "
+                "contacts reached evaluators at random. Only the plain score counts.",
+                n=scores.evaluators,
+            )
         )
-        st.caption(message)
     elif any(scores.apart):
         evaluators, grids = scores.apart
         said = (

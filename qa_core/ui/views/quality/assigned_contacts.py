@@ -9,7 +9,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, labels, replacement
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, select_box, tables
 from qa_core.ui.markdown import escape
 
 TABLE, PLAN = "listening_given", "listening_given_plan"
@@ -17,10 +17,8 @@ TABLE, PLAN = "listening_given", "listening_given_plan"
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     """Show the contacts, the chosen one with what can be done, and the evaluators."""
-    names: list[str | None] = [None, *(plan.name for plan in plans)]
-    chosen = st.selectbox(
-        _("Plan"), names, format_func=lambda name: name or _("All plans"), key=PLAN
-    )
+    names = {None: _("All plans")} | {plan.name: plan.name for plan in plans}
+    chosen = select_box.select(st, _("Plan"), names, PLAN)
     assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
         text = _("No contact is assigned yet. Draw contacts under Draws.")
@@ -62,12 +60,8 @@ def _show_one(row: DrawnAssignment) -> None:
         if row.state == "done" or row.purpose == "targeted":
             st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
             return
-        reason = st.selectbox(
-            _("Why replace it?"),
-            list(replacement.REPLACEMENT_REASONS),
-            format_func=labels.name_reason,
-            key=f"because_{row.drawn_id}",
-        )
+        reasons = {key: labels.name_reason(key) for key in replacement.REPLACEMENT_REASONS}
+        reason = select_box.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
         text = _(
             "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )

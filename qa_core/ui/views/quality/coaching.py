@@ -100,7 +100,7 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
             label = escape(_("Coaching: {goal}", goal=plan.goal))
-            menu.show_link("coaching", label, query={"plan": str(plan.id)})
+            menu.show_page_link("coaching", label, query={"plan": str(plan.id)})
             st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
     coaching_plan.show_training_file(person)
 

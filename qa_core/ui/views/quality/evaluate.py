@@ -81,7 +81,7 @@ def show_worklist(viewer: Viewer) -> None:
     actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
         st.info(_("Self-evaluations start on the page of an evaluation."))
-        menu.show_link(menu.find_first(viewer).key, symbol="arrow_back")
+        menu.show_page_link(menu.find_first(viewer).key, symbol="arrow_back")
         return
     waiting = sampling.find_worklist(viewer)
     tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
@@ -267,9 +267,9 @@ def _show_head(draft: Draft) -> None:
     title, note = HEADS[draft.kind]
     if draft.kind == drafts.SELF:
         query = {"id": str(draft.answered_evaluation_id)}
-        menu.show_link("evaluation", _("Back to the evaluation"), "arrow_back", query)
+        menu.show_page_link("evaluation", _("Back to the evaluation"), "arrow_back", query)
     else:
-        menu.show_link(PAGE, _("All waiting contacts"), "arrow_back")
+        menu.show_page_link(PAGE, _("All waiting contacts"), "arrow_back")
     st.title(_(title), anchor=False)
     scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
     parts = [

@@ -65,7 +65,7 @@ def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
     st.markdown(f"{icon} **{_(title)}**")
     for line in lines[:MOST_LINES]:
         with layout.row("xxsmall"):
-            menu.show_link(line.page, escape(line.name), "arrow_forward", line.parameters)
+            menu.show_page_link(line.page, escape(line.name), "arrow_forward", line.parameters)
             st.caption(escape(line.reason))
     if more := len(lines[MOST_LINES:]):
         st.caption(ngettext("{n} more after these", "{n} more after these", more))
