@@ -158,14 +158,19 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int = FULL,
+    empty: str = "",
     **options: Any,
 ) -> Any:
     """Show a table of these lines; columns that are None are left out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight.
-    `options` go to `st.dataframe` in place of the usual ones; returns what it returns.
+    `empty`: shown in place of a table without lines. `options` go to `st.dataframe` in place
+    of the usual ones; returns what it returns.
     """
+    if empty and not lines:
+        st.caption(empty)
+        return None
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]

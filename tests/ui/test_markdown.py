@@ -54,6 +54,7 @@ PLAIN_TEXTS = {
     "select_box": ["label"],
     "server": ["said"],
     "sign_in": ["label", "message"],
+    "tables": ["empty"],
     "views/account/glossary": ["f'{title} ({len(found)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [

@@ -21,16 +21,13 @@ def show(viewer: Viewer) -> None:
     )
     st.caption(text)
     found = exclusions.find_all(viewer)
-    if found:
-        columns = (
-            tables.name_column(_("What"), lambda item: item.what, 260),
-            tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
-            tables.text_column(_("Entered by"), lambda item: item.entered_by),
-            tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
-        )
-        tables.show(found, columns, "exclusions", height=240)
-    else:
-        st.caption(_("Nothing is excluded."))
+    columns = (
+        tables.name_column(_("What"), lambda item: item.what, 260),
+        tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
+        tables.text_column(_("Entered by"), lambda item: item.entered_by),
+        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
+    )
+    tables.show(found, columns, "exclusions", height=240, empty=_("Nothing is excluded."))
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:

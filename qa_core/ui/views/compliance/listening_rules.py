@@ -159,9 +159,6 @@ def _show_recorded(found: Proportions) -> None:
             found.centre.unknown_contacts,
         )
         st.caption(text)
-    if not found.recorded_shares:
-        st.caption(_("No contact in this period says whether it was recorded."))
-        return
 
     def name(share: RecordedShare) -> str:
         return ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
@@ -171,18 +168,17 @@ def _show_recorded(found: Proportions) -> None:
         tables.share_column(_("Recorded"), lambda share: share.rate),
         tables.count_column(_("Answered"), lambda share: share.answered_contacts),
     )
-    tables.show(found.recorded_shares, columns, "recorded_shares", height=300)
+    empty = _("No contact in this period says whether it was recorded.")
+    tables.show(found.recorded_shares, columns, "recorded_shares", height=300, empty=empty)
 
 
 def _show_heard(found: Proportions) -> None:
-    if not found.listenings:
-        st.caption(_("Nobody listened to any contact in this period."))
-        return
     columns = (
         tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
         tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
     )
-    tables.show(found.listenings, columns, "heard_counts", height=300)
+    empty = _("Nobody listened to any contact in this period.")
+    tables.show(found.listenings, columns, "heard_counts", height=300, empty=empty)
 
 
 def _show_gate(

@@ -14,7 +14,7 @@ from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.explain import Variant
 from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables, url_state
+from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables
 from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
@@ -30,7 +30,9 @@ STATUSES = {
 def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
     """Show the explanation of a KPI under the filter bar and what the address adds."""
     extra = explain_link.read_extra(viewer)
-    _show_extra(extra)
+    if extra:
+        with st.container(horizontal=True, gap="xsmall"):
+            explain_link.show_extra(extra)
     # Of the filters of another page, those that this KPI cannot be cut by do not apply.
     values = {name: chosen for name, chosen in state.where.values if name in kpi.dimensions}
     where = dimensions.Filters.of(state.where.period, values)
@@ -44,16 +46,6 @@ def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
     if explanation.variants:
         _show_variants(explanation)
     _show_sources(explanation)
-
-
-def _show_extra(extra: Extra) -> None:
-    if not extra:
-        return
-    with st.container(horizontal=True, gap="xsmall"):
-        for dimension, values in extra:
-            names = formatting.listing(formatting.name(dimension, value) for value in values)
-            title = _(dimensions.get_dimension(dimension).title)
-            url_state.show_removable(dimension, f"{title}: {names}")
 
 
 def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, extra: Extra) -> None:
