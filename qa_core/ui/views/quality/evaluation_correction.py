@@ -89,8 +89,8 @@ def _show_criterion(
 ) -> None:
     key, text = criterion.key, describe_text(criterion.text)
     with st.container(gap="xxsmall"):
-        message = escape(text)
-        st.markdown(message, help=escape(describe_text(criterion.help)) if criterion.help else None)
+        title = escape(text)
+        st.markdown(title, help=escape(describe_text(criterion.help)) if criterion.help else None)
         scorecard_answers.show_notes(criterion)
         if is_disputed:
             # A decision may have come meanwhile, whatever this tab held.
