@@ -10,12 +10,11 @@ from qa_core.ui.views.admin import names
 viewer = gate.current_viewer(Permission.MANAGE_ADVISORS)
 
 st.title(_("Names"), anchor=False)
-st.caption(
-    _(
-        "Écoute only suggests names that are similar. Your decision applies to past and future "
-        "contacts and evaluations. You can undo it fully."
-    )
+text = _(
+    "Écoute only suggests names that are similar. Your decision applies to past and future "
+    "contacts and evaluations. You can undo it fully."
 )
+st.caption(text)
 
 kind = names.choose_kind(viewer)
 actions.show_outcome()

@@ -10,12 +10,11 @@ from qa_core.ui.views.admin import opening_hours
 viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
 
 st.title(_("Opening hours"), anchor=False)
-st.caption(
-    _(
-        "A contact missed while its site was closed counts as closed, even in the past. Without "
-        "hours, no contact counts as closed."
-    )
+text = _(
+    "A contact missed while its site was closed counts as closed, even in the past. Without "
+    "hours, no contact counts as closed."
 )
+st.caption(text)
 
 actions.show_outcome()
 site = opening_hours.choose_site(viewer)

@@ -10,12 +10,11 @@ from qa_core.ui.views.admin import scorecards
 viewer = gate.current_viewer(Permission.SEE_GRIDS)
 
 st.title(_("Scorecards"), anchor=False)
-st.caption(
-    _(
-        "What evaluators listen for, and how many points it is worth. Administrators write "
-        "drafts; managers publish them."
-    )
+text = _(
+    "What evaluators listen for, and how many points it is worth. Administrators write "
+    "drafts; managers publish them."
 )
+st.caption(text)
 
 actions.show_outcome()
 scorecards.ask_new(viewer)

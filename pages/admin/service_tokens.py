@@ -10,12 +10,11 @@ from qa_core.ui.views.admin import service_tokens
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
 st.title(_("Service tokens"), anchor=False)
-st.caption(
-    _(
-        "With a token, a script reads figures under the role you choose, and nothing else. A "
-        "second person confirms it first. The audit log records every request."
-    )
+text = _(
+    "With a token, a script reads figures under the role you choose, and nothing else. A "
+    "second person confirms it first. The audit log records every request."
 )
+st.caption(text)
 actions.show_outcome()
 left, right = st.columns([5, 3])
 # The new token comes first, so that the list has it.

@@ -11,11 +11,10 @@ from qa_core.ui.views.admin import account_requests
 viewer = gate.current_viewer(Permission.CONFIRM_ACCOUNTS)
 
 st.title(_("Account changes"), anchor=False)
-st.caption(
-    _(
-        "No administrator grants access to personal data alone. A data protection officer, a "
-        "manager or another administrator confirms it. The people concerned are informed."
-    )
+text = _(
+    "No administrator grants access to personal data alone. A data protection officer, a "
+    "manager or another administrator confirms it. The people concerned are informed."
 )
+st.caption(text)
 account_requests.show_requests(viewer)
 account_requests.show_changes(find_changes(viewer), "account_changes")

@@ -10,10 +10,9 @@ from qa_core.ui.views.compliance import journal
 viewer = gate.current_viewer(Permission.SEE_JOURNAL)
 
 st.title(_("Audit log"), anchor=False)
-st.caption(
-    _(
-        "Sign-ins, imports, views of personal data, exports, and changes of accounts or settings. "
-        "No content, no score; not for watching workers."
-    )
+text = _(
+    "Sign-ins, imports, views of personal data, exports, and changes of accounts or settings. "
+    "No content, no score; not for watching workers."
 )
+st.caption(text)
 journal.show(viewer)

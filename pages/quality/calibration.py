@@ -10,10 +10,9 @@ from qa_core.ui.views.quality import calibration
 viewer = gate.current_viewer(Permission.SEE_CALIBRATIONS)
 
 st.title(_("Calibration"), anchor=False)
-st.caption(
-    _(
-        "Several evaluators score the same contacts. Scores stay hidden until the session is "
-        "closed, and count in no advisor's score."
-    )
+text = _(
+    "Several evaluators score the same contacts. Scores stay hidden until the session is "
+    "closed, and count in no advisor's score."
 )
+st.caption(text)
 calibration.show(viewer)

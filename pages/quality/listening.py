@@ -10,12 +10,11 @@ from qa_core.ui.views.quality import listening
 viewer = gate.current_viewer(Permission.MANAGE_LISTENING)
 
 st.title(_("Listening plan"), anchor=False)
-st.caption(
-    _(
-        "Contacts are drawn at random from those that may be listened to. Each advisor has the "
-        "same number, up to the maximum."
-    )
+text = _(
+    "Contacts are drawn at random from those that may be listened to. Each advisor has the "
+    "same number, up to the maximum."
 )
+st.caption(text)
 
 section = listening.choose_section()
 actions.show_outcome()

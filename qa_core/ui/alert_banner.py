@@ -53,21 +53,12 @@ def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = F
     for event in found:
         with layout.line():
             since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
-            st.markdown(
-                f":orange[:material/notifications_active:] {describe(viewer, event)}{since}",
-                width="stretch",
-            )
+            text = f":orange[:material/notifications_active:] {describe(viewer, event)}{since}"
+            st.markdown(text, width="stretch")
             _show_link(viewer, event)
             if viewer.can(Permission.EDIT_ALERTS):
-                st.button(
-                    "",
-                    icon=":material/check:",
-                    key=f"acknowledge_{event.id}",
-                    type="tertiary",
-                    help=_("Acknowledge"),
-                    on_click=_acknowledge,
-                    args=(event.id,),
-                )
+                key = f"acknowledge_{event.id}"
+                layout.show_icon_button("check", _("Acknowledge"), key, _acknowledge, event.id)
 
 
 def describe(viewer: Viewer, event: alerts.Alert) -> str:
@@ -92,14 +83,9 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
         return
     page = menu.find_page_explaining(kpi.needs)
     if page.is_open_to(viewer) and page.can_filter_by(set(values)):
-        st.page_link(
-            page.path,
-            label=_(page.title),
-            icon=":material/arrow_forward:",
-            query_params=values
-            | ({"period": start} if is_month else {})
-            | sections.find_address(kpi.key),
-        )
+        period = {"period": start} if is_month else {}
+        address = values | period | sections.find_address(kpi.key)
+        menu.show_page_link(page.key, symbol="arrow_forward", query=address)
 
 
 def _describe_since(event: alerts.Alert) -> str:

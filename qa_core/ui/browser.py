@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 import streamlit as st
+from starlette.requests import HTTPConnection
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from qa_core.access.sessions import Browser, is_loopback
+from qa_core.base import i18n
 from qa_core.base.i18n import LANGUAGES
 from qa_core.ui.proxies import parse_address
 
@@ -46,6 +48,12 @@ def build(cookies: Mapping[str, str], headers: Mapping[str, str], address: str) 
     return Browser(token or b"", headers.get("user-agent", ""), str(known or ""), is_local)
 
 
+def build_for(request: HTTPConnection) -> Browser:
+    """Build the browser behind a plain request or a WebSocket."""
+    address = request.client.host if request.client else ""
+    return build(request.cookies, dict(request.headers), address)
+
+
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
@@ -69,6 +77,11 @@ def language() -> str:
     return first_known(
         [st.context.locale or "", *(st.context.headers.get("Accept-Language") or "").split(",")]
     )
+
+
+def use_language_of(request: HTTPConnection) -> None:
+    """Use the first of our languages that the browser behind a plain request prefers."""
+    i18n.use(first_known((request.headers.get("accept-language") or "").split(",")))
 
 
 def first_known(wishes: Iterable[str]) -> str:

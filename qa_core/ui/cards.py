@@ -79,22 +79,18 @@ def build_tile(
             *note_texts.describe(row.notes or ()),
         )
     )
-    sparkline = tuple(series.sparkline[-30:]) if series else ()
-    if formatting.is_missing(row.value):
-        return Tile(
-            title_of(kpi),
-            _missing(row.status),
-            help_text,
-            _why_missing(row),
-            sparkline=sparkline,
-            kpi=kpi.key,
-        )
     tile = {
         "title": title_of(kpi),
-        "value": formatting.value(row.value, kpi.unit, currency),
         "help": help_text,
-        "lately": lately,
+        "sparkline": tuple(series.sparkline[-30:]) if series else (),
+        "kpi": kpi.key,
+    }
+    if formatting.is_missing(row.value):
+        return Tile(value=_missing(row.status), below=_why_missing(row), **tile)
+    tile |= {
+        "value": formatting.value(row.value, kpi.unit, currency),
         "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
+        "lately": lately,
     }
     change = getattr(row, "delta", None)
     # Beside a whole period, the total of one that is not over would read as a fall.
@@ -104,17 +100,14 @@ def build_tile(
         and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        severity = (
-            chart_titles.describe_change("", change, interval, kpi.unit, kpi.better).severity
-            if interval
-            else ""
-        )
         tile |= {
             "delta": formatting.change(change, kpi.unit, currency),
             "delta_up": change >= 0,
-            "delta_tone": severity,
         }
-    return Tile(**tile, sparkline=sparkline, kpi=kpi.key)
+        if interval:
+            said = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
+            tile["delta_tone"] = said.severity
+    return Tile(**tile)
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
@@ -271,30 +264,17 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
     if not formatting.is_missing(row.denominator) and not formatting.is_missing(row.n):
         parts.append(f"n\u00a0=\u00a0{formatting.number(row.n)}")
     if not formatting.is_missing(row.p50):
-        parts.append(
-            _(
-                "median {p50}, p90 {p90}",
-                p50=formatting.duration(row.p50),
-                p90=formatting.duration(row.p90),
-            )
-        )
-    if not formatting.is_missing(row.pending) and row.pending:
-        parts.append(_("{n} pending", n=formatting.number(row.pending)))
-    if not formatting.is_missing(row.unknown_identity) and row.unknown_identity and row.n:
-        parts.append(
-            _(
-                "{share} of callers unknown",
-                share=formatting.percent(
-                    row.unknown_identity
-                    / (
-                        row.unknown_identity
-                        + row.n
-                        + (0 if formatting.is_missing(row.pending) else row.pending)
-                    ),
-                    0,
-                ),
-            )
-        )
+        waits = {name: formatting.duration(getattr(row, name)) for name in ("p50", "p90")}
+        parts.append(_("median {p50}, p90 {p90}", **waits))
+    pending, unknown = (
+        0 if formatting.is_missing(count) else count
+        for count in (row.pending, row.unknown_identity)
+    )
+    if pending:
+        parts.append(_("{n} pending", n=formatting.number(pending)))
+    if unknown and row.n:
+        share = formatting.percent(unknown / (unknown + row.n + pending), 0)
+        parts.append(_("{share} of callers unknown", share=share))
     if not formatting.is_missing(getattr(row, "target", None)):
         parts.append(_describe_target(row, kpi, currency))
     if row.status == "small_sample":
@@ -306,16 +286,13 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
 
 def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
     """Describe the target and the gap, with a sign where chance does not explain it."""
-    target, size = (
-        formatting.value(row.target, kpi.unit, currency),
-        formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+"),
-    )
+    target = formatting.value(row.target, kpi.unit, currency)
+    size = formatting.change(abs(row.gap), kpi.unit, currency).lstrip("+")
+    text = _("target {target}, reached", target=target)
     if row.gap > 0:
         text = _("target {target}, {size} above", target=target, size=size)
     elif row.gap < 0:
         text = _("target {target}, {size} below", target=target, size=size)
-    else:
-        text = _("target {target}, reached", target=target)
     return ICONS["attention"] + text if row.is_met is False and row.is_sure else text
 
 

@@ -113,13 +113,7 @@ class Connections:
             await self.app(scope, receive, send)
             return
         request = HTTPConnection(scope)
-        connection = Connection(
-            browser.build(
-                request.cookies,
-                dict(request.headers),
-                request.client.host if request.client else "",
-            )
-        )
+        connection = Connection(browser.build_for(request))
         cookie = request.cookies.get(browser.COOKIE)
         if await run_in_threadpool(_is_live, cookie, connection.browser):
             connection.token = cookie

@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
-from qa_core.ui import filter_bar, menu
+from qa_core.ui import filter_bar, layout, menu
 
 _TARGET, _LEFT = "drill_to", "drill_left"
 _CONTACT_FROM, _EVALUATION_FROM = "drilled_from", "evaluation_from"
@@ -158,22 +158,12 @@ def on_value(
 
 def show_button(key: str, values: dict[str, Any], behind: str) -> None:
     """Show the arrow at the end of a line that opens its contacts."""
-    st.button(
-        "",
-        icon=":material/arrow_forward:",
-        key=key,
-        type="tertiary",
-        help=_("Open the contacts"),
-        on_click=to_contacts,
-        args=(values, behind),
-    )
+    title = _("Open the contacts")
+    layout.show_icon_button("arrow_forward", title, key, to_contacts, values, behind)
 
 
 def _show_back(page_key: str, parameters: dict[str, Any]) -> None:
-    page = menu.find_page(page_key)
-    st.page_link(
-        page.path, label=_(page.title), icon=":material/arrow_back:", query_params=parameters
-    )
+    menu.show_page_link(page_key, symbol="arrow_back", query=parameters)
 
 
 def _filters_of(page_key: str) -> dict[str, list[str]]:

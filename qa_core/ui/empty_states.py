@@ -55,9 +55,7 @@ def _show_no_data(viewer: Viewer) -> None:
         "enough to see figures."
     )
     with card(":material/inbox:", _("No data yet"), text):
-        st.page_link(
-            menu.find_page("imports").path, label=_("Import a file"), icon=":material/upload_file:"
-        )
+        menu.show_page_link("imports", _("Import a file"), "upload_file")
 
 
 def _show_no_whole_month(state: FilterState) -> None:

@@ -6,10 +6,10 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import dimensions, periods
+from qa_core.metrics import dimensions, formatting, periods
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import Kpi, get_kpi
-from qa_core.ui import filter_bar, menu
+from qa_core.ui import filter_bar, menu, url_state
 
 PAGE, TITLE = "explain", N_("Explain")
 Extra = tuple[tuple[str, tuple[str | None, ...]], ...]
@@ -52,6 +52,14 @@ def read_extra(viewer: Viewer) -> Extra:
     return tuple(
         (key, tuple(value or None for value in st.query_params.get_all(key))) for key in known
     )
+
+
+def show_extra(extra: Extra) -> None:
+    """Show what the address adds, as buttons that remove it."""
+    for dimension, values in extra:
+        names = formatting.listing(formatting.name(dimension, value) for value in values)
+        title = _(dimensions.get_dimension(dimension).title)
+        url_state.show_removable(dimension, f"{title}: {names}")
 
 
 def narrow(where: Filters, extra: Extra) -> Filters:

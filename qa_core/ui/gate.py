@@ -32,6 +32,8 @@ ICON = (Path(__file__).parent / "assets" / "icon.svg").read_text(encoding="utf-8
 PATIENCE = 30
 """Seconds that a first page waits for the browser to have the cookie."""
 _HELD = "sign_in"
+_READY: set[str] = set()
+"""Addresses of records that were found ready."""
 
 
 @dataclass
@@ -166,14 +168,7 @@ def sign_in_state() -> SignInState:
 
 
 def are_records_ready() -> bool:
-    return environment.current().database_url in _READY or _look_for_records()
-
-
-_READY: set[str] = set()
-
-
-def _look_for_records() -> bool:
-    if store.is_ready():
-        _READY.add(environment.current().database_url)
-        return True
-    return False
+    address = environment.current().database_url
+    if address not in _READY and store.is_ready():
+        _READY.add(address)
+    return address in _READY

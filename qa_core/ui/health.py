@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment, i18n
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.ingest import purge
@@ -153,7 +153,7 @@ def _answer(request: Request) -> Response:
     reasons = _health.find_reasons()
     if not reasons:
         return JSONResponse({"status": "ready"})
-    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    browser.use_language_of(request)
     explained = [{"code": code, "message": _(REASONS[code])} for code in dict.fromkeys(reasons)]
     return JSONResponse({"status": "not_ready", "reasons": explained}, 503)
 

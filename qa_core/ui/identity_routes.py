@@ -26,7 +26,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
     """Limit requests of strangers: short, few at a time, few failures by address."""
 
     async def answer(request: Request) -> Response:
-        budget = _budgets[_find_browser(request).address]
+        budget = _budgets[browser.build_for(request).address]
         if budget.take():
             budget.give_back()  # nobody waits longer for asking again
             return PlainTextResponse("Too Many Requests", 429)
@@ -50,7 +50,7 @@ def _limit(handle: Callable[[Request, bytes], Response]) -> Callable[..., Awaita
 
 @_limit
 def _begin(request: Request, _body: bytes) -> Response:
-    here = _find_browser(request)
+    here = browser.build_for(request)
     try:
         provider = _find_provider(request)
         if not here.token:
@@ -81,7 +81,7 @@ def _finish(request: Request, _body: bytes) -> Response:
             request.cookies.get(KEPT, ""),
             query.get("state", ""),
             query.get("code", ""),
-            _find_browser(request),
+            browser.build_for(request),
             query.get("iss", ""),
         )
     except Refusal as refusal:
@@ -111,16 +111,11 @@ def _end_sessions(request: Request, body: bytes) -> Response:
 
 
 def _find_provider(request: Request) -> identity.Provider:
-    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    browser.use_language_of(request)
     provider = identity.find_providers().get(request.path_params["provider"])
     if provider is None:
         raise AccessDenied()
     return provider
-
-
-def _find_browser(request: Request) -> sessions.Browser:
-    address = request.client.host if request.client else ""
-    return browser.build(request.cookies, dict(request.headers), address)
 
 
 def _refuse(refusal: Refusal) -> Response:

@@ -88,7 +88,7 @@ BUSY = Refusal("busy", N_("The server is too busy. Try again in a moment."))
 
 
 def _respond(request: Request) -> Response:
-    i18n.use(browser.first_known(request.headers.get("accept-language", "").split(",")))
+    browser.use_language_of(request)
     try:
         return _encode(_answer(request))
     except Refusal as refusal:

@@ -27,6 +27,12 @@ def show_removable(
     with line():
         st.markdown(text, width="stretch")
         if remove is not None:
-            act, number = remove
-            look = {"icon": ":material/delete:", "type": "tertiary"}
-            st.button("", key=key, help=title, on_click=act, args=(number,), **look)
+            show_icon_button("delete", title, key, *remove)
+
+
+def show_icon_button(
+    symbol: str, title: str, key: str, act: Callable[..., None], *args: Any
+) -> None:
+    """Show a button that is a symbol, its title for the pointer; a click calls `act(*args)`."""
+    look = {"icon": f":material/{symbol}:", "type": "tertiary"}
+    st.button("", key=key, help=title, on_click=act, args=args, **look)

@@ -1,8 +1,9 @@
 """The menu: every page declared once, with its permission, its filters and its place."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 import streamlit as st
 
@@ -383,9 +384,19 @@ def choose_page(viewer: Viewer | None) -> tuple[st.Page, MenuPage | None]:
     return chosen, next((page for page in all_pages() if made.get(page.key) is chosen), None)
 
 
+def show_page_link(
+    key: str, label: str = "", symbol: str = "", query: Mapping[str, Any] = {}
+) -> None:
+    """Show a link to the page of that key, usually under its own title and symbol; `query`
+    goes into the address.
+    """
+    page = find_page(key)
+    icon = f":material/{symbol}:" if symbol else page.icon
+    st.page_link(page.path, label=label or _(page.title), icon=icon, query_params=query)
+
+
 def _refuse(viewer: Viewer | None) -> None:
-    first = find_first(viewer)
-    st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
+    show_page_link(find_first(viewer).key, symbol="arrow_back")
     raise AccessDenied()
 
 

@@ -118,13 +118,9 @@ def show_funnel(group: Group, on_select: Callback) -> None:
             all=len(group.peers),
         )
     outside = sum(distance[peer.name] > group.funnel.half_width(peer.n) for peer in group.peers)
+    caption = _explain_funnel(group, beyond, outside)
     cards.show_chart(
-        figure,
-        text,
-        _explain_funnel(group, beyond, outside),
-        f"funnel_{group.kpi.key}",
-        on_select=on_select,
-        kpi=group.kpi.key,
+        figure, text, caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key
     )
 
 
@@ -173,29 +169,25 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
         size = float(chosen)
         needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
         with top:
-            cards.show_heading(
-                _describe_needed(list(needed.values()), sizes[chosen], counted),
-                _explain_needed(counted),
-            )
-        tables.show(
-            sorted(group.peers, key=lambda peer: normalise_name(peer.name)),
-            (
-                tables.name_column(title, lambda peer: peer.name),
-                tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
-                tables.count_column("n", lambda peer: peer.n),
-                tables.text_column(
-                    cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
-                ),
-                tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
-                tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
-                tables.text_column(
-                    _("Detectable today"),
-                    lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
-                ),
+            finding = _describe_needed(list(needed.values()), sizes[chosen], counted)
+            cards.show_heading(finding, _explain_needed(counted))
+        columns = (
+            tables.name_column(title, lambda peer: peer.name),
+            tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
+            tables.count_column("n", lambda peer: peer.n),
+            tables.text_column(
+                cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
             ),
-            f"needed_{kpi.key}",
-            lambda peer: on_name(peer.name),
-            height=520,
+            tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
+            tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
+            tables.text_column(
+                _("Detectable today"),
+                lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
+            ),
+        )
+        lines = sorted(group.peers, key=lambda peer: normalise_name(peer.name))
+        tables.show(
+            lines, columns, f"needed_{kpi.key}", lambda peer: on_name(peer.name), height=520
         )
 
 

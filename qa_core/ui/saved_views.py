@@ -8,7 +8,7 @@ from qa_core.access.saved_views import View
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
 from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import actions, cached, filter_bar, gate, menu
+from qa_core.ui import actions, cached, filter_bar, gate, menu, select_box
 from qa_core.ui.markdown import escape
 
 NOT_CUT = ("day", "week", "month")
@@ -80,7 +80,7 @@ def _show_link(viewer: Viewer, view: View) -> bool:
     if page is None or parameters is None:
         return False
     with st.container(gap=None):
-        st.page_link(page.path, label=escape(view.name), icon=page.icon, query_params=parameters)
+        menu.show_page_link(page.key, escape(view.name), query=parameters)
         said = [_(page.title)]
         if view.owner:
             said.append(_("shared by {name}", name=view.owner))
@@ -98,18 +98,10 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
         name = st.text_input(
             _("Name"), view.name if view else "", max_chars=saved_views.LONGEST_NAME
         )
-        choices = [NOBODY, *sharings]
-        held = view.shared_with if view and view.shared_with in sharings else NOBODY
-        chosen = NOBODY
+        titles = {NOBODY: _("Nobody")} | {key: _(saved_views.SHARINGS[key]) for key in sharings}
+        chosen, held = NOBODY, view.shared_with if view else NOBODY
         if sharings:
-            chosen = st.selectbox(
-                _("Share with"),
-                choices,
-                choices.index(held),
-                format_func=lambda key: (
-                    _("Nobody") if key == NOBODY else _(saved_views.SHARINGS[key])
-                ),
-            )
+            chosen = select_box.select(st, _("Share with"), titles, chosen=held)
         with st.container(horizontal=True):
             is_saved = st.form_submit_button(_("Save"), type="primary")
             is_removed = view is not None and st.form_submit_button(_("Delete"))

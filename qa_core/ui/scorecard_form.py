@@ -209,10 +209,8 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
 def _show_criterion(draft: Draft, criterion: Criterion) -> None:
     text, comment = describe_text(criterion.text), draft.comments.get(criterion.key, "")
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        st.markdown(
-            f"**{escape(text)}**",
-            help=escape(describe_text(criterion.help)) if criterion.help else None,
-        )
+        said = f"**{escape(text)}**"
+        st.markdown(said, help=escape(describe_text(criterion.help)) if criterion.help else None)
         scorecard_answers.show_notes(criterion)
         with layout.row():
             scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.scorecard))

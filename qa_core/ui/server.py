@@ -170,10 +170,7 @@ def find_signed_in(request: Request) -> sessions.SignedIn | None:
     """Return the live session behind a plain request, by its cookie and the browser's
     token; None for a stranger.
     """
-    here = browser.build(
-        request.cookies, dict(request.headers), request.client.host if request.client else ""
-    )
-    return sessions.resume(request.cookies.get(browser.COOKIE), here)
+    return sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
 
 
 def check_start() -> None:
@@ -267,7 +264,7 @@ def load_download_rooms() -> None:
 
 def _download(request: Request) -> Response:
     load_download_rooms()
-    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    browser.use_language_of(request)
     try:
         signed_in = find_signed_in(request)
         if signed_in is None or signed_in.must_change_password:
@@ -291,7 +288,7 @@ def _download(request: Request) -> Response:
 def _audio(request: Request) -> Response:
     if request.method != "GET":
         return PlainTextResponse("Method Not Allowed", 405)
-    i18n.use(browser.first_known((request.headers.get("accept-language") or "").split(",")))
+    browser.use_language_of(request)
     try:
         signed_in = find_signed_in(request)
         if signed_in is None or signed_in.must_change_password:

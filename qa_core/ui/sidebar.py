@@ -37,8 +37,4 @@ def _show_account_news(viewer: Viewer) -> None:
             for change in accounts.find_own_changes(viewer)
         ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:
-        st.page_link(
-            menu.find_page("my_account").path,
-            label=_("News of your account"),
-            icon=":material/manage_accounts:",
-        )
+        menu.show_page_link("my_account", _("News of your account"), "manage_accounts")

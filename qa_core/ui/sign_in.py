@@ -66,9 +66,8 @@ def show_enrolment() -> None:
     _left, middle, _right = st.columns([1, 2, 1])
     with middle:
         st.header(_("Second factor"), anchor=False)
-        st.caption(
-            _("Your role needs a code from an app on your phone, in addition to the password.")
-        )
+        text = _("Your role needs a code from an app on your phone, in addition to the password.")
+        st.caption(text)
         show_second_factor()
         gate.show_sign_out()
 
@@ -170,22 +169,15 @@ def show_password_form() -> bool:
     if signed_in is None:
         st.stop()
     with st.form("password", clear_on_submit=True, border=True):
-        current = st.text_input(
-            _("Current password"), type="password", autocomplete="current-password", max_chars=200
+        rule = _(
+            "12 characters with small and capital letters, digits and signs. Or 14 with three "
+            "of these kinds. Or seven words."
         )
-        new = st.text_input(
-            _("New password"),
-            type="password",
-            autocomplete="new-password",
-            max_chars=200,
-            help=_(
-                "12 characters with small and capital letters, digits and signs. Or 14 with three "
-                "of these kinds. Or seven words."
-            ),
-        )
-        again = st.text_input(
-            _("New password again"), type="password", autocomplete="new-password", max_chars=200
-        )
+        known = {"type": "password", "max_chars": 200, "autocomplete": "current-password"}
+        chosen = known | {"autocomplete": "new-password"}
+        current = st.text_input(_("Current password"), **known)
+        new = st.text_input(_("New password"), help=rule, **chosen)
+        again = st.text_input(_("New password again"), **chosen)
         if not st.form_submit_button(_("Change password"), type="primary"):
             return False
     if new != again:

@@ -29,6 +29,8 @@ SMALLEST, LONGEST_WORD, LARGEST = 60, 110, 400
 """Least and most pixels that a word asks for, and most of a column."""
 WIDTHS = {"small": 75, "medium": 200, "large": 400}
 Line = TypeVar("Line")
+Rows = Mapping[Any, Mapping[str, Any]]
+"""Rows of `measure` by the value of a dimension (None: missing), then KPI."""
 Width = int | str | None
 
 
@@ -118,9 +120,9 @@ def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = Fals
     return TableColumn(heading, value, config)
 
 
-def day_column(heading: str, value: Callable[[Any], Any], width: Width = 95) -> TableColumn:
+def day_column(heading: str, value: Callable[[Any], Any]) -> TableColumn:
     """Build a column of days."""
-    config = column_config.DateColumn(heading, format="DD/MM/YYYY", width=width)
+    config = column_config.DateColumn(heading, format="DD/MM/YYYY", width=95)
     return TableColumn(heading, value, config)
 
 
@@ -156,14 +158,19 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int = FULL,
+    empty: str = "",
     **options: Any,
 ) -> Any:
     """Show a table of these lines; columns that are None are left out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight.
-    `options` go to `st.dataframe` in place of the usual ones; returns what it returns.
+    `empty`: shown in place of a table without lines. `options` go to `st.dataframe` in place
+    of the usual ones; returns what it returns.
     """
+    if empty and not lines:
+        st.caption(empty)
+        return None
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]
@@ -268,7 +275,7 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     return table
 
 
-def largest_first(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
+def largest_first(by: Rows, kpi: str) -> list[Any]:
     """Return the values of `wide` by their number of that KPI, missing numbers last."""
     return sorted(
         by,

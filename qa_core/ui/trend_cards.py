@@ -103,10 +103,8 @@ def show_trend(
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
     if series.points["value"].isna().all():
         nothing = ChartTitle(_("Nothing to show in this period"))
-        cards.show_message(
-            prefix(title, nothing) if title else nothing,
-            why_empty or _("No value is known, or all are pending or hidden."),
-        )
+        text = why_empty or _("No value is known, or all are pending or hidden.")
+        cards.show_message(prefix(title, nothing) if title else nothing, text)
         return
     targets = [
         charts.TargetLine(step.target.value, step.first_day, step.last_day)

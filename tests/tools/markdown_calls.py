@@ -19,9 +19,12 @@ SHOWING = frozenset(
         *("form_submit_button", "download_button", "checkbox", "toggle", "radio", "selectbox"),
         *("multiselect", "text_input", "text_area", "number_input", "date_input", "time_input"),
         *("file_uploader", "segmented_control", "pills", "slider", "select_slider", "feedback"),
+        *("show_page_link", "show_icon_button", "select"),
     }
 )
-"""Streamlit's functions whose first argument is markdown."""
+"""Streamlit's functions whose first argument is markdown, and our own around them."""
+SECOND = frozenset({"progress", "show_page_link", "show_icon_button", "select"})
+"""Those whose second argument is markdown instead."""
 MARKDOWN_KEYWORDS = frozenset({"label", "help", "body", "caption"})
 ESCAPING = frozenset({"escape", "show_text"})
 NUMERIC = frozenset({"len", "int", "sum", "round", "abs"})
@@ -46,7 +49,7 @@ def find_calls() -> Iterator[tuple[str, str]]:
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         for scope, call in _find_showing(tree):
             judge = _Judge(scope, functions)
-            texts = call.args[1:2] if _name_of(call) == "progress" else call.args[:1]
+            texts = call.args[1:2] if _name_of(call) in SECOND else call.args[:1]
             texts = [
                 *texts,
                 *(word.value for word in call.keywords if word.arg in MARKDOWN_KEYWORDS),

@@ -34,6 +34,7 @@ PLAIN_TEXTS = {
     ],
     "gate": ["_('Something went wrong. Try again. If i"],
     "layout": ["text", "title"],
+    "menu": ["label or _(page.title)"],
     "personal_data": [
         "_('The comments seem to contain personal",
         "_('This seems to contain personal data (",
@@ -50,8 +51,10 @@ PLAIN_TEXTS = {
     "scorecard_answers": ["label"],
     "scorecard_form": ["label"],
     "segmented_choice": ["label"],
+    "select_box": ["label"],
     "server": ["said"],
     "sign_in": ["label", "message"],
+    "tables": ["empty"],
     "views/account/glossary": ["f'{title} ({len(found)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
@@ -65,9 +68,9 @@ PLAIN_TEXTS = {
         'f"### {icon}{_format_score(result.score)',
     ],
     "views/admin/service_tokens": ["[one.tool for one in examples]"],
-    "views/admin/targets": ["f':material/check: {alert_banner.describ", "label"],
+    "views/admin/targets": ["f':material/check: {alert_banner.describ"],
     "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
-    "views/compliance/journal": ["code", "entry.action"],
+    "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
     "views/conversations/contact": [
         "caption",

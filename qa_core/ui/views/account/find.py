@@ -61,12 +61,7 @@ def show(viewer: Viewer) -> None:
 
 def _show_result(result: SearchResult) -> None:
     with st.container(gap=None):
-        st.page_link(
-            result.page.path,
-            label=escape(result.label),
-            icon=result.page.icon,
-            query_params=dict(result.parameters),
-        )
+        menu.show_page_link(result.page.key, escape(result.label), query=dict(result.parameters))
         if result.about:
             st.caption(escape(result.about))
 

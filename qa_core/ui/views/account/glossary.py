@@ -32,12 +32,7 @@ def show(viewer: Viewer) -> None:
             with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
                 st.markdown(text, width="stretch")
                 if address:
-                    st.page_link(
-                        menu.find_page("explain").path,
-                        label=_("Today’s value"),
-                        icon=":material/function:",
-                        query_params={"kpi": address},
-                    )
+                    menu.show_page_link("explain", _("Today’s value"), query={"kpi": address})
     if not shown:
         st.info(_("No term matches. Try fewer letters, or another word."))
 

@@ -35,9 +35,8 @@ def show_requests(viewer: Viewer) -> None:
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))
             moment = formatting.local_moment(request.asked_at)
-            st.caption(
-                _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
-            )
+            text = _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
+            st.caption(text)
             if viewer.username in (request.asked_by, request.username):
                 st.caption(_("Another person has to confirm it."))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
@@ -71,19 +70,16 @@ def show_changes(changes: list[AccountChange], key: str) -> None:
     if not changes:
         st.info(_("No change in the last {days} days.", days=accounts.TOLD_DAYS))
         return
-    tables.show(
-        changes,
-        (
-            tables.text_column(_("When"), lambda change: formatting.local_moment(change.done_at)),
-            tables.text_column(_("Account"), lambda change: change.username),
-            tables.text_column(_("Change made"), lambda change: _(ACTS[change.act])),
-            tables.text_column(
-                _("Role"), lambda change: menu.name_role(change.role) if change.role else ""
-            ),
-            tables.text_column(_("Requested by"), lambda change: change.asked_by),
-            tables.text_column(
-                _("Confirmed by"), lambda change: change.confirmed_by or _("nobody, done alone")
-            ),
+    columns = (
+        tables.text_column(_("When"), lambda change: formatting.local_moment(change.done_at)),
+        tables.text_column(_("Account"), lambda change: change.username),
+        tables.text_column(_("Change made"), lambda change: _(ACTS[change.act])),
+        tables.text_column(
+            _("Role"), lambda change: menu.name_role(change.role) if change.role else ""
         ),
-        key,
+        tables.text_column(_("Requested by"), lambda change: change.asked_by),
+        tables.text_column(
+            _("Confirmed by"), lambda change: change.confirmed_by or _("nobody, done alone")
+        ),
     )
+    tables.show(changes, columns, key)

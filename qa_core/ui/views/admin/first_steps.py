@@ -88,10 +88,8 @@ def show(viewer: Viewer) -> None:
     set_up = find_set_up(viewer)
     done = sum(map(set_up.is_done, Step))
     if set_up.next_step is None:
-        st.success(
-            _("All steps are done. This page is no longer in the menu."),
-            icon=":material/check_circle:",
-        )
+        said = _("All steps are done. This page is no longer in the menu.")
+        st.success(said, icon=":material/check_circle:")
     else:
         text = _(
             "From an empty centre to the first figure. You can stop after any step and go on "
@@ -108,7 +106,7 @@ def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
     """Link back to the first steps from a page that they lead to, while they last."""
     page = menu.find_page("first_steps")
     if entry.key in PAGES.values() and page.is_open_to(viewer) and page.is_listed_for(viewer):
-        st.page_link(page.path, label=_("Back to the first steps"), icon=":material/arrow_back:")
+        menu.show_page_link(page.key, _("Back to the first steps"), "arrow_back")
 
 
 def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
@@ -128,8 +126,7 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
             if step == Step.CENTRE:
                 _ask_name(set_up)
             elif step in PAGES:
-                page = menu.find_page(PAGES[step])
-                st.page_link(page.path, label=_(page.title), icon=page.icon)
+                menu.show_page_link(PAGES[step])
 
 
 def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:

@@ -43,19 +43,20 @@ def show(viewer: Viewer) -> None:
     st.caption(
         said + " " + _("Select a row to see what was decided and rejected, or to undo the import.")
     )
+    columns = (
+        tables.text_column(
+            _("When"),
+            lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
+        ),
+        tables.text_column(_("File"), lambda batch: batch["file"]),
+        tables.text_column(_("Kind"), lambda batch: _(SOURCE_TITLES[batch["kind"]])),
+        tables.text_column(_("State"), lambda batch: _(batches.STATES[batch["state"]])),
+        *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
+        tables.text_column(_("By"), lambda batch: batch["actor"]),
+    )
     chosen = tables.show(
         found,
-        (
-            tables.text_column(
-                _("When"),
-                lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
-            ),
-            tables.text_column(_("File"), lambda batch: batch["file"]),
-            tables.text_column(_("Kind"), _name_kind),
-            tables.text_column(_("State"), _name_state),
-            *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
-            tables.text_column(_("By"), lambda batch: batch["actor"]),
-        ),
+        columns,
         f"import_batches_{page}_{which}",
         on_select="rerun",
         selection_mode="single-row",
@@ -90,16 +91,6 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
 def _count_column(name: str) -> TableColumn:
     title = _(import_report.COUNTS[name])
     return tables.count_column(title, lambda batch: batch["counts"].get(name, 0), width=80)
-
-
-def _name_kind(batch: dict[str, Any]) -> str:
-    kind = batch["kind"]
-    return _(SOURCE_TITLES[kind])
-
-
-def _name_state(batch: dict[str, Any]) -> str:
-    state = batch["state"]
-    return _(batches.STATES[state])
 
 
 def _show_batch(batch: dict[str, Any]) -> None:

@@ -37,15 +37,12 @@ REASONS = {"reasons": "rejected", "skipped_kinds": "skipped", "folded_kinds": "f
 
 def show_files(reports: Sequence[FileReport]) -> None:
     """Show several files at a glance, one row each."""
-    tables.show(
-        reports,
-        (
-            tables.text_column(_("File"), lambda report: report.file),
-            tables.text_column(_("State"), _describe_state),
-            *(_count_column(name) for name in ("read", "new", "updated", "rejected", "skipped")),
-        ),
-        "import_files",
+    columns = (
+        tables.text_column(_("File"), lambda report: report.file),
+        tables.text_column(_("State"), _describe_state),
+        *(_count_column(name) for name in ("read", "new", "updated", "rejected", "skipped")),
     )
+    tables.show(reports, columns, "import_files")
 
 
 def show(report: FileReport) -> None:
@@ -155,22 +152,15 @@ def _show_effects(examination: Examination) -> None:
     st.caption(
         _("For the days in the file and the whole centre: figures now, and after the import.")
     )
-    tables.show(
-        examination.effects,
-        (
-            tables.text_column(_("Figure"), lambda effect: _(effect.title)),
-            tables.text_column(_("Now"), lambda effect: effect.format_before()),
-            tables.text_column(_("After the import"), lambda effect: effect.format_after()),
-            tables.text_column(_("Change"), _describe_change),
-            tables.text_column(
-                _("Based on, now"), lambda effect: formatting.number(effect.n_before)
-            ),
-            tables.text_column(
-                _("Based on, after"), lambda effect: formatting.number(effect.n_after)
-            ),
-        ),
-        "import_effects",
+    columns = (
+        tables.text_column(_("Figure"), lambda effect: _(effect.title)),
+        tables.text_column(_("Now"), lambda effect: effect.format_before()),
+        tables.text_column(_("After the import"), lambda effect: effect.format_after()),
+        tables.text_column(_("Change"), _describe_change),
+        tables.text_column(_("Based on, now"), lambda effect: formatting.number(effect.n_before)),
+        tables.text_column(_("Based on, after"), lambda effect: formatting.number(effect.n_after)),
     )
+    tables.show(examination.effects, columns, "import_effects")
 
 
 def _describe_change(effect: Any) -> str:

@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, KINDS, ImportOptions
 from qa_core.ingest.report import FileReport
-from qa_core.ui import gate
+from qa_core.ui import gate, select_box
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_options, import_report
 
@@ -77,12 +77,8 @@ def forget_dry_runs() -> None:
 
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
-    kind = left.selectbox(
-        _("What is in the file?"),
-        KINDS,
-        format_func=lambda key: _(KIND_TITLES[key]),
-        key="import_kind",
-    )
+    titles = {key: _(KIND_TITLES[key]) for key in KINDS}
+    kind = select_box.select(left, _("What is in the file?"), titles, "import_kind")
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
@@ -98,12 +94,8 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
 def _choose(reports: list[FileReport]) -> int:
     """Show the files at a glance; return the place of the one to look at."""
     import_report.show_files(reports)
-    chosen = st.selectbox(
-        _("View file"),
-        range(len(reports)),
-        format_func=lambda place: reports[place].file,
-        key="import_chosen",
-    )
+    titles = dict(enumerate(report.file for report in reports))
+    chosen = select_box.select(st, _("View file"), titles, "import_chosen")
     return chosen if chosen is not None and chosen < len(reports) else 0
 
 

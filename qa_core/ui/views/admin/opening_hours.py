@@ -46,9 +46,8 @@ def ask_hours(site: dict[str, Any]) -> None:
     newest = versions[-1] if versions else None
     with st.form(f"opening_{name}", border=True):
         st.subheader(_("Week"), anchor=False)
-        st.caption(
-            _("Hours as 09:00-18:00, with a comma between two spans. Empty: closed all day.")
-        )
+        text = _("Hours as 09:00-18:00, with a comma between two spans. Empty: closed all day.")
+        st.caption(text)
         week = {}
         columns = st.columns(len(WEEKDAY_TITLES))
         for number, (column, title) in enumerate(zip(columns, WEEKDAY_TITLES, strict=True), 1):

@@ -32,20 +32,14 @@ def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts, one of which may be selected."""
     advisors = dict(accounts.find_advisors(viewer))
     st.caption(_("Select a row to change an account. Select none to add one."))
-    tables.show(
-        known,
-        (
-            tables.text_column(_("Username"), lambda account: account["username"]),
-            tables.text_column(_("Name"), lambda account: account["display_name"]),
-            tables.text_column(_("Role"), lambda account: menu.name_role(account["role"])),
-            tables.text_column(_("Scope"), lambda account: _describe_bounds(account, advisors)),
-            tables.text_column(_("State"), _describe_state),
-        ),
-        LIST,
-        room=ROOM,
-        on_select="rerun",
-        selection_mode="single-row",
+    columns = (
+        tables.text_column(_("Username"), lambda account: account["username"]),
+        tables.text_column(_("Name"), lambda account: account["display_name"]),
+        tables.text_column(_("Role"), lambda account: menu.name_role(account["role"])),
+        tables.text_column(_("Scope"), lambda account: _describe_bounds(account, advisors)),
+        tables.text_column(_("State"), _describe_state),
     )
+    tables.show(known, columns, LIST, room=ROOM, on_select="rerun", selection_mode="single-row")
 
 
 def show_new(viewer: Viewer) -> None:

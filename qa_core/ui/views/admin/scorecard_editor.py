@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
 from qa_core.quality.scorecards.publication import METHODS
-from qa_core.ui import actions, gate, layout
+from qa_core.ui import actions, gate, layout, select_box
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_changes
 
@@ -67,19 +67,15 @@ def _name_place(fault: Fault) -> str:
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
     one, two, three = st.columns(3)
-    methods = [str(method) for method in scoring.Method]
+    methods = {str(method): _(METHODS[method]) for method in scoring.Method}
     return {
         "title": one.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
         "title_fr": two.text_input(_("Title (French)"), given["title_fr"], key=f"title_fr_{key}"),
         "title_en": three.text_input(
             _("Title (English)"), given["title_en"], key=f"title_en_{key}"
         ),
-        "method": one.selectbox(
-            _("How points become a score"),
-            methods,
-            index=methods.index(given["method"]) if given["method"] in methods else 0,
-            format_func=lambda code: _(METHODS[scoring.Method(code)]),
-            key=f"method_{key}",
+        "method": select_box.select(
+            one, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
         "pass_mark": two.number_input(
             _("Pass mark (empty: none)"),

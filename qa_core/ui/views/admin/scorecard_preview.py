@@ -101,23 +101,19 @@ def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
         for sentence in worked_score.describe_steps(scorecard, result):
             st.text(sentence)
         exactly = table.describe_exactly
-        tables.show(
-            worked_score.find_sums(scorecard, result),
-            (
-                tables.name_column(_("Section"), lambda one: one.title, None),
-                tables.number_text_column(
-                    _("Points"), lambda one: f"{exactly(one.earned)} / {exactly(one.possible)}", 62
-                ),
-                tables.number_text_column(
-                    _("Weight"),
-                    lambda one: formatting.percent(float(one.share)) if one.share else "–",
-                    70,
-                ),
-                tables.number_text_column(_("Score"), lambda one: _format_score(one.score), 62),
+        columns = (
+            tables.name_column(_("Section"), lambda one: one.title, None),
+            tables.number_text_column(
+                _("Points"), lambda one: f"{exactly(one.earned)} / {exactly(one.possible)}", 62
             ),
-            f"sums_{key}",
-            room=345,
+            tables.number_text_column(
+                _("Weight"),
+                lambda one: formatting.percent(float(one.share)) if one.share else "–",
+                70,
+            ),
+            tables.number_text_column(_("Score"), lambda one: _format_score(one.score), 62),
         )
+        tables.show(worked_score.find_sums(scorecard, result), columns, f"sums_{key}", room=345)
         if result.calculated_score != result.score:
             score = _format_score(result.calculated_score)
             st.caption(_("Before the critical error: {score}.", score=score))

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
-from qa_core.ui import actions, download_links, gate, layout, tables, url_state
+from qa_core.ui import actions, download_links, gate, layout, select_box, tables, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_changes, scorecard_editor, scorecard_preview
 
@@ -34,12 +34,8 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
     if opened := st.session_state.pop(scorecard_changes.OPENED, None):
         st.query_params[CHOSEN] = str(opened)
     with url_state.bound(CHOSEN, by_number, str(found[0].id)):
-        chosen = st.selectbox(
-            _("Open"),
-            list(by_number),
-            format_func=lambda number: _describe(by_number[number]),
-            key=CHOSEN,
-        )
+        titles = {number: _describe(held) for number, held in by_number.items()}
+        chosen = select_box.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
 
@@ -90,13 +86,7 @@ def ask_new(viewer: Viewer) -> None:
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
-            sources = _find_sources(viewer)
-            source = st.selectbox(
-                _("Start from"),
-                list(sources),
-                format_func=lambda one: sources[one],
-                key="draft_source",
-            )
+            source = select_box.select(st, _("Start from"), _find_sources(viewer), "draft_source")
             key = st.text_input(
                 _("Key"),
                 placeholder="customer-service",
@@ -127,32 +117,24 @@ def _show_list(found: list[StoredScorecard]) -> None:
     def open_line(held: StoredScorecard) -> None:
         st.session_state[CHOSEN] = str(held.id)
 
-    tables.show(
-        found,
-        (
-            tables.name_column(_("Scorecard"), describe_title, 220),
-            tables.text_column(_("Key"), lambda held: held.key),
-            tables.text_column(_("State"), describe_state),
-            tables.text_column(_("Published on"), _describe_publication),
-            tables.text_column(
-                _("By"), lambda held: held.published_by if held.published_at else held.created_by
-            ),
-            tables.count_column(_("Evaluations"), lambda held: held.evaluations),
+    columns = (
+        tables.name_column(_("Scorecard"), describe_title, 220),
+        tables.text_column(_("Key"), lambda held: held.key),
+        tables.text_column(_("State"), describe_state),
+        tables.text_column(
+            _("Published on"),
+            lambda held: formatting.local_day(held.published_at) if held.published_at else None,
         ),
-        "scorecards_table",
-        open_line,
-        height=330,
+        tables.text_column(
+            _("By"), lambda held: held.published_by if held.published_at else held.created_by
+        ),
+        tables.count_column(_("Evaluations"), lambda held: held.evaluations),
     )
+    tables.show(found, columns, "scorecards_table", open_line, height=330)
 
 
 def _describe(held: StoredScorecard) -> str:
     return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
-
-
-def _describe_publication(held: StoredScorecard) -> str | None:
-    if held.published_at is None:
-        return None
-    return formatting.local_day(held.published_at)
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:

@@ -98,12 +98,8 @@ def show_examples() -> None:
     lists = {_("KPI"): kpis.ALL, _("Dimension"): dimensions.DIMENSIONS}
     for column, (title, entries) in zip(st.columns(2), lists.items(), strict=True):
         with column:
-            tables.show(
-                list(entries),
-                (
-                    tables.text_column(title, lambda entry: entry.key),
-                    tables.text_column(_("Title"), lambda entry: _(entry.title)),
-                ),
-                f"api_{title}",
-                height=430,
+            columns = (
+                tables.text_column(title, lambda entry: entry.key),
+                tables.text_column(_("Title"), lambda entry: _(entry.title)),
             )
+            tables.show(list(entries), columns, f"api_{title}", height=430)

@@ -1,8 +1,6 @@
 """The Targets and alerts page: targets with their gaps, rules and alerts, notes on days."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -15,7 +13,16 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
+from qa_core.ui import (
+    actions,
+    alert_banner,
+    cached,
+    gate,
+    layout,
+    notes,
+    segmented_choice,
+    select_box,
+)
 from qa_core.ui.markdown import escape
 
 SECTIONS = {
@@ -69,7 +76,7 @@ def show_targets(viewer: Viewer) -> None:
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
     kpis = {key: _(kpi.title) for key, kpi in _find_offered(viewer).items()}
     with st.form("target_form", border=False):
-        kpi = _choose(_("KPI"), kpis, "target_kpi")
+        kpi = select_box.select(st, _("KPI"), kpis, "target_kpi")
         value = st.text_input(
             _("Should reach"),
             placeholder="85 %",
@@ -77,7 +84,7 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
             key="target_value",
         )
         places = {scope: notes.name_scope(scope) for scope in scopes}
-        scope = _choose(_("Where?"), places, "target_scope")
+        scope = select_box.select(st, _("Where?"), places, "target_scope")
         first, last = st.columns(2)
         from_day = first.date_input(
             _("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from"
@@ -192,15 +199,16 @@ def _show_rules(viewer: Viewer) -> None:
 
 def _ask_rule(viewer: Viewer) -> None:
     offered = _find_offered(viewer)
-    key = _choose(_("KPI"), {key: _(kpi.title) for key, kpi in offered.items()}, "rule_kpi")
+    kpis = {key: _(kpi.title) for key, kpi in offered.items()}
+    key = select_box.select(st, _("KPI"), kpis, "rule_kpi")
     kinds = {kind: _(title) for kind, title in KINDS.items()}
-    kind = _choose(_("Alert when"), kinds, "rule_kind")
+    kind = select_box.select(st, _("Alert when"), kinds, "rule_kind")
     side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
         with first:
             sides = {side: _(title) for side, title in SIDES.items()}
-            side = _choose(_("Side"), sides, "rule_side")
+            side = select_box.select(st, _("Side"), sides, "rule_side")
         value = second.text_input(
             _("Value"), help=_("Rates as 85 % or 0.85. Times in seconds."), key="rule_value"
         )
@@ -209,7 +217,7 @@ def _ask_rule(viewer: Viewer) -> None:
     places = [scope for scope in targets.find_scopes(viewer) if scope[0] in cuts]
     scopes = [(None, None), *((dimension, None) for dimension in cuts), *places]
     titles = {scope: _name_rule_scope(scope) for scope in scopes}
-    scope = _choose(_("Where?"), titles, "rule_scope")
+    scope = select_box.select(st, _("Where?"), titles, "rule_scope")
     first, second = st.columns(2)
     with first:
         grains = {
@@ -217,7 +225,7 @@ def _ask_rule(viewer: Viewer) -> None:
             for grain, title in GRAINS.items()
             if kind != RuleKind.CONTROL or grain != "day"
         }
-        grain = _choose(_("By"), grains, "rule_grain")
+        grain = select_box.select(st, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
         with actions.show_refusals():
@@ -247,10 +255,6 @@ def show_notes(viewer: Viewer) -> None:
             notes.ask(scopes, "page", environment.today())
         else:
             st.caption(_("You have no site or team to write notes about."))
-
-
-def _choose(label: str, titles: Mapping[Any, str], key: str) -> Any:
-    return st.selectbox(label, list(titles), format_func=titles.get, key=key)
 
 
 def _find_offered(viewer: Viewer) -> dict[str, Kpi]:

@@ -23,25 +23,17 @@ def show_accreditations(viewer: Viewer) -> None:
     """Show all accreditations; give one, or end one at once."""
     st.subheader(_("Who may listen"), anchor=False)
     found = accreditations.find_all(viewer)
-    if not found:
-        st.caption(_("Nobody yet. Evaluators, team leads and managers can be accredited."))
-    else:
-        tables.show(
-            found,
-            (
-                tables.name_column(_("Name"), _name),
-                tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
-                tables.text_column(
-                    _("Purposes"),
-                    lambda item: formatting.listing(map(name_purpose, item.purposes)),
-                    260,
-                ),
-                tables.day_text_column(_("Until"), lambda item: item.ends_on),
-                tables.text_column(_("State"), _describe_state),
-            ),
-            "accreditations",
-            height=300,
-        )
+    columns = (
+        tables.name_column(_("Name"), _name),
+        tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
+        tables.text_column(
+            _("Purposes"), lambda item: formatting.listing(map(name_purpose, item.purposes)), 260
+        ),
+        tables.day_text_column(_("Until"), lambda item: item.ends_on),
+        tables.text_column(_("State"), _describe_state),
+    )
+    empty = _("Nobody yet. Evaluators, team leads and managers can be accredited.")
+    tables.show(found, columns, "accreditations", height=300, empty=empty)
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
@@ -69,17 +61,13 @@ def show_notices(viewer: Viewer) -> None:
     st.caption(said)
     left, right = st.columns(2, gap="medium")
     with left:
-        tables.show(
-            found,
-            (
-                tables.name_column(_("Advisor"), lambda notice: notice.name),
-                tables.day_text_column(
-                    _("Informed on"), lambda notice: notice.informed_on, 140, _("not yet")
-                ),
+        columns = (
+            tables.name_column(_("Advisor"), lambda notice: notice.name),
+            tables.day_text_column(
+                _("Informed on"), lambda notice: notice.informed_on, 140, _("not yet")
             ),
-            "notices",
-            height=300,
         )
+        tables.show(found, columns, "notices", height=300)
     with right:
         if waiting and viewer.can(Permission.MANAGE_COMPLIANCE):
             _ask_notices(waiting)

@@ -9,7 +9,7 @@ from qa_core.compliance.retention import RetentionClass
 from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, download_links, gate, tables
+from qa_core.ui import actions, download_links, gate, select_box, tables
 
 
 def offer_purge(viewer: Viewer) -> None:
@@ -47,20 +47,16 @@ def show_periods(viewer: Viewer) -> None:
             day=formatting.day(item.since, year=True),
         )
 
-    tables.show(
-        retention.CLASSES,
-        (
-            tables.name_column(_("Data"), lambda entry: _(entry.title), 225),
-            tables.text_column(
-                _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 85
-            ),
-            tables.text_column(_("At the end"), lambda entry: _(entry.end)),
-            tables.text_column(_("Overdue"), name_state, 110),
-            tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}"),
+    columns = (
+        tables.name_column(_("Data"), lambda entry: _(entry.title), 225),
+        tables.text_column(
+            _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 85
         ),
-        "retention",
-        height=420,
+        tables.text_column(_("At the end"), lambda entry: _(entry.end)),
+        tables.text_column(_("Overdue"), name_state, 110),
+        tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}"),
     )
+    tables.show(retention.CLASSES, columns, "retention", height=420)
 
 
 def show_certificates(viewer: Viewer) -> None:
@@ -70,51 +66,41 @@ def show_certificates(viewer: Viewer) -> None:
     if not found:
         st.caption(_("Nothing has been deleted yet."))
         return
-    tables.show(
-        found,
-        (
-            tables.count_column(_("No."), lambda item: item.number, width=70),
-            tables.text_column(_("When"), lambda item: formatting.local_moment(item.finished_at)),
-            tables.text_column(
-                _("Deleted"),
-                lambda item: " · ".join(
-                    _(
-                        "{what}: {text}",
-                        what=_(retention.BY_KIND[kind].title),
-                        text=formatting.number(due.count),
-                    )
-                    for kind, due in item.kinds.items()
-                ),
-                420,
+    columns = (
+        tables.count_column(_("No."), lambda item: item.number, width=70),
+        tables.text_column(_("When"), lambda item: formatting.local_moment(item.finished_at)),
+        tables.text_column(
+            _("Deleted"),
+            lambda item: " · ".join(
+                _(
+                    "{what}: {text}",
+                    what=_(retention.BY_KIND[kind].title),
+                    text=formatting.number(due.count),
+                )
+                for kind, due in item.kinds.items()
             ),
-            tables.text_column(
-                _("From"),
-                lambda item: formatting.day(
-                    min(due.oldest for due in item.kinds.values()), year=True
-                ),
-            ),
-            tables.text_column(
-                _("To"),
-                lambda item: formatting.day(
-                    max(due.newest for due in item.kinds.values()), year=True
-                ),
-            ),
-            tables.count_column(_("Audit log row"), lambda item: item.seq, width=110),
-            tables.text_column(
-                _("Signature"),
-                lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not match"),
-            ),
+            420,
         ),
-        "certificates",
-        height=300,
+        tables.text_column(
+            _("From"),
+            lambda item: formatting.day(min(due.oldest for due in item.kinds.values()), year=True),
+        ),
+        tables.text_column(
+            _("To"),
+            lambda item: formatting.day(max(due.newest for due in item.kinds.values()), year=True),
+        ),
+        tables.count_column(_("Audit log row"), lambda item: item.seq, width=110),
+        tables.text_column(
+            _("Signature"),
+            lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not match"),
+        ),
     )
-    newest = {item.number: item for item in found}
-    number = st.selectbox(
-        _("Certificate"),
-        list(newest),
-        format_func=lambda n: f"{n} · {formatting.local_moment(newest[n].finished_at)}",
-        width=320,
-    )
+    tables.show(found, columns, "certificates", height=300)
+    titles = {
+        item.number: f"{item.number} · {formatting.local_moment(item.finished_at)}"
+        for item in found
+    }
+    number = select_box.select(st, _("Certificate"), titles, width=320)
     download_links.show_download(
         "purge_certificate", label=_("Print"), forms=("pdf",), number=number
     )

@@ -8,7 +8,7 @@ from qa_core.compliance import exclusions
 from qa_core.compliance.exclusions import ExclusionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
-from qa_core.ui import actions, gate, tables
+from qa_core.ui import actions, gate, select_box, tables
 
 
 def show(viewer: Viewer) -> None:
@@ -21,22 +21,13 @@ def show(viewer: Viewer) -> None:
     )
     st.caption(text)
     found = exclusions.find_all(viewer)
-    if found:
-        tables.show(
-            found,
-            (
-                tables.name_column(_("What"), lambda item: item.what, 260),
-                tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
-                tables.text_column(_("Entered by"), lambda item: item.entered_by),
-                tables.text_column(
-                    _("Entered on"), lambda item: formatting.local_day(item.entered_at)
-                ),
-            ),
-            "exclusions",
-            height=240,
-        )
-    else:
-        st.caption(_("Nothing is excluded."))
+    columns = (
+        tables.name_column(_("What"), lambda item: item.what, 260),
+        tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
+        tables.text_column(_("Entered by"), lambda item: item.entered_by),
+        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
+    )
+    tables.show(found, columns, "exclusions", height=240, empty=_("Nothing is excluded."))
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
@@ -49,12 +40,8 @@ def _ask_entry() -> None:
     with st.form("exclusion", border=True):
         line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
         advisor = st.text_input(_("Or the advisor or extension"))
-        reason = st.selectbox(
-            _("Why"),
-            list(exclusions.REASONS),
-            format_func=lambda code: _(exclusions.REASONS[code]),
-            key="exclusion_reason",
-        )
+        reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
+        reason = select_box.select(st, _("Why"), reasons, "exclusion_reason")
         sent = st.form_submit_button(_("Exclude"), type="primary")
     if sent:
         with actions.show_refusals():

@@ -6,7 +6,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_labels, audit_report
 from qa_core.metrics import formatting
-from qa_core.ui import download_links, tables, url_state
+from qa_core.ui import download_links, select_box, tables, url_state
 
 TABLE_HEIGHT = 600
 
@@ -19,19 +19,15 @@ def show(viewer: Viewer) -> None:
         # Between the fields above and the table, whose own buttons appear over what is
         # next to it.
         st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
-        tables.show(
-            entries,
-            (
-                tables.count_column(_("No."), lambda entry: entry.seq, width=70),
-                tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
-                tables.text_column(_("Person"), lambda entry: entry.actor),
-                tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
-                tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
-                tables.text_column(_("Reason"), lambda entry: entry.reason),
-            ),
-            "journal",
-            height=TABLE_HEIGHT,
+        columns = (
+            tables.count_column(_("No."), lambda entry: entry.seq, width=70),
+            tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
+            tables.text_column(_("Person"), lambda entry: entry.actor),
+            tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
+            tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
+            tables.text_column(_("Reason"), lambda entry: entry.reason),
         )
+        tables.show(entries, columns, "journal", height=TABLE_HEIGHT)
     else:
         st.info(_("No act of this person and kind."))
     with st.columns([5, 1])[1]:
@@ -40,20 +36,14 @@ def show(viewer: Viewer) -> None:
 
 def _ask(viewer: Viewer) -> tuple[str, str]:
     """Return the chosen person and kind of act, empty for all; verify the seals on demand."""
-    actors = ["", *audit_report.find_values(viewer, "actor")]
-    acts = ["", *audit_report.find_values(viewer, "action")]
+    actors = {"": _("All")} | {name: name for name in audit_report.find_values(viewer, "actor")}
+    acts = {"": _("All")}
+    acts |= {act: audit_labels.title(act) for act in audit_report.find_values(viewer, "action")}
     who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
     with url_state.bound("actor", actors, ""):
-        actor = who.selectbox(
-            _("Person"), actors, format_func=lambda name: name or _("All"), key="actor"
-        )
+        actor = select_box.select(who, _("Person"), actors, "actor")
     with url_state.bound("act", acts, ""):
-        act = what.selectbox(
-            _("Act"),
-            acts,
-            format_func=lambda code: audit_labels.title(code) if code else _("All"),
-            key="act",
-        )
+        act = select_box.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
         found = audit_report.verify_journal(viewer)
         (st.success if found.ok else st.error)(audit_report.describe(found))

@@ -14,7 +14,7 @@ from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, select_box, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
 
@@ -92,13 +92,9 @@ def show_gates(viewer: Viewer) -> None:
 def show_proportions(viewer: Viewer) -> None:
     """Show how much was recorded and listened to lately or in a month, and who stands out."""
     st.subheader(_("Proportionality"), anchor=False)
-    lately = _("the last {n} days", n=proportionality.DAYS)
-    month = st.selectbox(
-        _("Period"),
-        ["", *proportionality.find_months()],
-        format_func=lambda key: formatting.month(key) if key else lately,
-        key="proportion_month",
-    )
+    titles = {"": _("the last {n} days", n=proportionality.DAYS)}
+    titles |= {month: formatting.month(month) for month in proportionality.find_months()}
+    month = select_box.select(st, _("Period"), titles, "proportion_month")
     found = proportionality.find(viewer, month or None)
     days = _(
         "From {first} to {last}.",
@@ -163,38 +159,26 @@ def _show_recorded(found: Proportions) -> None:
             found.centre.unknown_contacts,
         )
         st.caption(text)
-    if not found.recorded_shares:
-        st.caption(_("No contact in this period says whether it was recorded."))
-        return
 
     def name(share: RecordedShare) -> str:
         return ("⚠ " if proportionality.is_permanent(share) else "") + (share.team or "–")
 
-    tables.show(
-        found.recorded_shares,
-        (
-            tables.name_column(_("Team"), name),
-            tables.share_column(_("Recorded"), lambda share: share.rate),
-            tables.count_column(_("Answered"), lambda share: share.answered_contacts),
-        ),
-        "recorded_shares",
-        height=300,
+    columns = (
+        tables.name_column(_("Team"), name),
+        tables.share_column(_("Recorded"), lambda share: share.rate),
+        tables.count_column(_("Answered"), lambda share: share.answered_contacts),
     )
+    empty = _("No contact in this period says whether it was recorded.")
+    tables.show(found.recorded_shares, columns, "recorded_shares", height=300, empty=empty)
 
 
 def _show_heard(found: Proportions) -> None:
-    if not found.listenings:
-        st.caption(_("Nobody listened to any contact in this period."))
-        return
-    tables.show(
-        found.listenings,
-        (
-            tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
-            tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
-        ),
-        "heard_counts",
-        height=300,
+    columns = (
+        tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
+        tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
     )
+    empty = _("Nobody listened to any contact in this period.")
+    tables.show(found.listenings, columns, "heard_counts", height=300, empty=empty)
 
 
 def _show_gate(

@@ -31,22 +31,16 @@ def show(viewer: Viewer) -> None:
             len(late),
         )
         st.error(text, icon=":material/schedule:")
-    if found:
-        tables.show(
-            found,
-            (
-                tables.count_column(_("No."), lambda item: item.id, width=70),
-                tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
-                tables.text_column(_("Concerns"), _name_subject),
-                tables.day_text_column(_("Received on"), lambda item: item.received_on),
-                tables.day_text_column(_("Due"), lambda item: item.due_on),
-                tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
-            ),
-            "person_requests",
-            height=240,
-        )
-    else:
-        st.caption(_("There are no requests yet."))
+    columns = (
+        tables.count_column(_("No."), lambda item: item.id, width=70),
+        tables.text_column(_("Request"), lambda item: _(requests.TITLES[item.kind])),
+        tables.text_column(_("Concerns"), _name_subject),
+        tables.day_text_column(_("Received on"), lambda item: item.received_on),
+        tables.day_text_column(_("Due"), lambda item: item.due_on),
+        tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
+    )
+    empty = _("There are no requests yet.")
+    tables.show(found, columns, "person_requests", height=240, empty=empty)
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:

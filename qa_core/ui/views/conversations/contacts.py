@@ -13,7 +13,7 @@ from qa_core.analysis.exports import CONTACT_COLUMNS
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
-from qa_core.metrics import dimensions, formatting, periods, query
+from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import BY_KEY, FactTable
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
@@ -25,9 +25,11 @@ from qa_core.ui import (
     layout,
     menu,
     readings,
+    select_box,
     tables,
     url_state,
 )
+from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
@@ -60,7 +62,7 @@ class ContactsQuery:
     """Query of the list: filters, extras of the address, and the KPI that counts."""
 
     where: Filters
-    extra: tuple[tuple[str, str | None], ...]
+    extra: Extra
     behind: str | None
     window: str | None = None
     """Days of the repeat window, where they are not those of the settings."""
@@ -74,17 +76,13 @@ class ContactsQuery:
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
     """Return the bar's filters with those of the address, without unknown ones."""
     extra = tuple(
-        (key, st.query_params[key] or None)
+        (key, (st.query_params[key] or None,))
         for key in CONTACT_DIMENSIONS
         if key not in menu.find_page("contacts").filters
         and key in st.query_params
         and viewer.can_cut_by(key)
     )
-    where = state.where
-    for dimension, value in extra:
-        # A week or month that was clicked on may lie outside the period chosen above.
-        period = periods.period_of(dimension, value)
-        where = where.with_period(period) if period else where.with_value(dimension, value)
+    where = explain_link.narrow(state.where, extra)
     kpi = BY_KEY.get(st.query_params.get("behind", ""))
     if kpi is not None and (kpi.subject != FactTable.CONTACTS or not viewer.can(kpi.needs)):
         kpi = None
@@ -124,16 +122,9 @@ def show_query(asked: ContactsQuery) -> None:
         if asked.waited:
             waits = formatting.wait_range(*asked.waited)
             url_state.show_removable("waited", f"{_(exports.WAIT)}: {waits}")
-        for dimension, value in asked.extra:
-            title = _(dimensions.get_dimension(dimension).title)
-            name = formatting.name(dimension, value)
-            url_state.show_removable(dimension, f"{title}: {name}")
+        explain_link.show_extra(asked.extra)
         if asked.behind and not asked.waited:
-            explain_link.show_link(
-                asked.behind,
-                {dimension: (value,) for dimension, value in asked.extra},
-                _("Explain this number"),
-            )
+            explain_link.show_link(asked.behind, dict(asked.extra), _("Explain this number"))
 
 
 def count(viewer: Viewer, asked: ContactsQuery) -> int:
@@ -147,9 +138,8 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
     with middle, url_state.bound("order", ORDERS, "newest"):
-        order = st.selectbox(
-            _("Order"), list(ORDERS), format_func=lambda key: _(ORDERS[key]), key="order"
-        )
+        titles = {key: _(title) for key, title in ORDERS.items()}
+        order = select_box.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.

@@ -69,25 +69,26 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
             drill.to_neighbour(link.source_system, link.contact_id)
 
     text = tables.text_column
+    columns = (
+        tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
+        text(_("Time between"), distance, 120),
+        text(
+            _("Direction"),
+            lambda link: formatting.name("direction", link.direction or "inbound"),
+            90,
+        ),
+        text(_("Channel"), lambda link: formatting.name("channel", link.channel), 90),
+        text(_("Queue"), lambda link: link.queue, 150),
+        text(_("Reason"), lambda link: link.reason, 130),
+        text(_("Advisor"), lambda link: link.advisor, 150)
+        if viewer.can_cut_by("advisor") and not viewer.advisor_id
+        else None,
+        text(_("Ended"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
+        text(_("Talk"), talk, 100),
+    )
     tables.show(
         history.links,
-        (
-            tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
-            text(_("Time between"), distance, 120),
-            text(
-                _("Direction"),
-                lambda link: formatting.name("direction", link.direction or "inbound"),
-                90,
-            ),
-            text(_("Channel"), lambda link: formatting.name("channel", link.channel), 90),
-            text(_("Queue"), lambda link: link.queue, 150),
-            text(_("Reason"), lambda link: link.reason, 130),
-            text(_("Advisor"), lambda link: link.advisor, 150)
-            if viewer.can_cut_by("advisor") and not viewer.advisor_id
-            else None,
-            text(_("Ended"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
-            text(_("Talk"), talk, 100),
-        ),
+        columns,
         # A line chosen in the table of one contact is not chosen in that of the next.
         f"history_{here.source_system}_{here.contact_id}",
         open_contact,

@@ -29,9 +29,8 @@ def show(viewer: Viewer, contact: dict[str, Any]) -> None:
                 with actions.show_refusals():
                     acting = gate.current_viewer(Permission.SEE_OWN_QUALITY)
                     requests.ask_exclusion(acting, *key)
-                    actions.finish(
-                        _("Request sent. The data protection officer answers within a month.")
-                    )
+                    text = _("Request sent. The data protection officer answers within a month.")
+                    actions.finish(text)
         elif asked.is_open:
             asked_on = formatting.day(asked.received_on, year=True)
             due = formatting.day(asked.due_on, year=True)

@@ -17,7 +17,7 @@ from qa_core.analysis.irritants.action_list import (
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, cards, download_links, gate, tables
+from qa_core.ui import actions, cached, cards, download_links, gate, select_box, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
 
@@ -38,10 +38,8 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     text = ngettext("Action list: {n} open", "Action list: {n} open", count)
     if late:
         text += " · " + ngettext("{n} late", "{n} late", late)
-    with cards.card(
-        ChartTitle(text, "attention" if late else ""),
-        _("Eight weeks before and eight weeks since it was taken in hand, within your scope."),
-    ):
+    hint = _("Eight weeks before and eight weeks since it was taken in hand, within your scope.")
+    with cards.card(ChartTitle(text, "attention" if late else ""), hint):
         _show_table(viewer, entries)
         download_links.show_download("irritants")
     if chosen is not None:
@@ -98,9 +96,8 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
     change = texts.describe_change(*reversed(_find_counts(viewer, entry)))
     said = _("{change} since it was taken in hand", change=change) if change else ""
     scope = (texts.describe_filters(entry), ", ".join(entry.teams), said)
-    with cards.card(
-        texts.describe_subject(entry.subject), " · ".join(filter(None, scope)), gap="xsmall"
-    ):
+    hint = " · ".join(filter(None, scope))
+    with cards.card(texts.describe_subject(entry.subject), hint, gap="xsmall"):
         left, right = st.columns(2, gap="medium")
         with left:
             if entry.may_change:
@@ -117,26 +114,14 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     """Show the form, filled and sent as of the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
     owners = action_list.find_owners(viewer, entry)
-    options: list[str | None] = [None, *owners]
-    states = list(ActionState)
+    names = {None: _("Nobody"), **owners}
+    states = {state: _(texts.STATES[state]) for state in ActionState}
     key = f"{entry.id}_{version}"
     with st.form(f"action_{key}", border=False):
         left, right = st.columns(2, gap="small")
-        chosen = left.selectbox(
-            _("State"),
-            states,
-            index=states.index(entry.state),
-            format_func=lambda name: _(texts.STATES[name]),
-            key=f"state_{key}",
-        )
+        chosen = select_box.select(left, _("State"), states, f"state_{key}", entry.state)
         due = right.date_input(_("Due"), entry.due_on, format="DD/MM/YYYY", key=f"due_{key}")
-        owner = st.selectbox(
-            _("Owner"),
-            options,
-            index=options.index(entry.owner),
-            format_func=lambda name: owners.get(name) or _("Nobody"),
-            key=f"owner_{key}",
-        )
+        owner = select_box.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
         note = st.text_area(
             _("Note"),
             entry.note,

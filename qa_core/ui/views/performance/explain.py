@@ -14,7 +14,7 @@ from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.query.explain import Variant
 from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables, url_state
+from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables
 from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
@@ -30,7 +30,9 @@ STATUSES = {
 def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
     """Show the explanation of a KPI under the filter bar and what the address adds."""
     extra = explain_link.read_extra(viewer)
-    _show_extra(extra)
+    if extra:
+        with st.container(horizontal=True, gap="xsmall"):
+            explain_link.show_extra(extra)
     # Of the filters of another page, those that this KPI cannot be cut by do not apply.
     values = {name: chosen for name, chosen in state.where.values if name in kpi.dimensions}
     where = dimensions.Filters.of(state.where.period, values)
@@ -44,16 +46,6 @@ def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
     if explanation.variants:
         _show_variants(explanation)
     _show_sources(explanation)
-
-
-def _show_extra(extra: Extra) -> None:
-    if not extra:
-        return
-    with st.container(horizontal=True, gap="xsmall"):
-        for dimension, values in extra:
-            names = formatting.listing(formatting.name(dimension, value) for value in values)
-            title = _(dimensions.get_dimension(dimension).title)
-            url_state.show_removable(dimension, f"{title}: {names}")
 
 
 def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, extra: Extra) -> None:
@@ -124,9 +116,8 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
 
 def _show_counts(explanation: Explanation) -> None:
     rows = explanations.build_rows(explanation)
-    with cards.card(
-        _("Counted and left out"), _("Where several reasons apply, the first in this order counts.")
-    ):
+    hint = _("Where several reasons apply, the first in this order counts.")
+    with cards.card(_("Counted and left out"), hint):
         if not rows:
             st.caption(_("One of the reasons covers too few cases, so no reason is shown."))
             return
@@ -151,20 +142,15 @@ def _show_variants(explanation: Explanation) -> None:
     def interval(row: Any) -> str:
         return formatting.interval(row.low, row.high, kpi.unit)
 
-    with cards.card(
-        _("Counted in other ways"),
-        _("The same contacts for each value of: {setting}", setting=title),
-    ):
-        tables.show(
-            explanation.variants,
-            (
-                tables.text_column(title, describe),
-                tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
-                tables.text_column("95 %", lambda variant: interval(variant.row)),
-                tables.count_column(_("n"), lambda variant: variant.row.n),
-            ),
-            "variants",
-        )
+    columns = (
+        tables.text_column(title, describe),
+        tables.text_column(_(kpi.title), lambda variant: value(variant.row)),
+        tables.text_column("95 %", lambda variant: interval(variant.row)),
+        tables.count_column(_("n"), lambda variant: variant.row.n),
+    )
+    hint = _("The same contacts for each value of: {setting}", setting=title)
+    with cards.card(_("Counted in other ways"), hint):
+        tables.show(explanation.variants, columns, "variants")
         if any(variant.is_in_force for variant in explanation.variants):
             st.caption(_("✓ in force"))
 
@@ -174,21 +160,18 @@ def _show_sources(explanation: Explanation) -> None:
         if not explanation.sources:
             st.caption(_("No import provides data for this figure."))
             return
-        tables.show(
-            explanation.sources,
-            (
-                tables.text_column(_("Tool"), lambda source: source.system),
-                tables.text_column(_("Kind"), lambda source: _(SOURCE_TITLES[source.kind])),
-                tables.count_column(_("Rows"), lambda source: source.rows),
-                tables.count_column(_("Imports"), lambda source: source.batches),
-                tables.text_column(
-                    _("Last import"), lambda source: formatting.moment(source.imported_at)
-                ),
-                tables.text_column(
-                    _("Newest contact or day"),
-                    lambda source: explanations.describe_moment(source.newest),
-                ),
+        columns = (
+            tables.text_column(_("Tool"), lambda source: source.system),
+            tables.text_column(_("Kind"), lambda source: _(SOURCE_TITLES[source.kind])),
+            tables.count_column(_("Rows"), lambda source: source.rows),
+            tables.count_column(_("Imports"), lambda source: source.batches),
+            tables.text_column(
+                _("Last import"), lambda source: formatting.moment(source.imported_at)
             ),
-            "explained_sources",
+            tables.text_column(
+                _("Newest contact or day"),
+                lambda source: explanations.describe_moment(source.newest),
+            ),
         )
+        tables.show(explanation.sources, columns, "explained_sources")
         st.caption(_("Rows: counted or left out above. Imports: files with data in the period."))

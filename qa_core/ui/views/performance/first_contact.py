@@ -44,12 +44,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_tiles(state, rows, series, window)
     left, right = st.columns([2, 3], gap="small")
     with left:
+        why_empty = _describe_pending(rows[REPEAT], window)
         trend_cards.show_trend(
-            viewer,
-            state,
-            series[REPEAT],
-            window=window.tried,
-            why_empty=_describe_pending(rows[REPEAT], window),
+            viewer, state, series[REPEAT], window=window.tried, why_empty=why_empty
         )
     with right:
         repeat_reasons.show(viewer, state, "reason", window)
@@ -139,10 +136,8 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        cards.show_message(
-            _("Too short to try other windows"),
-            _("Needs {n} contacts with a complete repeat window.", n=ENOUGH),
-        )
+        text = _("Needs {n} contacts with a complete repeat window.", n=ENOUGH)
+        cards.show_message(_("Too short to try other windows"), text)
         return
     (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(

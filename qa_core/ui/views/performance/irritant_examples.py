@@ -25,8 +25,8 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
             _("Examples"),
             key=f"examples_{key}",
             icon=":material/format_quote:",
-            on_click=_request,
-            args=(requested,),
+            on_click=st.session_state.update,
+            args=({REQUESTED: requested},),
         )
         return
     examples = readings.read(
@@ -40,10 +40,6 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
         return
     for place, example in enumerate(examples):
         _show_example(example, f"{key}_{place}")
-
-
-def _request(requested: tuple[str, str, Filters]) -> None:
-    st.session_state[REQUESTED] = requested
 
 
 def _show_example(example: Example, key: str) -> None:

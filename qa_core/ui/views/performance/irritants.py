@@ -95,23 +95,20 @@ def _show_table(
         entry = listed.get(candidate.subject.key)
         return _(texts.STATES[entry.state]) if entry else None
 
+    columns = (
+        tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 270),
+        tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
+        tables.percent_column(_("Share"), lambda one: one.share.value, 54),
+        tables.percent_column(_("Others"), lambda one: one.share.other, 58),
+        tables.text_column(
+            _("Change (pts)"), lambda one: texts.mark_change(one.now, one.before), 86
+        )
+        if state.compare
+        else None,
+        tables.text_column(_("State"), describe_state, 94) if listed else None,
+    )
     tables.show(
-        found,
-        (
-            tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 270),
-            tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
-            tables.percent_column(_("Share"), lambda one: one.share.value, 54),
-            tables.percent_column(_("Others"), lambda one: one.share.other, 58),
-            tables.text_column(
-                _("Change (pts)"), lambda one: texts.mark_change(one.now, one.before), 86
-            )
-            if state.compare
-            else None,
-            tables.text_column(_("State"), describe_state, 94) if listed else None,
-        ),
-        f"table_irritants_{part}",
-        lambda one: _choose(part, one),
-        height=470,
+        found, columns, f"table_irritants_{part}", lambda one: _choose(part, one), height=470
     )
     st.caption(_("Select a row to see it in full."))
 

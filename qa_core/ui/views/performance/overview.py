@@ -114,9 +114,8 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
         finding = ChartTitle(_("Nothing stands out"))
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
-    with cards.card(
-        finding, _describe_comparisons(state, len(tried), len(compared)), is_stretched=True
-    ):
+    hint = _describe_comparisons(state, len(tried), len(compared))
+    with cards.card(finding, hint, is_stretched=True):
         alert_banner.show_open(viewer, alerts)
         for one in trends:
             text = escape(one.finding.text)
@@ -194,24 +193,15 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
         return
     on_line = drill.on_value(viewer, "queue")
     hint = _("Select a row to open its contacts.") if on_line else ""
+    columns = (
+        tables.dimension_column("queue", 140),
+        *(
+            tables.kpi_column(key, lambda queue, key=key: by[queue][key], WIDTHS[key])
+            for key in keys
+        ),
+    )
     with cards.card(_("Queues"), hint, is_stretched=True):
-        tables.show(
-            queues,
-            (
-                tables.name_column(
-                    _(dimensions.get_dimension("queue").title),
-                    lambda queue: formatting.name("queue", queue),
-                    140,
-                ),
-                *(
-                    tables.kpi_column(key, lambda queue, key=key: by[queue][key], WIDTHS[key])
-                    for key in keys
-                ),
-            ),
-            "table_overview_queue",
-            on_line,
-            height=330,
-        )
+        tables.show(queues, columns, "table_overview_queue", on_line, height=330)
         with tables.show_foot():
             tables.show_definitions(keys, state)
 
@@ -221,17 +211,11 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(
-            _("Too few contacts to compare times"),
-            _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH),
-        )
+        text = _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH)
+        cards.show_message(_("Too few contacts to compare times"), text)
         return
     title = cards.title_of(get_kpi(key))
     worst = traffic.find_worst(frame, "up")
-    cards.show_chart(
-        charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245),
-        traffic.describe_worst(worst, key, "hour"),
-        _("{title} by weekday and hour. Darker: lower", title=title),
-        "heat",
-        kpi=key,
-    )
+    figure = charts.build_heat(frame, "rate", better="up", dark=styles.is_dark(), height=245)
+    caption = _("{title} by weekday and hour. Darker: lower", title=title)
+    cards.show_chart(figure, traffic.describe_worst(worst, key, "hour"), caption, "heat", kpi=key)

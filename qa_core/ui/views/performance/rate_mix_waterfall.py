@@ -54,10 +54,8 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), state.where, state.compare, window.overrides)[key]
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-        cards.card(
-            _("{title}: nothing to compare with", title=cards.title_of(kpi)),
-            _("Choose a comparison above, or a period with data before it."),
-        )
+        hint = _("Choose a comparison above, or a period with data before it.")
+        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), hint)
         return
     titles = {
         name: _(dimensions.get_dimension(name).title)
@@ -196,12 +194,9 @@ def _show_waterfall(
         height=330,
     )
     key = f"change_{kpi.key}"
-    cards.show_figure(
-        figure,
-        key,
-        "; ".join(f"{name} {formatting.change(size, kpi.unit)}" for name, size, _value in parts),
-        drill.on_point(viewer, key, change.dimension, kpi.key, window.tried),
-    )
+    alt = "; ".join(f"{name} {formatting.change(size, kpi.unit)}" for name, size, _value in parts)
+    on_select = drill.on_point(viewer, key, change.dimension, kpi.key, window.tried)
+    cards.show_figure(figure, key, alt, on_select)
 
 
 def _show_table(change: RateChange) -> None:
@@ -218,22 +213,18 @@ def _show_table(change: RateChange) -> None:
     def rate(effect: SegmentEffect) -> str:
         return _from_to(*(side and side[0] / side[1] for side in of(effect)))
 
-    tables.show(
-        change.effects,
-        (
-            tables.name_column(
-                _(dimensions.get_dimension(change.dimension).title),
-                lambda effect: change.name(effect.segment),
-                108,
-            ),
-            tables.text_column(_("Share"), share, 78),
-            tables.text_column(_("Rate"), rate, 78),
-            tables.count_column(_("Rate effect"), lambda effect: round(100 * effect.rate, 2), 90),
-            tables.count_column(_("Mix effect"), lambda effect: round(100 * effect.mix, 2), 90),
+    columns = (
+        tables.name_column(
+            _(dimensions.get_dimension(change.dimension).title),
+            lambda effect: change.name(effect.segment),
+            108,
         ),
-        "movement",
-        height=290,
+        tables.text_column(_("Share"), share, 78),
+        tables.text_column(_("Rate"), rate, 78),
+        tables.count_column(_("Rate effect"), lambda effect: round(100 * effect.rate, 2), 90),
+        tables.count_column(_("Mix effect"), lambda effect: round(100 * effect.mix, 2), 90),
     )
+    tables.show(change.effects, columns, "movement", height=290)
     text = _(
         "Effects in points. Rate: mean share × change of rate. Mix: mean rate × change of "
         "share. Add the mix effects up: a share that grows shrinks others."

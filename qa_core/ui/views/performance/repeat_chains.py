@@ -43,32 +43,24 @@ def _describe_rule(window: Window, can_click: bool) -> str:
 
 def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
     numbers = {id(chain): number for number, chain in enumerate(found, 1)}
-    tables.show(
-        found,
-        (
-            tables.name_column(
-                _("Customer"),
-                lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(),
-                78,
-            ),
-            tables.count_column(_("Repeats"), lambda chain: chain.repeats, 62),
-            tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
-            tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
-            tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
-            if any(chain.elsewhere for chain in found)
-            else None,
-            tables.text_column(_("Ended"), _describe_chain_end, 118),
-            tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
-            tables.text_column(_("Queues"), lambda chain: _list(chain, "queue")),
-            tables.count_column(_("Advisors"), lambda chain: len(_find_names(chain, "advisor")), 84)
-            if viewer.can_cut_by("advisor") and not viewer.advisor_id
-            else None,
+    columns = (
+        tables.name_column(
+            _("Customer"), lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(), 78
         ),
-        "chains_table",
-        _open,
-        height=420,
-        room=tables.IN_SECTION,
+        tables.count_column(_("Repeats"), lambda chain: chain.repeats, 62),
+        tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
+        tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
+        tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
+        if any(chain.elsewhere for chain in found)
+        else None,
+        tables.text_column(_("Ended"), _describe_chain_end, 118),
+        tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
+        tables.text_column(_("Queues"), lambda chain: _list(chain, "queue")),
+        tables.count_column(_("Advisors"), lambda chain: len(_find_names(chain, "advisor")), 84)
+        if viewer.can_cut_by("advisor") and not viewer.advisor_id
+        else None,
     )
+    tables.show(found, columns, "chains_table", _open, height=420, room=tables.IN_SECTION)
 
 
 def _open(chain: RepeatChain) -> None:

@@ -25,14 +25,8 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
     if not state.may_cut(viewer, dimension):
         cards.show_one_cut(_(TITLES[dimension]))
         return
-    frame = cached.measure(
-        viewer,
-        (RATE, COUNT, TIME, COST),
-        (dimension,),
-        state.where,
-        state.compare,
-        window.overrides,
-    )
+    keys = (RATE, COUNT, TIME, COST)
+    frame = cached.measure(viewer, keys, (dimension,), state.where, state.compare, window.overrides)
     by = tables.wide(frame, dimension)
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
@@ -69,7 +63,7 @@ def _is_known(row: Mapping[str, Any]) -> bool:
 
 def _columns(
     dimension: str,
-    by: Mapping[Any, Mapping[str, Any]],
+    by: tables.Rows,
     lines: Mapping[Any, list[float]],
     state: FilterState,
     has_cost: bool,
@@ -98,7 +92,7 @@ def _round(value: float | None, divisor: int = 1, digits: int = 0) -> float | No
     return None if formatting.is_missing(value) else round(value / divisor, digits)
 
 
-def _describe(dimension: str, by: Mapping[Any, Mapping[str, Any]], values: list[Any]) -> str:
+def _describe(dimension: str, by: tables.Rows, values: list[Any]) -> str:
     """Name what takes most of the time, if all of the time is known."""
     spent = {
         value: by[value][TIME].value

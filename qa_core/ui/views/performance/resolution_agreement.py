@@ -85,39 +85,37 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     with cards.card(describe(counts, window), caption, is_stretched=True):
         if not counts:
             return
-        tables.show(
-            counts,
-            (
-                tables.name_column(
-                    _("Statement"), lambda row: _(TITLES[row.dimension, row.value]), 218
-                ),
-                tables.count_column("n", lambda row: row.n, 52),
-                tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
-                tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
-                tables.text_column(
-                    _("95 % interval"),
-                    lambda row: formatting.interval(row.low, row.high, "rate"),
-                    104,
-                    _("Interval of the repeat share"),
-                ),
-                tables.text_column(
-                    _("Customer confirms"),
-                    _describe_confirmation,
-                    120,
-                    _(
-                        "Share of customers who answered both survey questions and confirm: "
-                        "resolved, in one contact"
-                    ),
-                )
-                if any(row.confirmed for row in counts)
-                else None,
+        columns = (
+            tables.name_column(
+                _("Statement"), lambda row: _(TITLES[row.dimension, row.value]), 218
             ),
-            "agreement",
+            tables.count_column("n", lambda row: row.n, 52),
+            tables.percent_column(_("Repeat"), lambda row: row.share_back, 80),
+            tables.percent_column(_("No repeat"), lambda row: 1 - row.share_back, 88),
+            tables.text_column(
+                _("95 % interval"),
+                lambda row: formatting.interval(row.low, row.high, "rate"),
+                104,
+                _("Interval of the repeat share"),
+            ),
+            tables.text_column(
+                _("Customer confirms"),
+                _describe_confirmation,
+                120,
+                _(
+                    "Share of customers who answered both survey questions and confirm: "
+                    "resolved, in one contact"
+                ),
+            )
+            if any(row.confirmed for row in counts)
+            else None,
+        )
+        on_line = (
             (lambda row: drill.to_contacts({row.dimension: row.value}, REPEAT, window.tried))
             if can_click
-            else None,
-            room=tables.IN_SECTION,
+            else None
         )
+        tables.show(counts, columns, "agreement", on_line, room=tables.IN_SECTION)
 
 
 def describe(counts: list[ResolutionCounts], window: Window) -> str:

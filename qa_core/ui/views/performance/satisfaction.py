@@ -94,26 +94,22 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
         return
     trend = cached.measure(viewer, ("csat",), (dimension, state.grain), state.trend)
     lines = tables.sparklines(trend, dimension, state.grain, "csat")
-    tables.show(
-        ordered,
-        (
-            tables.dimension_column(dimension, 140),
-            tables.kpi_column("csat", lambda value: by[value]["csat"], 100, has_bar=True),
-            tables.text_column(
-                _("95 % interval"),
-                lambda value: formatting.interval(
-                    by[value]["csat"].low, by[value]["csat"].high, "rate"
-                ),
+    columns = (
+        tables.dimension_column(dimension, 140),
+        tables.kpi_column("csat", lambda value: by[value]["csat"], 100, has_bar=True),
+        tables.text_column(
+            _("95 % interval"),
+            lambda value: formatting.interval(
+                by[value]["csat"].low, by[value]["csat"].high, "rate"
             ),
-            tables.trend_column(_("Trend"), lambda value: lines.get(value, []), 80),
-            tables.count_column(_("Ratings"), lambda value: by[value]["csat"].n, 66),
-            tables.interval_column("nps", lambda value: by[value]["nps"]),
-            tables.interval_column("ces", lambda value: by[value]["ces"]),
-            tables.kpi_column("response_rate", lambda value: by[value]["response_rate"], 76),
         ),
-        f"table_satisfaction_{dimension}",
-        height=420,
+        tables.trend_column(_("Trend"), lambda value: lines.get(value, []), 80),
+        tables.count_column(_("Ratings"), lambda value: by[value]["csat"].n, 66),
+        tables.interval_column("nps", lambda value: by[value]["nps"]),
+        tables.interval_column("ces", lambda value: by[value]["ces"]),
+        tables.kpi_column("response_rate", lambda value: by[value]["response_rate"], 76),
     )
+    tables.show(ordered, columns, f"table_satisfaction_{dimension}", height=420)
     with tables.show_foot():
         tables.show_definitions(KPIS, state, key=dimension)
         download_links.show_figures(dimension, KPIS, (dimension,), state.where)

@@ -30,10 +30,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
     rows = cached.headline(viewer, KPIS, state.where)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
-        cards.show_message(
-            _("Survey response: no rating to weight"),
-            _("No value is known, or all are pending or hidden."),
-        )
+        text = _("No value is known, or all are pending or hidden.")
+        cards.show_message(_("Survey response: no rating to weight"), text)
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
     differs: dict[str, bool | None] = {}
@@ -55,11 +53,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     figure = charts.build_dots(
         pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24
     )
+    caption = _explain(lines, differs, csat)
     cards.show_chart(
-        figure,
-        _conclude(rows["response_rate"], unhappy.value, happy.value),
-        _explain(lines, differs, csat),
-        "response",
+        figure, _conclude(rows["response_rate"], unhappy.value, happy.value), caption, "response"
     )
 
 
@@ -70,9 +66,7 @@ def _line(
     return {"key": key, "label": label, "value": value, "low": low, "high": high, "n": n}
 
 
-def _weigh(
-    by: Mapping[Any, Mapping[str, Any]], whole: Any, answered: Any
-) -> tuple[float, float, float] | None:
+def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, float] | None:
     """Return satisfaction, with its interval, if each value had as large a part in the
     ratings as in the answered contacts; hidden values count together, as what is left.
     """
@@ -93,7 +87,7 @@ def _weigh(
     )
 
 
-def _differ(by: Mapping[Any, Mapping[str, Any]]) -> bool | None:
+def _differ(by: tables.Rows) -> bool | None:
     """Return whether response rates differ clearly; None: fewer than two compared."""
     rates = [
         row["response_rate"]
@@ -158,10 +152,8 @@ def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
     is_rating = kpi == "csat"
     title = _("How customers rated") if is_rating else _("Who would recommend the centre")
     if frame.empty:
-        cards.show_message(
-            _("{title}: nothing to show", title=title),
-            _("No value is known, or all are pending or hidden."),
-        )
+        text = _("No value is known, or all are pending or hidden.")
+        cards.show_message(_("{title}: nothing to show", title=title), text)
         return
     names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
     caption = _("Share of answers by month")
@@ -171,11 +163,9 @@ def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
         state.trend.period
     ):
         caption += "; " + _("months with a small part are hidden")
+    finding = _("{title}: {share}", title=title, share=_describe_last(frame, kpi))
     cards.show_chart(
-        charts.build_shares(frame, names, dark=styles.is_dark()),
-        _("{title}: {share}", title=title, share=_describe_last(frame, kpi)),
-        caption,
-        f"answers_{kpi}",
+        charts.build_shares(frame, names, dark=styles.is_dark()), finding, caption, f"answers_{kpi}"
     )
 
 

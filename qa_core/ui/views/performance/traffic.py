@@ -169,12 +169,8 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             marked=marked,
             dark=styles.is_dark(),
         )
-        cards.show_figure(
-            figure,
-            key,
-            f"{finding.text}. {caption}",
-            drill.on_point(viewer, key, ("weekday", grain), measure),
-        )
+        on_select = drill.on_point(viewer, key, ("weekday", grain), measure)
+        cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
         for line in _describe_clock(viewer, state, clock):
             st.caption(line)
         download_links.show_figures("when", measures, ("weekday", grain), state.where)
@@ -212,14 +208,9 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     figure = charts.build_lines(
         at, lines, Unit.RATE, "hour", dark=styles.is_dark(), bounds=(0.0, 1.0), height=280
     )
-    cards.show_chart(
-        figure,
-        _describe_hours(level),
-        caption,
-        "hours",
-        on_select=drill.on_point(viewer, "hours", "hour", "service_level"),
-        kpi="service_level",
-    )
+    finding = _describe_hours(level)
+    on_select = drill.on_point(viewer, "hours", "hour", "service_level")
+    cards.show_chart(figure, finding, caption, "hours", on_select=on_select, kpi="service_level")
 
 
 def _describe_hours(level: pd.DataFrame) -> ChartTitle:
@@ -253,19 +244,14 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
-        tables.show(
-            values,
-            _columns(by, cut, state, clock),
-            f"table_{cut}",
-            drill.on_value(viewer, cut),
-            height=400,
-        )
+        on_line = drill.on_value(viewer, cut)
+        tables.show(values, _columns(by, cut, state, clock), f"table_{cut}", on_line, height=400)
         tables.show_definitions(keys, state)
         download_links.show_figures("cut", keys, (cut,), state.where)
 
 
 def _columns(
-    by: Mapping[Any, Mapping[str, Any]], cut: str, state: FilterState, clock: Clock
+    by: tables.Rows, cut: str, state: FilterState, clock: Clock
 ) -> list[tables.TableColumn | None]:
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
@@ -278,10 +264,13 @@ def _columns(
         return build(heading or cards.column_of(key), of(key), width)
 
     def wait(heading: str, percentile: str) -> tables.TableColumn | None:
-        seconds = of("average_speed_of_answer", percentile)
-        if all(formatting.is_missing(seconds(value)) for value in by):
-            return None
-        return tables.text_column(heading, lambda value: _format_wait(seconds(value)))
+        seconds = {value: of("average_speed_of_answer", percentile)(value) for value in by}
+        known = {
+            value: formatting.duration(wait)
+            for value, wait in seconds.items()
+            if not formatting.is_missing(wait)
+        }
+        return tables.text_column(heading, known.get) if known else None
 
     def mean(value: Any) -> str | None:
         times = clock.count_of(cut, value)
@@ -304,10 +293,6 @@ def _columns(
         wait(_("p90 wait"), "p90"),
         rate("recovered_rate", _("Recovered")),
     ]
-
-
-def _format_wait(seconds: float | None) -> str | None:
-    return None if formatting.is_missing(seconds) else formatting.duration(seconds)
 
 
 def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
@@ -343,10 +328,8 @@ def _show_why_not(viewer: Viewer) -> None:
         )
         cards.show_message(_("Months and channels only"), text)
     else:
-        cards.show_message(
-            _("No data by half-hour or hour"),
-            _("The data has only totals of intervals longer than an hour."),
-        )
+        text = _("The data has only totals of intervals longer than an hour.")
+        cards.show_message(_("No data by half-hour or hour"), text)
 
 
 def _read_week(

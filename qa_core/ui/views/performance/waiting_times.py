@@ -84,21 +84,14 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         many=ENOUGH_FOR_TAIL,
     )
     lines = _lines({name: frame[name] for name in PERCENTILES}, frame["n"])
-    cards.show_chart(
-        charts.build_lines(at, lines, Unit.SECONDS, clock.grain, dark=styles.is_dark()),
-        finding,
-        caption,
-        "waits_day",
-        on_select=drill.on_point(viewer, "waits_day", clock.grain, WAIT),
-        kpi=WAIT,
-    )
+    figure = charts.build_lines(at, lines, Unit.SECONDS, clock.grain, dark=styles.is_dark())
+    on_select = drill.on_point(viewer, "waits_day", clock.grain, WAIT)
+    cards.show_chart(figure, finding, caption, "waits_day", on_select=on_select, kpi=WAIT)
 
 
 def _show_no_waits() -> None:
-    cards.show_message(
-        _("No wait of single contacts is known"),
-        _("Percentiles need the wait of each contact; totals have only sums."),
-    )
+    text = _("Percentiles need the wait of each contact; totals have only sums.")
+    cards.show_message(_("No wait of single contacts is known"), text)
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
@@ -122,14 +115,9 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
         caption = _("Percentiles of the wait of answered contacts by month")
     lines = _lines({name: one.points["value"] for name, one in series.items()}, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]
-    cards.show_chart(
-        charts.build_lines(at, lines, Unit.SECONDS, state.grain, dark=styles.is_dark()),
-        finding,
-        caption,
-        "waits_trend",
-        on_select=drill.on_point(viewer, "waits_trend", state.grain, WAIT),
-        kpi=WAIT,
-    )
+    figure = charts.build_lines(at, lines, Unit.SECONDS, state.grain, dark=styles.is_dark())
+    on_select = drill.on_point(viewer, "waits_trend", state.grain, WAIT)
+    cards.show_chart(figure, finding, caption, "waits_trend", on_select=on_select, kpi=WAIT)
 
 
 def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
@@ -180,13 +168,9 @@ def _show_distribution(viewer: Viewer, waits: pd.DataFrame) -> None:
             beyond,
             count=formatting.number(beyond),
         )
-    cards.show_chart(
-        charts.build_waits(bars, width, threshold, dark=styles.is_dark()),
-        finding,
-        caption,
-        "waits_spread",
-        on_select=_open_waits if drill.is_open_to(viewer) else None,
-    )
+    figure = charts.build_waits(bars, width, threshold, dark=styles.is_dark())
+    on_select = _open_waits if drill.is_open_to(viewer) else None
+    cards.show_chart(figure, finding, caption, "waits_spread", on_select=on_select)
 
 
 def _open_waits() -> None:
@@ -249,13 +233,8 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
         "Answered within x seconds, by the service level formula in the settings; single contacts "
         "only. Dashed: the threshold in force"
     )
-    cards.show_chart(
-        charts.build_threshold_curve(frame, here, dark=styles.is_dark()),
-        finding,
-        caption,
-        "thresholds",
-        kpi="service_level",
-    )
+    figure = charts.build_threshold_curve(frame, here, dark=styles.is_dark())
+    cards.show_chart(figure, finding, caption, "thresholds", kpi="service_level")
 
 
 def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> None:
@@ -289,12 +268,9 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
             "it",
             hours=hours,
         )
+        figure = charts.build_shares(parts, dark=styles.is_dark())
         cards.show_chart(
-            charts.build_shares(parts, dark=styles.is_dark()),
-            _describe_recovery(recovery),
-            caption,
-            "recovery",
-            kpi="recovered_rate",
+            figure, _describe_recovery(recovery), caption, "recovery", kpi="recovered_rate"
         )
 
 

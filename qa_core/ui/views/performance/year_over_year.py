@@ -25,10 +25,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
     paired = year_over_year.find_paired_months(state.first_day, state.last_day)
     title = cards.title_of(get_kpi("csat"))
     if paired is None:
-        cards.show_message(
-            _("{title}: no month with a year before it yet", title=title),
-            _describe_season(viewer, state),
-        )
+        text = _describe_season(viewer, state)
+        cards.show_message(_("{title}: no month with a year before it yet", title=title), text)
         return
     where, before = state.where.with_period(paired), paired.year_before()
     together = cached.headline(viewer, KPIS, where, before)
@@ -49,12 +47,10 @@ def show(viewer: Viewer, state: FilterState) -> None:
     if not months:
         cards.show_message(finding, caption)
         return
-    cards.show_chart(
-        charts.build_differences(_frame(months), kpi.unit, dark=styles.is_dark(), row_height=19),
-        finding,
-        caption,
-        "year_over_year",
+    figure = charts.build_differences(
+        _frame(months), kpi.unit, dark=styles.is_dark(), row_height=19
     )
+    cards.show_chart(figure, finding, caption, "year_over_year")
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:

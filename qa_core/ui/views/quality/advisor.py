@@ -78,34 +78,27 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         standard = standards.get(key)
         return formatting.value(standard.expected, get_kpi(key).unit) if standard else "–"
 
-    with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
-        tables.show(
-            MEASURES,
-            (
-                tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
-                tables.text_column(
-                    _("Reading"),
-                    lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key)),
-                ),
-                tables.text_column(
-                    _("Difference"),
-                    lambda key: _describe_difference(standards.get(key), get_kpi(key)),
-                    185,
-                ),
-                tables.text_column(
-                    _("Observed"),
-                    lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA),
-                ),
-                tables.text_column(_("Expected"), describe_expected),
-                tables.count_column("n", lambda key: rows[key].n),
-                tables.text_column(
-                    _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
-                )
-                if lately
-                else None,
-            ),
-            "case_mix",
+    columns = (
+        tables.name_column(_("Measure"), lambda key: cards.title_of(get_kpi(key)), 172),
+        tables.text_column(
+            _("Reading"), lambda key: _read(standards.get(key), sides.get(key, 0), get_kpi(key))
+        ),
+        tables.text_column(
+            _("Difference"), lambda key: _describe_difference(standards.get(key), get_kpi(key)), 185
+        ),
+        tables.text_column(
+            _("Observed"), lambda key: tables.with_interval(rows[key]) or _(formatting.NO_DATA)
+        ),
+        tables.text_column(_("Expected"), describe_expected),
+        tables.count_column("n", lambda key: rows[key].n),
+        tables.text_column(
+            _("Last {days} days", days=periods.LATE_DAYS), lambda key: lately.get(key, "–")
         )
+        if lately
+        else None,
+    )
+    with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
+        tables.show(MEASURES, columns, "case_mix")
         matched = [standard.matched for standard in standards.values() if standard]
         if matched and min(matched) < LEAST_MATCHED:
             text = _(
@@ -145,7 +138,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
                 _("All criteria"),
                 icon=":material/filter_alt_off:",
                 type="tertiary",
-                on_click=_forget_criterion,
+                on_click=lambda: st.query_params.pop("criterion", None),
             )
         if frame.empty:
             st.caption(_("No contact of this advisor was evaluated in this period."))
@@ -273,10 +266,8 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
         grain = state.grain if usual >= FEW_A_WEEK else "month"
         own, *others = (_read_points(viewer, state, kpi, grain, where) for where in side.wheres)
         if own["value"].isna().all():
-            cards.show_heading(
-                _("Nothing to show in this period"),
-                _("No value is known, or all are pending or hidden."),
-            )
+            caption = _("No value is known, or all are pending or hidden.")
+            cards.show_heading(_("Nothing to show in this period"), caption)
             return
         title = trend_cards.describe_grain(kpi, grain)
         text = _(
@@ -330,13 +321,11 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
         "around colleagues' average.",
         period=formatting.period(period),
     )
-    cards.show_chart(
-        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=36),
-        _describe_criteria(own, others, texts),
-        caption,
-        "criteria_of",
-        on_select=_choose_criterion,
+    figure = charts.build_dots(
+        frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=36
     )
+    finding = _describe_criteria(own, others, texts)
+    cards.show_chart(figure, finding, caption, "criteria_of", on_select=_choose_criterion)
 
 
 def _find_chance(
@@ -380,7 +369,3 @@ def _describe_criteria(
 def _choose_criterion() -> None:
     if chosen := drill.clicked("criteria_of"):
         st.query_params["criterion"] = str(chosen[0])
-
-
-def _forget_criterion() -> None:
-    st.query_params.pop("criterion", None)

@@ -40,12 +40,10 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
     rows = cached.headline(viewer, KPIS, state.where, state.compare)
     series = trend_cards.read_series(viewer, state, KPIS)
     lately = trend_cards.describe_lately(viewer, state.where, KPIS, series)
-    cards.show_tiles(
-        [
-            cards.build_tile(rows[key], state, series[key], lately=lately.get(key, ""))
-            for key in KPIS
-        ]
-    )
+    tiles = [
+        cards.build_tile(rows[key], state, series[key], lately=lately.get(key, "")) for key in KPIS
+    ]
+    cards.show_tiles(tiles)
 
 
 def show_views(viewer: Viewer, state: FilterState) -> None:
@@ -68,12 +66,8 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
     """Show bands of those who are alike, the funnel, and how much more data it would take."""
-    key = segmented_choice.ask(
-        "measure",
-        _("Measure"),
-        {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)},
-        key="advisors_measure",
-    )
+    titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
     group = peer_dots.read_group(viewer, state, key)
     if group is None:
         peer_dots.show_nobody(key)
@@ -129,30 +123,26 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
     by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
     scores = adjusted_scores.read(viewer, state)
     columns = [
-        tables.interval_column(key, lambda name, key=key: by[name][key], _(formatting.NO_DATA))
-        for key in MEASURES
-        if key != "csat_mean"  # beside the rate of satisfied it says the same
+        tables.name_column(_("Advisor"), lambda name: name),
+        tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
+        tables.count_column(_("Evaluations"), lambda name: by[name]["evaluations"].value),
     ]
-    if scores.is_connected:
-        adjusted = tables.text_column(
-            _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
-        )
-        columns.insert(MEASURES.index("evaluation_score") + 1, adjusted)
+    for key in MEASURES:
+        if key != "csat_mean":  # beside the rate of satisfied it says the same
+            column = tables.interval_column(
+                key, lambda name, key=key: by[name][key], _(formatting.NO_DATA)
+            )
+            columns.append(column)
+        if key == "evaluation_score" and scores.is_connected:
+            adjusted = tables.text_column(
+                _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
+            )
+            columns.append(adjusted)
     by_name = _("In alphabetical order: value and 95 % confidence interval.")
     hint = _("Select a row to compare the advisor with the team.")
+    names = sorted((name for name in by if name is not None), key=normalise_name)
     with cards.card(_("Side by side"), f"{by_name} {hint}"):
-        tables.show(
-            sorted((name for name in by if name is not None), key=normalise_name),
-            (
-                tables.name_column(_("Advisor"), lambda name: name),
-                tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
-                tables.count_column(_("Evaluations"), lambda name: by[name]["evaluations"].value),
-                *columns,
-            ),
-            "table_advisors",
-            _opener(viewer, state),
-            height=640,
-        )
+        tables.show(names, columns, "table_advisors", _opener(viewer, state), height=640)
         left, right = st.columns([5, 1])
         with left:
             tables.show_definitions(MEASURES, state)

@@ -9,7 +9,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, labels, replacement
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, select_box, tables
 from qa_core.ui.markdown import escape
 
 TABLE, PLAN = "listening_given", "listening_given_plan"
@@ -17,15 +17,12 @@ TABLE, PLAN = "listening_given", "listening_given_plan"
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     """Show the contacts, the chosen one with what can be done, and the evaluators."""
-    names: list[str | None] = [None, *(plan.name for plan in plans)]
-    chosen = st.selectbox(
-        _("Plan"), names, format_func=lambda name: name or _("All plans"), key=PLAN
-    )
+    names = {None: _("All plans")} | {plan.name: plan.name for plan in plans}
+    chosen = select_box.select(st, _("Plan"), names, PLAN)
     assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
-        st.info(
-            _("No contact is assigned yet. Draw contacts under Draws."), icon=":material/inbox:"
-        )
+        text = _("No contact is assigned yet. Draw contacts under Draws.")
+        st.info(text, icon=":material/inbox:")
         return
     st.caption(_("Select a row to replace a contact that cannot be evaluated."))
     _show_table(assigned)
@@ -39,20 +36,15 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     def state(row: DrawnAssignment) -> str:
         return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
 
-    tables.show(
-        assigned,
-        (
-            tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
-            tables.text_column(_("State"), state),
-            tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
-            tables.text_column(_("Queue"), lambda row: row.queue, 150),
-            tables.text_column(_("Evaluator"), lambda row: row.evaluator),
-            tables.day_text_column(_("Due"), lambda row: row.due_on),
-        ),
-        TABLE,
-        lambda row: None,
-        height=430,
+    columns = (
+        tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
+        tables.text_column(_("State"), state),
+        tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
+        tables.text_column(_("Queue"), lambda row: row.queue, 150),
+        tables.text_column(_("Evaluator"), lambda row: row.evaluator),
+        tables.day_text_column(_("Due"), lambda row: row.due_on),
     )
+    tables.show(assigned, columns, TABLE, lambda row: None, height=430)
 
 
 def _show_one(row: DrawnAssignment) -> None:
@@ -68,12 +60,8 @@ def _show_one(row: DrawnAssignment) -> None:
         if row.state == "done" or row.purpose == "targeted":
             st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
             return
-        reason = st.selectbox(
-            _("Why replace it?"),
-            list(replacement.REPLACEMENT_REASONS),
-            format_func=labels.name_reason,
-            key=f"because_{row.drawn_id}",
-        )
+        reasons = {key: labels.name_reason(key) for key in replacement.REPLACEMENT_REASONS}
+        reason = select_box.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
         text = _(
             "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )
@@ -88,16 +76,13 @@ def _show_one(row: DrawnAssignment) -> None:
 def _show_load(viewer: Viewer) -> None:
     st.markdown("**" + _("Evaluators") + "**")
     loads = sampling.find_load(viewer)
-    tables.show(
-        loads,
-        (
-            tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
-            tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
-            tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
-            tables.count_column(_("Done"), lambda load: load.done, 110),
-        ),
-        "listening_load",
+    columns = (
+        tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
+        tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
+        tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
+        tables.count_column(_("Done"), lambda load: load.done, 110),
     )
+    tables.show(loads, columns, "listening_load")
     for load in loads:
         if not load.may_listen:
             said = _(

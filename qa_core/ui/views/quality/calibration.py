@@ -119,21 +119,16 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
     title = _("No session is open")
     if count := sum(item.is_open for item in sessions):
         title = ngettext("{n} session is open", "{n} sessions are open", count)
+    columns = (
+        tables.name_column(_("Calibration session"), lambda item: item.title, 220),
+        tables.text_column(_("Scorecard"), lambda item: describe_text(item.scorecard.text)),
+        tables.count_column(_("Contacts"), lambda item: len(item.contacts)),
+        tables.text_column(_("Evaluations"), finished),
+        tables.text_column(_("Due"), due),
+        tables.text_column(_("State"), state),
+    )
     with cards.card(title, _("Select a row to see the session below.")):
-        tables.show(
-            sessions,
-            (
-                tables.name_column(_("Calibration session"), lambda item: item.title, 220),
-                tables.text_column(_("Scorecard"), lambda item: describe_text(item.scorecard.text)),
-                tables.count_column(_("Contacts"), lambda item: len(item.contacts)),
-                tables.text_column(_("Evaluations"), finished),
-                tables.text_column(_("Due"), due),
-                tables.text_column(_("State"), state),
-            ),
-            "table_calibrations",
-            _choose,
-            height=260,
-        )
+        tables.show(sessions, columns, "table_calibrations", _choose, height=260)
 
 
 def _choose(item: CalibrationSession) -> None:
@@ -158,24 +153,19 @@ def _show_all_closed(viewer: Viewer) -> None:
         "By criterion, lowest alignment first, with 95 % confidence intervals. Agreement is "
         "measured for each criterion alone."
     )
+    columns = (
+        tables.text_column(_("Criterion"), lambda key: texts.name("criterion", key[1]), 330),
+        tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
+        *(
+            tables.interval_column(
+                kpi, lambda key, kpi=kpi: by[key][kpi], heading=cards.title_of(get_kpi(kpi))
+            )
+            for kpi in kpis
+        ),
+    )
     with cards.card(title, hint):
-        tables.show(
-            sorted(known, key=lambda key: by[key]["alignment"].value),
-            (
-                tables.text_column(
-                    _("Criterion"), lambda key: texts.name("criterion", key[1]), 330
-                ),
-                tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
-                *(
-                    tables.interval_column(
-                        kpi, lambda key, kpi=kpi: by[key][kpi], heading=cards.title_of(get_kpi(kpi))
-                    )
-                    for kpi in kpis
-                ),
-            ),
-            "table_alignment",
-            height=260,
-        )
+        lines = sorted(known, key=lambda key: by[key]["alignment"].value)
+        tables.show(lines, columns, "table_alignment", height=260)
 
 
 def _show_open(viewer: Viewer, found: CalibrationSession) -> None:

@@ -11,7 +11,7 @@ from qa_core.quality import calibration
 from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
-from qa_core.ui import actions, gate
+from qa_core.ui import actions, gate, select_box
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 
@@ -20,16 +20,9 @@ def show_reference(found: CalibrationSession) -> None:
     """Ask for the evaluator that the others are compared with, or none."""
     present = {contact.reference_evaluator for contact in found.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
-    options = [None, *found.evaluators]
-    st.selectbox(
-        _("Reference"),
-        options,
-        index=options.index(usual) if usual in options else 0,
-        format_func=lambda name: found.evaluators.get(name) or _("None: each against all"),
-        key=f"reference_{found.id}",
-        on_change=_set_reference,
-        args=(found.id,),
-    )
+    names = {None: _("None: each against all"), **found.evaluators}
+    hook = {"on_change": _set_reference, "args": (found.id,)}
+    select_box.select(st, _("Reference"), names, f"reference_{found.id}", usual, **hook)
 
 
 def _set_reference(number: int) -> None:

@@ -13,7 +13,7 @@ from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.quality.scorecards.versions import PublishedScorecard
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, select_box, tables
 
 SESSION = "round"
 """Name in the address of the session that is shown."""
@@ -75,12 +75,8 @@ def _show_form(
             format_func=listeners.get,
             key="calibration_evaluators",
         )
-        reference = right.selectbox(
-            _("Reference"),
-            [None, *chosen],
-            format_func=lambda name: listeners.get(name) or _("None: each against all"),
-            key="calibration_reference_new",
-        )
+        names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
+        reference = select_box.select(right, _("Reference"), names, "calibration_reference_new")
         keys = _ask_contacts(viewer)
         if st.button(
             _("Open the session"), type="primary", icon=":material/balance:", key="open_round"
@@ -116,12 +112,8 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
         return []
     one, two, three = st.columns(3, gap="small")
-    plan = one.selectbox(
-        _("Listening plan"),
-        [None, *plans],
-        format_func=lambda key: plans.get(key) or _("All plans"),
-        key="calibration_plan",
-    )
+    titles = {None: _("All plans"), **plans}
+    plan = select_box.select(one, _("Listening plan"), titles, "calibration_plan")
     n = two.number_input(_("How many"), 1, MOST_DRAWN, USUAL_CONTACTS, key="calibration_n")
     seed = three.number_input(
         _("Seed"),
@@ -133,14 +125,10 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     )
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
-    tables.show(
-        drawn,
-        (
-            tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
-            tables.text_column(_("Contact number"), lambda item: item.contact_id),
-            tables.text_column(_("Listening plan"), lambda item: item.plan),
-        ),
-        "calibration_drawn",
-        height=240,
+    columns = (
+        tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
+        tables.text_column(_("Contact number"), lambda item: item.contact_id),
+        tables.text_column(_("Listening plan"), lambda item: item.plan),
     )
+    tables.show(drawn, columns, "calibration_drawn", height=240)
     return list_keys(drawn)

@@ -98,32 +98,22 @@ def _show_criteria(results: Results) -> None:
     def name(item: CriterionResult) -> str:
         return ("⚠ " if item.is_unclear else "") + describe_text(item.criterion.text)
 
-    with cards.card(
-        ChartTitle(_describe_criteria(results), "attention" if unclear else ""),
-        _("Criteria to reword first, then in scorecard order."),
-    ):
-        tables.show(
-            [*unclear, *rest],
-            (
-                tables.text_column(_("Criterion"), name, 345),
-                tables.text_column(
-                    _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
-                ),
-                tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
-                tables.text_column(
-                    _("α (95 %)"), lambda item: describe_agreement(item.agreement), 150
-                ),
-                tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
-                tables.text_column(_("Reading"), _read),
-                tables.text_column(
-                    _("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None
-                )
-                if results.alignment.unmatched_pairs
-                else None,
-            ),
-            f"criteria_{results.session.id}",
-            height=520,
-        )
+    columns = (
+        tables.text_column(_("Criterion"), name, 345),
+        tables.text_column(
+            _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
+        ),
+        tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
+        tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
+        tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
+        tables.text_column(_("Reading"), _read),
+        tables.text_column(_("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None)
+        if results.alignment.unmatched_pairs
+        else None,
+    )
+    hint = _("Criteria to reword first, then in scorecard order.")
+    with cards.card(ChartTitle(_describe_criteria(results), "attention" if unclear else ""), hint):
+        tables.show([*unclear, *rest], columns, f"criteria_{results.session.id}", height=520)
         _explain_criteria()
 
 
@@ -187,22 +177,15 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
     def name(item: EvaluatorResult) -> str:
         return _("{name} (you)", name=item.name) if item is own else item.name
 
-    with cards.card(
-        _describe_own(own) if own else _("Alignment by evaluator"), _explain_reference(found)
-    ):
-        tables.show(
-            ordered,
-            (
-                tables.name_column(_("Evaluator"), name, 160),
-                tables.text_column(_("Finished"), lambda item: item.finished),
-                tables.share_column(_("Alignment"), lambda item: item.alignment.value),
-                tables.text_column(
-                    _("Gives more or less"), lambda item: _describe_lean(item, found)
-                ),
-            ),
-            f"evaluators_{found.id}",
-            height=300,
-        )
+    columns = (
+        tables.name_column(_("Evaluator"), name, 160),
+        tables.text_column(_("Finished"), lambda item: item.finished),
+        tables.share_column(_("Alignment"), lambda item: item.alignment.value),
+        tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, found)),
+    )
+    hint = _explain_reference(found)
+    with cards.card(_describe_own(own) if own else _("Alignment by evaluator"), hint):
+        tables.show(ordered, columns, f"evaluators_{found.id}", height=300)
         text = _(
             "In alphabetical order. More or less: points above or below the others (or the "
             "reference), out of 100."
@@ -265,12 +248,9 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
             cards.show_heading(
                 text, _("⚠: evaluators differ on this criterion. Last row: each evaluator's score.")
             )
-        tables.show(
-            [*found.scorecard.criteria, None],
-            _mark_columns(results, contact, evaluators, apart),
-            f"marks_{found.id}_{contact.id}",
-            height=640,
-        )
+        lines = [*found.scorecard.criteria, None]
+        columns = _mark_columns(results, contact, evaluators, apart)
+        tables.show(lines, columns, f"marks_{found.id}_{contact.id}", height=640)
         _show_comments(results, contact, evaluators)
         if viewer.can(Permission.SEE_CONTACTS):
             st.button(

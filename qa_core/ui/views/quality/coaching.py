@@ -96,15 +96,11 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return
-    page, texts = menu.find_page("coaching"), scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_grid_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
-            st.page_link(
-                page.path,
-                label=escape(_("Coaching: {goal}", goal=plan.goal)),
-                icon=page.icon,
-                query_params={"plan": str(plan.id)},
-            )
+            label = escape(_("Coaching: {goal}", goal=plan.goal))
+            menu.show_page_link("coaching", label, query={"plan": str(plan.id)})
             st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
     coaching_plan.show_training_file(person)
 
@@ -155,24 +151,19 @@ def _show_table(
     def state(plan: CoachingPlanView) -> str:
         return ("⚠ " if plan.is_overdue else "") + describe_state(plan)
 
-    tables.show(
-        found,
-        (
-            None
-            if viewer.role == Role.ADVISOR
-            else tables.name_column(_("Advisor"), lambda plan: plan.advisor),
-            tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
-            tables.text_column(_("State"), state, 165),
-            tables.text_column(
-                _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
-            ),
-            tables.text_column(_("Sessions"), describe_progress, 130),
-            tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
+    columns = (
+        None
+        if viewer.role == Role.ADVISOR
+        else tables.name_column(_("Advisor"), lambda plan: plan.advisor),
+        tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
+        tables.text_column(_("State"), state, 165),
+        tables.text_column(
+            _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
         ),
-        key,
-        lambda plan: coaching_plan.choose(plan.id),
-        height=300,
+        tables.text_column(_("Sessions"), describe_progress, 130),
+        tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
     )
+    tables.show(found, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
 
 
 def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingPlanView | None:

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.plans import LONGEST_GOAL
-from qa_core.ui import actions, cards, gate, personal_data
+from qa_core.ui import actions, cards, gate, personal_data, select_box
 from qa_core.ui.views.quality import coaching_plan
 
 START, ROUND = "coaching_start", "coaching_round"
@@ -30,22 +30,13 @@ def show(viewer: Viewer, texts: GridTexts) -> None:
     if start is None:
         return
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
-    with cards.card(
-        _("Open a coaching plan"),
-        _("Agree on it with the advisor first. The advisor can read the plan and write on it."),
-        gap="small",
-    ):
+    hint = _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
+    with cards.card(_("Open a coaching plan"), hint, gap="small"):
         if not people:
             st.caption(_("You lead no advisor today."))
             return
-        suggested, options = start.get("advisor_id"), list(people)
-        advisor = st.selectbox(
-            _("Advisor"),
-            options,
-            index=options.index(suggested) if suggested in options else 0,
-            format_func=people.get,
-            key=f"coaching_who_{number}",
-        )
+        suggested = start.get("advisor_id")
+        advisor = select_box.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
         # What was suggested for one advisor is not filled in for another.
         key = f"{number}_{advisor}"
         content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)

@@ -69,11 +69,9 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     seen = st.session_state.get(SEEN, {}).get(plan.id, plan.version)
     start = _("since {day}", day=formatting.day(plan.starts_on, year=True))
     parts = [plan.advisor, plan.team, describe_state(plan), start, plan.opened_by]
-    with cards.card(
-        ChartTitle(plan.goal, "attention" if plan.is_overdue else ""),
-        " · ".join(filter(None, parts)),
-        gap="small",
-    ):
+    hint = " · ".join(filter(None, parts))
+    title = ChartTitle(plan.goal, "attention" if plan.is_overdue else "")
+    with cards.card(title, hint, gap="small"):
         left, right = st.columns(2, gap="medium")
         with left:
             _show_effect(viewer, plan, texts)

@@ -25,10 +25,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
-        cards.show_message(
-            _("No evaluation in this period"),
-            _("Evaluations with answers by criterion appear here."),
-        )
+        text = _("Evaluations with answers by criterion appear here.")
+        cards.show_message(_("No evaluation in this period"), text)
         return
     texts = scorecard_texts.find_grid_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)
@@ -39,12 +37,10 @@ def show(viewer: Viewer, state: FilterState) -> None:
     shown = frame[frame["advisor"].isin(names)].copy()
     shown["enough"] = shown["n"] >= LEAST
     shown["text"] = [describe_cell(row, criteria[row.criterion]) for row in shown.itertuples()]
+    figure = charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark())
+    caption = _explain(blank=int((~shown["enough"]).sum()), others=len(everybody) - len(names))
     cards.show_chart(
-        charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark()),
-        _describe(frame, criteria),
-        _explain(blank=int((~shown["enough"]).sum()), others=len(everybody) - len(names)),
-        "criteria",
-        on_select=_on_cell(viewer, state),
+        figure, _describe(frame, criteria), caption, "criteria", on_select=_on_cell(viewer, state)
     )
     download_links.show_figures(
         "criteria", ("evaluation_score",), ("advisor", "criterion"), state.where

@@ -144,20 +144,16 @@ def _show_outcomes(
     caption: str,
     heading: str,
 ) -> None:
+    columns = (
+        tables.text_column(heading, lambda outcome: names[outcome.key]),
+        tables.text_column(_("Evaluations"), lambda outcome: outcome.evaluations),
+        tables.text_column(_("Disputed"), lambda outcome: outcome.disputed),
+        tables.text_column(_("Decided"), lambda outcome: outcome.decided),
+        tables.text_column(_("Changed"), lambda outcome: outcome.changed),
+        tables.text_column(_("Share changed"), _describe_share),
+    )
     with cards.card(title, caption):
-        tables.show(
-            outcomes,
-            (
-                tables.text_column(heading, lambda outcome: names[outcome.key]),
-                tables.text_column(_("Evaluations"), lambda outcome: outcome.evaluations),
-                tables.text_column(_("Disputed"), lambda outcome: outcome.disputed),
-                tables.text_column(_("Decided"), lambda outcome: outcome.decided),
-                tables.text_column(_("Changed"), lambda outcome: outcome.changed),
-                tables.text_column(_("Share changed"), _describe_share),
-            ),
-            f"outcomes_{heading}",
-            height=420,
-        )
+        tables.show(outcomes, columns, f"outcomes_{heading}", height=420)
 
 
 def _describe_share(outcome: DisputeOutcome) -> str | None:

@@ -105,15 +105,11 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
         max_value=max(count for _reason, count in counts) or 1,
         width=150,
     )
-    tables.show(
-        counts,
-        (
-            tables.name_column(_("Why"), lambda line: line[0], 215),
-            tables.TableColumn(heading, lambda line: line[1], bar),
-        ),
-        f"excluded_{key}",
-        height=420,
+    columns = (
+        tables.name_column(_("Why"), lambda line: line[0], 215),
+        tables.TableColumn(heading, lambda line: line[1], bar),
     )
+    tables.show(counts, columns, f"excluded_{key}", height=420)
 
 
 def _show_missing(missing: Mapping[str, int]) -> None:
@@ -210,11 +206,9 @@ def _show_fairness(stored: StoredDraw) -> None:
                 "chance_high": min(1.0, (share.expected + half) / drawn),
             }
         )
-    cards.show_figure(
-        charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1)),
-        f"fair_figure_{stored.id}",
-        _("Shares in the sample, and what chance alone would give."),
-    )
+    figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1))
+    alt = _("Shares in the sample, and what chance alone would give.")
+    cards.show_figure(figure, f"fair_figure_{stored.id}", alt)
     text = _(
         "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
         "gives the same number of contacts. The sample is compared with each advisor's own "

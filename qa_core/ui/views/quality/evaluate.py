@@ -80,9 +80,8 @@ def show_worklist(viewer: Viewer) -> None:
     """Show what waits, and what was submitted last."""
     actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
-        first = menu.find_first(viewer)
         st.info(_("Self-evaluations start on the page of an evaluation."))
-        st.page_link(first.path, label=_(first.title), icon=":material/arrow_back:")
+        menu.show_page_link(menu.find_first(viewer).key, symbol="arrow_back")
         return
     waiting = sampling.find_worklist(viewer)
     tasks = [task for task in calibration.find_worklist(viewer) if task.state != "done"]
@@ -94,10 +93,8 @@ def show_worklist(viewer: Viewer) -> None:
         )
         st.warning(text, icon=":material/lock:")
     elif not waiting and not tasks:
-        st.success(
-            _("No contact is waiting. New contacts come with the next draw of a listening plan."),
-            icon=":material/task_alt:",
-        )
+        said = _("No contact is waiting. New contacts come with the next draw of a listening plan.")
+        st.success(said, icon=":material/task_alt:")
     items = sorted((*waiting, *tasks), key=lambda item: item.due_on or date.max)
     if items:
         _show_items(items)
@@ -159,22 +156,17 @@ def _show_items(items: Sequence[WorkItem]) -> None:
         return None if seconds is None else math.ceil(seconds / 60)
 
     hint = _("Earliest due date first. Select a row to see it above; a heading sorts.")
+    columns = (
+        tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
+        tables.day_column(_("Due"), lambda item: item.due_on),
+        tables.text_column(_("State"), state, 105),
+        tables.text_column(_("Channel"), channel, 90),
+        tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
+        tables.count_column(_("Minutes"), minutes),
+        tables.text_column(_("Plan"), plan, 190),
+    )
     with cards.card(_describe_due(items), hint):
-        tables.show(
-            items,
-            (
-                tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
-                tables.day_column(_("Due"), lambda item: item.due_on),
-                tables.text_column(_("State"), state, 105),
-                tables.text_column(_("Channel"), channel, 90),
-                tables.text_column(_("Queue"), lambda item: getattr(item, "queue", None), 150),
-                tables.count_column(_("Minutes"), minutes),
-                tables.text_column(_("Plan"), plan, 190),
-            ),
-            TABLE,
-            lambda item: None,
-            height=430,
-        )
+        tables.show(items, columns, TABLE, lambda item: None, height=430)
 
 
 def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
@@ -247,22 +239,19 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
             return None
         return _("published on {day}", day=formatting.day(entry.publish_on))
 
+    columns = (
+        tables.text_column(
+            _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
+        ),
+        tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
+        tables.text_column(_("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)),
+        tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
+        tables.text_column(_("Publication"), published) if any(map(published, signed)) else None,
+    )
     with cards.card(_("Submitted last"), _("Select a row to open the evaluation.")):
         tables.show(
             signed,
-            (
-                tables.text_column(
-                    _("Submitted"), lambda entry: formatting.local_moment(entry.submitted_at)
-                ),
-                tables.text_column(_("Evaluation"), lambda entry: _(HEADS[entry.kind][0])),
-                tables.text_column(
-                    _("Scorecard"), lambda entry: texts.name("grid", entry.scorecard)
-                ),
-                tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
-                tables.text_column(_("Publication"), published)
-                if any(map(published, signed))
-                else None,
-            ),
+            columns,
             "submitted_evaluations",
             lambda entry: drill.to_evaluation(PAGE, entry.id),
         )
@@ -277,16 +266,10 @@ def _format_score(score: object) -> str:
 def _show_head(draft: Draft) -> None:
     title, note = HEADS[draft.kind]
     if draft.kind == drafts.SELF:
-        st.page_link(
-            menu.find_page("evaluation").path,
-            label=_("Back to the evaluation"),
-            icon=":material/arrow_back:",
-            query_params={"id": str(draft.answered_evaluation_id)},
-        )
+        query = {"id": str(draft.answered_evaluation_id)}
+        menu.show_page_link("evaluation", _("Back to the evaluation"), "arrow_back", query)
     else:
-        st.page_link(
-            menu.find_page(PAGE).path, label=_("All waiting contacts"), icon=":material/arrow_back:"
-        )
+        menu.show_page_link(PAGE, _("All waiting contacts"), "arrow_back")
     st.title(_(title), anchor=False)
     scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
     parts = [

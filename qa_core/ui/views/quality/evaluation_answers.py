@@ -33,9 +33,8 @@ def show(viewer: Viewer, evaluation: EvaluationView) -> None:
         with_details = st.toggle(_("Show weights and guidance"), key="evaluation_details")
         if evaluation.may_dispute:
             day = formatting.day(evaluation.dispute_until, year=True)
-            st.caption(
-                _("Do you disagree? You can dispute each answer once, until {day}.", day=day)
-            )
+            text = _("Do you disagree? You can dispute each answer once, until {day}.", day=day)
+            st.caption(text)
     for section in evaluation.sections:
         _show_section(viewer, evaluation, section, with_details)
 
@@ -64,9 +63,8 @@ def _show_answer(
 ) -> None:
     text = escape(describe_text(answer.text))
     with layout.row(wrap=False):
-        st.markdown(
-            f":red[:material/report:] **{text}**" if answer.is_failure else text, width="stretch"
-        )
+        said = f":red[:material/report:] **{text}**" if answer.is_failure else text
+        st.markdown(said, width="stretch")
         st.markdown(_colour(answer), width="content")
         if evaluation.may_dispute and answer.dispute is None:
             evaluation_disputes.show_button(answer)

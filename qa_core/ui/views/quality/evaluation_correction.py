@@ -44,10 +44,8 @@ def show(evaluation: EvaluationView) -> None:
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:
-        st.success(
-            _("Corrected. The former version is kept below, with your reason."),
-            icon=":material/task_alt:",
-        )
+        said = _("Corrected. The former version is kept below, with your reason.")
+        st.success(said, icon=":material/task_alt:")
     if st.session_state.get(OPEN) == number:
         _show_form(number)
         return
@@ -56,8 +54,8 @@ def show(evaluation: EvaluationView) -> None:
         icon=":material/edit_note:",
         type="tertiary",
         key="correct",
-        on_click=_open,
-        args=(number,),
+        on_click=st.session_state.update,
+        args=({OPEN: number},),
     )
 
 
@@ -91,9 +89,8 @@ def _show_criterion(
 ) -> None:
     key, text = criterion.key, describe_text(criterion.text)
     with st.container(gap="xxsmall"):
-        st.markdown(
-            escape(text), help=escape(describe_text(criterion.help)) if criterion.help else None
-        )
+        title = escape(text)
+        st.markdown(title, help=escape(describe_text(criterion.help)) if criterion.help else None)
         scorecard_answers.show_notes(criterion)
         if is_disputed:
             # A decision may have come meanwhile, whatever this tab held.
@@ -219,10 +216,6 @@ def _hold(evaluation: Draft) -> OpenCorrection:
         only_missing=not is_new,
     )
     return held
-
-
-def _open(evaluation_id: int) -> None:
-    st.session_state[OPEN] = evaluation_id
 
 
 def _close(evaluation_id: int) -> None:

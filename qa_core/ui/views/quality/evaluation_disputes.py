@@ -106,9 +106,8 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
                         _open(None)
                         actions.finish()
             st.button(_("Leave it"), key=f"leave_{answer.key}", on_click=_open, args=(None,))
-        st.caption(
-            _("A manager who did not make the evaluation decides. The original answer is kept.")
-        )
+        text = _("A manager who did not make the evaluation decides. The original answer is kept.")
+        st.caption(text)
 
 
 def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> None:

@@ -64,17 +64,16 @@ def _ask(viewer: Viewer, evaluation: EvaluationView) -> None:
     if is_read:
         _show_acknowledged(evaluation)
     if can_evaluate:
-        st.caption(
-            _(
+        text = _(
+            "You use the same scorecard. Your team lead and manager see it; it counts in no "
+            "figure. It shows whether you did it before marking this one as read."
+        )
+        if is_read:
+            text = _(
                 "You use the same scorecard. Your team lead and manager see it; it counts in no "
                 "figure. It shows that you did it after reading this one."
             )
-            if is_read
-            else _(
-                "You use the same scorecard. Your team lead and manager see it; it counts in no "
-                "figure. It shows whether you did it before marking this one as read."
-            )
-        )
+        st.caption(text)
 
 
 def _show_own(evaluation: EvaluationView, own: SelfEvaluationView) -> None:

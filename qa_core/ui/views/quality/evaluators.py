@@ -46,34 +46,24 @@ def show(viewer: Viewer) -> None:
         return None if seconds is None else formatting.duration(seconds)
 
     hint = _("Contacts of {period}. In alphabetical order.", period=formatting.period(period))
+    columns = (
+        tables.name_column(
+            _("Evaluator"), lambda item: item.name or formatting.name("evaluator", None), 150
+        ),
+        tables.count_column(_("Evaluations"), lambda item: item.n, 90),
+        tables.text_column(_("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)),
+        tables.text_column(_("Spread"), spread),
+        tables.text_column(_("Severity"), lambda item: _describe_severity(item.severity), 150),
+        tables.text_column(_("Shrunk"), shrunk),
+        tables.text_column(
+            _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
+        ),
+        tables.text_column(_("Median time"), median_time)
+        if any(map(median_time, found.figures))
+        else None,
+    )
     with cards.card(_describe(found), hint):
-        tables.show(
-            found.figures,
-            (
-                tables.name_column(
-                    _("Evaluator"),
-                    lambda item: item.name or formatting.name("evaluator", None),
-                    150,
-                ),
-                tables.count_column(_("Evaluations"), lambda item: item.n, 90),
-                tables.text_column(
-                    _("Mean score"), lambda item: formatting.value(item.mean, Unit.SCORE)
-                ),
-                tables.text_column(_("Spread"), spread),
-                tables.text_column(
-                    _("Severity"), lambda item: _describe_severity(item.severity), 150
-                ),
-                tables.text_column(_("Shrunk"), shrunk),
-                tables.text_column(
-                    _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
-                ),
-                tables.text_column(_("Median time"), median_time)
-                if any(map(median_time, found.figures))
-                else None,
-            ),
-            "table_evaluators",
-            height=420,
-        )
+        tables.show(found.figures, columns, "table_evaluators", height=420)
         if found.apart or found.disconnected_scorecards:
             st.warning(_describe_apart(found), icon=":material/link_off:")
         _explain()

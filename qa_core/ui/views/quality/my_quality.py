@@ -173,9 +173,7 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
         "Dot: score by section. Bar: 95 % confidence interval. {period}",
         period=formatting.period(state.trend.period),
     )
-    cards.show_chart(
-        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=56),
-        finding,
-        caption,
-        "sections",
+    figure = charts.build_dots(
+        frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=56
     )
+    cards.show_chart(figure, finding, caption, "sections")

@@ -56,27 +56,24 @@ def show_playbacks(viewer: Viewer) -> None:
     hint = _(
         "Every playback of your recordings by somebody else. Select a row to open the contact."
     )
+    columns = (
+        tables.text_column(
+            _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
+        ),
+        tables.text_column(_("Listened by"), lambda entry: entry.listener),
+        tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
+        tables.text_column(
+            _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
+        ),
+        tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
+    )
+
+    def open_contact(entry: playback_list.Listening) -> None:
+        drill.to_contact("my_quality", entry.source_system, entry.contact_id)
+
     with cards.card(title, hint, key="own_listenings"):
-        if not entries:
-            st.caption(_("Nobody has played your recordings."))
-            return
-        tables.show(
-            entries,
-            (
-                tables.text_column(
-                    _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
-                ),
-                tables.text_column(_("Listened by"), lambda entry: entry.listener),
-                tables.day_text_column(_("Contact date"), lambda entry: entry.local_day),
-                tables.text_column(
-                    _("Purpose"), lambda entry: _(PURPOSES.get(entry.purpose, entry.purpose))
-                ),
-                tables.text_column(_("Reason"), lambda entry: _describe_reason(entry.reason)),
-            ),
-            "own_listenings_table",
-            lambda entry: drill.to_contact("my_quality", entry.source_system, entry.contact_id),
-            height=320,
-        )
+        empty = _("Nobody has played your recordings.")
+        tables.show(entries, columns, "own_listenings_table", open_contact, height=320, empty=empty)
 
 
 def _describe_reason(reason: str) -> str:

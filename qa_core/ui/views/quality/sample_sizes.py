@@ -64,15 +64,12 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     of_teams = power.find_detectable(spread.deviation, each * team)
     titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
     st.caption(_("Smallest detectable difference:"))
-    tables.show(
-        list(zip(of_two, of_teams, strict=True)),
-        (
-            tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
-            tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
-            tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
-        ),
-        "sizes_table",
+    columns = (
+        tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
+        tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
+        tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
     )
+    tables.show(list(zip(of_two, of_teams, strict=True)), columns, "sizes_table")
     text = _(
         "With {n} a month, a difference below {points} points between two advisors does not "
         "show after one month.",
@@ -103,15 +100,10 @@ def _show_needed(spread: power.Spread) -> None:
         count=formatting.number(count),
     )
     st.markdown(text)
-    tables.show(
-        DIFFERENCES,
-        (
-            tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
-            tables.count_column(
-                _("Evaluations of each"),
-                lambda size: power.count_needed(spread.deviation, size),
-                150,
-            ),
+    columns = (
+        tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
+        tables.count_column(
+            _("Evaluations of each"), lambda size: power.count_needed(spread.deviation, size), 150
         ),
-        "sizes_needed",
     )
+    tables.show(DIFFERENCES, columns, "sizes_needed")

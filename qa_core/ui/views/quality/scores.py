@@ -66,16 +66,17 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         "By day of the contact, in {period}; at most fifty. Select a row to read the evaluation.",
         period=state.period_title,
     )
+    columns = (
+        tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
+        tables.text_column(_("Scorecard"), grid),
+        tables.text_column(_("Queue"), queue),
+        tables.text_column(_("Score"), score),
+        tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"])),
+    )
     with cards.card(_("My last evaluations"), hint):
         tables.show(
             entries,
-            (
-                tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
-                tables.text_column(_("Scorecard"), grid),
-                tables.text_column(_("Queue"), queue),
-                tables.text_column(_("Score"), score),
-                tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"])),
-            ),
+            columns,
             "table_scores",
             lambda entry: drill.to_evaluation("scores", entry["evaluation_id"]),
             height=560,
@@ -106,10 +107,8 @@ def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -
     texts = scorecard_texts.find_grid_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows[dimension])
     frame["label"] = [texts.name(dimension, key) for key in frame[dimension]]
-    cards.show_chart(
-        charts.build_dots(frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=40),
-        title,
-        _("Dot: mean. Bar: 95 % confidence interval. {period}", period=state.period_title),
-        f"scores_{dimension}",
-        kpi="evaluation_score",
+    figure = charts.build_dots(
+        frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=40
     )
+    caption = _("Dot: mean. Bar: 95 % confidence interval. {period}", period=state.period_title)
+    cards.show_chart(figure, title, caption, f"scores_{dimension}", kpi="evaluation_score")

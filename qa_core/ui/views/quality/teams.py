@@ -35,12 +35,8 @@ def is_offered(viewer: Viewer) -> bool:
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show both ways of averaging, and the bands of teams on one measure."""
     _show_both(viewer, state)
-    key = segmented_choice.ask(
-        "measure",
-        _("Measure"),
-        {key: cards.title_of(get_kpi(key)) for key in (OVER_ALL, *OTHERS)},
-        key="teams_measure",
-    )
+    titles = {key: cards.title_of(get_kpi(key)) for key in (OVER_ALL, *OTHERS)}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key="teams_measure")
     group = peer_dots.read_group(viewer, state, key, "team")
     if group is None:
         cards.show_message(_("Fewer than two teams have enough values in this period"))
@@ -93,29 +89,22 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         if gap(name) is not None and uneven[name]
     ]
     no_data = _(formatting.NO_DATA)
-    with cards.card(
-        _("Evaluation score by team, averaged in two ways"),
-        _explain(max(gaps, key=lambda one: one[0], default=None)),
-    ):
-        tables.show(
-            names,
-            (
-                tables.name_column(_("Team"), lambda name: name),
-                tables.interval_column(
-                    OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
-                ),
-                tables.interval_column(
-                    OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
-                ),
-                tables.text_column(_("Difference"), describe_gap),
-                tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
-                tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
-                tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
-            ),
-            "table_teams",
-            drill.on_value(viewer, "team"),
-            height=420,
-        )
+    columns = (
+        tables.name_column(_("Team"), lambda name: name),
+        tables.interval_column(
+            OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+        ),
+        tables.interval_column(
+            OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+        ),
+        tables.text_column(_("Difference"), describe_gap),
+        tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
+        tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
+        tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
+    )
+    hint = _explain(max(gaps, key=lambda one: one[0], default=None))
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 
 

@@ -1,6 +1,6 @@
 """Acts possible this week, each line with its reason and its page."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -49,17 +49,13 @@ def show(viewer: Viewer) -> None:
     """Show what waits for this viewer; nothing for one who neither coaches nor decides."""
     if not viewer.can(Permission.MANAGE_COACHING) and not viewer.can(Permission.DECIDE_DISPUTES):
         return
-    groups = {key: lines for key, lines in _find_groups(viewer) if lines}
+    groups = {key: lines for key, lines in _find_groups(viewer).items() if lines}
     if not groups:
-        cards.card(
-            _("Nothing waits for you this week"),
-            _("No evaluation is missing, no coaching is due, and no score differs clearly."),
-        )
+        hint = _("No evaluation is missing, no coaching is due, and no score differs clearly.")
+        cards.card(_("Nothing waits for you this week"), hint)
         return
-    with cards.card(
-        _("What you can do this week"),
-        _("Scores are named only where a difference is statistically clear."),
-    ):
+    hint = _("Scores are named only where a difference is statistically clear.")
+    with cards.card(_("What you can do this week"), hint):
         for key, lines in groups.items():
             _show_group(key, lines)
 
@@ -69,54 +65,40 @@ def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
     st.markdown(f"{icon} **{_(title)}**")
     for line in lines[:MOST_LINES]:
         with layout.row("xxsmall"):
-            st.page_link(
-                menu.find_page(line.page).path,
-                label=escape(line.name),
-                icon=":material/arrow_forward:",
-                query_params=line.parameters,
-            )
+            menu.show_page_link(line.page, escape(line.name), "arrow_forward", line.parameters)
             st.caption(escape(line.reason))
     if more := len(lines[MOST_LINES:]):
         st.caption(ngettext("{n} more after these", "{n} more after these", more))
 
 
-def _find_groups(viewer: Viewer) -> Iterator[tuple[str, list[ActionLine]]]:
+def _find_groups(viewer: Viewer) -> dict[str, list[ActionLine]]:
+    groups = {}
     if viewer.can(Permission.MANAGE_COACHING):
         week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
-        yield "coach", _build_coaching(week.needs, texts)
-        yield (
-            "listen",
-            [
-                ActionLine(need.advisor, _join(need, texts), "contacts", {"advisor": need.advisor})
-                for need in week.listening
-            ],
-        )
-        yield "congratulate", _build_advisors(week.strengths, texts)
-        yield "discuss", _build_advisors(week.needs, texts, TO_DISCUSS)
+        groups["coach"] = _build_coaching(week.needs, texts)
+        groups["listen"] = [
+            ActionLine(need.advisor, _join(need, texts), "contacts", {"advisor": need.advisor})
+            for need in week.listening
+        ]
+        groups["congratulate"] = _build_advisors(week.strengths, texts)
+        groups["discuss"] = _build_advisors(week.needs, texts, TO_DISCUSS)
     if viewer.can(Permission.DECIDE_DISPUTES):
         waiting = [line for line in find_disputes(viewer) if line.decision is None]
         reason = disputes.describe_waiting(waiting).text
-        yield "disputes", [ActionLine(_("Disputes"), reason, "disputes")] if waiting else []
+        groups["disputes"] = [ActionLine(_("Disputes"), reason, "disputes")] if waiting else []
     if viewer.can(Permission.MANAGE_LISTENING):
-        yield (
-            "plans",
-            [
-                ActionLine(plan.name, _describe_progress(plan), "listening")
-                for plan in sampling.find_plans(viewer)
-                if not plan.is_closed and plan.done < plan.drawn
-            ],
-        )
+        groups["plans"] = [
+            ActionLine(plan.name, _describe_progress(plan), "listening")
+            for plan in sampling.find_plans(viewer)
+            if not plan.is_closed and plan.done < plan.drawn
+        ]
     if viewer.can(Permission.SEE_CALIBRATIONS):
-        yield (
-            "sessions",
-            [
-                ActionLine(
-                    item.title, _describe_session(item), "calibration", {SESSION: str(item.id)}
-                )
-                for item in calibration.find_sessions(viewer)
-                if item.is_open
-            ],
-        )
+        groups["sessions"] = [
+            ActionLine(item.title, _describe_session(item), "calibration", {SESSION: str(item.id)})
+            for item in calibration.find_sessions(viewer)
+            if item.is_open
+        ]
+    return groups
 
 
 def _build_coaching(needs: Sequence[Need], texts: GridTexts) -> list[ActionLine]:

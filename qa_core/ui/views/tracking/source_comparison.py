@@ -1,7 +1,7 @@
 """Campaigns (sources, numbers) against each other and before: what needs a look."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Any
 
@@ -23,6 +23,7 @@ from qa_core.ui import (
     drill,
     segmented_choice,
     styles,
+    tables,
     trend_cards,
 )
 from qa_core.ui.alert_banner import AttentionItem
@@ -49,9 +50,7 @@ def rates_for(viewer: Viewer, state: FilterState) -> tuple[str, ...]:
     return tuple(key for key in RATES if knows_missed or not get_kpi(key).needs_missed)
 
 
-def compare(
-    by: Mapping[Any, Mapping[str, Any]], key: str
-) -> tuple[list[Any], list[Any], Comparison]:
+def compare(by: tables.Rows, key: str) -> tuple[list[Any], list[Any], Comparison]:
     """Return the values that can be compared on one rate, their rows, and the result."""
     known = [
         (value, row[key])
@@ -70,9 +69,7 @@ def compare(
     return [value for value, _row in known], rows, compared
 
 
-def show_dots(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show one rate of all values: dot and interval over the bar that chance would fill."""
     titles = {key: source_steps.title_of(key) for key in rates_for(viewer, state)}
     with cards.card(is_stretched=True):
@@ -82,10 +79,8 @@ def show_dots(
         names, rows, compared = compare(by, key)
         if len(rows) < 2:
             with place:
-                cards.show_heading(
-                    _("{title}: nothing to compare", title=titles[key]),
-                    _("Needs two rows with at least {n} values each in this period.", n=LEAST),
-                )
+                hint = _("Needs two rows with at least {n} values each in this period.", n=LEAST)
+                cards.show_heading(_("{title}: nothing to compare", title=titles[key]), hint)
             return
         finding = describe(compared, len(names), titles[key], kpi.better)
         parts = (
@@ -105,12 +100,8 @@ def show_dots(
             bounds=kpi.bounds,
             row_height=min(28, max(18, 440 // len(frame))),
         )
-        cards.show_figure(
-            figure,
-            "dots",
-            f"{finding.text}. {caption}",
-            drill.on_point(viewer, "dots", dimension, _contacts_behind(key)),
-        )
+        on_select = drill.on_point(viewer, "dots", dimension, _contacts_behind(key))
+        cards.show_figure(figure, "dots", f"{finding.text}. {caption}", on_select)
         if left_out := sum(value is not None for value in by) - len(frame):
             text = ngettext(
                 "{n} other is not shown: too few values, hidden, or no room.",
@@ -191,9 +182,7 @@ def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str)
     return pd.DataFrame(records)
 
 
-def show_attention(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show what differs from the rest or moved, and the attribution; worse first."""
     rates = rates_for(viewer, state)
     moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
@@ -214,9 +203,7 @@ def show_attention(
         st.caption(source_tables.describe_attribution(viewer, state))
 
 
-def _find_apart(
-    by: Mapping[Any, Mapping[str, Any]], rates: tuple[str, ...], dimension: str
-) -> Iterator[AttentionItem]:
+def _find_apart(by: tables.Rows, rates: tuple[str, ...], dimension: str) -> Iterator[AttentionItem]:
     """Find those that differ from the rest by more than chance, a rate's values at once."""
     for key in rates:
         names, rows, compared = compare(by, key)
@@ -244,11 +231,7 @@ def _find_apart(
 
 
 def _find_moved(
-    viewer: Viewer,
-    state: FilterState,
-    by: Mapping[Any, Mapping[str, Any]],
-    rates: tuple[str, ...],
-    dimension: str,
+    viewer: Viewer, state: FilterState, by: tables.Rows, rates: tuple[str, ...], dimension: str
 ) -> tuple[list[AttentionItem], int, int]:
     """Find rates that moved by more than chance; return them, the tried, and all."""
     if state.compare is None:

@@ -46,9 +46,9 @@ def show(viewer: Viewer, state: FilterState) -> None:
     _show_unassigned(viewer, state, history.unassigned)
 
 
-def _number_column(width: int = 124) -> tables.TableColumn:
+def _number_column() -> tables.TableColumn:
     title = _(dimensions.get_dimension("tracking_number").title)
-    return tables.name_column(title, lambda line: line.number, width)
+    return tables.name_column(title, lambda line: line.number, 124)
 
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
@@ -66,23 +66,18 @@ def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan
     with cards.card(_describe(spans), text, is_stretched=True):
         _show_time_line(state, spans)
         on_number = drill.on_value(viewer, "tracking_number")
-        tables.show(
-            spans,
-            (
-                _number_column(),
-                tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
-                tables.text_column(_("Source"), _name_source, 136),
-                tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
-                tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("ongoing")),
-                tables.count_column(_("Contacts"), lambda span: span.inside, 66),
-                tables.count_column(_("Total"), lambda span: span.contacts, 58),
-                tables.text_column(_("Known"), _describe_assignment, 80),
-            ),
-            "table_numbers",
-            (lambda span: on_number(span.number)) if on_number else None,
-            height=330,
-            room=tables.IN_SECTION,
+        columns = (
+            _number_column(),
+            tables.text_column(_("Campaign"), lambda span: span.campaign or "", 166),
+            tables.text_column(_("Source"), _name_source, 136),
+            tables.day_text_column(_("From"), lambda span: span.first_day, 88, _("always")),
+            tables.day_text_column(_("Until"), lambda span: span.last_day, 88, _("ongoing")),
+            tables.count_column(_("Contacts"), lambda span: span.inside, 66),
+            tables.count_column(_("Total"), lambda span: span.contacts, 58),
+            tables.text_column(_("Known"), _describe_assignment, 80),
         )
+        on_line = (lambda span: on_number(span.number)) if on_number else None
+        tables.show(spans, columns, "table_numbers", on_line, height=330, room=tables.IN_SECTION)
         download_links.show_download(
             "numbers", key="stretches", **exports.build_number_parameters(state.where.period)
         )
@@ -176,23 +171,18 @@ def _show_unassigned(
         period=state.period_title,
     )
     on_number = drill.on_value(viewer, "tracking_number")
+    columns = (
+        _number_column(),
+        tables.count_column(_("Contacts"), lambda one: one.contacts, 68),
+        tables.count_column(_("Total"), lambda one: one.among, 58),
+        tables.text_column(_("Days"), _describe_days),
+        tables.text_column(
+            _("Last campaign"), lambda one: _name(one.last_span) if one.last_span else ""
+        ),
+    )
     with cards.card(ChartTitle(title, "attention"), caption, is_stretched=True):
-        tables.show(
-            unassigned,
-            (
-                _number_column(),
-                tables.count_column(_("Contacts"), lambda one: one.contacts, 68),
-                tables.count_column(_("Total"), lambda one: one.among, 58),
-                tables.text_column(_("Days"), _describe_days),
-                tables.text_column(
-                    _("Last campaign"), lambda one: _name(one.last_span) if one.last_span else ""
-                ),
-            ),
-            "table_loose",
-            (lambda one: on_number(one.number)) if on_number else None,
-            height=330,
-            room=tables.IN_SECTION,
-        )
+        on_line = (lambda one: on_number(one.number)) if on_number else None
+        tables.show(unassigned, columns, "table_loose", on_line, height=330, room=tables.IN_SECTION)
         for reason, advice in ADVICE.items():
             numbers = [one.number for one in unassigned if one.reason == reason]
             if len(numbers) > 3:

@@ -14,7 +14,7 @@ from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.ui import cached, cards, drill, styles, tables, url_state
+from qa_core.ui import cached, cards, drill, select_box, styles, tables, url_state
 from qa_core.ui.filter_bar import FilterState
 
 COUNTED = (
@@ -156,7 +156,7 @@ def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> t
         callers = PathStep(
             "missed_callers", reached.base, status=reached.status, apart=reached.apart
         )
-        steps = [answered, _mirror(answered, "missed"), callers, called_back, reached]
+        steps = [answered, _build_missed(answered), callers, called_back, reached]
     else:
         steps = [
             PathStep("answered", answered.count, status=answered.status),
@@ -186,13 +186,12 @@ def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathSte
     return PathStep(key, hits, n, low, high, status="ok", apart=apart)
 
 
-def _mirror(step: PathStep, key: str) -> PathStep:
-    """Return all that are not of the step."""
-    if step.count is None:
-        return PathStep(key, status=step.status)
-    return PathStep(
-        key, step.base - step.count, step.base, 1 - step.high, 1 - step.low, status="ok"
-    )
+def _build_missed(answered: PathStep) -> PathStep:
+    """Return all that are not answered."""
+    if answered.count is None:
+        return PathStep("missed", status=answered.status)
+    low, high = 1 - answered.high, 1 - answered.low
+    return PathStep("missed", answered.base - answered.count, answered.base, low, high, status="ok")
 
 
 def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
@@ -222,27 +221,21 @@ def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return next((status for status in ("suppressed", "pending") if status in found), "no_data")
 
 
-def ask_value(by: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def ask_value(by: tables.Rows, dimension: str) -> str:
     """Ask whose path is drawn; usually that of all known values together."""
     titles = {EVERY: _(DIMENSIONS[dimension].every)}
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
     with url_state.bound("of", titles, EVERY):
-        chosen = st.selectbox(
-            _("Path of"),
-            list(titles),
-            format_func=titles.get,
-            key="of",
-            label_visibility="collapsed",
-        )
+        chosen = select_box.select(st, _("Path of"), titles, "of", label_visibility="collapsed")
     return chosen or EVERY
 
 
 def show_path(
     viewer: Viewer,
     state: FilterState,
-    by: Mapping[Any, Mapping[str, Any]],
+    by: tables.Rows,
     dimension: str,
     value: str,
 ) -> None:
@@ -270,11 +263,9 @@ def show_path(
             f"{bar.label}: {', '.join(filter(None, (*bar.text, bar.note)))}" for bar in bars
         )
         can_click = drill.is_open_to(viewer) and value != EVERY
+        figure = charts.build_steps(bars, dark=styles.is_dark())
         cards.show_figure(
-            charts.build_steps(bars, dark=styles.is_dark()),
-            "path",
-            f"{finding.text}. {in_words}",
-            open_step if can_click else None,
+            figure, "path", f"{finding.text}. {in_words}", open_step if can_click else None
         )
         for line in _describe_limits(path, chosen, with_missed):
             st.caption(line)

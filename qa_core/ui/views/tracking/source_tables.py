@@ -32,15 +32,13 @@ STEP_TABLES = {
 OWN_WORDS = N_("From the contact's own file")
 
 
-def _in_order(by: Mapping[Any, Mapping[str, Any]], kpi: str) -> list[Any]:
+def _in_order(by: tables.Rows, kpi: str) -> list[Any]:
     """Return the values by their number of that KPI, the missing one last."""
     known = [value for value in tables.largest_first(by, kpi) if value is not None]
     return known + [value for value in by if value is None]
 
 
-def show_overview(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show what each value brings, what becomes of it, and what an answered contact costs."""
     costs: dict[Any, CostLine] = {}
     if state.currency and dimension in SPEND_DIMENSIONS:
@@ -51,46 +49,33 @@ def show_overview(
         return costs[value].amount("cost_per_answered") if value in costs else None
 
     steps = _build_step_columns(viewer, state, by)
-    with cards.card(
-        _describe_costs(list(costs.values()), dimension)
-        if costs
-        else _("Contacts and what became of them"),
-        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
-    ):
-        tables.show(
-            _in_order(by, "received"),
-            (
-                tables.dimension_column(dimension, NAME_WIDTH),
-                *(steps.get(key) for key in OVERVIEW),
-                _money_column("cost_per_answered", [state.currency], cost) if costs else None,
-            ),
-            "table_overview",
-            drill.on_value(viewer, dimension),
-            height=330,
-        )
+    columns = (
+        tables.dimension_column(dimension, NAME_WIDTH),
+        *(steps.get(key) for key in OVERVIEW),
+        _money_column("cost_per_answered", [state.currency], cost) if costs else None,
+    )
+    finding = _("Contacts and what became of them")
+    if costs:
+        finding = _describe_costs(list(costs.values()), dimension)
+    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    with cards.card(finding, hint):
+        lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
+        tables.show(lines, columns, "table_overview", on_line, height=330)
         _show_hidden(by)
 
 
-def show_steps(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show the steps side by side: those of calls, then those of answered contacts."""
     steps = _build_step_columns(viewer, state, by)
-    with cards.card(
-        _("Step by step, side by side"),
-        _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer)),
-    ):
+    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    with cards.card(_("Step by step, side by side"), hint):
         for key, shown in STEP_TABLES.items():
-            tables.show(
-                _in_order(by, "received"),
-                (
-                    tables.dimension_column(dimension, NAME_WIDTH),
-                    *(steps.get(step) for step in shown),
-                ),
-                key,
-                drill.on_value(viewer, dimension),
-                height=330,
+            columns = (
+                tables.dimension_column(dimension, NAME_WIDTH),
+                *(steps.get(step) for step in shown),
             )
+            lines = _in_order(by, "received")
+            tables.show(lines, columns, key, drill.on_value(viewer, dimension), height=330)
         _show_hidden(by)
         with tables.show_foot():
             tables.show_definitions(KPIS, state, "steps")
@@ -98,7 +83,7 @@ def show_steps(
 
 
 def _build_step_columns(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]]
+    viewer: Viewer, state: FilterState, by: tables.Rows
 ) -> dict[str, tables.TableColumn]:
     """Build the column of each step, of the ratings and of the mean score."""
     with_missed = source_steps.knows_missed(viewer, state)
@@ -134,9 +119,7 @@ def _build_step_columns(
     return {key: column for key, column in columns.items() if key not in missing}
 
 
-def describe_basis(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> str:
+def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> str:
     """Describe what a comparison rests on; the attribution rate if some is hidden."""
     counts = {value: row["received"].n for value, row in by.items() if "received" in row}
     if any(formatting.is_missing(count) for count in counts.values()):
@@ -216,13 +199,8 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
         shown = list(lines)
         if not formatting.is_missing(rate.value):
             shown.append(CostLine(by, None, None, {}, int(rate.n - rate.numerator)))
-        tables.show(
-            shown,
-            _cost_columns(by, currencies),
-            "table_costs",
-            _open_cost if drill.is_open_to(viewer) else None,
-            height=400,
-        )
+        on_line = _open_cost if drill.is_open_to(viewer) else None
+        tables.show(shown, _cost_columns(by, currencies), "table_costs", on_line, height=400)
         if any(line.is_provisional for line in lines):
             text = ngettext(
                 "Provisional: the period includes the last {n} day, and its spend may still "
@@ -353,15 +331,11 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
     ]
 
 
-def show_callers(
-    viewer: Viewer, state: FilterState, by: Mapping[Any, Mapping[str, Any]], dimension: str
-) -> None:
+def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show customers who came for the first time, and who had come before."""
     if viewer.needs_suppression and periods.count_months(state.where.period) > 1:
-        cards.show_message(
-            _("New and returning callers: choose one month"),
-            _("Each customer is counted once, so the figures of several months do not add up."),
-        )
+        text = _("Each customer is counted once, so the figures of several months do not add up.")
+        cards.show_message(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
     rows = tables.wide(frame, dimension)
@@ -377,26 +351,22 @@ def show_callers(
         "contact is in both."
     )
     caption = _join(text, describe_basis(viewer, state, by, dimension), _describe_click(viewer))
+    columns = (
+        tables.dimension_column(dimension, NAME_WIDTH),
+        count(_("First time"), new),
+        count(_("Returning"), old),
+        count(_("Without a number"), new, "unknown_identity"),
+    )
     with cards.card(_describe_callers(rows, dimension), caption):
-        tables.show(
-            _in_order(rows, new),
-            (
-                tables.dimension_column(dimension, NAME_WIDTH),
-                count(_("First time"), new),
-                count(_("Returning"), old),
-                count(_("Without a number"), new, "unknown_identity"),
-            ),
-            "table_callers",
-            drill.on_value(viewer, dimension),
-            height=400,
-        )
+        lines = _in_order(rows, new)
+        tables.show(lines, columns, "table_callers", drill.on_value(viewer, dimension), height=400)
         _show_hidden(rows)
         with tables.show_foot():
             tables.show_definitions(CALLERS, state, "callers")
             download_links.show_figures("callers", CALLERS, (dimension,), state.where)
 
 
-def _describe_callers(rows: Mapping[Any, Mapping[str, Any]], dimension: str) -> str:
+def _describe_callers(rows: tables.Rows, dimension: str) -> str:
     """Name the value that brought most new customers, if there are two to compare."""
     counts = {
         value: row[CALLERS[0]].value
@@ -429,21 +399,16 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
         counts[nothing] = counts.get(nothing, 0) + int(row.n) - known
     known = [title for title, n in counts.items() if n and title != nothing]
     titles = sorted(known, key=counts.get, reverse=True)
-    with cards.card(
-        describe_attribution(viewer, state) or _("How the source was found"), is_stretched=True
-    ):
-        tables.show(
-            [*titles, nothing],
-            (
-                tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
-                tables.count_column(_("Contacts"), lambda title: counts[title], 70),
-                tables.percent_column(
-                    _("Share"), lambda title: counts[title] / whole if whole else None, 56
-                ),
-            ),
-            "table_attribution",
-            height=300,
-        )
+    columns = (
+        tables.name_column(_("How"), lambda title: title, NAME_WIDTH),
+        tables.count_column(_("Contacts"), lambda title: counts[title], 70),
+        tables.percent_column(
+            _("Share"), lambda title: counts[title] / whole if whole else None, 56
+        ),
+    )
+    finding = describe_attribution(viewer, state) or _("How the source was found")
+    with cards.card(finding, is_stretched=True):
+        tables.show([*titles, nothing], columns, "table_attribution", height=300)
         download_links.show_figures(
             "attribution", ("attribution_rate",), ("tracking_match",), state.where
         )
@@ -464,7 +429,7 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
     return ""
 
 
-def _show_hidden(by: Mapping[Any, Mapping[str, Any]]) -> None:
+def _show_hidden(by: tables.Rows) -> None:
     if hidden := sum(_is_hidden(row) for row in by.values()):
         text = ngettext(
             "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
