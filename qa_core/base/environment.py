@@ -83,18 +83,11 @@ def current() -> Environment:
 
 
 @functools.lru_cache(maxsize=8)
-def _build(
-    home: str | None,
-    timezone: str | None,
-    database_url: str | None,
-    lake_url: str | None,
-    engine_url: str | None,
-    country: str | None,
-    language: str | None,
-) -> Environment:
+def _build(*values: str | None) -> Environment:
     """Build the environment from the values of `VARIABLES`, in their order. Raises Misuse
     for a lake that is not a local folder (docs/decisions/object-store.md).
     """
+    home, timezone, database_url, lake_url, engine_url, country, language = values
     folder = Path(home or PROJECT / "data").expanduser().resolve()
     timezone = timezone or "Europe/Paris"
     try:
