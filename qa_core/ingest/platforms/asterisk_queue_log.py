@@ -2,7 +2,6 @@
 database; the events of one call are folded into it.
 """
 
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
+from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
@@ -253,34 +253,27 @@ def _read_table(
             odd_rows.append(row)
             return "skip"
 
-        names = [str(place) for place in range(width)]
-        table = pa_csv.read_csv(
-            io.BytesIO(text.encode()),
-            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=keep_odd_row
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        ).combine_chunks()
+        found_columns = parse_columns(
+            text.encode(), delimiter, width, invalid_row_handler=keep_odd_row
+        )
         for row in odd_rows:
             blank = not (row.text or "").strip()
             export.tally.skip("blank") if blank else export.reject(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
-        cells = [clean_cells(column.combine_chunks()) for column in table.columns]
+        cells = list(map(clean_cells, found_columns))
         if delimiter == ";":
             cells = [pc.replace_substring_regex(cell, r"^(\d+),(\d+)$", r"\1.\2") for cell in cells]
-        numbers = np.arange(first_of_row, first_of_row + len(table))
-        first_of_row += len(table) + len(odd_rows)
+        count = len(cells[0])
+        numbers = np.arange(first_of_row, first_of_row + count)
+        first_of_row += count + len(odd_rows)
         export.report_share(share)
-        filled = np.zeros(len(table), bool)
+        filled = np.zeros(count, bool)
         for column in cells:
             filled |= to_numpy(column.is_valid())
         export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
-        empty = pa.nulls(len(table), pa.string())
+        empty = pa.nulls(count, pa.string())
         fields = {
             name: cells[place].filter(keep)
             for name, place in columns.items()
