@@ -445,6 +445,10 @@ class RowBatch:
         """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
 
+    def read_texts(self, *names: str) -> dict[str, pa.Array]:
+        """Return the cells of those of these fields that the file has, unchanged."""
+        return {name: self.read_text(name) for name in names if self.context.has(name)}
+
     def read_moment(self, name: str) -> timestamps.Moments:
         """Read dates and times. Impossible ones are missing, or reject their rows."""
         if name not in self._values:

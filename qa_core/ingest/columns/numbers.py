@@ -248,14 +248,10 @@ def parse_cells(
     if plain is not None:
         return plain * factor, np.zeros(len(values), bool)
     encoded = values.dictionary_encode()
-    parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
-    table = np.array([np.nan if value is None else value for value in parsed], np.float64)
-    present = to_numpy(encoded.indices.is_valid())
-    numbers, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
-    chosen = encoded.indices.drop_null().to_numpy()
-    numbers[present] = table[chosen]
-    bad[present] = np.array([value is None for value in parsed], bool)[chosen]
-    return numbers, bad
+    parsed = pa.array(map(parse, encoded.dictionary.to_pylist()), pa.float64())
+    numbers = parsed.take(encoded.indices)
+    is_bad = pc.and_(values.is_valid(), numbers.is_null())
+    return np.array(to_numpy(numbers)), to_numpy(is_bad)
 
 
 def decide_mark(

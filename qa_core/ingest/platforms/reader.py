@@ -492,7 +492,7 @@ def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
 
 def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
     """Tell whether one number of the dates is above 12 more often than the other."""
-    first, second = (evidence.count_above("year_last", name, 12) for name in ("a", "b"))
+    first, second = (evidence.count_days("year_last", name) for name in ("a", "b"))
     return first != second
 
 

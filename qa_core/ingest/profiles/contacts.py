@@ -372,7 +372,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         for name in _BOOLEAN_COLUMNS
         if context.has(name)
     }
-    columns |= {name: batch.read_text(name) for name in _TEXT_COLUMNS if context.has(name)}
+    columns |= batch.read_texts(*_TEXT_COLUMNS)
     if "survey_comment" in columns:
         columns["survey_comment"] = mask_contact_details(columns["survey_comment"])
     if "tracking_number" in columns:
@@ -447,13 +447,10 @@ def _build_people(
     direction: np.ndarray | None,
     columns: dict[str, pa.Array],
 ) -> None:
-    for name in ("advisor", "advisor_name"):
-        if context.has(name):
-            nobody = pc.is_in(
-                pc.utf8_lower(pc.replace_substring(batch.read_text(name), "_", " ")),
-                value_set=pa.array(sorted(_NO_ADVISOR)),
-            )
-            columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), batch.read_text(name))
+    for name, cells in batch.read_texts("advisor", "advisor_name").items():
+        words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
+        nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
+        columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):
