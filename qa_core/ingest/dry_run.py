@@ -19,6 +19,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
+from qa_core.base.masking import MASK
 from qa_core.files import readers
 from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
@@ -41,7 +42,6 @@ HEADLINE = (
     "csat",
 )
 FREE_TEXT = ("survey_comment", "comment")
-MASK = "•••"
 MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]

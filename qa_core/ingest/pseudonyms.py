@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import environment
+from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.arrays import map_texts
 
@@ -34,7 +35,6 @@ MAX_CACHED_KEYS = 300_000
 They take some fifty megabytes of memory, and are never written.
 """
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
-_MASK = "•••"
 _BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
 _NOBODY = re.compile(r"^\+?(?:(\d)\1{5,}|0?123456789\d?|\d(?:[.,]\d+)?[eE]\+?\d+)$")
 """Placeholders for a number, and numbers that a spreadsheet has rounded."""
@@ -199,4 +199,4 @@ def find_outside_number(text: str | None) -> str | None:
 
 def mask_cell(text: str | None) -> str | None:
     """Mask an identity for the quarantine; an empty cell stays empty."""
-    return _MASK if text else text
+    return MASK if text else text

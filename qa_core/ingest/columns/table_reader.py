@@ -33,7 +33,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
-from qa_core.ingest.platforms.reader import stage_platform
+from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.registry import find_platform, get_profile
@@ -43,8 +43,6 @@ from qa_core.storage.schema import Outcome
 
 SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
-SHOWN_OF_A_CELL = 200
-SHOWN_ROWS = 20
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 

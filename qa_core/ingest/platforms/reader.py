@@ -598,7 +598,9 @@ def stage_platform(
         export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
         export.decide(name, "{said} where no column says it, as set by you", said=value)
-    _describe_clock(export)
+    if export.notes.get("without_zone"):
+        export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
+        describe_clock_changes(export)
     if platform.finish:
         platform.finish(export)
     before = _sample_records(records, rows) if options.dry_run else {}
@@ -803,11 +805,3 @@ def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
         [(line, reason, (row + [""] * width)[:width]) for line, reason, row in export.rejected],
     )
     export.rejected.clear()
-
-
-def _describe_clock(export: ExportReader) -> None:
-    zone = export.zone
-    if not export.notes.get("without_zone"):
-        return
-    export.decide("started_at", "times are in the time zone {zone}", zone=zone.name)
-    describe_clock_changes(export)

@@ -302,12 +302,7 @@ def _decide_direction(context: FileContext) -> None:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
-        context.drop_column(
-            "direction",
-            "the column {column} is left aside: its words do not fit this field",
-            "seen: {seen}",
-            seen=evidence.show(),
-        )
+        context.leave_words_aside("direction")
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", "no column says the direction")
 
