@@ -59,11 +59,7 @@ class NumberEvidence(ColumnEvidence):
     example: str = ""
     odd_example: str = ""
 
-    def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
-        values = values.drop_null()
-        if not len(values):
-            return
+    def _add(self, values: pa.Array) -> None:
         self.example = self.example or values[0].as_py()
         self.total += len(values)
         plain = read_plain(values)

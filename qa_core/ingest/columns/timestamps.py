@@ -125,11 +125,7 @@ class MomentEvidence(ColumnEvidence):
     range_minutes: set[int] = field(default_factory=set)
     negative_offsets: set[str] = field(default_factory=set)
 
-    def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
-        values = values.drop_null()
-        if not len(values):
-            return
+    def _add(self, values: pa.Array) -> None:
         self.example = self.example or values[0].as_py()
         strict = _read_strict(values)
         if strict is not None:

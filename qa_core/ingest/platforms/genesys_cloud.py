@@ -44,7 +44,7 @@ def recognise(sample: Sample) -> bool:
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read conversations, and note how many had not ended."""
     unfinished = 0
-    for table in export.tables(export.build(export.items(), _build_record)):
+    for table in export.tables(_build_record):
         unfinished += table.column("ended_at").null_count
         yield table
     if unfinished:
