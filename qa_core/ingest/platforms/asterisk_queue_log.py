@@ -56,6 +56,7 @@ _TALK_AT = {
 transfer whose method takes one or two.
 """
 
+_PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
 _COLUMNS = {
     field: spellings.split("|")
     for field, spellings in {
@@ -67,12 +68,9 @@ _COLUMNS = {
         "wait": "htime|hold time|holdtime",
         "talk": "ttime|talk time|talktime|calltime",
         "data": "data",
+        **{f"piece{n}": "|".join(f"{name}{n + 1}" for name in _PIECES) for n in range(6)},
     }.items()
 }
-_DATA_COLUMNS = tuple(
-    tuple(f"{name}{n}" for name in ("data", "param", "info", "arg", "data ", "param ", "info "))
-    for n in range(1, 7)
-)
 
 SCHEMA = record_schema("moment callid queue agent event wait talk customer_key did")
 
@@ -118,13 +116,8 @@ def _find_columns(header: list[str]) -> dict[str, int]:
         place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
         if place is not None and place not in found.values():
             found[field] = place
-    if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
-        return {}
-    for number, spellings in enumerate(_DATA_COLUMNS):
-        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
-        if place is not None:
-            found[f"piece{number}"] = place
-    return found
+    is_header = {"at", "call", "event"} <= set(found) and bool({"queue", "agent"} & set(found))
+    return found if is_header else {}
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
