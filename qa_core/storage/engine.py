@@ -248,11 +248,6 @@ def use_engine(engine: Engine) -> Iterator[None]:
 _stand_in: ContextVar[Engine | None] = ContextVar("stand_in", default=None)
 
 
-@functools.lru_cache(maxsize=2)
-def _spark(url: str) -> SparkEngine:
-    return SparkEngine(url)
-
-
-@functools.lru_cache(maxsize=2)  # the lake, and beside it the copy in which an import is tried
-def _duckdb(folder: Path, temporary: Path, memory_limit: str) -> DuckDbEngine:
-    return DuckDbEngine(folder, temporary, memory_limit)
+_spark = functools.lru_cache(maxsize=2)(SparkEngine)
+_duckdb = functools.lru_cache(maxsize=2)(DuckDbEngine)
+"""Engine of the lake, and beside it that of the copy in which an import is tried."""
