@@ -76,15 +76,16 @@ class Engine:
 class DuckDbEngine(Engine):
     """DuckDB in the process, locked to the lake's folder: no other file, extension or unlocking."""
 
+    _read = staticmethod(tables.select_from_files)
+
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._read, self._answer = tables.select_from_files, self._ask
         self.connection = duckdb_connection.connect(memory_limit, temporary, preserve_order=True)
         self.connection.execute(f"SET allowed_directories = [{tables.quote(f'{folder}/')}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def _ask(
+    def _answer(
         self, text: str, parameters: list[Any], views: Mapping[str, str], given: Mapping[str, Any]
     ) -> pd.DataFrame:
         # A cursor of its own sees its own views alone.
