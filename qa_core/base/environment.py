@@ -83,18 +83,11 @@ def current() -> Environment:
 
 
 @functools.lru_cache(maxsize=8)
-def _build(
-    home: str | None,
-    timezone: str | None,
-    database_url: str | None,
-    lake_url: str | None,
-    engine_url: str | None,
-    country: str | None,
-    language: str | None,
-) -> Environment:
+def _build(*values: str | None) -> Environment:
     """Build the environment from the values of `VARIABLES`, in their order. Raises Misuse
     for a lake that is not a local folder (docs/decisions/object-store.md).
     """
+    home, timezone, database_url, lake_url, engine_url, country, language = values
     folder = Path(home or PROJECT / "data").expanduser().resolve()
     timezone = timezone or "Europe/Paris"
     try:
@@ -237,7 +230,10 @@ def secret(name: str, home: Environment | None = None) -> bytes:
     text = os.environ.get(f"QA_SECRET_{name.upper()}")
     if text:
         return _check_length(name, _parse_secret(name, text))
-    return _check_length(name, _read_or_make((home or current()).secrets_folder / name))
+    path = (home or current()).secrets_folder / name
+    if not path.exists():
+        write_private(path, secrets.token_bytes(SECRET_BYTES))
+    return _check_length(name, read_private(path))
 
 
 def find_keys(name: str, home: Environment | None = None) -> list[bytes]:
@@ -336,12 +332,6 @@ def write_private(path: Path, content: bytes, overwrite: bool = False) -> bool:
         return False
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _read_or_make(path: Path) -> bytes:
-    if not path.exists():
-        write_private(path, secrets.token_bytes(SECRET_BYTES))
-    return read_private(path)
 
 
 def read_private(path: Path) -> bytes:

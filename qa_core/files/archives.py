@@ -7,7 +7,7 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,20 +131,14 @@ class Content:
         """
         encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
-
-            def share() -> float:
-                return min(1.0, file.tell() / self.unpacked_size)
-
+            reader, rest, newline = file, b"", b"\n"
             if encoding:
-                yield from _read_text_blocks(
-                    io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""), share
-                )
-                return
-            rest = b""
-            while block := file.read(BLOCK_BYTES):
+                reader = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+                rest, newline = "", "\n"
+            while block := reader.read(BLOCK_BYTES):
                 block = rest + block
-                end = block.rfind(b"\n") + 1
-                if not end and len(block) > MAX_LINE_LENGTH:
+                end = block.rfind(newline) + 1
+                if not encoding and not end and len(block) > MAX_LINE_LENGTH:
                     raise Refusal(
                         "no_lines",
                         "{name} has a line of more than {size} million characters. It is "
@@ -152,9 +146,9 @@ class Content:
                         name=self.name,
                         size=MAX_LINE_LENGTH >> 20,
                     )
-                block, rest = (block[:end], block[end:]) if end else (b"", block)
+                block, rest = block[:end], block[end:]
                 if block:
-                    yield _decode(block), share()
+                    yield _decode(block), min(1.0, file.tell() / self.unpacked_size)
             if rest:
                 yield _decode(rest), 1.0
 
@@ -355,9 +349,9 @@ def refuse_damaged_archive(path: Path) -> Refusal:
     )
 
 
-def _decode(block: bytes) -> str:
+def _decode(block: bytes | str) -> str:
     try:
-        return block.decode("utf-8")
+        return block if isinstance(block, str) else block.decode("utf-8")
     except UnicodeDecodeError:
         return "\n".join(map(decode_line, block.split(b"\n")))
 
@@ -368,17 +362,3 @@ def decode_line(line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         return line.decode("cp1252", errors="replace")
-
-
-def _read_text_blocks(
-    file: io.TextIOWrapper, share: Callable[[], float]
-) -> Iterator[tuple[str, float]]:
-    rest = ""
-    while block := file.read(BLOCK_BYTES):
-        block = rest + block
-        end = block.rfind("\n") + 1
-        block, rest = (block[:end], block[end:]) if end else ("", block)
-        if block:
-            yield block, share()
-    if rest:
-        yield rest, 1.0

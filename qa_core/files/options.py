@@ -105,12 +105,9 @@ class ImportOptions:
         same digest and same reading, same import.
         """
         silent = ("dry_run", "save_mapping", "yes")
-        values = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name not in silent
-        }
-        return {
-            name: _as_plain(value) for name, value in values.items() if value not in (None, {}, ())
-        }
+        names = [item.name for item in fields(self) if item.name not in silent]
+        values = ((name, getattr(self, name)) for name in names)
+        return {name: _as_plain(value) for name, value in values if value not in (None, {}, ())}
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:
         """Complete these options from a saved mapping; those set here win."""

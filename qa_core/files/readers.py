@@ -8,10 +8,10 @@ import csv
 import io
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
@@ -82,11 +82,16 @@ class Source:
             line=line,
         )
 
-    @contextmanager
-    def explain_errors(self, reader: Any) -> Iterator[None]:
-        """Refuse what a `csv.reader` cannot read: a quote never closed."""
+    def parse_rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+        """Parse lines as rows, each with the number of the line on which it ends. Raises
+        Refusal for a quote that is never closed.
+        """
+        reader = csv.reader(
+            lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
+        )
         try:
-            yield
+            for row in reader:
+                yield reader.line_num, row
         except csv.Error as error:
             raise Refusal(
                 "unclosed_quote",
@@ -99,11 +104,8 @@ class Source:
     def sample(self, count: int) -> list[tuple[int, list[str]]]:
         """Read the first rows, each with the line of the text on which it ends."""
         lines, _share = self.open_text()
-        reader = csv.reader(
-            lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
-        )
-        with self.explain_errors(reader), closing(lines):
-            return [(reader.line_num, row) for row in islice(reader, count)]
+        with closing(lines):
+            return list(islice(self.parse_rows(lines), count))
 
 
 def open_source(

@@ -3,7 +3,7 @@ cells, or the first objects of a JSON document.
 """
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -25,7 +25,7 @@ class Sample:
     name: str
     lines: tuple[str, ...] = ()
     objects: tuple[dict[str, Any], ...] = ()
-    is_document: bool = field(default=False)
+    is_document: bool = False
 
     @cached_property
     def delimiter(self) -> str:

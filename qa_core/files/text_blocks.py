@@ -4,11 +4,11 @@ by Python's where it is not.
 
 from __future__ import annotations
 
-import csv
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -71,10 +71,9 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
         if piece.count(b'"') % 2:
             # A cell with a line break across the border of two blocks: from here on
             # only a reader with memory will do.
-            rest = io.TextIOWrapper(
-                _ChainedFile(piece, file), encoding=source.encoding, errors="replace", newline=""
-            )
-            yield from _read_rows(source, rest, line, width, lambda: file.tell() / source.size)
+            rest = io.TextIOWrapper(file, encoding=source.encoding, errors="replace", newline="")
+            text = itertools.chain(_decode(source, piece), rest)
+            yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
             return
         count = piece.count(b"\n") + (not piece.endswith(b"\n"))
         cells = _parse_regular(source, piece, count, width)
@@ -82,9 +81,13 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
             lines = np.arange(line + 1, line + count + 1) + source.line_offset
             yield RowBlock(lines, cells, [], file.tell() / source.size)
         else:
-            text = io.StringIO(piece.decode(source.encoding, errors="replace"), newline="")
+            text = _decode(source, piece)
             yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
         line += count
+
+
+def _decode(source: Source, piece: bytes) -> io.StringIO:
+    return io.StringIO(piece.decode(source.encoding, errors="replace"), newline="")
 
 
 def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list[pa.Array] | None:
@@ -93,28 +96,30 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
         return None
     if b'"' in piece and (source.delimiter + ' "').encode() in piece:
         return None
-    names = [str(index) for index in range(width)]
     try:
         if source.encoding not in ("utf-8", "ascii"):
             piece = piece.decode(source.encoding).encode()
-        table = arrow_csv.read_csv(
-            pa.BufferReader(piece),
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, block_size=len(piece) * 3 + 1, use_threads=False
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=source.delimiter, ignore_empty_lines=False
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
+        cells = parse_columns(piece, source.delimiter, width)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
-    if table.num_rows != count:
-        return None
+    return cells if len(cells[0]) == count else None
+
+
+def parse_columns(text: bytes, delimiter: str, width: int, **options: Any) -> list[pa.Array]:
+    """Parse CSV in UTF-8 as that many columns of text. `options`: more of Arrow's parser.
+    Raises ArrowInvalid for a row of another width.
+    """
+    names = [str(index) for index in range(width)]
+    table = arrow_csv.read_csv(
+        pa.BufferReader(text),
+        arrow_csv.ReadOptions(column_names=names, block_size=len(text) * 3 + 1, use_threads=False),
+        arrow_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, **options),
+        arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
     return [
-        column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+        column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         for column in table.columns
     ]
 
@@ -122,26 +127,22 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
 def _read_rows(
     source: Source, lines: Iterator[str], line: int, width: int, share: object
 ) -> Iterator[RowBlock]:
-    reader = csv.reader(
-        lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
-    )
     numbers: list[int] = []
     rows: list[list[str]] = []
     odd_rows: list[tuple[int, list[str]]] = []
     offset = line + source.line_offset
     row: list[str] = []
     previous_line = last_line = 0
-    with source.explain_errors(reader):
-        for row in reader:
-            previous_line, last_line = last_line, reader.line_num
-            if len(row) == width:
-                rows.append(row)
-                numbers.append(reader.line_num + offset)
-            else:
-                odd_rows.append((reader.line_num + offset, row))
-            if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
-                yield _build_block(numbers, rows, odd_rows, width, share())
-                numbers, rows, odd_rows = [], [], []
+    for number, row in source.parse_rows(lines):
+        previous_line, last_line = last_line, number
+        if len(row) == width:
+            rows.append(row)
+            numbers.append(number + offset)
+        else:
+            odd_rows.append((number + offset, row))
+        if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
+            yield _build_block(numbers, rows, odd_rows, width, share())
+            numbers, rows, odd_rows = [], [], []
     # A cell that holds whole rows at the very end was opened by a quote that nobody
     # closed.
     if (
@@ -165,18 +166,3 @@ def _build_block(
     columns = zip(*rows, strict=True) if rows else ([] for _index in range(width))
     cells = [pa.array(list(column), pa.string()) for column in columns]
     return RowBlock(np.array(numbers, np.int64), cells, odd_rows, share)
-
-
-class _ChainedFile(io.RawIOBase):
-    """Bytes that were already read, then the rest of the file."""
-
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        self._start, self._rest = io.BytesIO(start), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:
-        piece = self._start.read(len(buffer)) or self._rest.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -159,7 +160,6 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
 
 def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
     """Hand an unpacked workbook over without writing it anywhere."""
-    import threading
 
     def write() -> None:
         with contextlib.suppress(BrokenPipeError), process.stdin:
@@ -169,8 +169,6 @@ def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
 
 
 def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
-    import threading
-
     # A process that neither ends nor writes would block the read below; its CPU limit
     # does not count time asleep.
     watchdog = threading.Timer(MAX_SECONDS, process.kill)

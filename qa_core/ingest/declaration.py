@@ -99,6 +99,16 @@ class ColumnEvidence:
     field: str
     column: str
 
+    def add(self, values: pa.Array) -> None:
+        """Look at one batch of cells (empty ones null)."""
+        values = values.drop_null()
+        if len(values):
+            self._add(values)
+
+    def _add(self, values: pa.Array) -> None:
+        """Look at the cells of a batch that are not empty, of which there are some."""
+        raise NotImplementedError
+
     def decide(
         self, decisions: list[Decision], decision: str, evidence: str, **places: Any
     ) -> None:
@@ -180,8 +190,8 @@ class Platform:
     `recognise` looks at the beginning of a file and must be sure: a plain table belongs
     to the generic profile. `read` streams the export as tables of `schema`: one record
     per leg or event, `line` first, identities already pseudonyms
-    (`ExportReader.tables` does it). `ExportReader.build` counts what raises
-    `SkippedRecord` or `RejectedRecord` in place of a record. `fold` is asked for the
+    (`ExportReader.tables` does it, and counts what raises `SkippedRecord` or
+    `RejectedRecord` in place of a record). `fold` is asked for the
     SELECT over the view `records` that gives one row per contact: `line`, `started_at`
     in UTC, and the columns of `staged.SCHEMAS`. Records beyond the rows it gives count
     as folded (`leg`), unless it says otherwise with `tally.fold`. `group`: the column

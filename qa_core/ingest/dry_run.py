@@ -19,6 +19,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
+from qa_core.base.masking import MASK
 from qa_core.files import readers
 from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
@@ -41,7 +42,6 @@ HEADLINE = (
     "csat",
 )
 FREE_TEXT = ("survey_comment", "comment")
-MASK = "•••"
 MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
@@ -248,15 +248,8 @@ def find_rows(staged: Staged) -> tuple[ShownRow, ...]:
     """Read the first rows as the file has them and as they were understood."""
     if not staged.before:
         return ()
-    lines = list(staged.before)
-    typed: dict[int, dict[str, Any]] = {}
-    with pq.ParquetFile(staged.rows) as file:
-        for batch in file.iter_batches(1000):
-            for row in batch.to_pylist():
-                if row["line"] in staged.before:
-                    typed.setdefault(row["line"], row)
-            if len(typed) == len(lines):
-                break
+    rows = pq.read_table(staged.rows, filters=[("line", "in", list(staged.before))]).to_pylist()
+    typed = {row["line"]: row for row in reversed(rows)}  # of several on a line, the first
     return tuple(ShownRow(line, staged.before[line], _mask(typed[line])) for line in sorted(typed))
 
 

@@ -83,33 +83,33 @@ def stage_files(path: Path, options: ImportOptions) -> Staged:
             )
         else:
             rows.append({"line": line, "file": name, **parts})
-    folder = table_reader.make_folder(environment.current(), options)
-    staged = Staged(
-        kind="recordings",
-        system=options.system or "generic",
-        profile="file names",
-        file=path,
-        digest="",
-        folder=folder,
-        rows=folder / "rows.parquet",
-        rejected_rows=folder / "rejected.parquet",
-        headers=("file",),
-        columns=tuple(SCHEMAS["recordings"]),
-        mapping={"file": "file"},
-        decisions=[
-            Decision.of(
-                "contact_id",
-                N_("taken from the names of the files, by the pattern {pattern}"),
-                pattern=pattern,
-            )
-        ],
-        tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
-        accepted=len(rows),
-    )
-    schema = pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
-    pq.write_table(pa.Table.from_pylist(rows, schema), staged.rows)
-    with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
-        quarantine.write_rejected(writer, rejected)
+    with table_reader.staging_folder(options) as folder:
+        staged = Staged(
+            kind="recordings",
+            system=options.system or "generic",
+            profile="file names",
+            file=path,
+            digest="",
+            folder=folder,
+            rows=folder / "rows.parquet",
+            rejected_rows=folder / "rejected.parquet",
+            headers=("file",),
+            columns=tuple(SCHEMAS["recordings"]),
+            mapping={"file": "file"},
+            decisions=[
+                Decision.of(
+                    "contact_id",
+                    N_("taken from the names of the files, by the pattern {pattern}"),
+                    pattern=pattern,
+                )
+            ],
+            tally=ImportTally(len(names), reasons=Counter(row[1] for row in rejected)),
+            accepted=len(rows),
+        )
+        schema = pa.schema([("line", pa.int64()), *SCHEMAS["recordings"].items()])
+        pq.write_table(pa.Table.from_pylist(rows, schema), staged.rows)
+        with pq.ParquetWriter(staged.rejected_rows, quarantine.REJECTED_SCHEMA) as writer:
+            quarantine.write_rejected(writer, rejected)
     return staged
 
 

@@ -48,16 +48,56 @@ _ANSWERS = {
 """For each reason of rejection, the options that would answer it."""
 
 
+_RATE = N_("{value} % of the contacts were answered: is that right?")
+_TIME = N_("A contact takes {value} seconds on average: is the unit right?")
+_FINDINGS = {
+    "all_answered": ("outcome", _RATE),
+    "none_answered": ("outcome", _RATE),
+    "none_abandoned": (
+        "outcome",
+        N_("None of {value} contacts was abandoned or unanswered: is that right?"),
+    ),
+    LONG_HANDLE_TIME: ("talk_seconds", _TIME),
+    "short_handle_time": ("talk_seconds", _TIME),
+    "one_advisor": (
+        "advisor",
+        N_("One advisor has all {value} contacts: is that the advisor column?"),
+    ),
+    "all_at_midnight": (
+        "started_at",
+        N_("All {value} contacts began at midnight: is the time missing?"),
+    ),
+    "many_rejected": (
+        "file",
+        N_("{value} % of the rows are rejected: was the file read correctly?"),
+    ),
+    "other_answer_rate": (
+        "outcome",
+        N_("The answer rate differs by {value} points from earlier contacts of this source."),
+    ),
+    "other_handle_time": (
+        "talk_seconds",
+        N_("Contacts take {value} times as long as before in this source."),
+    ),
+    "ids_of_other_days": (
+        "contact_id",
+        N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
+    ),
+}
+"""Codes of odd findings: the field that each rests on, and its message."""
+
+
 @dataclass(frozen=True)
 class Oddity:
-    """Odd finding: its code, an English gettext message with the place `{value}`, and
-    the field that it rests on.
-    """
+    """Odd finding: its code of `_FINDINGS`, and the value in its message."""
 
     code: str
-    message: str
     value: float
-    field: str
+
+    @property
+    def field(self) -> str:
+        """The field that it rests on."""
+        return _FINDINGS[self.code][0]
 
     def as_json(self) -> dict[str, Any]:
         """Build the object that `import --json` prints."""
@@ -65,7 +105,7 @@ class Oddity:
 
     def format(self) -> str:
         """Format the message in the current language."""
-        return _(self.message).format(value=f"{self.value:g}")
+        return _(_FINDINGS[self.code][1]).format(value=f"{self.value:g}")
 
 
 def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
@@ -155,46 +195,21 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     ).fetchone()
     _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
     if with_outcome and answered in (0, with_outcome):
-        yield Oddity(
-            "all_answered" if answered else "none_answered",
-            N_("{value} % of the contacts were answered: is that right?"),
-            100.0 * answered / with_outcome,
-            "outcome",
-        )
+        code = "all_answered" if answered else "none_answered"
+        yield Oddity(code, 100.0 * answered / with_outcome)
     elif with_outcome > MIN_RECEIVED and not missed:
-        yield Oddity(
-            "none_abandoned",
-            N_("None of {value} contacts was abandoned or unanswered: is that right?"),
-            with_outcome,
-            "outcome",
-        )
-    message = N_("A contact takes {value} seconds on average: is the unit right?")
+        yield Oddity("none_abandoned", with_outcome)
     if handle and handle > MAX_HANDLE_SECONDS:
-        yield Oddity(LONG_HANDLE_TIME, message, round(handle), "talk_seconds")
+        yield Oddity(LONG_HANDLE_TIME, round(handle))
     if handle is not None and 0 < handle < MIN_HANDLE_SECONDS:
-        yield Oddity("short_handle_time", message, round(handle, 1), "talk_seconds")
+        yield Oddity("short_handle_time", round(handle, 1))
     if advisors == 1 and with_advisor > MIN_ROWS:
-        yield Oddity(
-            "one_advisor",
-            N_("One advisor has all {value} contacts: is that the advisor column?"),
-            with_advisor,
-            "advisor",
-        )
+        yield Oddity("one_advisor", with_advisor)
     if midnight == rows:
-        yield Oddity(
-            "all_at_midnight",
-            N_("All {value} contacts began at midnight: is the time missing?"),
-            rows,
-            "started_at",
-        )
+        yield Oddity("all_at_midnight", rows)
     share = staged.tally.rejected / max(1, staged.tally.read - staged.tally.skipped)
     if share > MAX_REJECTED:
-        yield Oddity(
-            "many_rejected",
-            N_("{value} % of the rows are rejected: was the file read correctly?"),
-            round(100 * share, 1),
-            "file",
-        )
+        yield Oddity("many_rejected", round(100 * share, 1))
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
@@ -209,22 +224,9 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
     if with_outcome >= MIN_ROWS and own_with_outcome:
         change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:
-            yield Oddity(
-                "other_answer_rate",
-                N_(
-                    "The answer rate differs by {value} points from earlier contacts of "
-                    "this source."
-                ),
-                round(100 * change),
-                "outcome",
-            )
+            yield Oddity("other_answer_rate", round(100 * change))
     if handle and own_handle and not 1 / MAX_TIME_FACTOR < own_handle / handle < MAX_TIME_FACTOR:
-        yield Oddity(
-            "other_handle_time",
-            N_("Contacts take {value} times as long as before in this source."),
-            round(own_handle / handle, 2),
-            "talk_seconds",
-        )
+        yield Oddity("other_handle_time", round(own_handle / handle, 2))
     if "contact_id" not in staged.columns:
         return
     matched, on_other_days = connection.execute(
@@ -234,12 +236,7 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
             AND c.source_system = o.system"""
     ).fetchone()
     if matched >= MIN_ROWS and on_other_days > MAX_KNOWN_ELSEWHERE * matched:
-        yield Oddity(
-            "ids_of_other_days",
-            N_("{value} ids already belong to contacts of other days: does the tool reuse ids?"),
-            on_other_days,
-            "contact_id",
-        )
+        yield Oddity("ids_of_other_days", on_other_days)
 
 
 def _measure(

@@ -31,13 +31,13 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData, Keeper
 
+LOG = logging.getLogger("qa_core")
 KEEPERS: tuple[Keeper, ...] = (
     *quality_retention.KEEPERS,
     *import_retention.KEEPERS,
     *retention.KEEPERS,
 )
 """Every kind of personal data that goes by age, whichever room keeps it."""
-
 
 CLOSES = {
     "evaluations": closed_months.ANALYSES,
@@ -189,23 +189,19 @@ def purge_daily() -> None:
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
         return
-    _finish_rotations()
+    try:
+        key_rotation.finish()
+    except Exception:
+        LOG.exception("the rotation of a secret is not finished")
     if _purged_through.get(here) == today:
         return
     try:
         purge(Viewer.SYSTEM)
         note_rules()
     except Exception as error:
-        system_errors.log_failure(logging.getLogger("qa_core"), "the purge", error)
+        system_errors.log_failure(LOG, "the purge", error)
     else:
         _purged_through[here] = today
-
-
-def _finish_rotations() -> None:
-    try:
-        key_rotation.finish()
-    except Exception:
-        logging.getLogger("qa_core").exception("the rotation of a secret is not finished")
 
 
 def _note_for_backups(as_of: date) -> None:

@@ -35,10 +35,6 @@ PARTS = ("recordings", "quarantine", "watching", "drill_clock", "lake", backup.R
 """What is moved into place, the records last: with them the restoration is done."""
 READY = "ready.json"
 """Made when all is unpacked and cleared: from then on only moving is left."""
-COLUMNS = {
-    "customer": ("customer_key", "given_customer_key"),
-    "advisor": ("advisor_id", "given_advisor_id"),
-}
 
 
 @dataclass(frozen=True)
@@ -233,21 +229,21 @@ def _find_erased(
 
 def _find_customers() -> Iterator[str]:
     """Find every pseudonym of a customer in the stores."""
-    yield from _read_columns(COLUMNS["customer"])
+    yield from _read_columns("customer_key", "given_customer_key")
     with store.reading() as session:
         for content in session.scalars(_whole(sa.select(WaitingRow.content))):
             yield from re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content))
 
 
 def _find_advisors() -> Iterator[str]:
-    yield from _read_columns(COLUMNS["advisor"])
+    yield from _read_columns("advisor_id", "given_advisor_id")
     with store.reading() as session:
         yield from session.scalars(_whole(sa.select(Advisor.advisor_id)))
         images = sa.select(BeforeImage.key).where(BeforeImage.object == "advisor")
         yield from session.scalars(_whole(images))
 
 
-def _read_columns(names: tuple[str, ...]) -> set[str]:
+def _read_columns(*names: str) -> set[str]:
     """Read the distinct values of these columns in every Parquet file of the stores."""
     values: set[str] = set()
     folders = tables.lake_folder(), environment.current().folder / "watching"

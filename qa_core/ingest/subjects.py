@@ -294,12 +294,8 @@ def _find_of_advisor(advisor_id: str) -> dict[str, Rows]:
 
 def _read_contacts(condition: str, parameters: list[str]) -> Rows:
     with lake.working() as connection:
-        found = connection.execute(
-            f"SELECT * EXCLUDE (batch_id) FROM contacts WHERE {condition} ORDER BY started_at",
-            parameters,
-        )
-        columns = [column[0] for column in found.description]
-        return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+        query = f"SELECT * EXCLUDE (batch_id) FROM contacts WHERE {condition} ORDER BY started_at"
+        return connection.sql(query, params=parameters).to_arrow_table().to_pylist()
 
 
 def _read_rows(session: Session, table: type[Any], *conditions: Any) -> Rows:

@@ -37,6 +37,7 @@ LOG_SECONDS = 600
 FIRST_MAC = "0" * 64
 PENDING_END = "journal_end"
 """Key in a session's `info`: the end to note once its transaction is committed, by file."""
+_NEWEST = sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,7 @@ def record(session: Session, actor: str, action: str, object: str = "", reason: 
     """Append one act to the journal, in the caller's transaction. `store.writing` lets one
     writer in at a time, so that no two rows get one number.
     """
-    last = session.execute(
-        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).first() or _find_cut(session)
+    last = session.execute(_NEWEST).first() or _find_cut(session)
     seq, previous = (last.seq + 1, last.mac) if last else (1, FIRST_MAC)
     at = _format_moment(now())
     mac = _mac(environment.secret("journal"), previous, seq, at, actor, action, object, reason)
@@ -113,7 +112,7 @@ def anchor(session: Session, actor: str, reason: str = "") -> None:
     record(session, actor, "journal_anchored", ", ".join(map(str, _end_files())), reason)
     end = find_end(session)
     for path in _end_files():
-        session.info[PENDING_END][path] = End(end.seq, end.mac, is_accepted=True)
+        session.info[PENDING_END][path] = replace(end, is_accepted=True)
 
 
 def anchor_once(session: Session, actor: str) -> Path | None:
@@ -215,12 +214,7 @@ def purge(session: Session, before: datetime) -> None:
 
     Raises Refusal where the role of the database may not delete rows that young.
     """
-    last = session.execute(
-        sa.select(JournalRow.seq, JournalRow.mac)
-        .where(JournalRow.at < _format_moment(before))
-        .order_by(JournalRow.seq.desc())
-        .limit(1)
-    ).first()
+    last = session.execute(_NEWEST.where(JournalRow.at < _format_moment(before))).first()
     if last is None:
         return
     session.execute(sa.delete(JournalRow).where(JournalRow.seq <= last.seq))
@@ -275,10 +269,7 @@ def find_names(advisor_id: str) -> list[str]:
 
 def find_end(session: Session) -> End:
     """Return the last row, in the transaction that wrote it."""
-    last = session.execute(
-        sa.select(JournalRow.seq, JournalRow.mac).order_by(JournalRow.seq.desc()).limit(1)
-    ).one()
-    return End(last.seq, last.mac)
+    return End(*session.execute(_NEWEST).one())
 
 
 def _find_cut(session: Session) -> JournalCut | None:

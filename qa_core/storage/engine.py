@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -40,8 +40,13 @@ TABLE_SUFFIX = "_given"
 DIALECT = postgresql.dialect(paramstyle="numeric_dollar")
 
 
-class Engine(Protocol):
+class Engine:
     """Engine over the tables of `schema`."""
+
+    _read: Callable[[str, Sequence[str]], str]
+    """Writes the SELECT of a table over some of its files."""
+    _answer: Callable[[str, list[Any], Mapping[str, str], Mapping[str, pa.Table]], pd.DataFrame]
+    """Runs a statement over views, each with its SELECT, and Arrow tables by name."""
 
     def run(
         self,
@@ -51,18 +56,27 @@ class Engine(Protocol):
         last_month: str | None = None,
         leaves_out_damaged: bool = False,
     ) -> pd.DataFrame:
-        """Run one statement. `arrow`: tables of this statement alone, by name; the
-        months (`YYYY-MM`, inclusive) bound what is read. `leaves_out_damaged`: files
-        that are missing or cut are passed over, for what is not a figure.
+        """Run one statement on the current version of the lake; thread-safe. `arrow`:
+        tables of this statement alone, by name; the months (`YYYY-MM`, inclusive) bound
+        what is read. `leaves_out_damaged`: files that are missing or cut are passed over,
+        for what is not a figure.
 
         A `Scoped` one finds only the viewer's rows in every table that has a scope
         (`guard.has_scope`), and none of what is restricted. Raises TypeError for a
         statement that is neither scoped nor unscoped.
         """
+        text, parameters = _compile(query)
+        months = (first_month, last_month)
+        given = {f"{view}{TABLE_SUFFIX}": rows for view, rows in arrow.items()}
+        with explaining_damage(), tables.reading():
+            views = _list_views(query, text, arrow, months, leaves_out_damaged, self._read)
+            return self._answer(text, parameters, dict(views), given)
 
 
-class DuckDbEngine:
+class DuckDbEngine(Engine):
     """DuckDB in the process, locked to the lake's folder: no other file, extension or unlocking."""
+
+    _read = staticmethod(tables.select_from_files)
 
     def __init__(self, folder: Path, temporary: Path, memory_limit: str) -> None:
         temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,54 +85,31 @@ class DuckDbEngine:
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def run(
-        self,
-        query: Scoped | Unscoped,
-        arrow: Mapping[str, pa.Table] = {},
-        first_month: str | None = None,
-        last_month: str | None = None,
-        leaves_out_damaged: bool = False,
+    def _answer(
+        self, text: str, parameters: list[Any], views: Mapping[str, str], given: Mapping[str, Any]
     ) -> pd.DataFrame:
-        """Run one statement on the current version of the lake. Thread-safe: each has
-        its own cursor, and views of what it may see.
-        """
-        text, parameters = _compile(query)
-        months = (first_month, last_month)
-        with explaining_damage(), tables.reading(), self.connection.cursor() as cursor:
-            for view, rows in arrow.items():
-                cursor.register(f"{view}{TABLE_SUFFIX}", rows)
-            for view, select in _list_views(
-                query, text, arrow, months, leaves_out_damaged, tables.select_from_files
-            ):
+        # A cursor of its own sees its own views alone.
+        with self.connection.cursor() as cursor:
+            for name, rows in given.items():
+                cursor.register(name, rows)
+            for view, select in views.items():
                 cursor.execute(f'CREATE TEMP VIEW "{view}" AS {select}')
             return cursor.execute(text, parameters).df()
 
 
-class SparkEngine:
+class SparkEngine(Engine):
     """Spark Connect: the same statements over the same files, on a cluster. `is_checked`:
     see `Cluster`. Raises Refusal for a URL of another kind.
     """
 
     def __init__(self, url: str, is_checked: bool = True) -> None:
         self.cluster = Cluster(url, is_checked)
+        self._read, self._answer = self.cluster.select_from_files, self.cluster.run
 
-    def run(
-        self,
-        query: Scoped | Unscoped,
-        arrow: Mapping[str, pa.Table] = {},
-        first_month: str | None = None,
-        last_month: str | None = None,
-        leaves_out_damaged: bool = False,
-    ) -> pd.DataFrame:
-        """Run one statement on the lake's current version. Thread-safe: each has its own views."""
-        text, parameters = _compile(query)
-        months = (first_month, last_month)
-        given = {f"{view}{TABLE_SUFFIX}": rows for view, rows in arrow.items()}
-        read = self.cluster.select_from_files
+    def run(self, *arguments: Any, **options: Any) -> pd.DataFrame:
+        """Run one statement on the cluster, as `Engine.run` says."""
         try:
-            with explaining_damage(), tables.reading():
-                views = dict(_list_views(query, text, arrow, months, leaves_out_damaged, read))
-                return self.cluster.run(text, parameters, views, given)
+            return super().run(*arguments, **options)
         except Unreadable as error:
             raise Refusal(
                 "engine_unreadable",
@@ -258,11 +249,6 @@ def use_engine(engine: Engine) -> Iterator[None]:
 _stand_in: ContextVar[Engine | None] = ContextVar("stand_in", default=None)
 
 
-@functools.lru_cache(maxsize=2)
-def _spark(url: str) -> SparkEngine:
-    return SparkEngine(url)
-
-
-@functools.lru_cache(maxsize=2)  # the lake, and beside it the copy in which an import is tried
-def _duckdb(folder: Path, temporary: Path, memory_limit: str) -> DuckDbEngine:
-    return DuckDbEngine(folder, temporary, memory_limit)
+_spark = functools.lru_cache(maxsize=2)(SparkEngine)
+_duckdb = functools.lru_cache(maxsize=2)(DuckDbEngine)
+"""Engine of the lake, and beside it that of the copy in which an import is tried."""

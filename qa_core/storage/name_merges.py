@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 
@@ -42,10 +43,6 @@ def spell(expression: str, names: Mapping[str, str]) -> str:
     if not names:
         return expression
     cases = " ".join(
-        f"WHEN {_quote(spelling)} THEN {_quote(name)}" for spelling, name in sorted(names.items())
+        f"WHEN {quote(spelling)} THEN {quote(name)}" for spelling, name in sorted(names.items())
     )
     return f"CASE {expression} {cases} ELSE {expression} END"
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

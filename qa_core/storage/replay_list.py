@@ -109,10 +109,10 @@ def write(known: ReplayList) -> None:
         {**document, "seal": audit_log.sign(*_name_content(document))}, indent=0
     ).encode()
     first, *others = _find_files()
-    _replace(first, content)
+    environment.write_private(first, content, overwrite=True)
     for path in others:
         try:
-            _replace(path, content)
+            environment.write_private(path, content, overwrite=True)
         except OSError:
             audit_log.LOG.exception("the replay list cannot be noted in %s", path)
 
@@ -147,13 +147,6 @@ def _read(path: Path) -> ReplayList:
             ),
             file=str(path),
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    environment.write_private(draft, content)
-    draft.replace(path)
 
 
 def _name_content(document: dict[str, object]) -> tuple[str, str]:

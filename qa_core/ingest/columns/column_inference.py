@@ -135,6 +135,15 @@ class FileContext:
         del self.columns[field_name]
         self.readings.pop(field_name, None)
 
+    def leave_words_aside(self, field_name: str) -> None:
+        """Stop using a column whose words do not fit that field."""
+        self.drop_column(
+            field_name,
+            "the column {column} is left aside: its words do not fit this field",
+            "seen: {seen}",
+            seen=self.evidence[field_name].show() or "–",
+        )
+
     def drop_empty(self, *field_names: str) -> None:
         """Drop the columns of these fields that have no value."""
         for name in field_names:
@@ -395,12 +404,7 @@ class FileContext:
             return
         if name in self.options.columns or self.is_needed(name):
             raise self.refuse_words(name)
-        self.drop_column(
-            name,
-            "the column {column} is left aside: its words do not fit this field",
-            "seen: {seen}",
-            seen=evidence.show(),
-        )
+        self.leave_words_aside(name)
 
 
 @dataclass
@@ -444,6 +448,10 @@ class RowBatch:
     def read_text(self, name: str) -> pa.Array:
         """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
+
+    def read_texts(self, *names: str) -> dict[str, pa.Array]:
+        """Return the cells of those of these fields that the file has, unchanged."""
+        return {name: self.read_text(name) for name in names if self.context.has(name)}
 
     def read_moment(self, name: str) -> timestamps.Moments:
         """Read dates and times. Impossible ones are missing, or reject their rows."""

@@ -2,6 +2,9 @@
 with the evidence; where the values do not tell, the file asks.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
@@ -19,6 +22,17 @@ ORDER_NAMES = {
     "mdy": N_("month, day, year"),
     "ymd": N_("year, month, day"),
 }
+
+
+@dataclass(frozen=True)
+class OrderHints:
+    """Hints beside the values of a column: the order that was `requested`, the `decided`
+    ones (column, order) of this file, and the `usual` one of the tool that wrote it.
+    """
+
+    requested: str | None
+    decided: tuple[tuple[str, str], ...]
+    usual: str | None
 
 
 def decide_reading(
@@ -59,16 +73,12 @@ def decide_reading(
             example=evidence.example,
         )
     decisions: list[Decision] = []
-    order = (
-        _decide_order(evidence, date_order, decided_orders, usual_order, decisions)
-        if "year_last" in evidence.counts
-        else None
-    )
-    short_order = (
-        _decide_short_order(evidence, date_order, decided_orders, usual_order, decisions)
-        if "short_year" in evidence.counts
-        else None
-    )
+    hints = OrderHints(date_order, decided_orders, usual_order)
+    order = short_order = None
+    if "year_last" in evidence.counts:
+        order = _decide_order(evidence, hints, decisions)
+    if "short_year" in evidence.counts:
+        short_order = _decide_short_order(evidence, hints, decisions)
     is_swapped = _decide_day_before_month(evidence, decisions) or (
         bool(order) and _decide_swapped(evidence, order, decisions)
     )
@@ -115,19 +125,13 @@ NUMBER_MEANINGS = {
 }
 
 
-def _decide_order(
-    evidence: MomentEvidence,
-    requested: str | None,
-    decided_orders: tuple[tuple[str, str], ...],
-    usual_order: str | None,
-    decisions: list[Decision],
-) -> str:
-    first = evidence.count_above("year_last", "a", 12)
-    second = evidence.count_above("year_last", "b", 12)
+def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[Decision]) -> str:
+    first = evidence.count_days("year_last", "a")
+    second = evidence.count_days("year_last", "b")
     count = evidence.counts["year_last"]
-    if requested in ("dmy", "mdy"):
-        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
-        return requested
+    if hints.requested in ("dmy", "mdy"):
+        evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
+        return hints.requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise Refusal(
             "mixed_dates",
@@ -152,25 +156,21 @@ def _decide_order(
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
-    return _follow_other_column(evidence, decided_orders, usual_order, ("dmy", "mdy"), decisions)
+    return _follow_hints(evidence, hints, ("dmy", "mdy"), decisions)
 
 
-def _follow_other_column(
-    evidence: MomentEvidence,
-    decided_orders: tuple[tuple[str, str], ...],
-    usual_order: str | None,
-    possible: tuple[str, ...],
-    decisions: list[Decision],
+def _follow_hints(
+    evidence: MomentEvidence, hints: OrderHints, possible: Sequence[str], decisions: list[Decision]
 ) -> str:
-    if len({order for _column, order in decided_orders}) == 1:
-        column, order = decided_orders[0]
+    if len({order for _column, order in hints.decided}) == 1:
+        column, order = hints.decided[0]
         reason = N_("{column} does not show the order; the column {other} does")
         evidence.decide(decisions, ORDER_NAMES[order], reason, other=column)
         return order
-    if usual_order in possible:
+    if hints.usual in possible:
         reason = N_("{column} does not show the order; this tool writes dates in this order")
-        evidence.decide(decisions, ORDER_NAMES[usual_order], reason)
-        return usual_order
+        evidence.decide(decisions, ORDER_NAMES[hints.usual], reason)
+        return hints.usual
     raise Refusal(
         "ambiguous_dates",
         "The column {column} does not show which number is the day (for example {example}). "
@@ -182,15 +182,11 @@ def _follow_other_column(
 
 
 def _decide_short_order(
-    evidence: MomentEvidence,
-    requested: str | None,
-    decided_orders: tuple[tuple[str, str], ...],
-    usual_order: str | None,
-    decisions: list[Decision],
+    evidence: MomentEvidence, hints: OrderHints, decisions: list[Decision]
 ) -> str:
-    if requested:
-        evidence.decide(decisions, ORDER_NAMES[requested], "as set by you")
-        return requested
+    if hints.requested:
+        evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
+        return hints.requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
     limits = {"d": 31, "m": 12, "y": 99}
@@ -234,13 +230,8 @@ def _decide_short_order(
             column=evidence.column,
             example=evidence.example,
         )
-    return _follow_other_column(
-        evidence,
-        tuple(other for other in decided_orders if other[1] in possible),
-        usual_order,
-        tuple(possible),
-        decisions,
-    )
+    decided = tuple(other for other in hints.decided if other[1] in possible)
+    return _follow_hints(evidence, replace(hints, decided=decided), possible, decisions)
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
@@ -248,12 +239,8 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     number exceeds 12, their third never does.
     """
     count = evidence.counts.get("year_first", 0)
-    middle = evidence.count_above("year_first", "b", 12)
-    if (
-        not middle
-        or middle <= MAX_FAULT_SHARE * count
-        or evidence.count_above("year_first", "c", 12)
-    ):
+    middle = evidence.count_days("year_first", "b")
+    if not middle or middle <= MAX_FAULT_SHARE * count or evidence.count_days("year_first", "c"):
         return False
     reason = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
     evidence.decide(decisions, "year, day, month", reason, count=middle, total=count)
@@ -272,9 +259,9 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     if dates < MIN_DATES_TO_UNDO or texts < MIN_DATES_TO_UNDO:
         return False
     if (
-        evidence.count_above("year_last", day_place, 12) != texts
-        or evidence.count_above("year_last", month_place, 12)
-        or evidence.count_above("year_first", "c", 12)
+        evidence.count_days("year_last", day_place) != texts
+        or evidence.count_days("year_last", month_place)
+        or evidence.count_days("year_first", "c")
     ):
         return False
     text_months = {

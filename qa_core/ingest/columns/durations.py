@@ -82,11 +82,7 @@ class DurationEvidence(ColumnEvidence):
     def __post_init__(self) -> None:
         self.numbers = NumberEvidence(self.field, self.column)
 
-    def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
-        values = values.drop_null()
-        if not len(values):
-            return
+    def _add(self, values: pa.Array) -> None:
         self.total += len(values)
         if read_plain(values) is not None:
             self.numbers.add(values)

@@ -196,13 +196,18 @@ def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
     """
     indexes = set()
     for name in ignored:
-        matches = [index for index, text in enumerate(headers) if text == name] or [
-            index for index, text in enumerate(headers) if simplify(text) == simplify(name)
-        ]
+        matches = _find_headers(headers, name)
         if not matches:
             raise refuse_unknown_column(name, headers)
         indexes.update(matches)
     return indexes
+
+
+def _find_headers(headers: list[str], name: str) -> list[int]:
+    """Find the columns with that header, exactly or else however it is spelt."""
+    return [index for index, text in enumerate(headers) if text == name] or [
+        index for index, text in enumerate(headers) if simplify(text) == simplify(name)
+    ]
 
 
 def _find_requested(profile: Profile, name: str, column: str, parsed: list[Header]) -> Column:
@@ -218,13 +223,11 @@ def _find_requested(profile: Profile, name: str, column: str, parsed: list[Heade
             kind=profile.kind,
             known=known,
         )
-    exact = [index for index, header in enumerate(parsed) if header.text == column]
-    matches = exact or [
-        index for index, header in enumerate(parsed) if simplify(header.text) == simplify(column)
-    ]
+    headers = [header.text for header in parsed]
+    matches = _find_headers(headers, column)
     if not matches:
-        options = (f"--map {name}={header.text}" for header in parsed[:8])
-        raise refuse_unknown_column(column, [header.text for header in parsed], *options)
+        options = (f"--map {name}={text}" for text in headers[:8])
+        raise refuse_unknown_column(column, headers, *options)
     return Column(field, matches[0], parsed[matches[0]])
 
 

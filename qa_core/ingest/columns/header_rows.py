@@ -4,7 +4,6 @@ units or types, and another table beside it.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -255,12 +254,9 @@ def _measure_runs(
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)
     lines, _share = source.open_text()
-    reader = csv.reader(
-        lines, delimiter=source.delimiter, skipinitialspace=source.delimiter != "\t"
-    )
-    with source.explain_errors(reader), closing(lines):
-        for row in reader:
-            if reader.line_num <= header.line or table_bounds.is_footer(row):
+    with closing(lines):
+        for number, row in source.parse_rows(lines):
+            if number <= header.line or table_bounds.is_footer(row):
                 continue
             filled = [_is_filled(row[start:end]) for start, end in runs]
             for index in range(len(gaps)):
@@ -269,7 +265,7 @@ def _measure_runs(
             for index, is_filled in enumerate(filled):
                 if is_filled and sum(map(bool, row)) > 1:
                     counts[index] += 1
-                    lasts[index] = reader.line_num - header.line
+                    lasts[index] = number - header.line
     merged, extents = [runs[0]], [(counts[0], lasts[0])]
     for gap, run, count, last in zip(gaps, runs[1:], counts[1:], lasts[1:], strict=True):
         if gap:

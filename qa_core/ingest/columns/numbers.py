@@ -46,7 +46,7 @@ class NumberEvidence(ColumnEvidence):
     negative: int = 0
     fractions: int = 0
     zeros: int = 0
-    counts_above: dict[int, int] = field(default_factory=lambda: {1: 0, 5: 0, 7: 0, 10: 0, 100: 0})
+    counts_above: dict[int, int] = field(default_factory=lambda: dict.fromkeys((5, 7, 10, 100), 0))
     lowest: float = np.inf
     highest: float = -np.inf
     denominators: set[float] = field(default_factory=set)
@@ -59,11 +59,7 @@ class NumberEvidence(ColumnEvidence):
     example: str = ""
     odd_example: str = ""
 
-    def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
-        values = values.drop_null()
-        if not len(values):
-            return
+    def _add(self, values: pa.Array) -> None:
         self.example = self.example or values[0].as_py()
         self.total += len(values)
         plain = read_plain(values)
@@ -248,14 +244,10 @@ def parse_cells(
     if plain is not None:
         return plain * factor, np.zeros(len(values), bool)
     encoded = values.dictionary_encode()
-    parsed = [parse(text) for text in encoded.dictionary.to_pylist()]
-    table = np.array([np.nan if value is None else value for value in parsed], np.float64)
-    present = to_numpy(encoded.indices.is_valid())
-    numbers, bad = np.full(len(values), np.nan), np.zeros(len(values), bool)
-    chosen = encoded.indices.drop_null().to_numpy()
-    numbers[present] = table[chosen]
-    bad[present] = np.array([value is None for value in parsed], bool)[chosen]
-    return numbers, bad
+    parsed = pa.array(map(parse, encoded.dictionary.to_pylist()), pa.float64())
+    numbers = parsed.take(encoded.indices)
+    is_bad = pc.and_(values.is_valid(), numbers.is_null())
+    return np.array(to_numpy(numbers)), to_numpy(is_bad)
 
 
 def decide_mark(

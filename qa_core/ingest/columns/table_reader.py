@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
-from qa_core.ingest.platforms.reader import stage_platform
+from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
 from qa_core.ingest.registry import find_platform, get_profile
@@ -43,8 +43,6 @@ from qa_core.storage.schema import Outcome
 
 SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
-SHOWN_OF_A_CELL = 200
-SHOWN_ROWS = 20
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
@@ -75,7 +73,8 @@ def stage(
     if platform is None:
         return _stage_table(content, kind, options, progress, system, digest)
     named = replace(options, system=options.system or system)
-    return _stage_platform(platform, export, kind, named, digest, progress)
+    with staging_folder(named) as folder:
+        return stage_platform(platform, export, kind, named, folder, digest, progress)
 
 
 def _find_platform(
@@ -153,56 +152,45 @@ def _stage_table(
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
-    folder = make_folder(here, options)
-    staged = Staged(
-        kind=kind,
-        system=options.system or system or profile.name,
-        profile=profile.name,
-        file=content.path,
-        digest=digest,
-        folder=folder,
-        rows=folder / "rows.parquet",
-        rejected_rows=folder / "rejected.parquet",
-        headers=header.names,
-        defaults=context.defaults,
-        decisions=context.decisions,
-    )
-    try:
+    with staging_folder(options) as folder:
+        staged = Staged(
+            kind=kind,
+            system=options.system or system or profile.name,
+            profile=profile.name,
+            file=content.path,
+            digest=digest,
+            folder=folder,
+            rows=folder / "rows.parquet",
+            rejected_rows=folder / "rejected.parquet",
+            headers=header.names,
+            defaults=context.defaults,
+            decisions=context.decisions,
+        )
         rows.write(staged)
         if kind == "contacts":
             null_out_zero_placeholders(staged, context)
         if profile.finish:
             profile.finish(context)
-    except BaseException:
-        staged.discard()
-        raise
     return staged
 
 
-def _stage_platform(
-    platform: Platform,
-    content: Content,
-    kind: str,
-    options: ImportOptions,
-    digest: str,
-    progress: Progress,
-) -> Staged:
-    folder = make_folder(environment.current(), options)
+@contextmanager
+def staging_folder(options: ImportOptions) -> Iterator[Path]:
+    """Open a folder for temporary files, which is removed if the work fails; in a dry run
+    outside the home, which must not change. The process number in its name tells whether
+    its owner is still alive.
+    """
+    if options.dry_run:
+        folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
+    else:
+        temporary = environment.current().temporary_folder
+        temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=temporary))
     try:
-        return stage_platform(platform, content, kind, options, folder, digest, progress)
+        yield folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def make_folder(here: environment.Environment, options: ImportOptions) -> Path:
-    """Create a folder for temporary files, in a dry run outside the home, which must
-    not change. The process number in its name tells whether its owner is still alive.
-    """
-    if options.dry_run:
-        return Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
-    here.temporary_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=here.temporary_folder))
 
 
 def compute_digest(path: Path) -> str:

@@ -125,11 +125,7 @@ class MomentEvidence(ColumnEvidence):
     range_minutes: set[int] = field(default_factory=set)
     negative_offsets: set[str] = field(default_factory=set)
 
-    def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
-        values = values.drop_null()
-        if not len(values):
-            return
+    def _add(self, values: pa.Array) -> None:
         self.example = self.example or values[0].as_py()
         strict = _read_strict(values)
         if strict is not None:
@@ -211,7 +207,7 @@ class MomentEvidence(ColumnEvidence):
             placeholders = int(rows[_is_placeholder(groups)].sum())
             self.placeholder_days += placeholders
             self.day_count += total - placeholders
-            self.clock_count += int(rows[_find_filled(groups, "H")].sum())
+            self.clock_count += int(rows[_has_clock(groups)].sum())
             self.negative_offsets |= {
                 zone for zone in groups.field("z").to_pylist() if zone and zone.startswith("-")
             }
@@ -229,13 +225,10 @@ class MomentEvidence(ColumnEvidence):
     def total(self) -> int:
         return sum(self.counts.values()) + self.unreadable + self.destroyed_count
 
-    def count_above(self, shape: str, place: str, limit: int) -> int:
-        """Count the rows whose number at that place is greater than `limit`."""
-        return sum(
-            rows
-            for value, rows in self.value_counts.get(shape, {}).get(place, {}).items()
-            if value > limit
-        )
+    def count_days(self, shape: str, place: str) -> int:
+        """Count the rows whose number at that place is above 12, and so no month."""
+        values = self.value_counts.get(shape, {}).get(place, {})
+        return sum(rows for value, rows in values.items() if value > 12)
 
     @property
     def number_meaning(self) -> str | None:
@@ -339,7 +332,7 @@ class MomentReading:
             is_placeholder = _is_placeholder(groups)
             bad |= impossible & ~is_placeholder
             unique.day[matched] = days
-        filled = _find_filled(groups, "H") & (~is_placeholder | self.is_timeless)
+        filled = _has_clock(groups) & (~is_placeholder | self.is_timeless)
         clock, wrong = _find_clock(groups)
         clock[~filled] = np.timedelta64("NaT")
         bad |= wrong & filled
@@ -491,8 +484,8 @@ def _extract(
     return groups.filter(pa.array(matched)), matched
 
 
-def _find_filled(groups: pa.StructArray, name: str) -> np.ndarray:
-    return to_numpy(pc.not_equal(groups.field(name), "")).astype(bool)
+def _has_clock(groups: pa.StructArray) -> np.ndarray:
+    return to_numpy(pc.not_equal(groups.field("H"), "")).astype(bool)
 
 
 def _read_integers(groups: pa.StructArray, name: str) -> np.ndarray:

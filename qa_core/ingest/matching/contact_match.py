@@ -8,6 +8,7 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
+from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import NEIGHBOUR_DAYS
 
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
@@ -50,41 +51,41 @@ def match(
         "WHERE coalesce(contact_id, ticket) IS NULL AND (moment IS NULL OR (tracking_number IS "
         "NULL AND customer_key IS NULL))"
     )
-    of_system, values = ("AND c.source_system = ?", [system]) if system else ("", [])
-    _match_by_id(connection, of_system, values)
-    _match_by_ticket(connection, of_system, values)
-    _match_by_number(connection, tolerance_seconds, of_system, values)
-    _match_by_customer(connection, of_system, values)
+    of_system = f"WHERE source_system = {quote(system)}" if system else ""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW candidates AS SELECT * FROM contacts {of_system}"
+    )
+    _match_by_id(connection)
+    _match_by_ticket(connection)
+    _match_by_number(connection, tolerance_seconds)
+    _match_by_customer(connection)
+    connection.execute("DROP VIEW candidates")
 
 
-def _match_by_id(connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]) -> None:
+def _match_by_id(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE found AS SELECT i.line, min(c.source_system) AS "
         "source_system, min(c.contact_id) AS contact_id, count(*) AS contacts "
-        "FROM incoming i JOIN contacts c ON c.contact_id = coalesce(i.contact_id, i.ticket) "
-        f"{of_system} GROUP BY i.line",
-        values,
+        "FROM incoming i JOIN candidates c ON c.contact_id = coalesce(i.contact_id, i.ticket) "
+        "GROUP BY i.line"
     )
     _store_matches(connection, BY_ID)
     # An id that its tool uses again is part of the keys of several contacts.
     connection.execute(
         f"""INSERT INTO doubtful SELECT DISTINCT i.line, '{AMBIGUOUS}' FROM incoming i
         JOIN (SELECT DISTINCT regexp_replace(contact_id, '{DAY_IN_KEY}', '') AS id
-            FROM contacts c WHERE regexp_matches(contact_id, '{DAY_IN_KEY}') {of_system}) k
+            FROM candidates WHERE regexp_matches(contact_id, '{DAY_IN_KEY}')) k
             ON k.id = coalesce(i.contact_id, i.ticket)
-        WHERE i.line NOT IN (SELECT line FROM matched UNION ALL SELECT line FROM doubtful)""",
-        values,
+        WHERE i.line NOT IN (SELECT line FROM matched UNION ALL SELECT line FROM doubtful)"""
     )
 
 
-def _match_by_ticket(
-    connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
-) -> None:
+def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
     """Match each ticket to its last contact before the answer. Tickets of two systems
     with the same number are ambiguous.
     """
     connection.execute(
-        f"""
+        """
         CREATE OR REPLACE TEMP TABLE found AS
         SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id,
             count(*) AS contacts
@@ -94,20 +95,17 @@ def _match_by_ticket(
             FROM (
                 SELECT i.line, c.source_system, c.contact_id, CASE WHEN c.started_at <= i.moment
                     THEN c.started_at END AS before
-                FROM incoming i JOIN contacts c ON c.ticket = i.ticket {of_system}
+                FROM incoming i JOIN candidates c ON c.ticket = i.ticket
                 WHERE i.contact_id IS NULL AND i.line NOT IN (SELECT line FROM matched
                     UNION ALL SELECT line FROM doubtful)
             )
         )
-        WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line""",
-        values,
+        WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line"""
     )
     _store_matches(connection, BY_TICKET)
 
 
-def _match_by_customer(
-    connection: duckdb.DuckDBPyConnection, of_system: str, values: list[str]
-) -> None:
+def _match_by_customer(connection: duckdb.DuckDBPyConnection) -> None:
     """Match each customer to their last contact before the answer. Two contacts that
     started at once are ambiguous.
     """
@@ -119,13 +117,12 @@ def _match_by_customer(
         FROM (
             SELECT i.line, c.source_system, c.contact_id, rank() OVER (PARTITION BY i.line
                 ORDER BY c.started_at DESC) AS place
-            FROM incoming i JOIN contacts c ON c.customer_key = i.customer_key
-                AND c.started_at <= i.moment AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS}
-                    DAY {of_system}
+            FROM incoming i JOIN candidates c ON c.customer_key = i.customer_key
+                AND c.started_at <= i.moment
+                AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS} DAY
             WHERE coalesce(i.contact_id, i.ticket, i.tracking_number) IS NULL
         )
-        WHERE place = 1 GROUP BY line""",
-        values,
+        WHERE place = 1 GROUP BY line"""
     )
     _store_matches(connection, BY_CUSTOMER)
 
@@ -140,9 +137,7 @@ def _store_matches(connection: duckdb.DuckDBPyConnection, method: str) -> None:
     )
 
 
-def _match_by_number(
-    connection: duckdb.DuckDBPyConnection, tolerance: float, of_system: str, values: list[str]
-) -> None:
+def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) -> None:
     """Match rows to calls on the same number, near in time. Time is cut into slices as
     wide as the tolerance, so that a busy number is not compared with itself.
     """
@@ -158,9 +153,9 @@ def _match_by_number(
         calls AS (
             SELECT c.source_system, c.contact_id, c.tracking_number, c.started_at,
                 floor(epoch(c.started_at) / {width})::BIGINT AS slice
-            FROM contacts c
+            FROM candidates c
             WHERE c.tracking_number IN (SELECT tracking_number FROM slices)
-                AND c.tracking_match IS DISTINCT FROM '{BY_ID}' {of_system}
+                AND c.tracking_match IS DISTINCT FROM '{BY_ID}'
                 AND NOT EXISTS (SELECT 1 FROM matched m WHERE m.source_system = c.source_system
                     AND m.contact_id = c.contact_id)
         )
@@ -168,25 +163,19 @@ def _match_by_number(
             c.source_system, c.contact_id
         FROM slices s JOIN calls c ON c.tracking_number = s.tracking_number AND c.slice = s.slice
         WHERE abs(date_diff('microsecond', s.moment, c.started_at)) <= {float(tolerance)} * 1000000
-        ORDER BY distance, s.line, c.source_system, c.contact_id""",
-        values,
+        ORDER BY distance, s.line, c.source_system, c.contact_id"""
     ).fetchall()
     matched, ambiguous = pair_nearest(pairs)
-    if matched:
-        columns = list(
-            zip(*((line, *key, BY_NUMBER) for line, key in matched.items()), strict=True)
-        )
-        connection.register(
-            "joined_rows", pa.table(columns, names=["line", "source_system", "contact_id", "how"])
-        )
-        connection.execute("INSERT INTO matched SELECT * FROM joined_rows")
-        connection.unregister("joined_rows")
-    if ambiguous:
-        connection.register(
-            "doubtful_rows", pa.table({"line": pa.array(sorted(ambiguous), pa.int64())})
-        )
-        connection.execute(f"INSERT INTO doubtful SELECT line, '{AMBIGUOUS}' FROM doubtful_rows")
-        connection.unregister("doubtful_rows")
+    for table, rows in (
+        ("matched", [(line, *key, BY_NUMBER) for line, key in matched.items()]),
+        ("doubtful", [(line, AMBIGUOUS) for line in sorted(ambiguous)]),
+    ):
+        if rows:
+            columns = list(map(list, zip(*rows, strict=True)))
+            names = [str(place) for place in range(len(columns))]
+            connection.register("paired_rows", pa.table(columns, names=names))
+            connection.execute(f"INSERT INTO {table} SELECT * FROM paired_rows")
+            connection.unregister("paired_rows")
 
 
 def pair_nearest(

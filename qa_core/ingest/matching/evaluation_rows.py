@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -87,7 +89,8 @@ def group_rows(
     ) == len(rows)
     groups: dict[str, list[dict[str, Any]]] = {}
     ranks: Counter[str] = Counter()
-    for line_rows in _group_by_line(rows):
+    for _line, of_line in groupby(rows, itemgetter("line")):
+        line_rows = list(of_line)
         key = _build_key(line_rows, staged.system, is_long)
         if key.startswith("row-"):
             ranks[key] += 1
@@ -96,18 +99,14 @@ def group_rows(
     grouped = GroupedRows()
     for key, rows_of_key in groups.items():
         newest = {row.get("criterion"): row for row in rows_of_key}
-        current_rows = sorted(newest.values(), key=lambda row: row["line"])
+        current_rows = sorted(newest.values(), key=itemgetter("line"))
         lines = sorted({row["line"] for row in current_rows})
         grouped.duplicates += len({row["line"] for row in rows_of_key}) - len(lines)
         grouped.drafts.append(EvaluationRow(key, current_rows, lines))
     _find_contacts(connection, grouped.drafts, system)
     for draft in grouped.drafts:
-        if (
-            draft.reason is None
-            and not draft.is_pending
-            and draft.contact is None
-            and draft.first.get("local_start") is None
-        ):
+        has_day = draft.contact is not None or draft.first.get("local_start") is not None
+        if draft.reason is None and not draft.is_pending and not has_day:
             draft.reason = NO_DATE
     return grouped
 
@@ -279,13 +278,6 @@ def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
     is said of the whole evaluation.
     """
     return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def _group_by_line(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    lines: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        lines.setdefault(row["line"], []).append(row)
-    return list(lines.values())
 
 
 def _build_key(rows: list[dict[str, Any]], system: str, is_long: bool) -> str:

@@ -50,9 +50,8 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read calls, as they come or each within a webhook's event."""
-    return export.tables(
-        export.build(((number, _unwrap(item)) for number, item in export.items()), _build_record)
-    )
+    items = ((number, _unwrap(item)) for number, item in export.items())
+    return export.tables(_build_record, items)
 
 
 def _read_moment(value: Any) -> datetime | None:

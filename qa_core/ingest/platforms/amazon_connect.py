@@ -65,7 +65,7 @@ def _read_moment(value: Any) -> datetime | None:
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read contact records, each alone or within the answer to DescribeContact."""
     items = ((number, _unwrap(item)) for number, item in export.items())
-    return export.tables(export.build(items, _build_record))
+    return export.tables(_build_record, items)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
         "voicemail",
     )
-    return export.tables(export.build(_read_rows(export), _build_record))
+    return export.tables(_build_record, _read_rows(export))
 
 
 def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:

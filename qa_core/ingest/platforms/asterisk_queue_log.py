@@ -2,7 +2,6 @@
 database; the events of one call are folded into it.
 """
 
-import io
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
+from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
@@ -56,6 +56,7 @@ _TALK_AT = {
 transfer whose method takes one or two.
 """
 
+_PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
 _COLUMNS = {
     field: spellings.split("|")
     for field, spellings in {
@@ -67,12 +68,9 @@ _COLUMNS = {
         "wait": "htime|hold time|holdtime",
         "talk": "ttime|talk time|talktime|calltime",
         "data": "data",
+        **{f"piece{n}": "|".join(f"{name}{n + 1}" for name in _PIECES) for n in range(6)},
     }.items()
 }
-_DATA_COLUMNS = tuple(
-    tuple(f"{name}{n}" for name in ("data", "param", "info", "arg", "data ", "param ", "info "))
-    for n in range(1, 7)
-)
 
 SCHEMA = record_schema("moment callid queue agent event wait talk customer_key did")
 
@@ -118,13 +116,8 @@ def _find_columns(header: list[str]) -> dict[str, int]:
         place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
         if place is not None and place not in found.values():
             found[field] = place
-    if not {"at", "call", "event"} <= set(found) or not {"queue", "agent"} & set(found):
-        return {}
-    for number, spellings in enumerate(_DATA_COLUMNS):
-        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
-        if place is not None:
-            found[f"piece{number}"] = place
-    return found
+    is_header = {"at", "call", "event"} <= set(found) and bool({"queue", "agent"} & set(found))
+    return found if is_header else {}
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
@@ -253,34 +246,27 @@ def _read_table(
             odd_rows.append(row)
             return "skip"
 
-        names = [str(place) for place in range(width)]
-        table = pa_csv.read_csv(
-            io.BytesIO(text.encode()),
-            read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=keep_odd_row
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        ).combine_chunks()
+        found_columns = parse_columns(
+            text.encode(), delimiter, width, invalid_row_handler=keep_odd_row
+        )
         for row in odd_rows:
             blank = not (row.text or "").strip()
             export.tally.skip("blank") if blank else export.reject(
                 first_of_row, "too_many_cells" if row.actual_columns > width else "too_few_cells"
             )
-        cells = [clean_cells(column.combine_chunks()) for column in table.columns]
+        cells = list(map(clean_cells, found_columns))
         if delimiter == ";":
             cells = [pc.replace_substring_regex(cell, r"^(\d+),(\d+)$", r"\1.\2") for cell in cells]
-        numbers = np.arange(first_of_row, first_of_row + len(table))
-        first_of_row += len(table) + len(odd_rows)
+        count = len(cells[0])
+        numbers = np.arange(first_of_row, first_of_row + count)
+        first_of_row += count + len(odd_rows)
         export.report_share(share)
-        filled = np.zeros(len(table), bool)
+        filled = np.zeros(count, bool)
         for column in cells:
             filled |= to_numpy(column.is_valid())
         export.tally.skip("blank", (~filled).sum())
         keep = pa.array(filled)
-        empty = pa.nulls(len(table), pa.string())
+        empty = pa.nulls(count, pa.string())
         fields = {
             name: cells[place].filter(keep)
             for name, place in columns.items()

@@ -54,7 +54,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         "{other}: no other column says it",
         other="duration",
     )
-    return export.tables(export.build(export.items(), _build_record))
+    return export.tables(_build_record)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:

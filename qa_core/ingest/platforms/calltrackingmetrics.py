@@ -67,7 +67,7 @@ def recognise(sample: Sample) -> bool:
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read calls; texts, forms and chats are skipped."""
-    return export.tables(export.build(export.items(), _build_record))
+    return export.tables(_build_record)
 
 
 def _read_start(item: Mapping[str, Any]) -> datetime | None:

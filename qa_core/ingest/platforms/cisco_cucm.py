@@ -55,7 +55,7 @@ def recognise(sample: Sample) -> bool:
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read call legs; the second header row, of types, is skipped."""
     rows = ((number, _name_cells(row)) for number, row in export.items())
-    return export.tables(export.build(rows, _build_record))
+    return export.tables(_build_record, rows)
 
 
 def _name_cells(row: Mapping[str, str]) -> Cells:

@@ -44,7 +44,7 @@ def recognise(sample: Sample) -> bool:
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read conversations, and note how many had not ended."""
     unfinished = 0
-    for table in export.tables(export.build(export.items(), _build_record)):
+    for table in export.tables(_build_record):
         unfinished += table.column("ended_at").null_count
         yield table
     if unfinished:
@@ -120,7 +120,8 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
             "direction": read_direction(direction),
             "channel": _find_channel(customers or sessions),
             "queue": _find_queue([*answers[-1:], *queues]),
-            "reason": _find_wrap_up(agents),
+            # The code of the last wrap-up.
+            "reason": next(reversed(_list_in_segments(agents, "wrapUpCode")), None),
             "advisor": last.get("userId"),
             "advisor_name": last.get("participantName"),
             "outcome": _find_outcome(answers, sessions, ended),
@@ -143,11 +144,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 def _find_channel(sessions: Iterable[Session]) -> str | None:
     media = (session.get("mediaType") for _person, session in sessions)
     return next((_CHANNELS[name] for name in media if name in _CHANNELS), None)
-
-
-def _find_wrap_up(agents: list[Session]) -> str | None:
-    """Find the code of the last wrap-up."""
-    return next(reversed(_list_in_segments(agents, "wrapUpCode")), None)
 
 
 def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:

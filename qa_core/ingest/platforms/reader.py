@@ -53,6 +53,9 @@ from qa_core.storage.schema import Direction, Outcome
 
 MOMENT = pa.timestamp("us")
 T = TypeVar("T")
+Items = Iterator[tuple[int, Mapping[str, Any]]]
+"""Objects or rows of an export, each with its number or line."""
+Build = Callable[[int, Mapping[str, Any]], Mapping[str, Any]]
 AS_TABLE = ("--profile generic",)
 """The options that read the export of a platform as a plain table."""
 RECORDS_AT_ONCE = 10_000
@@ -166,31 +169,6 @@ class ExportReader:
         """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
 
-    def build(
-        self,
-        items: Iterable[tuple[int, Mapping[str, Any]]],
-        build: Callable[[int, Mapping[str, Any]], Mapping[str, Any]],
-    ) -> Iterator[Mapping[str, Any]]:
-        """Build the record of each object or row of the export.
-
-        `build` raises `RejectedRecord` or `SkippedRecord` where there is none. An object
-        of an unexpected shape is rejected.
-        """
-        taught = self.find_taught()
-        for number, item in items:
-            try:
-                unread = self._find_unread(item, taught)
-                record = build(number, item)
-                for place, value in unread:
-                    self.unread.setdefault(place, Counter())[value] += 1
-                yield record
-            except SkippedRecord as skipped:
-                self.tally.skip(skipped.kind)
-            except RejectedRecord as rejected:
-                self._reject_item(number, rejected.reason, item)
-            except (AttributeError, KeyError, TypeError, ValueError):
-                self._reject_item(number, "unexpected_shape", item)
-
     def find_taught(self) -> list[Mapping[str, Any]]:
         """Find the words that a person has taught, for each of the platform's columns of
         words. Raises Refusal for a column that is none of them, Misuse for no meaning.
@@ -291,7 +269,7 @@ class ExportReader:
         """Tell whether the export is JSON."""
         return self.sample.is_document
 
-    def items(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def items(self) -> Items:
         """Yield the objects of a JSON export numbered from 1, or the rows of a table by
         their line, keyed by the simplified header.
         """
@@ -425,27 +403,40 @@ class ExportReader:
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
         return first[place] if is_named and place < len(first) else str(place + 1)
 
-    def tables(
-        self, records: Iterable[Mapping[str, Any]], identity: str = "customer"
-    ) -> Iterator[pa.Table]:
-        """Build tables of the platform's schema from records, some thousand at a time.
-        The clear `customer` of each record becomes its `customer_key`.
-        """
-        block: list[Mapping[str, Any]] = []
-        for record in records:
-            block.append(record)
-            if len(block) == RECORDS_AT_ONCE:
-                yield self._as_table(block, identity)
-                block = []
-        if block:
-            yield self._as_table(block, identity)
+    def tables(self, build: Build, items: Items | None = None) -> Iterator[pa.Table]:
+        """Build tables of the platform's schema from the records of these objects or rows
+        (default: of all), some thousand at a time. The clear `customer` of each record
+        becomes its `customer_key`.
 
-    def _as_table(self, block: list[Mapping[str, Any]], identity: str) -> pa.Table:
+        `build` makes a record of one, with its number, and raises `RejectedRecord` or
+        `SkippedRecord` where there is none. An object of an unexpected shape is rejected.
+        """
+        records = self._build_records(build, items or self.items())
+        while block := list(islice(records, RECORDS_AT_ONCE)):
+            yield self._as_table(block)
+
+    def _build_records(self, build: Build, items: Items) -> Iterator[Mapping[str, Any]]:
+        taught = self.find_taught()
+        for number, item in items:
+            try:
+                unread = self._find_unread(item, taught)
+                record = build(number, item)
+                for place, value in unread:
+                    self.unread.setdefault(place, Counter())[value] += 1
+                yield record
+            except SkippedRecord as skipped:
+                self.tally.skip(skipped.kind)
+            except RejectedRecord as rejected:
+                self._reject_item(number, rejected.reason, item)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                self._reject_item(number, "unexpected_shape", item)
+
+    def _as_table(self, block: list[Mapping[str, Any]]) -> pa.Table:
         schema = self.platform.schema
         columns = []
         for item in schema:
             if item.name == "customer_key":
-                numbers = [_as_cell(record.get(identity), pa.string()) for record in block]
+                numbers = [_as_cell(record.get("customer"), pa.string()) for record in block]
                 columns.append(self.find_keys(pa.array(numbers, pa.string())))
                 continue
             cells = [_as_cell(record.get(item.name), item.type) for record in block]
@@ -492,7 +483,7 @@ def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
 
 def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
     """Tell whether one number of the dates is above 12 more often than the other."""
-    first, second = (evidence.count_above("year_last", name, 12) for name in ("a", "b"))
+    first, second = (evidence.count_days("year_last", name) for name in ("a", "b"))
     return first != second
 
 
@@ -598,7 +589,9 @@ def stage_platform(
         export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
         export.decide(name, "{said} where no column says it, as set by you", said=value)
-    _describe_clock(export)
+    if export.notes.get("without_zone"):
+        export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
+        describe_clock_changes(export)
     if platform.finish:
         platform.finish(export)
     before = _sample_records(records, rows) if options.dry_run else {}
@@ -803,11 +796,3 @@ def _write_rejected(export: ExportReader, writer: pq.ParquetWriter) -> None:
         [(line, reason, (row + [""] * width)[:width]) for line, reason, row in export.rejected],
     )
     export.rejected.clear()
-
-
-def _describe_clock(export: ExportReader) -> None:
-    zone = export.zone
-    if not export.notes.get("without_zone"):
-        return
-    export.decide("started_at", "times are in the time zone {zone}", zone=zone.name)
-    describe_clock_changes(export)

@@ -82,7 +82,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         "the duration of answered contacts is taken as talk time",
         "the call log has no other duration",
     )
-    return export.tables(export.build(export.items(), _build_record))
+    return export.tables(_build_record)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def recognise(sample: Sample) -> bool:
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read calls. Raises Refusal for a list of recordings."""
-    return export.tables(export.build(_name_fields(export), _build_record))
+    return export.tables(_build_record, _name_fields(export))
 
 
 def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:

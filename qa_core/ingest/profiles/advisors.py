@@ -42,14 +42,9 @@ def decide_columns(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build advisors from a batch of rows."""
-    columns: dict[str, pa.Array] = {
-        name: batch.read_text(name) for name in ("advisor_id", "team", "site") if context.has(name)
-    }
-    parts = [
-        batch.read_text(name).to_pylist()
-        for name in ("first_name", "last_name" if context.has("last_name") else "name")
-        if context.has(name)
-    ]
+    columns = batch.read_texts("advisor_id", "team", "site")
+    last_name = "last_name" if context.has("last_name") else "name"
+    parts = [cells.to_pylist() for cells in batch.read_texts("first_name", last_name).values()]
     if parts:
         columns["name"] = pa.array(
             [" ".join(filter(None, row)) or None for row in zip(*parts, strict=True)], pa.string()

@@ -2,7 +2,10 @@
 new spelling is added here.
 """
 
-from qa_core.ingest.declaration import ValueType, build_fields
+from collections.abc import Mapping
+from dataclasses import replace
+
+from qa_core.ingest.declaration import Field, ValueType, build_fields
 
 FIELDS = build_fields(
     {
@@ -193,3 +196,10 @@ FIELDS = build_fields(
         "finalite de l enregistrement",
     }
 )
+
+
+def take_fields(synonyms: Mapping[str, str]) -> tuple[Field, ...]:
+    """Take these fields of a contact, recognised by these headers instead of their own."""
+    return tuple(
+        replace(field, synonyms=synonyms[field.name]) for field in FIELDS if field.name in synonyms
+    )

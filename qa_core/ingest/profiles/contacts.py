@@ -302,12 +302,7 @@ def _decide_direction(context: FileContext) -> None:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
-        context.drop_column(
-            "direction",
-            "the column {column} is left aside: its words do not fit this field",
-            "seen: {seen}",
-            seen=evidence.show(),
-        )
+        context.leave_words_aside("direction")
     context.defaults["direction"] = Direction.INBOUND.value
     context.decide("direction", "inbound", "no column says the direction")
 
@@ -372,7 +367,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         for name in _BOOLEAN_COLUMNS
         if context.has(name)
     }
-    columns |= {name: batch.read_text(name) for name in _TEXT_COLUMNS if context.has(name)}
+    columns |= batch.read_texts(*_TEXT_COLUMNS)
     if "survey_comment" in columns:
         columns["survey_comment"] = mask_contact_details(columns["survey_comment"])
     if "tracking_number" in columns:
@@ -447,13 +442,10 @@ def _build_people(
     direction: np.ndarray | None,
     columns: dict[str, pa.Array],
 ) -> None:
-    for name in ("advisor", "advisor_name"):
-        if context.has(name):
-            nobody = pc.is_in(
-                pc.utf8_lower(pc.replace_substring(batch.read_text(name), "_", " ")),
-                value_set=pa.array(sorted(_NO_ADVISOR)),
-            )
-            columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), batch.read_text(name))
+    for name, cells in batch.read_texts("advisor", "advisor_name").items():
+        words = pc.utf8_lower(pc.replace_substring(cells, "_", " "))
+        nobody = pc.is_in(words, value_set=pa.array(sorted(_NO_ADVISOR)))
+        columns[name] = pc.if_else(nobody, pa.scalar(None, pa.string()), cells)
     if context.has("advisor_name") and not context.has("advisor"):
         columns["advisor"] = columns.pop("advisor_name")
     if context.has("customer"):

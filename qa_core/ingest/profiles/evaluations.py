@@ -285,9 +285,7 @@ def _decide_possible(
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build evaluations from a batch of rows: one row per criterion, or one per mark."""
-    columns: dict[str, pa.Array] = {
-        name: batch.read_text(name) for name in _TEXTS if context.has(name)
-    }
+    columns = batch.read_texts(*_TEXTS)
     columns |= {
         name: mask_contact_details(columns[name]) for name in ("comment", "tags") if name in columns
     }
@@ -319,12 +317,10 @@ def _build_long(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
     )
     batch.reject(to_numpy(batch.read_text("criterion").is_null()), "missing_criterion")
     batch.reject(points > possible, "off_scale")
-    columns = {
-        "criterion": batch.read_text("criterion"),
+    return batch.read_texts("criterion", "section") | {
         "points": as_numbers(points),
         "possible": as_numbers(np.where(np.isnan(points), np.nan, possible)),
     }
-    return columns | ({"section": batch.read_text("section")} if context.has("section") else {})
 
 
 def _build_wide(

@@ -3,13 +3,12 @@ which they could be matched.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile
-from qa_core.ingest.profiles import contacts
+from qa_core.ingest.profiles import contact_fields, contacts
 
 SOURCE, MEDIUM = "google", "cpc"
 _SYNONYMS = {
@@ -20,11 +19,7 @@ _SYNONYMS = {
     "campaign": "campaign|campaign name",
     "keyword": "keyword|search keyword",
 }
-FIELDS = tuple(
-    replace(field, synonyms=_SYNONYMS[field.name])
-    for field in contacts.FIELDS
-    if field.name in _SYNONYMS
-)
+FIELDS = contact_fields.take_fields(_SYNONYMS)
 
 
 def decide_columns(context: FileContext) -> None:

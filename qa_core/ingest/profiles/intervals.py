@@ -421,7 +421,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["length_minutes"] = as_numbers(length, pa.int32())
     elif context.notes["length"]:
         columns["length_minutes"] = pa.array([context.notes["length"]] * len(batch), pa.int32())
-    columns |= {name: batch.read_text(name) for name in ("queue", "team") if context.has(name)}
+    columns |= batch.read_texts("queue", "team")
     columns["channel"] = (
         read_channel(batch.read_text("channel"))
         if context.has("channel")
@@ -526,11 +526,7 @@ def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
     """Number the rows as consecutive days, for each queue where the file has several.
     Raises Refusal where a row is missing between them.
     """
-    parts = [
-        batch.read_text(name).to_pylist()
-        for name in ("queue", "channel", "team")
-        if context.has(name)
-    ]
+    parts = [cells.to_pylist() for cells in batch.read_texts("queue", "channel", "team").values()]
     days_by_series, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)
     gaps = np.flatnonzero(np.diff(lines) != 1)

@@ -221,10 +221,10 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
     is_requested = name in context.options.columns
     of_cases = evidence.words <= vocabulary.STATES_OF_CASES
     if not evidence.total or (of_cases and not is_requested):
-        _leave_aside(context, name)
+        context.leave_words_aside(name)
     elif unknown > MAX_UNKNOWN * evidence.total:
         if is_said_otherwise and not is_requested:
-            _leave_aside(context, name)
+            context.leave_words_aside(name)
             return
         raise Refusal(
             "unknown_words",
@@ -236,15 +236,6 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
                 f"{word} ({count})" for word, count in evidence.unknown.most_common(EXAMPLES * 2)
             ),
         )
-
-
-def _leave_aside(context: FileContext, name: str) -> None:
-    context.drop_column(
-        name,
-        "the column {column} is left aside: its words do not fit this field",
-        "seen: {seen}",
-        seen=context.evidence[name].show() or "–",
-    )
 
 
 def _rank_words(context: FileContext, name: str) -> dict[str, int]:

@@ -44,14 +44,9 @@ def decide_columns(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build recordings from a batch of rows."""
-    columns: dict[str, pa.Array] = {
-        name: batch.read_text(name)
-        for name in ("file", "contact_id", "source_system", "purpose")
-        if context.has(name)
-    }
+    columns = batch.read_texts("file", "contact_id", "source_system", "purpose")
     if context.has("recorded_at"):
-        utc, _local = build_moment(context, batch, "recorded_at")
-        columns["recorded_at"] = as_moments(utc)
+        columns["recorded_at"] = as_moments(build_moment(context, batch, "recorded_at")[0])
     if context.has("notice_played"):
         columns["notice_played"] = as_words(batch.read_word("notice_played"), pa.bool_())
     batch.reject(to_numpy(columns["file"].is_null()), "no_file")

@@ -53,11 +53,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     amount = batch.read_number("amount")
     batch.reject(np.isnan(amount), "missing_amount")
     columns = {"day": pa.array(day.astype("M8[D]")), "amount": as_numbers(amount)}
-    columns |= {
-        name: batch.read_text(name)
-        for name in ("source", "medium", "campaign")
-        if context.has(name)
-    }
+    columns |= batch.read_texts("source", "medium", "campaign")
     if context.has("currency"):
         columns["currency"] = pc.fill_null(pc.utf8_upper(batch.read_text("currency")), CURRENCY)
     else:

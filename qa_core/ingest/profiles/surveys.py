@@ -65,9 +65,7 @@ def decide_columns(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build surveys from a batch of rows."""
-    columns: dict[str, pa.Array] = {
-        name: batch.read_text(name) for name in ("contact_id", "ticket") if context.has(name)
-    }
+    columns = batch.read_texts("contact_id", "ticket")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")
     batch.require_any(columns, "contact_id", "ticket", "customer_key")

@@ -1,14 +1,13 @@
 """Call log of 3CX: newest first, totals below, talk time on unanswered calls."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pyarrow as pa
 
 from qa_core.ingest.columns.arrays import as_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
-from qa_core.ingest.profiles import contacts
+from qa_core.ingest.profiles import contact_fields, contacts
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction
 
@@ -24,11 +23,7 @@ _SYNONYMS = {
     "queue": "queue",
 }
 FIELDS = (
-    *(
-        replace(field, synonyms=_SYNONYMS[field.name])
-        for field in contacts.FIELDS
-        if field.name in _SYNONYMS
-    ),
+    *contact_fields.take_fields(_SYNONYMS),
     Field("from_party", ValueType.PARTY, "caller id|from|caller"),
     Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )

@@ -81,7 +81,7 @@ def decide_columns(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build tracking rows, or assignments of numbers, from a batch of rows."""
-    columns = {name: batch.read_text(name) for name in _TEXTS if context.has(name)}
+    columns = batch.read_texts(*_TEXTS)
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"])
     if are_assignments(context.columns):

@@ -3,7 +3,6 @@ last of the agents and queues.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,7 @@ import pyarrow as pa
 from qa_core.ingest.columns.arrays import as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
-from qa_core.ingest.profiles import contacts
+from qa_core.ingest.profiles import contact_fields, contacts
 from qa_core.storage.schema import Outcome
 
 _SYNONYMS = {
@@ -39,11 +38,7 @@ _FLAGS = (
     ("no_agent", Outcome.UNANSWERED),
 )
 FIELDS = (
-    *(
-        replace(field, synonyms=_SYNONYMS[field.name])
-        for field in contacts.FIELDS
-        if field.name in _SYNONYMS
-    ),
+    *contact_fields.take_fields(_SYNONYMS),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
     Field("overflow", ValueType.BOOLEAN, "overflowed"),
     Field("no_agent", ValueType.BOOLEAN, "noagent"),

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -193,18 +192,14 @@ class Follower:
         piece = HeldContent(self.path, encoding=self.options.encoding, data=data)
         beginning = _compute_digest(log.content.read_start(START_BYTES))
         identity = "|".join((str(self.path), beginning, str(offset), *overdue_calls.to_pylist()))
-        folder = table_reader.make_folder(environment.current(), self.options)
+        digest = _compute_digest(identity.encode() + data)
         try:
-            digest = _compute_digest(identity.encode() + data)
-            staged = stage_platform(platform, piece, "contacts", self.options, folder, digest)
+            with table_reader.staging_folder(self.options) as folder:
+                staged = stage_platform(platform, piece, "contacts", self.options, folder, digest)
         except Refusal as refusal:
-            shutil.rmtree(folder, ignore_errors=True)
             if refusal.code != "no_contacts":
                 return FileReport(file=str(self.path), refusal=refusal), self.open_events
             return None, _select_open([self.open_events, *events])
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
         report = pipeline.run_staged(self.viewer, staged, str(self.path), self.options)
         return report, _select_open([self.open_events, *events])
 

@@ -5,17 +5,14 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now, reference
+from qa_core.storage.records.base import Numbered, now, reference
 
 
-class AlertRule(Base):
+class AlertRule(Numbered):
     """Alert rule of a KPI: for the whole centre, one value of a dimension, or
     (`dimension_value` null) each of its values. Ended, not deleted.
     """
 
-    __tablename__ = "alert_rule"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     kpi: Mapped[str]
     kind: Mapped[str]
     """threshold · control · target"""
@@ -34,13 +31,11 @@ class AlertRule(Base):
     ended_at: Mapped[datetime | None]
 
 
-class AlertEvent(Base):
+class AlertEvent(Numbered):
     """Alert of a rule on a slice: from the first firing period to the last before it is clear."""
 
-    __tablename__ = "alert_event"
     __table_args__ = (sa.Index("ix_alert_event_state", "state"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     rule_id: Mapped[int] = reference("alert_rule.id", "CASCADE", index=True)
     dimension_value: Mapped[str | None]
     first_day: Mapped[date]

@@ -1,10 +1,19 @@
 """Base of all tables of the records: UTC moments, names of constraints."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, MappedColumn, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    MappedColumn,
+    RelationshipProperty,
+    declared_attr,
+    mapped_column,
+    relationship,
+)
 
 from qa_core.base import environment
 
@@ -42,6 +51,11 @@ def reference(
     return mapped_column(sa.ForeignKey(target, ondelete=ondelete, onupdate=onupdate), **column)
 
 
+def parts(owner: str, **options: Any) -> RelationshipProperty[Any]:
+    """Build the list of the rows that go with this one, whom they know as `owner`."""
+    return relationship(back_populates=owner, cascade="all, delete-orphan", **options)
+
+
 class Base(DeclarativeBase):
     metadata = sa.MetaData(
         naming_convention={
@@ -58,3 +72,19 @@ class Base(DeclarativeBase):
         list[Any]: sa.JSON(),
         str: sa.Text(),
     }
+
+    @declared_attr.directive
+    @classmethod
+    def __tablename__(cls) -> str:
+        """Name the table after its class: `draw` for `Draw`, `drawn_contact` for
+        `DrawnContact`.
+        """
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Numbered(Base):
+    """Base of the tables whose rows are known by a number."""
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)

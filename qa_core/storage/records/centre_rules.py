@@ -5,19 +5,17 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now, reference
+from qa_core.storage.records.base import Base, Numbered, now, reference
 
 
-class NameDecision(Base):
+class NameDecision(Numbered):
     """Decision that two names mean the same (`spelling` counts as `kept`) or, `is_same`
     false, that they differ. For advisors the names are their ids. Undone, every fact
     reads as its source said.
     """
 
-    __tablename__ = "name_decision"
     __table_args__ = (sa.Index("ix_name_decision_spelling", "kind", "spelling"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     """advisor · queue · reason · campaign"""
     spelling: Mapped[str]
@@ -29,12 +27,9 @@ class NameDecision(Base):
     undone_at: Mapped[datetime | None]
 
 
-class OpeningHours(Base):
+class OpeningHours(Numbered):
     """Opening span on a weekday (1: Monday), site's clock; rows of the latest `starts_on` hold."""
 
-    __tablename__ = "opening_hours"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
     weekday: Mapped[int]
@@ -47,8 +42,6 @@ class OpeningHours(Base):
 class SiteCalendar(Base):
     """Public holidays of a site: country and region, as the library `holidays` names them."""
 
-    __tablename__ = "site_calendar"
-
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     country: Mapped[str]
     region: Mapped[str | None]
@@ -57,18 +50,13 @@ class SiteCalendar(Base):
 class ClosedDay(Base):
     """Day on which a site is closed although its hours say otherwise."""
 
-    __tablename__ = "closed_day"
-
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
-class TrackingAssignment(Base):
+class TrackingAssignment(Numbered):
     """Campaign of a tracking number from `starts_on` (null: always) to before `ends_on`."""
 
-    __tablename__ = "tracking_assignment"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     tracking_number: Mapped[str]
     source: Mapped[str | None]

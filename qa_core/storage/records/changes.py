@@ -23,8 +23,6 @@ class ChangeMark(Base):
     comes back, not even with an older copy of the records.
     """
 
-    __tablename__ = "change_mark"
-
     subject: Mapped[str] = mapped_column(primary_key=True)
     mark: Mapped[str]
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import ADVISOR, Base, now, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
 """Kinds of evaluations. KPIs count those that are scored."""
@@ -18,13 +18,12 @@ are for their evaluators; a self-evaluation is shown with the evaluation it answ
 """
 
 
-class ScorecardVersion(Base):
+class ScorecardVersion(Numbered):
     """Version of a scorecard, unchanged once published; evaluations are pinned to theirs."""
 
     __tablename__ = "grid"
     __table_args__ = (sa.UniqueConstraint("key", "version"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str]
     version: Mapped[int] = mapped_column(default=1)
     title: Mapped[str]
@@ -50,20 +49,18 @@ def find_moment_of_change(connection: sa.Connection) -> datetime:
     return max(now(), newest + timedelta(microseconds=1)) if newest else now()
 
 
-class Evaluation(Base):
+class Evaluation(Numbered):
     """Evaluation of one contact on one version of a scorecard. Scores are 0–100.
 
     `team` and `local_day` are those of the contact (of the evaluation, when no contact
     is named): they decide the scope of a reader without the lake.
     """
 
-    __tablename__ = "evaluation"
     __table_args__ = (
         sa.Index("ix_evaluation_contact", "source_system", "contact_id"),
         sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     external_key: Mapped[str | None] = mapped_column(unique=True)
     """Identity of an imported evaluation, so that the same file again changes nothing."""
     source_system: Mapped[str | None]
@@ -112,9 +109,7 @@ class Evaluation(Base):
     given_team: Mapped[str | None]
     """Empty where the source gave no team and the merged advisor's was filled in; else null."""
 
-    answers: Mapped[list[EvaluationAnswer]] = relationship(
-        back_populates="evaluation", cascade="all, delete-orphan", passive_deletes=True
-    )
+    answers: Mapped[list[EvaluationAnswer]] = parts("evaluation", passive_deletes=True)
 
 
 PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KINDS))
@@ -123,8 +118,6 @@ PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KIND
 
 class EvaluationAnswer(Base):
     """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
-
-    __tablename__ = "evaluation_answer"
 
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", primary_key=True)
     criterion: Mapped[str] = mapped_column(primary_key=True)

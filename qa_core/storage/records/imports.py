@@ -6,13 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now, reference
+from qa_core.storage.records.base import Base, Numbered, now, reference
 
 
 class ImportBatch(Base):
     """Imported file: `started` before the lake, `done` after; a start alone is resumed."""
-
-    __tablename__ = "import_batch"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -35,14 +33,11 @@ class ImportBatch(Base):
     finished_at: Mapped[datetime | None]
 
 
-class WaitingRow(Base):
+class WaitingRow(Numbered):
     """Survey, tracking or evaluation row whose contact has not come, or a leg of a
     contact that may have others in other files. `joined_by`: the batch that joined it.
     """
 
-    __tablename__ = "waiting_row"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     kind: Mapped[str]
     row_key: Mapped[str] = mapped_column(unique=True)
@@ -53,13 +48,11 @@ class WaitingRow(Base):
     joined_by: Mapped[str | None] = mapped_column(index=True)
 
 
-class BeforeImage(Base):
+class BeforeImage(Numbered):
     """State of a record before a batch changed it (null: it did not exist)."""
 
-    __tablename__ = "before_image"
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
     object: Mapped[str]
     """evaluation · advisor · team · site · grid"""
@@ -69,8 +62,6 @@ class BeforeImage(Base):
 
 class SavedMapping(Base):
     """Mapping of columns saved under a name, with its options."""
-
-    __tablename__ = "saved_mapping"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
@@ -88,8 +79,6 @@ ALERTS = "alerts"
 
 class DueWork(Base):
     """Due work of a decision or failure, noted in its transaction: a kill forgets nothing."""
-
-    __tablename__ = "due_work"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     asked_at: Mapped[datetime] = mapped_column(default=now)

@@ -7,15 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import Base, now, reference
+from qa_core.storage.records.base import Base, Numbered, now, parts, reference
 
 
-class Irritant(Base):
+class Irritant(Numbered):
     """Irritant on the action list: what it was seen from, who handles it, and its progress."""
 
-    __tablename__ = "irritant"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     """repeats · low_ratings · customer_words · evaluator_words · tags"""
     dimension: Mapped[str | None]
@@ -39,21 +36,14 @@ class Irritant(Base):
     opened_by: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(default=now)
 
-    teams: Mapped[list[IrritantTeam]] = relationship(
-        back_populates="irritant", cascade="all, delete-orphan", passive_deletes=True
-    )
-    steps: Mapped[list[IrritantStep]] = relationship(
-        back_populates="irritant",
-        cascade="all, delete-orphan",
-        passive_deletes=True,
-        order_by="IrritantStep.id",
+    teams: Mapped[list[IrritantTeam]] = parts("irritant", passive_deletes=True)
+    steps: Mapped[list[IrritantStep]] = parts(
+        "irritant", passive_deletes=True, order_by="IrritantStep.id"
     )
 
 
 class IrritantTeam(Base):
     """Team whose contacts show an irritant: its leads and managers see the entry."""
-
-    __tablename__ = "irritant_team"
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", primary_key=True)
     team_name: Mapped[str] = reference(
@@ -63,12 +53,9 @@ class IrritantTeam(Base):
     irritant: Mapped[Irritant] = relationship(back_populates="teams")
 
 
-class IrritantStep(Base):
+class IrritantStep(Numbered):
     """State that an irritant reached, when, and by whom."""
 
-    __tablename__ = "irritant_step"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", index=True)
     state: Mapped[str]
     taken_by: Mapped[str]

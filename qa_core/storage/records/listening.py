@@ -8,27 +8,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import ADVISOR, Base, now, reference
+from qa_core.storage.records.base import ADVISOR, Numbered, now, parts, reference
 
 
-class GateValue(Base):
+class GateValue(Numbered):
     """Value entered for a legal gate (docs/compliance.md, R1–R4); the newest of a name holds."""
 
-    __tablename__ = "gate_value"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(index=True)
     value: Mapped[str]
     set_by: Mapped[str]
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Accreditation(Base):
+class Accreditation(Numbered):
     """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
-    __tablename__ = "accreditation"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     purposes: Mapped[list[Any]]
     """Subset of training · evaluation · quality"""
@@ -40,25 +34,20 @@ class Accreditation(Base):
     ended_at: Mapped[datetime | None]
 
 
-class AdvisorNotice(Base):
+class AdvisorNotice(Numbered):
     """Notice of recording and listening given to an advisor, and its day."""
 
-    __tablename__ = "advisor_notice"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     informed_on: Mapped[date]
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Recording(Base):
+class Recording(Numbered):
     """Audio of one contact, encrypted in its own file. A deleted one keeps its row as proof."""
 
-    __tablename__ = "recording"
     __table_args__ = (sa.Index("ix_recording_contact", "source_system", "contact_id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
     advisor_id: Mapped[str | None] = reference(ADVISOR, "SET NULL", onupdate="CASCADE", index=True)
@@ -88,12 +77,9 @@ class Recording(Base):
     """
 
 
-class Playback(Base):
+class Playback(Numbered):
     """Playback: who listened to what, and why; advisors see it, and rates count it."""
 
-    __tablename__ = "playback"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
@@ -107,12 +93,9 @@ class Playback(Base):
     """The link that was used: one link is one listening, also across servers."""
 
 
-class ListeningPlan(Base):
+class ListeningPlan(Numbered):
     """Listening plan: who listens to how much of whom, and why (docs/contract.md, section 7)."""
 
-    __tablename__ = "listening_plan"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]
     """training · evaluation · quality; targeted: picked by hand, no score counts it."""
@@ -137,17 +120,12 @@ class ListeningPlan(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
-    draws: Mapped[list[Draw]] = relationship(
-        back_populates="plan", cascade="all, delete-orphan", passive_deletes=True
-    )
+    draws: Mapped[list[Draw]] = parts("plan", passive_deletes=True)
 
 
-class Draw(Base):
+class Draw(Numbered):
     """Seeded draw of a plan, with all that is needed to repeat it and to judge its fairness."""
 
-    __tablename__ = "draw"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     plan_id: Mapped[int] = reference("listening_plan.id", "CASCADE", index=True)
     seed: Mapped[int]
     lake_version: Mapped[str]
@@ -168,18 +146,14 @@ class Draw(Base):
     drawn_at: Mapped[datetime] = mapped_column(default=now)
 
     plan: Mapped[ListeningPlan] = relationship(back_populates="draws")
-    contacts: Mapped[list[DrawnContact]] = relationship(
-        back_populates="draw", cascade="all, delete-orphan", passive_deletes=True
-    )
+    contacts: Mapped[list[DrawnContact]] = parts("draw", passive_deletes=True)
 
 
-class DrawnContact(Base):
+class DrawnContact(Numbered):
     """Contact drawn for an evaluator. A replaced one keeps the reason and names its replacement."""
 
-    __tablename__ = "drawn_contact"
     __table_args__ = (sa.Index("ix_drawn_contact_contact", "source_system", "contact_id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     draw_id: Mapped[int] = reference("draw.id", "CASCADE", index=True)
     position: Mapped[int]
     """Place in the order drawn, from 1."""
@@ -202,12 +176,9 @@ class DrawnContact(Base):
     draw: Mapped[Draw] = relationship(back_populates="contacts")
 
 
-class TimedComment(Base):
+class TimedComment(Numbered):
     """Comment at a moment of a recording, on one evaluation."""
 
-    __tablename__ = "timed_comment"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     seconds: Mapped[float]
     criterion: Mapped[str | None]
@@ -216,13 +187,11 @@ class TimedComment(Base):
     written_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class EvaluationRevision(Base):
+class EvaluationRevision(Numbered):
     """Evaluation before an amendment: the original is always kept."""
 
-    __tablename__ = "evaluation_revision"
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "version"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     version: Mapped[int]
     content: Mapped[dict[str, Any]]
@@ -235,13 +204,11 @@ class EvaluationRevision(Base):
     replaced_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Dispute(Base):
+class Dispute(Numbered):
     """Dispute of one criterion by the advisor, and its decision."""
 
-    __tablename__ = "dispute"
     __table_args__ = (sa.UniqueConstraint("evaluation_id", "criterion"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", index=True)
     criterion: Mapped[str]
     original: Mapped[float | None]
@@ -260,12 +227,9 @@ class Dispute(Base):
     decided_at: Mapped[datetime | None]
 
 
-class Calibration(Base):
+class Calibration(Numbered):
     """Calibration session: evaluators score the same contacts blind; KPIs never count it."""
 
-    __tablename__ = "calibration"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
     grid_id: Mapped[int] = reference("grid.id")
     evaluators: Mapped[list[Any]]
@@ -275,18 +239,14 @@ class Calibration(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[datetime | None]
 
-    contacts: Mapped[list[CalibrationContact]] = relationship(
-        back_populates="calibration", cascade="all, delete-orphan", passive_deletes=True
-    )
+    contacts: Mapped[list[CalibrationContact]] = parts("calibration", passive_deletes=True)
 
 
-class CalibrationContact(Base):
+class CalibrationContact(Numbered):
     """Contact of a calibration, its reference evaluation, and the answers agreed on afterwards."""
 
-    __tablename__ = "calibration_contact"
     __table_args__ = (sa.UniqueConstraint("calibration_id", "source_system", "contact_id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     calibration_id: Mapped[int] = reference("calibration.id", "CASCADE", index=True)
     source_system: Mapped[str]
     contact_id: Mapped[str]
@@ -300,12 +260,9 @@ class CalibrationContact(Base):
     calibration: Mapped[Calibration] = relationship(back_populates="contacts")
 
 
-class CoachingPlan(Base):
+class CoachingPlan(Numbered):
     """Coaching plan of an advisor with their lead: goal on criteria, source, due date."""
 
-    __tablename__ = "coaching_plan"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     given_advisor_id: Mapped[str | None]
     """Advisor it was opened for, where that one was merged into another; else null."""
@@ -326,20 +283,14 @@ class CoachingPlan(Base):
     opened_at: Mapped[datetime] = mapped_column(default=now)
     ended_on: Mapped[date | None]
 
-    notes: Mapped[list[CoachingNote]] = relationship(
-        back_populates="plan",
-        cascade="all, delete-orphan",
-        passive_deletes=True,
-        order_by="CoachingNote.id",
+    notes: Mapped[list[CoachingNote]] = parts(
+        "plan", passive_deletes=True, order_by="CoachingNote.id"
     )
 
 
-class CoachingNote(Base):
+class CoachingNote(Numbered):
     """Session or remark on a coaching plan, by the lead or the advisor."""
 
-    __tablename__ = "coaching_note"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     plan_id: Mapped[int] = reference("coaching_plan.id", "CASCADE", index=True)
     text: Mapped[str]
     minutes: Mapped[int | None]

@@ -8,19 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import ADVISOR, Base, now, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 
 class Site(Base):
-    __tablename__ = "site"
-
     name: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Team(Base):
     """Team. Without a site it belongs to the part of the centre that no site claims."""
-
-    __tablename__ = "team"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     site_name: Mapped[str | None] = reference("site.name", onupdate="CASCADE", index=True)
@@ -29,25 +25,17 @@ class Team(Base):
 class Advisor(Base):
     """Advisor. Contacts carry `advisor_id`; it may be the name where a file knows no other."""
 
-    __tablename__ = "advisor"
-
     advisor_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by_batch: Mapped[str | None]
 
-    aliases: Mapped[list[AdvisorAlias]] = relationship(
-        back_populates="advisor", cascade="all, delete-orphan"
-    )
-    memberships: Mapped[list[Membership]] = relationship(
-        back_populates="advisor", cascade="all, delete-orphan"
-    )
+    aliases: Mapped[list[AdvisorAlias]] = parts("advisor")
+    memberships: Mapped[list[Membership]] = parts("advisor")
 
 
 class AdvisorAlias(Base):
     """Spelling, extension or id a tool knows the advisor by; `key`: its folded form, unique."""
-
-    __tablename__ = "advisor_alias"
 
     key: Mapped[str] = mapped_column(primary_key=True)
     alias: Mapped[str]
@@ -56,12 +44,9 @@ class AdvisorAlias(Base):
     advisor: Mapped[Advisor] = relationship(back_populates="aliases")
 
 
-class Membership(Base):
+class Membership(Numbered):
     """Membership in a team from `starts_on` (null: always) to before `ends_on` (null: open)."""
 
-    __tablename__ = "membership"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     advisor_id: Mapped[str] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     team_name: Mapped[str] = reference("team.name", onupdate="CASCADE", index=True)
     starts_on: Mapped[date | None]
@@ -72,8 +57,6 @@ class Membership(Base):
 
 class Account(Base):
     """Account: one role, and what it is bound to (teams led, sites managed, or an advisor)."""
-
-    __tablename__ = "account"
 
     username: Mapped[str] = mapped_column(primary_key=True)
     display_name: Mapped[str]
@@ -91,20 +74,13 @@ class Account(Base):
     """True: a manager also sees contacts without a team and teams without a site."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    led_teams: Mapped[list[TeamLead]] = relationship(
-        back_populates="account", cascade="all, delete-orphan"
-    )
-    sites: Mapped[list[ManagedSite]] = relationship(
-        back_populates="account", cascade="all, delete-orphan"
-    )
+    led_teams: Mapped[list[TeamLead]] = parts("account")
+    sites: Mapped[list[ManagedSite]] = parts("account")
 
 
-class TeamLead(Base):
+class TeamLead(Numbered):
     """Team an account leads, from `starts_on` (null: the beginning) to before `ends_on`."""
 
-    __tablename__ = "team_lead"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     team_name: Mapped[str] = reference("team.name", onupdate="CASCADE")
     starts_on: Mapped[date | None]
@@ -114,20 +90,15 @@ class TeamLead(Base):
 
 
 class ManagedSite(Base):
-    __tablename__ = "managed_site"
-
     username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
     site_name: Mapped[str] = reference("site.name", onupdate="CASCADE", primary_key=True)
 
     account: Mapped[Account] = relationship(back_populates="sites")
 
 
-class LoginSession(Base):
+class LoginSession(Numbered):
     """Sign-in on a browser. Only hashes are kept, of the cookie's 256-bit id and its token."""
 
-    __tablename__ = "login_session"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     token_version: Mapped[int]
@@ -147,8 +118,6 @@ class LoginSession(Base):
 class UsedLogoutToken(Base):
     """Logout token of an identity provider that was used; `key` is a hash of its id."""
 
-    __tablename__ = "used_logout_token"
-
     key: Mapped[str] = mapped_column(primary_key=True)
     used_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -157,8 +126,6 @@ class SecondFactor(Base):
     """Second factor of an account, in use once confirmed. `secret` is sealed; of recovery
     codes only hashes are kept. `last_step`: the last code used, so that none is used twice.
     """
-
-    __tablename__ = "second_factor"
 
     username: Mapped[str] = reference("account.username", "CASCADE", primary_key=True)
     secret: Mapped[str]
@@ -169,8 +136,6 @@ class SecondFactor(Base):
 
 class ExternalIdentity(Base):
     """Person of an identity provider, by its own name for them, and their account."""
-
-    __tablename__ = "external_identity"
 
     issuer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
@@ -183,20 +148,15 @@ class SignInThrottle(Base):
     (`token:…`), and the end of the wait.
     """
 
-    __tablename__ = "sign_in_throttle"
-
     key: Mapped[str] = mapped_column(primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
     last_failure_at: Mapped[datetime] = mapped_column(default=now)
     blocked_until: Mapped[datetime | None]
 
 
-class AccountRequest(Base):
+class AccountRequest(Numbered):
     """Action on an account or token (`token:…`) that waits for a second person."""
 
-    __tablename__ = "account_request"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     act: Mapped[str]
     username: Mapped[str] = mapped_column(index=True)
     content: Mapped[dict[str, Any]]
@@ -211,8 +171,6 @@ class ServiceToken(Base):
     """Token of a script: a role and its bounds, without an account. Of the secret only its
     SHA-256 digest is kept. `kpis`: empty for all that the role sees.
     """
-
-    __tablename__ = "service_token"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     purpose: Mapped[str]
@@ -231,16 +189,14 @@ class ServiceToken(Base):
     last_used_on: Mapped[date | None]
 
 
-class SavedView(Base):
+class SavedView(Numbered):
     """Page with the parameters of its address under a name: `page` is its key in the menu.
     `shared_with` null: nobody; `role` or `teams`: who has the owner's role, or a team of
     theirs. It goes when the account is closed.
     """
 
-    __tablename__ = "saved_view"
     __table_args__ = (sa.UniqueConstraint("username", "name"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = reference("account.username", "CASCADE", index=True)
     name: Mapped[str]
     page: Mapped[str]

@@ -6,17 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import ADVISOR, Base, now, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, reference
 
 
-class Purge(Base):
+class Purge(Numbered):
     """A purge; unfinished, it is resumed by the next one. Finished, it is the certificate
     of what it deleted: kinds, numbers and days, no content.
     """
 
-    __tablename__ = "purge"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     as_of: Mapped[date]
     actor: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(default=now)
@@ -31,8 +28,6 @@ class Purge(Base):
 
 class JournalCut(Base):
     """The end of the rows purged from the audit log, signed: where verification begins."""
-
-    __tablename__ = "journal_cut"
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     mac: Mapped[str]
@@ -55,14 +50,11 @@ class ClosedMonth(Base):
     closed_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class MonthlyFigure(Base):
+class MonthlyFigure(Numbered):
     """The sums of a KPI over one closed month, of at least five advisors: of the whole
     centre or one of its teams, and of one value of one dimension or all.
     """
 
-    __tablename__ = "monthly_figure"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     group: Mapped[str]
     kpi: Mapped[str] = mapped_column(index=True)
     local_day: Mapped[date]
@@ -79,21 +71,16 @@ class MonthlyFigure(Base):
 class RuleDay(Base):
     """State of each rule of the law on a day (docs/compliance.md, section 1)."""
 
-    __tablename__ = "rule_day"
-
     day: Mapped[date] = mapped_column(primary_key=True)
     states: Mapped[dict[str, Any]]
     """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
 
 
-class Objection(Base):
+class Objection(Numbered):
     """A customer's objection to being recorded and listened to: of all their contacts, by
     pseudonym, or of one contact. It holds for what comes later too.
     """
 
-    __tablename__ = "objection"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[str | None] = mapped_column(index=True)
     contact_id: Mapped[str | None] = mapped_column(index=True)
     source_system: Mapped[str | None]
@@ -102,14 +89,13 @@ class Objection(Base):
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ListeningExclusion(Base):
+class ListeningExclusion(Numbered):
     """A line, an advisor or a contact that is never recorded or heard: the number that was
     dialled, the advisor (or extension) who answers, or one contact.
     """
 
     __tablename__ = "exclusion"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str | None] = mapped_column(index=True)
     advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
@@ -121,12 +107,9 @@ class ListeningExclusion(Base):
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Restriction(Base):
+class Restriction(Numbered):
     """Customer, advisor or contact left out of figures and lists until lifted (GDPR art. 18)."""
 
-    __tablename__ = "restriction"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     customer_key: Mapped[str | None] = mapped_column(index=True)
     advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
     source_system: Mapped[str | None]
@@ -138,14 +121,11 @@ class Restriction(Base):
     lifted_at: Mapped[datetime | None]
 
 
-class SubjectRequest(Base):
+class SubjectRequest(Numbered):
     """A request of a person under the GDPR, with its clock of one month. `subject` is a
     pseudonym or the id of an advisor, never a number or a name.
     """
 
-    __tablename__ = "subject_request"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]
     """access · rectification · objection · erasure · restriction · portability ·
     exclusion (of one contact, asked by its advisor)

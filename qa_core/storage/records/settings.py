@@ -4,15 +4,12 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Numbered, now
 
 
-class SettingValue(Base):
+class SettingValue(Numbered):
     """Value of a setting from that day (null: always). The newest entry for a day wins."""
 
-    __tablename__ = "setting_value"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(index=True)
     value: Mapped[str]
     valid_from: Mapped[date | None]

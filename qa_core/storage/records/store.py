@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -19,9 +19,6 @@ from qa_core.base.i18n import N_
 from qa_core.storage.guard import Reader, Scoped
 from qa_core.storage.records import changes, row_rules
 from qa_core.storage.records.base import Base
-
-if TYPE_CHECKING:
-    from alembic.config import Config
 
 BUSY_SECONDS = 30
 """Seconds that a writer waits for another one before it gives up."""
@@ -242,6 +239,7 @@ def migrate() -> None:
     version, or newer than this program; and for a role that may not migrate.
     """
     from alembic import command
+    from alembic.config import Config
 
     _refuse_unfinished_restore()
     if not has_tables():
@@ -251,7 +249,8 @@ def migrate() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
     _require_known_revision()
-    config = _migration_config()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", environment.current().database_url.replace("%", "%%"))
     try:
         command.upgrade(config, "head")
@@ -307,14 +306,6 @@ def _find_revision() -> str | None:
 def _newest_revision() -> str:
     # By the names of the files: Alembic would compile every migration anew.
     return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
-
-
-def _migration_config() -> Config:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config
 
 
 def has_tables() -> bool:

@@ -4,15 +4,12 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage.records.base import Base, now
+from qa_core.storage.records.base import Numbered, now
 
 
-class Target(Base):
+class Target(Numbered):
     """Target of a KPI, for the whole centre or one value of one dimension, in a period."""
 
-    __tablename__ = "target"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     kpi: Mapped[str] = mapped_column(index=True)
     dimension: Mapped[str | None]
     dimension_value: Mapped[str | None]
@@ -23,12 +20,9 @@ class Target(Base):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Annotation(Base):
+class Annotation(Numbered):
     """Note on what happened at the centre, a site, team or queue, on a day or days (inclusive)."""
 
-    __tablename__ = "annotation"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
     dimension: Mapped[str | None]
     dimension_value: Mapped[str | None]
