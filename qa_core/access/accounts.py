@@ -339,8 +339,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
             raise Refusal(
-                "second_person",
-                N_("You made this request yourself. Another person has to confirm it."),
+                "second_person", "You made this request yourself. Another person has to confirm it."
             )
         act, terms = AccountAction(row.act), _read_terms(row.content)
         if act != AccountAction.ADD_TOKEN:
@@ -434,10 +433,8 @@ def parse_username(username: str) -> str:
     if not USERNAME.fullmatch(username):
         raise Misuse(
             "bad_username",
-            N_(
-                "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
-                "at most 80 characters."
-            ),
+            "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
+            "at most 80 characters.",
         )
     return username
 
@@ -469,10 +466,8 @@ def _perform(
         if _needs_second(session, viewer, act, session.get(Account, username)):
             raise Refusal(
                 "second_person",
-                N_(
-                    "This account gives access to personal data. Submit a request: a data "
-                    "protection officer, a manager or another administrator confirms it."
-                ),
+                "This account gives access to personal data. Submit a request: a data "
+                "protection officer, a manager or another administrator confirms it.",
             )
         _enter(session, viewer, act, username, terms, is_done=True, is_kept=not demo)
         _apply(
@@ -494,25 +489,25 @@ def _check_possible(
     if act == AccountAction.ADD and account is not None:
         raise Refusal(
             "username_taken",
-            N_("There is already an account {name}; choose another name."),
+            "There is already an account {name}; choose another name.",
             name=username,
         )
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
-            N_("There is no account {name}. Check the spelling in the list of accounts."),
+            "There is no account {name}. Check the spelling in the list of accounts.",
             ("python -m qa_core people list",),
             name=username,
         )
     if username == viewer.username:
         raise Refusal(
-            "own_account", N_("You cannot do this to your own account. Ask another administrator.")
+            "own_account", "You cannot do this to your own account. Ask another administrator."
         )
     is_lost = act == AccountAction.DISABLE or (terms is not None and terms.role != Role.ADMIN)
     if is_lost and _is_last_administrator(session, account):
         raise Refusal(
             "last_administrator",
-            N_("{name} is the only administrator. Add another one first."),
+            "{name} is the only administrator. Add another one first.",
             name=username,
         )
 
@@ -688,7 +683,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if advisor_ids:
         raise Refusal(
             "ambiguous_advisor",
-            N_("Several advisors are called {name}. Enter the identifier of one of them: {ids}."),
+            "Several advisors are called {name}. Enter the identifier of one of them: {ids}.",
             name=text,
             ids=", ".join(sorted(advisor_ids)),
         )
@@ -706,9 +701,7 @@ def parse_role(role: Role | str) -> Role:
 def _open_request(session: Session, request_id: int) -> AccountRequest:
     row = session.get(AccountRequest, request_id)
     if row is None or row.decided_at is not None:
-        raise Refusal(
-            "request_decided", N_("Somebody has already decided on this. Reload the list.")
-        )
+        raise Refusal("request_decided", "Somebody has already decided on this. Reload the list.")
     return row
 
 

@@ -110,7 +110,7 @@ def find_providers() -> dict[str, Provider]:
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise Refusal(
             "bad_identity_file",
-            N_("{path} cannot be read: {detail}. See docs/access.md, section 3."),
+            "{path} cannot be read: {detail}. See docs/access.md, section 3.",
             path=str(file),
             detail=str(error),
         ) from error
@@ -305,7 +305,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
     if terms is None:
         if is_active:
             accounts.disable(Viewer.SYSTEM, username)
-        raise Refusal("no_group", N_("None of your groups has access here. Ask an administrator."))
+        raise Refusal("no_group", "None of your groups has access here. Ask an administrator.")
     if username is None:
         username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
         accounts.add_external(username, terms)
@@ -313,7 +313,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
             identity = ExternalIdentity(issuer=provider.issuer, subject=subject, username=username)
             session.add(identity)
     elif not is_active:
-        raise Refusal("closed_account", N_("Your account here is closed. Ask an administrator."))
+        raise Refusal("closed_account", "Your account here is closed. Ask an administrator.")
     elif present != (terms.role, _bounds_of_terms(terms)):
         accounts.change(Viewer.SYSTEM, username, terms)
     return username
@@ -379,8 +379,7 @@ def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
         discovery = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise Refusal(
-            "identity_unreachable",
-            N_("The identity provider does not answer. Try again in a minute."),
+            "identity_unreachable", "The identity provider does not answer. Try again in a minute."
         ) from error
     if discovery.get("issuer") != issuer:
         raise Refusal("identity_refused", REFUSED)

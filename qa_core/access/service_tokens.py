@@ -77,7 +77,7 @@ def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) 
         if session.get(ServiceToken, name) is not None:
             raise Refusal(
                 "token_taken",
-                N_("The name {name} is or was in use. Choose another name for the token."),
+                "The name {name} is or was in use. Choose another name for the token.",
                 name=name,
             )
         token = ServiceToken(
@@ -104,7 +104,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise Refusal("unknown_token", N_("There is no token {name} to revoke."), name=name)
+            raise Refusal("unknown_token", "There is no token {name} to revoke.", name=name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)
@@ -181,8 +181,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         terms.sites and terms.role != Role.MANAGER
     ):
         raise Misuse(
-            "bad_bounds",
-            N_("A team lead's token needs teams. Only a manager's token can have sites."),
+            "bad_bounds", "A team lead's token needs teams. Only a manager's token can have sites."
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
@@ -191,7 +190,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
                 one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
             )
     if not 1 <= days <= MOST_DAYS:
-        raise Misuse("bad_days", N_("A token lasts from 1 to {most} days."), most=MOST_DAYS)
+        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MOST_DAYS)
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

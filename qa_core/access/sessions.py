@@ -133,10 +133,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     if not browser.token:
         raise Refusal(
             "no_browser_token",
-            N_(
-                "Your browser refuses cookies. Allow them for this address, reload the page and "
-                "sign in again."
-            ),
+            "Your browser refuses cookies. Allow them for this address, reload the page and "
+            "sign in again.",
         )
     with store.writing() as session:
         # Counted before the password is looked at, so that many tries at once are not
@@ -178,7 +176,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         raise Refusal("old_one_time_password", message, days=one_time_days)
     if reason:
         raise Refusal(
-            "sign_in_failed", N_("The username or the password is wrong, or the account is closed.")
+            "sign_in_failed", "The username or the password is wrong, or the account is closed."
         )
     return token
 
@@ -286,7 +284,7 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
         old = UsedLogoutToken.used_at < now() - FORGET_AFTER
         session.execute(sa.delete(UsedLogoutToken).where(old))
         if session.get(UsedLogoutToken, key) is not None:
-            raise Refusal("used_token", N_("This logout token was already used."))
+            raise Refusal("used_token", "This logout token was already used.")
         session.add(UsedLogoutToken(key=key))
         for row in session.scalars(rows).all():
             row.revoked_at = now()
@@ -372,12 +370,10 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         old_hash = session.get(Account, username).password_hash
     refuse_early(wait)
     if not passwords.matches(current, old_hash):
-        raise Refusal("wrong_password", N_("The current password is wrong."))
+        raise Refusal("wrong_password", "The current password is wrong.")
     passwords.check_policy(new, username)
     if passwords.normalise(current) == passwords.normalise(new):
-        raise Refusal(
-            "same_password", N_("The new password equals the current one. Choose another.")
-        )
+        raise Refusal("same_password", "The new password equals the current one. Choose another.")
     new_hash = passwords.hash_password(new)
     with store.writing() as session:
         account = session.get(Account, username)
@@ -605,7 +601,7 @@ def refuse_early(wait: timedelta) -> None:
     if wait:
         raise Refusal(
             "too_many_tries",
-            N_("Too many tries. Wait {seconds} seconds, then try again."),
+            "Too many tries. Wait {seconds} seconds, then try again.",
             seconds=int(wait.total_seconds()) + 1,
         )
 

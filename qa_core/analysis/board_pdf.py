@@ -14,7 +14,7 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts.labels import find_range, format_tick
 from qa_core.analysis.charts.palette import LIGHT
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics import downloads, formatting, printed_pages
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.printed_pages import mark_up, replace_unknown
@@ -36,7 +36,7 @@ def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Down
     """Build the sheet, in the reader's language. Raises Refusal while no month is over."""
     figures = board.find_figures(viewer, months)
     if figures is None:
-        raise Refusal("no_month", N_("The sheet covers whole months, and no month is over yet."))
+        raise Refusal("no_month", "The sheet covers whole months, and no month is over yet.")
     end = f"{figures.period.last_day:%Y-%m}"
     return downloads.Download(f"board-{months}-{end}.{form}", "application/pdf", build_pdf(figures))
 

@@ -303,33 +303,31 @@ def parse_value(kpi: Kpi, text: str) -> float:
     if kpi.unit == Unit.RATE:
         raise Misuse(
             "bad_target",
-            N_("A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%."),
+            "A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%.",
             kpi=kpi.key,
         )
     if kpi.unit in LIMITS:
         raise Misuse(
             "bad_target",
-            N_("A target for {kpi} is a number from {low} to {high}."),
+            "A target for {kpi} is a number from {low} to {high}.",
             kpi=kpi.key,
             low=f"{low:g}",
             high=f"{high:g}",
         )
     raise Misuse(
-        "bad_target",
-        N_("A target for {kpi} is a number from 0 up; times are in seconds."),
-        kpi=kpi.key,
+        "bad_target", "A target for {kpi} is a number from 0 up; times are in seconds.", kpi=kpi.key
     )
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team, site or queue."""
     if dimension == "team" and session.get(Team, name) is None:
-        raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
+        raise Refusal("unknown_team", "There is no team {name}.", name=name)
     if dimension == "site" and session.get(Site, name) is None:
-        raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
+        raise Refusal("unknown_site", "There is no site {name}.", name=name)
     if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
         raise Refusal(
-            "unknown_queue", N_("No contact is in a queue {name}. Check the name."), name=name
+            "unknown_queue", "No contact is in a queue {name}. Check the name.", name=name
         )
 
 
@@ -359,7 +357,7 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if kpi.is_amount and not period.is_bounded:
         raise Misuse(
             "no_period",
-            N_("{kpi} adds up over time, so its target needs a first and a last day."),
+            "{kpi} adds up over time, so its target needs a first and a last day.",
             ("--from DAY --to DAY",),
             kpi=kpi.key,
         )

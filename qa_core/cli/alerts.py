@@ -4,7 +4,7 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import As, Json, add_family, print_json, read_as
 
 
@@ -115,13 +115,13 @@ def add_rule(
         print(_("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM))))
         return
     if kpi is None:
-        raise Misuse("no_kpi", N_("Name the KPI of the rule, or give --suggested."))
+        raise Misuse("no_kpi", "Name the KPI of the rule, or give --suggested.")
     if sum((above is not None, below is not None, target)) > 1 or (
         by is not None and where is not None
     ):
         raise Misuse(
             "two_rules",
-            N_("Give only one of --above, --below and --target, and only one of --by and --where."),
+            "Give only one of --above, --below and --target, and only one of --by and --where.",
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below

@@ -7,7 +7,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.cli.options import Json, add_family, print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
@@ -120,7 +120,7 @@ def set_hours(
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
-            "no_hours", N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear.")
+            "no_hours", "Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None

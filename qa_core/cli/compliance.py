@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.cli.options import Json, add_commands, add_family, print_json
 
 
@@ -92,7 +92,7 @@ def inform(
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
-            N_("Name the advisors who were informed, or give --all for everyone not yet recorded."),
+            "Name the advisors who were informed, or give --all for everyone not yet recorded.",
         )
     named = _find_uninformed() if everybody else list(advisors or ())
     count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
@@ -172,9 +172,7 @@ def print_document(
     out = out or Path(f"{name}.pdf")
     form = out.suffix.lower().removeprefix(".")
     if form not in printing.RENDERERS:
-        raise Misuse(
-            "unknown_format", N_("The name {file} must end in .pdf or .docx."), file=out.name
-        )
+        raise Misuse("unknown_format", "The name {file} must end in .pdf or .docx.", file=out.name)
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)

@@ -41,9 +41,7 @@ def add(
     team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
     site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
     unassigned: bool = typer.Option(
-        False,
-        "--unassigned",
-        help="With --site: contacts of no team too, such as missed calls.",
+        False, "--unassigned", help="With --site: contacts of no team too, such as missed calls."
     ),
     advisor: str | None = typer.Option(
         None, "--advisor", metavar="ID", help="The advisor that this person is."

@@ -8,7 +8,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_family, print_json
 
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
@@ -147,10 +147,8 @@ def set_target(
     if len(scopes) > 1:
         raise Misuse(
             "two_scopes",
-            N_(
-                "A target covers one team, queue or site, or the whole centre. Give only one of "
-                "--team, --queue and --site."
-            ),
+            "A target covers one team, queue or site, or the whole centre. Give only one of "
+            "--team, --queue and --site.",
         )
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)

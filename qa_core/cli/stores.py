@@ -8,7 +8,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.imports import show_progress
 from qa_core.cli.options import DONE, REFUSED, Json, add_commands, add_family, print_json
 
@@ -214,7 +214,7 @@ def restore(
 
     day = parse_day(replay_from)
     if (file is None) == (day is None):
-        raise Misuse("no_backup_named", N_("Give either FILE or --replay-from DATE."))
+        raise Misuse("no_backup_named", "Give either FILE or --replay-from DATE.")
     if file is not None:
         result = of_stores.restore(Viewer.SYSTEM, file, accept_gaps)
     else:

@@ -8,7 +8,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_family, print_json
 
 Customer = Annotated[
@@ -56,9 +56,7 @@ def export(
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
     if not write_private(out, content):
-        raise Misuse(
-            "file_exists", N_("{file} already exists. Choose another name."), file=str(out)
-        )
+        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
     print(_("Written to {file}. Give it to that person only.", file=out))
 
 
@@ -125,7 +123,7 @@ def add_objection(
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
     contacts = subjects.read_contacts(contact or ())
     if not keys and not contacts:
-        raise Misuse("no_objection", N_("Give --number, --customer or --contact."))
+        raise Misuse("no_objection", "Give --number, --customer or --contact.")
     deleted = subjects.object_to(Viewer.SYSTEM, keys, contacts)
     if as_json:
         print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
@@ -211,7 +209,7 @@ def add_request(
 
     found = {name: value for name, value in _find(customer, advisor).items() if value}
     if len(found) != 1:
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     [(subject_kind, subject)] = found.items()
     day = parse_day(on) or environment.today()
     requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)

@@ -45,7 +45,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
     if until < today:
         raise Misuse(
             "bad_date",
-            N_("{day} is in the past. An accreditation ends today or later."),
+            "{day} is in the past. An accreditation ends today or later.",
             day=until.isoformat(),
         )
     for purpose in purposes:
@@ -57,7 +57,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         if until > last_day:
             raise Misuse(
                 "bad_date",
-                N_("{day} is too late. An accreditation ends on {last} at the latest."),
+                "{day} is too late. An accreditation ends on {last} at the latest.",
                 day=until.isoformat(),
                 last=last_day.isoformat(),
             )
@@ -67,10 +67,8 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         if not _may_listen(account.role):
             raise Refusal(
                 "role_never_listens",
-                N_(
-                    "The role of {name} never listens. Only evaluators, team leads and managers "
-                    "can be accredited."
-                ),
+                "The role of {name} never listens. Only evaluators, team leads and managers "
+                "can be accredited.",
                 name=username,
             )
         centre_purposes = (gates.value_of(session, "purposes") or "").split(",")

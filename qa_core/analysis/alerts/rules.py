@@ -197,35 +197,31 @@ def _check(rule: Rule) -> None:
         require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
-        raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)
+        raise Misuse("bad_periods", "A rule counts 1 to {most} periods.", most=MOST_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
         raise Misuse(
             "no_threshold",
-            N_("Give the value of {kpi} that needs a look, and the side: above or below."),
+            "Give the value of {kpi} that needs a look, and the side: above or below.",
             ("--above VALUE", "--below VALUE"),
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.CONTROL and rule.grain == "day":
         raise Misuse(
             "bad_grain",
-            N_(
-                "A control chart needs weeks or months, because weekdays differ from each "
-                "other. Choose one of them."
-            ),
+            "A control chart needs weeks or months, because weekdays differ from each "
+            "other. Choose one of them.",
         )
     if rule.kind == RuleKind.CONTROL and kpi.is_amount:
         raise Misuse(
             "bad_rule",
-            N_("{kpi} adds up over time and has no control chart. Set a threshold instead."),
+            "{kpi} adds up over time and has no control chart. Set a threshold instead.",
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.TARGET and kpi.better == "neither":
         raise Misuse(
             "bad_rule",
-            N_(
-                "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
-                "Choose another kind of rule."
-            ),
+            "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
+            "Choose another kind of rule.",
             kpi=kpi.key,
         )
 
@@ -236,7 +232,7 @@ def _require_place(session: Session, dimension: str, name: str) -> None:
     elif name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
         raise Refusal(
             "unknown_value",
-            N_("No contact has the {dimension} {name}. Check the name."),
+            "No contact has the {dimension} {name}. Check the name.",
             dimension=dimension,
             name=name,
         )

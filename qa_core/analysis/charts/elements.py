@@ -30,11 +30,7 @@ def draw_intervals(
 
 
 def draw_band(
-    figure: Sketch,
-    xs: Sequence[Any],
-    low: Sequence[float],
-    high: Sequence[float],
-    colour: str,
+    figure: Sketch, xs: Sequence[Any], low: Sequence[float], high: Sequence[float], colour: str
 ) -> None:
     """Fill the area between two lines, both known at every x."""
     figure.add_scatter(

@@ -15,7 +15,6 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
 from qa_core.base import masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
 from qa_core.compliance import accreditations, gates
 from qa_core.compliance.recordings import vault
 from qa_core.compliance.recordings.deletion import find_last_moment, is_over, known_advisor
@@ -128,7 +127,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     if not reason:
         raise Refusal(
             "no_reason",
-            N_("Say why you listen. The audit log keeps the reason, and the advisor can read it."),
+            "Say why you listen. The audit log keeps the reason, and the advisor can read it.",
         )
     with store.reading() as session:
         require_playable(session, signed_in.viewer, recording_id, purpose)
@@ -166,8 +165,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
             return _sound(require_playable(session, viewer, request["recording"], request["for"]))
     if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
         raise Refusal(
-            "old_link",
-            N_("This link has expired. Go back to the page and start the playback again."),
+            "old_link", "This link has expired. Go back to the page and start the playback again."
         )
     with audit_log.noting() as session:
         recording, contact = _require(session, viewer, request["recording"], request["for"])

@@ -111,7 +111,7 @@ def open_session(
         if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
                 "grid_not_published",
-                N_("A calibration session needs a published scorecard. Choose one."),
+                "A calibration session needs a published scorecard. Choose one.",
             )
         accounts = people.find_people(session)
         for username in evaluators:
@@ -321,10 +321,8 @@ def build_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
-        N_(
-            "This session is still open. Scores stay hidden until it closes, so that evaluators "
-            "do not influence each other."
-        ),
+        "This session is still open. Scores stay hidden until it closes, so that evaluators "
+        "do not influence each other.",
     )
 
 
@@ -338,18 +336,14 @@ def _check_input(
     if not title or len(title) > LONGEST_TITLE:
         raise Refusal(
             "bad_title",
-            N_("Give the session a title of at most {limit} characters."),
+            "Give the session a title of at most {limit} characters.",
             limit=LONGEST_TITLE,
         )
     if len(evaluators) < LEAST_EVALUATORS:
-        raise Refusal("few_evaluators", N_("A calibration session needs at least two evaluators."))
+        raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
     if not keys or len(keys) > MOST_CONTACTS:
-        raise Refusal(
-            "bad_contacts", N_("Choose between 1 and {most} contacts."), most=MOST_CONTACTS
-        )
+        raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MOST_CONTACTS)
     if due_on is not None and due_on < environment.today():
-        raise Refusal("bad_date", N_("The due date is past. Choose today or a later day."))
+        raise Refusal("bad_date", "The due date is past. Choose today or a later day.")
     if reference is not None and reference not in evaluators:
-        raise Refusal(
-            "bad_reference", N_("Choose the reference among the evaluators of the session.")
-        )
+        raise Refusal("bad_reference", "Choose the reference among the evaluators of the session.")

@@ -124,7 +124,7 @@ def raise_dispute(
         if environment.today() > last_day:
             raise Refusal(
                 "dispute_over",
-                N_("Disputes were possible until {day}. Speak to your team lead."),
+                "Disputes were possible until {day}. Speak to your team lead.",
                 day=formatting.day(last_day, year=True),
             )
         answers = finalise.read_answers(evaluation)
@@ -136,14 +136,14 @@ def raise_dispute(
         if session.scalar(Scoped(before, viewer)) is not None:
             raise Refusal(
                 "already_disputed",
-                N_("You have already disputed this criterion. Each can be disputed once."),
+                "You have already disputed this criterion. Each can be disputed once.",
             )
         scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
             raise Refusal(
                 "same_answer",
-                N_("This is the evaluator's answer. Choose the answer you think is right."),
+                "This is the evaluator's answer. Choose the answer you think is right.",
             )
         dispute = Dispute(
             evaluation_id=evaluation.id,
@@ -180,15 +180,13 @@ def decide(
         if evaluation_view.is_excluded_from_deciding(viewer, evaluation):
             raise Refusal(
                 "own_evaluation",
-                N_(
-                    "You made this evaluation, or it is about you, so you cannot decide on it. "
-                    "Ask another manager."
-                ),
+                "You made this evaluation, or it is about you, so you cannot decide on it. "
+                "Ask another manager.",
             )
         if dispute.decision is not None:
             raise Refusal(
                 "already_decided",
-                N_("This dispute was decided meanwhile. Open the page again to see the decision."),
+                "This dispute was decided meanwhile. Open the page again to see the decision.",
             )
         answers = finalise.read_answers(evaluation)
         wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
@@ -303,7 +301,7 @@ def clean_text(text: str) -> str:
     """Return the text masked and stripped. Refuse an empty or too long one."""
     text = masking.mask(text).strip()
     if not text:
-        raise Refusal("no_reason", N_("Say why, in a few words."))
+        raise Refusal("no_reason", "Say why, in a few words.")
     require_short(text)
     return text
 
@@ -320,10 +318,8 @@ def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scor
     if scorecard is None:
         raise Refusal(
             "not_disputable",
-            N_(
-                "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
-                "comment instead."
-            ),
+            "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
+            "comment instead.",
         )
     return scorecard
 
@@ -332,7 +328,7 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
-                "no_third", N_("Choose a value that neither the evaluator nor the advisor chose.")
+                "no_third", "Choose a value that neither the evaluator nor the advisor chose."
             )
         return points
     if decision == DisputeDecision.KEEP:

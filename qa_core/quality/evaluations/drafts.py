@@ -348,7 +348,7 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 def require_session_open(calibration: Calibration | None) -> None:
     """Refuse scoring in a closed calibration session; None: it is in no session."""
     if calibration is not None and calibration.closed_at is not None:
-        raise Refusal("round_closed", N_("This calibration session is closed. Scoring has ended."))
+        raise Refusal("round_closed", "This calibration session is closed. Scoring has ended.")
 
 
 def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
@@ -418,10 +418,8 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
     ):
         raise Refusal(
             "own_contact",
-            N_(
-                "This is one of your own contacts, and nobody evaluates themselves. Ask for "
-                "another one."
-            ),
+            "This is one of your own contacts, and nobody evaluates themselves. Ask for "
+            "another one.",
         )
 
 
@@ -429,7 +427,7 @@ def _require_published(row: ScorecardVersion | None) -> ScorecardVersion:
     if row is None or row.published_at is None:
         raise Refusal(
             "grid_not_published",
-            N_("The scorecard is not published. Publish it before you evaluate with it."),
+            "The scorecard is not published. Publish it before you evaluate with it.",
         )
     return row
 
@@ -474,7 +472,7 @@ def _require_may_listen(
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
         raise Refusal(
             "no_longer_assigned",
-            N_("This contact is no longer assigned to you. Go on with the next one in your list."),
+            "This contact is no longer assigned to you. Go on with the next one in your list.",
         )
 
 
@@ -482,7 +480,7 @@ def _require_draft(evaluation: Evaluation) -> None:
     if evaluation.state != "draft":
         raise Refusal(
             "already_submitted",
-            N_("This evaluation is already submitted. Correct it on its own page, with a reason."),
+            "This evaluation is already submitted. Correct it on its own page, with a reason.",
         )
 
 

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from qa_core import scoring
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
@@ -58,7 +57,7 @@ def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
             "unanswered",
-            N_("Criteria without an answer: {criteria}. Answer them, then submit."),
+            "Criteria without an answer: {criteria}. Answer them, then submit.",
             criteria=named,
         )
 

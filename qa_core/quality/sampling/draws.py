@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import gates
 from qa_core.compliance.listened import DrawCutoff
@@ -103,7 +102,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
     viewer.require(Permission.MANAGE_LISTENING)
     if not 0 <= seed <= HIGHEST_SEED:
         raise Misuse(
-            "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
+            "bad_seed", "A seed is a whole number from 0 to {highest}.", highest=HIGHEST_SEED
         )
     # Computed before the records are locked: it takes seconds over millions of
     # contacts, and evaluators save drafts meanwhile.
@@ -134,7 +133,7 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     if plan.purpose == plans.TARGETED:
         raise Refusal(
             "plan_closed",
-            N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."),
+            "Nothing is drawn for the plan {plan}: its contacts are picked by hand.",
             plan=name,
         )
     return plan
@@ -150,7 +149,7 @@ def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult
     if plan.closed_at is not None:
         raise Refusal(
             "plan_closed",
-            N_("The plan {plan} is closed: no more contacts are drawn. Make a new plan."),
+            "The plan {plan} is closed: no more contacts are drawn. Make a new plan.",
             plan=plan.name,
         )
     evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])

@@ -65,7 +65,7 @@ def pick(
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
-            "no_grid", N_("There is no published scorecard. Publish one under Scorecards first.")
+            "no_grid", "There is no published scorecard. Publish one under Scorecards first."
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
@@ -86,7 +86,7 @@ def pick(
         listeners = assignment.find_listeners(session, _narrow_to(plan, evaluator))
         if listeners[evaluator] == row["advisor_id"]:
             raise Refusal(
-                "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
+                "own_call", "Nobody listens to their own calls; choose another evaluator."
             )
         entry = draws.build_entry(row, evaluator)
         entry = replace(entry, stratum={**entry.stratum, "because": reason})

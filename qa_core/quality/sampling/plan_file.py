@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.compliance.gates import PURPOSES
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 
@@ -40,7 +40,7 @@ class PlanContent:
 def refuse(name: str, expected: str) -> Refusal:
     """Build the refusal of a field; `expected` is in the reader's language."""
     return Refusal(
-        "bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected
+        "bad_plan", "The plan's field {field}: {expected}", field=name, expected=expected
     )
 
 

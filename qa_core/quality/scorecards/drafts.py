@@ -111,10 +111,7 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
     if edition is not None and found.edition != edition:
         raise Refusal(
             "changed_meanwhile",
-            N_(
-                "Somebody has saved this draft meanwhile. Open it again, and make your "
-                "changes there."
-            ),
+            "Somebody has saved this draft meanwhile. Open it again, and make your changes there.",
         )
     return found
 
@@ -124,12 +121,12 @@ def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Refusal(
-            "bad_grid", N_("A scorecard may contain only texts, numbers, true and false.")
+            "bad_grid", "A scorecard may contain only texts, numbers, true and false."
         ) from error
     if len(text) > LARGEST:
         raise Refusal(
             "grid_too_large",
-            N_("This scorecard has more than {most} characters. Shorten its texts."),
+            "This scorecard has more than {most} characters. Shorten its texts.",
             most=LARGEST,
         )
     return json.loads(text)
