@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import board, driver_texts
 from qa_core.analysis.board import BoardFigures, BoardLine
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.charts.labels import find_range, format_tick
+from qa_core.analysis.charts.labels import find_range, format_tick, list_values
 from qa_core.analysis.charts.palette import LIGHT
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
@@ -159,7 +159,7 @@ def _draw_trend(line: BoardLine, width: float) -> Any:
     if not known.any():
         return drawing
     edges = (limits.centre, limits.low, limits.high) if limits else ()
-    shown = [value for name in ("value", "low", "high") for value in points[name].dropna()]
+    shown = list_values(points, "value", "low", "high")
     shown += [value for edge in edges for value in edge if not formatting.is_missing(value)]
     shown += [step.target.value for step in line.steps]
     axes = _Axes(width, days, *find_range(shown, line.kpi.bounds))
@@ -221,11 +221,7 @@ def _draw_differences(frame: pd.DataFrame, width: float) -> Any:
 
     height = ROW_HEIGHT * len(frame) + BOTTOM
     drawing = Drawing(width, height)
-    shown = [
-        0.0,
-        *(value for name in ("value", "low", "high", "plain") for value in frame[name].dropna()),
-    ]
-    low, high = find_range(shown, None)
+    low, high = find_range([0.0, *list_values(frame, "value", "low", "high", "plain")], None)
 
     def place(value: float) -> float:
         return LABEL_WIDTH + (width - LABEL_WIDTH - RIGHT) * (value - low) / (high - low)

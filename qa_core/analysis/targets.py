@@ -70,14 +70,10 @@ class TargetValue:
         )
 
     def as_json(self) -> dict[str, Any]:
-        days = {"from": self.starts_on, "to": self.ends_on}
-        return {
-            "id": self.id,
-            "kpi": self.kpi,
-            "value": self.value,
-            "dimension": self.dimension,
-            "name": self.name,
-        } | {name: None if day is None else day.isoformat() for name, day in days.items()}
+        """Return the target as `targets list --json` shows it."""
+        names = ("id", "kpi", "value", "dimension", "name")
+        own = {name: getattr(self, name) for name in names}
+        return own | {"from": self.starts_on, "to": self.ends_on}
 
 
 @dataclass(frozen=True)

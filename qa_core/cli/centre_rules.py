@@ -26,8 +26,7 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
     name_decisions.require_kind(kind)
     found = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
     if as_json:
-        print_json([name_suggestions.as_json(item) for item in found])
-        return
+        return print_json([name_suggestions.as_json(item) for item in found])
     for item in found:
         print(f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item))
     if not found:
@@ -81,8 +80,7 @@ def list_decisions(as_json: Json = False) -> None:
 
     found = name_decisions.find_decisions(Viewer.SYSTEM)
     if as_json:
-        print_json(found)
-        return
+        return print_json(found)
     for item in found:
         sign = "→" if item["is_same"] else "≠"
         print(
@@ -134,8 +132,7 @@ def list_sites(as_json: Json = False) -> None:
 
     found = opening_hours.find_sites(Viewer.SYSTEM)
     if as_json:
-        print_json(found)
-        return
+        return print_json(found)
     for site in found:
         print(
             _("{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"])

@@ -25,8 +25,7 @@ def list_gates(as_json: Json = False) -> None:
     """List every gate with its value and what it expects."""
     rows = _find_rows()
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     missing = _("missing")
     for row in rows:
         print(
@@ -127,8 +126,7 @@ def purge(
         of_stores.note_rules()
         key_rotation.finish()
     if as_json:
-        print_json(result.as_json())
-        return
+        return print_json(result.as_json())
     for kind, count in result.deleted.items():
         print(f"{_(retention.BY_KIND[kind].title)}: {count}")
     if not result.deleted:
@@ -145,8 +143,7 @@ def list_documents(as_json: Json = False) -> None:
 
     found = printing.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([item.as_json() for item in found])
     for item in found:
         print(f"{item.kind.name}  {item.digest}  {_(item.kind.title)}")
         print("    " + printing.describe_state(item))

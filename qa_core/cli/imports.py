@@ -260,8 +260,7 @@ def list_batches(
     from qa_core.ingest.load import batches
 
     if as_json:
-        print_json(ingest.find_batches(Viewer.SYSTEM))
-        return
+        return print_json(ingest.find_batches(Viewer.SYSTEM))
     rows = ingest.find_batches(Viewer.SYSTEM, limit=last or None)
     total = batches.count_batches(Viewer.SYSTEM)
     if not rows:
@@ -321,8 +320,7 @@ def list_mappings(as_json: Json = False) -> None:
 
     rows = batches.list_mappings(Viewer.SYSTEM)
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
         print(
             f"{row['name']}  {row['kind']}  "

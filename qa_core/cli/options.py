@@ -49,10 +49,7 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
     text = _read_text(file)
     try:
         return tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # a number of thousands of digits is a ValueError of its own
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is one too
         raise Refusal(
             code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
         ) from error

@@ -109,12 +109,9 @@ def list_accounts(as_json: Json = False) -> None:
     """List every account with its role, teams, sites or advisor."""
     rows = accounts.find_accounts(Viewer.SYSTEM)
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
-        bound = ", ".join(
-            [*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])]
-        )
+        bound = ", ".join(filter(None, [*row["teams"], *row["sites"], row["advisor_id"]]))
         state = _("active") if row["active"] else _("disabled")
         print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
 
@@ -177,8 +174,7 @@ def add_token(
     )
     token = service_tokens.add(read_as(as_), name, terms, days)
     if as_json:
-        print_json(asdict(token))
-        return
+        return print_json(asdict(token))
     print(_("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret))
     if token.state == TokenState.WAITING:
         print(_("It gives no access until a second person has confirmed it."))
@@ -188,8 +184,7 @@ def list_tokens(as_: As = None, as_json: Json = False) -> None:
     """List every service token, its bounds, its state and its last use."""
     rows = service_tokens.find_tokens(read_as(as_))
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
         bounds = ", ".join([*row["teams"], *row["sites"], *row["kpis"]])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"

@@ -22,7 +22,7 @@ def list_grids(as_json: Json = False) -> None:
 
     found = scorecards.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json(
+        return print_json(
             [
                 {
                     "id": held.id,
@@ -36,7 +36,6 @@ def list_grids(as_json: Json = False) -> None:
                 for held in found
             ]
         )
-        return
     for held in found:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
         print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")

@@ -1,5 +1,6 @@
 """`subject` and `objections`: the rights of persons."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -66,8 +67,7 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
 
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     if as_json:
-        print_json({"erased": dict(counts)})
-        return
+        return print_json({"erased": dict(counts)})
     shown = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
     print(_("Erased ({counts}).", counts=shown))
 
@@ -102,8 +102,7 @@ def list_restrictions(as_json: Json = False) -> None:
     found = restrictions.find_all(Viewer.SYSTEM)
     count = restricted_contacts.count_restricted(Viewer.SYSTEM)
     if as_json:
-        print_json({"contacts": count, "restrictions": [item.as_json() for item in found]})
-        return
+        return print_json({"contacts": count, "restrictions": [item.as_json() for item in found]})
     for item in found:
         print(f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}")
     print(_("Contacts left out: {count}", count=count))
@@ -126,8 +125,7 @@ def add_objection(
         raise Misuse("no_objection", "Give --number, --customer or --contact.")
     deleted = subjects.object_to(Viewer.SYSTEM, keys, contacts)
     if as_json:
-        print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
-        return
+        return print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
     print(_("Entered. Recordings deleted: {count}.", count=deleted))
 
 
@@ -137,8 +135,7 @@ def list_exclusions(as_json: Json = False) -> None:
 
     found = exclusions.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([item.as_json() for item in found])
     for item in found:
         print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
     if not found:
@@ -181,8 +178,7 @@ def list_requests(as_json: Json = False) -> None:
 
     found = requests.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([asdict(item) for item in found])
     for item in found:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
         kind = _(requests.TITLES[item.kind])

@@ -1,8 +1,7 @@
 """Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -67,12 +66,6 @@ class PersonRequest:
     def is_pressing(self) -> bool:
         """Tell whether the answer is due within a week."""
         return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in asdict(self).items()
-        }
 
 
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:

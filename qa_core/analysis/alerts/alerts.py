@@ -60,16 +60,11 @@ class Alert:
             "acknowledged_by", "closed_by",
         )  # fmt: skip
         days = {"from": self.period.first_day, "to": self.period.last_day, "since": self.first_day}
-        moments = {
-            name: getattr(self, name)
-            for name in ("first_seen", "last_seen", "acknowledged_at", "closed_at")
-        }
+        moments = ("first_seen", "last_seen", "acknowledged_at", "closed_at")
         return (
             {name: getattr(self, name) for name in names}
-            | {
-                name: None if moment is None else moment.isoformat()
-                for name, moment in (days | moments).items()
-            }
+            | days
+            | {name: (at := getattr(self, name)) and at.isoformat() for name in moments}
             | {"rule": self.rule.as_json()}
         )
 

@@ -10,6 +10,7 @@ from qa_core.analysis.charts.sketch import Sketch
 
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
 FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
+LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
 
 
 @dataclass(frozen=True)
