@@ -20,6 +20,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import LANGUAGES, N_
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -161,11 +162,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
         today = environment.today()
         return [
             {
-                "username": account.username,
-                "display_name": account.display_name,
-                "role": account.role,
-                "active": account.active,
-                "demo": account.demo,
+                **read_fields(account, ("username", "display_name", "role", "active", "demo")),
                 "teams": sorted(
                     {
                         span.team_name
@@ -267,9 +264,7 @@ def propose(
 ) -> None:
     """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = (
-        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
-    )
+    username = _read_username(act, username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
         _enter(session, viewer, act, username, terms, is_done=False)
@@ -294,14 +289,12 @@ def find_requests(viewer: Viewer) -> list[Request]:
             .order_by(AccountRequest.id)
         ).all()
         return [
-            Request(
-                row.id,
-                AccountAction(row.act),
-                row.username,
-                row.content.get("role"),
-                row.asked_by,
-                row.asked_at,
-                _read_terms(row.content),
+            build_from_row(
+                Request,
+                row,
+                act=AccountAction(row.act),
+                role=row.content.get("role"),
+                terms=_read_terms(row.content),
             )
             for row in rows
         ]
@@ -346,13 +339,8 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
             _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
         _apply(session, act, row.username, terms, password_hash, must_change=True)
-        audit_log.record(
-            session,
-            viewer.username,
-            f"account_{act}",
-            row.username,
-            reason=f"asked by {row.asked_by}",
-        )
+        reason = f"asked by {row.asked_by}"
+        audit_log.record(session, viewer.username, f"account_{act}", row.username, reason)
     return one_time if act in (AccountAction.ADD, AccountAction.RESET) else None
 
 
@@ -414,12 +402,8 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
     """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return [
-            (row.advisor_id, row.name)
-            for row in session.execute(
-                sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name)
-            )
-        ]
+        rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name))
+        return [tuple(row) for row in rows]
 
 
 def normalise_username(username: str) -> str:
@@ -439,6 +423,10 @@ def parse_username(username: str) -> str:
     return username
 
 
+def _read_username(act: AccountAction, username: str) -> str:
+    return parse_username(username) if act == AccountAction.ADD else normalise_username(username)
+
+
 def _perform(
     viewer: Viewer,
     act: AccountAction,
@@ -449,9 +437,7 @@ def _perform(
     is_external: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = (
-        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
-    )
+    username = _read_username(act, username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -470,15 +456,8 @@ def _perform(
                 "protection officer, a manager or another administrator confirms it.",
             )
         _enter(session, viewer, act, username, terms, is_done=True, is_kept=not demo)
-        _apply(
-            session,
-            act,
-            username,
-            terms,
-            password_hash,
-            must_change=one_time is not None,
-            demo=demo,
-        )
+        must_change = one_time is not None
+        _apply(session, act, username, terms, password_hash, must_change, demo)
     return one_time
 
 
@@ -561,13 +540,9 @@ def _enter(
         row.decided_at, row.confirmed = now(), True
     if is_kept:
         session.add(row)
-    audit_log.record(
-        session,
-        viewer.username,
-        f"account_{act}" if is_done else f"account_{act}_asked",
-        username,
-        reason=str(terms.role) if terms else "",
-    )
+    action = f"account_{act}" if is_done else f"account_{act}_asked"
+    role = str(terms.role) if terms else ""
+    audit_log.record(session, viewer.username, action, username, reason=role)
 
 
 def _get_token(session: Session, username: str) -> ServiceToken:
@@ -584,13 +559,13 @@ def _find_done(session: Session) -> Iterable[AccountRequest]:
 
 
 def _build_change(row: AccountRequest) -> AccountChange:
-    return AccountChange(
-        AccountAction(row.act),
-        row.username,
-        row.content.get("role"),
-        row.asked_by,
-        row.decided_at,
-        row.decided_by,
+    return build_from_row(
+        AccountChange,
+        row,
+        act=AccountAction(row.act),
+        role=row.content.get("role"),
+        done_at=row.decided_at,
+        confirmed_by=row.decided_by,
     )
 
 

@@ -21,7 +21,6 @@ from urllib.parse import urlencode, urlsplit
 import jwt
 import requests
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, sessions
 from qa_core.access.accounts import AccountTerms
@@ -224,7 +223,8 @@ def find_sign_out(origin: Origin, return_to: str) -> str | None:
 def is_external(username: str) -> bool:
     """Tell whether an identity provider answers for that account."""
     with store.reading() as session:
-        return _find_identity(session, username) is not None
+        identity = sa.select(ExternalIdentity.subject).filter_by(username=username).limit(1)
+        return session.scalar(identity) is not None
 
 
 def _fetch_claims(
@@ -314,7 +314,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
             session.add(identity)
     elif not is_active:
         raise Refusal("closed_account", "Your account here is closed. Ask an administrator.")
-    elif present != (terms.role, _bounds_of_terms(terms)):
+    elif present != (terms.role, (set(terms.teams), set(terms.sites), terms.advisor_id)):
         accounts.change(Viewer.SYSTEM, username, terms)
     return username
 
@@ -340,16 +340,6 @@ def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | No
 def _bounds_of(account: Account) -> tuple[Any, ...]:
     led_teams = {span.team_name for span in account.led_teams if span.ends_on is None}
     return led_teams, {site.site_name for site in account.sites}, account.advisor_id
-
-
-def _bounds_of_terms(terms: AccountTerms) -> tuple[Any, ...]:
-    return set(terms.teams), set(terms.sites), terms.advisor_id
-
-
-def _find_identity(session: Session, username: str) -> ExternalIdentity | None:
-    return session.scalars(
-        sa.select(ExternalIdentity).where(ExternalIdentity.username == username).limit(1)
-    ).first()
 
 
 def _build_provider(*, grant: list[dict[str, Any]], **fields: Any) -> Provider:

@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SavedView
 
@@ -49,9 +50,7 @@ def find_views(viewer: Viewer) -> list[View]:
                 owner = _find_sharer(session, row, viewer)
                 if owner is None:
                     continue
-            name = owner and owner.display_name
-            parts = (row.id, row.name, row.page, row.parameters, row.shared_with)
-            found.append(View(*parts, owner=name))
+            found.append(build_from_row(View, row, owner=owner and owner.display_name))
         return found
 
 

@@ -21,6 +21,7 @@ from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -120,10 +121,10 @@ def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
     state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
+    names = ("name", "purpose", "role", "teams", "sites", "kpis", "created_by")
     with store.reading() as session:
         return [
-            {name: getattr(token, name) for name in ("name", "purpose", "role")}
-            | {name: getattr(token, name) for name in ("teams", "sites", "kpis", "created_by")}
+            read_fields(token, names)
             | {
                 "state": _find_state(session, token),
                 "created_at": token.created_at.isoformat(timespec="seconds"),

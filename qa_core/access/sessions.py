@@ -21,6 +21,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -153,13 +154,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             now() - timedelta(days=one_time_days),
         )
         if reason:
-            audit_log.record(
-                session,
-                username if account else "stranger",
-                "sign_in_failed",
-                browser.address,
-                reason,
-            )
+            actor = username if account else "stranger"
+            audit_log.record(session, actor, "sign_in_failed", browser.address, reason)
         elif second_factor.is_enrolled(session, username):
             # The count of this browser stays: codes are guessed no faster than passwords.
             _forget_try(session, username, browser, keeps_own=True)
@@ -301,13 +297,7 @@ def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
             .order_by(LoginSession.id.desc())
         ).all()
         return [
-            OwnSession(
-                row.id,
-                row.browser_name,
-                row.created_at,
-                row.last_seen_at,
-                row.id == signed_in.session_id,
-            )
+            build_from_row(OwnSession, row, is_this_one=row.id == signed_in.session_id)
             for row in rows
         ]
 

@@ -19,7 +19,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
@@ -71,8 +71,7 @@ class TargetValue:
 
     def as_json(self) -> dict[str, Any]:
         """Return the target as `targets list --json` shows it."""
-        names = ("id", "kpi", "value", "dimension", "name")
-        own = {name: getattr(self, name) for name in names}
+        own = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
         return own | {"from": self.starts_on, "to": self.ends_on}
 
 
@@ -232,11 +231,8 @@ def set_target(
     value = parse_value(declared, text)
     _check_scope(declared, dimension, period)
     with store.writing() as session:
-        name = (
-            name_merges.find_kept_names(session)["queue"].get(name, name)
-            if dimension == "queue"
-            else name
-        )
+        if dimension == "queue":
+            name = name_merges.find_kept_names(session)["queue"].get(name, name)
         if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
@@ -251,13 +247,8 @@ def set_target(
         row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
-        audit_log.record(
-            session,
-            viewer.username,
-            "target_set",
-            f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(),
-            reason=_describe(period),
-        )
+        what = f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip()
+        audit_log.record(session, viewer.username, "target_set", what, reason=_describe(period))
         return _build_target(row)
 
 
@@ -275,12 +266,8 @@ def remove(viewer: Viewer, number: int) -> None:
         ):
             raise AccessDenied()
         session.delete(row)
-        audit_log.record(
-            session,
-            viewer.username,
-            "target_removed",
-            f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip(),
-        )
+        what = f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip()
+        audit_log.record(session, viewer.username, "target_removed", what)
 
 
 def parse_value(kpi: Kpi, text: str) -> float:

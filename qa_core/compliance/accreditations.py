@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -86,13 +86,8 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         )
         session.add(accreditation)
         session.flush()
-        audit_log.record(
-            session,
-            viewer.username,
-            "accredited",
-            username,
-            reason=f"{','.join(own_purposes)} until {until}",
-        )
+        reason = f"{','.join(own_purposes)} until {until}"
+        audit_log.record(session, viewer.username, "accredited", username, reason)
         return accreditation.id
 
 
@@ -130,7 +125,7 @@ def find_all(viewer: Viewer) -> list[AccreditationEntry]:
             role=accounts_by_name[row.username].role,
             purposes=tuple(row.purposes),
             is_ended=row.ended_at is not None,
-            holds=_holds(row, today),
+            holds=holds_on(row, today),
         )
         for row in rows
     ]
@@ -163,7 +158,7 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
         )
     )
     return any(
-        _holds(row, environment.today())
+        holds_on(row, environment.today())
         and (required_purpose is None or required_purpose in row.purposes)
         for row in rows
     )
@@ -194,5 +189,7 @@ def _may_listen(role: str) -> bool:
     )
 
 
-def _holds(row: Accreditation, day: date) -> bool:
-    return row.ended_at is None and row.starts_on <= day <= row.ends_on
+def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:
+    """Tell whether an accreditation holds on a day, or held then at that moment of the day."""
+    is_ended = row.ended_at is not None and (moment is None or row.ended_at <= moment)
+    return not is_ended and row.starts_on <= day <= row.ends_on

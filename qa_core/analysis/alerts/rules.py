@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
@@ -73,7 +73,7 @@ class Rule:
             "id", "kpi", "kind", "grain", "dimension", "name", "side", "threshold", "periods",
             "clear_after", "created_by",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        return read_fields(self, names)
 
 
 SUGGESTED = (
@@ -244,17 +244,13 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     )
     if present is not None:
         return present
-    is_threshold = rule.kind == RuleKind.THRESHOLD
+    if rule.kind != RuleKind.THRESHOLD:
+        rule = replace(rule, side=None, threshold=None, periods=1)
+    names = ("kpi", "grain", "dimension", "side", "threshold", "periods", "clear_after")
     row = AlertRule(
-        kpi=rule.kpi,
+        **read_fields(rule, names),
         kind=str(rule.kind),
-        grain=rule.grain,
-        dimension=rule.dimension,
         dimension_value=rule.name,
-        side=rule.side if is_threshold else None,
-        threshold=rule.threshold if is_threshold else None,
-        periods=rule.periods if is_threshold else 1,
-        clear_after=rule.clear_after,
         created_by=viewer.username,
     )
     session.add(row)

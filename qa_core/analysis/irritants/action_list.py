@@ -187,13 +187,8 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             changed.append("note")
         if changed:
             row.version += 1
-            audit_log.record(
-                session,
-                viewer.username,
-                "irritant_changed",
-                f"irritant {number}",
-                reason="; ".join(changed),
-            )
+            what, how = f"irritant {number}", "; ".join(changed)
+            audit_log.record(session, viewer.username, "irritant_changed", what, reason=how)
 
 
 def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:

@@ -185,13 +185,8 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
             raise Refusal("left_team", message, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
         plan.version += 1
-        audit_log.record(
-            session,
-            viewer.username,
-            "coaching_noted",
-            f"plan {plan.id}",
-            reason="remark" if minutes is None else "session",
-        )
+        kind = "remark" if minutes is None else "session"
+        audit_log.record(session, viewer.username, "coaching_noted", f"plan {plan.id}", kind)
 
 
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:

@@ -230,7 +230,19 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
     with store.reading() as session:
         names, advisors = people.find_names(session), members.find_names(session)
         return [
-            _build_line(names, advisors, *row) for row in session.execute(Scoped(statement, viewer))
+            build_from_row(
+                DisputeLine,
+                dispute,
+                dispute_id=dispute.id,
+                advisor=advisors.get(advisor_id, advisor_id),
+                team=team,
+                evaluator=names.get(evaluator, evaluator),
+                local_day=local_day,
+                decided_by=names.get(dispute.decided_by, dispute.decided_by),
+            )
+            for dispute, team, evaluator, local_day, advisor_id in session.execute(
+                Scoped(statement, viewer)
+            )
         ]
 
 
@@ -340,27 +352,6 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
 
 def _points(answer: Any) -> float | None:
     return None if answer == scoring.NOT_APPLICABLE else float(answer)
-
-
-def _build_line(
-    names: Mapping[str, str],
-    advisors: Mapping[str, str],
-    dispute: Dispute,
-    team: str | None,
-    evaluator: str | None,
-    local_day: date,
-    advisor_id: str | None,
-) -> DisputeLine:
-    return build_from_row(
-        DisputeLine,
-        dispute,
-        dispute_id=dispute.id,
-        advisor=advisors.get(advisor_id, advisor_id),
-        team=team,
-        evaluator=names.get(evaluator, evaluator),
-        local_day=local_day,
-        decided_by=names.get(dispute.decided_by, dispute.decided_by),
-    )
 
 
 def _count(

@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
@@ -33,6 +33,8 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.listening import Calibration, DrawnContact
 from qa_core.storage.records.store import Session
 
+CONTACT = ("source_system", "contact_id", "advisor_id", "team")
+"""Fields that an evaluation takes over from its contact."""
 CHANGED_MEANWHILE = "changed_meanwhile"
 WITHDRAWN = "contact_withdrawn"
 
@@ -149,11 +151,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
-                source_system=key[0],
-                contact_id=key[1],
-                advisor_id=drawn.advisor_id,
-                team=drawn.team,
                 drawn_id=drawn.id,
+                **read_fields(drawn, CONTACT),
             )
             if drawn.state == "waiting":
                 drawn.state = "started"
@@ -213,7 +212,11 @@ def save(
     check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        _require_draft(evaluation)
+        if evaluation.state != "draft":
+            raise Refusal(
+                "already_submitted",
+                "This evaluation is already submitted. Correct it on its own page, with a reason.",
+            )
         require_may_continue(session, viewer, evaluation)
         answered = {key: value for key, value in answers.items() if value is not None}
         scoring.check_answers(get_scorecard(session, evaluation), answered)
@@ -476,24 +479,11 @@ def _require_may_listen(
         )
 
 
-def _require_draft(evaluation: Evaluation) -> None:
-    if evaluation.state != "draft":
-        raise Refusal(
-            "already_submitted",
-            "This evaluation is already submitted. Correct it on its own page, with a reason.",
-        )
-
-
 def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
-        audit_log.record(
-            session,
-            viewer.username,
-            "drawn_replaced",
-            f"{drawn.draw.plan.name}/{drawn.id}",
-            reason="private",
-        )
+        what = f"{drawn.draw.plan.name}/{drawn.id}"
+        audit_log.record(session, viewer.username, "drawn_replaced", what, reason="private")
 
 
 def _build_withdrawn() -> Refusal:

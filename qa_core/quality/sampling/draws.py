@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -167,7 +167,9 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)
-        again = _recompute(session, stored)
+        drawer = find_drawer(session, stored.drawn_by)
+        cutoff = DrawCutoff(stored.id, stored.drawn_at)
+        again = compute(session, drawer, stored.plan, stored.seed, cutoff)
         originals = find_originals(stored)
         causes = ["lake_changed"] if stored.lake_version != _lake_version() else []
         if again.digest != stored.frame_digest:
@@ -360,16 +362,6 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
     )
 
 
-def _recompute(session: Session, stored: Draw) -> DrawResult:
-    return compute(
-        session,
-        find_drawer(session, stored.drawn_by),
-        stored.plan,
-        stored.seed,
-        DrawCutoff(stored.id, stored.drawn_at),
-    )
-
-
 def find_originals(stored: Draw) -> list[DrawnContact]:
     """Return the contacts drawn at first, without replacements."""
     later = {one.replaced_by for one in stored.contacts}
@@ -406,13 +398,8 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         build_drawn_row(draw_row.id, position, one, plan.due_on)
         for position, one in enumerate(result.drawn, 1)
     )
-    audit_log.record(
-        session,
-        viewer.username,
-        "draw_made",
-        f"{plan.name}/{draw_row.id}",
-        reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
-    )
+    what, size = f"{plan.name}/{draw_row.id}", f"{len(result.drawn)}/{result.frame}"
+    audit_log.record(session, viewer.username, "draw_made", what, f"seed {result.seed}, {size}")
     session.flush()
     return draw_row.id
 
@@ -421,18 +408,7 @@ def build_drawn_row(
     draw_id: int, position: int, one: DrawEntry, due_on: date | None
 ) -> DrawnContact:
     """Build the row of a drawn contact."""
-    return DrawnContact(
-        draw_id=draw_id,
-        position=position,
-        source_system=one.source_system,
-        contact_id=one.contact_id,
-        advisor_id=one.advisor_id,
-        team=one.team,
-        local_start=one.local_start,
-        stratum=dict(one.stratum),
-        evaluator=one.evaluator,
-        due_on=due_on,
-    )
+    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(one))
 
 
 def _lake_version() -> str:

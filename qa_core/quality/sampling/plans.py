@@ -1,7 +1,7 @@
 """Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -57,8 +57,8 @@ class PlanState:
         return {
             "name": self.name,
             "purpose": self.purpose,
-            "from": self.starts_on.isoformat(),
-            "to": self.ends_on.isoformat(),
+            "from": self.starts_on,
+            "to": self.ends_on,
             "grid": self.grid_key,
             "per_advisor": self.per_advisor,
             "maximum_per_advisor": self.maximum_per_advisor,
@@ -66,7 +66,7 @@ class PlanState:
             **self.filters,
             "evaluators": list(self.evaluators),
             "most_per_evaluator": self.most_per_evaluator,
-            "due": self.due_on.isoformat() if self.due_on else None,
+            "due": self.due_on,
             "closed": self.is_closed,
             "draws": self.draws,
             "drawn": self.drawn,
@@ -88,34 +88,16 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
         plan, evaluators=tuple(dict.fromkeys(map(accounts.normalise_username, plan.evaluators)))
     )
     _check(viewer, plan)
-    scorecard_key = _publish_scorecard(viewer, plan.grid)
+    plan = replace(plan, grid_key=_publish_scorecard(viewer, plan.grid_key))
     with store.writing() as session:
-        if (
-            session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name))
-            is not None
-        ):
+        same_name = sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name)
+        if session.scalar(same_name) is not None:
             message = N_(
                 "There is already a plan {name}. Choose another name, or draw again from that "
                 "plan: this adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
-        plan_row = ListeningPlan(
-            name=plan.name,
-            purpose=plan.purpose,
-            starts_on=plan.starts_on,
-            ends_on=plan.ends_on,
-            grid_key=scorecard_key,
-            per_advisor=plan.per_advisor,
-            maximum_per_advisor=plan.maximum_per_advisor,
-            strata=list(plan.strata),
-            filters=dict(plan.filters),
-            evaluators=list(plan.evaluators),
-            most_per_evaluator=plan.most_per_evaluator,
-            due_on=plan.due,
-            publish_after_days=plan.publish_after_days,
-            dispute_days=plan.dispute_days,
-            created_by=viewer.username,
-        )
+        plan_row = ListeningPlan(**asdict(plan), created_by=viewer.username)
         session.add(plan_row)
         session.flush()
         audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
