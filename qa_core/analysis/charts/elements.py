@@ -11,15 +11,15 @@ from qa_core.metrics import formatting
 
 def draw_line(
     figure: Sketch,
-    xs: Iterable[Any],
-    ys: Iterable[Any],
+    xs: Sequence[Any],
+    ys: Sequence[Any],
     colour: str,
     width: float = 1,
     dash: str = "solid",
 ) -> None:
     """Draw a line that says nothing when one points at it; missing values are gaps."""
     line = {"color": colour, "width": width, "dash": dash}
-    figure.add_scatter(x=list(xs), y=list(ys), mode="lines", line=line, hoverinfo="skip")
+    figure.add_scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip")
 
 
 def draw_intervals(

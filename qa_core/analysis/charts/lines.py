@@ -90,7 +90,7 @@ def build_trend(
             draw_line(figure, xs, ys, tint.reference, dash=dash)
             shown += [value for value in edge if not formatting.is_missing(value)]
     if before is not None and any(not formatting.is_missing(value) for value in before):
-        draw_line(figure, at, before, tint.reference, 1.3, "dot")
+        draw_line(figure, at, list(before), tint.reference, 1.3, "dot")
         shown += [value for value in before if not formatting.is_missing(value)]
     drawn = _draw_targets(figure, targets, at, unit, tint, currency)
     shown += [target.value for target in drawn]
