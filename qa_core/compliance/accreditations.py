@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, people
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
@@ -64,7 +64,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
-        if not _may_listen(account.role):
+        if not has_on_others(account.role, Permission.LISTEN):
             raise Refusal(
                 "role_never_listens",
                 "The role of {name} never listens. Only evaluators, team leads and managers "
@@ -144,7 +144,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
             else person.username
         )
         for person in accounts_by_name
-        if person.is_active and _may_listen(person.role)
+        if person.is_active and has_on_others(person.role, Permission.LISTEN)
     }
     return dict(sorted(labels.items(), key=lambda entry: entry[1].casefold()))
 
@@ -178,15 +178,6 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
             "officer for an accreditation."
         )
         raise Refusal("not_accredited", message)
-
-
-def _may_listen(role: str) -> bool:
-    # Advisors hear their own calls without an accreditation.
-    return (
-        role in set(Role)
-        and role != Role.ADVISOR
-        and Permission.LISTEN in GRANTS.get(Role(role), frozenset())
-    )
 
 
 def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.base.row_values import read_fields
+from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS
@@ -224,18 +225,7 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
     """Return a later batch that changed one of this batch's evaluations."""
-    mine = (
-        sa.select(BeforeImage.key, BeforeImage.id)
-        .filter_by(batch_id=batch_id, object="evaluation")
-        .subquery()
-    )
-    later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    later = later.where(
-        BeforeImage.object == "evaluation",
-        BeforeImage.id > mine.c.id,
-        BeforeImage.batch_id != batch_id,
-    )
-    return session.scalar(_unscoped(later.limit(1)))
+    return advisors.find_later_batch(session, batch_id, "evaluation")
 
 
 def _unscoped(statement: sa.Select) -> Unscoped:

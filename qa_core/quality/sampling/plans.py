@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access import accounts, people
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
@@ -163,7 +163,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         "evaluators": [
             (person.username, person.name)
             for person in known
-            if person.is_active and _can_evaluate(person.role)
+            if person.is_active and has_on_others(person.role, Permission.FILL_GRIDS)
         ],
         "grids": sorted((starters | published).items()),
     }
@@ -222,7 +222,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
                 "evaluators",
                 _("{value} has no account. An administrator adds accounts.", value=name),
             )
-        if not _can_evaluate(roles[name]):
+        if not has_on_others(roles[name], Permission.FILL_GRIDS):
             raise refuse(
                 "evaluators",
                 _(
@@ -237,12 +237,6 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
     )
     if outside:
         raise refuse("team", _("{value} is not one of your teams.", value=outside[0]))
-
-
-def _can_evaluate(role: str) -> bool:
-    return (
-        role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
-    )
 
 
 def _publish_scorecard(viewer: Viewer, key: str) -> str:
