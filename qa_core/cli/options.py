@@ -49,7 +49,8 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
     text = _read_text(file)
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is one too
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a ValueError of its own.
         raise Refusal(
             code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
         ) from error
