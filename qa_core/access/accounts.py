@@ -20,6 +20,7 @@ from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import LANGUAGES, N_
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -161,11 +162,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
         today = environment.today()
         return [
             {
-                "username": account.username,
-                "display_name": account.display_name,
-                "role": account.role,
-                "active": account.active,
-                "demo": account.demo,
+                **read_fields(account, ("username", "display_name", "role", "active", "demo")),
                 "teams": sorted(
                     {
                         span.team_name
@@ -267,9 +264,7 @@ def propose(
 ) -> None:
     """Request an action that a second person confirms."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = (
-        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
-    )
+    username = _read_username(act, username)
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
         _enter(session, viewer, act, username, terms, is_done=False)
@@ -294,14 +289,12 @@ def find_requests(viewer: Viewer) -> list[Request]:
             .order_by(AccountRequest.id)
         ).all()
         return [
-            Request(
-                row.id,
-                AccountAction(row.act),
-                row.username,
-                row.content.get("role"),
-                row.asked_by,
-                row.asked_at,
-                _read_terms(row.content),
+            build_from_row(
+                Request,
+                row,
+                act=AccountAction(row.act),
+                role=row.content.get("role"),
+                terms=_read_terms(row.content),
             )
             for row in rows
         ]
@@ -339,21 +332,15 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
             raise Refusal(
-                "second_person",
-                N_("You made this request yourself. Another person has to confirm it."),
+                "second_person", "You made this request yourself. Another person has to confirm it."
             )
         act, terms = AccountAction(row.act), _read_terms(row.content)
         if act != AccountAction.ADD_TOKEN:
             _check_possible(session, viewer, act, row.username, terms)
         row.decided_by, row.decided_at, row.confirmed = viewer.username, now(), True
         _apply(session, act, row.username, terms, password_hash, must_change=True)
-        audit_log.record(
-            session,
-            viewer.username,
-            f"account_{act}",
-            row.username,
-            reason=f"asked by {row.asked_by}",
-        )
+        reason = f"asked by {row.asked_by}"
+        audit_log.record(session, viewer.username, f"account_{act}", row.username, reason)
     return one_time if act in (AccountAction.ADD, AccountAction.RESET) else None
 
 
@@ -415,12 +402,8 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
     """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        return [
-            (row.advisor_id, row.name)
-            for row in session.execute(
-                sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name)
-            )
-        ]
+        rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name))
+        return [tuple(row) for row in rows]
 
 
 def normalise_username(username: str) -> str:
@@ -434,12 +417,14 @@ def parse_username(username: str) -> str:
     if not USERNAME.fullmatch(username):
         raise Misuse(
             "bad_username",
-            N_(
-                "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
-                "at most 80 characters."
-            ),
+            "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
+            "at most 80 characters.",
         )
     return username
+
+
+def _read_username(act: AccountAction, username: str) -> str:
+    return parse_username(username) if act == AccountAction.ADD else normalise_username(username)
 
 
 def _perform(
@@ -452,9 +437,7 @@ def _perform(
     is_external: bool = False,
 ) -> str | None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    username = (
-        parse_username(username) if act == AccountAction.ADD else normalise_username(username)
-    )
+    username = _read_username(act, username)
     one_time = None
     if password is not None:
         passwords.check_policy(password, username)
@@ -469,21 +452,12 @@ def _perform(
         if _needs_second(session, viewer, act, session.get(Account, username)):
             raise Refusal(
                 "second_person",
-                N_(
-                    "This account gives access to personal data. Submit a request: a data "
-                    "protection officer, a manager or another administrator confirms it."
-                ),
+                "This account gives access to personal data. Submit a request: a data "
+                "protection officer, a manager or another administrator confirms it.",
             )
         _enter(session, viewer, act, username, terms, is_done=True, is_kept=not demo)
-        _apply(
-            session,
-            act,
-            username,
-            terms,
-            password_hash,
-            must_change=one_time is not None,
-            demo=demo,
-        )
+        must_change = one_time is not None
+        _apply(session, act, username, terms, password_hash, must_change, demo)
     return one_time
 
 
@@ -494,25 +468,25 @@ def _check_possible(
     if act == AccountAction.ADD and account is not None:
         raise Refusal(
             "username_taken",
-            N_("There is already an account {name}; choose another name."),
+            "There is already an account {name}; choose another name.",
             name=username,
         )
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
-            N_("There is no account {name}. Check the spelling in the list of accounts."),
+            "There is no account {name}. Check the spelling in the list of accounts.",
             ("python -m qa_core people list",),
             name=username,
         )
     if username == viewer.username:
         raise Refusal(
-            "own_account", N_("You cannot do this to your own account. Ask another administrator.")
+            "own_account", "You cannot do this to your own account. Ask another administrator."
         )
     is_lost = act == AccountAction.DISABLE or (terms is not None and terms.role != Role.ADMIN)
     if is_lost and _is_last_administrator(session, account):
         raise Refusal(
             "last_administrator",
-            N_("{name} is the only administrator. Add another one first."),
+            "{name} is the only administrator. Add another one first.",
             name=username,
         )
 
@@ -566,13 +540,9 @@ def _enter(
         row.decided_at, row.confirmed = now(), True
     if is_kept:
         session.add(row)
-    audit_log.record(
-        session,
-        viewer.username,
-        f"account_{act}" if is_done else f"account_{act}_asked",
-        username,
-        reason=str(terms.role) if terms else "",
-    )
+    action = f"account_{act}" if is_done else f"account_{act}_asked"
+    role = str(terms.role) if terms else ""
+    audit_log.record(session, viewer.username, action, username, reason=role)
 
 
 def _get_token(session: Session, username: str) -> ServiceToken:
@@ -589,13 +559,13 @@ def _find_done(session: Session) -> Iterable[AccountRequest]:
 
 
 def _build_change(row: AccountRequest) -> AccountChange:
-    return AccountChange(
-        AccountAction(row.act),
-        row.username,
-        row.content.get("role"),
-        row.asked_by,
-        row.decided_at,
-        row.decided_by,
+    return build_from_row(
+        AccountChange,
+        row,
+        act=AccountAction(row.act),
+        role=row.content.get("role"),
+        done_at=row.decided_at,
+        confirmed_by=row.decided_by,
     )
 
 
@@ -688,7 +658,7 @@ def _find_or_make_advisor(session: Session, text: str) -> str:
     if advisor_ids:
         raise Refusal(
             "ambiguous_advisor",
-            N_("Several advisors are called {name}. Enter the identifier of one of them: {ids}."),
+            "Several advisors are called {name}. Enter the identifier of one of them: {ids}.",
             name=text,
             ids=", ".join(sorted(advisor_ids)),
         )
@@ -706,9 +676,7 @@ def parse_role(role: Role | str) -> Role:
 def _open_request(session: Session, request_id: int) -> AccountRequest:
     row = session.get(AccountRequest, request_id)
     if row is None or row.decided_at is not None:
-        raise Refusal(
-            "request_decided", N_("Somebody has already decided on this. Reload the list.")
-        )
+        raise Refusal("request_decided", "Somebody has already decided on this. Reload the list.")
     return row
 
 

@@ -21,7 +21,6 @@ from urllib.parse import urlencode, urlsplit
 import jwt
 import requests
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, sessions
 from qa_core.access.accounts import AccountTerms
@@ -110,7 +109,7 @@ def find_providers() -> dict[str, Provider]:
     except (tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
         raise Refusal(
             "bad_identity_file",
-            N_("{path} cannot be read: {detail}. See docs/access.md, section 3."),
+            "{path} cannot be read: {detail}. See docs/access.md, section 3.",
             path=str(file),
             detail=str(error),
         ) from error
@@ -224,7 +223,8 @@ def find_sign_out(origin: Origin, return_to: str) -> str | None:
 def is_external(username: str) -> bool:
     """Tell whether an identity provider answers for that account."""
     with store.reading() as session:
-        return _find_identity(session, username) is not None
+        identity = sa.select(ExternalIdentity.subject).filter_by(username=username).limit(1)
+        return session.scalar(identity) is not None
 
 
 def _fetch_claims(
@@ -305,7 +305,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
     if terms is None:
         if is_active:
             accounts.disable(Viewer.SYSTEM, username)
-        raise Refusal("no_group", N_("None of your groups has access here. Ask an administrator."))
+        raise Refusal("no_group", "None of your groups has access here. Ask an administrator.")
     if username is None:
         username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
         accounts.add_external(username, terms)
@@ -313,8 +313,8 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
             identity = ExternalIdentity(issuer=provider.issuer, subject=subject, username=username)
             session.add(identity)
     elif not is_active:
-        raise Refusal("closed_account", N_("Your account here is closed. Ask an administrator."))
-    elif present != (terms.role, _bounds_of_terms(terms)):
+        raise Refusal("closed_account", "Your account here is closed. Ask an administrator.")
+    elif present != (terms.role, (set(terms.teams), set(terms.sites), terms.advisor_id)):
         accounts.change(Viewer.SYSTEM, username, terms)
     return username
 
@@ -340,16 +340,6 @@ def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | No
 def _bounds_of(account: Account) -> tuple[Any, ...]:
     led_teams = {span.team_name for span in account.led_teams if span.ends_on is None}
     return led_teams, {site.site_name for site in account.sites}, account.advisor_id
-
-
-def _bounds_of_terms(terms: AccountTerms) -> tuple[Any, ...]:
-    return set(terms.teams), set(terms.sites), terms.advisor_id
-
-
-def _find_identity(session: Session, username: str) -> ExternalIdentity | None:
-    return session.scalars(
-        sa.select(ExternalIdentity).where(ExternalIdentity.username == username).limit(1)
-    ).first()
 
 
 def _build_provider(*, grant: list[dict[str, Any]], **fields: Any) -> Provider:
@@ -379,8 +369,7 @@ def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
         discovery = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise Refusal(
-            "identity_unreachable",
-            N_("The identity provider does not answer. Try again in a minute."),
+            "identity_unreachable", "The identity provider does not answer. Try again in a minute."
         ) from error
     if discovery.get("issuer") != issuer:
         raise Refusal("identity_refused", REFUSED)

@@ -9,7 +9,6 @@ import unicodedata
 import bcrypt
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 
 ROUNDS = 12
 MAXIMUM_BYTES = 72
@@ -48,7 +47,7 @@ def check_policy(password: str, username: str) -> None:
     if len(password.encode()) > MAXIMUM_BYTES:
         raise Refusal(
             "long_password",
-            N_("The password is longer than {bytes} bytes. Choose a shorter one."),
+            "The password is longer than {bytes} bytes. Choose a shorter one.",
             bytes=MAXIMUM_BYTES,
         )
     tests = (str.islower, str.isupper, str.isdigit, lambda letter: not letter.isalnum())
@@ -62,19 +61,16 @@ def check_policy(password: str, username: str) -> None:
     if not long_enough:
         raise Refusal(
             "weak_password",
-            N_(
-                "Choose 12 characters with small and capital letters, digits and signs. Or choose "
-                "14 with three of these kinds, or seven different words."
-            ),
+            "Choose 12 characters with small and capital letters, digits and signs. Or choose "
+            "14 with three of these kinds, or seven different words.",
         )
     if username.casefold() in password.casefold() and len(password) - len(username) < BESIDE_NAME:
         raise Refusal(
-            "password_is_name",
-            N_("The password is too close to your username. Choose another one."),
+            "password_is_name", "The password is too close to your username. Choose another one."
         )
     if _is_common(password):
         raise Refusal(
-            "common_password", N_("Many people choose this password. Choose a less common one.")
+            "common_password", "Many people choose this password. Choose a less common one."
         )
 
 

@@ -149,6 +149,13 @@ def find_reach(role: Role, permission: Permission) -> Reach | None:
     return Reach.ALL if is_whole else Reach.OWN
 
 
+def has_on_others(role: str, permission: Permission) -> bool:
+    """Tell whether a role has a permission on the contacts of others: advisors listen to
+    their own without an accreditation, and evaluate themselves.
+    """
+    return role in set(Role) and role != Role.ADVISOR and permission in GRANTS[Role(role)]
+
+
 DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "team": P.SEE_TEAMS,
     "advisor": P.SEE_ADVISORS,

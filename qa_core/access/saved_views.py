@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SavedView
 
@@ -49,9 +50,7 @@ def find_views(viewer: Viewer) -> list[View]:
                 owner = _find_sharer(session, row, viewer)
                 if owner is None:
                     continue
-            name = owner and owner.display_name
-            parts = (row.id, row.name, row.page, row.parameters, row.shared_with)
-            found.append(View(*parts, owner=name))
+            found.append(build_from_row(View, row, owner=owner and owner.display_name))
         return found
 
 
@@ -68,7 +67,7 @@ def save(
     name = _check(viewer, name, shared_with)
     kept = {key: list(values) for key, values in parameters.items()}
     if len(json.dumps(kept)) > LONGEST_PARAMETERS:
-        raise Refusal("view_too_long", N_("Too many filters are set. Take some away, then save."))
+        raise Refusal("view_too_long", "Too many filters are set. Take some away, then save.")
     with store.writing() as session:
         own = session.scalars(sa.select(SavedView).filter_by(username=viewer.username)).all()
         row = next((view for view in own if view.name == name), None)
@@ -76,7 +75,7 @@ def save(
             if len(own) >= MOST_VIEWS:
                 raise Refusal(
                     "too_many_views",
-                    N_("You have {n} views. Delete one, then save this one."),
+                    "You have {n} views. Delete one, then save this one.",
                     n=MOST_VIEWS,
                 )
             row = SavedView(username=viewer.username, name=name)
@@ -91,7 +90,7 @@ def change(viewer: Viewer, number: int, name: str, shared_with: str | None) -> N
         row = _get_own(session, viewer, number)
         same = sa.select(SavedView.id).filter_by(username=viewer.username, name=name)
         if session.scalar(same.where(SavedView.id != number)) is not None:
-            raise Refusal("view_name_taken", N_("You have another view {name}."), name=name)
+            raise Refusal("view_name_taken", "You have another view {name}.", name=name)
         row.name, row.shared_with = name, shared_with
 
 
@@ -120,7 +119,7 @@ def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
         )
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
-        raise Misuse("bad_view_name", N_("Name the view with 1 to {n} characters."), n=LONGEST_NAME)
+        raise Misuse("bad_view_name", "Name the view with 1 to {n} characters.", n=LONGEST_NAME)
     return name
 
 

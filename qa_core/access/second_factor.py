@@ -47,7 +47,7 @@ def start(viewer: Viewer) -> str:
     secret = pyotp.random_base32()
     with store.writing() as session:
         if is_enrolled(session, username):
-            raise Refusal("second_factor_exists", N_("You already have a second factor."))
+            raise Refusal("second_factor_exists", "You already have a second factor.")
         session.merge(SecondFactor(username=username, secret=_seal(username, secret)))
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 

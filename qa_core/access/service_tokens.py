@@ -21,6 +21,7 @@ from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -77,7 +78,7 @@ def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) 
         if session.get(ServiceToken, name) is not None:
             raise Refusal(
                 "token_taken",
-                N_("The name {name} is or was in use. Choose another name for the token."),
+                "The name {name} is or was in use. Choose another name for the token.",
                 name=name,
             )
         token = ServiceToken(
@@ -104,7 +105,7 @@ def revoke(viewer: Viewer, name: str) -> None:
     with store.writing() as session:
         token = session.get(ServiceToken, accounts.normalise_username(name))
         if token is None or token.revoked_at is not None:
-            raise Refusal("unknown_token", N_("There is no token {name} to revoke."), name=name)
+            raise Refusal("unknown_token", "There is no token {name} to revoke.", name=name)
         token.revoked_at, token.revoked_by = now(), viewer.username
         session.execute(
             sa.update(AccountRequest)
@@ -120,10 +121,10 @@ def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
     state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
+    names = ("name", "purpose", "role", "teams", "sites", "kpis", "created_by")
     with store.reading() as session:
         return [
-            {name: getattr(token, name) for name in ("name", "purpose", "role")}
-            | {name: getattr(token, name) for name in ("teams", "sites", "kpis", "created_by")}
+            read_fields(token, names)
             | {
                 "state": _find_state(session, token),
                 "created_at": token.created_at.isoformat(timespec="seconds"),
@@ -181,8 +182,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         terms.sites and terms.role != Role.MANAGER
     ):
         raise Misuse(
-            "bad_bounds",
-            N_("A team lead's token needs teams. Only a manager's token can have sites."),
+            "bad_bounds", "A team lead's token needs teams. Only a manager's token can have sites."
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
@@ -191,7 +191,7 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
                 one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
             )
     if not 1 <= days <= MOST_DAYS:
-        raise Misuse("bad_days", N_("A token lasts from 1 to {most} days."), most=MOST_DAYS)
+        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MOST_DAYS)
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

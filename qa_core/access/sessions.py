@@ -21,6 +21,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -133,10 +134,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
     if not browser.token:
         raise Refusal(
             "no_browser_token",
-            N_(
-                "Your browser refuses cookies. Allow them for this address, reload the page and "
-                "sign in again."
-            ),
+            "Your browser refuses cookies. Allow them for this address, reload the page and "
+            "sign in again.",
         )
     with store.writing() as session:
         # Counted before the password is looked at, so that many tries at once are not
@@ -155,13 +154,8 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             now() - timedelta(days=one_time_days),
         )
         if reason:
-            audit_log.record(
-                session,
-                username if account else "stranger",
-                "sign_in_failed",
-                browser.address,
-                reason,
-            )
+            actor = username if account else "stranger"
+            audit_log.record(session, actor, "sign_in_failed", browser.address, reason)
         elif second_factor.is_enrolled(session, username):
             # The count of this browser stays: codes are guessed no faster than passwords.
             _forget_try(session, username, browser, keeps_own=True)
@@ -178,7 +172,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         raise Refusal("old_one_time_password", message, days=one_time_days)
     if reason:
         raise Refusal(
-            "sign_in_failed", N_("The username or the password is wrong, or the account is closed.")
+            "sign_in_failed", "The username or the password is wrong, or the account is closed."
         )
     return token
 
@@ -286,7 +280,7 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
         old = UsedLogoutToken.used_at < now() - FORGET_AFTER
         session.execute(sa.delete(UsedLogoutToken).where(old))
         if session.get(UsedLogoutToken, key) is not None:
-            raise Refusal("used_token", N_("This logout token was already used."))
+            raise Refusal("used_token", "This logout token was already used.")
         session.add(UsedLogoutToken(key=key))
         for row in session.scalars(rows).all():
             row.revoked_at = now()
@@ -303,13 +297,7 @@ def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
             .order_by(LoginSession.id.desc())
         ).all()
         return [
-            OwnSession(
-                row.id,
-                row.browser_name,
-                row.created_at,
-                row.last_seen_at,
-                row.id == signed_in.session_id,
-            )
+            build_from_row(OwnSession, row, is_this_one=row.id == signed_in.session_id)
             for row in rows
         ]
 
@@ -372,12 +360,10 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
         old_hash = session.get(Account, username).password_hash
     refuse_early(wait)
     if not passwords.matches(current, old_hash):
-        raise Refusal("wrong_password", N_("The current password is wrong."))
+        raise Refusal("wrong_password", "The current password is wrong.")
     passwords.check_policy(new, username)
     if passwords.normalise(current) == passwords.normalise(new):
-        raise Refusal(
-            "same_password", N_("The new password equals the current one. Choose another.")
-        )
+        raise Refusal("same_password", "The new password equals the current one. Choose another.")
     new_hash = passwords.hash_password(new)
     with store.writing() as session:
         account = session.get(Account, username)
@@ -605,7 +591,7 @@ def refuse_early(wait: timedelta) -> None:
     if wait:
         raise Refusal(
             "too_many_tries",
-            N_("Too many tries. Wait {seconds} seconds, then try again."),
+            "Too many tries. Wait {seconds} seconds, then try again.",
             seconds=int(wait.total_seconds()) + 1,
         )
 

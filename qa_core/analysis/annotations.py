@@ -12,7 +12,6 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.targets import CENTRE, Scope, find_sites_of_teams
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
-from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
@@ -102,7 +101,7 @@ def add(
     title = " ".join(title.split())
     if not title or len(title) > LONGEST_TITLE:
         raise Misuse(
-            "bad_note", N_("Describe what happened in 1 to {most} characters."), most=LONGEST_TITLE
+            "bad_note", "Describe what happened in 1 to {most} characters.", most=LONGEST_TITLE
         )
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):

@@ -11,10 +11,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import board, driver_texts
 from qa_core.analysis.board import BoardFigures, BoardLine
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.charts.labels import find_range, format_tick
+from qa_core.analysis.charts.labels import find_range, format_tick, list_values
 from qa_core.analysis.charts.palette import LIGHT
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics import downloads, formatting, printed_pages
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.printed_pages import mark_up, replace_unknown
@@ -36,7 +36,7 @@ def build_file(viewer: Viewer, months: str, form: str = "pdf") -> downloads.Down
     """Build the sheet, in the reader's language. Raises Refusal while no month is over."""
     figures = board.find_figures(viewer, months)
     if figures is None:
-        raise Refusal("no_month", N_("The sheet covers whole months, and no month is over yet."))
+        raise Refusal("no_month", "The sheet covers whole months, and no month is over yet.")
     end = f"{figures.period.last_day:%Y-%m}"
     return downloads.Download(f"board-{months}-{end}.{form}", "application/pdf", build_pdf(figures))
 
@@ -159,7 +159,7 @@ def _draw_trend(line: BoardLine, width: float) -> Any:
     if not known.any():
         return drawing
     edges = (limits.centre, limits.low, limits.high) if limits else ()
-    shown = [value for name in ("value", "low", "high") for value in points[name].dropna()]
+    shown = list_values(points, "value", "low", "high")
     shown += [value for edge in edges for value in edge if not formatting.is_missing(value)]
     shown += [step.target.value for step in line.steps]
     axes = _Axes(width, days, *find_range(shown, line.kpi.bounds))
@@ -221,11 +221,7 @@ def _draw_differences(frame: pd.DataFrame, width: float) -> Any:
 
     height = ROW_HEIGHT * len(frame) + BOTTOM
     drawing = Drawing(width, height)
-    shown = [
-        0.0,
-        *(value for name in ("value", "low", "high", "plain") for value in frame[name].dropna()),
-    ]
-    low, high = find_range(shown, None)
+    low, high = find_range([0.0, *list_values(frame, "value", "low", "high", "plain")], None)
 
     def place(value: float) -> float:
         return LABEL_WIDTH + (width - LABEL_WIDTH - RIGHT) * (value - low) / (high - low)

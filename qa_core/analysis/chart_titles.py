@@ -107,13 +107,9 @@ def describe_change(
         return ChartTitle(_("{title}: nothing to compare with", title=title))
     size = formatting.change(abs(amount), unit).lstrip("+")
     if interval is None:
-        return ChartTitle(
-            _(
-                "{title}: {change}, without a confidence interval",
-                title=title,
-                change=formatting.change(amount, unit),
-            )
-        )
+        change = formatting.change(amount, unit)
+        text = _("{title}: {change}, without a confidence interval", title=title, change=change)
+        return ChartTitle(text)
     if interval[0] <= 0 <= interval[1]:
         return ChartTitle(_("{title}: no statistically clear change", title=title))
     text = (
@@ -165,19 +161,11 @@ def describe_outliers(comparison: Comparison, names: dict[str, str], better: str
             share=formatting.percent(comparison.p_value, 0),
         )
     parts = []
-    if comparison.below:
-        parts.append(
-            _(
-                "below the rest: {names}",
-                names=formatting.listing(names[key] for key in comparison.below),
-            )
-        )
-    if comparison.above:
-        parts.append(
-            _(
-                "above the rest: {names}",
-                names=formatting.listing(names[key] for key in comparison.above),
-            )
-        )
+    for message, keys in (
+        (N_("below the rest: {names}"), comparison.below),
+        (N_("above the rest: {names}"), comparison.above),
+    ):
+        if keys:
+            parts.append(_(message, names=formatting.listing(names[key] for key in keys)))
     text = _("{first}; {second}", first=parts[0], second=parts[1]) if len(parts) == 2 else parts[0]
     return text[0].upper() + text[1:] + "."

@@ -97,12 +97,8 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         return None
     names, sizes = tuple(getattr(row, dimension) for row in rows), tuple(int(row.n) for row in rows)
     values = tuple(float(row.value) for row in rows)
-    excluded = tuple(
-        sorted(
-            (getattr(row, dimension) for row in known if row.n < find_minimum(kpi)),
-            key=normalise_name,
-        )
-    )
+    few = (getattr(row, dimension) for row in known if row.n < find_minimum(kpi))
+    excluded = tuple(sorted(few, key=normalise_name))
     if kpi.unit == Unit.RATE:
         hits = tuple(int(row.numerator) for row in rows)
         comparison, shrunk = compare_rates(names, hits, sizes), stats.shrink_rates(hits, sizes)
@@ -124,13 +120,10 @@ def build_group(kpi: Kpi, frame: pd.DataFrame, dimension: str) -> Group | None:
         )
         for name, row, estimate in zip(names, rows, shrunk.estimates, strict=True)
     ]
+    peers.sort(key=lambda peer: (_find_position(kpi, peer.band), normalise_name(peer.name)))
     return Group(
         kpi,
-        tuple(
-            sorted(
-                peers, key=lambda peer: (_find_position(kpi, peer.band), normalise_name(peer.name))
-            )
-        ),
+        tuple(peers),
         excluded,
         comparison,
         stats.build_funnel(values, sizes, within, freedom),

@@ -127,7 +127,7 @@ def build_series(
     # Of the columns only those that are read: a row of all of them costs three times as much.
     rows = frame.loc[frame["kpi"] == kpi.key, [grain, "value", "low", "high", "n", "pending"]]
     found = {
-        _read_start(value): row
+        read_start(value): row
         for value, row in zip(rows[grain], rows.itertuples(), strict=True)
         if not formatting.is_missing(value)
     }
@@ -202,7 +202,8 @@ def _compute_limits(
     return control_charts.mean_limits(firm, baseline)
 
 
-def _read_start(value: object) -> date:
+def read_start(value: object) -> date:
+    """Return the first day of a day, week or month as `measure` writes it."""
     if isinstance(value, str):
         return date.fromisoformat(f"{value}-01"[:10])
     return pd.Timestamp(value).date()

@@ -19,7 +19,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
@@ -70,14 +70,9 @@ class TargetValue:
         )
 
     def as_json(self) -> dict[str, Any]:
-        days = {"from": self.starts_on, "to": self.ends_on}
-        return {
-            "id": self.id,
-            "kpi": self.kpi,
-            "value": self.value,
-            "dimension": self.dimension,
-            "name": self.name,
-        } | {name: None if day is None else day.isoformat() for name, day in days.items()}
+        """Return the target as `targets list --json` shows it."""
+        own = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
+        return own | {"from": self.starts_on, "to": self.ends_on}
 
 
 @dataclass(frozen=True)
@@ -236,11 +231,8 @@ def set_target(
     value = parse_value(declared, text)
     _check_scope(declared, dimension, period)
     with store.writing() as session:
-        name = (
-            name_merges.find_kept_names(session)["queue"].get(name, name)
-            if dimension == "queue"
-            else name
-        )
+        if dimension == "queue":
+            name = name_merges.find_kept_names(session)["queue"].get(name, name)
         if not _may_set(viewer, (dimension, name), find_managed_sites(session, viewer)):
             raise AccessDenied()
         require_place(session, dimension, name)
@@ -255,13 +247,8 @@ def set_target(
         row.value, row.set_by, row.set_at = value, viewer.username, now()
         session.add(row)
         session.flush()
-        audit_log.record(
-            session,
-            viewer.username,
-            "target_set",
-            f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip(),
-            reason=_describe(period),
-        )
+        what = f"{kpi}={value:g} {dimension or 'centre'} {name or ''}".strip()
+        audit_log.record(session, viewer.username, "target_set", what, reason=_describe(period))
         return _build_target(row)
 
 
@@ -279,12 +266,8 @@ def remove(viewer: Viewer, number: int) -> None:
         ):
             raise AccessDenied()
         session.delete(row)
-        audit_log.record(
-            session,
-            viewer.username,
-            "target_removed",
-            f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip(),
-        )
+        what = f"{row.kpi} {row.dimension or 'centre'} {row.dimension_value or ''}".strip()
+        audit_log.record(session, viewer.username, "target_removed", what)
 
 
 def parse_value(kpi: Kpi, text: str) -> float:
@@ -303,33 +286,31 @@ def parse_value(kpi: Kpi, text: str) -> float:
     if kpi.unit == Unit.RATE:
         raise Misuse(
             "bad_target",
-            N_("A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%."),
+            "A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%.",
             kpi=kpi.key,
         )
     if kpi.unit in LIMITS:
         raise Misuse(
             "bad_target",
-            N_("A target for {kpi} is a number from {low} to {high}."),
+            "A target for {kpi} is a number from {low} to {high}.",
             kpi=kpi.key,
             low=f"{low:g}",
             high=f"{high:g}",
         )
     raise Misuse(
-        "bad_target",
-        N_("A target for {kpi} is a number from 0 up; times are in seconds."),
-        kpi=kpi.key,
+        "bad_target", "A target for {kpi} is a number from 0 up; times are in seconds.", kpi=kpi.key
     )
 
 
 def require_place(session: Session, dimension: str | None, name: str | None) -> None:
     """Refuse an unknown team, site or queue."""
     if dimension == "team" and session.get(Team, name) is None:
-        raise Refusal("unknown_team", N_("There is no team {name}."), name=name)
+        raise Refusal("unknown_team", "There is no team {name}.", name=name)
     if dimension == "site" and session.get(Site, name) is None:
-        raise Refusal("unknown_site", N_("There is no site {name}."), name=name)
+        raise Refusal("unknown_site", "There is no site {name}.", name=name)
     if dimension == "queue" and name not in dict(query.find_values(Viewer.SYSTEM, "queue")):
         raise Refusal(
-            "unknown_queue", N_("No contact is in a queue {name}. Check the name."), name=name
+            "unknown_queue", "No contact is in a queue {name}. Check the name.", name=name
         )
 
 
@@ -359,7 +340,7 @@ def _check_scope(kpi: Kpi, dimension: str | None, period: Period) -> None:
     if kpi.is_amount and not period.is_bounded:
         raise Misuse(
             "no_period",
-            N_("{kpi} adds up over time, so its target needs a first and a last day."),
+            "{kpi} adds up over time, so its target needs a first and a last day.",
             ("--from DAY --to DAY",),
             kpi=kpi.key,
         )

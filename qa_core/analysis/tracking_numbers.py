@@ -107,15 +107,8 @@ def _read_assignment(row: Mapping[str, Any], spelled: Mapping[str, str]) -> Camp
     campaign = spelled.get(row["campaign"], row["campaign"])
     first_day = None if row["starts_on"] == date.min else row["starts_on"]
     last_day = None if row["ends_on"] == date.max else row["ends_on"] - timedelta(days=1)
-    return CampaignSpan(
-        row["tracking_number"],
-        row["source"],
-        row["medium"],
-        campaign,
-        first_day,
-        last_day,
-        is_assigned=True,
-    )
+    number, source = row["tracking_number"], row["source"]
+    return CampaignSpan(number, source, row["medium"], campaign, first_day, last_day, True)
 
 
 def _count_assigned(

@@ -408,18 +408,13 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
     session.execute(sa.delete(Site).where(Site.name.in_(created - used_sites)))
 
 
-def find_later_batch(session: Session, batch_id: str) -> str | None:
-    """Find a batch that changed one of this batch's advisors after it."""
-    own = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object="advisor")
+def find_later_batch(session: Session, batch_id: str, kind: str = "advisor") -> str | None:
+    """Find a batch that changed an object of that kind after this batch had changed it."""
+    own = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object=kind)
     mine = own.subquery()
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    return session.scalar(
-        later.where(
-            BeforeImage.object == "advisor",
-            BeforeImage.id > mine.c.id,
-            BeforeImage.batch_id != batch_id,
-        ).limit(1)
-    )
+    is_later = BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id
+    return session.scalar(later.where(BeforeImage.object == kind, *is_later).limit(1))
 
 
 def _find_images(session: Session, batch_id: str, kind: str) -> Sequence[BeforeImage]:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import Misuse
+from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
@@ -342,13 +342,8 @@ class Settings:
 
 def get_setting(name: str) -> Setting:
     """Get the declaration of that setting. Raises Misuse for an unknown name."""
-    if name not in BY_NAME:
-        raise Misuse(
-            "unknown_setting",
-            "There is no setting {name}. Known: {known}.",
-            name=name,
-            known=", ".join(sorted(BY_NAME)),
-        )
+    message = N_("There is no setting {name}. Known: {known}.")
+    require_known(name, sorted(BY_NAME), "unknown_setting", message)
     return BY_NAME[name]
 
 
@@ -431,10 +426,5 @@ def set_value(
     )
     if name == "shared_number_contacts_a_day":
         due_work.request(session, CENTRE_RULES)
-    audit_log.record(
-        session,
-        viewer.username,
-        "setting_changed",
-        f"{name}={value}",
-        reason=f"from {valid_from}" if valid_from else "",
-    )
+    reason = f"from {valid_from}" if valid_from else ""
+    audit_log.record(session, viewer.username, "setting_changed", f"{name}={value}", reason)

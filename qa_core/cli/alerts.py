@@ -1,10 +1,12 @@
 """`alerts` and `irritants`: what needs a look, and what is done about it."""
 
+from dataclasses import asdict
+
 import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import As, Json, add_family, print_json, read_as
 
 
@@ -28,8 +30,7 @@ def evaluate(as_json: Json = False) -> None:
 
     found = alerts.evaluate(Viewer.SYSTEM)
     if as_json:
-        print_json({"opened": found.opened, "closed": found.closed, "standing": found.standing})
-        return
+        return print_json(asdict(found))
     text = _(
         "{opened} alerts opened, {closed} closed, {standing} still open.",
         opened=found.opened,
@@ -53,19 +54,10 @@ def list_alerts(
     rules = alerts.find_rules(viewer)
     found = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
     if as_json:
-        print_json(
-            {
-                "rules": [rule.as_json() for rule in rules],
-                "alerts": [event.as_json() for event in found],
-            }
-        )
-        return
+        shown = {"rules": rules, "alerts": found}
+        return print_json({name: [one.as_json() for one in items] for name, items in shown.items()})
     for rule in rules:
-        scope = (
-            _("the whole centre")
-            if rule.dimension is None
-            else f"{rule.dimension} {rule.name or '*'}"
-        )
+        scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("the whole centre")
         print(f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}")
     for event in found:
         print(f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}")
@@ -115,24 +107,20 @@ def add_rule(
         print(_("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM))))
         return
     if kpi is None:
-        raise Misuse("no_kpi", N_("Name the KPI of the rule, or give --suggested."))
+        raise Misuse("no_kpi", "Name the KPI of the rule, or give --suggested.")
     if sum((above is not None, below is not None, target)) > 1 or (
         by is not None and where is not None
     ):
         raise Misuse(
             "two_rules",
-            N_("Give only one of --above, --below and --target, and only one of --by and --where."),
+            "Give only one of --above, --below and --target, and only one of --by and --where.",
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below
     side = None if written is None else "above" if above is not None else "below"
-    kind = (
-        alerts.RuleKind.TARGET
-        if target
-        else alerts.RuleKind.THRESHOLD
-        if side
-        else alerts.RuleKind.CONTROL
-    )
+    kind = alerts.RuleKind.THRESHOLD if side else alerts.RuleKind.CONTROL
+    if target:
+        kind = alerts.RuleKind.TARGET
     value = None if written is None else targets.parse_value(get_kpi(kpi), written)
     rule = alerts.add(
         Viewer.SYSTEM,
@@ -155,7 +143,7 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
 
     entries = action_list.find_entries(read_as(username))
     if as_json:
-        print_json(
+        return print_json(
             [
                 {
                     "id": entry.id,
@@ -178,13 +166,7 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
                 for entry in entries
             ]
         )
-        return
     for entry in entries:
-        said = [
-            _(texts.STATES[entry.state]),
-            entry.owner_name,
-            entry.due_on and entry.due_on.isoformat(),
-        ]
-        print(
-            f"{entry.id}  {texts.describe_subject(entry.subject)}: " + ", ".join(filter(None, said))
-        )
+        due = entry.due_on and entry.due_on.isoformat()
+        said = ", ".join(filter(None, (_(texts.STATES[entry.state]), entry.owner_name, due)))
+        print(f"{entry.id}  {texts.describe_subject(entry.subject)}: {said}")

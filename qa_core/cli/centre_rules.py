@@ -7,7 +7,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.cli.options import Json, add_family, print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
@@ -26,8 +26,7 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
     name_decisions.require_kind(kind)
     found = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
     if as_json:
-        print_json([name_suggestions.as_json(item) for item in found])
-        return
+        return print_json([name_suggestions.as_json(item) for item in found])
     for item in found:
         print(f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item))
     if not found:
@@ -81,8 +80,7 @@ def list_decisions(as_json: Json = False) -> None:
 
     found = name_decisions.find_decisions(Viewer.SYSTEM)
     if as_json:
-        print_json(found)
-        return
+        return print_json(found)
     for item in found:
         sign = "→" if item["is_same"] else "≠"
         print(
@@ -120,7 +118,7 @@ def set_hours(
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
-            "no_hours", N_("Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear.")
+            "no_hours", "Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
@@ -134,8 +132,7 @@ def list_sites(as_json: Json = False) -> None:
 
     found = opening_hours.find_sites(Viewer.SYSTEM)
     if as_json:
-        print_json(found)
-        return
+        return print_json(found)
     for site in found:
         print(
             _("{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"])

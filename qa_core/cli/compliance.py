@@ -9,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.cli.options import Json, add_commands, add_family, print_json
 
 
@@ -25,8 +25,7 @@ def list_gates(as_json: Json = False) -> None:
     """List every gate with its value and what it expects."""
     rows = _find_rows()
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     missing = _("missing")
     for row in rows:
         print(
@@ -92,7 +91,7 @@ def inform(
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
-            N_("Name the advisors who were informed, or give --all for everyone not yet recorded."),
+            "Name the advisors who were informed, or give --all for everyone not yet recorded.",
         )
     named = _find_uninformed() if everybody else list(advisors or ())
     count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
@@ -127,8 +126,7 @@ def purge(
         of_stores.note_rules()
         key_rotation.finish()
     if as_json:
-        print_json(result.as_json())
-        return
+        return print_json(result.as_json())
     for kind, count in result.deleted.items():
         print(f"{_(retention.BY_KIND[kind].title)}: {count}")
     if not result.deleted:
@@ -145,8 +143,7 @@ def list_documents(as_json: Json = False) -> None:
 
     found = printing.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([item.as_json() for item in found])
     for item in found:
         print(f"{item.kind.name}  {item.digest}  {_(item.kind.title)}")
         print("    " + printing.describe_state(item))
@@ -172,9 +169,7 @@ def print_document(
     out = out or Path(f"{name}.pdf")
     form = out.suffix.lower().removeprefix(".")
     if form not in printing.RENDERERS:
-        raise Misuse(
-            "unknown_format", N_("The name {file} must end in .pdf or .docx."), file=out.name
-        )
+        raise Misuse("unknown_format", "The name {file} must end in .pdf or .docx.", file=out.name)
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)

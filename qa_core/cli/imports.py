@@ -11,7 +11,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 LISTED_BATCHES = 20
@@ -106,7 +106,7 @@ def import_files(
     if words:
         return _print_words(kind, as_json)
     if not files:
-        raise Misuse("no_files", N_("Name the files to import."))
+        raise Misuse("no_files", "Name the files to import.")
     _require_choice("--date-order", date_order, ("dmy", "mdy", "ymd"))
     _require_choice("--decimal", decimal, (",", "."))
     _require_choice("--purpose", purpose, ("training", "evaluation", "quality", "proof"))
@@ -222,7 +222,7 @@ def watch_folder(
         print(line, file=sys.stderr if failed else sys.stdout, flush=True)
 
     if not folder.is_dir():
-        raise Misuse("no_folder", N_("There is no folder {path}."), path=str(folder))
+        raise Misuse("no_folder", "There is no folder {path}.", path=str(folder))
     store.require_ready()
     ingest.resume()
     stop = Stop()
@@ -260,8 +260,7 @@ def list_batches(
     from qa_core.ingest.load import batches
 
     if as_json:
-        print_json(ingest.find_batches(Viewer.SYSTEM))
-        return
+        return print_json(ingest.find_batches(Viewer.SYSTEM))
     rows = ingest.find_batches(Viewer.SYSTEM, limit=last or None)
     total = batches.count_batches(Viewer.SYSTEM)
     if not rows:
@@ -321,8 +320,7 @@ def list_mappings(as_json: Json = False) -> None:
 
     rows = batches.list_mappings(Viewer.SYSTEM)
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
         print(
             f"{row['name']}  {row['kind']}  "
@@ -345,7 +343,7 @@ def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) ->
     if value is not None and value not in choices:
         raise Misuse(
             "bad_choice",
-            N_("{option} must be one of: {choices}."),
+            "{option} must be one of: {choices}.",
             option=option,
             choices=" ".join(choices),
         )

@@ -53,8 +53,7 @@ def kpi(
     )
     answer = kpi_question.answer(read_as(as_), question)
     if as_json:
-        print_json(answer.as_json())
-        return
+        return print_json(answer.as_json())
     _print_rows(answer.rows, answer.data_through)
     for one in answer.explanations or ():
         _print_explanation(one)
@@ -79,8 +78,7 @@ def kpis(as_json: Json = False) -> None:
     from qa_core.metrics import kpis as declared
 
     if as_json:
-        print_json([entry.as_json() for entry in declared.ALL])
-        return
+        return print_json([entry.as_json() for entry in declared.ALL])
     for entry in declared.ALL:
         print(f"{entry.key}\n    {_(entry.title)}. {_(entry.meaning)}\n    {_(entry.formula)}")
 
@@ -96,8 +94,7 @@ def score(
     declared = scoring.parse_scorecard(read_toml(grid, "bad_grid"))
     result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
     if as_json:
-        print_json(result)
-        return
+        return print_json(result)
     shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
     titles = (_("score"), _("calculated"))
     print(

@@ -12,7 +12,6 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 """Exit codes."""
@@ -50,12 +49,10 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
     text = _read_text(file)
     try:
         return tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # a number of thousands of digits is a ValueError of its own
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a ValueError of its own.
         raise Refusal(
-            code, N_("{file} is not TOML: {detail}"), file=file.name, detail=str(error)
+            code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
         ) from error
 
 
@@ -66,7 +63,7 @@ def read_json(file: Path, code: str) -> Any:
         return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
     except (ValueError, RecursionError) as error:
         raise Refusal(
-            code, N_("{file} is not JSON: {detail}"), file=file.name, detail=str(error)
+            code, "{file} is not JSON: {detail}", file=file.name, detail=str(error)
         ) from error
 
 
@@ -99,12 +96,12 @@ def _read_text(file: Path) -> str:
     except OSError as error:
         raise Misuse(
             "no_file",
-            N_("{file} cannot be read: {detail}"),
+            "{file} cannot be read: {detail}",
             file=str(file),
             detail=error.strerror or "",
         ) from error
     except UnicodeDecodeError as error:
-        raise Refusal("bad_encoding", N_("{file} is not UTF-8 text."), file=file.name) from error
+        raise Refusal("bad_encoding", "{file} is not UTF-8 text.", file=file.name) from error
 
 
 def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -113,7 +110,7 @@ def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dic
     for key, value in pairs:
         if key in seen:
             raise Refusal(
-                code, N_("{file} has {key} twice. Keep one of them."), file=file.name, key=key
+                code, "{file} has {key} twice. Keep one of them.", file=file.name, key=key
             )
         seen[key] = value
     return seen

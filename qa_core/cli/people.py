@@ -41,9 +41,7 @@ def add(
     team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
     site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
     unassigned: bool = typer.Option(
-        False,
-        "--unassigned",
-        help="With --site: contacts of no team too, such as missed calls.",
+        False, "--unassigned", help="With --site: contacts of no team too, such as missed calls."
     ),
     advisor: str | None = typer.Option(
         None, "--advisor", metavar="ID", help="The advisor that this person is."
@@ -111,12 +109,9 @@ def list_accounts(as_json: Json = False) -> None:
     """List every account with its role, teams, sites or advisor."""
     rows = accounts.find_accounts(Viewer.SYSTEM)
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
-        bound = ", ".join(
-            [*row["teams"], *row["sites"], *([row["advisor_id"]] if row["advisor_id"] else [])]
-        )
+        bound = ", ".join(filter(None, [*row["teams"], *row["sites"], row["advisor_id"]]))
         state = _("active") if row["active"] else _("disabled")
         print(f"{row['username']:20} {row['role']:10} {state:9} {bound}")
 
@@ -179,8 +174,7 @@ def add_token(
     )
     token = service_tokens.add(read_as(as_), name, terms, days)
     if as_json:
-        print_json(asdict(token))
-        return
+        return print_json(asdict(token))
     print(_("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret))
     if token.state == TokenState.WAITING:
         print(_("It gives no access until a second person has confirmed it."))
@@ -190,8 +184,7 @@ def list_tokens(as_: As = None, as_json: Json = False) -> None:
     """List every service token, its bounds, its state and its last use."""
     rows = service_tokens.find_tokens(read_as(as_))
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
         bounds = ", ".join([*row["teams"], *row["sites"], *row["kpis"]])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"

@@ -27,8 +27,7 @@ def add_plan(file: Path = typer.Argument(metavar="FILE.toml"), as_json: Json = F
         if plan.name == str(content["name"]).strip()
     ]
     if as_json:
-        print_json(plan.as_json())
-        return
+        return print_json(plan.as_json())
     text = _(
         "The plan {name} is added. Draw from it with: python -m qa_core draw --plan {name} "
         "--seed N",
@@ -43,8 +42,7 @@ def list_plans(as_json: Json = False) -> None:
 
     plans = sampling.find_plans(Viewer.SYSTEM)
     if as_json:
-        print_json([plan.as_json() for plan in plans])
-        return
+        return print_json([plan.as_json() for plan in plans])
     closed = _("(closed)")
     for plan in plans:
         text = _(
@@ -89,8 +87,7 @@ def draw(
 
     result = sampling.draw(Viewer.SYSTEM, plan, seed, dry_run)
     if as_json:
-        print_json(result.as_json())
-        return
+        return print_json(result.as_json())
     drawn, short = len(result.drawn), sum(result.short.values())
     text = ngettext(
         "{n} contact drawn from {frame}.",

@@ -7,7 +7,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_family, print_json
 
 
@@ -22,7 +22,7 @@ def list_grids(as_json: Json = False) -> None:
 
     found = scorecards.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json(
+        return print_json(
             [
                 {
                     "id": held.id,
@@ -36,7 +36,6 @@ def list_grids(as_json: Json = False) -> None:
                 for held in found
             ]
         )
-        return
     for held in found:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
         print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")
@@ -67,7 +66,7 @@ def import_grid(
     except OSError as error:
         raise Refusal(
             "no_such_file",
-            N_("{file} cannot be read: {detail}"),
+            "{file} cannot be read: {detail}",
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
@@ -117,7 +116,7 @@ def export_grid(
     if form not in files.EXPORT_FORMATS:
         raise Misuse(
             "unknown_form",
-            N_("The name {file} must end in one of: {forms}."),
+            "The name {file} must end in one of: {forms}.",
             file=file.name,
             forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
         )
@@ -127,7 +126,7 @@ def export_grid(
     if chosen is None:
         known = ", ".join(f"{held.key} {held.version}" for held in published) or "–"
         raise Refusal(
-            "unknown_grid", N_("This scorecard is not published. Published: {known}."), known=known
+            "unknown_grid", "This scorecard is not published. Published: {known}.", known=known
         )
     try:
         content = files.build_file(Viewer.SYSTEM, chosen.id, form).content
@@ -135,7 +134,7 @@ def export_grid(
     except OSError as error:
         raise Refusal(
             "cannot_write",
-            N_("{file} cannot be written: {detail}"),
+            "{file} cannot be written: {detail}",
             file=str(file),
             detail=error.strerror or str(error),
         ) from error

@@ -1,6 +1,5 @@
 """`settings` and `targets`: rules of counting, and targets of KPIs."""
 
-from datetime import date
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_family, print_json
 
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
@@ -32,7 +31,7 @@ def list_settings(as_json: Json = False) -> None:
     for entry in settings.ALL:
         chosen = [
             {
-                "from": _iso(version.valid_from),
+                "from": version.valid_from,
                 "value": version.value,
                 "set_by": version.set_by,
                 "set_at": version.set_at.isoformat(),
@@ -55,8 +54,7 @@ def list_settings(as_json: Json = False) -> None:
             }
         )
     if as_json:
-        print_json(rows)
-        return
+        return print_json(rows)
     for row in rows:
         print(f"{row['name']} = {_describe(row['value'])}\n    {row['meaning']}")
         for version in (
@@ -101,19 +99,12 @@ def list_targets(as_json: Json = False) -> None:
 
     found = targets.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([target.as_json() for target in found])
-        return
+        return print_json([target.as_json() for target in found])
     for target in found:
-        scope = (
-            _("the whole centre")
-            if target.dimension is None
-            else f"{target.dimension} {target.name}"
-        )
-        days = " – ".join(_iso(day) or "…" for day in (target.starts_on, target.ends_on))
-        print(
-            f"{target.id:5} {target.kpi:32} "
-            f"{formatting.value(target.value, BY_KEY[target.kpi].unit):>12}  {scope}  {days}"
-        )
+        scope = f"{target.dimension} {target.name}" if target.dimension else _("the whole centre")
+        days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
+        value = formatting.value(target.value, BY_KEY[target.kpi].unit)
+        print(f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}")
     if not found:
         print(_("There are no targets."))
 
@@ -147,10 +138,8 @@ def set_target(
     if len(scopes) > 1:
         raise Misuse(
             "two_scopes",
-            N_(
-                "A target covers one team, queue or site, or the whole centre. Give only one of "
-                "--team, --queue and --site."
-            ),
+            "A target covers one team, queue or site, or the whole centre. Give only one of "
+            "--team, --queue and --site.",
         )
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)
@@ -166,7 +155,3 @@ def remove_target(number: int = typer.Argument(metavar="ID")) -> None:
 
     targets.remove(Viewer.SYSTEM, number)
     print(_("Target {number} is removed.", number=number))
-
-
-def _iso(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()

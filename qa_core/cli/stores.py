@@ -1,5 +1,6 @@
 """`init`, `demo`, `doctor`, `secrets`, `backup` and `restore`: the stores themselves."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -8,7 +9,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.imports import show_progress
 from qa_core.cli.options import DONE, REFUSED, Json, add_commands, add_family, print_json
 
@@ -106,15 +107,7 @@ def doctor(
 
     found = checks.examine(deep)
     if as_json:
-        print_json(
-            {
-                "ok": checks.is_well(found),
-                "checks": [
-                    {"name": check.name, "state": check.state, "detail": check.detail}
-                    for check in found
-                ],
-            }
-        )
+        print_json({"ok": checks.is_well(found), "checks": [asdict(check) for check in found]})
     else:
         for check in found:
             print(f"{check.state:5} {_(check.name)}: {check.detail}")
@@ -132,8 +125,7 @@ def backup(
 
     made = of_stores.back_up(Viewer.SYSTEM, file)
     if as_json:
-        print_json(made.as_json())
-        return
+        return print_json(made.as_json())
     print(_("Written to {file} and read back: {files} files.", file=made.file, files=made.files))
     text = _(
         "The secrets in {folder} are not in this file. Copy them once to a safe place, away "
@@ -152,7 +144,7 @@ def list_secrets(as_json: Json = False) -> None:
 
     found = key_rotation.find_key_files()
     if as_json:
-        print_json(
+        return print_json(
             [
                 {
                     "name": key.name,
@@ -164,7 +156,6 @@ def list_secrets(as_json: Json = False) -> None:
                 for key in found
             ]
         )
-        return
     for key in found:
         state = _("writes") if key.writes else _("only reads")
         day = environment.to_local(key.since).date().isoformat()
@@ -214,7 +205,7 @@ def restore(
 
     day = parse_day(replay_from)
     if (file is None) == (day is None):
-        raise Misuse("no_backup_named", N_("Give either FILE or --replay-from DATE."))
+        raise Misuse("no_backup_named", "Give either FILE or --replay-from DATE.")
     if file is not None:
         result = of_stores.restore(Viewer.SYSTEM, file, accept_gaps)
     else:
@@ -222,8 +213,7 @@ def restore(
         since = retention.start_of(day)
         result = of_stores.replay(Viewer.SYSTEM, since, "other means", accept_gaps)
     if as_json:
-        print_json(result.as_json())
-        return
+        return print_json(result.as_json())
     text = _(
         "The stores are as of {moment}. Erased again: {customers} customers, {advisors} "
         "advisors and {count} expired items. Objections entered again: {objections}.",

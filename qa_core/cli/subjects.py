@@ -1,5 +1,6 @@
 """`subject` and `objections`: the rights of persons."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.cli.options import Json, add_family, print_json
 
 Customer = Annotated[
@@ -56,9 +57,7 @@ def export(
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
     if not write_private(out, content):
-        raise Misuse(
-            "file_exists", N_("{file} already exists. Choose another name."), file=str(out)
-        )
+        raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
     print(_("Written to {file}. Give it to that person only.", file=out))
 
 
@@ -68,8 +67,7 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
 
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     if as_json:
-        print_json({"erased": dict(counts)})
-        return
+        return print_json({"erased": dict(counts)})
     shown = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
     print(_("Erased ({counts}).", counts=shown))
 
@@ -104,8 +102,7 @@ def list_restrictions(as_json: Json = False) -> None:
     found = restrictions.find_all(Viewer.SYSTEM)
     count = restricted_contacts.count_restricted(Viewer.SYSTEM)
     if as_json:
-        print_json({"contacts": count, "restrictions": [item.as_json() for item in found]})
-        return
+        return print_json({"contacts": count, "restrictions": [item.as_json() for item in found]})
     for item in found:
         print(f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}")
     print(_("Contacts left out: {count}", count=count))
@@ -125,11 +122,10 @@ def add_objection(
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
     contacts = subjects.read_contacts(contact or ())
     if not keys and not contacts:
-        raise Misuse("no_objection", N_("Give --number, --customer or --contact."))
+        raise Misuse("no_objection", "Give --number, --customer or --contact.")
     deleted = subjects.object_to(Viewer.SYSTEM, keys, contacts)
     if as_json:
-        print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
-        return
+        return print_json({"entered": len(keys) + len(contacts), "recordings_deleted": deleted})
     print(_("Entered. Recordings deleted: {count}.", count=deleted))
 
 
@@ -139,8 +135,7 @@ def list_exclusions(as_json: Json = False) -> None:
 
     found = exclusions.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([item.as_json() for item in found])
     for item in found:
         print(f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}")
     if not found:
@@ -183,8 +178,7 @@ def list_requests(as_json: Json = False) -> None:
 
     found = requests.find_all(Viewer.SYSTEM)
     if as_json:
-        print_json([item.as_json() for item in found])
-        return
+        return print_json([asdict(item) for item in found])
     for item in found:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
         kind = _(requests.TITLES[item.kind])
@@ -211,7 +205,7 @@ def add_request(
 
     found = {name: value for name, value in _find(customer, advisor).items() if value}
     if len(found) != 1:
-        raise Misuse("one_subject", N_("Name either a customer or an advisor."))
+        raise Misuse("one_subject", "Name either a customer or an advisor.")
     [(subject_kind, subject)] = found.items()
     day = parse_day(on) or environment.today()
     requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, people
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
@@ -45,7 +45,7 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
     if until < today:
         raise Misuse(
             "bad_date",
-            N_("{day} is in the past. An accreditation ends today or later."),
+            "{day} is in the past. An accreditation ends today or later.",
             day=until.isoformat(),
         )
     for purpose in purposes:
@@ -57,20 +57,18 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         if until > last_day:
             raise Misuse(
                 "bad_date",
-                N_("{day} is too late. An accreditation ends on {last} at the latest."),
+                "{day} is too late. An accreditation ends on {last} at the latest.",
                 day=until.isoformat(),
                 last=last_day.isoformat(),
             )
         account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
-        if not _may_listen(account.role):
+        if not has_on_others(account.role, Permission.LISTEN):
             raise Refusal(
                 "role_never_listens",
-                N_(
-                    "The role of {name} never listens. Only evaluators, team leads and managers "
-                    "can be accredited."
-                ),
+                "The role of {name} never listens. Only evaluators, team leads and managers "
+                "can be accredited.",
                 name=username,
             )
         centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
@@ -88,13 +86,8 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
         )
         session.add(accreditation)
         session.flush()
-        audit_log.record(
-            session,
-            viewer.username,
-            "accredited",
-            username,
-            reason=f"{','.join(own_purposes)} until {until}",
-        )
+        reason = f"{','.join(own_purposes)} until {until}"
+        audit_log.record(session, viewer.username, "accredited", username, reason)
         return accreditation.id
 
 
@@ -132,7 +125,7 @@ def find_all(viewer: Viewer) -> list[AccreditationEntry]:
             role=accounts_by_name[row.username].role,
             purposes=tuple(row.purposes),
             is_ended=row.ended_at is not None,
-            holds=_holds(row, today),
+            holds=holds_on(row, today),
         )
         for row in rows
     ]
@@ -151,7 +144,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
             else person.username
         )
         for person in accounts_by_name
-        if person.is_active and _may_listen(person.role)
+        if person.is_active and has_on_others(person.role, Permission.LISTEN)
     }
     return dict(sorted(labels.items(), key=lambda entry: entry[1].casefold()))
 
@@ -165,7 +158,7 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
         )
     )
     return any(
-        _holds(row, environment.today())
+        holds_on(row, environment.today())
         and (required_purpose is None or required_purpose in row.purposes)
         for row in rows
     )
@@ -187,14 +180,7 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
         raise Refusal("not_accredited", message)
 
 
-def _may_listen(role: str) -> bool:
-    # Advisors hear their own calls without an accreditation.
-    return (
-        role in set(Role)
-        and role != Role.ADVISOR
-        and Permission.LISTEN in GRANTS.get(Role(role), frozenset())
-    )
-
-
-def _holds(row: Accreditation, day: date) -> bool:
-    return row.ended_at is None and row.starts_on <= day <= row.ends_on
+def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:
+    """Tell whether an accreditation holds on a day, or held then at that moment of the day."""
+    is_ended = row.ended_at is not None and (moment is None or row.ended_at <= moment)
+    return not is_ended and row.starts_on <= day <= row.ends_on

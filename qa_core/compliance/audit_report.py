@@ -2,7 +2,7 @@
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -47,12 +47,12 @@ def find_entries(
             for name in members.find_names(session)
             for pseudonym in audit_log.find_names(name)
         }
+
+    def name(text: str) -> str:
+        return ADVISOR.sub(lambda found: ids.get(found[0], found[0]), text)
+
     return [
-        replace(
-            entry,
-            object=ADVISOR.sub(lambda found: ids.get(found[0], found[0]), entry.object),
-            reason=ADVISOR.sub(lambda found: ids.get(found[0], found[0]), entry.reason),
-        )
+        replace(entry, object=name(entry.object), reason=name(entry.reason))
         for entry in _read_entries(viewer, actor, action, limit)
     ]
 
@@ -92,13 +92,9 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
     with store.reading() as session:
         verification = audit_log.verify(session)
     with store.writing() as session:
-        audit_log.record(
-            session,
-            viewer.username,
-            "journal_verified",
-            f"{verification.rows} rows",
-            reason="ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}",
-        )
+        what = f"{verification.rows} rows"
+        found = "ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}"
+        audit_log.record(session, viewer.username, "journal_verified", what, reason=found)
     return verification
 
 
@@ -153,23 +149,10 @@ def build_file(
 ) -> downloads.Download:
     """Export the audit log with its seals, oldest first, columns named as in the store."""
     entries = reversed(_read_entries(viewer, actor, action, limit=None))
-    rows = (
-        (
-            entry.seq,
-            entry.at.isoformat(),
-            entry.actor,
-            entry.action,
-            entry.object,
-            entry.reason,
-            entry.seal,
-        )
-        for entry in entries
-    )
+    header = tuple(field.name for field in fields(AuditEntry))
+    rows = (astuple(replace(entry, at=entry.at.isoformat())) for entry in entries)
     about = [] if form == "csv" else [spreadsheets.describe_exporter(viewer)]
-    return make_file(
-        Sheet("journal", ("seq", "at", "actor", "action", "object", "reason", "seal"), rows, about),
-        form,
-    )
+    return make_file(Sheet("journal", header, rows, about), form)
 
 
 downloads.declare("journal", Permission.SEE_JOURNAL, build_file)

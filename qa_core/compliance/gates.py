@@ -66,12 +66,12 @@ class Gate:
                     day = date.fromisoformat(text)
                 except ValueError as error:
                     raise Misuse(
-                        "bad_gate", N_("{name} is a date, written as 2026-11-24."), name=self.name
+                        "bad_gate", "{name} is a date, written as 2026-11-24.", name=self.name
                     ) from error
                 if day > environment.today():
                     raise Misuse(
                         "bad_gate",
-                        N_("{name} is a date in the future. Enter it after the event."),
+                        "{name} is a date in the future. Enter it after the event.",
                         name=self.name,
                     )
                 return day.isoformat()
@@ -82,7 +82,7 @@ class Gate:
                 if not purposes or set(purposes) - set(PURPOSES):
                     raise Misuse(
                         "bad_gate",
-                        N_("{name} is one or more of: {choices}, separated by commas."),
+                        "{name} is one or more of: {choices}, separated by commas.",
                         name=self.name,
                         choices=", ".join(PURPOSES),
                     )
@@ -91,7 +91,7 @@ class Gate:
                 if not text.isdecimal() or not 1 <= int(text) <= self.highest:
                     raise Misuse(
                         "bad_gate",
-                        N_("{name} is a number of months from 1 to {highest}."),
+                        "{name} is a number of months from 1 to {highest}.",
                         name=self.name,
                         highest=self.highest,
                     )
@@ -281,10 +281,8 @@ def require_open(session: Session, purpose: str | None = None) -> None:
     ).split(","):
         raise Refusal(
             "purpose_not_entered",
-            N_(
-                "{purpose} is not among the listening purposes of this centre. The data "
-                "protection officer can add it."
-            ),
+            "{purpose} is not among the listening purposes of this centre. The data "
+            "protection officer can add it.",
             purpose=required_purpose,
         )
 

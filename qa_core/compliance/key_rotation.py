@@ -69,20 +69,16 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
     if name == "pseudonyms":
         raise Refusal(
             "fixed_secret",
-            N_(
-                "The pseudonym key cannot be replaced. The phone numbers are not stored, so the "
-                "pseudonyms cannot be computed again. Écoute would recognise no earlier caller. "
-                "If the key has leaked, see docs/backup.md, section 6."
-            ),
+            "The pseudonym key cannot be replaced. The phone numbers are not stored, so the "
+            "pseudonyms cannot be computed again. Écoute would recognise no earlier caller. "
+            "If the key has leaked, see docs/backup.md, section 6.",
         )
     if not (environment.current().secrets_folder / name).exists():
         raise Refusal(
             "outside_secret",
-            N_(
-                "The secret {name} is not in a file. If it comes from the environment, set "
-                "{variable} to a new key and {variable}_OLD to the present key. Then restart "
-                "every process."
-            ),
+            "The secret {name} is not in a file. If it comes from the environment, set "
+            "{variable} to a new key and {variable}_OLD to the present key. Then restart "
+            "every process.",
             name=name,
             variable=f"QA_SECRET_{name.upper()}",
         )

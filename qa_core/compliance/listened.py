@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.storage import name_merges
@@ -119,10 +118,8 @@ def require_room(session: Session, key: Key, advisor_id: str | None, day: date) 
     if listened_contacts.count_months()[advisor, f"{day:%Y-%m}"] >= ceiling:
         raise Refusal(
             "advisor_at_maximum",
-            N_(
-                "{count} contacts of this advisor were listened to in that month: the centre's "
-                "monthly maximum. Choose another advisor or month."
-            ),
+            "{count} contacts of this advisor were listened to in that month: the centre's "
+            "monthly maximum. Choose another advisor or month.",
             count=ceiling,
         )
 

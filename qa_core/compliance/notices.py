@@ -31,7 +31,7 @@ def inform(viewer: Viewer, names: list[str], on: date) -> int:
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if on > environment.today():
         raise Misuse(
-            "bad_date", N_("{day} is in the future. Enter it after the event."), day=on.isoformat()
+            "bad_date", "{day} is in the future. Enter it after the event.", day=on.isoformat()
         )
     with store.writing() as session:
         directory = advisors.Directory.load(session)
@@ -86,7 +86,7 @@ def _find(directory: advisors.Directory, name: str) -> str:
     if namesakes:
         raise Refusal(
             "several_advisors",
-            N_("Several advisors are called {name}: {ids}. Give the id."),
+            "Several advisors are called {name}: {ids}. Give the id.",
             name=name,
             ids=", ".join(namesakes),
         )

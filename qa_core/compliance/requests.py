@@ -1,8 +1,7 @@
 """Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -68,12 +67,6 @@ class PersonRequest:
         """Tell whether the answer is due within a week."""
         return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in asdict(self).items()
-        }
-
 
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
@@ -84,7 +77,7 @@ def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on:
     if received_on > environment.today():
         raise Misuse(
             "bad_date",
-            N_("{day} is in the future. Enter it after the event."),
+            "{day} is in the future. Enter it after the event.",
             day=received_on.isoformat(),
         )
     with store.writing() as session:
@@ -103,7 +96,7 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
         (one.source_system, one.contact_id) == (source_system, contact_id)
         for one in find_own(viewer)
     ):
-        raise Refusal("already_asked", N_("You have already made this request."))
+        raise Refusal("already_asked", "You have already made this request.")
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}
         return _enter_own(session, viewer, EXCLUSION, **contact)
@@ -158,8 +151,7 @@ def confirm_audio(viewer: Viewer, number: int) -> None:
             raise AccessDenied()
         if request.entered_by == viewer.username:
             raise Refusal(
-                "second_person",
-                N_("Handing out audio takes two people. Somebody else has to agree."),
+                "second_person", "Handing out audio takes two people. Somebody else has to agree."
             )
         request.audio_confirmed_by = viewer.username
         audit_log.record(session, viewer.username, "audio_handout_confirmed", str(number))
@@ -184,19 +176,19 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
     viewer.require(Permission.MANAGE_COMPLIANCE)
     text = " ".join(text.split())[:LONGEST_ANSWER]
     if not text:
-        raise Misuse("no_answer", N_("Enter your answer."))
+        raise Misuse("no_answer", "Enter your answer.")
     asked = next((one for one in find_all(viewer) if one.id == number), None)
     if not identity_checked and (asked is None or asked.kind != EXCLUSION):
         raise Refusal(
             "identity_unchecked",
-            N_("Check the requester's identity before you answer, and confirm it."),
+            "Check the requester's identity before you answer, and confirm it.",
         )
     with store.writing() as session:
         request = session.get(SubjectRequest, number)
         if request is None:
             raise AccessDenied()
         if request.answered_on is not None:
-            raise Refusal("already_answered", N_("This request already has an answer."))
+            raise Refusal("already_answered", "This request already has an answer.")
         request.answered_on, request.answered_by = environment.today(), viewer.username
         request.identity_checked_by, request.answer = viewer.username, text
         audit_log.record(session, viewer.username, "request_answered", str(number))

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse
-from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Unscoped
@@ -41,7 +40,7 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
     """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
-        raise Misuse("one_subject", N_("Name one customer, one advisor or one contact."))
+        raise Misuse("one_subject", "Name one customer, one advisor or one contact.")
     in_force = sa.select(Restriction.id).filter_by(**what, lifted_at=None)
     if session.scalar(_of_anybody(in_force)) is None:
         session.add(Restriction(**what, entered_by=viewer.username))

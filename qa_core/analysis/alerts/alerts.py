@@ -10,7 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import dimensions, formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
@@ -60,16 +60,11 @@ class Alert:
             "acknowledged_by", "closed_by",
         )  # fmt: skip
         days = {"from": self.period.first_day, "to": self.period.last_day, "since": self.first_day}
-        moments = {
-            name: getattr(self, name)
-            for name in ("first_seen", "last_seen", "acknowledged_at", "closed_at")
-        }
+        moments = ("first_seen", "last_seen", "acknowledged_at", "closed_at")
         return (
-            {name: getattr(self, name) for name in names}
-            | {
-                name: None if moment is None else moment.isoformat()
-                for name, moment in (days | moments).items()
-            }
+            read_fields(self, names)
+            | days
+            | {name: (at := getattr(self, name)) and at.isoformat() for name in moments}
             | {"rule": self.rule.as_json()}
         )
 
@@ -112,12 +107,8 @@ def acknowledge(viewer: Viewer, number: int) -> None:
             return
         row.state, row.acknowledged_by, row.acknowledged_at = "acknowledged", viewer.username, now()
         rule = event.rule
-        audit_log.record(
-            session,
-            viewer.username,
-            "alert_acknowledged",
-            " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name))),
-        )
+        what = " ".join(filter(None, (rule.kpi, rule.kind, rule.dimension or "centre", event.name)))
+        audit_log.record(session, viewer.username, "alert_acknowledged", what)
 
 
 def describe_slice(event: Alert) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from qa_core.analysis import targets
 from qa_core.analysis.alerts import rule_evaluation, rules
 from qa_core.analysis.alerts.rule_evaluation import Firing
 from qa_core.analysis.alerts.rules import Rule, RuleKind
-from qa_core.analysis.series import Series, build_series
+from qa_core.analysis.series import Series, build_series, read_start
 from qa_core.base import environment
 from qa_core.metrics import formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
@@ -131,7 +130,7 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
         )
         usable = rule_evaluation.find_usable(series)
         gaps = (
-            {_first_day(grain, row): row for row in part.to_dict("records")}
+            {read_start(row[grain]): row for row in part.to_dict("records")}
             if "target" in part.columns
             else {}
         )
@@ -142,20 +141,9 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
 
 
 def _look_back(grain: str, last_day: date) -> Period:
-    first = last_day
-    for _count in range(PERIODS_BACK[grain] - 1):
-        first = _start_of(grain, first) - timedelta(days=1)
-    return Period(_start_of(grain, first), last_day)
-
-
-def _start_of(grain: str, day: date) -> date:
-    return (
-        day.replace(day=1)
-        if grain == "month"
-        else day - timedelta(days=day.weekday())
-        if grain == "week"
-        else day
-    )
+    count = PERIODS_BACK[grain]
+    enough = Period(last_day - timedelta(days=31 * count), last_day)
+    return Period(periods.starts_of(grain, enough)[-count], last_day)
 
 
 def _slices(
@@ -218,9 +206,3 @@ def _update(event: AlertEvent, one: _RuleResult, position: int) -> None:
     for name in ("value", "low", "high", "n"):
         setattr(event, name, None if formatting.is_missing(point[name]) else float(point[name]))
     event.last_seen = now()
-
-
-def _first_day(grain: str, row: Mapping[str, Any]) -> date:
-    if grain == "month":
-        return date.fromisoformat(f"{row[grain]}-01")
-    return pd.Timestamp(row[grain]).date()

@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import targets
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
@@ -73,7 +73,7 @@ class Rule:
             "id", "kpi", "kind", "grain", "dimension", "name", "side", "threshold", "periods",
             "clear_after", "created_by",
         )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        return read_fields(self, names)
 
 
 SUGGESTED = (
@@ -197,35 +197,31 @@ def _check(rule: Rule) -> None:
         require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
     if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
-        raise Misuse("bad_periods", N_("A rule counts 1 to {most} periods."), most=MOST_PERIODS)
+        raise Misuse("bad_periods", "A rule counts 1 to {most} periods.", most=MOST_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
         raise Misuse(
             "no_threshold",
-            N_("Give the value of {kpi} that needs a look, and the side: above or below."),
+            "Give the value of {kpi} that needs a look, and the side: above or below.",
             ("--above VALUE", "--below VALUE"),
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.CONTROL and rule.grain == "day":
         raise Misuse(
             "bad_grain",
-            N_(
-                "A control chart needs weeks or months, because weekdays differ from each "
-                "other. Choose one of them."
-            ),
+            "A control chart needs weeks or months, because weekdays differ from each "
+            "other. Choose one of them.",
         )
     if rule.kind == RuleKind.CONTROL and kpi.is_amount:
         raise Misuse(
             "bad_rule",
-            N_("{kpi} adds up over time and has no control chart. Set a threshold instead."),
+            "{kpi} adds up over time and has no control chart. Set a threshold instead.",
             kpi=kpi.key,
         )
     if rule.kind == RuleKind.TARGET and kpi.better == "neither":
         raise Misuse(
             "bad_rule",
-            N_(
-                "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
-                "Choose another kind of rule."
-            ),
+            "Neither a high nor a low {kpi} is better, so it cannot miss a target. "
+            "Choose another kind of rule.",
             kpi=kpi.key,
         )
 
@@ -236,7 +232,7 @@ def _require_place(session: Session, dimension: str, name: str) -> None:
     elif name not in {str(value) for value, _count in query.find_values(Viewer.SYSTEM, dimension)}:
         raise Refusal(
             "unknown_value",
-            N_("No contact has the {dimension} {name}. Check the name."),
+            "No contact has the {dimension} {name}. Check the name.",
             dimension=dimension,
             name=name,
         )
@@ -248,17 +244,13 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     )
     if present is not None:
         return present
-    is_threshold = rule.kind == RuleKind.THRESHOLD
+    if rule.kind != RuleKind.THRESHOLD:
+        rule = replace(rule, side=None, threshold=None, periods=1)
+    names = ("kpi", "grain", "dimension", "side", "threshold", "periods", "clear_after")
     row = AlertRule(
-        kpi=rule.kpi,
+        **read_fields(rule, names),
         kind=str(rule.kind),
-        grain=rule.grain,
-        dimension=rule.dimension,
         dimension_value=rule.name,
-        side=rule.side if is_threshold else None,
-        threshold=rule.threshold if is_threshold else None,
-        periods=rule.periods if is_threshold else 1,
-        clear_after=rule.clear_after,
         created_by=viewer.username,
     )
     session.add(row)

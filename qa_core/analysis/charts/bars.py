@@ -1,5 +1,6 @@
 """Waterfall of a change, and times on a single bar."""
 
+import itertools
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -28,103 +29,61 @@ def build_waterfall(
     marked on the two totals.
     """
     tint, figure = colours(dark), Sketch()
-    edges, running = [before], before
-    for _label, effect, _key in parts:
-        running += effect
-        edges.append(running)
+    edges = list(itertools.accumulate((effect for _label, effect, _key in parts), initial=before))
     low, high = min(*edges, after), max(*edges, after)
     span = (high - low) or abs(before) * 0.1 or 1
     floor = low - span * 0.55
     is_cut = floor > 0
     floor = floor if is_cut else min(0.0, low - span * 0.1)
-    good = 1 if better == "up" else -1
-    names = [labels[0], *(label for label, _effect, _key in parts), labels[1]]
-    bases, lengths, paint, text, keys = (
-        [floor],
-        [before - floor],
-        [tint.reference],
-        [formatting.value(before, unit)],
-        [None],
-    )
-    running = before
-    for _label, effect, key in parts:
-        bases.append(running)
-        lengths.append(effect)
-        paint.append(
-            tint.reference
-            if better == "neither"
-            else tint.better
-            if effect * good > 0
-            else tint.attention
-        )
-        text.append(formatting.change(effect, unit))
-        keys.append(key)
-        running += effect
-    bases.append(floor)
-    lengths.append(after - floor)
-    paint.append(tint.reference)
-    text.append(formatting.value(after, unit))
-    keys.append(None)
-    rows = list(range(len(names)))
+    good = {"up": 1, "down": -1}.get(better, 0)
+
+    def paint(effect: float) -> str:
+        if not good:
+            return tint.reference
+        return tint.better if effect * good > 0 else tint.attention
+
+    # Name, base, length, colour, text, key.
+    bars = [
+        (labels[0], floor, before - floor, tint.reference, formatting.value(before, unit), None),
+        *(
+            (label, edge, effect, paint(effect), formatting.change(effect, unit), key)
+            for (label, effect, key), edge in zip(parts, edges, strict=False)
+        ),
+        (labels[1], floor, after - floor, tint.reference, formatting.value(after, unit), None),
+    ]
+    rows = list(range(len(bars)))
+    names, bases, lengths, colour, texts, keys = map(list, zip(*bars, strict=True))
     figure.add_bar(
         x=lengths,
         y=rows,
         base=bases,
         orientation="h",
-        marker_color=paint,
+        marker_color=colour,
         width=0.68,
         customdata=[[key] for key in keys],
-        hovertext=[
-            f"<b>{plain(name)}</b><br>{figure_text}"
-            for name, figure_text in zip(names, text, strict=True)
-        ],
+        hovertext=[f"<b>{plain(name)}</b><br>{text}" for name, *_rest, text, _key in bars],
         hoverinfo="text",
     )
-    # Set shapes and notes at once: Plotly validates all of them on each addition.
-    edge_at = [edges[min(row, len(edges) - 1)] for row in rows]
+    joint = {"type": "line", "line": {"color": tint.reference, "width": 1}}
     joints = [
-        {
-            "type": "line",
-            "x0": edge_at[row],
-            "x1": edge_at[row],
-            "y0": row + 0.34,
-            "y1": row + 0.66,
-            "line": {"color": tint.reference, "width": 1},
-        }
-        for row in rows[:-1]
+        {**joint, "x0": edge, "x1": edge, "y0": row + 0.34, "y1": row + 0.66}
+        for row, edge in enumerate(edges)
     ]
-    notes = []
-    for row, (base, length, label) in enumerate(zip(bases, lengths, text, strict=True)):
-        # Label falls on their left, the others on their right, outside the
-        # bars.
+    figure.update_layout(shapes=joints)
+    font = {"size": 11.5, "color": tint.text}
+    for row, (base, length, text) in enumerate(zip(bases, lengths, texts, strict=True)):
+        # The texts of falls are on their left, the others on their right, outside the bars.
         side = (
-            {"x": base + length, "xanchor": "right", "xshift": -4}
-            if length < 0
-            else {"x": base + length, "xanchor": "left", "xshift": 4}
+            {"xanchor": "right", "xshift": -4} if length < 0 else {"xanchor": "left", "xshift": 4}
         )
-        notes.append(
-            {
-                **side,
-                "y": row,
-                "text": label,
-                "showarrow": False,
-                "font": {"size": 11.5, "color": tint.text},
-            }
-        )
+        figure.add_annotation(x=base + length, y=row, text=text, font=font, **side)
     if is_cut:
-        mark = {
-            "x": floor,
-            "text": "≈",
-            "textangle": 90,
-            "showarrow": False,
-            "xshift": 9,
-            "font": {"size": 18, "color": tint.paper},
-        }
-        notes += [{**mark, "y": row} for row in (0, len(names) - 1)]
-    figure.update_layout(shapes=joints, annotations=notes)
+        mark = {"x": floor, "text": "≈", "textangle": 90, "xshift": 9}
+        for row in (0, rows[-1]):
+            figure.add_annotation(y=row, font={"size": 18, "color": tint.paper}, **mark)
     figure.update_xaxes(range=[floor, high + span * 0.42], visible=False)
     figure.update_yaxes(
-        range=[len(names) - 0.4, -0.6],
+        range=[len(rows) - 0.4, -0.6],
         tickvals=rows,
         ticktext=[cut(name, 24) for name in names],
         showgrid=False,

@@ -43,15 +43,8 @@ def build_spans(
         for span, lane in zip(own, lanes, strict=True):
             start, end = max(span.first_day, first_day), min(span.last_day, last_day)
             if start <= end:
-                bars.append(
-                    (
-                        span,
-                        start,
-                        (end - start).days + 1,
-                        row - 0.38 + height * (lane + 0.5),
-                        height,
-                    )
-                )
+                at = row - 0.38 + height * (lane + 0.5)
+                bars.append((span, start, (end - start).days + 1, at, height))
     for span, _start, days, _at, _height in bars:
         # A title wider than its bar would cover its neighbours.
         texts.append(plain(span.title) if days / whole > 0.011 * len(span.title) else "")

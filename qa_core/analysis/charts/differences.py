@@ -3,8 +3,8 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import draw_intervals, label_rows
-from qa_core.analysis.charts.labels import cut, find_range, plain
+from qa_core.analysis.charts.elements import draw_intervals, label_rows, mark_severities
+from qa_core.analysis.charts.labels import cut, find_range, list_values, plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
@@ -33,60 +33,22 @@ def build_differences(
             intervals = zip(own.index, own["low"], own["high"], strict=True)
             draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
-        mark = {
-            "symbol": "circle-open",
-            "size": 6.5,
-            "color": tint.reference,
-            "line": {"width": 1.3},
-        }
-        figure.add_scatter(
-            x=frame["plain"],
-            y=rows,
-            mode="markers",
-            marker=mark,
-            hoverinfo="skip",
-            cliponaxis=False,
-        )
+        ring = {"symbol": "circle-open", "size": 6.5, "color": tint.reference}
+        ring["line"] = {"width": 1.3}
+        still = {"hoverinfo": "skip", "cliponaxis": False}
+        figure.add_scatter(x=frame["plain"], y=rows, mode="markers", marker=ring, **still)
     figure.add_scatter(
         x=frame["value"],
         y=rows,
         mode="markers",
-        marker={
-            "color": [paint[severity] for severity in frame["severity"]],
-            "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
-                for severity in frame["severity"]
-            ],
-            "size": [10 if severity else 7.5 for severity in frame["severity"]],
-        },
+        marker=mark_severities(frame["severity"], tint, tint.reference, sizes=(7.5, 10)),
         cliponaxis=False,
         text=[_describe(row, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    shown = [
-        0.0,
-        *(
-            value
-            for name in ("value", "low", "high", "plain")
-            if name in frame
-            for value in frame[name].dropna()
-        ),
-    ]
-    low, high = find_range(shown, None)
+    low, high = find_range([0.0, *list_values(frame, "value", "low", "high", "plain")], None)
     ticks = formatting.nice_ticks(low, high, unit, 5)
-    figure.update_layout(
-        shapes=[
-            {
-                "type": "line",
-                "x0": 0,
-                "x1": 0,
-                "y0": 0,
-                "y1": 1,
-                "yref": "paper",
-                "line": {"color": tint.text, "width": 1.2},
-            }
-        ]
-    )
+    figure.add_vline(x=0, line={"color": tint.text, "width": 1.2})
     figure.update_xaxes(
         range=[low, high],
         tickvals=ticks,
@@ -126,12 +88,8 @@ def _signed(value: float, digits: int) -> str:
 def _describe(row: object, unit: str) -> str:
     parts = [f"<b>{plain(str(row.label))}</b>", formatting.change(row.value, unit)]
     if not formatting.is_missing(row.low):
-        parts.append(
-            _(
-                "95 % confidence interval {interval}",
-                interval=format_between(row.low, row.high, unit),
-            )
-        )
+        between = format_between(row.low, row.high, unit)
+        parts.append(_("95 % confidence interval {interval}", interval=between))
     if not formatting.is_missing(getattr(row, "plain", None)):
         parts.append(_("unadjusted {change}", change=formatting.change(row.plain, unit)))
     if not formatting.is_missing(row.n):

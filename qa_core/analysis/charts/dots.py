@@ -5,8 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, draw_intervals, label_rows
-from qa_core.analysis.charts.labels import cut, find_range, format_point
+from qa_core.analysis.charts.elements import (
+    build_value_axis,
+    draw_intervals,
+    label_rows,
+    mark_severities,
+)
+from qa_core.analysis.charts.labels import cut, find_range, format_point, list_values
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
@@ -52,30 +57,17 @@ def build_dots(
         ring = {"symbol": "circle-open", "size": 11, "color": tint.ink, "line": {"width": 1.3}}
         figure.add_scatter(x=frame["shrunk"], y=rows, mode="markers", marker=ring, hoverinfo="skip")
     severities = frame["severity"].tolist() if "severity" in frame else [""] * len(frame)
-    paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
         x=frame["value"],
         y=rows,
         mode="markers",
-        marker={
-            "color": [paint.get(severity, tint.accent) for severity in severities],
-            "symbol": [
-                {"better": "triangle-right", "attention": "diamond"}.get(severity, "circle")
-                for severity in severities
-            ],
-            "size": [11 if severity else 8.5 for severity in severities],
-        },
+        marker=mark_severities(severities, tint, tint.accent),
         cliponaxis=False,  # a dot at 100 % is whole
         customdata=[[key] for key in frame["key"]],
         text=[format_point(row, row.label, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    shown = [
-        value
-        for name in ("value", "low", "high", "shrunk", "chance_low", "chance_high")
-        if name in frame
-        for value in frame[name].dropna()
-    ]
+    shown = list_values(frame, "value", "low", "high", "shrunk", "chance_low", "chance_high")
     low, high = find_range(shown, bounds)
     axis = build_value_axis(low, high, unit, count=4)
     figure.update_xaxes(**axis, showgrid=True, side="bottom")

@@ -1,11 +1,25 @@
-"""Elements that several charts draw: interval lines, bands, value axes."""
+"""Elements that several charts draw: lines, bands, marks, value axes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qa_core.analysis.charts.labels import format_tick
+from qa_core.analysis.charts.palette import Colours
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
+
+
+def draw_line(
+    figure: Sketch,
+    xs: Sequence[Any],
+    ys: Sequence[Any],
+    colour: str,
+    width: float = 1,
+    dash: str = "solid",
+) -> None:
+    """Draw a line that says nothing when one points at it; missing values are gaps."""
+    line = {"color": colour, "width": width, "dash": dash}
+    figure.add_scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip")
 
 
 def draw_intervals(
@@ -20,21 +34,13 @@ def draw_intervals(
         for row, low, high in intervals
         if not formatting.is_missing(low) and not formatting.is_missing(high)
     ]
-    figure.add_scatter(
-        x=[edge for _row, low, high in known for edge in (low, high, None)],
-        y=[place for row, _low, _high in known for place in (row, row, None)],
-        mode="lines",
-        line={"color": colour, "width": width},
-        hoverinfo="skip",
-    )
+    edges = [edge for _row, low, high in known for edge in (low, high, None)]
+    places = [place for row, _low, _high in known for place in (row, row, None)]
+    draw_line(figure, edges, places, colour, width)
 
 
 def draw_band(
-    figure: Sketch,
-    xs: Sequence[Any],
-    low: Sequence[float],
-    high: Sequence[float],
-    colour: str,
+    figure: Sketch, xs: Sequence[Any], low: Sequence[float], high: Sequence[float], colour: str
 ) -> None:
     """Fill the area between two lines, both known at every x."""
     figure.add_scatter(
@@ -57,6 +63,25 @@ def build_value_axis(
         "range": [low, high],
         "tickvals": ticks,
         "ticktext": [format_tick(tick, unit, currency, ticks) for tick in ticks],
+    }
+
+
+def mark_severities(
+    severities: Sequence[str],
+    tint: Colours,
+    usual: str,
+    better: str = "triangle-right",
+    sizes: tuple[float, float] = (8.5, 11),
+) -> dict[str, Any]:
+    """Build the marks of points by severity. `usual`: colour of those without one;
+    `better`: shape of the better ones; `sizes`: without a severity, and with one.
+    """
+    paint = {"better": tint.better, "attention": tint.attention}
+    symbols = {"better": better, "attention": "diamond"}
+    return {
+        "color": [paint.get(severity, usual) for severity in severities],
+        "symbol": [symbols.get(severity, "circle") for severity in severities],
+        "size": [sizes[bool(severity)] for severity in severities],
     }
 
 

@@ -6,7 +6,12 @@ from itertools import count
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, label_rows
+from qa_core.analysis.charts.elements import (
+    build_value_axis,
+    draw_line,
+    label_rows,
+    mark_severities,
+)
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
@@ -45,27 +50,13 @@ def build_funnel_plot(
         for sign in (1, -1):
             edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
-            figure.add_scatter(
-                x=at,
-                y=edge,
-                mode="lines",
-                line={"color": tint.reference, "width": width, "dash": dash},
-                hoverinfo="skip",
-            )
+            draw_line(figure, at, edge, tint.reference, width, dash)
     figure.add_hline(y=funnel.centre, line={"color": tint.text, "width": 1.2})
-    paint = {"better": tint.better, "attention": tint.attention}
     figure.add_scatter(
         x=frame["n"],
         y=frame["value"],
         mode="markers",
-        marker={
-            "color": [paint.get(severity, tint.accent) for severity in frame["severity"]],
-            "symbol": [
-                {"better": "triangle-up", "attention": "diamond"}.get(severity, "circle")
-                for severity in frame["severity"]
-            ],
-            "size": [11 if severity else 8.5 for severity in frame["severity"]],
-        },
+        marker=mark_severities(frame["severity"], tint, tint.accent, "triangle-up"),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
         cliponaxis=False,
@@ -73,7 +64,7 @@ def build_funnel_plot(
         text=[format_point(row, row.label, unit) for row in frame.itertuples()],
         hovertemplate="%{text}<extra></extra>",
     )
-    note = {"showarrow": False, "font": {"size": 11.5, "color": tint.ink}}
+    font = {"size": 11.5, "color": tint.ink}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
     # Place names away from the centre, at three heights: outliers are often close.
     spread, places = max(shown) - min(shown), {1: count(), -1: count()}
@@ -84,7 +75,7 @@ def build_funnel_plot(
             "xanchor": "right" if row.n > (first + last) / 2 else "left",
             "yshift": away * (12 + next(places[away]) % 3 * 13),
         }
-        figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), **note, **side)
+        figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), font=font, **side)
     low, high = find_range(shown, bounds)
     sizes = formatting.nice_ticks(first, last, Unit.COUNT, 4)
     figure.update_yaxes(**build_value_axis(low, high, unit))

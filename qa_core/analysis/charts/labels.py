@@ -4,6 +4,8 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 
+import pandas as pd
+
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
@@ -24,6 +26,11 @@ def format_point(
     if provisional:
         parts.append(_("provisional"))
     return "<br>".join(parts)
+
+
+def list_values(frame: pd.DataFrame, *columns: str) -> list[float]:
+    """Return the known values of these columns, as far as the frame has them."""
+    return [value for name in columns if name in frame for value in frame[name].dropna()]
 
 
 def find_range(shown: Sequence[float], bounds: tuple[float, float] | None) -> tuple[float, float]:

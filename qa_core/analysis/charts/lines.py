@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import build_value_axis, draw_band
-from qa_core.analysis.charts.labels import find_range, format_point
+from qa_core.analysis.charts.elements import build_value_axis, draw_band, draw_line
+from qa_core.analysis.charts.labels import find_range, format_point, list_values
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
@@ -73,12 +73,7 @@ def build_trend(
         if "provisional" in points
         else pd.Series(False, index=points.index)
     )
-    shown = [
-        value
-        for name in ("value", "low", "high")
-        if name in points
-        for value in points[name].dropna()
-    ]
+    shown = list_values(points, "value", "low", "high")
     for start, end in (
         _find_runs(known & points["low"].notna() & points["high"].notna())
         if "low" in points
@@ -86,52 +81,24 @@ def build_trend(
     ):
         part, days = points.iloc[start:end], at[start:end]
         if end - start == 1:  # an interval of its own has no width to fill
-            figure.add_scatter(
-                x=days * 2,
-                y=[*part["low"], *part["high"]],
-                mode="lines",
-                line={"color": tint.band, "width": 6},
-                hoverinfo="skip",
-            )
+            draw_line(figure, days * 2, [*part["low"], *part["high"]], tint.band, 6)
             continue
         draw_band(figure, days, part["low"], part["high"], tint.band)
     if limits:
         for edge, dash in ((limits.centre, "solid"), (limits.low, "dash"), (limits.high, "dash")):
             xs, ys = _interrupt(at, edge, limits.breaks)
-            figure.add_scatter(
-                x=xs,
-                y=ys,
-                mode="lines",
-                line={"color": tint.reference, "width": 1, "dash": dash},
-                hoverinfo="skip",
-            )
+            draw_line(figure, xs, ys, tint.reference, dash=dash)
             shown += [value for value in edge if not formatting.is_missing(value)]
     if before is not None and any(not formatting.is_missing(value) for value in before):
-        figure.add_scatter(
-            x=at,
-            y=list(before),
-            mode="lines",
-            line={"color": tint.reference, "width": 1.3, "dash": "dot"},
-            hoverinfo="skip",
-            connectgaps=False,
-        )
+        draw_line(figure, at, list(before), tint.reference, 1.3, "dot")
         shown += [value for value in before if not formatting.is_missing(value)]
     drawn = _draw_targets(figure, targets, at, unit, tint, currency)
     shown += [target.value for target in drawn]
-    firm = points["value"].where(~provisional)
-    figure.add_scatter(
-        x=at, y=firm, mode="lines", line={"color": tint.accent, "width": 2.2}, hoverinfo="skip"
-    )
+    draw_line(figure, at, points["value"].where(~provisional), tint.accent, 2.2)
     # The dotted end starts at the last firm point, so that the line is continuous.
     reach = provisional | provisional.shift(-1, fill_value=False)
     if provisional.any():
-        figure.add_scatter(
-            x=at,
-            y=points["value"].where(reach & known),
-            mode="lines",
-            line={"color": tint.accent, "width": 2, "dash": "dot"},
-            hoverinfo="skip",
-        )
+        draw_line(figure, at, points["value"].where(reach & known), tint.accent, 2, "dot")
     paint = {
         "attention": (tint.attention, "diamond"),
         "better": (tint.better, "triangle-up"),
@@ -291,7 +258,6 @@ def _label_target(
         x=max(at[position], target.first_day or at[position]),
         y=target.value,
         text=text,
-        showarrow=False,
         xanchor="left",
         yanchor="bottom" if side > 0 else "top",
         font={"size": 11, "color": tint.better},
@@ -393,10 +359,8 @@ def draw_curve(
     )
     if here is not None:
         figure.add_vline(x=here, line={"color": tint.reference, "width": 1, "dash": "dash"})
-    low, high = find_range(
-        [value for name in ("value", "low", "high") for value in frame[name].dropna()],
-        (0, 1) if unit == Unit.RATE else None,
-    )
+    bounds = (0, 1) if unit == Unit.RATE else None
+    low, high = find_range(list_values(frame, "value", "low", "high"), bounds)
     figure.update_yaxes(**build_value_axis(low, high, unit, count=4))
     figure.update_xaxes(
         tickvals=list(xs),

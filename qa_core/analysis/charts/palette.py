@@ -13,6 +13,7 @@ SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#66
 MOST_KEPT = 200
 """Charts kept as Plotly checked them: that takes most of the time of drawing one again."""
 FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
+LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import plain
-from qa_core.analysis.charts.palette import FONT, colours, dress
+from qa_core.analysis.charts.palette import FONT, LEGEND, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics import formatting
 
@@ -59,15 +59,8 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
     ]
     figure.update_xaxes(tickvals=ticks, ticktext=text, showgrid=False)
     figure.update_yaxes(range=[0, 1], visible=False)
-    legend = {
-        "orientation": "h",
-        "y": 1.02,
-        "yanchor": "bottom",
-        "x": 0,
-        "xanchor": "left",
-        "traceorder": "normal",
-        "font": {"family": FONT, "size": 11.5},
-    }
+    legend = LEGEND | {"x": 0, "xanchor": "left", "y": 1.02}
+    legend["font"] = {"family": FONT, "size": 11.5}
     return dress(figure, tint, 230, barmode="stack", bargap=0.18, showlegend=True, legend=legend)
 
 

@@ -24,7 +24,8 @@ class Sketch:
         self.traces.append({"type": "heatmap", **trace})
 
     def add_annotation(self, **note: Any) -> None:
-        self.layout["annotations"].append(note)
+        """Add a text without an arrow."""
+        self.layout["annotations"].append({"showarrow": False, **note})
 
     def add_vline(self, x: Any, **shape: Any) -> None:
         self._add_vertical("line", x, x, shape)

@@ -36,64 +36,30 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
     texts. Bars carry what they open.
     """
     tint, figure = colours(dark), Sketch()
-    rows = list(range(len(bars)))
-    tracked = [row for row in rows if bars[row].share is not None]
+    tracked = [row for row, bar in enumerate(bars) if bar.share is not None]
     hover = [
         f"<b>{plain(bar.label)}</b><br>{plain(' · '.join(filter(None, (*bar.text, bar.note))))}"
         for bar in bars
     ]
-    opens = [[bars[row].opens] for row in tracked]
     common = {
+        "y": tracked,
+        "orientation": "h",
+        "width": 0.46,
         "hovertext": [hover[row] for row in tracked],
         "hoverinfo": "text",
-        "customdata": opens,
+        "customdata": [[bars[row].opens] for row in tracked],
     }
-    figure.add_bar(
-        x=[1.0 for _row in tracked],
-        y=tracked,
-        orientation="h",
-        marker_color=tint.chance,
-        width=0.46,
-        **common,
-    )
+    figure.add_bar(x=[1.0 for _row in tracked], marker_color=tint.chance, **common)
     paint = [tint.attention if bars[row].is_loss else tint.accent for row in tracked]
-    figure.add_bar(
-        x=[bars[row].share for row in tracked],
-        y=tracked,
-        orientation="h",
-        marker_color=paint,
-        width=0.46,
-        **common,
-    )
+    figure.add_bar(x=[bars[row].share for row in tracked], marker_color=paint, **common)
     draw_intervals(figure, ((row, bars[row].low, bars[row].high) for row in tracked), tint.ink)
-    beside = {
-        "showarrow": False,
-        "xanchor": "left",
-        "align": "left",
-        "font": {"size": 12, "color": tint.ink},
-    }
-    notes = []
-    for row in rows:
-        # Texts are beside the track in two lines; a number alone replaces the
-        # track.
+    beside = {"xanchor": "left", "align": "left", "font": {"size": 12, "color": tint.ink}}
+    for row, bar in enumerate(bars):
+        # Texts are beside the track in two lines; a number alone replaces the track.
         place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
-        notes.append(
-            {**beside, "x": place, "y": row, "text": between.join(map(plain, bars[row].text))}
-        )
-    rules = [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": row - 0.5,
-            "y1": row - 0.5,
-            "line": {"color": tint.grid, "width": 1},
-        }
-        for row in rows
-        if bars[row].is_first and row
-    ]
-    figure.update_layout(barmode="overlay", annotations=notes, shapes=rules)
+        figure.add_annotation(x=place, y=row, text=between.join(map(plain, bar.text)), **beside)
+        if bar.is_first and row:
+            figure.add_hline(y=row - 0.5, line={"color": tint.grid, "width": 1})
     figure.update_xaxes(range=[0, 1.5], visible=False)
     labels = [
         f"{cut(bar.label)}"
@@ -101,4 +67,4 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
         for bar in bars
     ]
     label_rows(figure, labels)
-    return dress(figure, tint, 14 + 42 * len(bars))
+    return dress(figure, tint, 14 + 42 * len(bars), barmode="overlay")

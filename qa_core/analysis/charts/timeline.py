@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 
+from qa_core.analysis.charts.elements import draw_line
 from qa_core.analysis.charts.labels import plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
@@ -21,13 +22,7 @@ def build_history(
 ) -> go.Figure:
     """Draw a disc per answered contact, else a cross; `here` is large."""
     tint, figure = colours(dark), Sketch()
-    figure.add_scatter(
-        x=[at[0], at[-1]],
-        y=[0, 0],
-        mode="lines",
-        line={"color": tint.reference, "width": 1},
-        hoverinfo="skip",
-    )
+    draw_line(figure, (at[0], at[-1]), (0, 0), tint.reference)
     places = range(len(at))
     figure.add_scatter(
         x=list(at),

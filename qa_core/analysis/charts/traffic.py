@@ -2,6 +2,7 @@
 times, outcomes of missed contacts.
 """
 
+import math
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,9 +11,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, label_rows
-from qa_core.analysis.charts.labels import cut, find_range, format_point, format_tick, plain
+from qa_core.analysis.charts.labels import (
+    cut,
+    find_range,
+    format_point,
+    format_tick,
+    list_values,
+    plain,
+)
 from qa_core.analysis.charts.lines import date_axis, draw_curve
-from qa_core.analysis.charts.palette import Colours, colours, dress
+from qa_core.analysis.charts.palette import LEGEND, Colours, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
@@ -141,15 +149,9 @@ def build_lines(
             # The band is drawn in one piece, over gaps.
             known = frame[["low", "high"]].notna().all(axis=1)
             x = [place for place, is_known in zip(places, known, strict=True) if is_known]
-            draw_band(
-                figure,
-                x,
-                frame["low"][known],
-                frame["high"][known],
-                tint.band if line.role == "accent" else tint.chance,
-            )
-            shown += [value for name in ("low", "high") for value in frame[name].dropna()]
-        shown += frame["value"].dropna().tolist()
+            colour = tint.band if line.role == "accent" else tint.chance
+            draw_band(figure, x, frame["low"][known], frame["high"][known], colour)
+        shown += list_values(frame, "low", "high", "value")
         figure.add_scatter(
             x=places,
             y=frame["value"],
@@ -178,17 +180,9 @@ def build_lines(
     if is_clock:
         _clock_axis(figure, at, grain)
     else:
-        first = min(
-            (
-                known
-                for known in (
-                    line.frame["value"].reset_index(drop=True).first_valid_index() for line in lines
-                )
-                if known is not None
-            ),
-            default=0,
-        )
-        date_axis(figure, places[first:], grain)
+        values = (line.frame["value"].reset_index(drop=True) for line in lines)
+        starts = [one.first_valid_index() for one in values if one.notna().any()]
+        date_axis(figure, places[min(starts, default=0) :], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
     return dress(figure, tint, height, hovermode="closest", margin_r=margin)
 
@@ -241,15 +235,7 @@ def build_waits(
         tickvals=counts,
         ticktext=[formatting.number(tick) for tick in counts],
     )
-    legend = {
-        "orientation": "h",
-        "traceorder": "normal",
-        "x": 1,
-        "xanchor": "right",
-        "y": 1,
-        "yanchor": "bottom",
-        "bgcolor": "rgba(0,0,0,0)",
-    }
+    legend = LEGEND | {"x": 1, "xanchor": "right", "y": 1, "bgcolor": "rgba(0,0,0,0)"}
     return dress(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
 
 
@@ -284,22 +270,13 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -
         marker_color=[paint.get(severity, tint.accent) for _label, _count, severity in parts],
         hoverinfo="skip",
     )
-    note = {
-        "showarrow": False,
-        "xanchor": "left",
-        "xshift": 6,
-        "font": {"size": 12, "color": tint.text},
-    }
+    note = {"xanchor": "left", "xshift": 6, "font": {"size": 12, "color": tint.text}}
     labels = [
         f"{formatting.number(count)} · {formatting.percent(count / total, 0)}"
         for _label, count, _severity in parts
     ]
-    figure.update_layout(
-        annotations=[
-            {**note, "x": count, "y": row, "text": labels[row]}
-            for row, (_label, count, _severity) in enumerate(parts)
-        ]
-    )
+    for row, (_label, count, _severity) in enumerate(parts):
+        figure.add_annotation(x=count, y=row, text=labels[row], **note)
     figure.update_xaxes(
         range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
@@ -318,48 +295,20 @@ def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
 
 
 def _mark_threshold(figure: Sketch, threshold: float, tint: Colours) -> None:
-    line = {
-        "type": "line",
-        "x0": threshold,
-        "x1": threshold,
-        "yref": "paper",
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": tint.ink, "width": 1.2, "dash": "dash"},
-    }
-    place = {
-        "x": threshold,
-        "xanchor": "left",
-        "xshift": 4,
-        "yref": "paper",
-        "y": 1,
-        "yanchor": "top",
-        "showarrow": False,
-    }
-    note = {
-        **place,
-        "text": formatting.duration(threshold),
-        "font": {"size": 12, "color": tint.ink},
-    }
-    figure.update_layout(shapes=[line], annotations=[note])
+    figure.add_vline(x=threshold, line={"color": tint.ink, "width": 1.2, "dash": "dash"})
+    place = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1}
+    font, text = {"size": 12, "color": tint.ink}, formatting.duration(threshold)
+    figure.add_annotation(text=text, font=font, yanchor="top", **place)
 
 
 def _name_ends(figure: Sketch, ends: list[tuple[float, str, str]], apart: float) -> None:
     """Label each line at its end, moved up where it would cover the one below."""
-    placed: list[float] = []
-    notes = []
+    place, lowest = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4}, -math.inf
     for value, label, colour in sorted(ends):
-        placed.append(max(value, placed[-1] + apart) if placed else value)
-        note = {
-            "x": 1,
-            "xref": "paper",
-            "xanchor": "left",
-            "xshift": 4,
-            "y": placed[-1],
-            "showarrow": False,
-        }
-        notes.append({**note, "text": plain(label), "font": {"size": 11.5, "color": colour}})
-    figure.update_layout(annotations=notes)
+        at = max(value, lowest)
+        font = {"size": 11.5, "color": colour}
+        figure.add_annotation(y=at, text=plain(label), font=font, **place)
+        lowest = at + apart
 
 
 def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:

@@ -15,7 +15,6 @@ from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
 from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -128,7 +127,7 @@ def open_entry(
             )
             if _subject_of(row) == subject and shared and _filters_of(row).values == where.values:
                 raise Refusal(
-                    "already_listed", N_("This is already on the action list. Change it there.")
+                    "already_listed", "This is already on the action list. Change it there."
                 )
         row = Irritant(
             kind=subject.kind,
@@ -159,7 +158,7 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     if len(plan.note) > LONGEST_NOTE:
-        raise Misuse("long_note", N_("A note has at most {most} characters."), most=LONGEST_NOTE)
+        raise Misuse("long_note", "A note has at most {most} characters.", most=LONGEST_NOTE)
     with store.writing() as session:
         row = session.get(Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):
@@ -167,10 +166,8 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
         if row.version != version:
             raise Refusal(
                 "changed_meanwhile",
-                N_(
-                    "Somebody else has changed this entry. Look at the current version, then make "
-                    "your change again."
-                ),
+                "Somebody else has changed this entry. Look at the current version, then make "
+                "your change again.",
             )
         changed = []
         if row.state != plan.state:
@@ -190,13 +187,8 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
             changed.append("note")
         if changed:
             row.version += 1
-            audit_log.record(
-                session,
-                viewer.username,
-                "irritant_changed",
-                f"irritant {number}",
-                reason="; ".join(changed),
-            )
+            what, how = f"irritant {number}", "; ".join(changed)
+            audit_log.record(session, viewer.username, "irritant_changed", what, reason=how)
 
 
 def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
@@ -240,8 +232,7 @@ def _check(subject: IrritantSubject) -> None:
     )
     if not (is_words or is_figure):
         raise Misuse(
-            "bad_subject",
-            N_("An irritant concerns a reason, a queue, a wait, or one or two words."),
+            "bad_subject", "An irritant concerns a reason, a queue, a wait, or one or two words."
         )
 
 
@@ -333,7 +324,7 @@ def _check_owner(
     ):
         raise Refusal(
             "bad_owner",
-            N_("{name} leads or manages none of the teams concerned. Choose somebody who does."),
+            "{name} leads or manages none of the teams concerned. Choose somebody who does.",
             name=owner,
         )
     return owner

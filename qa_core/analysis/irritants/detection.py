@@ -98,11 +98,8 @@ def count_contacts(viewer: Viewer, subject: IrritantSubject, where: Filters) -> 
         rows = frame[frame["from_seconds"] == int(subject.value)]
         return Count(int(rows["hits"].sum()), int(rows["n"].sum()))
     kpi = KPIS[subject.kind]
-    row = next(
-        query.measure(
-            viewer, (kpi,), (), where.with_value(subject.dimension, subject.value)
-        ).itertuples()
-    )
+    where = where.with_value(subject.dimension, subject.value)
+    row = next(query.measure(viewer, (kpi,), (), where).itertuples())
     return None if row.status == "suppressed" else _count(subject.kind, row)
 
 
@@ -319,16 +316,8 @@ def _build_example(row: Any, sentence: str, start: int = 0, end: int = 0) -> Exa
     queue, reason = (
         None if formatting.is_missing(value) else value for value in (row.queue, row.reason)
     )
-    return Example(
-        row.source_system,
-        row.contact_id,
-        row.local_start.to_pydatetime(),
-        queue,
-        reason,
-        sentence,
-        start,
-        end,
-    )
+    at = row.local_start.to_pydatetime()
+    return Example(row.source_system, row.contact_id, at, queue, reason, sentence, start, end)
 
 
 def _is_in_band(row: Any, subject: IrritantSubject) -> bool:

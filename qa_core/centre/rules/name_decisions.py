@@ -96,13 +96,8 @@ def undo(viewer: Viewer, number: int) -> None:
                 number=number,
             )
         decision.undone_by, decision.undone_at = viewer.username, now()
-        audit_log.record(
-            session,
-            viewer.username,
-            "names_undone",
-            _describe(decision.kind, decision.spelling),
-            reason=_describe(decision.kind, decision.kept),
-        )
+        what, kept = (_describe(decision.kind, name) for name in (decision.spelling, decision.kept))
+        audit_log.record(session, viewer.username, "names_undone", what, reason=kept)
         due_work.request(session, CENTRE_RULES)
 
 

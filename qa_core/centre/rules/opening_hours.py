@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, time
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.row_values import read_fields
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import ClosedDay, OpeningHours, SiteCalendar
@@ -230,12 +231,7 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
             {
                 "site": site,
                 "hours": [
-                    {
-                        "from": row.starts_on,
-                        "weekday": row.weekday,
-                        "opens_at": row.opens_at,
-                        "closes_at": row.closes_at,
-                    }
+                    {"from": row.starts_on} | read_fields(row, ("weekday", "opens_at", "closes_at"))
                     for row in hours.get(site, ())
                 ],
                 "holidays": "-".join(
@@ -265,14 +261,7 @@ def write_hours(
     old = sa.delete(OpeningHours).where(OpeningHours.site_name == site)
     session.execute(old if starts_on is None else old.where(OpeningHours.starts_on >= starts_on))
     session.add_all(
-        OpeningHours(
-            site_name=site,
-            starts_on=starts_on,
-            weekday=span.weekday,
-            opens_at=span.opens_at,
-            closes_at=span.closes_at,
-        )
-        for span in spans
+        OpeningHours(site_name=site, starts_on=starts_on, **asdict(span)) for span in spans
     )
     if (
         is_first
@@ -283,13 +272,8 @@ def write_hours(
         session.add(
             SiteCalendar(site_name=site, country=environment.current().country, region=None)
         )
-    audit_log.record(
-        session,
-        viewer.username,
-        "opening_hours_changed",
-        site,
-        reason=f"from {starts_on}" if starts_on else "",
-    )
+    reason = f"from {starts_on}" if starts_on else ""
+    audit_log.record(session, viewer.username, "opening_hours_changed", site, reason)
 
 
 def _find_countries() -> set[str]:
@@ -307,13 +291,8 @@ def write_calendar(
     session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
     if calendar is not None:
         session.add(SiteCalendar(site_name=site, country=calendar[0], region=calendar[1]))
-    audit_log.record(
-        session,
-        viewer.username,
-        "holidays_changed",
-        site,
-        reason="-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS,
-    )
+    reason = "-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS
+    audit_log.record(session, viewer.username, "holidays_changed", site, reason)
 
 
 def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterable[date]) -> None:

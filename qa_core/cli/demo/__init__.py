@@ -75,10 +75,8 @@ def build(
         elif accounts.read():
             raise Refusal(
                 "demo_exists",
-                N_(
-                    "There is already a demo centre. Remove it first with: python -m qa_core demo "
-                    "--remove"
-                ),
+                "There is already a demo centre. Remove it first with: python -m qa_core demo "
+                "--remove",
             )
         _fill(viewer, plan, progress)
 

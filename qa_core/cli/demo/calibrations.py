@@ -54,26 +54,29 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
         ).first()
         if grid is None:
             return
-        if len(closed) >= FEWEST:
-            made = _open(
-                session, plan, grid, CLOSED_TITLE, evaluators, names[Role.MANAGER], closed, (55, 52)
+        leans = dict(zip(evaluators, LEANS, strict=True))
+        # Title, contacts, evaluators; days before the end: opened, due, scored; who has scored.
+        for title, contacts, invited, (opened, due, scored), scorers in (
+            (CLOSED_TITLE, closed, evaluators, (55, 52, 53), evaluators),
+            (OPEN_TITLE, waiting, evaluators[:2], (3, -6, 1), evaluators[1:2]),
+        ):
+            if len(contacts) < FEWEST:
+                continue
+            made = Calibration(
+                title=title,
+                grid_id=grid.id,
+                evaluators=invited,
+                opened_by=names[Role.MANAGER],
+                opened_at=plan.moment(opened, CLOCK),
+                due_on=plan.day(due),
+                contacts=build_contacts(contacts),
             )
-            made.closed_at, made.closed_by = plan.moment(52, CLOCK), names[Role.MANAGER]
-            _mark(
-                session, plan, made, closed, dict(zip(evaluators, LEANS, strict=True)), chance, 53
-            )
-        if len(waiting) >= FEWEST:
-            made = _open(
-                session,
-                plan,
-                grid,
-                OPEN_TITLE,
-                evaluators[:2],
-                names[Role.MANAGER],
-                waiting,
-                (3, -6),
-            )
-            _mark(session, plan, made, waiting, {evaluators[1]: LEANS[1]}, chance, 1)
+            if title == CLOSED_TITLE:
+                made.closed_at, made.closed_by = plan.moment(due, CLOCK), names[Role.MANAGER]
+            session.add(made)
+            session.flush()
+            theirs = {username: leans[username] for username in scorers}
+            _mark(session, plan, made, contacts, theirs, chance, scored)
 
 
 def remove(session: Session) -> None:
@@ -115,30 +118,6 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
     ]
     months = f"{first:%Y-%m}", f"{last:%Y-%m}"
     return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[:most]
-
-
-def _open(
-    session: Session,
-    plan: DemoPlan,
-    grid: ScorecardVersion,
-    title: str,
-    evaluators: Sequence[str],
-    manager: str,
-    contacts: Sequence[Listenable],
-    days: tuple[int, int],
-) -> Calibration:
-    made = Calibration(
-        title=title,
-        grid_id=grid.id,
-        evaluators=list(evaluators),
-        opened_by=manager,
-        opened_at=plan.moment(days[0], CLOCK),
-    )
-    made.due_on = plan.day(days[1])
-    made.contacts = build_contacts(contacts)
-    session.add(made)
-    session.flush()
-    return made
 
 
 def _mark(

@@ -121,18 +121,33 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
                 criteria = story.criteria or _find_weakest(
                     viewer, plan, TEAMS[team][0], staff.ids[advisor], story
                 )
-                by_advisor = names[Role.ADVISOR] if advisor == spoken else names[Role.TEAM_LEAD]
-                session.add(
-                    _build(
-                        plan,
-                        story,
-                        criteria,
-                        staff.ids[advisor],
-                        TEAMS[team][0],
-                        names[Role.TEAM_LEAD],
-                        by_advisor,
-                    )
+                lead = names[Role.TEAM_LEAD]
+                by_advisor = names[Role.ADVISOR] if advisor == spoken else lead
+                made = CoachingPlan(
+                    advisor_id=staff.ids[advisor],
+                    team=TEAMS[team][0],
+                    local_day=plan.day(story.starts),
+                    goal=story.goal,
+                    criteria=list(criteria),
+                    evaluations=[],
+                    starts_on=plan.day(story.starts),
+                    due_on=plan.day(story.due),
+                    state=story.state,
+                    version=1 + len(story.notes),
+                    opened_by=lead,
+                    opened_at=plan.moment(story.starts, CLOCK),
+                    ended_on=None if story.ended is None else plan.day(story.ended),
                 )
+                made.notes = [
+                    CoachingNote(
+                        text=text,
+                        minutes=minutes,
+                        author=by_advisor if is_own else lead,
+                        written_at=plan.moment(days, CLOCK),
+                    )
+                    for days, minutes, text, is_own in story.notes
+                ]
+                session.add(made)
 
 
 def remove(session: Session) -> None:
@@ -174,39 +189,3 @@ def _find_weakest(
         if not formatting.is_missing(row.value)
     }
     return tuple(sorted(behind, key=behind.__getitem__)[:2])
-
-
-def _build(
-    plan: DemoPlan,
-    story: CoachingStory,
-    criteria: tuple[str, ...],
-    advisor_id: str,
-    team: str,
-    lead: str,
-    by_advisor: str,
-) -> CoachingPlan:
-    made = CoachingPlan(
-        advisor_id=advisor_id,
-        team=team,
-        local_day=plan.day(story.starts),
-        goal=story.goal,
-        criteria=list(criteria),
-        evaluations=[],
-        starts_on=plan.day(story.starts),
-        due_on=plan.day(story.due),
-        state=story.state,
-        version=1 + len(story.notes),
-        opened_by=lead,
-        opened_at=plan.moment(story.starts, CLOCK),
-        ended_on=None if story.ended is None else plan.day(story.ended),
-    )
-    made.notes = [
-        CoachingNote(
-            text=text,
-            minutes=minutes,
-            author=by_advisor if is_own else lead,
-            written_at=plan.moment(days, CLOCK),
-        )
-        for days, minutes, text, is_own in story.notes
-    ]
-    return made

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.centre import members
 from qa_core.cli.demo.plan import DemoPlan
@@ -39,8 +39,7 @@ def open_for_listening(
             if name in closed:
                 gates.set_gate(demo, name, value)
     for entry in sign_ins:
-        role = Role(entry["role"])
-        if Permission.LISTEN in GRANTS[role] and role != Role.ADVISOR:
+        if has_on_others(entry["role"], Permission.LISTEN):
             accreditations.accredit(
                 demo, entry["username"], environment.today() + timedelta(days=ACCREDITED_DAYS)
             )

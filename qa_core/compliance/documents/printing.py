@@ -103,13 +103,12 @@ class DocumentState:
 
     def as_json(self) -> dict[str, Any]:
         """Build one entry of `documents list --json` (docs/contract.md, section 3)."""
-        printed = asdict(self.printed) if self.printed else None
         return {
             "name": self.kind.name,
             "title": _(self.kind.title),
             "digest": self.digest,
             "missing": list(self.missing),
-            "printed": printed and {**printed, "on": printed["on"].isoformat()},
+            "printed": self.printed and asdict(self.printed),
             "is_outdated": self.is_outdated,
         }
 

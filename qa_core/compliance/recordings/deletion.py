@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,12 +86,7 @@ def add(
         team=contact.team,
         local_day=contact.local_start.date(),
         purpose=purpose,
-        file_name=stored_audio.file_name,
-        digest=stored_audio.digest,
-        media_type=stored_audio.media_type,
-        clear_bytes=stored_audio.clear_bytes,
-        seconds=stored_audio.seconds,
-        peaks=list(stored_audio.peaks),
+        **asdict(stored_audio),
         recorded_at=recorded_at.astimezone(UTC),
         delete_after=find_end(day, gates.retention_months(session, "recording")),
         batch_id=batch_id,
@@ -165,13 +160,8 @@ def find_live(session: Session, contact_ids: Iterable[str] | None = None) -> lis
 def delete(session: Session, recording: Recording, because: str, actor: str) -> None:
     """Delete audio and waveform of a recording in the caller's transaction; log and say why."""
     drop(session, recording, because)
-    audit_log.record(
-        session,
-        actor,
-        "recording_deleted",
-        f"{recording.source_system}/{recording.contact_id}",
-        reason=because,
-    )
+    what = f"{recording.source_system}/{recording.contact_id}"
+    audit_log.record(session, actor, "recording_deleted", what, reason=because)
 
 
 def drop(session: Session, recording: Recording, because: str) -> None:
@@ -214,25 +204,21 @@ def delete_forbidden(actor: str, among: Path | None = None) -> int:
         keys = [json.dumps(key) for key, other in against.items() if other == reason]
         replay_list.add("audio", *keys, value=reason)
     with store.writing() as session:
-        recordings = [
-            item
-            for item in find_live(session, {contact_id for _system, contact_id in against})
-            if (item.source_system, item.contact_id) in against
-        ]
-        for recording in recordings:
-            delete(
-                session, recording, against[recording.source_system, recording.contact_id], actor
-            )
-    return len(recordings)
+        return _delete_of(session, against, actor)
 
 
 def delete_of(session: Session, contacts: Iterable[Key], because: str, actor: str) -> int:
     """Delete the audio of these contacts. Returns how many recordings."""
-    keys = set(contacts)
+    return _delete_of(session, dict.fromkeys(contacts, because), actor)
+
+
+def _delete_of(session: Session, reasons: Mapping[Key, str], actor: str) -> int:
     recordings = [
-        item for item in find_live(session) if (item.source_system, item.contact_id) in keys
+        (item, reasons[item.source_system, item.contact_id])
+        for item in find_live(session, {contact_id for _system, contact_id in reasons})
+        if (item.source_system, item.contact_id) in reasons
     ]
-    for recording in recordings:
+    for recording, because in recordings:
         delete(session, recording, because, actor)
     return len(recordings)
 

@@ -15,7 +15,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
 from qa_core.base import masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
 from qa_core.compliance import accreditations, gates
 from qa_core.compliance.recordings import vault
 from qa_core.compliance.recordings.deletion import find_last_moment, is_over, known_advisor
@@ -128,7 +128,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     if not reason:
         raise Refusal(
             "no_reason",
-            N_("Say why you listen. The audit log keeps the reason, and the advisor can read it."),
+            "Say why you listen. The audit log keeps the reason, and the advisor can read it.",
         )
     with store.reading() as session:
         require_playable(session, signed_in.viewer, recording_id, purpose)
@@ -163,17 +163,17 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
         raise AccessDenied()
     with store.reading() as session:
         if _is_under_way(session, request["id"]):
-            return _sound(require_playable(session, viewer, request["recording"], request["for"]))
+            recording = require_playable(session, viewer, request["recording"], request["for"])
+            return build_from_row(Sound, recording)
     if not 0 <= request["until"] - time.time() <= SECONDS_TO_START:
         raise Refusal(
-            "old_link",
-            N_("This link has expired. Go back to the page and start the playback again."),
+            "old_link", "This link has expired. Go back to the page and start the playback again."
         )
     with audit_log.noting() as session:
         recording, contact = _require(session, viewer, request["recording"], request["for"])
         if not _is_under_way(session, request["id"]):  # two requests at once are one listening
             _enter(session, viewer, recording, contact, request)
-        return _sound(recording)
+        return build_from_row(Sound, recording)
 
 
 def _is_under_way(session: Session, ticket: str) -> bool:
@@ -294,14 +294,5 @@ def _enter(
             ticket=request["id"],
         )
     )
-    audit_log.record(
-        session,
-        viewer.username,
-        "recording_played",
-        f"{recording.source_system}/{recording.contact_id}",
-        reason=f"{purpose}: {reason}",
-    )
-
-
-def _sound(recording: Recording) -> Sound:
-    return Sound(recording.file_name, recording.media_type, recording.clear_bytes)
+    what, why = f"{recording.source_system}/{recording.contact_id}", f"{purpose}: {reason}"
+    audit_log.record(session, viewer.username, "recording_played", what, reason=why)

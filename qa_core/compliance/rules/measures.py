@@ -1,7 +1,7 @@
 """Measures: how each rule is judged from the stores, one function per rule."""
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -9,6 +9,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import gates, listened, notices, proportionality, requests
+from qa_core.compliance.accreditations import holds_on
 from qa_core.compliance.documents import printing
 from qa_core.compliance.rules.findings import DAYS, RuleFacts, RuleFinding, RuleState, conclude
 from qa_core.metrics import formatting
@@ -177,7 +178,7 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
     for item in facts.session.scalars(sa.select(Accreditation)):
         held.setdefault(item.username, []).append(item)
     today = environment.today()
-    holding = sum(any(_held(item, today, None) for item in items) for items in held.values())
+    holding = sum(any(holds_on(item, today) for item in items) for items in held.values())
     playbacks = facts.read(
         sa.select(Playback.username, Playback.played_at).where(
             Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK
@@ -185,7 +186,7 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
     ).all()
     wrong = sum(
         not any(
-            _held(item, environment.to_local(played_at).date(), played_at)
+            holds_on(item, environment.to_local(played_at).date(), played_at)
             for item in held.get(username, ())
         )
         for username, played_at in playbacks
@@ -203,11 +204,6 @@ def judge_listeners(facts: RuleFacts) -> RuleFinding:
         _("Find out who listened, and why the product allowed it.") if wrong else "",
         "" if holding else _("Accredit the people who need to listen."),
     )
-
-
-def _held(item: Accreditation, day: date, moment: datetime | None) -> bool:
-    is_ended = item.ended_at is not None and (moment is None or item.ended_at <= moment)
-    return not is_ended and item.starts_on <= day <= item.ends_on
 
 
 def judge_playbacks(facts: RuleFacts) -> RuleFinding:
@@ -400,7 +396,8 @@ def judge_security(facts: RuleFacts) -> RuleFinding:
         "{n} stores readable by other users of this machine",
         readable,
     )
-    backed_up = _find_newest_act(facts, JournalRow.action == BACKUP_ACT)
+    newest = sa.select(sa.func.max(JournalRow.at)).where(JournalRow.action == BACKUP_ACT)
+    backed_up = facts.read(newest).scalar()
     day = None
     if backed_up is not None:
         day = environment.to_local(datetime.fromisoformat(backed_up)).date()
@@ -427,7 +424,3 @@ def judge_emotions(facts: RuleFacts) -> RuleFinding:
         wrong=wrong,
     )
     return conclude(evidence, _("Delete these evaluations.") if wrong else "")
-
-
-def _find_newest_act(facts: RuleFacts, *acts: sa.ColumnElement[bool]) -> str | None:
-    return facts.read(sa.select(sa.func.max(JournalRow.at)).where(sa.or_(*acts))).scalar()

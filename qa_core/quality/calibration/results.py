@@ -121,10 +121,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
             number = numbers.get((evaluation.source_system, evaluation.contact_id))
             if number is not None and evaluation.evaluator in found.evaluators:
                 place = number, evaluation.evaluator
-                marks[place] = {
-                    answer.criterion: answer.earned if answer.applicable else None
-                    for answer in evaluation.answers
-                }
+                marks[place] = finalise.read_points(evaluation)
                 comments[place] = finalise.read_comments(evaluation)
                 scores[place] = evaluation.score
     return compute_results(found, marks, scores, comments)
@@ -169,7 +166,11 @@ def compute_results(
         sum_alignments(sums.values()),
         tuple(
             CriterionResult(
-                criterion, sums[criterion.key], _measure_agreement(found, marks, criterion)
+                criterion,
+                sums[criterion.key],
+                measure_agreement(
+                    build_marks_table(found, marks, criterion.key), choose_level(criterion)
+                ),
             )
             for criterion in found.scorecard.criteria
         ),
@@ -185,14 +186,6 @@ def compute_results(
             )
             for username, name in found.evaluators.items()
         ),
-    )
-
-
-def _measure_agreement(
-    found: CalibrationSession, marks: Marks, criterion: scoring.Criterion
-) -> Agreement:
-    return measure_agreement(
-        build_marks_table(found, marks, criterion.key), choose_level(criterion)
     )
 
 

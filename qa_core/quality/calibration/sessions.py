@@ -15,12 +15,13 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.calibration_metrics import find_calibrations, on_marks
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.evaluations.disputes import require_short
+from qa_core.quality.evaluations.drafts import CONTACT
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -111,7 +112,7 @@ def open_session(
         if scorecard_row is None or scorecard_row.published_at is None:
             raise Refusal(
                 "grid_not_published",
-                N_("A calibration session needs a published scorecard. Choose one."),
+                "A calibration session needs a published scorecard. Choose one.",
             )
         accounts = people.find_people(session)
         for username in evaluators:
@@ -145,13 +146,8 @@ def open_session(
         calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
         session.add(calibration)
         session.flush()
-        audit_log.record(
-            session,
-            viewer.username,
-            "calibration_opened",
-            f"calibration {calibration.id}",
-            reason=f"{len(keys)} contacts, {len(evaluators)} evaluators",
-        )
+        size = f"{len(keys)} contacts, {len(evaluators)} evaluators"
+        _record(session, viewer, "calibration_opened", calibration.id, size)
         return calibration.id
 
 
@@ -161,11 +157,7 @@ def build_contacts(
     """Build the rows of a session's contacts."""
     return [
         CalibrationContact(
-            source_system=contact.source_system,
-            contact_id=contact.contact_id,
-            advisor_id=contact.advisor_id,
-            team=contact.team,
-            local_start=contact.local_start,
+            **read_fields(contact, (*CONTACT, "local_start")),
             reference_evaluator=reference_evaluator,
         )
         for contact in contacts
@@ -192,13 +184,7 @@ def close_session(viewer: Viewer, number: int) -> None:
             session.delete(draft)
         found.closed_at, found.closed_by = now(), viewer.username
         missing = len(found.contacts) * len(found.evaluators) - done
-        audit_log.record(
-            session,
-            viewer.username,
-            "calibration_closed",
-            f"calibration {number}",
-            reason=f"{done} done, {missing} missing",
-        )
+        _record(session, viewer, "calibration_closed", number, f"{done} done, {missing} missing")
 
 
 def set_reference(viewer: Viewer, number: int, evaluator: str | None) -> None:
@@ -210,13 +196,7 @@ def set_reference(viewer: Viewer, number: int, evaluator: str | None) -> None:
             raise AccessDenied()
         for contact in found.contacts:
             contact.reference_evaluator = evaluator
-        audit_log.record(
-            session,
-            viewer.username,
-            "calibration_reference",
-            f"calibration {number}",
-            reason=evaluator or "none",
-        )
+        _record(session, viewer, "calibration_reference", number, evaluator or "none")
 
 
 def record_consensus(
@@ -245,13 +225,7 @@ def record_consensus(
             "by": viewer.username,
             "at": now().isoformat(),
         }
-        audit_log.record(
-            session,
-            viewer.username,
-            "calibration_agreed",
-            f"calibration {found.id}",
-            reason=f"contact {contact.id}",
-        )
+        _record(session, viewer, "calibration_agreed", found.id, f"contact {contact.id}")
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
@@ -321,11 +295,13 @@ def build_open_refusal() -> Refusal:
     """Build the refusal to show the marks of an open session."""
     return Refusal(
         "round_open",
-        N_(
-            "This session is still open. Scores stay hidden until it closes, so that evaluators "
-            "do not influence each other."
-        ),
+        "This session is still open. Scores stay hidden until it closes, so that evaluators "
+        "do not influence each other.",
     )
+
+
+def _record(session: Session, viewer: Viewer, action: str, number: int, reason: str) -> None:
+    audit_log.record(session, viewer.username, action, f"calibration {number}", reason)
 
 
 def _check_input(
@@ -338,18 +314,14 @@ def _check_input(
     if not title or len(title) > LONGEST_TITLE:
         raise Refusal(
             "bad_title",
-            N_("Give the session a title of at most {limit} characters."),
+            "Give the session a title of at most {limit} characters.",
             limit=LONGEST_TITLE,
         )
     if len(evaluators) < LEAST_EVALUATORS:
-        raise Refusal("few_evaluators", N_("A calibration session needs at least two evaluators."))
+        raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
     if not keys or len(keys) > MOST_CONTACTS:
-        raise Refusal(
-            "bad_contacts", N_("Choose between 1 and {most} contacts."), most=MOST_CONTACTS
-        )
+        raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MOST_CONTACTS)
     if due_on is not None and due_on < environment.today():
-        raise Refusal("bad_date", N_("The due date is past. Choose today or a later day."))
+        raise Refusal("bad_date", "The due date is past. Choose today or a later day.")
     if reference is not None and reference not in evaluators:
-        raise Refusal(
-            "bad_reference", N_("Choose the reference among the evaluators of the session.")
-        )
+        raise Refusal("bad_reference", "Choose the reference among the evaluators of the session.")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.row_values import read_fields
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
@@ -114,10 +114,8 @@ def start(viewer: Viewer, contact_number: int) -> int:
         if not allowed:
             raise Refusal(
                 "not_listenable",
-                N_(
-                    "This contact may no longer be listened to. Leave it out, and inform the "
-                    "manager who opened the session."
-                ),
+                "This contact may no longer be listened to. Leave it out, and inform the "
+                "manager who opened the session.",
             )
         draft = drafts.open_draft(
             session,
@@ -127,10 +125,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
             evaluator=viewer.username,
             purpose=PURPOSE,
             local_day=contact.local_start.date(),
-            source_system=contact.source_system,
-            contact_id=contact.contact_id,
-            advisor_id=contact.advisor_id,
-            team=contact.team,
             calibration_id=row.id,
+            **read_fields(contact, drafts.CONTACT),
         )
         return draft.id

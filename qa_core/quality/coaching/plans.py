@@ -128,13 +128,12 @@ def open_plan(
     if not goal or len(goal) > LONGEST_GOAL:
         raise Refusal(
             "bad_goal",
-            N_("Say in a few words what the advisor works on (at most {most} characters)."),
+            "Say in a few words what the advisor works on (at most {most} characters).",
             most=LONGEST_GOAL,
         )
     if due_on is not None and due_on < starts_on:
         raise Refusal(
-            "due_before_start",
-            N_("The due date is before the start of the plan. Choose a later day."),
+            "due_before_start", "The due date is before the start of the plan. Choose a later day."
         )
     with store.writing() as session:
         team = find_members(session, viewer, today).get(advisor_id)
@@ -166,12 +165,12 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
     if not text or len(text) > LONGEST_NOTE:
         raise Refusal(
             "bad_note",
-            N_("Write what was said or agreed (at most {most} characters)."),
+            "Write what was said or agreed (at most {most} characters).",
             most=LONGEST_NOTE,
         )
     if minutes is not None and not 1 <= minutes <= LONGEST_SESSION:
         raise Misuse(
-            "bad_minutes", N_("A session lasts from 1 to {most} minutes."), most=LONGEST_SESSION
+            "bad_minutes", "A session lasts from 1 to {most} minutes.", most=LONGEST_SESSION
         )
     with store.writing() as session:
         plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
@@ -186,20 +185,15 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
             raise Refusal("left_team", message, team=plan.team)
         plan.notes.append(CoachingNote(text=text, minutes=minutes, author=viewer.username))
         plan.version += 1
-        audit_log.record(
-            session,
-            viewer.username,
-            "coaching_noted",
-            f"plan {plan.id}",
-            reason="remark" if minutes is None else "session",
-        )
+        kind = "remark" if minutes is None else "session"
+        audit_log.record(session, viewer.username, "coaching_noted", f"plan {plan.id}", kind)
 
 
 def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
     """End a plan as `reached` or `stopped`. Raise Refusal unless at `version`."""
     viewer.require(Permission.MANAGE_COACHING)
     if state not in (CoachingState.REACHED, CoachingState.STOPPED):
-        raise Misuse("bad_state", N_("Choose how the plan ends: reached or stopped."))
+        raise Misuse("bad_state", "Choose how the plan ends: reached or stopped.")
     with store.writing() as session:
         plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_change(viewer, plan):
@@ -208,7 +202,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         if plan.version != version:
             raise Refusal(
                 "changed_meanwhile",
-                N_("Somebody has changed this plan meanwhile. Read it again, then end it."),
+                "Somebody has changed this plan meanwhile. Read it again, then end it.",
             )
         plan.state = CoachingState(state)
         plan.ended_on = environment.today()
@@ -344,7 +338,7 @@ def _has_left(plan: CoachingPlan, teams: Mapping[str, frozenset[str]]) -> bool:
 
 def _require_open(plan: CoachingPlan) -> None:
     if plan.state != CoachingState.OPEN:
-        raise Refusal("plan_ended", N_("This plan has ended. Open another one."))
+        raise Refusal("plan_ended", "This plan has ended. Open another one.")
 
 
 def _is_published_of(advisor_id: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -366,7 +360,7 @@ def _check_criteria(
 ) -> None:
     unknown = sorted(set(criteria) - _find_known_criteria(session, viewer, advisor_id).keys())
     if unknown:
-        raise Misuse("unknown_criterion", N_("There is no criterion {name}."), name=unknown[0])
+        raise Misuse("unknown_criterion", "There is no criterion {name}.", name=unknown[0])
 
 
 def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> dict[str, None]:

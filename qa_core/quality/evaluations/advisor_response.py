@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.row_values import read_fields
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view
 from qa_core.quality.evaluations.corrections import AMENDED
 from qa_core.storage import audit_log
@@ -78,10 +78,8 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
         ):
             raise Refusal(
                 "no_grid",
-                N_(
-                    "You cannot evaluate yourself here: this evaluation has no scorecard answers. "
-                    "Write a comment instead."
-                ),
+                "You cannot evaluate yourself here: this evaluation has no scorecard answers. "
+                "Write a comment instead.",
             )
         own = open_self_evaluation(session, viewer, evaluation, viewer.username)
         audit_log.record(session, viewer.username, "self_evaluation_started", str(evaluation.id))
@@ -98,13 +96,8 @@ def open_self_evaluation(
         kind=drafts.SELF,
         grid_id=evaluation.grid_id,
         evaluator=username,
-        source_system=evaluation.source_system,
-        contact_id=evaluation.contact_id,
-        advisor_id=evaluation.advisor_id,
-        team=evaluation.team,
-        local_day=evaluation.local_day,
-        purpose=evaluation.purpose,
         answered_evaluation_id=evaluation.id,
+        **read_fields(evaluation, (*drafts.CONTACT, "local_day", "purpose")),
     )
 
 

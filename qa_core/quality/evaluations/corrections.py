@@ -64,10 +64,7 @@ def amend(
     if not reason_text:
         raise Misuse(
             "no_reason",
-            N_(
-                "Write the reason for the correction. The advisor reads it beside the "
-                "former version."
-            ),
+            "Write the reason for the correction. The advisor reads it beside the former version.",
         )
     drafts.check_contact(viewer, evaluation_id)
     with store.writing() as session:
@@ -85,8 +82,7 @@ def amend(
             evaluation.comment,
         ):
             raise Refusal(
-                "nothing_changed",
-                N_("Nothing has changed. Change an answer or a comment, then save."),
+                "nothing_changed", "Nothing has changed. Change an answer or a comment, then save."
             )
         drafts.require_no_personal_data(scorecard, answers, kept, words, keeps_personal_data)
         finalise.keep_revision(session, evaluation, f"{AMENDED}: {reason_text}", viewer.username)

@@ -124,7 +124,7 @@ def raise_dispute(
         if environment.today() > last_day:
             raise Refusal(
                 "dispute_over",
-                N_("Disputes were possible until {day}. Speak to your team lead."),
+                "Disputes were possible until {day}. Speak to your team lead.",
                 day=formatting.day(last_day, year=True),
             )
         answers = finalise.read_answers(evaluation)
@@ -136,14 +136,14 @@ def raise_dispute(
         if session.scalar(Scoped(before, viewer)) is not None:
             raise Refusal(
                 "already_disputed",
-                N_("You have already disputed this criterion. Each can be disputed once."),
+                "You have already disputed this criterion. Each can be disputed once.",
             )
         scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
             raise Refusal(
                 "same_answer",
-                N_("This is the evaluator's answer. Choose the answer you think is right."),
+                "This is the evaluator's answer. Choose the answer you think is right.",
             )
         dispute = Dispute(
             evaluation_id=evaluation.id,
@@ -180,15 +180,13 @@ def decide(
         if evaluation_view.is_excluded_from_deciding(viewer, evaluation):
             raise Refusal(
                 "own_evaluation",
-                N_(
-                    "You made this evaluation, or it is about you, so you cannot decide on it. "
-                    "Ask another manager."
-                ),
+                "You made this evaluation, or it is about you, so you cannot decide on it. "
+                "Ask another manager.",
             )
         if dispute.decision is not None:
             raise Refusal(
                 "already_decided",
-                N_("This dispute was decided meanwhile. Open the page again to see the decision."),
+                "This dispute was decided meanwhile. Open the page again to see the decision.",
             )
         answers = finalise.read_answers(evaluation)
         wanted = _choose_answer(decision, dispute, answers[dispute.criterion], points)
@@ -232,7 +230,19 @@ def find_disputes(viewer: Viewer) -> list[DisputeLine]:
     with store.reading() as session:
         names, advisors = people.find_names(session), members.find_names(session)
         return [
-            _build_line(names, advisors, *row) for row in session.execute(Scoped(statement, viewer))
+            build_from_row(
+                DisputeLine,
+                dispute,
+                dispute_id=dispute.id,
+                advisor=advisors.get(advisor_id, advisor_id),
+                team=team,
+                evaluator=names.get(evaluator, evaluator),
+                local_day=local_day,
+                decided_by=names.get(dispute.decided_by, dispute.decided_by),
+            )
+            for dispute, team, evaluator, local_day, advisor_id in session.execute(
+                Scoped(statement, viewer)
+            )
         ]
 
 
@@ -303,7 +313,7 @@ def clean_text(text: str) -> str:
     """Return the text masked and stripped. Refuse an empty or too long one."""
     text = masking.mask(text).strip()
     if not text:
-        raise Refusal("no_reason", N_("Say why, in a few words."))
+        raise Refusal("no_reason", "Say why, in a few words.")
     require_short(text)
     return text
 
@@ -320,10 +330,8 @@ def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scor
     if scorecard is None:
         raise Refusal(
             "not_disputable",
-            N_(
-                "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
-                "comment instead."
-            ),
+            "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
+            "comment instead.",
         )
     return scorecard
 
@@ -332,7 +340,7 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
             raise Refusal(
-                "no_third", N_("Choose a value that neither the evaluator nor the advisor chose.")
+                "no_third", "Choose a value that neither the evaluator nor the advisor chose."
             )
         return points
     if decision == DisputeDecision.KEEP:
@@ -344,27 +352,6 @@ def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -
 
 def _points(answer: Any) -> float | None:
     return None if answer == scoring.NOT_APPLICABLE else float(answer)
-
-
-def _build_line(
-    names: Mapping[str, str],
-    advisors: Mapping[str, str],
-    dispute: Dispute,
-    team: str | None,
-    evaluator: str | None,
-    local_day: date,
-    advisor_id: str | None,
-) -> DisputeLine:
-    return build_from_row(
-        DisputeLine,
-        dispute,
-        dispute_id=dispute.id,
-        advisor=advisors.get(advisor_id, advisor_id),
-        team=team,
-        evaluator=names.get(evaluator, evaluator),
-        local_day=local_day,
-        decided_by=names.get(dispute.decided_by, dispute.decided_by),
-    )
 
 
 def _count(

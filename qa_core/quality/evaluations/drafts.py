@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import evaluator_contact
 from qa_core.quality import scorecards
@@ -33,6 +33,8 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.listening import Calibration, DrawnContact
 from qa_core.storage.records.store import Session
 
+CONTACT = ("source_system", "contact_id", "advisor_id", "team")
+"""Fields that an evaluation takes over from its contact."""
 CHANGED_MEANWHILE = "changed_meanwhile"
 WITHDRAWN = "contact_withdrawn"
 
@@ -149,11 +151,8 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 evaluator=viewer.username,
                 purpose=plan.purpose,
                 local_day=day,
-                source_system=key[0],
-                contact_id=key[1],
-                advisor_id=drawn.advisor_id,
-                team=drawn.team,
                 drawn_id=drawn.id,
+                **read_fields(drawn, CONTACT),
             )
             if drawn.state == "waiting":
                 drawn.state = "started"
@@ -213,7 +212,11 @@ def save(
     check_contact(viewer, evaluation_id)
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        _require_draft(evaluation)
+        if evaluation.state != "draft":
+            raise Refusal(
+                "already_submitted",
+                "This evaluation is already submitted. Correct it on its own page, with a reason.",
+            )
         require_may_continue(session, viewer, evaluation)
         answered = {key: value for key, value in answers.items() if value is not None}
         scoring.check_answers(get_scorecard(session, evaluation), answered)
@@ -348,7 +351,7 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 def require_session_open(calibration: Calibration | None) -> None:
     """Refuse scoring in a closed calibration session; None: it is in no session."""
     if calibration is not None and calibration.closed_at is not None:
-        raise Refusal("round_closed", N_("This calibration session is closed. Scoring has ended."))
+        raise Refusal("round_closed", "This calibration session is closed. Scoring has ended.")
 
 
 def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluation) -> None:
@@ -418,10 +421,8 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
     ):
         raise Refusal(
             "own_contact",
-            N_(
-                "This is one of your own contacts, and nobody evaluates themselves. Ask for "
-                "another one."
-            ),
+            "This is one of your own contacts, and nobody evaluates themselves. Ask for "
+            "another one.",
         )
 
 
@@ -429,7 +430,7 @@ def _require_published(row: ScorecardVersion | None) -> ScorecardVersion:
     if row is None or row.published_at is None:
         raise Refusal(
             "grid_not_published",
-            N_("The scorecard is not published. Publish it before you evaluate with it."),
+            "The scorecard is not published. Publish it before you evaluate with it.",
         )
     return row
 
@@ -474,28 +475,15 @@ def _require_may_listen(
     if drawn is not None and (drawn.evaluator != viewer.username or drawn.state == "replaced"):
         raise Refusal(
             "no_longer_assigned",
-            N_("This contact is no longer assigned to you. Go on with the next one in your list."),
-        )
-
-
-def _require_draft(evaluation: Evaluation) -> None:
-    if evaluation.state != "draft":
-        raise Refusal(
-            "already_submitted",
-            N_("This evaluation is already submitted. Correct it on its own page, with a reason."),
+            "This contact is no longer assigned to you. Go on with the next one in your list.",
         )
 
 
 def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None) -> None:
     if drawn is not None and drawn.state in ("waiting", "started"):
         drawn.state, drawn.replaced_because = "replaced", "private"
-        audit_log.record(
-            session,
-            viewer.username,
-            "drawn_replaced",
-            f"{drawn.draw.plan.name}/{drawn.id}",
-            reason="private",
-        )
+        what = f"{drawn.draw.plan.name}/{drawn.id}"
+        audit_log.record(session, viewer.username, "drawn_replaced", what, reason="private")
 
 
 def _build_withdrawn() -> Refusal:

@@ -172,7 +172,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         evaluation,
         evaluation_id=evaluation.id,
         advisor_id=evaluation.advisor_id if knows_advisor else None,
-        advisor=_name_advisor(session, evaluation.advisor_id) if knows_advisor else None,
+        advisor=members.find_names(session).get(evaluation.advisor_id) or evaluation.advisor_id
+        if knows_advisor
+        else None,
         team=evaluation.team if knows_advisor else None,
         evaluator=names.get(evaluation.evaluator, evaluation.evaluator)
         if knows_evaluator
@@ -198,12 +200,6 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         is_readers_work=is_readers_work,
         may_correct=is_readers_work and scorecard is not None,
     )
-
-
-def _name_advisor(session: Session, advisor_id: str | None) -> str | None:
-    if advisor_id is None:
-        return None
-    return members.find_names(session).get(advisor_id) or advisor_id
 
 
 def _read_sections(
@@ -322,7 +318,6 @@ def _read_self_evaluation(
         return None
     is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
     made_at = own.submitted_at or own.evaluated_at
-    answers = own.answers if is_submitted else ()
     return SelfEvaluationView(
         evaluation_id=own.id,
         is_submitted=is_submitted,
@@ -330,10 +325,8 @@ def _read_self_evaluation(
         score=own.score if is_submitted else None,
         outcome=own.outcome if is_submitted else None,
         comment=own.comment if is_submitted else None,
-        answers={
-            answer.criterion: answer.earned if answer.applicable else None for answer in answers
-        },
-        comments={answer.criterion: answer.comment for answer in answers if answer.comment},
+        answers=finalise.read_points(own) if is_submitted else {},
+        comments=finalise.read_comments(own) if is_submitted else {},
     )
 
 

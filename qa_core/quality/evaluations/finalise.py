@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 from qa_core import scoring
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.row_values import read_fields
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
+
+ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")
 
 
 def apply_scores(
@@ -58,7 +60,7 @@ def require_complete(scorecard: scoring.Scorecard, answers: Mapping[str, Any]) -
         named = " · ".join(criterion.text.in_language(i18n.language()) for criterion in missing)
         raise Refusal(
             "unanswered",
-            N_("Criteria without an answer: {criteria}. Answer them, then submit."),
+            "Criteria without an answer: {criteria}. Answer them, then submit.",
             criteria=named,
         )
 
@@ -67,24 +69,11 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
     """Store the evaluation as a revision under its current version, and raise the
     version. Call it before the change, in the same transaction.
     """
-    content = {
-        "score": evaluation.score,
-        "calculated_score": evaluation.calculated_score,
-        "outcome": evaluation.outcome,
-        "comment": evaluation.comment,
-        "answers": [
-            {
-                "criterion": answer.criterion,
-                "section": answer.section,
-                "earned": answer.earned,
-                "possible": answer.possible,
-                "applied_weight": answer.applied_weight,
-                "applicable": answer.applicable,
-                "comment": answer.comment,
-            }
-            for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion)
-        ],
-    }
+    content = read_fields(evaluation, ("score", "calculated_score", "outcome", "comment"))
+    content["answers"] = [
+        read_fields(answer, (*ANSWER_FIELDS, "comment"))
+        for answer in sorted(evaluation.answers, key=lambda answer: answer.criterion)
+    ]
     session.add(
         EvaluationRevision(
             evaluation_id=evaluation.id,
@@ -95,6 +84,14 @@ def keep_revision(session: Session, evaluation: Evaluation, reason: str, actor: 
         )
     )
     evaluation.version += 1
+
+
+def read_points(evaluation: Evaluation) -> dict[str, float | None]:
+    """Return the points of a complete evaluation by criterion; None: not applicable."""
+    return {
+        answer.criterion: answer.earned if answer.applicable else None
+        for answer in evaluation.answers
+    }
 
 
 def read_answers(evaluation: Evaluation) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
+from qa_core.base.row_values import read_fields
+from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
 from qa_core.quality import scorecards
+from qa_core.quality.evaluations.finalise import ANSWER_FIELDS
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
@@ -31,7 +34,6 @@ FIELDS = (
 )  # fmt: skip
 UNNAMED_SCORECARD = "Imported"
 KEYS_PER_QUERY = 5_000
-ANSWER_FIELDS = ("section", "criterion", "earned", "possible", "applied_weight", "applicable")
 
 
 @dataclass(frozen=True)
@@ -106,17 +108,11 @@ class EvaluationImporter:
             self._find_or_create_scorecard(item) if item.scorecard or item.marks else None
         )
         values, answers = _compute_score(item, self._parse_cached(scorecard_row))
-        values |= {
-            "source_system": item.source_system,
-            "contact_id": item.contact_id,
-            "advisor_id": item.advisor_id,
-            "team": item.team,
-            "local_day": item.local_day,
+        as_in_file = ("source_system", "contact_id", "advisor_id", "team", "local_day")
+        values |= read_fields(item, (*as_in_file, "evaluated_at", "comment")) | {
             "evaluator": self._find_evaluator(item.evaluator),
-            "evaluated_at": item.evaluated_at,
             "grid_id": scorecard_row.id if scorecard_row else None,
             "grid_name": scorecard_row.title if scorecard_row else None,
-            "comment": item.comment,
             "tags": list(item.tags) or None,
         }
         found = self._known.get(item.external_key)
@@ -229,18 +225,7 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
 
 def find_later_batch(session: Session, batch_id: str) -> str | None:
     """Return a later batch that changed one of this batch's evaluations."""
-    mine = (
-        sa.select(BeforeImage.key, BeforeImage.id)
-        .filter_by(batch_id=batch_id, object="evaluation")
-        .subquery()
-    )
-    later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
-    later = later.where(
-        BeforeImage.object == "evaluation",
-        BeforeImage.id > mine.c.id,
-        BeforeImage.batch_id != batch_id,
-    )
-    return session.scalar(_unscoped(later.limit(1)))
+    return advisors.find_later_batch(session, batch_id, "evaluation")
 
 
 def _unscoped(statement: sa.Select) -> Unscoped:
@@ -342,14 +327,14 @@ def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any
 def _read_source_values(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the source's values and answers, before name merges."""
     answers = sorted(
-        ({name: getattr(answer, name) for name in ANSWER_FIELDS} for answer in found.answers),
+        (read_fields(answer, ANSWER_FIELDS) for answer in found.answers),
         key=lambda answer: answer["criterion"],
     )
     as_given = {
         "advisor_id": found.given_advisor_id or found.advisor_id,
         "team": None if found.given_team == "" else found.team,
     }
-    return {name: getattr(found, name) for name in FIELDS} | as_given, answers
+    return read_fields(found, FIELDS) | as_given, answers
 
 
 def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:

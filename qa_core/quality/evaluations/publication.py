@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
@@ -31,9 +30,7 @@ def publish_or_wait(
 def publish(session: Session, evaluation: Evaluation, actor: str) -> None:
     """Publish one evaluation. Raise Refusal when it was not submitted."""
     if evaluation.evaluator is None or evaluation.submitted_at is None:
-        raise Refusal(
-            "unsigned", N_("Not published: the evaluator has not submitted this evaluation.")
-        )
+        raise Refusal("unsigned", "Not published: the evaluator has not submitted this evaluation.")
     evaluation.state, evaluation.published_at = "published", now()
     audit_log.record(session, actor, "evaluation_published", str(evaluation.id))
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
@@ -77,21 +76,21 @@ def add_remark(
     """
     text = masking.mask(text.strip())
     if not text:
-        raise Refusal("empty_remark", N_("Write what can be heard at this moment."))
+        raise Refusal("empty_remark", "Write what can be heard at this moment.")
     if len(text) > LONGEST_REMARK:
         raise Refusal(
             "long_remark",
-            N_("This remark has {n} characters. Shorten it to {most}."),
+            "This remark has {n} characters. Shorten it to {most}.",
             most=LONGEST_REMARK,
             n=len(text),
         )
     if not 0 <= seconds < float("inf"):
-        raise Refusal("bad_moment", N_("Choose a moment of the recording for this remark."))
+        raise Refusal("bad_moment", "Choose a moment of the recording for this remark.")
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
             raise Refusal(
-                "unknown_criterion", N_("The scorecard has no criterion {name}."), name=criterion
+                "unknown_criterion", "The scorecard has no criterion {name}.", name=criterion
             )
         remark = TimedComment(
             evaluation_id=evaluation_id,
@@ -124,7 +123,7 @@ def _find_draft(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluat
         raise AccessDenied()
     if not _is_open_to(viewer, evaluation):
         raise Refusal(
-            "not_a_draft", N_("This evaluation is submitted, so its remarks can no longer change.")
+            "not_a_draft", "This evaluation is submitted, so its remarks can no longer change."
         )
     return evaluation
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance import gates
 from qa_core.compliance.listened import DrawCutoff
@@ -103,7 +102,7 @@ def draw(viewer: Viewer, name: str, seed: int, dry_run: bool = False) -> DrawRes
     viewer.require(Permission.MANAGE_LISTENING)
     if not 0 <= seed <= HIGHEST_SEED:
         raise Misuse(
-            "bad_seed", N_("A seed is a whole number from 0 to {highest}."), highest=HIGHEST_SEED
+            "bad_seed", "A seed is a whole number from 0 to {highest}.", highest=HIGHEST_SEED
         )
     # Computed before the records are locked: it takes seconds over millions of
     # contacts, and evaluators save drafts meanwhile.
@@ -134,7 +133,7 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     if plan.purpose == plans.TARGETED:
         raise Refusal(
             "plan_closed",
-            N_("Nothing is drawn for the plan {plan}: its contacts are picked by hand."),
+            "Nothing is drawn for the plan {plan}: its contacts are picked by hand.",
             plan=name,
         )
     return plan
@@ -150,7 +149,7 @@ def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult
     if plan.closed_at is not None:
         raise Refusal(
             "plan_closed",
-            N_("The plan {plan} is closed: no more contacts are drawn. Make a new plan."),
+            "The plan {plan} is closed: no more contacts are drawn. Make a new plan.",
             plan=plan.name,
         )
     evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])
@@ -168,7 +167,9 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
         stored = get_draw(session, viewer, draw_id)
-        again = _recompute(session, stored)
+        drawer = find_drawer(session, stored.drawn_by)
+        cutoff = DrawCutoff(stored.id, stored.drawn_at)
+        again = compute(session, drawer, stored.plan, stored.seed, cutoff)
         originals = find_originals(stored)
         causes = ["lake_changed"] if stored.lake_version != _lake_version() else []
         if again.digest != stored.frame_digest:
@@ -361,16 +362,6 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
     )
 
 
-def _recompute(session: Session, stored: Draw) -> DrawResult:
-    return compute(
-        session,
-        find_drawer(session, stored.drawn_by),
-        stored.plan,
-        stored.seed,
-        DrawCutoff(stored.id, stored.drawn_at),
-    )
-
-
 def find_originals(stored: Draw) -> list[DrawnContact]:
     """Return the contacts drawn at first, without replacements."""
     later = {one.replaced_by for one in stored.contacts}
@@ -407,13 +398,8 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         build_drawn_row(draw_row.id, position, one, plan.due_on)
         for position, one in enumerate(result.drawn, 1)
     )
-    audit_log.record(
-        session,
-        viewer.username,
-        "draw_made",
-        f"{plan.name}/{draw_row.id}",
-        reason=f"seed {result.seed}, {len(result.drawn)}/{result.frame}",
-    )
+    what, size = f"{plan.name}/{draw_row.id}", f"{len(result.drawn)}/{result.frame}"
+    audit_log.record(session, viewer.username, "draw_made", what, f"seed {result.seed}, {size}")
     session.flush()
     return draw_row.id
 
@@ -422,18 +408,7 @@ def build_drawn_row(
     draw_id: int, position: int, one: DrawEntry, due_on: date | None
 ) -> DrawnContact:
     """Build the row of a drawn contact."""
-    return DrawnContact(
-        draw_id=draw_id,
-        position=position,
-        source_system=one.source_system,
-        contact_id=one.contact_id,
-        advisor_id=one.advisor_id,
-        team=one.team,
-        local_start=one.local_start,
-        stratum=dict(one.stratum),
-        evaluator=one.evaluator,
-        due_on=due_on,
-    )
+    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(one))
 
 
 def _lake_version() -> str:

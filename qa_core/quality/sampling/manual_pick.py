@@ -10,7 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
-from qa_core.compliance import gates
+from qa_core.compliance import accreditations, gates
 from qa_core.metrics.dimensions import add_months
 from qa_core.metrics.query import sampling_frame
 from qa_core.quality import scorecards
@@ -33,8 +33,6 @@ USUAL_MAXIMUM = 6
 def find_evaluators(viewer: Viewer) -> list[tuple[str, str]]:
     """Return the evaluators accredited today for picked contacts, as username and name."""
     viewer.require(Permission.MANAGE_LISTENING)
-    from qa_core.compliance import accreditations
-
     people = plans.find_choices(viewer)["evaluators"]
     with store.reading() as session:
         return [
@@ -65,7 +63,7 @@ def pick(
     key = scorecard or next(iter(published), None)
     if key not in published:
         raise Refusal(
-            "no_grid", N_("There is no published scorecard. Publish one under Scorecards first.")
+            "no_grid", "There is no published scorecard. Publish one under Scorecards first."
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
@@ -86,7 +84,7 @@ def pick(
         listeners = assignment.find_listeners(session, _narrow_to(plan, evaluator))
         if listeners[evaluator] == row["advisor_id"]:
             raise Refusal(
-                "own_call", N_("Nobody listens to their own calls; choose another evaluator.")
+                "own_call", "Nobody listens to their own calls; choose another evaluator."
             )
         entry = draws.build_entry(row, evaluator)
         entry = replace(entry, stratum={**entry.stratum, "because": reason})
@@ -96,13 +94,8 @@ def pick(
             stored.id, position, entry, environment.today() + timedelta(days=7)
         )
         session.add(drawn_row)
-        audit_log.record(
-            session,
-            viewer.username,
-            "contact_picked",
-            f"{source_system}/{contact_id}",
-            reason=reason,
-        )
+        what = f"{source_system}/{contact_id}"
+        audit_log.record(session, viewer.username, "contact_picked", what, reason=reason)
         session.flush()
         return drawn_row.id
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.compliance.gates import PURPOSES
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 
@@ -25,14 +25,14 @@ class PlanContent:
     purpose: str
     starts_on: date
     ends_on: date
-    grid: str
+    grid_key: str
     per_advisor: int
     maximum_per_advisor: int
     strata: tuple[str, ...] = ()
     filters: Mapping[str, Any] = field(default_factory=dict)
     evaluators: tuple[str, ...] = ()
     most_per_evaluator: int | None = None
-    due: date | None = None
+    due_on: date | None = None
     publish_after_days: int = 0
     dispute_days: int = 14
 
@@ -40,7 +40,7 @@ class PlanContent:
 def refuse(name: str, expected: str) -> Refusal:
     """Build the refusal of a field; `expected` is in the reader's language."""
     return Refusal(
-        "bad_plan", N_("The plan's field {field}: {expected}"), field=name, expected=expected
+        "bad_plan", "The plan's field {field}: {expected}", field=name, expected=expected
     )
 
 
@@ -73,6 +73,8 @@ def parse_plan(content: Mapping[str, Any]) -> PlanContent:
     return PlanContent(
         starts_on=read.pop("from"),
         ends_on=read.pop("to"),
+        grid_key=read.pop("grid"),
+        due_on=read.pop("due", None),
         filters={name: value for name, value in filters.items() if value != []},
         **read,
     )

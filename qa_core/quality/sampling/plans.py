@@ -1,14 +1,14 @@
 """Listening plans: evaluators, numbers, filters and purpose of a draw."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from qa_core.access import accounts, people
-from qa_core.access.roles import GRANTS, Permission, Role, Viewer
+from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
@@ -57,8 +57,8 @@ class PlanState:
         return {
             "name": self.name,
             "purpose": self.purpose,
-            "from": self.starts_on.isoformat(),
-            "to": self.ends_on.isoformat(),
+            "from": self.starts_on,
+            "to": self.ends_on,
             "grid": self.grid_key,
             "per_advisor": self.per_advisor,
             "maximum_per_advisor": self.maximum_per_advisor,
@@ -66,7 +66,7 @@ class PlanState:
             **self.filters,
             "evaluators": list(self.evaluators),
             "most_per_evaluator": self.most_per_evaluator,
-            "due": self.due_on.isoformat() if self.due_on else None,
+            "due": self.due_on,
             "closed": self.is_closed,
             "draws": self.draws,
             "drawn": self.drawn,
@@ -88,34 +88,16 @@ def add_plan(viewer: Viewer, content: Mapping[str, Any]) -> int:
         plan, evaluators=tuple(dict.fromkeys(map(accounts.normalise_username, plan.evaluators)))
     )
     _check(viewer, plan)
-    scorecard_key = _publish_scorecard(viewer, plan.grid)
+    plan = replace(plan, grid_key=_publish_scorecard(viewer, plan.grid_key))
     with store.writing() as session:
-        if (
-            session.scalar(sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name))
-            is not None
-        ):
+        same_name = sa.select(ListeningPlan.id).where(ListeningPlan.name == plan.name)
+        if session.scalar(same_name) is not None:
             message = N_(
                 "There is already a plan {name}. Choose another name, or draw again from that "
                 "plan: this adds what is missing."
             )
             raise Refusal("plan_exists", message, name=plan.name)
-        plan_row = ListeningPlan(
-            name=plan.name,
-            purpose=plan.purpose,
-            starts_on=plan.starts_on,
-            ends_on=plan.ends_on,
-            grid_key=scorecard_key,
-            per_advisor=plan.per_advisor,
-            maximum_per_advisor=plan.maximum_per_advisor,
-            strata=list(plan.strata),
-            filters=dict(plan.filters),
-            evaluators=list(plan.evaluators),
-            most_per_evaluator=plan.most_per_evaluator,
-            due_on=plan.due,
-            publish_after_days=plan.publish_after_days,
-            dispute_days=plan.dispute_days,
-            created_by=viewer.username,
-        )
+        plan_row = ListeningPlan(**asdict(plan), created_by=viewer.username)
         session.add(plan_row)
         session.flush()
         audit_log.record(session, viewer.username, "plan_added", plan.name, reason=plan.purpose)
@@ -181,7 +163,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         "evaluators": [
             (person.username, person.name)
             for person in known
-            if person.is_active and _can_evaluate(person.role)
+            if person.is_active and has_on_others(person.role, Permission.FILL_GRIDS)
         ],
         "grids": sorted((starters | published).items()),
     }
@@ -240,7 +222,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
                 "evaluators",
                 _("{value} has no account. An administrator adds accounts.", value=name),
             )
-        if not _can_evaluate(roles[name]):
+        if not has_on_others(roles[name], Permission.FILL_GRIDS):
             raise refuse(
                 "evaluators",
                 _(
@@ -255,12 +237,6 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
     )
     if outside:
         raise refuse("team", _("{value} is not one of your teams.", value=outside[0]))
-
-
-def _can_evaluate(role: str) -> bool:
-    return (
-        role in set(Role) and role != Role.ADVISOR and Permission.FILL_GRIDS in GRANTS[Role(role)]
-    )
 
 
 def _publish_scorecard(viewer: Viewer, key: str) -> str:

@@ -40,8 +40,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
         stored, plan = old.draw, old.draw.plan
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
             raise Refusal(
-                "not_replaceable",
-                N_("Only drawn contacts that are not evaluated yet can be replaced."),
+                "not_replaceable", "Only drawn contacts that are not evaluated yet can be replaced."
             )
         gates.require_open(session, plan.purpose)
         old.state, old.replaced_because = "replaced", reason

@@ -33,47 +33,32 @@ def create_draft(
     """Create a draft of `key` from content, a version or draft, or empty. Return its id."""
     viewer.require(Permission.EDIT_GRIDS)
     with store.writing() as session:
-        return create(session, viewer, key, content, from_version)
-
-
-def create(
-    session: Session,
-    viewer: Viewer,
-    key: str,
-    content: Mapping[str, Any] | None,
-    from_version: int | None = None,
-) -> int:
-    """Create a draft within a transaction. The caller checks permissions."""
-    if from_version is not None:
-        source = session.get(ScorecardVersion, from_version)
-        if source is None:
-            raise AccessDenied()
-        content = source.content
-    is_known = (
-        session.scalar(sa.select(ScorecardVersion.id).where(ScorecardVersion.key == key).limit(1))
-        is not None
-    )
-    if not is_known and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
-        message = N_(
-            "{key} cannot name a scorecard. Use small letters, digits and single dashes, {most} "
-            "at most, such as customer-service."
+        if from_version is not None:
+            source = session.get(ScorecardVersion, from_version)
+            if source is None:
+                raise AccessDenied()
+            content = source.content
+        lowest = session.scalar(
+            sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
         )
-        raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
-    lowest = session.scalar(
-        sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
-    )
-    kept = _normalise(content or {})
-    draft = ScorecardVersion(
-        key=key,
-        version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
-        title=_title_of(kept, key),
-        content=kept,
-        created_by=viewer.username,
-    )
-    session.add(draft)
-    session.flush()
-    audit_log.record(session, viewer.username, "grid_draft_saved", key)
-    return draft.id
+        if lowest is None and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
+            message = N_(
+                "{key} cannot name a scorecard. Use small letters, digits and single dashes, "
+                "{most} at most, such as customer-service."
+            )
+            raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
+        kept = _normalise(content or {})
+        draft = ScorecardVersion(
+            key=key,
+            version=min(lowest or 0, FIRST_NUMBER + 1) - 1,
+            title=_title_of(kept, key),
+            content=kept,
+            created_by=viewer.username,
+        )
+        session.add(draft)
+        session.flush()
+        audit_log.record(session, viewer.username, "grid_draft_saved", key)
+        return draft.id
 
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
@@ -111,10 +96,7 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
     if edition is not None and found.edition != edition:
         raise Refusal(
             "changed_meanwhile",
-            N_(
-                "Somebody has saved this draft meanwhile. Open it again, and make your "
-                "changes there."
-            ),
+            "Somebody has saved this draft meanwhile. Open it again, and make your changes there.",
         )
     return found
 
@@ -124,12 +106,12 @@ def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:
         text = json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Refusal(
-            "bad_grid", N_("A scorecard may contain only texts, numbers, true and false.")
+            "bad_grid", "A scorecard may contain only texts, numbers, true and false."
         ) from error
     if len(text) > LARGEST:
         raise Refusal(
             "grid_too_large",
-            N_("This scorecard has more than {most} characters. Shorten its texts."),
+            "This scorecard has more than {most} characters. Shorten its texts.",
             most=LARGEST,
         )
     return json.loads(text)

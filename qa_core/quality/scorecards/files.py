@@ -67,7 +67,7 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if len(content) > LARGEST_BYTES:
         raise Refusal(
             "grid_file_too_large",
-            N_("{name} is larger than {most} MB. Send a file that contains only the scorecard."),
+            "{name} is larger than {most} MB. Send a file that contains only the scorecard.",
             name=name,
             most=LARGEST_BYTES >> 20,
         )
@@ -77,10 +77,8 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
     if form not in IMPORT_FORMATS:
         raise Refusal(
             "wrong_file_type",
-            N_(
-                "{name} is not a scorecard file. Send a TOML file, a workbook (XLSX, ODS) "
-                "or a CSV file."
-            ),
+            "{name} is not a scorecard file. Send a TOML file, a workbook (XLSX, ODS) "
+            "or a CSV file.",
             name=name,
         )
     sheets = _read_csv(content) if form in ("csv", "txt", "tsv") else _read_workbook(name, content)
@@ -144,7 +142,7 @@ def _read_toml(name: str, content: bytes) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
             "bad_toml",
-            N_("{name} cannot be read as a TOML file: {detail}"),
+            "{name} cannot be read as a TOML file: {detail}",
             name=name,
             detail=str(error),
         ) from error
@@ -233,7 +231,7 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     if len(chosen.rows) > MOST_ROWS:
         raise Refusal(
             "grid_too_large",
-            N_("{name} has more than {most} rows. A scorecard has one row per criterion."),
+            "{name} has more than {most} rows. A scorecard has one row per criterion.",
             name=name,
             most=MOST_ROWS,
         )
@@ -327,7 +325,7 @@ def _locate_fault(
     name = {"text": "text", "name": "section"}.get(fault.field, fault.field)
     return Refusal(
         "bad_grid_cell",
-        N_("Row {row}, column “{column}”, “{cell}”: {what}"),
+        "Row {row}, column “{column}”, “{cell}”: {what}",
         row=first if fault.criterion is None else rows[fault.criterion - 1],
         column=columns.get(name) or _(table.COLUMNS.get(name, name)),
         cell=str(cells.get(name) or "").strip()[:80],

@@ -35,9 +35,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
         draft = drafts.get_draft(session, grid_id, edition)
         scorecard = scoring.parse_scorecard(draft.content)
         if not scorecard.title.strip():
-            raise Refusal(
-                "bad_grid", N_("In the scorecard, {place} must be a text."), place="title"
-            )
+            raise Refusal("bad_grid", "In the scorecard, {place} must be a text.", place="title")
         last = _find_last_version(session, draft.key)
         if (
             last is not None
@@ -46,7 +44,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
         ):
             raise Refusal(
                 "nothing_changed",
-                N_("This draft is the same as version {version}; there is nothing to publish."),
+                "This draft is the same as version {version}; there is nothing to publish.",
                 version=last.version,
             )
         _publish_row(session, viewer, draft, scorecard, (last.version if last else 0) + 1)

@@ -54,7 +54,8 @@ class StoredScorecard:
 
 def find_published(viewer: Viewer) -> list[PublishedScorecard]:
     """Return the newest version of each scorecard with criteria, by title."""
-    _require_reader(viewer)
+    if not any(map(viewer.can, READERS)):
+        raise AccessDenied()
     with store.reading() as session:
         rows = session.scalars(
             sa.select(ScorecardVersion)
@@ -63,7 +64,11 @@ def find_published(viewer: Viewer) -> list[PublishedScorecard]:
         ).all()
     newest = {row.key: row for row in rows}
     return sorted(
-        (_build_published(row) for row in newest.values() if has_criteria(row)),
+        (
+            build_from_row(PublishedScorecard, row, scorecard=scoring.parse_scorecard(row.content))
+            for row in newest.values()
+            if has_criteria(row)
+        ),
         key=lambda scorecard: (scorecard.title, scorecard.key),
     )
 
@@ -145,14 +150,3 @@ def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
 def _build_stored(row: ScorecardVersion, evaluations: int) -> StoredScorecard:
     version = None if row.published_at is None else row.version
     return build_from_row(StoredScorecard, row, version=version, evaluations=evaluations)
-
-
-def _build_published(row: ScorecardVersion) -> PublishedScorecard:
-    return PublishedScorecard(
-        row.id, row.key, row.version, row.title, scoring.parse_scorecard(row.content)
-    )
-
-
-def _require_reader(viewer: Viewer) -> None:
-    if not any(viewer.can(permission) for permission in READERS):
-        raise AccessDenied()
