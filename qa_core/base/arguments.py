@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import date
 
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import N_
 
 
 def parse_day(text: str | None) -> date | None:
@@ -18,7 +17,7 @@ def parse_day(text: str | None) -> date | None:
     if re.fullmatch(r"(19|2\d)\d\d-\d\d-\d\d", text, re.ASCII):
         with contextlib.suppress(ValueError):
             return date.fromisoformat(text)
-    raise Misuse("bad_date", N_("{text} is not a date. Write it as 2026-11-24."), text=text)
+    raise Misuse("bad_date", "{text} is not a date. Write it as 2026-11-24.", text=text)
 
 
 def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
@@ -29,6 +28,6 @@ def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tupl
     for text in texts or ():
         name, equals, value = text.rpartition("=") if at_last else text.partition("=")
         if not equals or not name:
-            raise Misuse("bad_pair", N_("Write {text} as NAME=VALUE."), text=text)
+            raise Misuse("bad_pair", "Write {text} as NAME=VALUE.", text=text)
         pairs.append((name.strip(), value))
     return pairs

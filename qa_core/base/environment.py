@@ -16,7 +16,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
 
 PROJECT = Path(__file__).resolve().parents[2]
 SECRETS = ("cookie", "pseudonyms", "recordings", "journal", "backup")
@@ -95,20 +94,16 @@ def _build(*values: str | None) -> Environment:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise Refusal(
             "unknown_timezone",
-            N_(
-                "QA_TIMEZONE is {value}, which is not an IANA time zone. Write one such as "
-                "Europe/Paris."
-            ),
+            "QA_TIMEZONE is {value}, which is not an IANA time zone. Write one such as "
+            "Europe/Paris.",
             value=timezone,
         ) from error
     lake_url = (lake_url or str(folder / "lake")).removeprefix("file://")
     if "://" in lake_url:
         raise Misuse(
             "lake_not_local",
-            N_(
-                "QA_LAKE_URL is {url}, but the lake must be a folder on this machine. Object "
-                "stores are not supported. Give a path."
-            ),
+            "QA_LAKE_URL is {url}, but the lake must be a folder on this machine. Object "
+            "stores are not supported. Give a path.",
             url=lake_url,
         )
     return Environment(
@@ -133,10 +128,8 @@ def now() -> datetime:
     if not find_drill_file(here).exists():
         raise Refusal(
             "clock_refused",
-            N_(
-                "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
-                "would delete real data. Unset QA_CLOCK, or make new stores."
-            ),
+            "QA_CLOCK is set, but the stores in {folder} were made without it. A moved clock "
+            "would delete real data. Unset QA_CLOCK, or make new stores.",
             ("unset QA_CLOCK", "QA_HOME=FOLDER python -m qa_core init"),
             folder=str(here.folder),
         )
@@ -165,7 +158,7 @@ def _read_shift(text: str, timezone: str) -> timedelta:
     except ValueError as error:
         raise Refusal(
             "bad_clock",
-            N_("QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00."),
+            "QA_CLOCK is {value}; write a day or a moment, such as 2027-06-30T09:00.",
             value=text,
         ) from error
     if moment.tzinfo is None:
@@ -183,7 +176,7 @@ def find_proxies() -> tuple[Network, ...]:
     except ValueError as error:
         raise Refusal(
             "bad_proxies",
-            N_("QA_PROXIES is {value}. Write IP addresses or networks, separated by commas."),
+            "QA_PROXIES is {value}. Write IP addresses or networks, separated by commas.",
             value=os.environ["QA_PROXIES"],
         ) from error
 
@@ -196,7 +189,7 @@ def find_engine_seconds() -> int:
     if not text.isdecimal() or not int(text):
         raise Refusal(
             "bad_engine_seconds",
-            N_("QA_ENGINE_SECONDS is {value}; write a whole number of seconds, such as 300."),
+            "QA_ENGINE_SECONDS is {value}; write a whole number of seconds, such as 300.",
             value=text,
         )
     return int(text)
@@ -282,9 +275,7 @@ def _parse_secret(name: str, text: str) -> bytes:
         return bytes.fromhex(text.strip())
     except ValueError as error:
         raise Refusal(
-            "bad_secret",
-            N_("The secret {name} in the environment must be hexadecimal."),
-            name=name,
+            "bad_secret", "The secret {name} in the environment must be hexadecimal.", name=name
         ) from error
 
 
@@ -292,10 +283,8 @@ def _check_length(name: str, key: bytes) -> bytes:
     if len(key) < SECRET_BYTES:
         raise Refusal(
             "short_secret",
-            N_(
-                "The secret {name} is shorter than {bytes} bytes. Put back the copy that you keep "
-                "in a safe place."
-            ),
+            "The secret {name} is shorter than {bytes} bytes. Put back the copy that you keep "
+            "in a safe place.",
             name=name,
             bytes=SECRET_BYTES,
         )
@@ -339,10 +328,7 @@ def read_private(path: Path) -> bytes:
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Refusal(
             "open_secret",
-            N_(
-                "Other users of this machine can read {path}. Let only its owner read it "
-                "(mode 600)."
-            ),
+            "Other users of this machine can read {path}. Let only its owner read it (mode 600).",
             (f"chmod 600 {path}",),
             path=str(path),
         )

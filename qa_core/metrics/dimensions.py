@@ -69,7 +69,7 @@ class Period:
         if self.first_day and self.last_day and self.first_day > self.last_day:
             raise Misuse(
                 "bad_period",
-                N_("The period starts on {first} but ends earlier, on {last}. Swap the days."),
+                "The period starts on {first} but ends earlier, on {last}. Swap the days.",
                 first=self.first_day,
                 last=self.last_day,
             )

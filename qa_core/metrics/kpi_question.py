@@ -56,10 +56,8 @@ def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) 
     if question.is_explained and by:
         raise Misuse(
             "explained_cut",
-            N_(
-                "Only one value can be explained at a time. Remove the dimension (by) and filter "
-                "on its value (where)."
-            ),
+            "Only one value can be explained at a time. Remove the dimension (by) and filter "
+            "on its value (where).",
         )
     frame = query.measure(viewer, tuple(question.names), by, filters, overrides=overrides)
     if most_rows is not None and len(frame) > most_rows:

@@ -24,7 +24,6 @@ from sqlalchemy.orm import Session
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -221,10 +220,8 @@ def purge(session: Session, before: datetime) -> None:
     if session.scalar(sa.select(sa.func.min(JournalRow.seq)).where(JournalRow.seq <= last.seq)):
         raise Refusal(
             "journal_kept",
-            N_(
-                "The role of QA_DATABASE_URL may not delete journal rows younger than six months. "
-                "Purge as the owner of the tables."
-            ),
+            "The role of QA_DATABASE_URL may not delete journal rows younger than six months. "
+            "Purge as the owner of the tables.",
         )
     session.execute(sa.delete(JournalCut))
     session.add(JournalCut(seq=last.seq, mac=last.mac, signature=sign("cut", last.seq, last.mac)))

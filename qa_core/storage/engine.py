@@ -19,7 +19,6 @@ from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection, lake, name_merges, restrictions
 from qa_core.storage.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.lake import tables
@@ -113,11 +112,9 @@ class SparkEngine(Engine):
         except Unreadable as error:
             raise Refusal(
                 "engine_unreadable",
-                N_(
-                    "The cluster {host} cannot read files of the lake that are intact on this "
-                    "machine. Every worker must find them under the same path, or under "
-                    "QA_ENGINE_LAKE_URL."
-                ),
+                "The cluster {host} cannot read files of the lake that are intact on this "
+                "machine. Every worker must find them under the same path, or under "
+                "QA_ENGINE_LAKE_URL.",
                 host=self.cluster.host,
             ) from error
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 
 FILE = "replay.json"
@@ -140,11 +139,9 @@ def _read(path: Path) -> ReplayList:
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal(
             "replay_list_damaged",
-            N_(
-                "{file} was changed or belongs to other secrets. It lists erasures and objections "
-                "for restored backups. Put the right file back, or move it away. A new one is "
-                "then begun, and restoring older backups needs your consent."
-            ),
+            "{file} was changed or belongs to other secrets. It lists erasures and objections "
+            "for restored backups. Put the right file back, or move it away. A new one is "
+            "then begun, and restoring older backups needs your consent.",
             file=str(path),
         ) from error
 

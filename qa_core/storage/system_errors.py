@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 
 TEMPORARY_CODES = frozenset({"store_busy", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
@@ -40,26 +39,20 @@ def find_refusal(error: BaseException) -> Refusal | None:
         ):
             return Refusal(
                 "disk_full",
-                N_(
-                    "The disk that holds the stores is full or failing. Free some space, then try "
-                    "again. Nothing is half-done or counted twice."
-                ),
+                "The disk that holds the stores is full or failing. Free some space, then try "
+                "again. Nothing is half-done or counted twice.",
             )
         if any(sign in text for sign in _BUSY):
             return Refusal(
                 "store_busy",
-                N_(
-                    "Another program is using the records. Try again when it is done. Nothing is "
-                    "half-done or counted twice."
-                ),
+                "Another program is using the records. Try again when it is done. Nothing is "
+                "half-done or counted twice.",
             )
         if _is_denied(cause) or any(sign in text for sign in _READ_ONLY):
             return Refusal(
                 "store_read_only",
-                N_(
-                    "Écoute cannot write its stores: their folder or a file in it is read-only "
-                    "for its user. Change the owner or the mode, then try again."
-                ),
+                "Écoute cannot write its stores: their folder or a file in it is read-only "
+                "for its user. Change the owner or the mode, then try again.",
             )
     return None
 

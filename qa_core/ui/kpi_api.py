@@ -58,10 +58,8 @@ class Limits:
             if wait:
                 raise Refusal(
                     "too_many_requests",
-                    N_(
-                        "A token may send {minute} requests a minute and {at_once} at once. Wait "
-                        "{seconds} seconds and try again."
-                    ),
+                    "A token may send {minute} requests a minute and {at_once} at once. Wait "
+                    "{seconds} seconds and try again.",
                     minute=A_MINUTE,
                     at_once=AT_ONCE,
                     seconds=math.ceil(wait),
@@ -84,7 +82,7 @@ class KpiEndpoint(HTTPEndpoint):
 
 
 LIMITS, WAITING = Limits(), anyio.CapacityLimiter(WORKERS)
-BUSY = Refusal("busy", N_("The server is too busy. Try again in a moment."))
+BUSY = Refusal("busy", "The server is too busy. Try again in a moment.")
 
 
 def _respond(request: Request) -> Response:
@@ -97,7 +95,7 @@ def _respond(request: Request) -> Response:
         if refusal := find_refusal(error):
             return _refuse(refusal)
         LOG.exception("a question to the API failed")
-        return _refuse(Refusal("failed", N_("Unexpected error. The server log has the cause.")))
+        return _refuse(Refusal("failed", "Unexpected error. The server log has the cause."))
 
 
 def _answer(request: Request) -> dict[str, Any]:
@@ -137,11 +135,9 @@ def _read(request: Request) -> KpiQuestion:
         message = N_("There is no parameter {name}. Known: {known}.")
         require_known(name, PARAMETERS, "unknown_parameter", message)
         if name in ("from", "to", "explain") and len(given.getlist(name)) > 1:
-            raise Misuse(
-                "repeated", N_("The parameter {name} occurs twice. Send it once."), name=name
-            )
+            raise Misuse("repeated", "The parameter {name} occurs twice. Send it once.", name=name)
     if "kpi" not in given:
-        raise Misuse("no_kpi", N_("Name a KPI: kpi=answer_rate; several are allowed."))
+        raise Misuse("no_kpi", "Name a KPI: kpi=answer_rate; several are allowed.")
     explain = given.get("explain", "0")
     require_known(explain, ("0", "1"), "bad_value", N_("explain is 0 or 1."))
     return KpiQuestion(

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.access import accounts, identity, second_factor, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.storage.records import store
 from qa_core.ui import actions, browser, gate
@@ -54,7 +54,7 @@ def _show_code_form() -> None:
             held.second_step, held.waits_since = None, time.monotonic()
     except AccessDenied:
         held.second_step = None
-        held.refusal = Refusal("second_step_over", N_("This took too long. Sign in again."))
+        held.refusal = Refusal("second_step_over", "This took too long. Sign in again.")
     except Refusal as refusal:
         gate.show_refusal(refusal)
         return

@@ -308,7 +308,7 @@ def _conditions(
             raise AccessDenied()
         if dimensions.get_dimension(dimension).family == "quality":
             raise Refusal(
-                "cannot_cut", N_("Contacts cannot be filtered by {dimension}."), dimension=dimension
+                "cannot_cut", "Contacts cannot be filtered by {dimension}.", dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
     conditions = conditions_on(question)
@@ -322,7 +322,7 @@ def _conditions(
         viewer.require(kpi.needs)
         if kpi.subject != declared.FactTable.CONTACTS:
             raise Refusal(
-                "not_on_contacts", N_("{kpi} does not count contacts one by one."), kpi=kpi.key
+                "not_on_contacts", "{kpi} does not count contacts one by one.", kpi=kpi.key
             )
         conditions += [declared.COUNTED_DIRECTION, parts_of(question, kpi, CONTACTS.c).denominator]
     return conditions, question.names

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Misuse
-from qa_core.base.i18n import N_
 from qa_core.centre import members
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
@@ -169,10 +168,7 @@ def parse_value(dimension: str, value: Any) -> Value:
             return date.fromisoformat(f"{value}-01").isoformat()[:7]
     except ValueError as error:
         raise Misuse(
-            "bad_value",
-            N_("{value} is not a value of {dimension}."),
-            value=value,
-            dimension=dimension,
+            "bad_value", "{value} is not a value of {dimension}.", value=value, dimension=dimension
         ) from error
     return str(value)
 

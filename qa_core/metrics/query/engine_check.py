@@ -11,7 +11,6 @@ from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import DIMENSIONS, Filters, Period
 from qa_core.metrics.query import interval_totals, metric_query
@@ -84,10 +83,7 @@ def check_engine(
     if span is None:
         raise Refusal(
             "nothing_to_compare",
-            N_(
-                "The lake is empty, so there is nothing to compare. Import contacts, or "
-                "make the demo."
-            ),
+            "The lake is empty, so there is nothing to compare. Import contacts, or make the demo.",
         )
     period = Period(max(span[0], span[1] - timedelta(days=days)), span[1])
     result = EngineCheck(other.cluster.host, other.cluster.version, times=times)

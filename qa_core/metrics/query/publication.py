@@ -23,7 +23,6 @@ from typing import Any
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS, MINIMUM_ADVISORS, MINIMUM_CONTACTS, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import KpiKind, get_kpi
@@ -83,8 +82,7 @@ def close_period(where: Filters) -> Filters:
     first_day = span[0].replace(day=1)
     if last_day < first_day:
         raise Refusal(
-            "no_whole_month",
-            N_("You see complete calendar months only, and the data holds none yet."),
+            "no_whole_month", "You see complete calendar months only, and the data holds none yet."
         )
     period = where.period
     first = period.first_day or min(first_day, period.last_day or first_day)
@@ -94,10 +92,8 @@ def close_period(where: Filters) -> Filters:
     start = last_day.replace(day=1)
     raise Refusal(
         "whole_months",
-        N_(
-            "You see complete calendar months only. Choose whole months that end on {last} at the "
-            "latest."
-        ),
+        "You see complete calendar months only. Choose whole months that end on {last} at the "
+        "latest.",
         (f"--from {start} --to {last_day}",),
         last=last_day,
     )
@@ -116,10 +112,8 @@ def require_one_table(
     if overrides:
         raise Refusal(
             "settings_in_force",
-            N_(
-                "You see figures computed with the settings in force. Leave {names} unchanged; "
-                "only managers see other values."
-            ),
+            "You see figures computed with the settings in force. Leave {names} unchanged; "
+            "only managers see other values.",
             names=", ".join(overrides),
         )
     filters = {name: values for name, values in where.values if name != "month"}
@@ -127,10 +121,8 @@ def require_one_table(
     if len({*cuts, *filters}) > 1:
         raise Refusal(
             "one_table",
-            N_(
-                "You see one breakdown or one filter at a time, plus months. This asks for "
-                "{names}: choose one of them."
-            ),
+            "You see one breakdown or one filter at a time, plus months. This asks for "
+            "{names}: choose one of them.",
             tuple(f"--by {name}" for name in sorted({*cuts, *filters})),
             names=", ".join(sorted({*cuts, *filters})),
         )
@@ -138,7 +130,7 @@ def require_one_table(
     for name in several:
         raise Refusal(
             "one_line",
-            N_("You can filter on one value at a time. Choose one {name}, or break down by it."),
+            "You can filter on one value at a time. Choose one {name}, or break down by it.",
             (f"--by {name}",),
             name=name,
         )

@@ -9,7 +9,6 @@ from deltalake import DeltaTable
 from deltalake.transaction import Transaction
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage import schema
 from qa_core.storage.lake import tables
@@ -58,11 +57,7 @@ def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
         if last_transaction(tables.snapshot(name), batch_id) == LANDED
     ]
     if not names:
-        raise Refusal(
-            "not_in_lake",
-            N_("Import {batch} has no rows to undo."),
-            batch=batch_id,
-        )
+        raise Refusal("not_in_lake", "Import {batch} has no rows to undo.", batch=batch_id)
     return sum(
         commit_with_retries(
             name, lambda connection, base: _attempt(connection, base, batch_id, progress)
@@ -72,10 +67,7 @@ def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
 
 
 def _attempt(
-    connection: duckdb.DuckDBPyConnection,
-    base: tables.Snapshot,
-    batch_id: str,
-    progress: Progress,
+    connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch_id: str, progress: Progress
 ) -> int:
     commits = current_commits(base)
     own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
@@ -86,7 +78,7 @@ def _attempt(
     if not all((image_folder() / image).exists() for image in own):
         raise Refusal(
             "too_old_to_undo",
-            N_("Import {batch} cannot be undone: the data before it is no longer kept."),
+            "Import {batch} cannot be undone: the data before it is no longer kept.",
             batch=batch_id,
         )
     connection.execute(
@@ -168,7 +160,7 @@ def _refuse_if_changed_since(
         if row_count:
             raise Refusal(
                 "changed_since",
-                N_("Import {later} changed {rows} rows of import {batch}. Undo {later} first."),
+                "Import {later} changed {rows} rows of import {batch}. Undo {later} first.",
                 later=other,
                 rows=row_count,
                 batch=batch_id,

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.tables import Part, Snapshot
 
@@ -55,10 +54,8 @@ def explaining_damage(*names: str) -> Iterator[None]:
             raise
         raise Refusal(
             "lake_damaged",
-            N_(
-                "A file of {month} in the lake is missing or damaged: {table}/{path}. Other "
-                "months can be used. Restore the lake from a backup."
-            ),
+            "A file of {month} in the lake is missing or damaged: {table}/{path}. Other "
+            "months can be used. Restore the lake from a backup.",
             ("python -m qa_core doctor --deep",),
             month=damaged_files[0].month,
             table=damaged_files[0].table,

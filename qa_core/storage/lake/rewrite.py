@@ -370,6 +370,4 @@ def commit_with_retries(
                 tables.scratch(base.rows + new_rows) as connection,
             ):
                 return attempt(connection, base)
-    raise Refusal(
-        "lake_busy", N_("Another program keeps changing the lake. Stop it, then try again.")
-    )
+    raise Refusal("lake_busy", "Another program keeps changing the lake. Stop it, then try again.")

@@ -28,7 +28,6 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage import duckdb_connection
 from qa_core.storage.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
 
@@ -219,10 +218,8 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
     except (DeltaError, OSError) as error:
         raise Refusal(
             "lake_damaged",
-            N_(
-                "The log of {table} in the lake cannot be read ({folder}). Restore the lake from a "
-                "backup."
-            ),
+            "The log of {table} in the lake cannot be read ({folder}). Restore the lake from a "
+            "backup.",
             table=name,
             folder=str(folder),
         ) from error
@@ -258,10 +255,8 @@ def writing(name: str) -> Iterator[None]:
         if not _lock_until(time.monotonic() + WAIT_SECONDS, file):
             raise Refusal(
                 "lake_busy",
-                N_(
-                    "Another import has held the lake for over {minutes} minutes. Stop it, then "
-                    "try again."
-                ),
+                "Another import has held the lake for over {minutes} minutes. Stop it, then "
+                "try again.",
                 minutes=WAIT_SECONDS // 60,
             )
         yield

@@ -324,16 +324,13 @@ def require_ready() -> None:
     if has_tables():
         raise Refusal(
             "old_records",
-            N_(
-                "The records in {folder} are from an earlier version. Update them on the server "
-                "first."
-            ),
+            "The records in {folder} are from an earlier version. Update them on the server first.",
             (INIT,),
             folder=str(environment.current().folder),
         )
     raise Refusal(
         "no_records",
-        N_("There are no records in {folder} yet. Create them on the server first."),
+        "There are no records in {folder} yet. Create them on the server first.",
         (INIT,),
         folder=str(environment.current().folder),
     )
@@ -349,7 +346,7 @@ def _refuse_unfinished_restore() -> None:
     if restoring_folder().exists() and not has_tables():
         raise Refusal(
             "restore_unfinished",
-            N_("A restore into {folder} was interrupted. Run it again."),
+            "A restore into {folder} was interrupted. Run it again.",
             ("python -m qa_core restore FILE",),
             folder=str(environment.current().folder),
         )

@@ -8,7 +8,6 @@ from typing import Any
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 
 COMPARED = ("metrics", "storage/engine.py", "storage/schema.py", "storage/spark")
 """The parts of the product that decide what a cluster is asked."""
@@ -20,10 +19,8 @@ def require(host: str, engine: str) -> None:
     if (passed.get("engine"), passed.get("product")) != (engine, find_product()):
         raise Refusal(
             "engine_unchecked",
-            N_(
-                "The cluster {host} (Spark {engine}) is not yet checked against DuckDB in these "
-                "versions. Check it on the server first."
-            ),
+            "The cluster {host} (Spark {engine}) is not yet checked against DuckDB in these "
+            "versions. Check it on the server first.",
             ("python -m qa_core engine check",),
             host=host,
             engine=engine,

@@ -25,7 +25,6 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.storage.lake import tables
 from qa_core.storage.schema import CONTACTS, DERIVED
 from qa_core.storage.spark import belief
@@ -123,10 +122,8 @@ class Cluster:
         if any(tables.missing_in(name, file) & DERIVED.get(name, {}).keys() for file in files):
             raise Refusal(
                 "lake_outdated",
-                N_(
-                    "The lake has files of an earlier version, which DuckDB reads but Spark "
-                    "cannot. Import their contacts again, or unset QA_ENGINE_URL."
-                ),
+                "The lake has files of an earlier version, which DuckDB reads but Spark "
+                "cannot. Import their contacts again, or unset QA_ENGINE_URL.",
             )
         view = f"files_{hashlib.sha256(repr((name, files)).encode()).hexdigest()[:32]}"
         self._files.pop(view, None)
@@ -178,10 +175,8 @@ class Cluster:
                     self._leave(session)
                 raise Refusal(
                     "engine_slow",
-                    N_(
-                        "The cluster {host} did not answer within {seconds} seconds, and the "
-                        "query was stopped. Choose a shorter period, or raise QA_ENGINE_SECONDS."
-                    ),
+                    "The cluster {host} did not answer within {seconds} seconds, and the "
+                    "query was stopped. Choose a shorter period, or raise QA_ENGINE_SECONDS.",
                     host=self.host,
                     seconds=seconds,
                 ) from None
@@ -202,10 +197,8 @@ class Cluster:
                 except ImportError as error:
                     raise Refusal(
                         "engine_not_installed",
-                        N_(
-                            "QA_ENGINE_URL needs the packages of requirements-cluster.txt. "
-                            "Install them on the server."
-                        ),
+                        "QA_ENGINE_URL needs the packages of requirements-cluster.txt. "
+                        "Install them on the server.",
                         ("python -m pip install -r requirements-cluster.txt",),
                     ) from error
                 except (TimeoutError, *_failures()) as error:
@@ -224,10 +217,8 @@ class Cluster:
     def _unreachable(self) -> Refusal:
         return Refusal(
             "engine_unreachable",
-            N_(
-                "The Spark Connect server {host} of QA_ENGINE_URL does not answer. Start it and "
-                "try again, or unset QA_ENGINE_URL to let DuckDB answer."
-            ),
+            "The Spark Connect server {host} of QA_ENGINE_URL does not answer. Start it and "
+            "try again, or unset QA_ENGINE_URL to let DuckDB answer.",
             host=self.host,
         )
 
@@ -242,18 +233,14 @@ class Cluster:
         if any(sign in str(error) for sign in NO_MEMORY):
             return Refusal(
                 "engine_memory",
-                N_(
-                    "The cluster {host} has too little memory for this query. Choose a shorter "
-                    "period, or give its server and workers more."
-                ),
+                "The cluster {host} has too little memory for this query. Choose a shorter "
+                "period, or give its server and workers more.",
                 host=self.host,
             )
         return Refusal(
             "engine_failed",
-            N_(
-                "The cluster {host} could not answer this query ({condition}). Try again. If it "
-                "fails again, unset QA_ENGINE_URL to let DuckDB answer."
-            ),
+            "The cluster {host} could not answer this query ({condition}). Try again. If it "
+            "fails again, unset QA_ENGINE_URL to let DuckDB answer.",
             host=self.host,
             condition=condition,
         )
@@ -269,7 +256,7 @@ def find_host(url: str) -> str:
             return f"{parts.hostname}:{parts.port or 15002}"
     raise Refusal(
         "unknown_engine",
-        N_("QA_ENGINE_URL must be duckdb:// or sc://HOST:PORT. Correct it, or unset it."),
+        "QA_ENGINE_URL must be duckdb:// or sc://HOST:PORT. Correct it, or unset it.",
     )
 
 
@@ -409,10 +396,8 @@ def _count_values(bins: list[dict[str, float]] | None) -> dict[float, int] | Non
     if len(bins) >= DISTINCT_VALUES:
         raise Refusal(
             "engine_failed",
-            N_(
-                "A month has more than {n} different durations, which the cluster cannot count "
-                "one by one. Unset QA_ENGINE_URL to let DuckDB answer."
-            ),
+            "A month has more than {n} different durations, which the cluster cannot count "
+            "one by one. Unset QA_ENGINE_URL to let DuckDB answer.",
             n=DISTINCT_VALUES,
         )
     counts: dict[float, int] = {}

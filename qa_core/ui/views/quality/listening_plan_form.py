@@ -74,7 +74,7 @@ def _add(viewer: Viewer, content: dict[str, Any]) -> None:
         for name in ("maximum_per_advisor", "per_advisor", "minimum_seconds"):
             expected = expected.replace(name, f"“{_(FIELDS[name])}”")
         raise Refusal(
-            "bad_plan", N_("“{field}”: {expected}"), field=_(field), expected=expected
+            "bad_plan", "“{field}”: {expected}", field=_(field), expected=expected
         ) from refusal
 
 
