@@ -145,7 +145,8 @@ def test_every_link_between_documents_leads_somewhere(path: Path) -> None:
             continue
         file, _sharp, anchor = target.partition("#")
         there = (path.parent / file).resolve() if file else path
-        if not there.exists() or (anchor and anchor not in headings(TEXTS[there])):
+        # A link to a folder ends `make docs` with an error.
+        if not there.is_file() or (anchor and anchor not in headings(TEXTS[there])):
             broken.append(target)
     assert broken == []
 
