@@ -13,7 +13,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.cli.options import DONE, REFUSED, WRONG_USAGE, print_json
-from qa_core.storage.system_errors import find_refusal
+from qa_core.storage.system_errors import find_closed_file, find_refusal
 
 FAMILIES = (
     "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return REFUSED
     except Exception as error:
-        if refusal := find_refusal(error):
+        if refusal := find_refusal(error) or find_closed_file(error):
             exit_code = WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED
             text = i18n.format_refusal(refusal)
             return _refuse(refusal.code, text, refusal.options, as_json, exit_code)

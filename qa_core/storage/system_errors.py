@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
@@ -55,6 +56,18 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 "for its user. Change the owner or the mode, then try again.",
             )
     return None
+
+
+def find_closed_file(error: BaseException) -> Refusal | None:
+    """Find what to tell the operator of a file elsewhere that the system closes to Écoute."""
+    if not isinstance(error, PermissionError) or not error.filename:
+        return None
+    return Refusal(
+        "unreadable_file",
+        "{name} cannot be opened: {reason}.",
+        name=os.path.abspath(error.filename),
+        reason=error.strerror,
+    )
 
 
 def log_failure(log: logging.Logger, work: str, error: Exception) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.special_files import find_command_without_rights
 
 from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT, SECRETS, current, to_local
@@ -127,6 +128,17 @@ def test_a_refused_file_does_not_stop_the_next_one(calls, tmp_path, capsys):
     assert code == 1
     assert reports[0]["error"]["code"] and reports[0]["error"]["message"]
     assert reports[1]["new"] == 4
+
+
+def test_a_folder_of_somebody_else_is_named_in_one_clear_line(centre, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("closed")
+    folder.chmod(0)
+    command = [sys.executable, "-m", "qa_core", "import", "contacts", str(folder / "calls.csv")]
+    done = subprocess.run(
+        [*find_command_without_rights(), *command], capture_output=True, text=True, cwd=PROJECT
+    )
+    told = f"{folder / 'calls.csv'} cannot be opened: Permission denied.\n"
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_a_dry_run_writes_nothing_at_all(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
-from builders.special_files import special_files
+from builders.special_files import find_command_without_rights, special_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -388,6 +389,28 @@ def test_the_command_takes_what_is_there_and_ends(folder: Path) -> None:
         and "what.csv" in done.stderr
         and "Traceback" not in done.stderr
     )
+
+
+def test_a_file_of_somebody_else_is_told_stays_and_holds_up_no_other(folder: Path) -> None:
+    closed = put(folder, "contacts/closed.csv", CALLS)
+    os.utime(closed, (1, 1))  # the oldest is read first
+    closed.chmod(0)
+    put(folder, "spend.csv", "day,source,amount,currency\n2026-03-01,Google,10,EUR\n")
+    watch = [sys.executable, "-m", "qa_core", "watch", str(folder), "--once", "--settle", "0"]
+    done = subprocess.run(
+        [*find_command_without_rights(), *watch],
+        cwd=environment.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{closed} cannot be opened: Permission denied.\n"
+    assert "spend.csv: 1 read · 1 new" in done.stdout and closed.exists()
+    closed.chmod(0o600)
+    [report] = look(folder)
+    assert report.tally.new == 3
 
 
 START = 1_772_442_000

@@ -109,7 +109,7 @@ class Watch:
         self.report = report
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
-        """How many files were refused so far."""
+        """How often a file was refused so far."""
         self._sightings: dict[Path, FileSighting] = {}
         self._unmovable: dict[Path, tuple[int, int]] = {}
         self._archived: dict[Path, tuple[Path, int, float]] = {}
@@ -233,6 +233,10 @@ class Watch:
             self._archive(path, sighting.state, report)
         elif refusal.code == "no_file":
             self._sightings.pop(path, None)
+        elif refusal.code == "unreadable_file":  # whoever delivered it may still open it to us
+            self.refused += 1
+            self._report_once(refusal)
+            self._postpone(sighting)
         elif refusal.code in system_errors.TEMPORARY_CODES or (
             refusal.code == "failed" and sighting.tries < MAX_TRIES
         ):
@@ -465,8 +469,12 @@ def _find_mapping_kind(name: str | None) -> str | None:
 
 def _as_refusal(error: Exception) -> Refusal:
     """Return the refusal that an error is or causes, else one for a failure."""
-    return system_errors.find_refusal(error) or Refusal(
-        "failed", "The import failed unexpectedly ({error}).", error=type(error).__name__
+    return (
+        system_errors.find_refusal(error)
+        or system_errors.find_closed_file(error)
+        or Refusal(
+            "failed", "The import failed unexpectedly ({error}).", error=type(error).__name__
+        )
     )
 
 
