@@ -258,6 +258,21 @@ def test_changing_the_setting_changes_the_past(centre: Path, tmp_path: Path) -> 
     assert find_unknown() == 21
 
 
+def test_a_number_is_a_customer_again_when_a_file_gives_its_calls_to_others(
+    centre: Path, tmp_path: Path
+) -> None:
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "shared_number_contacts_a_day", "5")
+    head, *rows = call_often(6).splitlines()
+    bring(tmp_path, "contacts", "\n".join([head, *rows]) + "\n")
+    assert find_unknown() == 6
+
+    others = [row.replace("0612345601", f"061234561{n}") for n, row in enumerate(rows[:3])]
+    bring(tmp_path, "contacts", "\n".join([head, *others]) + "\n")
+
+    assert find_unknown() == 0
+
+
 def test_a_file_with_advisors_makes_a_number_of_stored_contacts_shared(
     centre: Path, tmp_path: Path
 ) -> None:

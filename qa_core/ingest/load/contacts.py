@@ -119,8 +119,8 @@ def find_shared_numbers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, rules: ActiveRules
 ) -> bool:
     """Create the relation of the file's shared numbers, counted together with stored
-    contacts. Returns whether stored contacts carry one of them as a customer, so that
-    the rules must be applied to these too.
+    contacts. Returns whether the rules must be applied to stored contacts too: some carry
+    one of them as a customer, or the file gives those of a shared number to others.
     """
     if "customer_key" not in staged.columns:
         return False
@@ -154,6 +154,14 @@ def find_shared_numbers(
             f"{file_rows} UNION ALL {stored_rows}", "SELECT customer_key FROM known_shared"
         )
     )
+    corrected = (
+        f"SELECT 1 FROM contacts c JOIN keyed k ON k.source_system = c.source_system AND "
+        "k.contact_id = c.contact_id JOIN staged s USING (line) WHERE "
+        f"c.{source_key} IS NOT NULL AND (c.{source_key} IS DISTINCT FROM s.customer_key OR "
+        "CAST(c.local_start AS DATE) <> CAST(s.local_start AS DATE)) LIMIT 1"
+    )
+    if connection.execute(corrected).fetchall():
+        return True
     newly_shared = (
         "SELECT customer_key FROM shared_numbers EXCEPT SELECT customer_key FROM known_shared"
     )
