@@ -14,7 +14,7 @@ from qa_core.centre.rules.active_rules import ActiveRules, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
-from qa_core.storage import name_merges
+from qa_core.storage import lake, name_merges
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import AS_GIVEN
 
@@ -198,10 +198,9 @@ def prepare_contacts(
     advisor_ids = set(resolved_names.ids.values())
     advisor_ids |= {merged_advisors.get(advisor_id, advisor_id) for advisor_id in advisor_ids}
     members = set(memberships["advisor_id"].to_pylist())
-    # Without a team in the file, a contact that changes its advisor loses the former one's.
-    from_memberships = "advisor_id" in select and (
-        "team" not in staged.columns or bool(members & advisor_ids)
-    )
+    # Without a team in the file, a stored contact that changes its advisor loses the former one's.
+    may_lose_team = "team" not in staged.columns and bool(lake.snapshot("contacts").parts)
+    from_memberships = "advisor_id" in select and (may_lose_team or bool(members & advisor_ids))
     if from_memberships:
         connection.register("memberships", memberships)
         day = "CAST(s.local_start AS DATE)"
