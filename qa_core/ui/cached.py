@@ -28,7 +28,13 @@ from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, FactTable, get_kpi
-from qa_core.metrics.query import calibration_metrics, evaluation_table, listened_contacts, severity
+from qa_core.metrics.query import (
+    calibration_metrics,
+    evaluation_table,
+    listened_contacts,
+    month_sums,
+    severity,
+)
 from qa_core.quality.coaching import effect, needs, plans
 from qa_core.quality.evaluations import disputes
 from qa_core.storage import lake
@@ -89,9 +95,10 @@ def warm() -> None:
 
 
 def forget() -> None:
-    """Forget all results and questions, and the charts made of them."""
+    """Forget all results, questions and statements, and the charts made of them."""
     _asked.clear()
     st.cache_data.clear()
+    month_sums.forget_statements()
     charts.forget_charts()
 
 

@@ -11,10 +11,8 @@ from builders.import_files import bring, find_contacts, find_facts
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
-from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.metrics import query
-from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM
 ASSIGNED = """tracking_number,source,medium,campaign,from,to
@@ -261,8 +259,7 @@ def test_changing_the_setting_changes_the_past(centre: Path, tmp_path: Path) -> 
 def test_a_number_is_a_customer_again_when_a_file_gives_its_calls_to_others(
     centre: Path, tmp_path: Path
 ) -> None:
-    with store.writing() as session:
-        settings.set_value(session, SYSTEM, "shared_number_contacts_a_day", "5")
+    assert run(["settings", "set", "shared_number_contacts_a_day=5"]) == 0
     head, *rows = call_often(6).splitlines()
     bring(tmp_path, "contacts", "\n".join([head, *rows]) + "\n")
     assert find_unknown() == 6
@@ -276,8 +273,7 @@ def test_a_number_is_a_customer_again_when_a_file_gives_its_calls_to_others(
 def test_a_file_with_advisors_makes_a_number_of_stored_contacts_shared(
     centre: Path, tmp_path: Path
 ) -> None:
-    with store.writing() as session:
-        settings.set_value(session, SYSTEM, "shared_number_contacts_a_day", "5")
+    assert run(["settings", "set", "shared_number_contacts_a_day=5"]) == 0
     head, *rows = call_often(8).splitlines()
     for some in (rows[:4], rows[4:]):
         lines = [f"{head},advisor", *(f"{row},Anna" for row in some)]

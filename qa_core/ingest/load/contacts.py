@@ -131,10 +131,8 @@ def find_shared_numbers(
     [(first, last)] = connection.execute(days).fetchall()  # an open result stops `register`
     if first is None:
         return False
-    others = (
-        "FROM contacts c ANTI JOIN keyed k ON k.source_system = c.source_system AND "
-        "k.contact_id = c.contact_id WHERE"
-    )
+    same = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
+    others = f"FROM contacts c ANTI JOIN keyed k ON {same} WHERE"
     in_file = "IN (SELECT customer_key FROM staged)"
     stored_rows = (
         f"SELECT {stored_key}, CAST(c.local_start AS DATE) {others} {stored_key} {in_file} AND "
@@ -155,8 +153,7 @@ def find_shared_numbers(
         )
     )
     corrected = (
-        f"SELECT 1 FROM contacts c JOIN keyed k ON k.source_system = c.source_system AND "
-        "k.contact_id = c.contact_id JOIN staged s USING (line) WHERE "
+        f"SELECT 1 FROM contacts c JOIN keyed k ON {same} JOIN staged s USING (line) WHERE "
         f"c.{source_key} IS NOT NULL AND (c.{source_key} IS DISTINCT FROM s.customer_key OR "
         "CAST(c.local_start AS DATE) <> CAST(s.local_start AS DATE)) LIMIT 1"
     )

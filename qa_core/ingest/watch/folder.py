@@ -109,7 +109,7 @@ class Watch:
         self.report = report
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
-        """How often a file was refused so far."""
+        """Number of refusals of files so far."""
         self._sightings: dict[Path, FileSighting] = {}
         self._unmovable: dict[Path, tuple[int, int]] = {}
         self._archived: dict[Path, tuple[Path, int, float]] = {}

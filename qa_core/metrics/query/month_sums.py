@@ -53,7 +53,7 @@ deviation is pooled, the counts by value are merged, of moments the newest is ke
 
 MOST_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
-"""What nobody knows is left out of a sum; a sum of nothing is missing."""
+"""Rule of sums: only known values count, and a sum of none is missing."""
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
 
 Record = dict[str, Any]
@@ -233,7 +233,7 @@ def _recall(
             give=_give_without_end(question.give),
         )
     anytime = replace(question, where=question.where.with_period(Period()))
-    text = _describe(_Statement(_list_content(build, anytime), build, anytime))
+    text = _describe(build, anytime)
     contacts = lake.snapshot("contacts")
     keys = {days: _make_key(text, contacts, days, around) for days in spans}
     tables = []
@@ -262,19 +262,25 @@ class _Statement:
     question: MetricQuery = field(compare=False)
 
 
-def _list_content(build: Build, question: MetricQuery) -> Hashable:
-    """List what a statement of KPIs is made of; of any other, nothing that is the same twice."""
+def _describe(build: Build, question: MetricQuery) -> str:
+    """Describe the statement; one of KPIs is written once for equal questions."""
     if not isinstance(build, functools.partial):
-        return object()
+        return engine.describe(build(question))
     inputs = [(first_day, question.give(settings)) for first_day, settings in question.pieces]
     asked = (question.viewer, question.by, question.where, question.names, question.cuts)
     here = (environment.current().engine_url, restrictions.find_current())
-    return (build.func, tuple(build.keywords["kpis"]), repr((asked, inputs)), here)
+    content = (build.func, tuple(build.keywords["kpis"]), repr((asked, inputs)), here)
+    return _write(_Statement(content, build, question))
 
 
 @functools.lru_cache(maxsize=MOST_DESCRIBED)
-def _describe(statement: _Statement) -> str:
+def _write(statement: _Statement) -> str:
     return engine.describe(statement.build(statement.question))
+
+
+def forget_statements() -> None:
+    """Forget the statements that were written, with the names in them."""
+    _write.cache_clear()
 
 
 def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int) -> str:
