@@ -119,7 +119,7 @@ def test_the_command_finds_every_kpi_the_same_and_then_the_cluster_is_used(
     month = ("kpi", "received", "average_handle_time", "--by", "queue", "--json")
     unchecked = run_command(*month)
     assert unchecked.returncode == 1
-    assert json.loads(unchecked.stdout)["error"]["options"] == ["engine check"]
+    assert json.loads(unchecked.stdout)["error"]["options"] == ["python -m qa_core engine check"]
 
     check = run_command("engine", "check", "--times", "2", "--days", "75", "--json")
     result = json.loads(check.stdout)
@@ -150,8 +150,9 @@ def test_a_cluster_whose_files_hold_something_else_is_refused_with_both_values(
     for file in newest.glob("*.parquet"):
         table = pq.read_table(file, partitioning=None)
         place = table.column_names.index("transfers")
-        one_more = pa.array([9, *table["transfers"].to_pylist()[1:]], pa.int32())
-        pq.write_table(table.set_column(place, "transfers", one_more), file)
+        counts = [None if count is None else 9 for count in table["transfers"].to_pylist()]
+        changed = table.set_column(place, "transfers", pa.array(counts, pa.int32()))
+        pq.write_table(changed, file)
     monkeypatch.setenv("QA_ENGINE_LAKE_URL", str(tmp_path / "lake"))
     result = engine_check.check_engine(SYSTEM, cluster.url, times=1, cuts=("channel",))
 
