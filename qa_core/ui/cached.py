@@ -210,9 +210,10 @@ def _build_trends(
     last_day: date,
     usual_until: date,
     overrides: Mapping[str, str] | None = None,
+    compare: Period | None = None,
 ) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
     """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
-    frame = measure(viewer, kpis, (grain,), where, None, overrides)
+    frame = measure(viewer, kpis, (grain,), where, compare, overrides)
     changes = [
         change
         for change in find_changes(viewer, where.period, kpis)

@@ -12,7 +12,7 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series, build_series
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import cached, cards, drill, notes, styles
@@ -24,8 +24,11 @@ def read_series(
     state: FilterState,
     kpis: Sequence[str],
     overrides: Mapping[str, str] | None = None,
+    compare: Period | None = None,
 ) -> Mapping[str, Series]:
-    """Return the trend of each KPI, with its control limits."""
+    """Return the trend of each KPI, with its control limits. `compare`: the period beside
+    which the page asks for the same values, so that both are read once.
+    """
     found = cached.find_trends(
         viewer,
         tuple(kpis),
@@ -35,6 +38,7 @@ def read_series(
         state.whole_until,
         state.where.period.first_day,
         overrides,
+        compare,
     )
     return {
         key: Series(get_kpi(key), state.grain, points, spans)

@@ -309,7 +309,7 @@ def test_a_french_browser_reads_french(new_page) -> None:
 def test_satisfaction_prints_on_one_sheet_without_menu_and_filters(
     enter,
 ) -> None:
-    page, _heard = enter(Role.EXECUTIVE, "/satisfaction")
+    page, _heard = enter(Role.EXECUTIVE, "/satisfaction?answers=yes")
     page.get_by_role("heading", name="Who would recommend the centre").wait_for()
     settle(page)
 

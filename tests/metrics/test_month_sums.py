@@ -150,6 +150,34 @@ def test_several_cuts_together_are_what_each_is_alone(half_a_year: Path) -> None
     }
 
 
+def test_several_cuts_under_a_filter_on_one_of_them_are_what_each_is_alone(
+    half_a_year: Path,
+) -> None:
+    land(
+        [call(datetime(2025, 6, 12, 9), f"s{n}", 70.0, team=None, queue="Sales") for n in (1, 2)],
+        "second",
+    )
+    cuts = (("queue",), ("team",), ("channel",))
+    counts = {
+        "Help": [[("Help", 27)], [("North", 21), ("South", 6)], [("phone", 27)]],
+        "Sales": [[("Sales", 2)], [(None, 2)], [("phone", 2)]],
+    }
+    kept = []
+    for queue, expected in counts.items():
+        where = Filters.of(values={"queue": [queue]})
+        found = query.measure_cuts(SYSTEM, ("received", "average_speed_of_answer"), cuts, where)
+        received = [frame[frame["kpi"] == "received"] for frame in found]
+        assert [
+            list(zip(frame[cut], frame["value"], strict=True))
+            for (cut,), frame in zip(cuts, received, strict=True)
+        ] == expected
+        kept.append(set(half_a_year.glob("*/*")))
+    assert kept[0] == kept[1]
+    nested = (("queue", "team"), ("channel",))
+    pair, channel = query.measure_cuts(SYSTEM, ("received",), nested, where)
+    assert (pair["value"].tolist(), channel["value"].tolist()) == ([2.0], [2.0])
+
+
 def test_sums_of_a_month_that_goes_on_are_kept_until_it_does(half_a_year: Path) -> None:
     ask()
     kept = set(half_a_year.glob("2025-06-*/*"))

@@ -347,3 +347,23 @@ def test_the_page_opens_for_everybody_who_may_see_it_even_with_one_week_of_few_r
         "Too few ratings to see what is linked to satisfaction" in text.value
         for text in app.markdown
     )
+
+
+def test_only_the_open_tab_and_the_open_section_are_drawn(
+    centre: Path, open_app, add_person
+) -> None:
+    land_all(rated("Billing", 60, 40), rated("Sales", 40, 20, channel="email"))
+    app = open_app(add_person("max", "executive"), "satisfaction", period="1m")
+
+    def read_tables() -> list[list[str]]:
+        return [list(table.value.iloc[:, 0]) for table in app.dataframe]
+
+    assert read_tables() == [["Sales", "Billing"]]
+    assert "How customers rated" not in " ".join(text.value for text in app.markdown)
+
+    app.session_state["satisfaction_cuts"] = "Channel"
+    app.query_params["answers"] = "yes"
+    app.run()
+
+    assert read_tables() == [["E-mail", "Phone"]]
+    assert "How customers rated" in " ".join(text.value for text in app.markdown)

@@ -110,14 +110,19 @@ def _widen(question: MetricQuery) -> tuple[MetricQuery, Filter | None]:
     by = {*question.by} - FROM_DAYS.keys()
     for name, choices in question.where.values if by <= OF_FEW_VALUES else ():
         most = max(len({*cut} & by - {name}) for cut in question.cuts or (question.by,))
-        if name not in CHOSEN_AFTERWARDS or most > 1 or (question.cuts and name in by):
+        # Among several cuts, only the one by this dimension alone can be told from the others.
+        is_mixed = name in by and any(
+            cut != (name,) and (not cut or name in cut) for cut in question.cuts
+        )
+        if name not in CHOSEN_AFTERWARDS or most > 1 or is_mixed:
             continue
         values = tuple(pair for pair in question.where.values if pair[0] != name)
-        wide = replace(question, where=replace(question.where, values=values))
-        if name not in by:
-            cuts = tuple((*cut, name) for cut in question.cuts)
-            wide = replace(wide, by=(*question.by, name), cuts=cuts)
-        return wide, (name, choices)
+        return replace(
+            question,
+            by=tuple(dict.fromkeys((*question.by, name))),
+            where=replace(question.where, values=values),
+            cuts=tuple(tuple(dict.fromkeys((*cut, name))) for cut in question.cuts),
+        ), (name, choices)
     return question, None
 
 
@@ -128,10 +133,23 @@ def _choose(table: pa.Table, name: str, choices: Sequence[Any], question: Metric
     asked = pc.is_in(values, pa.array(known, pa.string()))
     if None in choices:
         asked = pc.or_(asked, pc.is_null(values))
+    table = table.filter(asked)
+    own, out = f"by_{name}", f"by_{name}__out"
     if name not in question.by:
-        added = (f"by_{name}", f"by_{name}__out")
-        table = table.select([title for title in table.column_names if title not in added])
-    return table.filter(asked)
+        return table.select([title for title in table.column_names if title not in (own, out)])
+    others = [f"by_{other}__out" for other in question.by if other != name]
+    if question.cuts and others:
+        # Only the cut by this dimension alone was by it before.
+        is_alone = functools.reduce(pc.and_, (pc.equal(table.column(one), 1) for one in others))
+        values = table.column(own)
+        empty = pa.scalar(None, values.type)
+        table = _set_column(table, own, pc.if_else(is_alone, values, empty))
+        table = _set_column(table, out, pc.if_else(is_alone, table.column(out), 1))
+    return table
+
+
+def _set_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
 
 
 @dataclass(frozen=True)
@@ -347,16 +365,14 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     maps = [name for name in names if name.endswith(HISTOGRAM)]
     spreads = [name.removesuffix(DEVIATION) for name in names if name.endswith(DEVIATION)]
     for kpi in spreads:
-        position = names.index(kpi + DEVIATION)
-        table = table.set_column(position, names[position], _find_squares(table, kpi))
+        table = _set_column(table, kpi + DEVIATION, _find_squares(table, kpi))
     added = [name for name in names if name not in (*groups, *maps)]
     rules = [(name, "max" if name.startswith(NEWEST) else "sum", ADD_KNOWN) for name in added]
     grouped = pa.TableGroupBy(table, groups, use_threads=False).aggregate(rules)
-    together = grouped.rename_columns([*groups, *added]).to_pandas()
+    grouped = grouped.rename_columns([*groups, *added])
     for kpi in spreads:
-        n, total = together[f"{kpi}__n"], together[f"{kpi}__sum"]
-        variance = (together[kpi + DEVIATION] - total**2 / n) / (n - 1)
-        together[kpi + DEVIATION] = variance.clip(lower=0).pow(0.5).where(n > 1)
+        grouped = _set_column(grouped, kpi + DEVIATION, _find_deviation(grouped, kpi))
+    together = grouped.to_pandas()
     place = _find_places(table, groups) if maps else None
     for name in maps:
         merged = _merge_histograms(place, table.column(name))
@@ -384,6 +400,16 @@ def _find_squares(table: pa.Table, kpi: str) -> pa.ChunkedArray:
     within = pc.multiply(pc.subtract(n, 1), pc.power(pc.fill_null(deviation, 0), 2))
     squares = pc.add(within, pc.divide(pc.power(total, 2), n))
     return pc.if_else(pc.greater(n, 0), squares, None)
+
+
+def _find_deviation(table: pa.Table, kpi: str) -> pa.ChunkedArray:
+    """Find the deviation of a KPI in each row, from its sum of squares; null of one row alone."""
+    n, total, squares = (
+        table.column(kpi + end).cast(pa.float64()) for end in ("__n", "__sum", DEVIATION)
+    )
+    within = pc.subtract(squares, pc.divide(pc.power(total, 2), n))
+    variance = pc.divide(pc.max_element_wise(within, 0.0, skip_nulls=False), pc.subtract(n, 1))
+    return pc.if_else(pc.greater(n, 1), pc.sqrt(variance), None)
 
 
 def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, dict[float, int]]:

@@ -10,19 +10,19 @@ from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, download_links, styles, tables, trend_cards
+from qa_core.ui import cached, cards, download_links, sections, styles, tables, trend_cards
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
 
-KPIS = ("csat", "nps", "ces", "response_rate")
-CUTS = ("queue", "channel", "reason")
+KPIS = survey_response.RATES
 TREND_HEIGHT = 220
 
 
 def show_top(viewer: Viewer, state: FilterState) -> None:
     """Show four tiles, and each of them over time with the year before."""
-    rows = cached.headline(viewer, (*KPIS, "csat_mean"), state.where, state.compare)
-    series = trend_cards.read_series(viewer, state, KPIS)
+    rows = survey_response.read_whole(viewer, state)
+    year_before = find_year_before(state.grain, state.trend.period)
+    series = trend_cards.read_series(viewer, state, KPIS, compare=year_before)
     mean = rows["csat_mean"]
     extra = {"ces": _("of 7")}
     if not formatting.is_missing(mean.value):
@@ -30,7 +30,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
     cards.show_tiles(
         [cards.build_tile(rows[key], state, series[key], extra.get(key, "")) for key in KPIS]
     )
-    before = _read_year_before(viewer, state)
+    before = _read_year_before(viewer, state, year_before)
     for pair in (KPIS[:2], KPIS[2:]):
         for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
             with column:
@@ -45,22 +45,28 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_why(viewer: Viewer, state: FilterState) -> None:
-    """Show what satisfaction goes with, the year before, who answered, and what."""
+    """Show what satisfaction goes with, the year before, and who answered."""
     left, right = st.columns([5, 4], gap="small")
     with left:
         satisfaction_drivers.show(viewer, state)
     with right:
         year_over_year.show(viewer, state)
         survey_response.show(viewer, state)
+    sections.show("answers", _("Answers month by month"), lambda: _show_answers(viewer, state))
+
+
+def _show_answers(viewer: Viewer, state: FilterState) -> None:
     for column, key in zip(st.columns(2, gap="small"), ("csat", "nps"), strict=True):
         with column:
             survey_response.show_marks(viewer, state, key)
 
 
-def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date, float]]:
+def _read_year_before(
+    viewer: Viewer, state: FilterState, year_before: Period
+) -> dict[str, dict[date, float]]:
     """Return by KPI the values a year before, by week or month, where there are data."""
-    grain, trend = state.grain, state.trend
-    frame = cached.measure(viewer, KPIS, (grain,), trend, find_year_before(grain, trend.period))
+    grain = state.grain
+    frame = cached.measure(viewer, KPIS, (grain,), state.trend, year_before)
     found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
     for row in frame.itertuples():
         start = date.fromisoformat(f"{getattr(row, grain)}-01"[:10])
@@ -71,20 +77,21 @@ def _read_year_before(viewer: Viewer, state: FilterState) -> dict[str, dict[date
 
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
-    """Show where satisfaction is better or worse."""
-    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
-    if not cuts:
+    """Show where satisfaction is better or worse, by the dimension of the open tab."""
+    by_cut = survey_response.read_cuts(viewer, state)
+    if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
     with st.container(key=styles.NOT_PRINTED):
-        tabs = st.tabs([_(dimensions.get_dimension(cut).title) for cut in cuts])
-        for tab, dimension in zip(tabs, cuts, strict=True):
-            with tab:
-                _show_table(viewer, state, dimension)
+        titles = [_(dimensions.get_dimension(cut).title) for cut in by_cut]
+        tabs = st.tabs(titles, key="satisfaction_cuts", on_change="rerun")
+        for tab, (dimension, by) in zip(tabs, by_cut.items(), strict=True):
+            if tab.open:
+                with tab:
+                    _show_table(viewer, state, dimension, by)
 
 
-def _show_table(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    by = tables.wide(cached.measure(viewer, KPIS, (dimension,), state.where), dimension)
+def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.Rows) -> None:
     ordered = sorted(
         (value for value in by if not formatting.is_missing(by[value]["csat"].value)),
         key=lambda value: by[value]["csat"].value,

@@ -16,8 +16,9 @@ from qa_core.metrics.query.ratings import MARKS
 from qa_core.ui import cached, cards, styles, tables
 from qa_core.ui.filter_bar import FilterState
 
-CUTS = ("channel", "queue", "reason")
-KPIS = ("csat", "csat_if_silent_unhappy", "csat_if_silent_happy", "response_rate", "answered")
+CUTS = ("queue", "channel", "reason")
+RATES = ("csat", "nps", "ces", "response_rate")
+WHOLE = (*RATES, "csat_mean", "csat_if_silent_unhappy", "csat_if_silent_happy", "answered")
 NAMES = {
     "detractor": N_("Detractors (0–6)"),
     "passive": N_("Passives (7–8)"),
@@ -25,9 +26,23 @@ NAMES = {
 }
 
 
+def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
+    """Return by KPI what the page says of all contacts of the period."""
+    return cached.headline(viewer, WHOLE, state.where, state.compare)
+
+
+def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
+    """Return the rows of each cut that the viewer may see."""
+    cuts = [cut for cut in CUTS if state.may_cut(viewer, cut)]
+    frames = cached.measure_cuts(
+        viewer, (*RATES, "answered"), tuple((cut,) for cut in cuts), state.where
+    )
+    return {cut: tables.wide(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
+
+
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show satisfaction as answered, as weighted, and between its bounds."""
-    rows = cached.headline(viewer, KPIS, state.where)
+    rows = read_whole(viewer, state)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
         text = _("No value is known, or all are pending or hidden.")
@@ -35,11 +50,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
     differs: dict[str, bool | None] = {}
-    for dimension in (cut for cut in CUTS if state.may_cut(viewer, cut)):
-        frame = cached.measure(
-            viewer, ("csat", "response_rate", "answered"), (dimension,), state.where
-        )
-        by = tables.wide(frame, dimension)
+    for dimension, by in read_cuts(viewer, state).items():
         title = _(dimensions.get_dimension(dimension).title)
         title = title[0].lower() + title[1:]
         if weighted := _weigh(by, csat, rows["answered"]):

@@ -1,7 +1,7 @@
 """The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -30,7 +30,8 @@ from qa_core.ui import (
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
 
-TILES = ("received", "service_level", "abandon_rate", "average_speed_of_answer")
+WAIT = "average_speed_of_answer"
+TILES = ("received", "service_level", "abandon_rate", WAIT)
 MEASURES: Mapping[str, str] = {
     "answer_rate": N_("Answer rate clearly low: {when}, {value}"),
     "service_level": N_("Service level clearly low: {when}, {value}"),
@@ -43,7 +44,7 @@ IN_TABLE = (
     "answer_rate",
     "service_level",
     "abandon_rate",
-    "average_speed_of_answer",
+    WAIT,
     "recovered_rate",
 )
 PER: Mapping[str, str] = {
@@ -97,27 +98,48 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     """Return how the day can be cut for this viewer, and how often each part came."""
     if not viewer.can_cut_by("half_hour"):
         return Clock()
-    where, period, zone = state.where, state.where.period, environment.current().zone
-    counts = {
-        grain: cached.measure(viewer, ("received",), (grain,), where)["n"].sum()
-        for grain in ("half_hour", "hour")
-    }
-    grain = next((grain for grain, count in counts.items() if count), "")
-    total = cached.headline(viewer, ("received",), where)["received"].n
+    period, zone = state.where.period, environment.current().zone
+    clock = Clock(knows_missed=source_steps.knows_missed(viewer, state))
+    for grain in ("half_hour", "hour"):
+        frame = _read_cut(viewer, state, grain, clock)
+        counted = frame.loc[frame["kpi"] == "received", "n"].sum()
+        if counted:
+            break
+    total = _read_whole(viewer, state, clock)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
     changes: tuple[ClockChange, ...] = ()
     if days:
         first, last = max(period.first_day, state.first_day), min(period.last_day, state.last_day)
         changes = tuple(half_hours.find_clock_changes(Period(first, last), zone))
-    return Clock(
-        grain,
-        int(total - counts.get(grain, 0)),
-        len(days),
-        half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
-        changes,
-        source_steps.knows_missed(viewer, state),
+    return replace(
+        clock,
+        grain=grain if counted else "",
+        left_out=int(total - counted),
+        days=len(days),
+        times=half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
+        changes=changes,
     )
+
+
+def _read_whole(viewer: Viewer, state: FilterState, clock: Clock) -> dict[str, Any]:
+    return cached.headline(viewer, clock.keep(TILES), state.where, state.compare)
+
+
+def _read_cut(viewer: Viewer, state: FilterState, cut: str, clock: Clock) -> pd.DataFrame:
+    return cached.measure(viewer, clock.keep(IN_TABLE), (cut,), state.where, state.compare)
+
+
+def read_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
+    """Return the rows of the wait of answered contacts by half-hour or hour."""
+    frame = _read_cut(viewer, state, clock.grain, clock)
+    return frame[frame["kpi"] == WAIT]
+
+
+def read_trend_of_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
+    """Return the rows of the wait of answered contacts by week or month: of the tiles' trends."""
+    frame = cached.measure(viewer, clock.keep(TILES), (state.grain,), state.trend)
+    return frame[frame["kpi"] == WAIT]
 
 
 def show_only_answered() -> None:
@@ -128,7 +150,7 @@ def show_only_answered() -> None:
 def show_top(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show the tiles."""
     keys = clock.keep(TILES)
-    rows = cached.headline(viewer, keys, state.where, state.compare)
+    rows = _read_whole(viewer, state, clock)
     series = trend_cards.read_series(viewer, state, keys)
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
     if not clock.knows_missed:
@@ -240,7 +262,7 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     hint = _("Select a row to open its contacts.") if can_click else ""
     with cards.card(_("Side by side"), hint):
         cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
-        by = tables.wide(cached.measure(viewer, keys, (cut,), state.where, state.compare), cut)
+        by = tables.wide(_read_cut(viewer, state, cut, clock), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
@@ -264,7 +286,7 @@ def _columns(
         return build(heading or cards.column_of(key), of(key), width)
 
     def wait(heading: str, percentile: str) -> tables.TableColumn | None:
-        seconds = {value: of("average_speed_of_answer", percentile)(value) for value in by}
+        seconds = {value: of(WAIT, percentile)(value) for value in by}
         known = {
             value: formatting.duration(wait)
             for value, wait in seconds.items()

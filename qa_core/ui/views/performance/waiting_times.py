@@ -14,9 +14,9 @@ from qa_core.metrics.kpis import Unit, get_kpi
 from qa_core.metrics.query import Recovery
 from qa_core.ui import cached, cards, download_links, drill, styles, trend_cards
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance.traffic import ENOUGH, Clock
+from qa_core.ui.views.performance import traffic
+from qa_core.ui.views.performance.traffic import ENOUGH, WAIT, Clock
 
-WAIT = "average_speed_of_answer"
 WAITS_OF = {"answered": WAIT, "abandoned": "average_time_to_abandon"}
 """KPI that counts the contacts of each kind of bar: those with a known wait."""
 PERCENTILES = {
@@ -38,13 +38,13 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     if viewer.needs_suppression:
         return
     if not clock.grain:
-        _show_trend(viewer, state)
+        _show_trend(viewer, state, clock)
         return
     left, right = st.columns(2, gap="small")
     with left:
         _show_day(viewer, state, clock)
     with right:
-        _show_trend(viewer, state)
+        _show_trend(viewer, state, clock)
     waits = cached.find_waits(viewer, state.where)
     if not waits.empty:
         left, right = st.columns(2, gap="small")
@@ -58,7 +58,7 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 
 
 def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    frame = cached.measure(viewer, (WAIT,), (clock.grain,), state.where)
+    frame = traffic.read_waits(viewer, state, clock)
     frame = frame[frame["p50"].notna()].set_index(clock.grain)
     few = _("Too few contacts to say when waits are longest")
     if frame.empty:
@@ -94,8 +94,8 @@ def _show_no_waits() -> None:
     cards.show_message(_("No wait of single contacts is known"), text)
 
 
-def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    frame = _hide_loose(cached.measure(viewer, (WAIT,), (state.grain,), state.trend))
+def _show_trend(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+    frame = _hide_loose(traffic.read_trend_of_waits(viewer, state, clock))
     series = {
         name: trend_cards.build(
             state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
