@@ -63,6 +63,8 @@ CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
 CUSTOMERS_PER_CONTACT = 0.42
 WITHHELD = -1
+CODES = ("channel", "reason", "direction", "depth", "tries", "queue", "outcome", "transfers")
+TYPES = {"customer": np.int32, "advisor": np.int32, **dict.fromkeys(CODES, np.int8)}
 
 
 @dataclass
@@ -70,7 +72,6 @@ class Wave:
     """Contacts as parallel arrays. Wall-clock times; missing: NaN, missing codes −1."""
 
     at: np.ndarray
-    need: np.ndarray
     customer: np.ndarray
     channel: np.ndarray
     reason: np.ndarray
@@ -92,6 +93,13 @@ class Wave:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def pack(self) -> Wave:
+        """Return the same contacts with codes in the smallest types that hold them."""
+        columns = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Wave(
+            **{name: array.astype(TYPES.get(name, array.dtype)) for name, array in columns.items()}
+        )
 
     def keep(self, rows: np.ndarray) -> Wave:
         return Wave(
@@ -125,11 +133,12 @@ class Simulation:
         wave, done = self._first_contacts(), []
         while len(wave):
             self._live(wave)
-            done.append(wave)
+            done.append(wave.pack())
             wave = Wave.join([self._come_back(wave), self._try_again(wave), self._call_back(wave)])
             wave = wave.keep(self.calendar.position(wave.at) < self.calendar.size)
-        done.append(self._outbound(sum(len(wave) for wave in done)))
+        done.append(self._outbound(sum(len(wave) for wave in done)).pack())
         everything = Wave.join(done)
+        done.clear()
         return everything.keep(np.argsort(everything.at, kind="stable"))
 
     def _first_contacts(self) -> Wave:
@@ -172,7 +181,6 @@ class Simulation:
         nothing = np.zeros(needs, dtype=np.int64)
         return Wave(
             at,
-            np.arange(needs),
             customer,
             channel,
             reason,
@@ -359,7 +367,6 @@ class Simulation:
         order = np.maximum(at, after.at + np.timedelta64(60, "s"))
         return Wave(
             order,
-            after.need,
             after.customer,
             after.channel,
             after.reason,
@@ -388,7 +395,6 @@ class Simulation:
         reason = chance.integers(0, len(REASONS), size)
         wave = Wave(
             at,
-            nothing - 1,
             customer,
             nothing + PHONE,
             reason,

@@ -25,7 +25,7 @@ from qa_core.cli.demo.staff import QUEUES, Staff
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 SYSTEMS = ("telephony", "messaging", "helpdesk")
-SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2])
+SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2], np.int8)
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
 SLICE = 500_000
@@ -60,7 +60,8 @@ class Extracts:
         # Staff representatives may call from a line that is never recorded.
         self.private = phone & (chance.random(size) < 0.002)
         self.recorded = chosen & self.notice & ~self.objected & ~self.stopped & ~self.private
-        self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
+        purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
+        self.purpose = purpose.astype(np.int8)
 
     def _name_customers(self) -> None:
         """Compute the pseudonym of each customer."""
