@@ -266,14 +266,18 @@ def test_no_choice_on_a_page_shows_a_row_of_somebody_else(
 
 
 def find_choices(app: AppTest) -> Iterator[tuple[str, int, Any]]:
-    """Find what else can be chosen on a page: widget, its place among its like, the choice."""
+    """Find what else can be chosen on a page: widget, its place among its like, the choice. A
+    choice in a form changes nothing until the form is sent.
+    """
     for kind in ("selectbox", "button_group", "radio", "multiselect"):
         for position, widget in enumerate(getattr(app, kind)):
-            for choice in widget.options:
+            for choice in widget.options if not widget.form_id else ():
                 if choice != widget.value:
                     yield kind, position, choice
     for kind in ("toggle", "checkbox"):
         for position, widget in enumerate(getattr(app, kind)):
+            if widget.form_id:
+                continue
             yield kind, position, not widget.value
 
 
