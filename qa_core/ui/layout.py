@@ -34,5 +34,22 @@ def show_icon_button(
     symbol: str, title: str, key: str, act: Callable[..., None], *args: Any
 ) -> None:
     """Show a button that is a symbol, its title for the pointer; a click calls `act(*args)`."""
-    look = {"icon": f":material/{symbol}:", "type": "tertiary"}
-    st.button("", key=key, help=title, on_click=act, args=args, **look)
+    show_quiet_button(symbol, "", key, act, *args, help=title)
+
+
+def show_button(
+    symbol: str, label: str, key: str, act: Callable[..., Any], *args: Any, **options: Any
+) -> None:
+    """Show a button with a symbol, if any, before its label; a click calls `act(*args)`.
+
+    `options` go to `st.button`.
+    """
+    icon = f":material/{symbol}:" if symbol else None
+    st.button(label, key=key, icon=icon, on_click=act, args=args, **options)
+
+
+def show_quiet_button(
+    symbol: str, label: str, key: str, act: Callable[..., Any], *args: Any, **options: Any
+) -> None:
+    """Show such a button without a frame."""
+    show_button(symbol, label, key, act, *args, type="tertiary", **options)

@@ -272,13 +272,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
                 format_func=titles.get,
                 key=_key(draft.id, f"choice_{kind}", key),
             )
-        st.button(
-            _("Keep what I chose"),
-            type="primary",
-            key=f"{_prefix(draft.id)}merge",
-            on_click=_merge,
-            args=(draft, [item[:2] for item in differing]),
-        )
+        key, chosen = f"{_prefix(draft.id)}merge", [item[:2] for item in differing]
+        layout.show_button("", _("Keep what I chose"), key, _merge, draft, chosen, type="primary")
 
 
 def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:

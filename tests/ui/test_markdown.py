@@ -33,7 +33,7 @@ PLAIN_TEXTS = {
         "title",
     ],
     "gate": ["_('Something went wrong. Try again. If i"],
-    "layout": ["text", "title"],
+    "layout": ["label", "text", "title"],
     "menu": ["label or _(page.title)"],
     "personal_data": [
         "_('The comments seem to contain personal",

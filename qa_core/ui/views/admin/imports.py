@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, KINDS, ImportOptions
 from qa_core.ingest.report import FileReport
-from qa_core.ui import gate, select_box
+from qa_core.ui import gate, layout, select_box
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_options, import_report
 
@@ -142,12 +142,8 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
     if answers:
         with st.container(horizontal=True):
             for option in answers:
-                st.button(
-                    escape(_describe_answer(option)),
-                    key=f"answer_{option}",
-                    on_click=_answer,
-                    args=(kind, file_id, option),
-                )
+                title, key = escape(_describe_answer(option)), f"answer_{option}"
+                layout.show_button("", title, key, _answer, kind, file_id, option)
     elif any(option.startswith("--start-date") for option in refusal.options):
         st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):

@@ -189,11 +189,8 @@ def _show_rules(viewer: Viewer) -> None:
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
         layout.show_removable(text, f"rule_{rule.id}", _("End the rule"), end)
     if alerts.find_missing(viewer):
-        st.button(
-            _("Add the suggested rules"),
-            icon=":material/playlist_add:",
-            on_click=_add_suggested,
-            key="add_suggested",
+        layout.show_button(
+            "playlist_add", _("Add the suggested rules"), "add_suggested", _add_suggested
         )
 
 

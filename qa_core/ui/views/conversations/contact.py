@@ -11,7 +11,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cards, drill, player, readings, styles
+from qa_core.ui import cards, drill, layout, player, readings, styles
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.conversations.customer_timeline import format_span
 
@@ -230,11 +230,7 @@ def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None
             moment = formatting.local_moment(entry["evaluated_at"])
             st.markdown(f"**{score}**")
             st.text(" · ".join(filter(None, (scorecard, entry.get("evaluator"), moment))))
-            st.button(
-                _("Read the evaluation"),
-                key=f"read_{entry['id']}",
-                icon=":material/rate_review:",
-                type="tertiary",
-                on_click=drill.to_evaluation,
-                args=("contact", entry["id"]),
+            title, key, number = _("Read the evaluation"), f"read_{entry['id']}", entry["id"]
+            layout.show_quiet_button(
+                "rate_review", title, key, drill.to_evaluation, "contact", number
             )

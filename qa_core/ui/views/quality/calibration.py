@@ -84,13 +84,10 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
             due = _("due {day}", day=formatting.day(task.due_on)) if task.due_on else None
             contact = calibration_results.name_contact(task.position, task.local_start)
             with layout.row(key=f"task_{number}"):
-                st.button(
-                    _("Go on") if is_started else _("Score it"),
-                    key=f"score_{number}",
-                    icon=":material/edit:" if is_started else ":material/headphones:",
-                    on_click=_start,
-                    args=(number,),
-                )
+                symbol, title = "headphones", _("Score it")
+                if is_started:
+                    symbol, title = "edit", _("Go on")
+                layout.show_button(symbol, title, f"score_{number}", _start, number)
                 st.text(" · ".join(filter(None, (task.title, contact, due))))
 
 
@@ -185,14 +182,8 @@ def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
 
 def _ask_closing(found: CalibrationSession) -> None:
     if st.session_state.get(CLOSING) != found.id:
-        st.button(
-            _("Close the session"),
-            type="secondary" if found.unfinished else "primary",
-            icon=":material/lock_open:",
-            key="close_round",
-            on_click=_set_closing,
-            args=(found.id,),
-        )
+        title, look = _("Close the session"), "secondary" if found.unfinished else "primary"
+        layout.show_button("lock_open", title, "close_round", _set_closing, found.id, type=look)
         return
     if found.unfinished:
         text = ngettext(

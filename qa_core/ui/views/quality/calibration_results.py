@@ -253,14 +253,7 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         tables.show(lines, columns, f"marks_{found.id}_{contact.id}", height=640)
         _show_comments(results, contact, evaluators)
         if viewer.can(Permission.SEE_CONTACTS):
-            st.button(
-                _("Open the contact"),
-                icon=":material/call:",
-                key="open_contact",
-                on_click=drill.to_contact,
-                args=("calibration", contact.source_system, contact.contact_id),
-                type="tertiary",
-            )
+            drill.show_contact_button("calibration", contact.source_system, contact.contact_id)
         calibration_consensus.show(viewer, results, contact)
 
 

@@ -39,13 +39,7 @@ def show_week(viewer: Viewer) -> None:
     with cards.card(title, describe_week(week), gap="small"):
         for need in week.needs:
             _show_need(need, texts)
-        st.button(
-            _("Open a plan"),
-            icon=":material/add:",
-            on_click=coaching_form.begin,
-            args=(None,),
-            key="open_any",
-        )
+        layout.show_button("add", _("Open a plan"), "open_any", coaching_form.begin, None)
     coaching_form.show(viewer, texts)
 
 
@@ -108,13 +102,9 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
 def _show_need(need: Need, texts: GridTexts) -> None:
     with cards.card(gap="xsmall", key=f"need_{need.advisor_id}"):
         with layout.row():
-            st.button(
-                escape(need.advisor),
-                key=f"who_{need.advisor_id}",
-                type="tertiary",
-                icon=":material/person:",
-                on_click=drill.to_advisor,
-                args=(need.advisor_id,),
+            number = need.advisor_id
+            layout.show_quiet_button(
+                "person", escape(need.advisor), f"who_{number}", drill.to_advisor, number
             )
             st.caption(escape(need.team))
         reasons = (escape(describe_reason(reason, texts)) for reason in need.reasons)
@@ -122,27 +112,16 @@ def _show_need(need: Need, texts: GridTexts) -> None:
         with st.container(horizontal=True, gap="small"):
             plan_ids = (reason.plan_id for reason in need.reasons if reason.plan_id is not None)
             for plan_id in dict.fromkeys(plan_ids):
-                st.button(
-                    _("Show the plan"),
-                    key=f"plan_of_{need.advisor_id}_{plan_id}",
-                    icon=":material/arrow_forward:",
-                    on_click=coaching_plan.choose,
-                    args=(plan_id,),
-                )
+                key, title = f"plan_of_{need.advisor_id}_{plan_id}", _("Show the plan")
+                layout.show_button("arrow_forward", title, key, coaching_plan.choose, plan_id)
             if need.criteria:
                 start = {
                     "advisor_id": need.advisor_id,
                     "criteria": need.criteria,
                     "goal": suggest_goal(need, texts),
                 }
-                st.button(
-                    _("Open a plan for this"),
-                    key=f"open_{need.advisor_id}",
-                    type="primary",
-                    icon=":material/add:",
-                    on_click=coaching_form.begin,
-                    args=(start,),
-                )
+                key, title = f"open_{need.advisor_id}", _("Open a plan for this")
+                layout.show_button("add", title, key, coaching_form.begin, start, type="primary")
 
 
 def _show_table(

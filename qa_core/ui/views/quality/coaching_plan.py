@@ -98,13 +98,9 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
     st.caption(_("Based on these evaluations"))
     with st.container(horizontal=True, gap="small"):
         for entry in heard:
-            st.button(
-                escape(format_evaluation(entry)),
-                key=f"heard_{plan.id}_{entry.id}",
-                type="tertiary",
-                icon=":material/grading:",
-                on_click=drill.to_evaluation,
-                args=("coaching", entry.id),
+            title, key = escape(format_evaluation(entry)), f"heard_{plan.id}_{entry.id}"
+            layout.show_quiet_button(
+                "grading", title, key, drill.to_evaluation, "coaching", entry.id
             )
 
 

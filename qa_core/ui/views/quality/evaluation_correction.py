@@ -49,14 +49,8 @@ def show(evaluation: EvaluationView) -> None:
     if st.session_state.get(OPEN) == number:
         _show_form(number)
         return
-    st.button(
-        _("Correct this evaluation"),
-        icon=":material/edit_note:",
-        type="tertiary",
-        key="correct",
-        on_click=st.session_state.update,
-        args=({OPEN: number},),
-    )
+    title, act = _("Correct this evaluation"), st.session_state.update
+    layout.show_quiet_button("edit_note", title, "correct", act, {OPEN: number})
 
 
 @st.fragment
@@ -164,12 +158,8 @@ def _ask_to_save(
     if held.refusal is not None:
         gate.show_refusal(held.refusal)
         if held.refusal.code == drafts.CHANGED_MEANWHILE:
-            st.button(
-                _("Start again from the current version"),
-                key=f"{prefix}again",
-                on_click=scorecard_answers.forget,
-                args=(prefix,),
-            )
+            title, key = _("Start again from the current version"), f"{prefix}again"
+            layout.show_button("", title, key, scorecard_answers.forget, prefix)
         else:
             held.refusal = None
     with st.container(horizontal=True, gap="small"):

@@ -12,7 +12,7 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     DisputeView,
     EvaluationView,
 )
-from qa_core.ui import actions, cards, gate, personal_data
+from qa_core.ui import actions, cards, gate, layout, personal_data
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import answer_texts
 from qa_core.ui.views.quality.answer_texts import of_most
@@ -28,13 +28,7 @@ DECIDED = {
 
 def show_button(answer: AnswerView) -> None:
     """Show the button that opens the form of that criterion."""
-    st.button(
-        _("Dispute"),
-        type="tertiary",
-        key=f"dispute_{answer.key}",
-        on_click=_open,
-        args=(answer.key,),
-    )
+    layout.show_quiet_button("", _("Dispute"), f"dispute_{answer.key}", _open, answer.key)
 
 
 def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:

@@ -78,12 +78,8 @@ def _ask(viewer: Viewer, evaluation: EvaluationView) -> None:
 
 def _show_own(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
     if not own.is_submitted:
-        st.button(
-            _("Continue your self-evaluation"),
-            icon=":material/edit_square:",
-            on_click=drill.to_draft,
-            args=(own.evaluation_id,),
-        )
+        title, number = _("Continue your self-evaluation"), own.evaluation_id
+        layout.show_button("edit_square", title, "continue_own", drill.to_draft, number)
         return
     when = _("made after reading the evaluation")
     if own.was_before:

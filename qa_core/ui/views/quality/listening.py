@@ -108,22 +108,11 @@ def _show_progress(plan: PlanState) -> None:
 
 def _show_buttons(plan: PlanState) -> None:
     with layout.row():
-        st.button(
-            _("Draws") if plan.draws else _("Draw its contacts"),
-            key=f"draw_{plan.id}",
-            type="tertiary" if plan.draws else "primary",
-            icon=":material/casino:",
-            on_click=_go_to_draws,
-            args=(plan.name,),
-        )
-        st.button(
-            _("Close"),
-            key=f"close_{plan.id}",
-            type="tertiary",
-            icon=":material/lock:",
-            on_click=_close,
-            args=(plan.name,),
-        )
+        title, look = _("Draw its contacts"), "primary"
+        if plan.draws:
+            title, look = _("Draws"), "tertiary"
+        layout.show_button("casino", title, f"draw_{plan.id}", _go_to_draws, plan.name, type=look)
+        layout.show_quiet_button("lock", _("Close"), f"close_{plan.id}", _close, plan.name)
 
 
 def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:

@@ -81,13 +81,9 @@ def show_news(viewer: Viewer) -> News:
 
 
 def _show_new(label: str, symbol: str, evaluation_id: int) -> None:
-    st.button(
-        label,
-        icon=f":material/{symbol}:",
-        type="tertiary",
-        on_click=drill.to_evaluation,
-        args=(PAGE, evaluation_id),
-        help=_("Opens the newest"),
+    key, hint = f"new_{symbol}", _("Opens the newest")
+    layout.show_quiet_button(
+        symbol, label, key, drill.to_evaluation, PAGE, evaluation_id, help=hint
     )
 
 
