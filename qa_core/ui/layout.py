@@ -1,6 +1,7 @@
-"""Containers that lay out what they hold side by side."""
+"""Containers that lay out what they hold side by side, and widgets of one look."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -53,3 +54,10 @@ def show_quiet_button(
 ) -> None:
     """Show such a button without a frame."""
     show_button(symbol, label, key, act, *args, type="tertiary", **options)
+
+
+def ask_day(
+    place: Any, label: str, value: date | None, key: str | None = None, **options: Any
+) -> date | None:
+    """Ask for a day in that place (`st` or a column); `options` go to `st.date_input`."""
+    return place.date_input(label, value, format="DD/MM/YYYY", key=key, **options)

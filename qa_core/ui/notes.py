@@ -62,8 +62,8 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
             key=f"note_title_{key}",
         )
         left, right = st.columns(2)
-        first = left.date_input(_("From"), value=day, format="DD/MM/YYYY", key=f"note_from_{key}")
-        last = right.date_input(_("To"), value=None, format="DD/MM/YYYY", key=f"note_to_{key}")
+        first = layout.ask_day(left, _("From"), day, f"note_from_{key}")
+        last = layout.ask_day(right, _("To"), None, f"note_to_{key}")
         scope = scopes[0]
         if len(scopes) > 1:
             scope = st.selectbox(

@@ -1,6 +1,5 @@
 """The imports so far: looked at, and taken back."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from qa_core.files.options import KINDS
 from qa_core.ingest.load import batches
 from qa_core.metrics import formatting
 from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import actions, cards, gate, tables
+from qa_core.ui import actions, cards, gate, layout, tables
 from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_report, imports
 
@@ -77,9 +76,9 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
         placeholder=_("All"),
         key="batches_kind",
     )
-    day = second.date_input(_("Import date"), value=None, format="DD/MM/YYYY", key="batches_day")
+    day = layout.ask_day(second, _("Import date"), None, "batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
-    which = batches.BatchFilter(kind, day if isinstance(day, date) else None, troubled)
+    which = batches.BatchFilter(kind, day, troubled)
     total = batches.count_batches(viewer, which)
     pages = max(1, -(-total // LINES))
     if pages == 1:

@@ -86,12 +86,8 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         places = {scope: notes.name_scope(scope) for scope in scopes}
         scope = select_box.select(st, _("Where?"), places, "target_scope")
         first, last = st.columns(2)
-        from_day = first.date_input(
-            _("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from"
-        )
-        to_day = last.date_input(
-            _("To (empty: no end)"), value=None, format="DD/MM/YYYY", key="target_to"
-        )
+        from_day = layout.ask_day(first, _("From (empty: always)"), None, "target_from")
+        to_day = layout.ask_day(last, _("To (empty: no end)"), None, "target_to")
         sent = st.form_submit_button(_("Set the target"), type="primary")
     if sent:
         with actions.show_refusals():

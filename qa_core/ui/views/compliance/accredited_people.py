@@ -1,7 +1,7 @@
 """People who may listen, until when, and advisors who were informed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.accreditations import AccreditationEntry
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, gate, menu, tables
+from qa_core.ui import actions, gate, layout, menu, tables
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 
 USUAL_DAYS = 180
@@ -99,14 +99,10 @@ def _ask_accreditation(viewer: Viewer) -> None:
             placeholder=_("Choose a person"),
             key="accredit_who",
         )
-        until = st.date_input(
-            _("Until"),
-            min(environment.today() + timedelta(days=USUAL_DAYS), last_day),
-            min_value=environment.today(),
-            max_value=last_day,
-            format="DD/MM/YYYY",
-            key="accredit_until",
-        )
+        today = environment.today()
+        usual = min(today + timedelta(days=USUAL_DAYS), last_day)
+        bounds = {"min_value": today, "max_value": last_day}
+        until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
         # Another key for other purposes: the field would keep those proposed before.
         purposes = st.multiselect(
             _("Purposes"),
@@ -116,7 +112,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
             key=f"accredit_purposes_{entered}",
         )
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
-    if sent and (username is None or not isinstance(until, date) or not purposes):
+    if sent and (username is None or until is None or not purposes):
         st.warning(_("Choose a person, a last day and at least one purpose."))
     elif sent:
         with actions.show_refusals():
@@ -164,16 +160,11 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
             len(waiting),
         )
         everybody = st.checkbox(text, key="inform_all")
-        day = st.date_input(
-            _("Informed on"),
-            environment.today(),
-            max_value=environment.today(),
-            format="DD/MM/YYYY",
-            key="inform_on",
-        )
+        today = environment.today()
+        day = layout.ask_day(st, _("Informed on"), today, "inform_on", max_value=today)
         sent = st.form_submit_button(_("Save"), type="primary")
     advisors = list(waiting) if everybody else chosen
-    if sent and (not advisors or not isinstance(day, date)):
+    if sent and (not advisors or day is None):
         st.warning(_("Choose the informed advisors and the day."))
     elif sent:
         with actions.show_refusals():

@@ -14,7 +14,7 @@ from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
-from qa_core.ui import actions, cards, gate, select_box, tables
+from qa_core.ui import actions, cards, gate, layout, select_box, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
 
@@ -220,14 +220,9 @@ def _ask(entry: Gate, value: str | None) -> str:
     title, key = _(entry.title), f"gate_value_{entry.name}"
     match entry.kind:
         case "day":
-            day = st.date_input(
-                title,
-                date.fromisoformat(value) if value else None,
-                max_value=environment.today(),
-                format="DD/MM/YYYY",
-                key=key,
-            )
-            return day.isoformat() if isinstance(day, date) else ""
+            usual = date.fromisoformat(value) if value else None
+            day = layout.ask_day(st, title, usual, key, max_value=environment.today())
+            return day.isoformat() if day else ""
         case "purposes":
             usual = value.split(",") if value else []
             return ",".join(

@@ -1,7 +1,5 @@
 """Requests of persons: entered, answered within a month, and what is pressing."""
 
-from datetime import date
-
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
@@ -13,7 +11,7 @@ from qa_core.compliance.restrictions import RestrictionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
-from qa_core.ui import actions, download_links, gate, tables
+from qa_core.ui import actions, download_links, gate, layout, tables
 from qa_core.ui.markdown import escape
 
 SUBJECTS = ("customer", "advisor")
@@ -151,14 +149,10 @@ def _ask_request() -> None:
             _("Number of the customer, or name of the advisor"),
             help=_("A number becomes a pseudonym at once; it is stored nowhere."),
         )
-        day = st.date_input(
-            _("Received on"),
-            environment.today(),
-            max_value=environment.today(),
-            format="DD/MM/YYYY",
-        )
+        today = environment.today()
+        day = layout.ask_day(st, _("Received on"), today, max_value=today)
         sent = st.form_submit_button(_("Enter the request"), type="primary")
-    if sent and (not text.strip() or not subject_kind or not isinstance(day, date)):
+    if sent and (not text.strip() or not subject_kind or day is None):
         st.warning(_("Enter the person and the day of the request."))
     elif sent:
         with actions.show_refusals():

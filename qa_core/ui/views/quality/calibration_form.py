@@ -13,7 +13,7 @@ from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.quality.scorecards.versions import PublishedScorecard
-from qa_core.ui import actions, cards, gate, select_box, tables
+from qa_core.ui import actions, cards, gate, layout, select_box, tables
 
 SESSION = "round"
 """Name in the address of the session that is shown."""
@@ -60,13 +60,9 @@ def _show_form(
             ),
             key="calibration_grid",
         )
-        due = three.date_input(
-            _("Due"),
-            environment.today() + timedelta(days=USUAL_DAYS),
-            min_value=environment.today(),
-            format="DD/MM/YYYY",
-            key="calibration_due",
-        )
+        today = environment.today()
+        usual = today + timedelta(days=USUAL_DAYS)
+        due = layout.ask_day(three, _("Due"), usual, "calibration_due", min_value=today)
         left, right = st.columns([2, 1], gap="small")
         chosen = left.multiselect(
             _("Evaluators"),

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.plans import LONGEST_GOAL
-from qa_core.ui import actions, cards, gate, personal_data, select_box
+from qa_core.ui import actions, cards, gate, layout, personal_data, select_box
 from qa_core.ui.views.quality import coaching_plan
 
 START, ROUND = "coaching_start", "coaching_round"
@@ -89,16 +89,9 @@ def _ask_content(
     )
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
-        starts_on = st.date_input(
-            _("Starts"), today, format="DD/MM/YYYY", key=f"coaching_starts_{key}", width=180
-        )
-        due_on = st.date_input(
-            _("Due"),
-            today + timedelta(weeks=USUAL_WEEKS),
-            format="DD/MM/YYYY",
-            key=f"coaching_due_{key}",
-            width=180,
-        )
+        starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)
+        usual = today + timedelta(weeks=USUAL_WEEKS)
+        due_on = layout.ask_day(st, _("Due"), usual, f"coaching_due_{key}", width=180)
     return goal, criteria, evaluations, starts_on, due_on
 
 

@@ -16,7 +16,7 @@ from qa_core.metrics.query import scorecard_texts
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 from qa_core.quality import sampling
 from qa_core.quality.sampling import labels
-from qa_core.ui import actions, cached, gate
+from qa_core.ui import actions, cached, gate, layout
 
 USUAL_DISPUTE_DAYS = 14
 FIELDS = {
@@ -90,12 +90,10 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     }
     one, two, three = st.columns(3)
     content |= {
-        "from": one.date_input(_("First day of contacts"), first, format="DD/MM/YYYY"),
-        "to": two.date_input(
-            _("Last day of contacts"), following - timedelta(days=1), format="DD/MM/YYYY"
-        ),
+        "from": layout.ask_day(one, _("First day of contacts"), first),
+        "to": layout.ask_day(two, _("Last day of contacts"), following - timedelta(days=1)),
     }
-    due = three.date_input(_("To be done by"), following + timedelta(days=4), format="DD/MM/YYYY")
+    due = layout.ask_day(three, _("To be done by"), following + timedelta(days=4))
     content |= {"due": due} if due else {}
     one, two, three = st.columns(3)
     most_help = _(
