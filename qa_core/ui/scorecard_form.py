@@ -172,25 +172,14 @@ def _hold(draft: Draft) -> OpenDraft:
     if held is None:
         held = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
         st.session_state[name] = held
-        _fill(draft)
+        scorecard_answers.fill(_prefix(draft.id), draft)
     elif held.typed is None and held.version != draft.version:
         held.version = draft.version
-        _fill(draft)
+        scorecard_answers.fill(_prefix(draft.id), draft)
     else:
         # Streamlit forgets widgets that another page did not draw.
-        _fill(draft, only_missing=True)
+        scorecard_answers.fill(_prefix(draft.id), draft, only_missing=True)
     return held
-
-
-def _fill(draft: Draft, only_missing: bool = False) -> None:
-    scorecard_answers.fill(
-        _prefix(draft.id),
-        draft.scorecard,
-        draft.answers,
-        draft.comments,
-        draft.comment,
-        only_missing,
-    )
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
@@ -207,19 +196,13 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
 
 
 def _show_criterion(draft: Draft, criterion: Criterion) -> None:
-    text, comment = describe_text(criterion.text), draft.comments.get(criterion.key, "")
+    comment = draft.comments.get(criterion.key, "")
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        said = f"**{escape(text)}**"
-        st.markdown(said, help=escape(describe_text(criterion.help)) if criterion.help else None)
-        scorecard_answers.show_notes(criterion)
+        scorecard_answers.show_question(criterion, is_bold=True)
         with layout.row():
             scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.scorecard))
-            with st.popover(
-                _("Comment"),
-                icon=":material/chat:" if comment else ":material/add_comment:",
-                type="tertiary",
-            ):
-                _ask_comment(draft, criterion.key, text)
+            with scorecard_answers.open_comment(comment):
+                _ask_comment(draft, criterion.key, describe_text(criterion.text))
         if comment:
             st.text(comment)
             personal_data.show_hint(comment)
@@ -296,7 +279,7 @@ def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
     if held.typed is None:
         kept = drafts.get_draft(viewer, draft.id)
         held.version = kept.version
-        _fill(kept)
+        scorecard_answers.fill(_prefix(kept.id), kept)
 
 
 def _score_so_far(draft: Draft) -> scoring.Result | None:

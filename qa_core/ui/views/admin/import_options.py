@@ -10,7 +10,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.files.options import DATE_ORDERS, DECIMALS, ImportOptions
 from qa_core.ingest.load import batches
-from qa_core.ui import actions
+from qa_core.ui import actions, select_box
 
 WIDGETS = {
     "profile": "import_profile",
@@ -54,32 +54,21 @@ def ask(viewer: Viewer, kind: str) -> ImportOptions | None:
         units = first.text_input(
             _("Units of durations"), key=PAIRS["unit"], placeholder="talk_seconds=min"
         )
-        order = second.selectbox(
-            _("Date order"),
-            DATE_ORDERS,
-            index=None,
-            key=WIDGETS["date-order"],
-            placeholder=_("as inferred"),
-            format_func=lambda code: _(ORDERS[code]),
+        inferred = {"is_optional": True, "placeholder": _("as inferred")}
+        orders = {code: _(ORDERS[code]) for code in DATE_ORDERS}
+        order = select_box.select(
+            second, _("Date order"), orders, WIDGETS["date-order"], **inferred
         )
         start = second.date_input(
             _("First day, if rows have no date"), value=None, key="import_start"
         )
+        zones, usual = sorted(available_timezones()), environment.current().timezone
         timezone = second.selectbox(
-            _("Time zone of the file"),
-            sorted(available_timezones()),
-            index=None,
-            key=WIDGETS["timezone"],
-            placeholder=environment.current().timezone,
+            _("Time zone of the file"), zones, None, key=WIDGETS["timezone"], placeholder=usual
         )
         scales = second.text_input(_("Rating scales"), key=PAIRS["scale"], placeholder="csat=1-10")
-        decimal = third.selectbox(
-            _("Decimal sign"),
-            DECIMALS,
-            index=None,
-            key=WIDGETS["decimal"],
-            placeholder=_("as inferred"),
-        )
+        signs = {sign: sign for sign in DECIMALS}
+        decimal = select_box.select(third, _("Decimal sign"), signs, WIDGETS["decimal"], **inferred)
         delimiter = third.text_input(
             _("Cell separator"), key=WIDGETS["delimiter"], placeholder="; , tab |"
         )

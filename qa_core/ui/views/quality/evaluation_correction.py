@@ -81,25 +81,18 @@ def _show_form(evaluation_id: int) -> None:
 def _show_criterion(
     prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft
 ) -> None:
-    key, text = criterion.key, describe_text(criterion.text)
+    key = criterion.key
     with st.container(gap="xxsmall"):
-        title = escape(text)
-        st.markdown(title, help=escape(describe_text(criterion.help)) if criterion.help else None)
-        scorecard_answers.show_notes(criterion)
+        scorecard_answers.show_question(criterion)
         if is_disputed:
             # A decision may have come meanwhile, whatever this tab held.
-            answer, words = evaluation.answers[key], evaluation.comments.get(key, "")
-            scorecard_answers.put(prefix, criterion, answer, words)
+            scorecard_answers.put(prefix, criterion, evaluation)
         with layout.row():
             scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
             comment = st.session_state[scorecard_answers.name(prefix, "comment", key)]
             if not is_disputed:
-                with st.popover(
-                    _("Comment"),
-                    icon=":material/chat:" if comment else ":material/add_comment:",
-                    type="tertiary",
-                ):
-                    scorecard_answers.ask_comment(prefix, key, text)
+                with scorecard_answers.open_comment(comment):
+                    scorecard_answers.ask_comment(prefix, key, describe_text(criterion.text))
         if is_disputed:
             said = _(
                 "Disputed by the advisor: only the decision on the dispute can change this answer."
@@ -197,14 +190,7 @@ def _hold(evaluation: Draft) -> OpenCorrection:
     )
     if is_new:
         held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
-    scorecard_answers.fill(
-        prefix,
-        evaluation.scorecard,
-        evaluation.answers,
-        evaluation.comments,
-        evaluation.comment,
-        only_missing=not is_new,
-    )
+    scorecard_answers.fill(prefix, evaluation, only_missing=not is_new)
     return held
 
 
