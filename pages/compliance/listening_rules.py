@@ -9,7 +9,6 @@ from qa_core.ui.views.compliance import (
     accredited_people,
     deletion,
     documents,
-    exclusions,
     listening_rules,
     person_requests,
     rules,
@@ -32,7 +31,7 @@ if viewer.can(Permission.SEE_COMPLIANCE):
         deletion.show_certificates(viewer)
         person_requests.show(viewer)
         person_requests.show_restrictions(viewer)
-        exclusions.show(viewer)
+        person_requests.show_exclusions(viewer)
         accredited_people.show_accreditations(viewer)
         accredited_people.show_notices(viewer)
         listening_rules.show_proportions(viewer)

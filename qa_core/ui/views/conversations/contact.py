@@ -8,10 +8,12 @@ import streamlit as st
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import recordings
+from qa_core.compliance import recordings, requests
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cards, drill, layout, player, readings, styles
+from qa_core.quality import sampling, scorecards
+from qa_core.quality.sampling import labels, manual_pick
+from qa_core.ui import actions, cards, drill, gate, layout, player, readings, styles
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.conversations.customer_timeline import format_span
 
@@ -234,3 +236,65 @@ def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None
             layout.show_quiet_button(
                 "rate_review", title, key, drill.to_evaluation, "contact", number
             )
+
+
+def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the request for this contact and its answer, or offer to ask."""
+    if not viewer.can(Permission.SEE_OWN_QUALITY) or viewer.advisor_id is None:
+        return
+    key = (contact["source_system"], contact["contact_id"])
+    own = requests.find_own(viewer)
+    asked = next((one for one in own if (one.source_system, one.contact_id) == key), None)
+    actions.show_outcome()
+    with cards.card(_("Exclude this contact from recording and listening")):
+        if asked is None:
+            st.caption(
+                _("For a private call or another reason. The data protection officer answers you.")
+            )
+            if st.button(_("Send the request"), icon=":material/front_hand:"):
+                with actions.show_refusals():
+                    acting = gate.current_viewer(Permission.SEE_OWN_QUALITY)
+                    requests.ask_exclusion(acting, *key)
+                    text = _("Request sent. The data protection officer answers within a month.")
+                    actions.finish(text)
+        elif asked.is_open:
+            asked_on = formatting.day(asked.received_on, year=True)
+            due = formatting.day(asked.due_on, year=True)
+            st.text(_("Requested on {day}; answer due by {due}.", day=asked_on, due=due))
+        else:
+            day = formatting.day(asked.answered_on, year=True)
+            st.markdown(escape(_("Answered on {day}: {answer}", day=day, answer=asked.answer)))
+
+
+def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the form on demand; nothing to whoever does not manage listening."""
+    if not viewer.can(Permission.MANAGE_LISTENING):
+        return
+    actions.show_outcome()
+    with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
+        text = _(
+            "A contact picked by hand is for discussion and learning. Its result counts in no "
+            "score."
+        )
+        st.caption(text)
+        evaluators = dict(manual_pick.find_evaluators(viewer))
+        published = {version.key: version.title for version in scorecards.find_published(viewer)}
+        if not evaluators or not published:
+            st.info(_("Needs an evaluator accredited today and a published scorecard."))
+            return
+        reason = st.selectbox(
+            _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
+        )
+        evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
+        scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
+        if st.button(_("Assign"), type="primary"):
+            with actions.show_refusals():
+                sampling.pick(
+                    gate.current_viewer(Permission.MANAGE_LISTENING),
+                    contact["source_system"],
+                    contact["contact_id"],
+                    reason,
+                    evaluator,
+                    scorecard,
+                )
+                actions.finish(_("Assigned to {name}.", name=evaluators[evaluator]))

@@ -23,7 +23,7 @@ from qa_core.quality.coaching.texts import (
 )
 from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables, url_state
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.quality import coaching_form, coaching_plan
+from qa_core.ui.views.quality import coaching_plan
 
 VIEWS = {"open": N_("Under way"), "ended": N_("Ended plans")}
 
@@ -39,8 +39,8 @@ def show_week(viewer: Viewer) -> None:
     with cards.card(title, describe_week(week), gap="small"):
         for need in week.needs:
             _show_need(need, texts)
-        layout.show_button("add", _("Open a plan"), "open_any", coaching_form.begin, None)
-    coaching_form.show(viewer, texts)
+        layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
+    coaching_plan.show_form(viewer, texts)
 
 
 def show_plans(viewer: Viewer) -> None:
@@ -121,7 +121,7 @@ def _show_need(need: Need, texts: GridTexts) -> None:
                     "goal": suggest_goal(need, texts),
                 }
                 key, title = f"open_{need.advisor_id}", _("Open a plan for this")
-                layout.show_button("add", title, key, coaching_form.begin, start, type="primary")
+                layout.show_button("add", title, key, coaching_plan.begin, start, type="primary")
 
 
 def _show_table(
