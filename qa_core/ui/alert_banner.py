@@ -82,7 +82,7 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
         drill.show_arrow(f"rung_{event.id}", values | {event.rule.grain: start}, kpi.key)
         return
     page = menu.find_page_explaining(kpi.needs)
-    if page.is_open_to(viewer) and page.can_filter_by(set(values)):
+    if page.is_open_to(viewer) and set(values) <= set(page.filters or ()):
         period = {"period": start} if is_month else {}
         address = values | period | sections.find_address(kpi.key)
         menu.show_page_link(page.key, symbol="arrow_forward", query=address)

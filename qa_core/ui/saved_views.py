@@ -43,7 +43,7 @@ def _show(page_key: str) -> None:
     if any(are_open):
         title.markdown("**{}**".format(_("Shared with me")), help=_("Opens on what you may see."))
     page = menu.find_open_page(page_key, viewer)
-    if page is not None and page.can_be_saved:
+    if page is not None and (page.filters is not None or page.has_own_period):
         st.markdown("**{}**".format(_("Save the page {page}", page=_(page.title))))
         _show_form(viewer, None, page)
 
@@ -65,7 +65,6 @@ def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
 
 
 def _find_known(viewer: Viewer, dimension: str) -> set[str]:
-    """Find the values of a dimension that this person meets."""
     try:
         values = cached.find_values(viewer, dimension)
     except AccessDenied:

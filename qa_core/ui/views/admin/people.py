@@ -125,7 +125,6 @@ def _choose_role(key: str, present: Role) -> Role:
 
 
 def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:
-    """Show the fields that this role needs, inside a form."""
     name = st.text_input(
         _("Display name"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )

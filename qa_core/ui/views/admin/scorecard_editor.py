@@ -111,12 +111,8 @@ def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     rows = [{PLACE: place, **row} for place, row in enumerate(saved, start=1)]
     frame = _numbers(pd.DataFrame(rows, columns=[*columns]), PLACE, "weight")
     written = _edit(frame, columns, f"sections_{key}")
-    return _in_order(
-        [
-            {**row, "was": saved[index]["section"] if _is_saved(index, saved) else None}
-            for index, row in written
-        ]
-    )
+    names = dict(enumerate(row["section"] for row in saved))
+    return _in_order([{**row, "was": names.get(index)} for index, row in written])
 
 
 def _ask_criteria(
@@ -240,10 +236,6 @@ def _drop(held: StoredScorecard) -> None:
     with actions.show_refusals():
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
         actions.finish(_("The draft is deleted."))
-
-
-def _is_saved(index: Any, saved: Sequence[Any]) -> bool:
-    return isinstance(index, int) and index < len(saved)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

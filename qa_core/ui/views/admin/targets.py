@@ -97,7 +97,6 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
 
 
 def _describe_target(viewer: Viewer, target: TargetValue) -> str:
-    """Return KPI, value, scope and days of a target, and where the number is now."""
     kpi = get_kpi(target.kpi)
     parts = [
         f"**{escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}",
@@ -251,7 +250,6 @@ def show_notes(viewer: Viewer) -> None:
 
 
 def _find_offered(viewer: Viewer) -> dict[str, Kpi]:
-    """Return the KPIs to choose from, by title."""
     ordered = sorted(ALL, key=lambda kpi: _(kpi.title))
     return {kpi.key: kpi for kpi in ordered if targets.may_set_kpi(viewer, kpi)}
 

@@ -216,7 +216,6 @@ def _ask_value(found: GateState, place: Any) -> None:
 
 
 def _ask(entry: Gate, value: str | None) -> str:
-    """Ask for the value of a gate; return it as text."""
     title, key = _(entry.title), f"gate_value_{entry.name}"
     match entry.kind:
         case "day":

@@ -68,7 +68,6 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
 
 
 def _show_copies(waiting: list[PersonRequest]) -> None:
-    """Show the copy of what is stored of a person, for each request that asks for one."""
     for item in waiting:
         if item.kind in requests.WITH_AUDIO:
             title = _("Copy for request {number}, without audio", number=item.id)

@@ -7,13 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.irritants import action_list, texts
-from qa_core.analysis.irritants.action_list import (
-    LONGEST_NOTE,
-    OPEN,
-    ActionEntry,
-    ActionPlan,
-    ActionState,
-)
+from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, ActionState
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
@@ -33,7 +27,7 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     if not entries:
         return ()
     chosen = next((entry for entry in entries if entry.id == st.session_state.get(CHOSEN)), None)
-    count = sum(entry.state in OPEN for entry in entries)
+    count = sum(entry.state in action_list.OPEN for entry in entries)
     late = sum(entry.is_late for entry in entries)
     text = ngettext("Action list: {n} open", "Action list: {n} open", count)
     if late:
@@ -86,7 +80,6 @@ def _describe_due(entry: ActionEntry) -> str | None:
 
 
 def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Count | None]:
-    """Return the contacts before and since an entry was taken in hand."""
     if entry.in_hand_on is None:
         return None, None
     return cached.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
@@ -125,7 +118,7 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
         note = st.text_area(
             _("Note"),
             entry.note,
-            max_chars=LONGEST_NOTE,
+            max_chars=action_list.LONGEST_NOTE,
             height=90,
             key=f"note_{key}",
             help=_("Everyone who sees the entry can read it. Do not name customers."),

@@ -125,7 +125,6 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
 
 
 def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
-    """Describe what was compared, and how much could not be."""
     if state.compare is None:
         return _("Trends outside their control limits. Choose a comparison to see each queue")
     if not compared:
@@ -181,7 +180,6 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
 
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
-    """Show these KPIs by queue; a click on a line opens its contacts."""
     if not state.may_cut(viewer, "queue"):
         cards.show_one_cut(_("Queues"))
         return
@@ -207,7 +205,6 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
 
 
 def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show that rate by weekday and hour, under the hour that is worst."""
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:

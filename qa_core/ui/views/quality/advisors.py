@@ -67,7 +67,6 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    """Show bands of those who are alike, the funnel, and how much more data it would take."""
     titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
     key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
     group = peer_dots.read_group(viewer, state, key)
@@ -120,7 +119,6 @@ def _opener(
 
 
 def _show_table(viewer: Viewer, state: FilterState) -> None:
-    """Show everybody by name, with intervals; a click opens the advisor."""
     kpis = (*MEASURES, "answered", "evaluations")
     by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
     scores = cached.find_adjusted_scores(viewer, state.where)

@@ -71,7 +71,6 @@ def _show_sessions(viewer: Viewer) -> None:
 
 
 def _show_tasks(tasks: Sequence[Task]) -> None:
-    """Show what is still to score, with the way into the form."""
     left = [task for task in tasks if task.state != "done"]
     if not left:
         return

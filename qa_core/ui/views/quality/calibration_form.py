@@ -87,7 +87,6 @@ def _show_form(
 
 
 def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
-    """Ask which contacts are scored; return their keys."""
     way = st.segmented_control(
         _("Contacts"),
         list(WAYS),

@@ -12,13 +12,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.quality import calibration
-from qa_core.quality.calibration import (
-    CalibrationSession,
-    CriterionResult,
-    EvaluatorResult,
-    Results,
-    SessionContact,
-)
+from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
@@ -96,7 +90,7 @@ def _show_criteria(results: Results) -> None:
     unclear = results.unclear_criteria
     rest = [item for item in results.criteria if item not in unclear]
 
-    def name(item: CriterionResult) -> str:
+    def name(item: calibration.CriterionResult) -> str:
         return ("⚠ " if item.is_unclear else "") + describe_text(item.criterion.text)
 
     columns = (
@@ -160,7 +154,7 @@ def _explain_criteria() -> None:
             st.caption(text)
 
 
-def _read(item: CriterionResult) -> str:
+def _read(item: calibration.CriterionResult) -> str:
     """Return what α says in a word; of too few contacts nothing."""
     agreement = item.agreement
     if agreement.value is None:
@@ -175,7 +169,7 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
     ordered = sorted(results.evaluators, key=lambda item: item.name.casefold())
     own = next((item for item in ordered if item.username == viewer.username), None)
 
-    def name(item: EvaluatorResult) -> str:
+    def name(item: calibration.EvaluatorResult) -> str:
         return _("{name} (you)", name=item.name) if item is own else item.name
 
     columns = (
@@ -197,13 +191,13 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
                 _show_reference(found)
 
 
-def _describe_own(own: EvaluatorResult) -> str:
+def _describe_own(own: calibration.EvaluatorResult) -> str:
     if own.alignment.value is None:
         return _("You are the reference, or none of your evaluations can be compared")
     return _("Your alignment is {share}", share=formatting.value(own.alignment.value, Unit.RATE))
 
 
-def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
+def _describe_lean(item: calibration.EvaluatorResult, found: CalibrationSession) -> str:
     if item.leniency is not None:
         return formatting.change(100 * item.leniency, Unit.SCORE)
     is_reference = any(contact.reference_evaluator == item.username for contact in found.contacts)
@@ -221,7 +215,6 @@ def _explain_reference(found: CalibrationSession) -> str:
 
 
 def _show_contact(viewer: Viewer, results: Results) -> None:
-    """Show the marks of one contact beside each other, and what was agreed on."""
     found = results.session
     with cards.card(gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")

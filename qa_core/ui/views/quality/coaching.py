@@ -10,17 +10,9 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.query import scorecard_texts
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans
+from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.needs import Need
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.quality.coaching.texts import (
-    describe_criteria,
-    describe_progress,
-    describe_reason,
-    describe_result,
-    describe_state,
-    describe_week,
-    suggest_goal,
-)
 from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import coaching_plan
@@ -36,7 +28,7 @@ def show_week(viewer: Viewer) -> None:
         title = ngettext(
             "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
         )
-    with cards.card(title, describe_week(week), gap="small"):
+    with cards.card(title, wording.describe_week(week), gap="small"):
         for need in week.needs:
             _show_need(need, texts)
         layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
@@ -65,7 +57,6 @@ def show_plans(viewer: Viewer) -> None:
 
 
 def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartTitle, str]:
-    """Return heading and caption of the plans."""
     if not found:
         return ChartTitle(_("No coaching plan yet")), ""
     count = sum(plan.state == CoachingState.OPEN for plan in found)
@@ -95,7 +86,9 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
         with st.container(gap=None):
             label = escape(_("Coaching: {goal}", goal=plan.goal))
             menu.show_page_link("coaching", label, query={"plan": str(plan.id)})
-            st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
+            st.caption(
+                escape(f"{wording.describe_state(plan)} · {wording.describe_criteria(plan, texts)}")
+            )
     coaching_plan.show_training_file(person)
 
 
@@ -107,7 +100,7 @@ def _show_need(need: Need, texts: GridTexts) -> None:
                 "person", escape(need.advisor), f"who_{number}", drill.to_advisor, number
             )
             st.caption(escape(need.team))
-        reasons = (escape(describe_reason(reason, texts)) for reason in need.reasons)
+        reasons = (escape(wording.describe_reason(reason, texts)) for reason in need.reasons)
         st.markdown("\n".join(f"- {reason}" for reason in reasons))
         with st.container(horizontal=True, gap="small"):
             plan_ids = (reason.plan_id for reason in need.reasons if reason.plan_id is not None)
@@ -118,7 +111,7 @@ def _show_need(need: Need, texts: GridTexts) -> None:
                 start = {
                     "advisor_id": need.advisor_id,
                     "criteria": need.criteria,
-                    "goal": suggest_goal(need, texts),
+                    "goal": wording.suggest_goal(need, texts),
                 }
                 key, title = f"open_{need.advisor_id}", _("Open a plan for this")
                 layout.show_button("add", title, key, coaching_plan.begin, start, type="primary")
@@ -128,7 +121,7 @@ def _show_table(
     viewer: Viewer, found: Sequence[CoachingPlanView], texts: GridTexts, key: str
 ) -> None:
     def state(plan: CoachingPlanView) -> str:
-        return ("⚠ " if plan.is_overdue else "") + describe_state(plan)
+        return ("⚠ " if plan.is_overdue else "") + wording.describe_state(plan)
 
     columns = (
         None
@@ -137,10 +130,12 @@ def _show_table(
         tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
         tables.text_column(_("State"), state, 165),
         tables.text_column(
-            _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
+            _("Change"),
+            lambda plan: wording.describe_result(cached.find_effect(viewer, plan.id)),
+            285,
         ),
-        tables.text_column(_("Sessions"), describe_progress, 130),
-        tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
+        tables.text_column(_("Sessions"), wording.describe_progress, 130),
+        tables.text_column(_("Criteria"), lambda plan: wording.describe_criteria(plan, texts), 320),
     )
     tables.show(found, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
 

@@ -12,22 +12,8 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans, training_file
-from qa_core.quality.coaching.plans import (
-    LONGEST_GOAL,
-    LONGEST_NOTE,
-    LONGEST_SESSION,
-    CoachingPlanView,
-    CoachingState,
-)
-from qa_core.quality.coaching.texts import (
-    STATES,
-    describe_criteria,
-    describe_effect,
-    describe_progress,
-    describe_state,
-    describe_verdict,
-    severity_of,
-)
+from qa_core.quality.coaching import texts as wording
+from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 from qa_core.ui import (
     actions,
     cached,
@@ -57,7 +43,6 @@ def choose(plan_id: int) -> None:
 
 
 def _format_evaluation(entry: plans.EvaluationReference) -> str:
-    """Return the day and the score of an evaluation that a plan comes from."""
     return f"{formatting.day(entry.day, year=True)} · {formatting.value(entry.score, 'score')}"
 
 
@@ -76,7 +61,7 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     # An end is decided on what was on the screen, not on what this run has just read.
     seen = st.session_state.get(SEEN, {}).get(plan.id, plan.version)
     start = _("since {day}", day=formatting.day(plan.starts_on, year=True))
-    parts = [plan.advisor, plan.team, describe_state(plan), start, plan.opened_by]
+    parts = [plan.advisor, plan.team, wording.describe_state(plan), start, plan.opened_by]
     hint = " · ".join(filter(None, parts))
     title = ChartTitle(plan.goal, "attention" if plan.is_overdue else "")
     with cards.card(title, hint, gap="small"):
@@ -95,9 +80,10 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
 def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
-        ChartTitle(describe_verdict(effect), severity_of(effect)), describe_criteria(plan, texts)
+        ChartTitle(wording.describe_verdict(effect), wording.severity_of(effect)),
+        wording.describe_criteria(plan, texts),
     )
-    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in describe_effect(effect)))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in wording.describe_effect(effect)))
     heard = ()
     if plan.evaluations:
         heard = plans.find_evaluations(viewer, plan.advisor_id, plan.evaluations)
@@ -113,7 +99,7 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
 
 
 def _show_notes(plan: CoachingPlanView) -> None:
-    cards.show_heading(_("Sessions and remarks"), describe_progress(plan))
+    cards.show_heading(_("Sessions and remarks"), wording.describe_progress(plan))
     for note in reversed(plan.notes):
         kind = _("remark")
         if note.minutes is not None:
@@ -141,7 +127,7 @@ def _ask_note(plan: CoachingPlanView) -> None:
     key = f"{plan.id}_{len(plan.notes)}"
     text = st.text_area(
         _("Write"),
-        max_chars=LONGEST_NOTE,
+        max_chars=plans.LONGEST_NOTE,
         height=90,
         key=f"note_{key}",
         help=_("The advisor, the team lead and their manager can read it."),
@@ -151,7 +137,7 @@ def _ask_note(plan: CoachingPlanView) -> None:
         minutes = st.number_input(
             _("Minutes of a session"),
             1,
-            LONGEST_SESSION,
+            plans.LONGEST_SESSION,
             None,
             key=f"minutes_{key}",
             width=190,
@@ -171,7 +157,7 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
         st.caption(_("An ended plan stays readable. Its effect is followed for ninety more days."))
         for state, symbol in ENDS.items():
             if st.button(
-                _(STATES[state]),
+                _(wording.STATES[state]),
                 icon=f":material/{symbol}:",
                 key=f"end_{plan.id}_{state}",
                 width="stretch",
@@ -225,11 +211,10 @@ def show_form(viewer: Viewer, texts: GridTexts) -> None:
 def _ask_content(
     viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: GridTexts
 ) -> tuple[Any, ...]:
-    """Ask for goal, criteria, evaluations, first and last day of a plan."""
     goal = st.text_area(
         _("Goal"),
         start.get("goal", ""),
-        max_chars=LONGEST_GOAL,
+        max_chars=plans.LONGEST_GOAL,
         height=80,
         key=f"coaching_goal_{key}",
         help=_("What the advisor will do differently, visibly to both of you."),

@@ -87,7 +87,6 @@ def _show_count(drawn: int, frame: int) -> None:
 
 
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
-    """Show how many contacts were in the sampling frame, and why others were not."""
     text = _(
         "Each contact of the period is in the sampling frame, or excluded for the "
         "first of these reasons."
@@ -113,7 +112,6 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
 
 
 def _show_missing(missing: Mapping[str, int]) -> None:
-    """Show how many contacts are missing for which advisors."""
     if not missing:
         return
     worst = sorted(missing.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -181,7 +181,6 @@ def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
 
 
 def _show_chosen(item: WorkItem) -> None:
-    """Show one contact that waits, with the button that opens it, and its replacement."""
     is_drawn = isinstance(item, Assignment)
     parts = [_("Calibration, contact {n}", n=item.position), item.title] if not is_drawn else []
     if is_drawn:

@@ -104,7 +104,6 @@ def _show_criterion(
 
 
 def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
-    """Show what differs from what is stored, and the score before and after."""
     with cards.card():
         changes = list(scorecard_form.find_differences(evaluation, given))
         if not changes:

@@ -367,7 +367,6 @@ def _describe_limits(
 
 
 def _show_definitions(state: FilterState) -> None:
-    """Show on demand what each step counts."""
     settings = cached.current_settings()
     with st.popover(_("What each step counts"), icon=":material/help:", type="tertiary"):
         st.caption(state.period_title)
