@@ -34,11 +34,11 @@ PROMPTS = {
 
 @dataclasses.dataclass
 class OpenDraft:
-    """Draft as this tab holds it: its version, and the error since."""
+    """Evaluation as this tab holds it: its version, the time spent, and the error since."""
 
     version: int
-    seconds: float
-    touched_at: float
+    seconds: float = 0.0
+    touched_at: float = 0.0
     refusal: Refusal | None = None
     typed: dict[str, Any] | None = None
     """What could not be saved over a newer version: {answers, comments, comment}."""

@@ -20,7 +20,7 @@ SHOWING = frozenset(
         *("multiselect", "text_input", "text_area", "number_input", "date_input", "time_input"),
         *("file_uploader", "segmented_control", "pills", "slider", "select_slider", "feedback"),
         *("show_page_link", "show_icon_button", "show_button", "show_quiet_button", "select"),
-        "ask_day",
+        *("ask_day", "ask_text"),
     }
 )
 """Streamlit's functions whose first argument is markdown, and our own around them."""

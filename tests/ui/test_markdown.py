@@ -39,6 +39,7 @@ PLAIN_TEXTS = {
         "_('The comments seem to contain personal",
         "_('This seems to contain personal data (",
         "f':orange[:material/warning:] {said}'",
+        "label",
     ],
     "player/__init__": [
         "_('This seems to contain personal data: ",

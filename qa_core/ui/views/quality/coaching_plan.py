@@ -125,14 +125,10 @@ def _show_notes(plan: CoachingPlanView) -> None:
 def _ask_note(plan: CoachingPlanView) -> None:
     # Another key for each note: the field is empty once its note is written.
     key = f"{plan.id}_{len(plan.notes)}"
-    text = st.text_area(
-        _("Write"),
-        max_chars=plans.LONGEST_NOTE,
-        height=90,
-        key=f"note_{key}",
-        help=_("The advisor, the team lead and their manager can read it."),
+    hint = _("The advisor, the team lead and their manager can read it.")
+    text = personal_data.ask_text(
+        _("Write"), plans.LONGEST_NOTE, f"note_{key}", height=90, help=hint
     )
-    personal_data.show_warning(text)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
             _("Minutes of a session"),
@@ -211,15 +207,14 @@ def show_form(viewer: Viewer, texts: GridTexts) -> None:
 def _ask_content(
     viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: GridTexts
 ) -> tuple[Any, ...]:
-    goal = st.text_area(
+    goal = personal_data.ask_text(
         _("Goal"),
-        start.get("goal", ""),
-        max_chars=plans.LONGEST_GOAL,
+        plans.LONGEST_GOAL,
+        f"coaching_goal_{key}",
+        value=start.get("goal", ""),
         height=80,
-        key=f"coaching_goal_{key}",
         help=_("What the advisor will do differently, visibly to both of you."),
     )
-    personal_data.show_warning(goal)
     known = plans.find_criteria(viewer, advisor)
     criteria = st.multiselect(
         _("Criteria"),

@@ -155,13 +155,8 @@ def _show_acknowledged(evaluation: EvaluationView) -> None:
 def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
     number, is_read = evaluation.evaluation_id, evaluation.acknowledged_at is not None
     can_evaluate = evaluation.own is None and evaluation.is_disputable
-    words = st.text_area(
-        _("Your comment"),
-        value=evaluation.advisor_comment or "",
-        max_chars=LONGEST_TEXT,
-        key=f"advisor_comment_{number}",
-    )
-    personal_data.show_warning(words)
+    stored, key = evaluation.advisor_comment or "", f"advisor_comment_{number}"
+    words = personal_data.ask_text(_("Your comment"), LONGEST_TEXT, key, value=stored)
     with layout.row(), actions.show_refusals():
         if not is_read and st.button(
             _("I have read it"), icon=":material/done_all:", type="primary"

@@ -1,6 +1,5 @@
 """The correction of an evaluation by its evaluator: what changes, and why."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -17,19 +16,12 @@ from qa_core.scoring import Criterion
 from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers, scorecard_form
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.scorecard_form import OpenDraft
 
 OPEN = "correction_open"
 """Number of the evaluation whose form is open."""
 SAVED = "correction_saved"
 OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
-
-
-@dataclass
-class OpenCorrection:
-    """Correction as this tab holds it: the version it began from, the last error."""
-
-    version: int
-    refusal: Refusal | None = None
 
 
 def show(evaluation: EvaluationView) -> None:
@@ -132,9 +124,7 @@ def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
     return f"{said} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(
-    viewer: Viewer, evaluation: Draft, held: OpenCorrection, given: dict[str, Any]
-) -> None:
+def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict[str, Any]) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Why is it corrected?"),
@@ -180,7 +170,7 @@ def _show_cancel(evaluation_id: int) -> None:
         st.rerun()
 
 
-def _hold(evaluation: Draft) -> OpenCorrection:
+def _hold(evaluation: Draft) -> OpenDraft:
     """Return what this tab holds, filled from what is stored if there is nothing."""
     prefix = _prefix(evaluation.id)
     held = st.session_state.get(f"{prefix}held")
@@ -188,7 +178,7 @@ def _hold(evaluation: Draft) -> OpenCorrection:
         st.session_state
     )
     if is_new:
-        held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
+        held = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
     scorecard_answers.fill(prefix, evaluation, only_missing=not is_new)
     return held
 

@@ -72,13 +72,10 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
         proposed = answer_texts.ask(
             _("What should the answer be?"), answer, f"proposed_{answer.key}", (answer.earned,)
         )
-        reason = st.text_area(
-            _("Why?"),
-            max_chars=disputes.LONGEST_TEXT,
-            key=f"reason_{answer.key}",
-            placeholder=_("What happened in the contact, without customer names or numbers"),
+        hint = _("What happened in the contact, without customer names or numbers")
+        reason = personal_data.ask_text(
+            _("Why?"), disputes.LONGEST_TEXT, f"reason_{answer.key}", placeholder=hint
         )
-        personal_data.show_warning(reason)
         is_objection = st.checkbox(
             _("I object to this evaluation: a copy goes to the data protection officer"),
             key=f"objection_{answer.key}",
@@ -119,12 +116,8 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
     third = None
     if decision == DisputeDecision.THIRD:
         third = answer_texts.ask(_("Which value?"), answer, f"{key}_third", without)
-    reason = st.text_area(
-        _("Reason, for the advisor and the evaluator"),
-        max_chars=disputes.LONGEST_TEXT,
-        key=f"{key}_reason",
-    )
-    personal_data.show_warning(reason)
+    label = _("Reason, for the advisor and the evaluator")
+    reason = personal_data.ask_text(label, disputes.LONGEST_TEXT, f"{key}_reason")
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)
