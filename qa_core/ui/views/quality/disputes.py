@@ -11,8 +11,7 @@ from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui import cards, drill, tables
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.quality.answer_texts import describe
-from qa_core.ui.views.quality.evaluation_disputes import DECIDED
+from qa_core.ui.views.quality.evaluation_disputes import DECIDED, format_points
 
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
@@ -56,7 +55,7 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
             advisor,
             *about,
-            tables.text_column(_("Now"), lambda line: describe(line.decided)),
+            tables.text_column(_("Now"), lambda line: format_points(line.decided)),
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
             tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
             tables.text_column(
@@ -75,8 +74,8 @@ def _open(line: DisputeLine) -> None:
 def _describe_request(line: DisputeLine) -> str:
     return _(
         "{proposed} instead of {original}",
-        proposed=describe(line.proposed),
-        original=describe(line.original),
+        proposed=format_points(line.proposed),
+        original=format_points(line.original),
     )
 
 

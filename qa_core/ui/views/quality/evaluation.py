@@ -11,7 +11,7 @@ from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.ui import cards, drill, layout, player, readings, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
-from qa_core.ui.views.quality.answer_texts import describe
+from qa_core.ui.views.quality.evaluation_disputes import format_points
 
 OUTCOMES = {
     "pass": (N_("Passed"), "green", "check_circle"),
@@ -135,7 +135,9 @@ def show_history(evaluation: EvaluationView) -> None:
             st.markdown(f"**{escape(said)}** · {escape(by)}")
             for key, earned in revision.answers.items():
                 if key in answers and answers[key] != earned:
-                    _show_change(titles.get(key, key), describe(earned), describe(answers[key]))
+                    _show_change(
+                        titles.get(key, key), format_points(earned), format_points(answers[key])
+                    )
             before = dict.fromkeys(revision.answers, "") | dict(revision.comments)
             before[OVERALL] = revision.comment or ""
             for key, text in before.items():

@@ -18,7 +18,7 @@ from qa_core.ui import actions, cards, drill, layout, personal_data
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 from qa_core.ui.views.quality import evaluation_disputes
-from qa_core.ui.views.quality.answer_texts import describe, of_most
+from qa_core.ui.views.quality.evaluation_disputes import format_points, of_most
 
 CRITICAL = {
     "customer": N_("critical for the customer"),
@@ -49,7 +49,7 @@ def _show_section(
     title, share = describe_text(section.text) or _("Answers"), ""
     if section.share:
         share = _("{share} of the total", share=formatting.percent(section.share, 0))
-    score = describe(None)
+    score = format_points(None)
     if section.score is not None:
         score = formatting.value(section.score, "score", short=True)
     with cards.card(gap="xsmall"):
@@ -193,7 +193,7 @@ def _show_self_evaluation(evaluation: EvaluationView, own: SelfEvaluationView) -
     if own.was_before:
         when = _("made before the evaluation was marked as read")
     whose = _("Your self-evaluation") if evaluation.is_own else _("The advisor's self-evaluation")
-    score = describe(None) if own.score is None else formatting.value(own.score, "score")
+    score = format_points(None) if own.score is None else formatting.value(own.score, "score")
     st.markdown(f"**{escape(whose)}: {score}**")
     st.caption(escape(f"{_count_agreed(evaluation)} · {when}"))
     if own.comment:
