@@ -1,6 +1,6 @@
 """Containers that lay out what they hold side by side, and widgets of one look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -61,3 +61,23 @@ def ask_day(
 ) -> date | None:
     """Ask for a day in that place (`st` or a column); `options` go to `st.date_input`."""
     return place.date_input(label, value, format="DD/MM/YYYY", key=key, **options)
+
+
+def select(
+    place: Any,
+    label: str,
+    titles: Mapping[Any, str],
+    key: str | None = None,
+    chosen: Any = None,
+    is_optional: bool = False,
+    **options: Any,
+) -> Any:
+    """Show the list in that place (`st` or a column) and return the chosen key of `titles`.
+
+    `chosen`: key at first, where it is known; else the first one, or none (None) where
+    the choice `is_optional`. `options` go to `st.selectbox`.
+    """
+    keys = list(titles)
+    usual = None if is_optional else 0
+    index = keys.index(chosen) if chosen in titles else usual
+    return place.selectbox(label, keys, index, format_func=titles.get, key=key, **options)

@@ -8,7 +8,7 @@ from qa_core.access.saved_views import View
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
 from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import actions, cached, filter_bar, gate, menu, select_box
+from qa_core.ui import actions, cached, filter_bar, gate, layout, menu
 from qa_core.ui.markdown import escape
 
 NOT_CUT = ("day", "week", "month")
@@ -100,7 +100,7 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
         titles = {NOBODY: _("Nobody")} | {key: _(saved_views.SHARINGS[key]) for key in sharings}
         chosen, held = NOBODY, view.shared_with if view else NOBODY
         if sharings:
-            chosen = select_box.select(st, _("Share with"), titles, chosen=held)
+            chosen = layout.select(st, _("Share with"), titles, chosen=held)
         with st.container(horizontal=True):
             is_saved = st.form_submit_button(_("Save"), type="primary")
             is_removed = view is not None and st.form_submit_button(_("Delete"))

@@ -52,7 +52,6 @@ PLAIN_TEXTS = {
     "scorecard_answers": ["label"],
     "scorecard_form": ["label"],
     "segmented_choice": ["label"],
-    "select_box": ["label"],
     "server": ["said"],
     "sign_in": ["label", "message"],
     "tables": ["empty"],

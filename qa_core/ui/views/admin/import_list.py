@@ -12,7 +12,7 @@ from qa_core.files.options import KINDS
 from qa_core.ingest.load import batches
 from qa_core.metrics import formatting
 from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import actions, cards, gate, layout, select_box, tables
+from qa_core.ui import actions, cards, gate, layout, tables
 from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_report, imports
 
@@ -70,7 +70,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
     first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
     titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
     every = {"is_optional": True, "placeholder": _("All")}
-    kind = select_box.select(first, _("Kind"), titles, "batches_kind", **every)
+    kind = layout.select(first, _("Kind"), titles, "batches_kind", **every)
     day = layout.ask_day(second, _("Import date"), None, "batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
     which = batches.BatchFilter(kind, day, troubled)

@@ -17,7 +17,7 @@ from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
 from qa_core.ingest.load import batches
 from qa_core.ingest.report import FileReport
-from qa_core.ui import actions, gate, layout, select_box
+from qa_core.ui import actions, gate, layout
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_report
 
@@ -99,7 +99,7 @@ def forget_dry_runs() -> None:
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
     titles = {key: _(KIND_TITLES[key]) for key in KINDS}
-    kind = select_box.select(left, _("What is in the file?"), titles, "import_kind")
+    kind = layout.select(left, _("What is in the file?"), titles, "import_kind")
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
@@ -116,7 +116,7 @@ def _choose(reports: list[FileReport]) -> int:
     """Show the files at a glance; return the place of the one to look at."""
     import_report.show_files(reports)
     titles = dict(enumerate(report.file for report in reports))
-    chosen = select_box.select(st, _("View file"), titles, "import_chosen")
+    chosen = layout.select(st, _("View file"), titles, "import_chosen")
     return chosen if chosen is not None and chosen < len(reports) else 0
 
 
@@ -247,9 +247,7 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
         )
         inferred = {"is_optional": True, "placeholder": _("as inferred")}
         orders = {code: _(ORDERS[code]) for code in DATE_ORDERS}
-        order = select_box.select(
-            second, _("Date order"), orders, WIDGETS["date-order"], **inferred
-        )
+        order = layout.select(second, _("Date order"), orders, WIDGETS["date-order"], **inferred)
         start = second.date_input(
             _("First day, if rows have no date"), value=None, key="import_start"
         )
@@ -259,7 +257,7 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
         )
         scales = second.text_input(_("Rating scales"), key=PAIRS["scale"], placeholder="csat=1-10")
         signs = {sign: sign for sign in DECIMALS}
-        decimal = select_box.select(third, _("Decimal sign"), signs, WIDGETS["decimal"], **inferred)
+        decimal = layout.select(third, _("Decimal sign"), signs, WIDGETS["decimal"], **inferred)
         delimiter = third.text_input(
             _("Cell separator"), key=WIDGETS["delimiter"], placeholder="; , tab |"
         )

@@ -13,7 +13,7 @@ from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
 from qa_core.quality.scorecards.publication import METHODS
-from qa_core.ui import actions, cards, gate, layout, select_box
+from qa_core.ui import actions, cards, gate, layout
 from qa_core.ui.markdown import escape
 
 PLACE = "place"
@@ -75,7 +75,7 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
         "title_en": three.text_input(
             _("Title (English)"), given["title_en"], key=f"title_en_{key}"
         ),
-        "method": select_box.select(
+        "method": layout.select(
             one, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
         "pass_mark": two.number_input(

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
-from qa_core.ui import actions, download_links, gate, layout, select_box, tables, url_state
+from qa_core.ui import actions, download_links, gate, layout, tables, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import scorecard_editor, scorecard_preview
 
@@ -35,7 +35,7 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
         st.query_params[CHOSEN] = str(opened)
     with url_state.bound(CHOSEN, by_number, str(found[0].id)):
         titles = {number: _describe(held) for number, held in by_number.items()}
-        chosen = select_box.select(st, _("Open"), titles, CHOSEN)
+        chosen = layout.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
 
@@ -86,7 +86,7 @@ def ask_new(viewer: Viewer) -> None:
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
-            source = select_box.select(st, _("Start from"), _find_sources(viewer), "draft_source")
+            source = layout.select(st, _("Start from"), _find_sources(viewer), "draft_source")
             key = st.text_input(
                 _("Key"),
                 placeholder="customer-service",

@@ -13,16 +13,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import (
-    actions,
-    alert_banner,
-    cached,
-    gate,
-    layout,
-    notes,
-    segmented_choice,
-    select_box,
-)
+from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
 from qa_core.ui.markdown import escape
 
 SECTIONS = {
@@ -76,7 +67,7 @@ def show_targets(viewer: Viewer) -> None:
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
     kpis = {key: _(kpi.title) for key, kpi in _find_offered(viewer).items()}
     with st.form("target_form", border=False):
-        kpi = select_box.select(st, _("KPI"), kpis, "target_kpi")
+        kpi = layout.select(st, _("KPI"), kpis, "target_kpi")
         value = st.text_input(
             _("Should reach"),
             placeholder="85 %",
@@ -84,7 +75,7 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
             key="target_value",
         )
         places = {scope: notes.name_scope(scope) for scope in scopes}
-        scope = select_box.select(st, _("Where?"), places, "target_scope")
+        scope = layout.select(st, _("Where?"), places, "target_scope")
         first, last = st.columns(2)
         from_day = layout.ask_day(first, _("From (empty: always)"), None, "target_from")
         to_day = layout.ask_day(last, _("To (empty: no end)"), None, "target_to")
@@ -192,15 +183,15 @@ def _show_rules(viewer: Viewer) -> None:
 def _ask_rule(viewer: Viewer) -> None:
     offered = _find_offered(viewer)
     kpis = {key: _(kpi.title) for key, kpi in offered.items()}
-    key = select_box.select(st, _("KPI"), kpis, "rule_kpi")
+    key = layout.select(st, _("KPI"), kpis, "rule_kpi")
     kinds = {kind: _(title) for kind, title in KINDS.items()}
-    kind = select_box.select(st, _("Alert when"), kinds, "rule_kind")
+    kind = layout.select(st, _("Alert when"), kinds, "rule_kind")
     side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
         with first:
             sides = {side: _(title) for side, title in SIDES.items()}
-            side = select_box.select(st, _("Side"), sides, "rule_side")
+            side = layout.select(st, _("Side"), sides, "rule_side")
         value = second.text_input(
             _("Value"), help=_("Rates as 85 % or 0.85. Times in seconds."), key="rule_value"
         )
@@ -209,7 +200,7 @@ def _ask_rule(viewer: Viewer) -> None:
     places = [scope for scope in targets.find_scopes(viewer) if scope[0] in cuts]
     scopes = [(None, None), *((dimension, None) for dimension in cuts), *places]
     titles = {scope: _name_rule_scope(scope) for scope in scopes}
-    scope = select_box.select(st, _("Where?"), titles, "rule_scope")
+    scope = layout.select(st, _("Where?"), titles, "rule_scope")
     first, second = st.columns(2)
     with first:
         grains = {
@@ -217,7 +208,7 @@ def _ask_rule(viewer: Viewer) -> None:
             for grain, title in GRAINS.items()
             if kind != RuleKind.CONTROL or grain != "day"
         }
-        grain = select_box.select(st, _("By"), grains, "rule_grain")
+        grain = layout.select(st, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
         with actions.show_refusals():

@@ -12,7 +12,7 @@ from qa_core.compliance import accreditations, gates, notices
 from qa_core.compliance.accreditations import AccreditationEntry
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, gate, layout, menu, select_box, tables
+from qa_core.ui import actions, gate, layout, menu, tables
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 
 USUAL_DAYS = 180
@@ -92,7 +92,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
         last_day = accreditations.find_last_day(session)
     with st.form("accredit", border=True):
         nobody = {"is_optional": True, "placeholder": _("Choose a person")}
-        username = select_box.select(st, _("Accredit"), eligible, "accredit_who", **nobody)
+        username = layout.select(st, _("Accredit"), eligible, "accredit_who", **nobody)
         today = environment.today()
         usual = min(today + timedelta(days=USUAL_DAYS), last_day)
         bounds = {"min_value": today, "max_value": last_day}
@@ -123,7 +123,7 @@ def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
     }
     with st.form("end_accreditation", border=True):
         none = {"is_optional": True, "placeholder": _("Choose an accreditation")}
-        number = select_box.select(st, _("End now"), titles, "end_which", **none)
+        number = layout.select(st, _("End now"), titles, "end_which", **none)
         sent = st.form_submit_button(_("End the accreditation"))
     if sent and number is None:
         st.warning(_("Choose the accreditation to end."))

@@ -9,7 +9,7 @@ from qa_core.compliance.retention import RetentionClass
 from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, download_links, gate, select_box, tables
+from qa_core.ui import actions, download_links, gate, layout, tables
 
 
 def offer_purge(viewer: Viewer) -> None:
@@ -100,7 +100,7 @@ def show_certificates(viewer: Viewer) -> None:
         item.number: f"{item.number} · {formatting.local_moment(item.finished_at)}"
         for item in found
     }
-    number = select_box.select(st, _("Certificate"), titles, width=320)
+    number = layout.select(st, _("Certificate"), titles, width=320)
     download_links.show_download(
         "purge_certificate", label=_("Print"), forms=("pdf",), number=number
     )

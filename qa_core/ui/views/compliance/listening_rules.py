@@ -14,7 +14,7 @@ from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
-from qa_core.ui import actions, cards, gate, layout, select_box, tables
+from qa_core.ui import actions, cards, gate, layout, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.compliance import deletion
 
@@ -94,7 +94,7 @@ def show_proportions(viewer: Viewer) -> None:
     st.subheader(_("Proportionality"), anchor=False)
     titles = {"": _("the last {n} days", n=proportionality.DAYS)}
     titles |= {month: formatting.month(month) for month in proportionality.find_months()}
-    month = select_box.select(st, _("Period"), titles, "proportion_month")
+    month = layout.select(st, _("Period"), titles, "proportion_month")
     found = proportionality.find(viewer, month or None)
     days = _(
         "From {first} to {last}.",

@@ -12,7 +12,7 @@ from qa_core.compliance.restrictions import RestrictionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
-from qa_core.ui import actions, download_links, gate, layout, select_box, tables
+from qa_core.ui import actions, download_links, gate, layout, tables
 from qa_core.ui.markdown import escape
 
 SUBJECTS = ("customer", "advisor")
@@ -218,7 +218,7 @@ def _ask_exclusion() -> None:
         line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
         advisor = st.text_input(_("Or the advisor or extension"))
         reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
-        reason = select_box.select(st, _("Why"), reasons, "exclusion_reason")
+        reason = layout.select(st, _("Why"), reasons, "exclusion_reason")
         sent = st.form_submit_button(_("Exclude"), type="primary")
     if sent:
         with actions.show_refusals():

@@ -25,7 +25,6 @@ from qa_core.ui import (
     layout,
     menu,
     readings,
-    select_box,
     tables,
     url_state,
 )
@@ -139,7 +138,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
     with middle, url_state.bound("order", ORDERS, "newest"):
         titles = {key: _(title) for key, title in ORDERS.items()}
-        order = select_box.select(st, _("Order"), titles, "order")
+        order = layout.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.

@@ -11,7 +11,7 @@ from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, Acti
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, cards, download_links, gate, layout, select_box, tables
+from qa_core.ui import actions, cached, cards, download_links, gate, layout, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
 
@@ -112,9 +112,9 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     key = f"{entry.id}_{version}"
     with st.form(f"action_{key}", border=False):
         left, right = st.columns(2, gap="small")
-        chosen = select_box.select(left, _("State"), states, f"state_{key}", entry.state)
+        chosen = layout.select(left, _("State"), states, f"state_{key}", entry.state)
         due = layout.ask_day(right, _("Due"), entry.due_on, f"due_{key}")
-        owner = select_box.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
+        owner = layout.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
         note = st.text_area(
             _("Note"),
             entry.note,

@@ -9,7 +9,7 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, labels, replacement
-from qa_core.ui import actions, cards, gate, select_box, tables
+from qa_core.ui import actions, cards, gate, layout, tables
 from qa_core.ui.markdown import escape
 
 TABLE, PLAN = "listening_given", "listening_given_plan"
@@ -18,7 +18,7 @@ TABLE, PLAN = "listening_given", "listening_given_plan"
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     """Show the contacts, the chosen one with what can be done, and the evaluators."""
     names = {None: _("All plans")} | {plan.name: plan.name for plan in plans}
-    chosen = select_box.select(st, _("Plan"), names, PLAN)
+    chosen = layout.select(st, _("Plan"), names, PLAN)
     assigned = sampling.find_assignments(viewer, chosen)
     if not assigned:
         text = _("No contact is assigned yet. Draw contacts under Draws.")
@@ -61,7 +61,7 @@ def _show_one(row: DrawnAssignment) -> None:
             st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
             return
         reasons = {key: labels.name_reason(key) for key in replacement.REPLACEMENT_REASONS}
-        reason = select_box.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
+        reason = layout.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
         text = _(
             "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )

@@ -18,17 +18,7 @@ from qa_core.quality.calibration import CalibrationSession, Task
 from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.quality.scorecards.versions import PublishedScorecard
-from qa_core.ui import (
-    actions,
-    cached,
-    cards,
-    drill,
-    gate,
-    layout,
-    segmented_choice,
-    select_box,
-    tables,
-)
+from qa_core.ui import actions, cached, cards, drill, gate, layout, segmented_choice, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 from qa_core.ui.views.quality import calibration_results, evaluators
@@ -280,7 +270,7 @@ def _show_form(
             key="calibration_evaluators",
         )
         names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
-        reference = select_box.select(right, _("Reference"), names, "calibration_reference_new")
+        reference = layout.select(right, _("Reference"), names, "calibration_reference_new")
         keys = _ask_contacts(viewer)
         if st.button(
             _("Open the session"), type="primary", icon=":material/balance:", key="open_round"
@@ -316,7 +306,7 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         return []
     one, two, three = st.columns(3, gap="small")
     titles = {None: _("All plans"), **plans}
-    plan = select_box.select(one, _("Listening plan"), titles, "calibration_plan")
+    plan = layout.select(one, _("Listening plan"), titles, "calibration_plan")
     n = two.number_input(_("How many"), 1, MOST_DRAWN, USUAL_CONTACTS, key="calibration_n")
     seed = three.number_input(
         _("Seed"),

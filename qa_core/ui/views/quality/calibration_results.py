@@ -17,7 +17,7 @@ from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
-from qa_core.ui import actions, cards, drill, gate, select_box, tables
+from qa_core.ui import actions, cards, drill, gate, layout, tables
 from qa_core.ui.cards import Tile
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
@@ -309,7 +309,7 @@ def _show_reference(found: CalibrationSession) -> None:
     usual = next(iter(present)) if len(present) == 1 else None
     names = {None: _("None: each against all"), **found.evaluators}
     hook = {"on_change": _set_reference, "args": (found.id,)}
-    select_box.select(st, _("Reference"), names, f"reference_{found.id}", usual, **hook)
+    layout.select(st, _("Reference"), names, f"reference_{found.id}", usual, **hook)
 
 
 def _set_reference(number: int) -> None:

@@ -24,7 +24,6 @@ from qa_core.ui import (
     layout,
     personal_data,
     readings,
-    select_box,
 )
 from qa_core.ui.markdown import escape
 
@@ -183,7 +182,7 @@ def show_form(viewer: Viewer, texts: GridTexts) -> None:
             st.caption(_("You lead no advisor today."))
             return
         suggested = start.get("advisor_id")
-        advisor = select_box.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
+        advisor = layout.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
         # What was suggested for one advisor is not filled in for another.
         key = f"{number}_{advisor}"
         content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)
