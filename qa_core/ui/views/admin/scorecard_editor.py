@@ -42,7 +42,9 @@ def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
                 _drop(held)
-        if content != _put_together(*_as_saved(held.content), held):
+        saved = [{**row, "was": row["section"]} for row in table.to_sections(held.content)]
+        before = (table.to_header(held.content), saved, _saved_criteria(held.content))
+        if content != _put_together(*before, held):
             st.caption(_("Not saved yet."))
     return content
 
@@ -204,14 +206,6 @@ def _put_together(
         (parts[place][1] if place is not None else lost.setdefault(name, [])).append(row)
     parts += [({"section": name}, rows) for name, rows in lost.items()]
     return table.to_content(header, parts)
-
-
-def _as_saved(
-    content: Mapping[str, Any],
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what the editor holds before anything is changed in it."""
-    sections = [{**row, "was": row["section"]} for row in table.to_sections(content)]
-    return table.to_header(content), sections, _saved_criteria(content)
 
 
 def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:

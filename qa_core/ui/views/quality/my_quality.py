@@ -123,9 +123,6 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
             return _("to read")
         return _("decided") if entry["id"] in news.decided else ""
 
-    def listened_on(entry: dict[str, Any]) -> str:
-        return formatting.local_day(entry["evaluated_at"])
-
     return [
         tables.day_text_column(_("Contact date"), lambda entry: entry["local_day"]),
         tables.text_column(_("New"), describe_new),
@@ -136,7 +133,9 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
             lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None,
         ),
         tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
-        tables.text_column(_("Listened on"), listened_on),
+        tables.text_column(
+            _("Listened on"), lambda entry: formatting.local_day(entry["evaluated_at"])
+        ),
         tables.text_column(
             _("Purpose"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
         ),
