@@ -348,9 +348,10 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             layout.show_button("", title, "to_answered", act, *target, type="primary")
             return
         if following := next(iter(sampling.find_worklist(viewer)), None):
-            title, begin = _("Next contact"), (drafts.start, following.drawn_id)
-            symbol = "arrow_forward"
-            layout.show_button(symbol, title, "next_contact", _start, *begin, type="primary")
+            begin = (drafts.start, following.drawn_id)
+            layout.show_button(
+                "arrow_forward", _("Next contact"), "next_contact", _start, *begin, type="primary"
+            )
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 
 
