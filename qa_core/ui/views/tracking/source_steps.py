@@ -233,11 +233,7 @@ def ask_value(by: tables.Rows, dimension: str) -> str:
 
 
 def show_path(
-    viewer: Viewer,
-    state: FilterState,
-    by: tables.Rows,
-    dimension: str,
-    value: str,
+    viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str, value: str
 ) -> None:
     """Show the steps of one value, or of all known ones together."""
     with_missed, known = knows_missed(viewer, state), None if value == NOT_KNOWN else value
