@@ -12,7 +12,6 @@ from qa_core.analysis.charts import Marker
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, query
-from qa_core.metrics.dimensions import Period
 from qa_core.ui import actions, cached, gate, layout
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
@@ -79,7 +78,7 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
 def show_list(notes: list[DayNote], key: str) -> None:
     """Show notes, each with a button to remove it where the viewer may."""
     for note in notes:
-        days = formatting.period(Period(note.first_day, note.last_day))
+        days = formatting.period(dimensions.Period(note.first_day, note.last_day))
         text = f"**{days}** {escape(describe(note))}"
         remove = (_remove, note.id) if note.is_mine_to_remove else None
         layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove the note"), remove)
@@ -110,6 +109,6 @@ def _describe_change(change: query.Change) -> str:
 
 
 def _build_marker(first_day: date, last_day: date, text: str, is_change: bool = False) -> Marker:
-    days = formatting.period(Period(first_day, last_day))
+    days = formatting.period(dimensions.Period(first_day, last_day))
     lines = map(plain, textwrap.wrap(text, MARKER_WIDTH))
     return Marker(first_day, last_day, "<br>".join((f"<b>{days}</b>", *lines)), is_change)

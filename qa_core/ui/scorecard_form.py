@@ -15,7 +15,6 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
-from qa_core.scoring import Criterion
 from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_text
@@ -195,7 +194,7 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
             _show_criterion(draft, criterion)
 
 
-def _show_criterion(draft: Draft, criterion: Criterion) -> None:
+def _show_criterion(draft: Draft, criterion: scoring.Criterion) -> None:
     comment = draft.comments.get(criterion.key, "")
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
         scorecard_answers.show_question(criterion, is_bold=True)

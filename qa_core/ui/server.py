@@ -33,7 +33,6 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
-from qa_core.storage.system_errors import TEMPORARY_CODES
 from qa_core.ui import browser, connections, health, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
@@ -326,7 +325,7 @@ def _audio(request: Request) -> Response:
 
 
 def _refuse(refusal: Refusal) -> Response:
-    is_temporary = refusal.code in TEMPORARY_CODES
+    is_temporary = refusal.code in system_errors.TEMPORARY_CODES
     return PlainTextResponse(i18n.format_refusal(refusal), 503 if is_temporary else 404)
 
 

@@ -13,7 +13,6 @@ from qa_core.ingest.load import batches
 from qa_core.metrics import formatting
 from qa_core.metrics.query.freshness import SOURCE_TITLES
 from qa_core.ui import actions, cards, gate, layout, tables
-from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_report, imports
 
 LINES = 25
@@ -82,7 +81,7 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
     return which, fourth.number_input(label, 1, pages, key=f"batches_page_{which}"), total
 
 
-def _count_column(name: str) -> TableColumn:
+def _count_column(name: str) -> tables.TableColumn:
     title = _(import_report.COUNTS[name])
     return tables.count_column(title, lambda batch: batch["counts"].get(name, 0), width=80)
 

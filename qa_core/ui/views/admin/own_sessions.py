@@ -3,7 +3,6 @@
 import streamlit as st
 
 from qa_core.access import sessions
-from qa_core.access.sessions import SignedIn
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.ui import browser
@@ -30,7 +29,7 @@ SYSTEMS = {
 }
 
 
-def show(signed_in: SignedIn) -> None:
+def show(signed_in: sessions.SignedIn) -> None:
     """Show new browsers, then each live session with a button that ends it."""
     for new in sessions.find_new_browsers(signed_in.viewer.username, browser.current()):
         text = _(

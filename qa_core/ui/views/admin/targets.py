@@ -11,7 +11,6 @@ from qa_core.analysis.targets import Scope, TargetValue
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
-from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
 from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
 from qa_core.ui.markdown import escape
@@ -83,7 +82,7 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
     if sent:
         with actions.show_refusals():
             acting = gate.current_viewer(Permission.EDIT_TARGETS)
-            targets.set_target(acting, kpi, value, *scope, Period(from_day, to_day))
+            targets.set_target(acting, kpi, value, *scope, dimensions.Period(from_day, to_day))
             actions.finish(_("The target is set."))
 
 
@@ -100,7 +99,7 @@ def _describe_target(viewer: Viewer, target: TargetValue) -> str:
 
 def _describe_days(target: TargetValue) -> str:
     if target.starts_on and target.ends_on:
-        return formatting.period(Period(target.starts_on, target.ends_on))
+        return formatting.period(dimensions.Period(target.starts_on, target.ends_on))
     if target.starts_on:
         return _("from {day}", day=formatting.day(target.starts_on, year=True))
     if target.ends_on:
@@ -117,7 +116,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
     first_day, last_day = span
     if last_day < first_day:  # no month is over, for who sees whole ones
         return ""
-    where = Filters.of(
+    where = dimensions.Filters.of(
         periods.build_period(periods.default(viewer), last_day, first_day),
         {target.dimension: [target.name]} if target.dimension else {},
     )

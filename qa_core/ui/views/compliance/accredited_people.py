@@ -9,7 +9,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices
-from qa_core.compliance.accreditations import AccreditationEntry
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
 from qa_core.ui import actions, gate, layout, menu, tables
@@ -73,11 +72,11 @@ def show_notices(viewer: Viewer) -> None:
             _ask_notices(waiting)
 
 
-def _name(item: AccreditationEntry) -> str:
+def _name(item: accreditations.AccreditationEntry) -> str:
     return item.display_name or item.username
 
 
-def _describe_state(item: AccreditationEntry) -> str:
+def _describe_state(item: accreditations.AccreditationEntry) -> str:
     if item.holds:
         return _("in force")
     return _("ended early") if item.is_ended else _("expired")
@@ -115,7 +114,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
             actions.finish(_("{name} may listen until {day}.", name=eligible[username], day=day))
 
 
-def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
+def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
     if not holding:
         return
     titles = {

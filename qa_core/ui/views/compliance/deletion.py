@@ -5,7 +5,6 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.compliance import retention
-from qa_core.compliance.retention import RetentionClass
 from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
@@ -37,7 +36,7 @@ def show_periods(viewer: Viewer) -> None:
             entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
         }
 
-    def name_state(entry: RetentionClass) -> str:
+    def name_state(entry: retention.RetentionClass) -> str:
         if entry.kind not in due:
             return _("in order")
         item = due[entry.kind]

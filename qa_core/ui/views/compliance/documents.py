@@ -9,7 +9,6 @@ from qa_core.centre import settings
 from qa_core.compliance.documents import printing, statements
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
 from qa_core.compliance.documents.facts import DETAILS
-from qa_core.compliance.documents.printing import DocumentState
 from qa_core.compliance.documents.rendering import RENDERERS
 from qa_core.storage.records import store
 from qa_core.ui import actions, cards, download_links, gate
@@ -51,7 +50,7 @@ def _mark_up(text: str) -> str:
     )
 
 
-def _show_document(state: DocumentState) -> None:
+def _show_document(state: printing.DocumentState) -> None:
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
     with left:
         st.markdown(f"**{escape(_(state.kind.title))}**")

@@ -9,8 +9,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices, proportionality, retention
-from qa_core.compliance.gates import Gate, GateState
-from qa_core.compliance.proportionality import Proportions
 from qa_core.ingest import purge
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
@@ -126,7 +124,7 @@ def show_proportions(viewer: Viewer) -> None:
         _show_heard(found)
 
 
-def _show_exceeded(found: Proportions) -> None:
+def _show_exceeded(found: proportionality.Proportions) -> None:
     for share in found.permanent_shares:
         said = _(
             "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
@@ -151,7 +149,7 @@ def _show_exceeded(found: Proportions) -> None:
         st.warning(escape(f"{said} {who}"), icon=":material/hearing_disabled:")
 
 
-def _show_recorded(found: Proportions) -> None:
+def _show_recorded(found: proportionality.Proportions) -> None:
     if found.centre.unknown_contacts:
         text = ngettext(
             "Recording status unknown for {n} answered contact.",
@@ -172,7 +170,7 @@ def _show_recorded(found: Proportions) -> None:
     tables.show(found.recorded_shares, columns, "recorded_shares", height=300, empty=empty)
 
 
-def _show_heard(found: Proportions) -> None:
+def _show_heard(found: proportionality.Proportions) -> None:
     columns = (
         tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
         tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
@@ -203,7 +201,7 @@ def _show_gate(
         return right
 
 
-def _ask_value(found: GateState, place: Any) -> None:
+def _ask_value(found: gates.GateState, place: Any) -> None:
     entry, label = found.gate, _("Edit") if found.value else _("Enter")
     with place.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         value = _ask(entry, found.value)
@@ -215,7 +213,7 @@ def _ask_value(found: GateState, place: Any) -> None:
                 actions.finish(_("{title}: saved.", title=_(entry.title)))
 
 
-def _ask(entry: Gate, value: str | None) -> str:
+def _ask(entry: gates.Gate, value: str | None) -> str:
     title, key = _(entry.title), f"gate_value_{entry.name}"
     match entry.kind:
         case "day":
@@ -237,7 +235,7 @@ def name_purpose(purpose: str) -> str:
     return _(gates.PURPOSE_TITLES.get(purpose, purpose))
 
 
-def _describe_value(entry: Gate, value: str) -> str:
+def _describe_value(entry: gates.Gate, value: str) -> str:
     match entry.kind:
         case "day":
             return formatting.day(date.fromisoformat(value), year=True)

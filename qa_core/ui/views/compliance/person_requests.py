@@ -6,9 +6,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import exclusions, requests, restrictions
-from qa_core.compliance.exclusions import ExclusionEntry
-from qa_core.compliance.requests import PersonRequest
-from qa_core.compliance.restrictions import RestrictionEntry
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
@@ -67,7 +64,7 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
                 actions.finish(_("Noted: the audio is now part of the copy."))
 
 
-def _show_copies(waiting: list[PersonRequest]) -> None:
+def _show_copies(waiting: list[requests.PersonRequest]) -> None:
     for item in waiting:
         if item.kind in requests.WITH_AUDIO:
             title = _("Copy for request {number}, without audio", number=item.id)
@@ -120,12 +117,12 @@ def show_restrictions(viewer: Viewer) -> None:
                     actions.finish(_("Lifted: the contacts count again."))
 
 
-def _name_restricted(item: RestrictionEntry) -> str:
+def _name_restricted(item: restrictions.RestrictionEntry) -> str:
     what = item.advisor_id or item.contact_id or f"•• {item.customer_key[-2:]}"
     return f"{what} · {formatting.local_day(item.entered_at)}"
 
 
-def _name_subject(item: PersonRequest) -> str:
+def _name_subject(item: requests.PersonRequest) -> str:
     # A pseudonym is long and says nothing; its end is enough to tell two apart.
     if item.contact_id:
         return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
@@ -161,7 +158,7 @@ def _ask_request() -> None:
             actions.finish(_("The request is entered. Its answer is due within a month."))
 
 
-def _ask_answer(waiting: list[PersonRequest]) -> None:
+def _ask_answer(waiting: list[requests.PersonRequest]) -> None:
     if not waiting:
         return
     titles = {
@@ -231,7 +228,7 @@ def _ask_exclusion() -> None:
             actions.finish(_("Entered. Recordings deleted: {count}.", count=deleted))
 
 
-def _ask_end_of_exclusion(found: list[ExclusionEntry]) -> None:
+def _ask_end_of_exclusion(found: list[exclusions.ExclusionEntry]) -> None:
     if not found:
         return
     titles = {item.id: item.what for item in found}

@@ -9,7 +9,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
-from qa_core.analysis.exports import CONTACT_COLUMNS
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
@@ -28,7 +27,6 @@ from qa_core.ui import (
     tables,
     url_state,
 )
-from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
@@ -61,7 +59,7 @@ class ContactsQuery:
     """Query of the list: filters, extras of the address, and the KPI that counts."""
 
     where: Filters
-    extra: Extra
+    extra: explain_link.Extra
     behind: str | None
     window: str | None = None
     """Days of the repeat window, where they are not those of the settings."""
@@ -145,7 +143,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     st.caption(_("Select a row to open the contact."))
     own = ("team", "advisor") if viewer.advisor_id else ()
     allowed = set(query.contact_columns(viewer)) - set(own)
-    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
+    columns = tuple(name for name in exports.CONTACT_COLUMNS if name in allowed)
     contacts = {
         "where": asked.where,
         "columns": (*columns, "source_system", "contact_id"),
@@ -206,7 +204,7 @@ def _turn() -> None:
 
 
 def _build_column(name: str) -> tables.TableColumn:
-    heading = _(CONTACT_COLUMNS[name])
+    heading = _(exports.CONTACT_COLUMNS[name])
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None

@@ -14,7 +14,6 @@ from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import alert_banner, cached, cards, drill, styles, tables, trend_cards
-from qa_core.ui.alert_banner import AttentionItem
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.performance import traffic
@@ -144,7 +143,7 @@ def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
 
 def _compare_rates(
     viewer: Viewer, state: FilterState, series: Mapping[str, Series]
-) -> list[AttentionItem | None]:
+) -> list[alert_banner.AttentionItem | None]:
     """Compare each watched rate by queue, reason, channel; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series)
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
@@ -157,7 +156,7 @@ def _compare_rates(
     ]
 
 
-def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
+def _compare(row: Any, dimension: str, spread: float) -> alert_banner.AttentionItem | None:
     interval = control_charts.interval_of_change(row, spread)
     if formatting.is_missing(row.delta) or interval is None:
         return None
@@ -170,7 +169,7 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
         change=formatting.change(row.delta, kpi.unit),
         value=formatting.value(row.value, kpi.unit),
     )
-    return AttentionItem(
+    return alert_banner.AttentionItem(
         abs(row.delta) / ((interval[1] - interval[0]) / 2),
         text,
         chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,

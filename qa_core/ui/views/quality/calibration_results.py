@@ -18,7 +18,6 @@ from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
 from qa_core.ui import actions, cards, drill, gate, layout, tables
-from qa_core.ui.cards import Tile
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 
@@ -59,7 +58,7 @@ def _show_tiles(results: Results) -> None:
     missing = _("all finished")
     if found.unfinished:
         missing = ngettext("{n} missing, left out", "{n} missing, left out", found.unfinished)
-    alignment = Tile(
+    alignment = cards.Tile(
         _("Alignment"),
         formatting.value(results.alignment.value, Unit.RATE),
         _(
@@ -68,13 +67,13 @@ def _show_tiles(results: Results) -> None:
         ),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
     )
-    evaluations = Tile(
+    evaluations = cards.Tile(
         _("Evaluations"),
         f"{done} / {expected}",
         _("Submitted before the session was closed, out of contacts × evaluators."),
         missing,
     )
-    unclear = Tile(
+    unclear = cards.Tile(
         _("Criteria to reword"),
         formatting.number(len(results.unclear_criteria)),
         _(

@@ -8,7 +8,6 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.needs import Need
@@ -92,7 +91,7 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     coaching_plan.show_training_file(person)
 
 
-def _show_need(need: Need, texts: GridTexts) -> None:
+def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
     with cards.card(gap="xsmall", key=f"need_{need.advisor_id}"):
         with layout.row():
             number = need.advisor_id
@@ -118,7 +117,7 @@ def _show_need(need: Need, texts: GridTexts) -> None:
 
 
 def _show_table(
-    viewer: Viewer, found: Sequence[CoachingPlanView], texts: GridTexts, key: str
+    viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, key: str
 ) -> None:
     def state(plan: CoachingPlanView) -> str:
         return ("⚠ " if plan.is_overdue else "") + wording.describe_state(plan)

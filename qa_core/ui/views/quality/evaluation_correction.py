@@ -12,7 +12,6 @@ from qa_core.metrics import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.scoring import Criterion
 from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers, scorecard_form
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
@@ -71,7 +70,7 @@ def _show_form(evaluation_id: int) -> None:
 
 
 def _show_criterion(
-    prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft
+    prefix: str, criterion: scoring.Criterion, is_disputed: bool, evaluation: Draft
 ) -> None:
     key = criterion.key
     with st.container(gap="xxsmall"):

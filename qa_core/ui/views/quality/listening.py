@@ -12,7 +12,6 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import gates
 from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.query import scorecard_texts
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
 from qa_core.quality import sampling
@@ -96,7 +95,7 @@ def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
 
 def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> None:
     closed = " · " + _("closed") if plan.is_closed else ""
-    period = formatting.period(Period(plan.starts_on, plan.ends_on))
+    period = formatting.period(dimensions.Period(plan.starts_on, plan.ends_on))
     st.markdown(f"**{escape(plan.name)}**{closed}")
     st.caption(escape(f"{labels.name_purpose(plan.purpose)} · {period} · {scorecard}"))
     st.caption(escape(" · ".join(_describe_rules(plan, evaluators))))
@@ -227,7 +226,7 @@ def _add(viewer: Viewer, content: dict[str, Any]) -> None:
 def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict[str, Any]:
     """Ask what every plan says; return it as its file would."""
     first = environment.today().replace(day=1)
-    following = add_months(first, 1)
+    following = dimensions.add_months(first, 1)
     one, two, three = st.columns(3)
     content = {
         "name": one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}"),
