@@ -168,8 +168,7 @@ def _bring(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            outcome = _("{file} is imported as a draft.", file=sent.name)
-            scorecard_editor.finish(made, outcome)
+            scorecard_editor.finish(made, _("{file} is imported as a draft.", file=sent.name))
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:

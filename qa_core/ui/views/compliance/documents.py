@@ -87,6 +87,5 @@ def _ask_details() -> None:
         }
         if st.form_submit_button(_("Save"), type="primary"):
             with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_COMPLIANCE)
-                printing.enter_details(acting, values)
+                printing.enter_details(gate.current_viewer(Permission.MANAGE_COMPLIANCE), values)
                 actions.finish(_("The documents use them from now on."))

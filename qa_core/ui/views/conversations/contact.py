@@ -253,8 +253,7 @@ def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
             )
             if st.button(_("Send the request"), icon=":material/front_hand:"):
                 with actions.show_refusals():
-                    acting = gate.current_viewer(Permission.SEE_OWN_QUALITY)
-                    requests.ask_exclusion(acting, *key)
+                    requests.ask_exclusion(gate.current_viewer(Permission.SEE_OWN_QUALITY), *key)
                     text = _("Request sent. The data protection officer answers within a month.")
                     actions.finish(text)
         elif asked.is_open:

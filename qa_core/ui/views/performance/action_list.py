@@ -106,8 +106,7 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
 def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     """Show the form, filled and sent as of the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
-    owners = action_list.find_owners(viewer, entry)
-    names = {None: _("Nobody"), **owners}
+    names = {None: _("Nobody"), **action_list.find_owners(viewer, entry)}
     states = {state: _(texts.STATES[state]) for state in ActionState}
     key = f"{entry.id}_{version}"
     with st.form(f"action_{key}", border=False):
