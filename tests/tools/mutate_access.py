@@ -218,7 +218,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/accredited_people.py: show_notices: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "qa_core/ui/views/compliance/deletion.py: offer_purge: "
+            "qa_core/ui/views/compliance/listening_rules.py: _offer_purge: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/listening_rules.py: show_gates: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",

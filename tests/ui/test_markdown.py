@@ -92,9 +92,12 @@ PLAIN_TEXTS = {
         "_('Adjusted: score an average evaluator ",
         "f'{peers.describe_test(group)} {_describ",
     ],
-    "views/quality/assigned_contacts": ["_('Replaced: {reason}.', reason=reason)"],
     "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
-    "views/quality/draws": ["_describe_fairness(entry)", "title"],
+    "views/quality/draws": [
+        "_('Replaced: {reason}.', reason=reason)",
+        "_describe_fairness(entry)",
+        "title",
+    ],
     "views/quality/evaluate": [
         "f'**{_describe_day(draft.local_day)}{sta",
         "f'**{_describe_day(item.local_start.date",

@@ -19,7 +19,7 @@ from qa_core.quality.sampling import PlanState, labels
 from qa_core.quality.sampling.plan_file import LIMITS
 from qa_core.ui import actions, cached, cards, empty_states, gate, layout, segmented_choice
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.quality import assigned_contacts, draws, sample_sizes
+from qa_core.ui.views.quality import draws, sample_sizes
 
 SECTION = "part"
 SECTIONS = {
@@ -74,7 +74,7 @@ def show(viewer: Viewer, section: str) -> None:
     elif section == "draw":
         draws.show(viewer, plans)
     else:
-        assigned_contacts.show(viewer, plans)
+        draws.show_assigned(viewer, plans)
 
 
 def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
