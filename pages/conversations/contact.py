@@ -6,7 +6,6 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import drill, gate
 from qa_core.ui.views.conversations import contact as view
-from qa_core.ui.views.conversations import customer_timeline
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 
@@ -22,5 +21,5 @@ else:
     view.show_player(viewer, contact)
     view.show_manual_pick(viewer, contact)
     view.show_exclusion_request(viewer, contact)
-    customer_timeline.show(viewer, contact)
+    view.show_timeline(viewer, contact)
     view.show_details(viewer, contact)
