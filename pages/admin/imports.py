@@ -5,11 +5,11 @@ import streamlit as st
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import freshness, gate
-from qa_core.ui.views.admin import import_list, imports
+from qa_core.ui.views.admin import imports
 
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 
 st.title(_("Imports"), anchor=False)
 imports.ask_file(viewer)
 freshness.show_table(viewer)
-import_list.show(viewer)
+imports.show_list(viewer)

@@ -7,9 +7,7 @@ from qa_core.base.i18n import _
 from qa_core.ui import actions, gate, styles
 from qa_core.ui.views.compliance import (
     accredited_people,
-    deletion,
     documents,
-    exclusions,
     listening_rules,
     person_requests,
     rules,
@@ -28,11 +26,11 @@ if viewer.can(Permission.SEE_COMPLIANCE):
     with st.container(key=styles.NOT_PRINTED):
         listening_rules.show_state(viewer)
         listening_rules.show_gates(viewer)
-        deletion.show_periods(viewer)
-        deletion.show_certificates(viewer)
+        listening_rules.show_periods(viewer)
+        listening_rules.show_certificates(viewer)
         person_requests.show(viewer)
         person_requests.show_restrictions(viewer)
-        exclusions.show(viewer)
+        person_requests.show_exclusions(viewer)
         accredited_people.show_accreditations(viewer)
         accredited_people.show_notices(viewer)
         listening_rules.show_proportions(viewer)

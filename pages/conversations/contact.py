@@ -6,7 +6,6 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import drill, gate
 from qa_core.ui.views.conversations import contact as view
-from qa_core.ui.views.conversations import customer_timeline, exclusion_request, manual_pick
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 
@@ -20,7 +19,7 @@ else:
     view.show_head(contact)
     view.show_course(contact)
     view.show_player(viewer, contact)
-    manual_pick.show(viewer, contact)
-    exclusion_request.show(viewer, contact)
-    customer_timeline.show(viewer, contact)
+    view.show_manual_pick(viewer, contact)
+    view.show_exclusion_request(viewer, contact)
+    view.show_timeline(viewer, contact)
     view.show_details(viewer, contact)

@@ -6,7 +6,7 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import drill, gate
 from qa_core.ui.views.quality import evaluation as view
-from qa_core.ui.views.quality import evaluation_answers, evaluation_correction, evaluation_reply
+from qa_core.ui.views.quality import evaluation_answers, evaluation_correction
 
 viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
 
@@ -19,6 +19,6 @@ else:
     view.show_head(viewer, evaluation)
     view.show_recording(viewer, evaluation)
     evaluation_answers.show(viewer, evaluation)
-    evaluation_reply.show(viewer, evaluation)
+    evaluation_answers.show_reply(viewer, evaluation)
     evaluation_correction.show(evaluation)
     view.show_history(evaluation)

@@ -45,7 +45,7 @@ def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
         with layout.line():
             st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
             if item.behind and drill.is_open_to(viewer):
-                drill.show_button(f"look_{position}", dict(item.values), item.behind)
+                drill.show_arrow(f"look_{position}", dict(item.values), item.behind)
 
 
 def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
@@ -79,10 +79,10 @@ def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
         and kpi.subject == "contacts"
         and set(values) <= set(CONTACT_DIMENSIONS)
     ):
-        drill.show_button(f"rung_{event.id}", values | {event.rule.grain: start}, kpi.key)
+        drill.show_arrow(f"rung_{event.id}", values | {event.rule.grain: start}, kpi.key)
         return
     page = menu.find_page_explaining(kpi.needs)
-    if page.is_open_to(viewer) and page.can_filter_by(set(values)):
+    if page.is_open_to(viewer) and set(values) <= set(page.filters or ()):
         period = {"period": start} if is_month else {}
         address = values | period | sections.find_address(kpi.key)
         menu.show_page_link(page.key, symbol="arrow_forward", query=address)

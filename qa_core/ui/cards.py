@@ -61,11 +61,7 @@ def column_of(key: str) -> str:
 
 
 def build_tile(
-    row: Any,
-    state: FilterState,
-    series: Series | None = None,
-    extra: str = "",
-    lately: str = "",
+    row: Any, state: FilterState, series: Series | None = None, extra: str = "", lately: str = ""
 ) -> Tile:
     """Build a tile from a row of `measure`; `extra` is added below the value, `lately`
     under it.
@@ -100,10 +96,7 @@ def build_tile(
         and not (state.is_cut_short and kpi.is_amount)
     ):
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
-        tile |= {
-            "delta": formatting.change(change, kpi.unit, currency),
-            "delta_up": change >= 0,
-        }
+        tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0}
         if interval:
             said = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
             tile["delta_tone"] = said.severity

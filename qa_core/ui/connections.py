@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from qa_core.access import sessions
-from qa_core.access.sessions import Browser
 from qa_core.base.errors import Refusal
 from qa_core.ui import browser
 
@@ -45,7 +44,7 @@ class Connection:
     first that found it over, and the last run that the visitor asked for.
     """
 
-    browser: Browser
+    browser: sessions.Browser
     token: str | None = None
     checked_at: float = 0.0
     live_at: float = 0.0
@@ -209,7 +208,7 @@ async def _close(connection: Connection, send: Send, code: int) -> None:
         await send({"type": "websocket.close", "code": code})
 
 
-def _mark(scope: Scope, here: Browser, number: str) -> Scope:
+def _mark(scope: Scope, here: sessions.Browser, number: str) -> Scope:
     """Add the headers by which Streamlit and a run know the browser and the connection."""
     own = {BROWSER_HEADER: hashlib.sha256(here.token).hexdigest(), CONNECTION_HEADER: number}
     headers = [(name, value) for name, value in scope["headers"] if name.decode() not in own]
@@ -217,7 +216,7 @@ def _mark(scope: Scope, here: Browser, number: str) -> Scope:
     return {**scope, "headers": headers}
 
 
-def _is_live(token: str | None, here: Browser) -> bool:
+def _is_live(token: str | None, here: sessions.Browser) -> bool:
     try:
         return sessions.is_live(token, here)
     except Refusal:  # no records yet

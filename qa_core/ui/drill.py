@@ -156,10 +156,16 @@ def on_value(
     return lambda value: to_contacts({dimension: value}, behind, window)
 
 
-def show_button(key: str, values: dict[str, Any], behind: str) -> None:
+def show_arrow(key: str, values: dict[str, Any], behind: str) -> None:
     """Show the arrow at the end of a line that opens its contacts."""
     title = _("Open the contacts")
     layout.show_icon_button("arrow_forward", title, key, to_contacts, values, behind)
+
+
+def show_contact_button(page_key: str, source_system: str, contact_id: str) -> None:
+    """Show the button that opens a contact, with a link back to that page."""
+    title, target = _("Open the contact"), (page_key, source_system, contact_id)
+    layout.show_quiet_button("call", title, "open_contact", to_contact, *target)
 
 
 def _show_back(page_key: str, parameters: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting, periods
-from qa_core.ui import cached, filter_bar, menu
+from qa_core.ui import cached, filter_bar, layout, menu
 from qa_core.ui.filter_bar import FilterState
 
 
@@ -83,13 +83,8 @@ def _show_empty_period(viewer: Viewer, state: FilterState) -> None:
     title = _("Nothing in {period}", period=state.period_title)
     with card(":material/event_busy:", title, text), st.container(horizontal=True):
         if last:
-            st.button(
-                _("Show {month}", month=formatting.month(last)),
-                on_click=filter_bar.choose_period,
-                args=(last,),
-                icon=":material/date_range:",
-                type="primary",
-            )
+            title, act = _("Show {month}", month=formatting.month(last)), filter_bar.choose_period
+            layout.show_button("date_range", title, "show_last_month", act, last, type="primary")
         if state.where.values:
             st.button(
                 _("Remove the filters"), on_click=filter_bar.clear, icon=":material/filter_alt_off:"

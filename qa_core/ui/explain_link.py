@@ -7,7 +7,6 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods
-from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import Kpi, get_kpi
 from qa_core.ui import filter_bar, menu, url_state
 
@@ -62,7 +61,7 @@ def show_extra(extra: Extra) -> None:
         url_state.show_removable(dimension, f"{title}: {names}")
 
 
-def narrow(where: Filters, extra: Extra) -> Filters:
+def narrow(where: dimensions.Filters, extra: Extra) -> dimensions.Filters:
     """Return the filters with those that the address adds."""
     for dimension, values in extra:
         # A week or month that was clicked on may lie outside the period chosen above.

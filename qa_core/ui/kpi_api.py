@@ -17,12 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from qa_core.access import service_tokens
-from qa_core.access.service_tokens import TokenRefused
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import dimensions, kpi_question, kpis
-from qa_core.metrics.kpi_question import KpiQuestion
 from qa_core.storage.system_errors import TEMPORARY_CODES, find_refusal
 from qa_core.ui import browser
 from qa_core.ui.connections import Budget
@@ -101,7 +99,7 @@ def _respond(request: Request) -> Response:
 def _answer(request: Request) -> dict[str, Any]:
     scheme, _space, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise TokenRefused(
+        raise service_tokens.TokenRefused(
             "no_token",
             N_("Send a service token in the header “Authorization: Bearer …”, and nowhere else."),
         )
@@ -126,7 +124,7 @@ def _answer(request: Request) -> dict[str, Any]:
             service_tokens.note_use(viewer, names, cuts, refused)
 
 
-def _read(request: Request) -> KpiQuestion:
+def _read(request: Request) -> kpi_question.KpiQuestion:
     if len(request.url.query) > LONGEST_QUERY:
         message = N_("The address is too long: at most {most} characters after the question mark.")
         raise Misuse("too_long", message, most=LONGEST_QUERY)
@@ -140,7 +138,7 @@ def _read(request: Request) -> KpiQuestion:
         raise Misuse("no_kpi", "Name a KPI: kpi=answer_rate; several are allowed.")
     explain = given.get("explain", "0")
     require_known(explain, ("0", "1"), "bad_value", N_("explain is 0 or 1."))
-    return KpiQuestion(
+    return kpi_question.KpiQuestion(
         given.getlist("kpi"),
         given.getlist("by"),
         given.get("from"),
@@ -153,7 +151,7 @@ def _read(request: Request) -> KpiQuestion:
 
 def _refuse(refusal: Refusal) -> Response:
     headers = {}
-    if isinstance(refusal, TokenRefused):
+    if isinstance(refusal, service_tokens.TokenRefused):
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif refusal.code in ("too_many_tries", "too_many_requests"):
         status, headers = 429, {"Retry-After": str(refusal.params["seconds"])}

@@ -71,15 +71,6 @@ class MenuPage:
         )
         return is_listed and (viewer is None or self.is_needed is None or self.is_needed(viewer))
 
-    @property
-    def can_be_saved(self) -> bool:
-        """Tell whether its filters or its period can be saved as a view."""
-        return self.filters is not None or self.has_own_period
-
-    def can_filter_by(self, dimensions: set[str]) -> bool:
-        """Tell whether the filter bar of this page has all of these dimensions."""
-        return self.filters is not None and dimensions <= set(self.filters)
-
 
 def _needs_first_steps(viewer: Viewer) -> bool:
     # Only here: the sign-in form needs the menu, and imports take a second to load.

@@ -12,7 +12,6 @@ from qa_core.analysis.charts import Marker
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, query
-from qa_core.metrics.dimensions import Period
 from qa_core.ui import actions, cached, gate, layout
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
@@ -62,8 +61,8 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
             key=f"note_title_{key}",
         )
         left, right = st.columns(2)
-        first = left.date_input(_("From"), value=day, format="DD/MM/YYYY", key=f"note_from_{key}")
-        last = right.date_input(_("To"), value=None, format="DD/MM/YYYY", key=f"note_to_{key}")
+        first = layout.ask_day(left, _("From"), day, f"note_from_{key}")
+        last = layout.ask_day(right, _("To"), None, f"note_to_{key}")
         scope = scopes[0]
         if len(scopes) > 1:
             scope = st.selectbox(
@@ -79,7 +78,7 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
 def show_list(notes: list[DayNote], key: str) -> None:
     """Show notes, each with a button to remove it where the viewer may."""
     for note in notes:
-        days = formatting.period(Period(note.first_day, note.last_day))
+        days = formatting.period(dimensions.Period(note.first_day, note.last_day))
         text = f"**{days}** {escape(describe(note))}"
         remove = (_remove, note.id) if note.is_mine_to_remove else None
         layout.show_removable(text, f"note_remove_{key}_{note.id}", _("Remove the note"), remove)
@@ -110,6 +109,6 @@ def _describe_change(change: query.Change) -> str:
 
 
 def _build_marker(first_day: date, last_day: date, text: str, is_change: bool = False) -> Marker:
-    days = formatting.period(Period(first_day, last_day))
+    days = formatting.period(dimensions.Period(first_day, last_day))
     lines = map(plain, textwrap.wrap(text, MARKER_WIDTH))
     return Marker(first_day, last_day, "<br>".join((f"<b>{days}</b>", *lines)), is_change)

@@ -1,5 +1,7 @@
 """Warnings of personal data in what people write, while they write it."""
 
+from typing import Any
+
 import streamlit as st
 
 from qa_core.base import masking
@@ -20,8 +22,12 @@ def show_hint(text: str) -> None:
         st.caption(f":orange[:material/warning:] {said}")
 
 
-def show_warning(text: str) -> None:
-    """Show a warning below the field of a text."""
+def ask_text(label: str, most: int, key: str, **options: Any) -> str:
+    """Ask for a text of at most so many characters, with a warning below it.
+
+    `options` go to `st.text_area`.
+    """
+    text = st.text_area(label, max_chars=most, key=key, **options)
     if kinds := find_kinds(text):
         st.warning(
             _(
@@ -30,6 +36,7 @@ def show_warning(text: str) -> None:
             ),
             icon=":material/shield_person:",
         )
+    return text
 
 
 def ask_to_keep(key: str, *comments: str) -> bool:

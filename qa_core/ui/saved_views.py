@@ -8,7 +8,7 @@ from qa_core.access.saved_views import View
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
 from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import actions, cached, filter_bar, gate, menu, select_box
+from qa_core.ui import actions, cached, filter_bar, gate, layout, menu
 from qa_core.ui.markdown import escape
 
 NOT_CUT = ("day", "week", "month")
@@ -43,7 +43,7 @@ def _show(page_key: str) -> None:
     if any(are_open):
         title.markdown("**{}**".format(_("Shared with me")), help=_("Opens on what you may see."))
     page = menu.find_open_page(page_key, viewer)
-    if page is not None and page.can_be_saved:
+    if page is not None and (page.filters is not None or page.has_own_period):
         st.markdown("**{}**".format(_("Save the page {page}", page=_(page.title))))
         _show_form(viewer, None, page)
 
@@ -65,7 +65,6 @@ def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
 
 
 def _find_known(viewer: Viewer, dimension: str) -> set[str]:
-    """Find the values of a dimension that this person meets."""
     try:
         values = cached.find_values(viewer, dimension)
     except AccessDenied:
@@ -101,7 +100,7 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
         titles = {NOBODY: _("Nobody")} | {key: _(saved_views.SHARINGS[key]) for key in sharings}
         chosen, held = NOBODY, view.shared_with if view else NOBODY
         if sharings:
-            chosen = select_box.select(st, _("Share with"), titles, chosen=held)
+            chosen = layout.select(st, _("Share with"), titles, chosen=held)
         with st.container(horizontal=True):
             is_saved = st.form_submit_button(_("Save"), type="primary")
             is_removed = view is not None and st.form_submit_button(_("Delete"))

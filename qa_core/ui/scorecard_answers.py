@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from qa_core import scoring
 from qa_core.base import i18n
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
+from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
 from qa_core.ui.markdown import escape
 
@@ -33,27 +35,18 @@ def name(prefix: str, kind: str, criterion: str) -> str:
     return f"{prefix}{kind}_{criterion}"
 
 
-def fill(
-    prefix: str,
-    scorecard: scoring.Scorecard,
-    answers: Mapping[str, Any],
-    comments: Mapping[str, str],
-    comment: str,
-    only_missing: bool = False,
-) -> None:
-    """Put answers and comments into the widgets, before they are shown."""
-    _put({name(prefix, "comment", OVERALL): comment}, only_missing)
-    for criterion in scorecard.criteria:
-        key = criterion.key
-        put(prefix, criterion, answers.get(key), comments.get(key, ""), only_missing)
+def fill(prefix: str, draft: Draft, only_missing: bool = False) -> None:
+    """Put the answers and comments of an evaluation into the widgets, before they are shown."""
+    _put({name(prefix, "comment", OVERALL): draft.comment}, only_missing)
+    for criterion in draft.scorecard.criteria:
+        put(prefix, criterion, draft, only_missing)
 
 
-def put(
-    prefix: str, criterion: Criterion, answer: Any, comment: str, only_missing: bool = False
-) -> None:
+def put(prefix: str, criterion: Criterion, draft: Draft, only_missing: bool = False) -> None:
     """Put the answer and the comment of one criterion into its widgets."""
     key = criterion.key
-    values: dict[str, Any] = {name(prefix, "comment", key): comment}
+    answer = draft.answers.get(key)
+    values: dict[str, Any] = {name(prefix, "comment", key): draft.comments.get(key, "")}
     if _is_number(criterion):
         is_points = answer not in (None, NOT_APPLICABLE)
         values[name(prefix, "answer", key)] = float(answer) if is_points else None
@@ -146,6 +139,20 @@ def ask(
         args=args,
         disabled=disabled,
     )
+
+
+def show_question(criterion: Criterion, is_bold: bool = False) -> None:
+    """Show the text of a criterion, its guidance for the pointer, and its notes."""
+    text = escape(describe_text(criterion.text))
+    guidance = escape(describe_text(criterion.help)) if criterion.help else None
+    st.markdown(f"**{text}**" if is_bold else text, help=guidance)
+    show_notes(criterion)
+
+
+def open_comment(comment: str) -> DeltaGenerator:
+    """Return the button that opens the field of a comment, to be filled in a `with` block."""
+    icon = ":material/chat:" if comment else ":material/add_comment:"
+    return st.popover(_("Comment"), icon=icon, type="tertiary")
 
 
 def ask_comment(

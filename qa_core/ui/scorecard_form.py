@@ -15,7 +15,6 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
-from qa_core.scoring import Criterion
 from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_text
@@ -34,11 +33,11 @@ PROMPTS = {
 
 @dataclasses.dataclass
 class OpenDraft:
-    """Draft as this tab holds it: its version, and the error since."""
+    """Evaluation as this tab holds it: its version, the time spent, and the error since."""
 
     version: int
-    seconds: float
-    touched_at: float
+    seconds: float = 0.0
+    touched_at: float = 0.0
     refusal: Refusal | None = None
     typed: dict[str, Any] | None = None
     """What could not be saved over a newer version: {answers, comments, comment}."""
@@ -172,25 +171,14 @@ def _hold(draft: Draft) -> OpenDraft:
     if held is None:
         held = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
         st.session_state[name] = held
-        _fill(draft)
+        scorecard_answers.fill(_prefix(draft.id), draft)
     elif held.typed is None and held.version != draft.version:
         held.version = draft.version
-        _fill(draft)
+        scorecard_answers.fill(_prefix(draft.id), draft)
     else:
         # Streamlit forgets widgets that another page did not draw.
-        _fill(draft, only_missing=True)
+        scorecard_answers.fill(_prefix(draft.id), draft, only_missing=True)
     return held
-
-
-def _fill(draft: Draft, only_missing: bool = False) -> None:
-    scorecard_answers.fill(
-        _prefix(draft.id),
-        draft.scorecard,
-        draft.answers,
-        draft.comments,
-        draft.comment,
-        only_missing,
-    )
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
@@ -206,20 +194,14 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
             _show_criterion(draft, criterion)
 
 
-def _show_criterion(draft: Draft, criterion: Criterion) -> None:
-    text, comment = describe_text(criterion.text), draft.comments.get(criterion.key, "")
+def _show_criterion(draft: Draft, criterion: scoring.Criterion) -> None:
+    comment = draft.comments.get(criterion.key, "")
     with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        said = f"**{escape(text)}**"
-        st.markdown(said, help=escape(describe_text(criterion.help)) if criterion.help else None)
-        scorecard_answers.show_notes(criterion)
+        scorecard_answers.show_question(criterion, is_bold=True)
         with layout.row():
             scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.scorecard))
-            with st.popover(
-                _("Comment"),
-                icon=":material/chat:" if comment else ":material/add_comment:",
-                type="tertiary",
-            ):
-                _ask_comment(draft, criterion.key, text)
+            with scorecard_answers.open_comment(comment):
+                _ask_comment(draft, criterion.key, describe_text(criterion.text))
         if comment:
             st.text(comment)
             personal_data.show_hint(comment)
@@ -272,13 +254,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
                 format_func=titles.get,
                 key=_key(draft.id, f"choice_{kind}", key),
             )
-        st.button(
-            _("Keep what I chose"),
-            type="primary",
-            key=f"{_prefix(draft.id)}merge",
-            on_click=_merge,
-            args=(draft, [item[:2] for item in differing]),
-        )
+        key, chosen = f"{_prefix(draft.id)}merge", [item[:2] for item in differing]
+        layout.show_button("", _("Keep what I chose"), key, _merge, draft, chosen, type="primary")
 
 
 def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
@@ -301,7 +278,7 @@ def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
     if held.typed is None:
         kept = drafts.get_draft(viewer, draft.id)
         held.version = kept.version
-        _fill(kept)
+        scorecard_answers.fill(_prefix(kept.id), kept)
 
 
 def _score_so_far(draft: Draft) -> scoring.Result | None:

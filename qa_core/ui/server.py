@@ -33,7 +33,6 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
-from qa_core.storage.system_errors import TEMPORARY_CODES
 from qa_core.ui import browser, connections, health, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
@@ -246,14 +245,16 @@ def _work_unattended() -> None:
 
 def _may_upload(scope: Scope) -> bool:
     try:
-        signed_in = find_signed_in(Request(scope))
+        signed_in = _find_ready(Request(scope))
     except Refusal:
         return False
-    return (
-        signed_in is not None
-        and not signed_in.must_change_password
-        and any(signed_in.viewer.can(permission) for permission in UPLOADERS)
-    )
+    return signed_in is not None and any(signed_in.viewer.can(one) for one in UPLOADERS)
+
+
+def _find_ready(request: Request) -> sessions.SignedIn | None:
+    """Return the live session; None also for who has a password to change first."""
+    signed_in = find_signed_in(request)
+    return None if signed_in is None or signed_in.must_change_password else signed_in
 
 
 def load_download_rooms() -> None:
@@ -266,8 +267,8 @@ def _download(request: Request) -> Response:
     load_download_rooms()
     browser.use_language_of(request)
     try:
-        signed_in = find_signed_in(request)
-        if signed_in is None or signed_in.must_change_password:
+        signed_in = _find_ready(request)
+        if signed_in is None:
             return PlainTextResponse("Not Found", 404)
         if signed_in.viewer.language:
             i18n.use(signed_in.viewer.language)
@@ -290,8 +291,8 @@ def _audio(request: Request) -> Response:
         return PlainTextResponse("Method Not Allowed", 405)
     browser.use_language_of(request)
     try:
-        signed_in = find_signed_in(request)
-        if signed_in is None or signed_in.must_change_password:
+        signed_in = _find_ready(request)
+        if signed_in is None:
             return PlainTextResponse("Not Found", 404)
         sound = recordings.open_ticket(signed_in, request.path_params["ticket"])
         span = _find_span(request.headers.get("range"), sound.clear_bytes)
@@ -324,7 +325,7 @@ def _audio(request: Request) -> Response:
 
 
 def _refuse(refusal: Refusal) -> Response:
-    is_temporary = refusal.code in TEMPORARY_CODES
+    is_temporary = refusal.code in system_errors.TEMPORARY_CODES
     return PlainTextResponse(i18n.format_refusal(refusal), 503 if is_temporary else 404)
 
 

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from qa_core.access import accounts, sessions
-from qa_core.access.accounts import AccountAction
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.storage.records.base import now
@@ -33,7 +32,7 @@ def _show_account_news(viewer: Viewer) -> None:
         since = now() - sessions.NEWS_FOR
         st.session_state[_NEWS] = any(
             change.done_at > since
-            and (change.act, change.username) != (AccountAction.ADD, viewer.username)
+            and (change.act, change.username) != (accounts.AccountAction.ADD, viewer.username)
             for change in accounts.find_own_changes(viewer)
         ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
     if st.session_state[_NEWS]:

@@ -38,7 +38,6 @@ def show_sign_in() -> None:
 
 
 def _show_code_form() -> None:
-    """Ask for the code of the app after the password."""
     held, here = gate.sign_in_state(), browser.current()
     with st.form("second_step", border=True):
         code = _ask_code(_("Code from your app, or a recovery code"))

@@ -78,8 +78,7 @@ def _describe_late(row: Any, spread: float) -> str:
     if interval is None:
         said = _("too few to compare")
     elif interval[0] > 0 or interval[1] < 0:
-        change = formatting.change(row.delta, unit)
-        said = _("{change}, statistically clear", change=change)
+        said = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
     return _(
         "{value} (n = {n}), {said}",
         value=formatting.value(row.value, unit),

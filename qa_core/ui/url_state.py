@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from qa_core.base.errors import AccessDenied
+from qa_core.ui import layout
 from qa_core.ui.markdown import escape
 
 _WRITTEN = "address_written"
@@ -98,9 +99,6 @@ def give(name: str, value: str, usual: str, key: str = "") -> None:
 
 def show_removable(name: str, label: str) -> None:
     """Show a button that removes that name from the address."""
-    st.button(
-        escape(label),
-        icon=":material/close:",
-        key=f"remove_{name}",
-        on_click=lambda: st.query_params.pop(name, None),
+    layout.show_button(
+        "close", escape(label), f"remove_{name}", lambda: st.query_params.pop(name, None)
     )

@@ -19,11 +19,17 @@ SHOWING = frozenset(
         *("form_submit_button", "download_button", "checkbox", "toggle", "radio", "selectbox"),
         *("multiselect", "text_input", "text_area", "number_input", "date_input", "time_input"),
         *("file_uploader", "segmented_control", "pills", "slider", "select_slider", "feedback"),
-        *("show_page_link", "show_icon_button", "select"),
+        *("show_page_link", "show_icon_button", "show_button", "show_quiet_button", "select"),
+        *("ask_day", "ask_text"),
     }
 )
 """Streamlit's functions whose first argument is markdown, and our own around them."""
-SECOND = frozenset({"progress", "show_page_link", "show_icon_button", "select"})
+SECOND = frozenset(
+    {
+        *("progress", "show_page_link", "show_icon_button", "show_button", "show_quiet_button"),
+        *("select", "ask_day"),
+    }
+)
 """Those whose second argument is markdown instead."""
 MARKDOWN_KEYWORDS = frozenset({"label", "help", "body", "caption"})
 ESCAPING = frozenset({"escape", "show_text"})

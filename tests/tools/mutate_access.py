@@ -218,7 +218,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/accredited_people.py: show_notices: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "qa_core/ui/views/compliance/deletion.py: offer_purge: "
+            "qa_core/ui/views/compliance/listening_rules.py: _offer_purge: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/listening_rules.py: show_gates: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
@@ -240,7 +240,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_CALIBRATIONS)",
             "qa_core/ui/views/quality/calibration.py: show: "
             "viewer.can(Permission.MANAGE_CALIBRATIONS)",
-            "qa_core/ui/views/quality/calibration_consensus.py: show: "
+            "qa_core/ui/views/quality/calibration_results.py: _show_consensus: "
             "viewer.can(Permission.MANAGE_CALIBRATIONS)",
             "qa_core/ui/views/quality/calibration_results.py: _show_evaluators: "
             "viewer.can(Permission.MANAGE_CALIBRATIONS)",
@@ -251,7 +251,7 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/ui/views/quality/evaluation.py: show_recording: viewer.can(Permission.LISTEN)",
             "qa_core/ui/views/quality/evaluation.py: _show_links: "
             "viewer.can(Permission.SEE_CONTACTS)",
-            "qa_core/ui/views/quality/evaluation_reply.py: show: "
+            "qa_core/ui/views/quality/evaluation_answers.py: show_reply: "
             "viewer.can(Permission.ANSWER_EVALUATIONS)",
         ),
     }.items()

@@ -18,7 +18,7 @@ from qa_core.metrics.query import scorecard_texts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
-from qa_core.ui import user_agents
+from qa_core.ui.views.admin import own_sessions
 
 WINDOWS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -93,4 +93,4 @@ def test_our_words_in_a_decision_are_translated_and_those_of_the_file_are_not(fr
     ids=["chrome", "edge", "iphone", "odd", "none"],
 )
 def test_a_browser_is_called_as_its_owner_calls_it(claim: str, said: str):
-    assert user_agents.describe(claim) == said
+    assert own_sessions.describe_browser(claim) == said

@@ -19,7 +19,7 @@ from qa_core.compliance import gates, recordings
 from qa_core.compliance.recordings import Playable, absence
 from qa_core.metrics import formatting
 from qa_core.quality.evaluations import timed_comments
-from qa_core.ui import actions, gate, personal_data, scripts, select_box
+from qa_core.ui import actions, gate, layout, personal_data, scripts
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
@@ -208,7 +208,7 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
         )
         criteria = {name: text.in_language(language) for name, text in found.criteria.items()}
         titles = {"": _("the contact as a whole"), **criteria}
-        select_box.select(st, _("About"), titles, f"{key}_remark_about")
+        layout.select(st, _("About"), titles, f"{key}_remark_about")
         if kinds := st.session_state.get(f"{key}_personal"):
             st.warning(
                 _(

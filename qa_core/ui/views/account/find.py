@@ -1,6 +1,6 @@
 """The Find page: pages, KPIs, advisors and contacts that the reader may see."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -33,21 +33,25 @@ class SearchResult:
 
 def show(viewer: Viewer) -> None:
     """Show the field and, below it, the results by kind."""
-    kinds = [kind for kind in KINDS if kind.is_open_to(viewer)]
+    kinds = {
+        title: find
+        for title, find, permission in KINDS
+        if permission is None or viewer.can(permission)
+    }
     with st.container(key=page_script.FIELD):
         text = st.text_input(
             _("Search"),
             key="find_text",
             label_visibility="collapsed",
             icon=":material/search:",
-            placeholder=" · ".join(_(kind.title) for kind in kinds),
+            placeholder=" · ".join(map(_, kinds)),
         ).strip()
     if not text:
         st.caption(_("Press / on any page to search."))
         if viewer.can(Permission.SEE_CONTACTS):
             st.caption(_("Contacts are found by their exact id."))
         return
-    found = {kind.title: list(islice(kind.find(viewer, text), MOST + 1)) for kind in kinds}
+    found = {title: list(islice(find(viewer, text), MOST + 1)) for title, find in kinds.items()}
     if not any(found.values()):
         st.write(escape(_("Nothing found for “{text}” in what you may see.", text=text)))
     for title, results in found.items():
@@ -105,24 +109,13 @@ def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
         yield SearchResult(page, contact["contact_id"], " · ".join(said), parameters)
 
 
-@dataclass(frozen=True)
-class SearchKind:
-    """One kind of result, and the page that it leads to: open to who may open that page."""
-
-    title: str
-    find: Callable[[Viewer, str], Iterator[SearchResult]]
-    permission: Permission | None = None
-
-    def is_open_to(self, viewer: Viewer) -> bool:
-        return self.permission is None or viewer.can(self.permission)
-
-
 KINDS = (
-    SearchKind(N_("Pages"), _find_pages),
-    SearchKind(N_("KPIs"), _find_kpis, Permission.SEE_SCORES),
-    SearchKind(N_("Advisors"), _find_advisors, Permission.SEE_ADVISORS),
-    SearchKind(N_("Contacts"), _find_contacts, Permission.SEE_CONTACTS),
+    (N_("Pages"), _find_pages, None),
+    (N_("KPIs"), _find_kpis, Permission.SEE_SCORES),
+    (N_("Advisors"), _find_advisors, Permission.SEE_ADVISORS),
+    (N_("Contacts"), _find_contacts, Permission.SEE_CONTACTS),
 )
+"""Title of each kind of result, the search, and the permission of the page that it leads to."""
 
 
 def _matches(text: str, *titles: str) -> bool:

@@ -12,6 +12,7 @@ from qa_core.ingest.columns.taught_words import MEANINGS
 from qa_core.ingest.registry import get_profile
 from qa_core.ingest.report import FileReport
 from qa_core.metrics import formatting
+from qa_core.ui import layout
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin import import_fields
 
@@ -43,14 +44,10 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
     """Show a form with one choice for each word, given as `COLUMN:VALUE`."""
     with st.form(f"{_key(kind, file_id)}_words"):
         st.markdown(_("What do these words of the file mean?"))
+        titles = {word: import_fields.title_of_meaning(word) for word in OFFERED_MEANINGS}
+        prefix = f"{_key(kind, file_id)}_word_"
         chosen = {
-            word: st.selectbox(
-                escape(word),
-                OFFERED_MEANINGS,
-                index=None,
-                format_func=import_fields.title_of_meaning,
-                key=f"{_key(kind, file_id)}_word_{word}",
-            )
+            word: layout.select(st, escape(word), titles, f"{prefix}{word}", is_optional=True)
             for word in asked
         }
         if st.form_submit_button(_("Read the file again this way"), icon=":material/refresh:"):

@@ -16,7 +16,6 @@ from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import tables
 from qa_core.ui.markdown import escape
-from qa_core.ui.tables import TableColumn
 from qa_core.ui.views.admin import import_fields
 
 SHOWN_ROWS = 100
@@ -131,7 +130,7 @@ def _describe_state(report: FileReport) -> str:
     return _("already known") if report.recognised else _("ready")
 
 
-def _count_column(name: str) -> TableColumn:
+def _count_column(name: str) -> tables.TableColumn:
     return tables.count_column(
         _(COUNTS[name]), lambda report: None if report.is_refused else getattr(report.tally, name)
     )

@@ -1,21 +1,28 @@
-"""The way of files into the centre: sent, examined, corrected and brought in."""
+"""The way of files into the centre: sent, examined, corrected, brought in, taken back."""
 
 import json
 from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import streamlit as st
 
 from qa_core import ingest
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
-from qa_core.files.options import DATE_ORDERS, KINDS, ImportOptions
+from qa_core.files.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
+from qa_core.ingest.load import batches
 from qa_core.ingest.report import FileReport
-from qa_core.ui import gate, select_box
+from qa_core.metrics import formatting
+from qa_core.metrics.query.freshness import SOURCE_TITLES
+from qa_core.ui import actions, cards, gate, layout, tables
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.admin import import_mapping, import_options, import_report
+from qa_core.ui.views.admin import import_mapping, import_report
 
 LARGEST_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
@@ -30,6 +37,25 @@ KIND_TITLES = {
     "advisors": N_("Advisors: names, teams, sites"),
     "evaluations": N_("Evaluations: scores of recorded calls"),
 }
+WIDGETS = {
+    "profile": "import_profile",
+    "date-order": "import_order",
+    "timezone": "import_timezone",
+    "decimal": "import_decimal",
+    "delimiter": "import_delimiter",
+    "sheet": "import_sheet",
+    "encoding": "import_encoding",
+}
+"""Keys of the widgets of options with one value, by the name of the option."""
+PAIRS = {"unit": "import_units", "scale": "import_scales"}
+"""The same for options of which each field may have one."""
+ORDERS = {
+    "dmy": N_("day, month, year"),
+    "mdy": N_("month, day, year"),
+    "ymd": N_("year, month, day"),
+}
+LINES = 25
+"""Imports on one page of the list."""
 
 
 def ask_file(viewer: Viewer) -> None:
@@ -41,7 +67,7 @@ def ask_file(viewer: Viewer) -> None:
     if not sent:
         forget_dry_runs()
         return
-    options = import_options.ask(viewer, kind)
+    options = _ask_options(viewer, kind)
     if options is None:
         return
     # Above the report, which is long; what it says decides whether there is a button.
@@ -78,7 +104,7 @@ def forget_dry_runs() -> None:
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
     titles = {key: _(KIND_TITLES[key]) for key in KINDS}
-    kind = select_box.select(left, _("What is in the file?"), titles, "import_kind")
+    kind = layout.select(left, _("What is in the file?"), titles, "import_kind")
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
@@ -95,7 +121,7 @@ def _choose(reports: list[FileReport]) -> int:
     """Show the files at a glance; return the place of the one to look at."""
     import_report.show_files(reports)
     titles = dict(enumerate(report.file for report in reports))
-    chosen = select_box.select(st, _("View file"), titles, "import_chosen")
+    chosen = layout.select(st, _("View file"), titles, "import_chosen")
     return chosen if chosen is not None and chosen < len(reports) else 0
 
 
@@ -142,12 +168,8 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
     if answers:
         with st.container(horizontal=True):
             for option in answers:
-                st.button(
-                    escape(_describe_answer(option)),
-                    key=f"answer_{option}",
-                    on_click=_answer,
-                    args=(kind, file_id, option),
-                )
+                title, key = escape(_describe_answer(option)), f"answer_{option}"
+                layout.show_button("", title, key, _answer, kind, file_id, option)
     elif any(option.startswith("--start-date") for option in refusal.options):
         st.caption(_("Enter the first day above, under: {title}", title=_("More about the file")))
     elif any(option.startswith("--map") for option in refusal.options):
@@ -158,9 +180,7 @@ def _is_answer(option: str) -> bool:
     name, value = _split(option)
     if name == "yes":
         return True
-    is_known = name in import_options.WIDGETS or (
-        name in (*import_options.PAIRS, "map") and "=" in value
-    )
+    is_known = name in WIDGETS or (name in (*PAIRS, "map") and "=" in value)
     # In capitals stands what the person must still fill in.
     to_fill_in = ("COLUMN", "NAME", "DATE", "MIN-MAX", "|")
     return is_known and not any(place in value for place in to_fill_in)
@@ -171,7 +191,7 @@ def _describe_answer(option: str) -> str:
     if name == "yes":
         return _("Yes, import it this way")
     if name == "date-order" and value in DATE_ORDERS:
-        return _(import_options.ORDERS[value])
+        return _(ORDERS[value])
     return value
 
 
@@ -183,7 +203,7 @@ def _answer(kind: str, file_id: str, option: str) -> None:
         field, _equals, column = value.partition("=")
         import_mapping.put(kind, file_id, field, column)
     else:
-        import_options.put(name, value)
+        _put_option(name, value)
 
 
 def _split(option: str) -> tuple[str, str]:
@@ -205,3 +225,169 @@ def _show_brought(reports: list[FileReport]) -> None:
     if st.button(_("Import another file"), icon=":material/upload_file:"):
         del st.session_state[BROUGHT]
         st.rerun()
+
+
+def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
+    """Show the fields and return what they say; None while they say what cannot be meant."""
+    with st.expander(_("More about the file"), icon=":material/tune:"):
+        first, second, third = st.columns(3)
+        saved = batches.find_mappings(viewer, kind)
+        if st.session_state.get(WIDGETS["profile"]) not in (None, *saved):
+            saved = [*saved, st.session_state[WIDGETS["profile"]]]
+        profile = first.selectbox(
+            _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
+        )
+        hint = _("Saved with the import under this name. The next file of the same layout uses it.")
+        save_as = first.text_input(_("Save the mapping as"), key="import_save", help=hint)
+        system = first.text_input(
+            _("Name of the tool"),
+            help=_(
+                "First part of a contact's identity. Files of two differently named tools "
+                "never mix."
+            ),
+            key="import_system",
+        )
+        units = first.text_input(
+            _("Units of durations"), key=PAIRS["unit"], placeholder="talk_seconds=min"
+        )
+        inferred = {"is_optional": True, "placeholder": _("as inferred")}
+        orders = {code: _(ORDERS[code]) for code in DATE_ORDERS}
+        order = layout.select(second, _("Date order"), orders, WIDGETS["date-order"], **inferred)
+        start = second.date_input(
+            _("First day, if rows have no date"), value=None, key="import_start"
+        )
+        zones, usual = sorted(available_timezones()), environment.current().timezone
+        timezone = second.selectbox(
+            _("Time zone of the file"), zones, None, key=WIDGETS["timezone"], placeholder=usual
+        )
+        scales = second.text_input(_("Rating scales"), key=PAIRS["scale"], placeholder="csat=1-10")
+        signs = {sign: sign for sign in DECIMALS}
+        decimal = layout.select(third, _("Decimal sign"), signs, WIDGETS["decimal"], **inferred)
+        delimiter = third.text_input(
+            _("Cell separator"), key=WIDGETS["delimiter"], placeholder="; , tab |"
+        )
+        sheet = third.text_input(_("Sheet of the workbook"), key=WIDGETS["sheet"])
+        encoding = third.text_input(
+            _("Encoding"), key=WIDGETS["encoding"], placeholder="utf-8, cp1252"
+        )
+    with actions.show_refusals():
+        return ImportOptions(
+            system=system.strip() or None,
+            profile=profile,
+            save_mapping=save_as.strip() or None,
+            timezone=timezone,
+            date_order=order,
+            start_date=start if isinstance(start, date) else None,
+            sheet=sheet.strip() or None,
+            encoding=encoding.strip() or None,
+            delimiter=delimiter.strip() or None,
+            decimal=decimal,
+            units=_parse_pairs(units, "wait_seconds"),
+            scales=_parse_pairs(scales, "csat"),
+        )
+    return None
+
+
+def _put_option(name: str, value: str) -> None:
+    """Put the answer to a question of an import into its field; in callbacks."""
+    if name in WIDGETS:
+        st.session_state[WIDGETS[name]] = value
+    else:
+        before = st.session_state.get(PAIRS[name], "")
+        st.session_state[PAIRS[name]] = f"{before}, {value}" if before else value
+
+
+def _parse_pairs(text: str, usual: str) -> dict[str, str]:
+    """Return `csat=1-10, nps=0-10` as pairs; a lone value is that of the field `usual`."""
+    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    return dict(part.split("=", 1) if "=" in part else (usual, part) for part in parts)
+
+
+def show_list(viewer: Viewer) -> None:
+    """Show the imports, page by page, and the one that is selected."""
+    st.subheader(_("Imports so far"), anchor=False)
+    if not batches.count_batches(viewer):
+        st.caption(_("None yet."))
+        return
+    which, page, total = _ask_which(viewer)
+    found = batches.find_batches(viewer, which, LINES, (page - 1) * LINES)
+    if not found:
+        st.caption(_("No import matches this choice."))
+        return
+    # Between the fields above and the table, whose own buttons appear over what is next
+    # to it.
+    said = ngettext(
+        "{count} import, newest first.",
+        "{count} imports, newest first.",
+        total,
+        count=formatting.number(total),
+    )
+    st.caption(
+        said + " " + _("Select a row to see what was decided and rejected, or to undo the import.")
+    )
+    columns = (
+        tables.text_column(
+            _("When"),
+            lambda batch: formatting.local_moment(batch["finished_at"] or batch["started_at"]),
+        ),
+        tables.text_column(_("File"), lambda batch: batch["file"]),
+        tables.text_column(_("Kind"), lambda batch: _(SOURCE_TITLES[batch["kind"]])),
+        tables.text_column(_("State"), lambda batch: _(batches.STATES[batch["state"]])),
+        *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
+        tables.text_column(_("By"), lambda batch: batch["actor"]),
+    )
+    chosen = tables.show(
+        found,
+        columns,
+        f"import_batches_{page}_{which}",
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    selected = chosen["selection"]["rows"]
+    if selected and selected[0] < len(found):
+        _show_batch(found[selected[0]])
+
+
+def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
+    """Return which imports are listed, the page of their list, and how many there are."""
+    first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
+    titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
+    every = {"is_optional": True, "placeholder": _("All")}
+    kind = layout.select(first, _("Kind"), titles, "batches_kind", **every)
+    day = layout.ask_day(second, _("Import date"), None, "batches_day")
+    troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
+    which = batches.BatchFilter(kind, day, troubled)
+    total = batches.count_batches(viewer, which)
+    pages = max(1, -(-total // LINES))
+    if pages == 1:
+        return which, 1, total
+    label = _("Page (of {pages})", pages=formatting.number(pages))
+    return which, fourth.number_input(label, 1, pages, key=f"batches_page_{which}"), total
+
+
+def _count_column(name: str) -> tables.TableColumn:
+    title = _(import_report.COUNTS[name])
+    return tables.count_column(title, lambda batch: batch["counts"].get(name, 0), width=80)
+
+
+def _show_batch(batch: dict[str, Any]) -> None:
+    with cards.card(gap="small"):
+        st.text(f"{batch['file']} · {batch['id']}")
+        import_report.show_counts(batch["counts"])
+        import_report.show_decisions(batch["decisions"])
+        if batch["quarantine"] and Path(batch["quarantine"]).exists():
+            import_report.show_quarantine(Path(batch["quarantine"]))
+        if batch["state"] == "done":
+            is_sure = st.checkbox(
+                _("Remove everything that this import brought"), key=f"sure_{batch['id']}"
+            )
+            if st.button(
+                _("Undo this import"),
+                disabled=not is_sure,
+                icon=":material/undo:",
+                key=f"undo_{batch['id']}",
+            ):
+                with actions.show_refusals():
+                    ingest.undo(gate.current_viewer(Permission.MANAGE_IMPORTS), batch["id"])
+                    forget_dry_runs()
+                    actions.finish()

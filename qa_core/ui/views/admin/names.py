@@ -7,7 +7,6 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
-from qa_core.centre.rules.name_suggestions import Suggestion
 from qa_core.ingest.rules import due
 from qa_core.metrics import formatting
 from qa_core.ui import actions, gate, segmented_choice
@@ -43,7 +42,7 @@ def show_suggestions(viewer: Viewer, kind: str) -> None:
         st.caption(_("{count} more will follow as you decide.", count=more))
 
 
-def _show_suggestion(item: Suggestion) -> None:
+def _show_suggestion(item: name_suggestions.Suggestion) -> None:
     key = f"{item.kind}:{item.spelling}:{item.kept}"
     spelling = _title(item.spelling, item.spelling_title)
     kept = _title(item.kept, item.kept_title)

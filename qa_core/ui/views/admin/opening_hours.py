@@ -11,7 +11,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import opening_hours, site_hours
 from qa_core.ingest.rules import due
-from qa_core.ui import actions, gate, segmented_choice
+from qa_core.ui import actions, gate, layout, segmented_choice
 from qa_core.ui.markdown import escape
 
 WEEKDAY_TITLES = (
@@ -58,9 +58,7 @@ def ask_hours(site: dict[str, Any]) -> None:
             )
             week[number] = column.text_input(_(title), value=present, key=f"hours_{name}_{number}")
         left, middle, right = st.columns(3)
-        starts_on = left.date_input(
-            _("From (empty: always)"), value=newest, key=f"hours_from_{name}", format="DD/MM/YYYY"
-        )
+        starts_on = layout.ask_day(left, _("From (empty: always)"), newest, f"hours_from_{name}")
         calendar = middle.selectbox(
             _("Public holidays"),
             _list_calendars(site["holidays"] if versions else None),
@@ -77,7 +75,7 @@ def ask_hours(site: dict[str, Any]) -> None:
         sent = st.form_submit_button(_("Save"), type="primary")
     calendar = calendar or opening_hours.NO_HOLIDAYS
     if sent:
-        _save(name, week, starts_on if isinstance(starts_on, date) else None, calendar, closed)
+        _save(name, week, starts_on, calendar, closed)
     with actions.show_refusals():
         _show_holidays(calendar)
 

@@ -1,21 +1,40 @@
-"""Own sessions: where a person is signed in, and the end of these sessions."""
+"""Own sessions: where a person is signed in, by the name of the browser, and their end."""
 
 import streamlit as st
 
 from qa_core.access import sessions
-from qa_core.access.sessions import SignedIn
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
-from qa_core.ui import browser, user_agents
+from qa_core.ui import browser
 from qa_core.ui.markdown import escape
 
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+"""Names by mark, in order: most browsers claim to be Chrome and Safari, too."""
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "CrOS": "ChromeOS",
+    "Mac OS": "Mac",
+    "Linux": "Linux",
+}
 
-def show(signed_in: SignedIn) -> None:
+
+def show(signed_in: sessions.SignedIn) -> None:
     """Show new browsers, then each live session with a button that ends it."""
     for new in sessions.find_new_browsers(signed_in.viewer.username, browser.current()):
         text = _(
             "First sign-in with {browser} on {moment}. If it was not you, change your password.",
-            browser=escape(user_agents.describe(new.name)),
+            browser=escape(describe_browser(new.name)),
             moment=formatting.local_moment(new.first_at),
         )
         st.warning(text)
@@ -25,7 +44,7 @@ def show(signed_in: SignedIn) -> None:
         st.rerun()
     for own in found:
         with st.container(border=True):
-            st.text(user_agents.describe(own.browser_name))
+            st.text(describe_browser(own.browser_name))
             text = _(
                 "Since {start}, last used {seen}",
                 start=formatting.local_moment(own.created_at),
@@ -37,3 +56,12 @@ def show(signed_in: SignedIn) -> None:
             elif st.button(_("End this session"), key=f"end_{own.id}"):
                 sessions.end_session(signed_in, own.id)
                 st.rerun()
+
+
+def describe_browser(claim: str) -> str:
+    """Return `Chrome, Windows` of a claim; the claim itself where neither is known."""
+    found = [
+        next((name for mark, name in known.items() if mark in claim), "")
+        for known in (BROWSERS, SYSTEMS)
+    ]
+    return ", ".join(filter(None, found)) or claim or _("Unknown browser")

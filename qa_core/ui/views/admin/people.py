@@ -9,7 +9,7 @@ from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.ui import actions, menu, tables
+from qa_core.ui import actions, layout, menu, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin.account_requests import ACTS, show_done
 
@@ -125,7 +125,6 @@ def _choose_role(key: str, present: Role) -> Role:
 
 
 def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -> AccountTerms:
-    """Show the fields that this role needs, inside a form."""
     name = st.text_input(
         _("Display name"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
@@ -139,9 +138,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
             key=f"teams_{key}",
             **options,
         )
-        since = st.date_input(
-            _("Since (empty: from the start)"), value=None, key=f"since_{key}", format="DD/MM/YYYY"
-        )
+        since = layout.ask_day(st, _("Since (empty: from the start)"), None, f"since_{key}")
         terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
         known_sites = accounts.find_sites(viewer)

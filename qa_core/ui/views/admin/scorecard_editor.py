@@ -1,7 +1,7 @@
-"""A draft as tables to write in: the scorecard as a whole, its sections, and its criteria."""
+"""A draft as tables to write in: whole, sections, criteria; its changes, its publication."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -13,14 +13,15 @@ from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
 from qa_core.quality.scorecards.publication import METHODS
-from qa_core.ui import actions, gate, layout, select_box
+from qa_core.ui import actions, cards, gate, layout
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.admin import scorecard_changes
 
 PLACE = "place"
 ROW_HEIGHT, TALLEST = 35, 900
 CRITICAL = {"customer": N_("customer"), "business": N_("business"), "compliance": N_("compliance")}
 FAILS = {"grid": N_("the whole scorecard"), "section": N_("its section")}
+OPENED = "scorecards_opened"
+"""Number of the scorecard that the next run shows."""
 
 
 def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
@@ -41,7 +42,9 @@ def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
                 _drop(held)
-        if content != _put_together(*_as_saved(held.content), held):
+        saved = [{**row, "was": row["section"]} for row in table.to_sections(held.content)]
+        before = (table.to_header(held.content), saved, _saved_criteria(held.content))
+        if content != _put_together(*before, held):
             st.caption(_("Not saved yet."))
     return content
 
@@ -74,7 +77,7 @@ def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
         "title_en": three.text_input(
             _("Title (English)"), given["title_en"], key=f"title_en_{key}"
         ),
-        "method": select_box.select(
+        "method": layout.select(
             one, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
         "pass_mark": two.number_input(
@@ -110,12 +113,8 @@ def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     rows = [{PLACE: place, **row} for place, row in enumerate(saved, start=1)]
     frame = _numbers(pd.DataFrame(rows, columns=[*columns]), PLACE, "weight")
     written = _edit(frame, columns, f"sections_{key}")
-    return _in_order(
-        [
-            {**row, "was": saved[index]["section"] if _is_saved(index, saved) else None}
-            for index, row in written
-        ]
-    )
+    names = dict(enumerate(row["section"] for row in saved))
+    return _in_order([{**row, "was": names.get(index)} for index, row in written])
 
 
 def _ask_criteria(
@@ -209,14 +208,6 @@ def _put_together(
     return table.to_content(header, parts)
 
 
-def _as_saved(
-    content: Mapping[str, Any],
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what the editor holds before anything is changed in it."""
-    sections = [{**row, "was": row["section"]} for row in table.to_sections(content)]
-    return table.to_header(content), sections, _saved_criteria(content)
-
-
 def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [
         {"section": str(name["section"]), **row}
@@ -232,17 +223,13 @@ def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
     viewer = gate.current_viewer(Permission.EDIT_GRIDS)
     with actions.show_refusals():
         scorecards.save_draft(viewer, held.id, held.edition, content)
-        scorecard_changes.finish(held.id, _("The draft is saved."))
+        finish(held.id, _("The draft is saved."))
 
 
 def _drop(held: StoredScorecard) -> None:
     with actions.show_refusals():
         scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
         actions.finish(_("The draft is deleted."))
-
-
-def _is_saved(index: Any, saved: Sequence[Any]) -> bool:
-    return isinstance(index, int) and index < len(saved)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -269,3 +256,65 @@ def _place_column() -> Any:
 
 def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)
+
+
+def finish(number: int, outcome: str) -> NoReturn:
+    """Run the page again, with that outcome, on that draft or version."""
+    st.session_state[OPENED] = number
+    actions.finish(outcome)
+
+
+def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
+    """Show changes since the last version, and the button that publishes the draft."""
+    last = _find_before(viewer, held)
+    title = _("The first version of this scorecard")
+    if last is not None:
+        title = _("What changes from version {version}", version=last.version)
+    with cards.card(title, gap="small"):
+        if last is not None:
+            _show_changes(last.content, content)
+        if not viewer.can(Permission.PUBLISH_GRIDS):
+            st.caption(_("After you save it, a manager publishes it."))
+            return
+        number = (last.version or 0) + 1 if last else 1
+        if st.button(
+            _("Publish as version {version}", version=number),
+            type="primary",
+            icon=":material/publish:",
+            key=f"publish_{held.id}_{held.edition}",
+        ):
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.PUBLISH_GRIDS)
+                version = scorecards.publish(acting, held.id, held.edition)
+                said = {"title": held.title, "version": version}
+                finish(held.id, _("{title} is published as version {version}.", **said))
+        text = _(
+            "New evaluations will use this version, which never changes. Earlier evaluations "
+            "keep theirs."
+        )
+        st.caption(text)
+
+
+def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:
+    """Show what a version changed against the one before."""
+    before = _find_before(viewer, held)
+    if before is not None and held.content.get("section"):
+        with st.expander(_("What changed since version {version}", version=before.version)):
+            _show_changes(before.content, held.content)
+
+
+def _find_before(viewer: Viewer, held: StoredScorecard) -> StoredScorecard | None:
+    """Return the version before; for a draft, the last one."""
+    versions = (
+        one
+        for one in scorecards.find_all(viewer)
+        if one.key == held.key and not one.is_draft and one.content.get("section")
+    )
+    return next(
+        (one for one in versions if held.version is None or one.version < held.version), None
+    )
+
+
+def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
+    st.markdown("\n".join(f"- {escape(change)}" for change in changes) or _("Nothing."))

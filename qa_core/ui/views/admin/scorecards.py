@@ -11,9 +11,9 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
-from qa_core.ui import actions, download_links, gate, layout, select_box, tables, url_state
+from qa_core.ui import actions, download_links, gate, layout, tables, url_state
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.admin import scorecard_changes, scorecard_editor, scorecard_preview
+from qa_core.ui.views.admin import scorecard_editor, scorecard_preview
 
 CHOSEN = "grid"
 LARGEST_UPLOAD_MB = 2
@@ -31,11 +31,11 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
         return None
     by_number = {str(held.id): held for held in found}
     _show_list(found)
-    if opened := st.session_state.pop(scorecard_changes.OPENED, None):
+    if opened := st.session_state.pop(scorecard_editor.OPENED, None):
         st.query_params[CHOSEN] = str(opened)
     with url_state.bound(CHOSEN, by_number, str(found[0].id)):
         titles = {number: _describe(held) for number, held in by_number.items()}
-        chosen = select_box.select(st, _("Open"), titles, CHOSEN)
+        chosen = layout.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
 
@@ -51,7 +51,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
         st.caption(
             _("Published: this version never changes, so past evaluations read as they were made.")
         )
-        scorecard_changes.show_since_last(viewer, held)
+        scorecard_editor.show_since_last(viewer, held)
         _show_preview(held.content, f"preview_{held.id}")
         return
     content = held.content
@@ -62,7 +62,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
-        scorecard_changes.show_draft(viewer, held, content)
+        scorecard_editor.show_draft(viewer, held, content)
         _show_preview(content, f"preview_{held.id}")
 
 
@@ -86,7 +86,7 @@ def ask_new(viewer: Viewer) -> None:
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
-            source = select_box.select(st, _("Start from"), _find_sources(viewer), "draft_source")
+            source = layout.select(st, _("Start from"), _find_sources(viewer), "draft_source")
             key = st.text_input(
                 _("Key"),
                 placeholder="customer-service",
@@ -156,7 +156,7 @@ def _start(source: tuple[str, Any], key: str) -> None:
         else:
             content = publication.read_starter(which) if kind == "starter" else None
             made = scorecards.create_draft(viewer, key or which or "", content)
-        scorecard_changes.finish(made, _("The draft is started."))
+        scorecard_editor.finish(made, _("The draft is started."))
 
 
 def _bring(sent: Any, key: str) -> None:
@@ -168,8 +168,7 @@ def _bring(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            outcome = _("{file} is imported as a draft.", file=sent.name)
-            scorecard_changes.finish(made, outcome)
+            scorecard_editor.finish(made, _("{file} is imported as a draft.", file=sent.name))
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base.i18n import _
@@ -71,7 +70,7 @@ def show_new(viewer: Viewer) -> None:
         sent = st.form_submit_button(_("Add the token"), type="primary")
     if sent:
         with actions.show_refusals():
-            terms = AccountTerms(
+            terms = accounts.AccountTerms(
                 role, purpose.strip(), tuple(teams), tuple(sites), kpis=tuple(keys)
             )
             token = service_tokens.add(viewer, name, terms, days)

@@ -11,18 +11,8 @@ from qa_core.analysis.targets import Scope, TargetValue
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
-from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import (
-    actions,
-    alert_banner,
-    cached,
-    gate,
-    layout,
-    notes,
-    segmented_choice,
-    select_box,
-)
+from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
 from qa_core.ui.markdown import escape
 
 SECTIONS = {
@@ -76,7 +66,7 @@ def show_targets(viewer: Viewer) -> None:
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
     kpis = {key: _(kpi.title) for key, kpi in _find_offered(viewer).items()}
     with st.form("target_form", border=False):
-        kpi = select_box.select(st, _("KPI"), kpis, "target_kpi")
+        kpi = layout.select(st, _("KPI"), kpis, "target_kpi")
         value = st.text_input(
             _("Should reach"),
             placeholder="85 %",
@@ -84,24 +74,19 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
             key="target_value",
         )
         places = {scope: notes.name_scope(scope) for scope in scopes}
-        scope = select_box.select(st, _("Where?"), places, "target_scope")
+        scope = layout.select(st, _("Where?"), places, "target_scope")
         first, last = st.columns(2)
-        from_day = first.date_input(
-            _("From (empty: always)"), value=None, format="DD/MM/YYYY", key="target_from"
-        )
-        to_day = last.date_input(
-            _("To (empty: no end)"), value=None, format="DD/MM/YYYY", key="target_to"
-        )
+        from_day = layout.ask_day(first, _("From (empty: always)"), None, "target_from")
+        to_day = layout.ask_day(last, _("To (empty: no end)"), None, "target_to")
         sent = st.form_submit_button(_("Set the target"), type="primary")
     if sent:
         with actions.show_refusals():
             acting = gate.current_viewer(Permission.EDIT_TARGETS)
-            targets.set_target(acting, kpi, value, *scope, Period(from_day, to_day))
+            targets.set_target(acting, kpi, value, *scope, dimensions.Period(from_day, to_day))
             actions.finish(_("The target is set."))
 
 
 def _describe_target(viewer: Viewer, target: TargetValue) -> str:
-    """Return KPI, value, scope and days of a target, and where the number is now."""
     kpi = get_kpi(target.kpi)
     parts = [
         f"**{escape(_(kpi.title))}** {formatting.value(target.value, kpi.unit)}",
@@ -114,7 +99,7 @@ def _describe_target(viewer: Viewer, target: TargetValue) -> str:
 
 def _describe_days(target: TargetValue) -> str:
     if target.starts_on and target.ends_on:
-        return formatting.period(Period(target.starts_on, target.ends_on))
+        return formatting.period(dimensions.Period(target.starts_on, target.ends_on))
     if target.starts_on:
         return _("from {day}", day=formatting.day(target.starts_on, year=True))
     if target.ends_on:
@@ -131,7 +116,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
     first_day, last_day = span
     if last_day < first_day:  # no month is over, for who sees whole ones
         return ""
-    where = Filters.of(
+    where = dimensions.Filters.of(
         periods.build_period(periods.default(viewer), last_day, first_day),
         {target.dimension: [target.name]} if target.dimension else {},
     )
@@ -189,26 +174,23 @@ def _show_rules(viewer: Viewer) -> None:
         text = f"**{escape(_(get_kpi(rule.kpi).title))}** {escape(about)}"
         layout.show_removable(text, f"rule_{rule.id}", _("End the rule"), end)
     if alerts.find_missing(viewer):
-        st.button(
-            _("Add the suggested rules"),
-            icon=":material/playlist_add:",
-            on_click=_add_suggested,
-            key="add_suggested",
+        layout.show_button(
+            "playlist_add", _("Add the suggested rules"), "add_suggested", _add_suggested
         )
 
 
 def _ask_rule(viewer: Viewer) -> None:
     offered = _find_offered(viewer)
     kpis = {key: _(kpi.title) for key, kpi in offered.items()}
-    key = select_box.select(st, _("KPI"), kpis, "rule_kpi")
+    key = layout.select(st, _("KPI"), kpis, "rule_kpi")
     kinds = {kind: _(title) for kind, title in KINDS.items()}
-    kind = select_box.select(st, _("Alert when"), kinds, "rule_kind")
+    kind = layout.select(st, _("Alert when"), kinds, "rule_kind")
     side, value, count = None, "", 1
     if kind == RuleKind.THRESHOLD:
         first, second = st.columns(2)
         with first:
             sides = {side: _(title) for side, title in SIDES.items()}
-            side = select_box.select(st, _("Side"), sides, "rule_side")
+            side = layout.select(st, _("Side"), sides, "rule_side")
         value = second.text_input(
             _("Value"), help=_("Rates as 85 % or 0.85. Times in seconds."), key="rule_value"
         )
@@ -217,7 +199,7 @@ def _ask_rule(viewer: Viewer) -> None:
     places = [scope for scope in targets.find_scopes(viewer) if scope[0] in cuts]
     scopes = [(None, None), *((dimension, None) for dimension in cuts), *places]
     titles = {scope: _name_rule_scope(scope) for scope in scopes}
-    scope = select_box.select(st, _("Where?"), titles, "rule_scope")
+    scope = layout.select(st, _("Where?"), titles, "rule_scope")
     first, second = st.columns(2)
     with first:
         grains = {
@@ -225,7 +207,7 @@ def _ask_rule(viewer: Viewer) -> None:
             for grain, title in GRAINS.items()
             if kind != RuleKind.CONTROL or grain != "day"
         }
-        grain = select_box.select(st, _("By"), grains, "rule_grain")
+        grain = layout.select(st, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
     if st.button(_("Add a rule"), type="primary", key="rule_add"):
         with actions.show_refusals():
@@ -258,7 +240,6 @@ def show_notes(viewer: Viewer) -> None:
 
 
 def _find_offered(viewer: Viewer) -> dict[str, Kpi]:
-    """Return the KPIs to choose from, by title."""
     ordered = sorted(ALL, key=lambda kpi: _(kpi.title))
     return {kpi.key: kpi for kpi in ordered if targets.may_set_kpi(viewer, kpi)}
 

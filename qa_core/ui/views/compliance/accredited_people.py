@@ -1,7 +1,7 @@
 """People who may listen, until when, and advisors who were informed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import streamlit as st
 
@@ -9,10 +9,9 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices
-from qa_core.compliance.accreditations import AccreditationEntry
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, gate, menu, tables
+from qa_core.ui import actions, gate, layout, menu, tables
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 
 USUAL_DAYS = 180
@@ -73,11 +72,11 @@ def show_notices(viewer: Viewer) -> None:
             _ask_notices(waiting)
 
 
-def _name(item: AccreditationEntry) -> str:
+def _name(item: accreditations.AccreditationEntry) -> str:
     return item.display_name or item.username
 
 
-def _describe_state(item: AccreditationEntry) -> str:
+def _describe_state(item: accreditations.AccreditationEntry) -> str:
     if item.holds:
         return _("in force")
     return _("ended early") if item.is_ended else _("expired")
@@ -91,22 +90,12 @@ def _ask_accreditation(viewer: Viewer) -> None:
     with store.reading() as session:
         last_day = accreditations.find_last_day(session)
     with st.form("accredit", border=True):
-        username = st.selectbox(
-            _("Accredit"),
-            list(eligible),
-            index=None,
-            format_func=eligible.get,
-            placeholder=_("Choose a person"),
-            key="accredit_who",
-        )
-        until = st.date_input(
-            _("Until"),
-            min(environment.today() + timedelta(days=USUAL_DAYS), last_day),
-            min_value=environment.today(),
-            max_value=last_day,
-            format="DD/MM/YYYY",
-            key="accredit_until",
-        )
+        nobody = {"is_optional": True, "placeholder": _("Choose a person")}
+        username = layout.select(st, _("Accredit"), eligible, "accredit_who", **nobody)
+        today = environment.today()
+        usual = min(today + timedelta(days=USUAL_DAYS), last_day)
+        bounds = {"min_value": today, "max_value": last_day}
+        until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
         # Another key for other purposes: the field would keep those proposed before.
         purposes = st.multiselect(
             _("Purposes"),
@@ -116,7 +105,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
             key=f"accredit_purposes_{entered}",
         )
         sent = st.form_submit_button(_("Give the accreditation"), type="primary")
-    if sent and (username is None or not isinstance(until, date) or not purposes):
+    if sent and (username is None or until is None or not purposes):
         st.warning(_("Choose a person, a last day and at least one purpose."))
     elif sent:
         with actions.show_refusals():
@@ -125,21 +114,15 @@ def _ask_accreditation(viewer: Viewer) -> None:
             actions.finish(_("{name} may listen until {day}.", name=eligible[username], day=day))
 
 
-def _ask_end(holding: Sequence[AccreditationEntry]) -> None:
+def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
     if not holding:
         return
     titles = {
         item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}" for item in holding
     }
     with st.form("end_accreditation", border=True):
-        number = st.selectbox(
-            _("End now"),
-            list(titles),
-            index=None,
-            format_func=titles.get,
-            placeholder=_("Choose an accreditation"),
-            key="end_which",
-        )
+        none = {"is_optional": True, "placeholder": _("Choose an accreditation")}
+        number = layout.select(st, _("End now"), titles, "end_which", **none)
         sent = st.form_submit_button(_("End the accreditation"))
     if sent and number is None:
         st.warning(_("Choose the accreditation to end."))
@@ -164,16 +147,11 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
             len(waiting),
         )
         everybody = st.checkbox(text, key="inform_all")
-        day = st.date_input(
-            _("Informed on"),
-            environment.today(),
-            max_value=environment.today(),
-            format="DD/MM/YYYY",
-            key="inform_on",
-        )
+        today = environment.today()
+        day = layout.ask_day(st, _("Informed on"), today, "inform_on", max_value=today)
         sent = st.form_submit_button(_("Save"), type="primary")
     advisors = list(waiting) if everybody else chosen
-    if sent and (not advisors or not isinstance(day, date)):
+    if sent and (not advisors or day is None):
         st.warning(_("Choose the informed advisors and the day."))
     elif sent:
         with actions.show_refusals():

@@ -9,7 +9,6 @@ from qa_core.centre import settings
 from qa_core.compliance.documents import printing, statements
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
 from qa_core.compliance.documents.facts import DETAILS
-from qa_core.compliance.documents.printing import DocumentState
 from qa_core.compliance.documents.rendering import RENDERERS
 from qa_core.storage.records import store
 from qa_core.ui import actions, cards, download_links, gate
@@ -51,7 +50,7 @@ def _mark_up(text: str) -> str:
     )
 
 
-def _show_document(state: DocumentState) -> None:
+def _show_document(state: printing.DocumentState) -> None:
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
     with left:
         st.markdown(f"**{escape(_(state.kind.title))}**")
@@ -88,6 +87,5 @@ def _ask_details() -> None:
         }
         if st.form_submit_button(_("Save"), type="primary"):
             with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_COMPLIANCE)
-                printing.enter_details(acting, values)
+                printing.enter_details(gate.current_viewer(Permission.MANAGE_COMPLIANCE), values)
                 actions.finish(_("The documents use them from now on."))

@@ -6,7 +6,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_labels, audit_report
 from qa_core.metrics import formatting
-from qa_core.ui import download_links, select_box, tables, url_state
+from qa_core.ui import download_links, layout, tables, url_state
 
 TABLE_HEIGHT = 600
 
@@ -41,9 +41,9 @@ def _ask(viewer: Viewer) -> tuple[str, str]:
     acts |= {act: audit_labels.title(act) for act in audit_report.find_values(viewer, "action")}
     who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
     with url_state.bound("actor", actors, ""):
-        actor = select_box.select(who, _("Person"), actors, "actor")
+        actor = layout.select(who, _("Person"), actors, "actor")
     with url_state.bound("act", acts, ""):
-        act = select_box.select(what, _("Act"), acts, "act")
+        act = layout.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
         found = audit_report.verify_journal(viewer)
         (st.success if found.ok else st.error)(audit_report.describe(found))

@@ -1,4 +1,4 @@
-"""The legal gates with state, source and who acts; whether listening is within measure."""
+"""The legal gates, proportionality of listening, retention, and certificates of deletion."""
 
 from datetime import date
 from typing import Any
@@ -9,14 +9,12 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import accreditations, gates, notices, proportionality, retention
-from qa_core.compliance.gates import Gate, GateState
-from qa_core.compliance.proportionality import Proportions
-from qa_core.ingest import purge
+from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
 from qa_core.metrics import formatting
 from qa_core.metrics.query.recorded_shares import RecordedShare
-from qa_core.ui import actions, cards, gate, select_box, tables
+from qa_core.storage.records import store
+from qa_core.ui import actions, cards, download_links, gate, layout, tables
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.compliance import deletion
 
 
 def show_state(viewer: Viewer) -> None:
@@ -31,7 +29,7 @@ def show_state(viewer: Viewer) -> None:
         )
         items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
-        deletion.offer_purge(viewer)
+        _offer_purge(viewer)
     missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_TITLE))
@@ -94,7 +92,7 @@ def show_proportions(viewer: Viewer) -> None:
     st.subheader(_("Proportionality"), anchor=False)
     titles = {"": _("the last {n} days", n=proportionality.DAYS)}
     titles |= {month: formatting.month(month) for month in proportionality.find_months()}
-    month = select_box.select(st, _("Period"), titles, "proportion_month")
+    month = layout.select(st, _("Period"), titles, "proportion_month")
     found = proportionality.find(viewer, month or None)
     days = _(
         "From {first} to {last}.",
@@ -126,7 +124,7 @@ def show_proportions(viewer: Viewer) -> None:
         _show_heard(found)
 
 
-def _show_exceeded(found: Proportions) -> None:
+def _show_exceeded(found: proportionality.Proportions) -> None:
     for share in found.permanent_shares:
         said = _(
             "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
@@ -151,7 +149,7 @@ def _show_exceeded(found: Proportions) -> None:
         st.warning(escape(f"{said} {who}"), icon=":material/hearing_disabled:")
 
 
-def _show_recorded(found: Proportions) -> None:
+def _show_recorded(found: proportionality.Proportions) -> None:
     if found.centre.unknown_contacts:
         text = ngettext(
             "Recording status unknown for {n} answered contact.",
@@ -172,7 +170,7 @@ def _show_recorded(found: Proportions) -> None:
     tables.show(found.recorded_shares, columns, "recorded_shares", height=300, empty=empty)
 
 
-def _show_heard(found: Proportions) -> None:
+def _show_heard(found: proportionality.Proportions) -> None:
     columns = (
         tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
         tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
@@ -203,7 +201,7 @@ def _show_gate(
         return right
 
 
-def _ask_value(found: GateState, place: Any) -> None:
+def _ask_value(found: gates.GateState, place: Any) -> None:
     entry, label = found.gate, _("Edit") if found.value else _("Enter")
     with place.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
         value = _ask(entry, found.value)
@@ -215,19 +213,13 @@ def _ask_value(found: GateState, place: Any) -> None:
                 actions.finish(_("{title}: saved.", title=_(entry.title)))
 
 
-def _ask(entry: Gate, value: str | None) -> str:
-    """Ask for the value of a gate; return it as text."""
+def _ask(entry: gates.Gate, value: str | None) -> str:
     title, key = _(entry.title), f"gate_value_{entry.name}"
     match entry.kind:
         case "day":
-            day = st.date_input(
-                title,
-                date.fromisoformat(value) if value else None,
-                max_value=environment.today(),
-                format="DD/MM/YYYY",
-                key=key,
-            )
-            return day.isoformat() if isinstance(day, date) else ""
+            usual = date.fromisoformat(value) if value else None
+            day = layout.ask_day(st, title, usual, key, max_value=environment.today())
+            return day.isoformat() if day else ""
         case "purposes":
             usual = value.split(",") if value else []
             return ",".join(
@@ -243,7 +235,7 @@ def name_purpose(purpose: str) -> str:
     return _(gates.PURPOSE_TITLES.get(purpose, purpose))
 
 
-def _describe_value(entry: Gate, value: str) -> str:
+def _describe_value(entry: gates.Gate, value: str) -> str:
     match entry.kind:
         case "day":
             return formatting.day(date.fromisoformat(value), year=True)
@@ -251,3 +243,97 @@ def _describe_value(entry: Gate, value: str) -> str:
             return formatting.listing(map(name_purpose, value.split(",")))
         case _:
             return ngettext("{n} month", "{n} months", int(value))
+
+
+def _offer_purge(viewer: Viewer) -> None:
+    """Offer to delete now what is overdue."""
+    if not viewer.can(Permission.MANAGE_COMPLIANCE):
+        return
+    if st.button(_("Delete it now"), icon=":material/delete:", type="primary"):
+        with actions.show_refusals():
+            result = purge.purge(gate.current_viewer(Permission.MANAGE_COMPLIANCE))
+            count = sum(result.deleted.values())
+            actions.finish(_("Deleted: {count}.", count=formatting.number(count)))
+
+
+def show_periods(viewer: Viewer) -> None:
+    """Show each kind of data with its period, its end, and what is due."""
+    st.subheader(_("How long data is kept"), anchor=False)
+    text = _(
+        "Expired data is deleted daily, even if nobody is signed in. If several retention "
+        "periods apply, the shortest counts."
+    )
+    st.caption(text)
+    due = {item.kind: item for item in purge.find_overdue(viewer)}
+    with store.reading() as session:
+        periods = {
+            entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
+        }
+
+    def name_state(entry: retention.RetentionClass) -> str:
+        if entry.kind not in due:
+            return _("in order")
+        item = due[entry.kind]
+        return _(
+            "{count} since {day}",
+            count=formatting.number(item.count),
+            day=formatting.day(item.since, year=True),
+        )
+
+    columns = (
+        tables.name_column(_("Data"), lambda entry: _(entry.title), 225),
+        tables.text_column(
+            _("Kept for"), lambda entry: entry.describe_period(periods[entry.kind]), 85
+        ),
+        tables.text_column(_("At the end"), lambda entry: _(entry.end)),
+        tables.text_column(_("Overdue"), name_state, 110),
+        tables.text_column(_("Rule"), lambda entry: f"{entry.rule} · {_(entry.source)}"),
+    )
+    tables.show(retention.CLASSES, columns, "retention", height=420)
+
+
+def show_certificates(viewer: Viewer) -> None:
+    """Show what was deleted, newest first."""
+    st.subheader(_("Certificates of deletion"), anchor=False)
+    found = purge.find_certificates(viewer)
+    if not found:
+        st.caption(_("Nothing has been deleted yet."))
+        return
+    columns = (
+        tables.count_column(_("No."), lambda item: item.number, width=70),
+        tables.text_column(_("When"), lambda item: formatting.local_moment(item.finished_at)),
+        tables.text_column(
+            _("Deleted"),
+            lambda item: " · ".join(
+                _(
+                    "{what}: {text}",
+                    what=_(retention.BY_KIND[kind].title),
+                    text=formatting.number(due.count),
+                )
+                for kind, due in item.kinds.items()
+            ),
+            420,
+        ),
+        tables.text_column(
+            _("From"),
+            lambda item: formatting.day(min(due.oldest for due in item.kinds.values()), year=True),
+        ),
+        tables.text_column(
+            _("To"),
+            lambda item: formatting.day(max(due.newest for due in item.kinds.values()), year=True),
+        ),
+        tables.count_column(_("Audit log row"), lambda item: item.seq, width=110),
+        tables.text_column(
+            _("Signature"),
+            lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not match"),
+        ),
+    )
+    tables.show(found, columns, "certificates", height=300)
+    titles = {
+        item.number: f"{item.number} · {formatting.local_moment(item.finished_at)}"
+        for item in found
+    }
+    number = layout.select(st, _("Certificate"), titles, width=320)
+    download_links.show_download(
+        "purge_certificate", label=_("Print"), forms=("pdf",), number=number
+    )

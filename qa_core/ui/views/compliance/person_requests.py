@@ -1,19 +1,15 @@
-"""Requests of persons: entered, answered within a month, and what is pressing."""
-
-from datetime import date
+"""Requests of persons and their answers; who is restricted or never listened to."""
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import requests, restrictions
-from qa_core.compliance.requests import PersonRequest
-from qa_core.compliance.restrictions import RestrictionEntry
+from qa_core.compliance import exclusions, requests, restrictions
 from qa_core.ingest import subjects
 from qa_core.metrics import formatting
 from qa_core.metrics.query import restricted_contacts
-from qa_core.ui import actions, download_links, gate, tables
+from qa_core.ui import actions, download_links, gate, layout, tables
 from qa_core.ui.markdown import escape
 
 SUBJECTS = ("customer", "advisor")
@@ -68,8 +64,7 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
                 actions.finish(_("Noted: the audio is now part of the copy."))
 
 
-def _show_copies(waiting: list[PersonRequest]) -> None:
-    """Show the copy of what is stored of a person, for each request that asks for one."""
+def _show_copies(waiting: list[requests.PersonRequest]) -> None:
     for item in waiting:
         if item.kind in requests.WITH_AUDIO:
             title = _("Copy for request {number}, without audio", number=item.id)
@@ -122,12 +117,12 @@ def show_restrictions(viewer: Viewer) -> None:
                     actions.finish(_("Lifted: the contacts count again."))
 
 
-def _name_restricted(item: RestrictionEntry) -> str:
+def _name_restricted(item: restrictions.RestrictionEntry) -> str:
     what = item.advisor_id or item.contact_id or f"•• {item.customer_key[-2:]}"
     return f"{what} · {formatting.local_day(item.entered_at)}"
 
 
-def _name_subject(item: PersonRequest) -> str:
+def _name_subject(item: requests.PersonRequest) -> str:
     # A pseudonym is long and says nothing; its end is enough to tell two apart.
     if item.contact_id:
         return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
@@ -151,14 +146,10 @@ def _ask_request() -> None:
             _("Number of the customer, or name of the advisor"),
             help=_("A number becomes a pseudonym at once; it is stored nowhere."),
         )
-        day = st.date_input(
-            _("Received on"),
-            environment.today(),
-            max_value=environment.today(),
-            format="DD/MM/YYYY",
-        )
+        today = environment.today()
+        day = layout.ask_day(st, _("Received on"), today, max_value=today)
         sent = st.form_submit_button(_("Enter the request"), type="primary")
-    if sent and (not text.strip() or not subject_kind or not isinstance(day, date)):
+    if sent and (not text.strip() or not subject_kind or day is None):
         st.warning(_("Enter the person and the day of the request."))
     elif sent:
         with actions.show_refusals():
@@ -167,7 +158,7 @@ def _ask_request() -> None:
             actions.finish(_("The request is entered. Its answer is due within a month."))
 
 
-def _ask_answer(waiting: list[PersonRequest]) -> None:
+def _ask_answer(waiting: list[requests.PersonRequest]) -> None:
     if not waiting:
         return
     titles = {
@@ -192,3 +183,59 @@ def _ask_answer(waiting: list[PersonRequest]) -> None:
 
 def _acting() -> Viewer:
     return gate.current_viewer(Permission.MANAGE_COMPLIANCE)
+
+
+def show_exclusions(viewer: Viewer) -> None:
+    """Show the list; add to it, or take an entry off it."""
+    st.subheader(_("Never recorded or listened to"), anchor=False)
+    text = _(
+        "Lines of staff representatives, private lines and single contacts. Name a line by its "
+        "dialled number, or by the advisor or extension. Their contacts count in figures, but are "
+        "never kept as audio, drawn, listened to or evaluated. Stored audio is deleted at once."
+    )
+    st.caption(text)
+    found = exclusions.find_all(viewer)
+    columns = (
+        tables.name_column(_("What"), lambda item: item.what, 260),
+        tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
+        tables.text_column(_("Entered by"), lambda item: item.entered_by),
+        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
+    )
+    tables.show(found, columns, "exclusions", height=240, empty=_("Nothing is excluded."))
+    if viewer.can(Permission.MANAGE_COMPLIANCE):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            _ask_exclusion()
+        with right:
+            _ask_end_of_exclusion(found)
+
+
+def _ask_exclusion() -> None:
+    with st.form("exclusion", border=True):
+        line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
+        advisor = st.text_input(_("Or the advisor or extension"))
+        reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
+        reason = layout.select(st, _("Why"), reasons, "exclusion_reason")
+        sent = st.form_submit_button(_("Exclude"), type="primary")
+    if sent:
+        with actions.show_refusals():
+            deleted = subjects.exclude(
+                gate.current_viewer(Permission.MANAGE_COMPLIANCE),
+                reason,
+                line.strip() or None,
+                subjects.find_advisor(advisor.strip()) if advisor.strip() else None,
+            )
+            actions.finish(_("Entered. Recordings deleted: {count}.", count=deleted))
+
+
+def _ask_end_of_exclusion(found: list[exclusions.ExclusionEntry]) -> None:
+    if not found:
+        return
+    titles = {item.id: item.what for item in found}
+    with st.form("exclusion_end", border=True):
+        number = st.selectbox(_("Remove from the list"), list(titles), format_func=titles.get)
+        sent = st.form_submit_button(_("Remove"))
+    if sent:
+        with actions.show_refusals():
+            exclusions.remove(gate.current_viewer(Permission.MANAGE_COMPLIANCE), number)
+            actions.finish(_("Removed. Deleted audio stays deleted."))

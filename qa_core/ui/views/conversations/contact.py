@@ -1,4 +1,4 @@
-"""The Contact page: what happened, what the customer said, what evaluations found."""
+"""The Contact page: what happened before and after, what was said, what evaluations found."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,12 +8,15 @@ import streamlit as st
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import recordings
+from qa_core.compliance import recordings, requests
 from qa_core.metrics import formatting, query
-from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cards, drill, player, readings, styles
+from qa_core.metrics.query import ChainContact, CustomerHistory, scorecard_texts
+from qa_core.quality import sampling, scorecards
+from qa_core.quality.sampling import labels, manual_pick
+from qa_core.storage.schema import NEIGHBOUR_DAYS
+from qa_core.ui import actions, cards, drill, gate, layout, player, readings, styles, tables
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.conversations.customer_timeline import format_span
+from qa_core.ui.views.performance.repeat_chains import describe_end
 
 Contact = dict[str, Any]
 TIMES = {
@@ -152,17 +155,17 @@ def _describe_neighbours(contact: Contact) -> list[str]:
     said = []
     before, after = contact.get("seconds_since_previous"), contact.get("seconds_to_next")
     if before is not None:
-        duration = format_span(before)
+        duration = _format_span(before)
         said.append(_("The same customer was answered {duration} before.", duration=duration))
     if after is not None:
         said.append(
-            _("The customer made contact again {duration} later.", duration=format_span(after))
+            _("The customer made contact again {duration} later.", duration=_format_span(after))
         )
     elif contact.get("customer") is not None:
         said.append(_("No further contact of this customer is known within 31 days."))
     reached = contact.get("seconds_to_reached")
     if contact.get("outcome") != "answered" and reached is not None:
-        said.append(_("The customer was reached {duration} later.", duration=format_span(reached)))
+        said.append(_("The customer was reached {duration} later.", duration=_format_span(reached)))
     return said
 
 
@@ -230,11 +233,175 @@ def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None
             moment = formatting.local_moment(entry["evaluated_at"])
             st.markdown(f"**{score}**")
             st.text(" · ".join(filter(None, (scorecard, entry.get("evaluator"), moment))))
-            st.button(
-                _("Read the evaluation"),
-                key=f"read_{entry['id']}",
-                icon=":material/rate_review:",
-                type="tertiary",
-                on_click=drill.to_evaluation,
-                args=("contact", entry["id"]),
+            title, key, number = _("Read the evaluation"), f"read_{entry['id']}", entry["id"]
+            layout.show_quiet_button(
+                "rate_review", title, key, drill.to_evaluation, "contact", number
             )
+
+
+def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the request for this contact and its answer, or offer to ask."""
+    if not viewer.can(Permission.SEE_OWN_QUALITY) or viewer.advisor_id is None:
+        return
+    key = (contact["source_system"], contact["contact_id"])
+    own = requests.find_own(viewer)
+    asked = next((one for one in own if (one.source_system, one.contact_id) == key), None)
+    actions.show_outcome()
+    with cards.card(_("Exclude this contact from recording and listening")):
+        if asked is None:
+            st.caption(
+                _("For a private call or another reason. The data protection officer answers you.")
+            )
+            if st.button(_("Send the request"), icon=":material/front_hand:"):
+                with actions.show_refusals():
+                    requests.ask_exclusion(gate.current_viewer(Permission.SEE_OWN_QUALITY), *key)
+                    text = _("Request sent. The data protection officer answers within a month.")
+                    actions.finish(text)
+        elif asked.is_open:
+            asked_on = formatting.day(asked.received_on, year=True)
+            due = formatting.day(asked.due_on, year=True)
+            st.text(_("Requested on {day}; answer due by {due}.", day=asked_on, due=due))
+        else:
+            day = formatting.day(asked.answered_on, year=True)
+            st.markdown(escape(_("Answered on {day}: {answer}", day=day, answer=asked.answer)))
+
+
+def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the form on demand; nothing to whoever does not manage listening."""
+    if not viewer.can(Permission.MANAGE_LISTENING):
+        return
+    actions.show_outcome()
+    with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
+        text = _(
+            "A contact picked by hand is for discussion and learning. Its result counts in no "
+            "score."
+        )
+        st.caption(text)
+        evaluators = dict(manual_pick.find_evaluators(viewer))
+        published = {version.key: version.title for version in scorecards.find_published(viewer)}
+        if not evaluators or not published:
+            st.info(_("Needs an evaluator accredited today and a published scorecard."))
+            return
+        reason = st.selectbox(
+            _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
+        )
+        evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
+        scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
+        if st.button(_("Assign"), type="primary"):
+            with actions.show_refusals():
+                sampling.pick(
+                    gate.current_viewer(Permission.MANAGE_LISTENING),
+                    contact["source_system"],
+                    contact["contact_id"],
+                    reason,
+                    evaluator,
+                    scorecard,
+                )
+                actions.finish(_("Assigned to {name}.", name=evaluators[evaluator]))
+
+
+def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
+    """Show the card; nothing if the customer is unknown or came only once."""
+    key = (contact["source_system"], contact["contact_id"])
+    history = query.find_history(viewer, *key)
+    count = len(history.links) + history.elsewhere
+    if count < 2:
+        return
+    title = ngettext(
+        "{n} contact of this customer within {days} days",
+        "{n} contacts of this customer within {days} days",
+        count,
+        days=NEIGHBOUR_DAYS,
+    )
+    with cards.card(title, _describe_scope(history)):
+        if len(history.links) < 2:
+            return
+        here = next(
+            place
+            for place, link in enumerate(history.links)
+            if (link.source_system, link.contact_id) == key
+        )
+        texts = [_describe(link) for link in history.links]
+        figure = charts.build_history(
+            [link.local_start for link in history.links],
+            [link.outcome == "answered" for link in history.links],
+            texts,
+            here,
+            dark=styles.is_dark(),
+        )
+        cards.show_figure(figure, "history_line", "; ".join(texts))
+        _show_table(viewer, history, history.links[here])
+
+
+def _describe_scope(history: CustomerHistory) -> str:
+    if not history.elsewhere:
+        return _("Before and after this contact, all within your scope.")
+    return ngettext(
+        "Before and after this contact; {n} is outside your scope and only counted.",
+        "Before and after this contact; {n} are outside your scope and only counted.",
+        history.elsewhere,
+    )
+
+
+def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) -> None:
+    def distance(link: ChainContact) -> str:
+        if link is here:
+            return _("this contact")
+        return _describe_distance((link.local_start - here.local_start).total_seconds())
+
+    def talk(link: ChainContact) -> str | None:
+        return None if link.talk_seconds is None else formatting.duration(link.talk_seconds)
+
+    def open_contact(link: ChainContact) -> None:
+        if link is not here:
+            drill.to_neighbour(link.source_system, link.contact_id)
+
+    text = tables.text_column
+    columns = (
+        tables.moment_column(_("Start"), lambda link: link.local_start, pinned=True),
+        text(_("Time between"), distance, 120),
+        text(
+            _("Direction"),
+            lambda link: formatting.name("direction", link.direction or "inbound"),
+            90,
+        ),
+        text(_("Channel"), lambda link: formatting.name("channel", link.channel), 90),
+        text(_("Queue"), lambda link: link.queue, 150),
+        text(_("Reason"), lambda link: link.reason, 130),
+        text(_("Advisor"), lambda link: link.advisor, 150)
+        if viewer.can_cut_by("advisor") and not viewer.advisor_id
+        else None,
+        text(_("Ended"), lambda link: describe_end(link.outcome, link.declared_resolved), 170),
+        text(_("Talk"), talk, 100),
+    )
+    tables.show(
+        history.links,
+        columns,
+        # A line chosen in the table of one contact is not chosen in that of the next.
+        f"history_{here.source_system}_{here.contact_id}",
+        open_contact,
+        height=320,
+    )
+
+
+def _format_span(seconds: float) -> str:
+    """Return a time between two contacts: from two days on in days."""
+    days = seconds / 86_400
+    return formatting.days(round(days)) if days >= 2 else formatting.duration(seconds)
+
+
+def _describe_distance(seconds: float) -> str:
+    duration = _format_span(abs(seconds))
+    if seconds < 0:
+        return _("{duration} before", duration=duration)
+    return _("{duration} later", duration=duration)
+
+
+def _describe(link: ChainContact) -> str:
+    """Describe a contact of the customer for who cannot see the picture."""
+    parts = (
+        f"{formatting.moment(link.local_start)}, "
+        f"{describe_end(link.outcome, link.declared_resolved)}"
+    )
+    where = " · ".join(filter(None, (link.queue, link.reason)))
+    return f"{parts}, {where}" if where else parts

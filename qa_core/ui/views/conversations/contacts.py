@@ -9,7 +9,6 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
-from qa_core.analysis.exports import CONTACT_COLUMNS
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
@@ -25,11 +24,9 @@ from qa_core.ui import (
     layout,
     menu,
     readings,
-    select_box,
     tables,
     url_state,
 )
-from qa_core.ui.explain_link import Extra
 from qa_core.ui.filter_bar import FilterState
 
 PAGE = 100
@@ -62,7 +59,7 @@ class ContactsQuery:
     """Query of the list: filters, extras of the address, and the KPI that counts."""
 
     where: Filters
-    extra: Extra
+    extra: explain_link.Extra
     behind: str | None
     window: str | None = None
     """Days of the repeat window, where they are not those of the settings."""
@@ -139,14 +136,14 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
     with middle, url_state.bound("order", ORDERS, "newest"):
         titles = {key: _(title) for key, title in ORDERS.items()}
-        order = select_box.select(st, _("Order"), titles, "order")
+        order = layout.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
     # Between the fields and the table, whose own buttons appear over what is above it.
     st.caption(_("Select a row to open the contact."))
     own = ("team", "advisor") if viewer.advisor_id else ()
     allowed = set(query.contact_columns(viewer)) - set(own)
-    columns = tuple(name for name in CONTACT_COLUMNS if name in allowed)
+    columns = tuple(name for name in exports.CONTACT_COLUMNS if name in allowed)
     contacts = {
         "where": asked.where,
         "columns": (*columns, "source_system", "contact_id"),
@@ -207,7 +204,7 @@ def _turn() -> None:
 
 
 def _build_column(name: str) -> tables.TableColumn:
-    heading = _(CONTACT_COLUMNS[name])
+    heading = _(exports.CONTACT_COLUMNS[name])
     if name == "local_start":
         return tables.moment_column(heading, lambda row: row[name])
     config = st.column_config.Column(width=WIDTHS[name]) if name in WIDTHS else None

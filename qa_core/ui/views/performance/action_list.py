@@ -7,17 +7,11 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.irritants import action_list, texts
-from qa_core.analysis.irritants.action_list import (
-    LONGEST_NOTE,
-    OPEN,
-    ActionEntry,
-    ActionPlan,
-    ActionState,
-)
+from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, ActionState
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, cards, download_links, gate, select_box, tables
+from qa_core.ui import actions, cached, cards, download_links, gate, layout, tables
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
 
@@ -33,7 +27,7 @@ def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     if not entries:
         return ()
     chosen = next((entry for entry in entries if entry.id == st.session_state.get(CHOSEN)), None)
-    count = sum(entry.state in OPEN for entry in entries)
+    count = sum(entry.state in action_list.OPEN for entry in entries)
     late = sum(entry.is_late for entry in entries)
     text = ngettext("Action list: {n} open", "Action list: {n} open", count)
     if late:
@@ -86,7 +80,6 @@ def _describe_due(entry: ActionEntry) -> str | None:
 
 
 def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Count | None]:
-    """Return the contacts before and since an entry was taken in hand."""
     if entry.in_hand_on is None:
         return None, None
     return cached.find_follow_up(viewer, entry.subject, entry.filters, entry.in_hand_on)
@@ -113,19 +106,18 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
 def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
     """Show the form, filled and sent as of the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
-    owners = action_list.find_owners(viewer, entry)
-    names = {None: _("Nobody"), **owners}
+    names = {None: _("Nobody"), **action_list.find_owners(viewer, entry)}
     states = {state: _(texts.STATES[state]) for state in ActionState}
     key = f"{entry.id}_{version}"
     with st.form(f"action_{key}", border=False):
         left, right = st.columns(2, gap="small")
-        chosen = select_box.select(left, _("State"), states, f"state_{key}", entry.state)
-        due = right.date_input(_("Due"), entry.due_on, format="DD/MM/YYYY", key=f"due_{key}")
-        owner = select_box.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
+        chosen = layout.select(left, _("State"), states, f"state_{key}", entry.state)
+        due = layout.ask_day(right, _("Due"), entry.due_on, f"due_{key}")
+        owner = layout.select(st, _("Owner"), names, f"owner_{key}", entry.owner)
         note = st.text_area(
             _("Note"),
             entry.note,
-            max_chars=LONGEST_NOTE,
+            max_chars=action_list.LONGEST_NOTE,
             height=90,
             key=f"note_{key}",
             help=_("Everyone who sees the entry can read it. Do not name customers."),

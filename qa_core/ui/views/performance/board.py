@@ -4,7 +4,6 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import board, board_pdf, charts, driver_texts
-from qa_core.analysis.board import BoardFigures, BoardLine
 from qa_core.base.i18n import _
 from qa_core.metrics import periods
 from qa_core.ui import (
@@ -53,7 +52,7 @@ def show(viewer: Viewer) -> None:
     st.caption(escape(board_pdf.describe_foot(lines)))
 
 
-def _show_line(line: BoardLine, choice: str) -> None:
+def _show_line(line: board.BoardLine, choice: str) -> None:
     title = _(line.kpi.short_title or line.kpi.title)
     with cards.card(line.sentence, title, is_stretched=True):
         st.metric(title, line.value, label_visibility="collapsed")
@@ -83,7 +82,7 @@ def _show_line(line: BoardLine, choice: str) -> None:
             explain_link.show_link(line.kpi.key, {"period": [choice]})
 
 
-def _show_drivers(figures: BoardFigures) -> None:
+def _show_drivers(figures: board.BoardFigures) -> None:
     found = figures.drivers
     if found is None:
         return

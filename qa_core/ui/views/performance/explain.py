@@ -93,13 +93,9 @@ def _describe_status(row: Any) -> list[str]:
 def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra) -> None:
     can_list = all(len(values) == 1 and name in CONTACT_DIMENSIONS for name, values in extra)
     if explanation.contacts_behind and can_list and drill.is_open_to(viewer):
-        st.button(
-            _("See the contacts"),
-            icon=":material/arrow_forward:",
-            on_click=drill.to_contacts,
-            args=({name: values[0] for name, values in extra}, explanation.contacts_behind),
-            key="explain_contacts",
-        )
+        title, kept = _("See the contacts"), {name: values[0] for name, values in extra}
+        behind = (kept, explanation.contacts_behind)
+        layout.show_button("arrow_forward", title, "explain_contacts", drill.to_contacts, *behind)
 
 
 def _show_settings(viewer: Viewer, explanation: Explanation) -> None:

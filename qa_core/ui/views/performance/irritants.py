@@ -138,13 +138,9 @@ def _show_one(
             st.caption(escape(line))
     with st.container(horizontal=True, gap="small"):
         if entry is not None:
-            st.button(
-                _("On the action list: {state}", state=_(texts.STATES[entry.state])),
-                key=f"show_entry_{part}",
-                icon=":material/checklist:",
-                on_click=action_list.choose,
-                args=(entry.id,),
-            )
+            title = _("On the action list: {state}", state=_(texts.STATES[entry.state]))
+            key = f"show_entry_{part}"
+            layout.show_button("checklist", title, key, action_list.choose, entry.id)
         elif viewer.can(Permission.MANAGE_IRRITANTS) and st.button(
             _("Put on the action list"),
             key=f"open_entry_{part}",
@@ -156,11 +152,7 @@ def _show_one(
                 action_list.choose(open_entry(acting, subject, state.where))
                 actions.finish(_("Added to the action list. Choose an owner and a due date."))
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
-            st.button(
-                _("Contacts"),
-                key=f"irritant_contacts_{part}",
-                icon=":material/call:",
-                on_click=drill.to_contacts,
-                args=({subject.dimension: subject.value}, KPIS[subject.kind]),
-            )
+            key, values = f"irritant_contacts_{part}", {subject.dimension: subject.value}
+            behind = KPIS[subject.kind]
+            layout.show_button("call", _("Contacts"), key, drill.to_contacts, values, behind)
     irritant_examples.show(viewer, subject, state.where, part)

@@ -14,7 +14,6 @@ from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.stats import control_charts
 from qa_core.ui import alert_banner, cached, cards, drill, styles, tables, trend_cards
-from qa_core.ui.alert_banner import AttentionItem
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.performance import traffic
@@ -125,7 +124,6 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
 
 
 def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
-    """Describe what was compared, and how much could not be."""
     if state.compare is None:
         return _("Trends outside their control limits. Choose a comparison to see each queue")
     if not compared:
@@ -145,7 +143,7 @@ def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
 
 def _compare_rates(
     viewer: Viewer, state: FilterState, series: Mapping[str, Series]
-) -> list[AttentionItem | None]:
+) -> list[alert_banner.AttentionItem | None]:
     """Compare each watched rate by queue, reason, channel; None: too little data."""
     keys = tuple(key for key in WATCHED if key in series)
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
@@ -158,7 +156,7 @@ def _compare_rates(
     ]
 
 
-def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
+def _compare(row: Any, dimension: str, spread: float) -> alert_banner.AttentionItem | None:
     interval = control_charts.interval_of_change(row, spread)
     if formatting.is_missing(row.delta) or interval is None:
         return None
@@ -171,7 +169,7 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
         change=formatting.change(row.delta, kpi.unit),
         value=formatting.value(row.value, kpi.unit),
     )
-    return AttentionItem(
+    return alert_banner.AttentionItem(
         abs(row.delta) / ((interval[1] - interval[0]) / 2),
         text,
         chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,
@@ -181,7 +179,6 @@ def _compare(row: Any, dimension: str, spread: float) -> AttentionItem | None:
 
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
-    """Show these KPIs by queue; a click on a line opens its contacts."""
     if not state.may_cut(viewer, "queue"):
         cards.show_one_cut(_("Queues"))
         return
@@ -207,7 +204,6 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
 
 
 def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show that rate by weekday and hour, under the hour that is worst."""
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
     frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
     if frame.empty:

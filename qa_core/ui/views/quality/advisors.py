@@ -6,10 +6,11 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import peers
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics.query.severity import Adjusted
 from qa_core.ui import (
     cached,
     cards,
@@ -21,7 +22,7 @@ from qa_core.ui import (
     trend_cards,
 )
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.quality import adjusted_scores, criteria, disputes, teams
+from qa_core.ui.views.quality import criteria, disputes, teams
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 MEASURES = ("evaluation_score", *teams.OTHERS)
@@ -33,6 +34,7 @@ VIEWS = {
     "criteria": N_("Criteria"),
     "teams": N_("By team"),
 }
+ADJUSTED = N_("Adjusted score")
 
 
 def show_tiles(viewer: Viewer, state: FilterState) -> None:
@@ -65,7 +67,6 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    """Show bands of those who are alike, the funnel, and how much more data it would take."""
     titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
     key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
     group = peer_dots.read_group(viewer, state, key)
@@ -118,10 +119,9 @@ def _opener(
 
 
 def _show_table(viewer: Viewer, state: FilterState) -> None:
-    """Show everybody by name, with intervals; a click opens the advisor."""
     kpis = (*MEASURES, "answered", "evaluations")
     by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
-    scores = adjusted_scores.read(viewer, state)
+    scores = cached.find_adjusted_scores(viewer, state.where)
     columns = [
         tables.name_column(_("Advisor"), lambda name: name),
         tables.count_column(_("Answered"), lambda name: by[name]["answered"].value),
@@ -135,7 +135,7 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
             columns.append(column)
         if key == "evaluation_score" and scores.is_connected:
             adjusted = tables.text_column(
-                _(adjusted_scores.TITLE), lambda name: adjusted_scores.describe(scores, name)
+                _(ADJUSTED), lambda name: _describe_adjusted(scores, name)
             )
             columns.append(adjusted)
     by_name = _("In alphabetical order: value and 95 % confidence interval.")
@@ -146,6 +146,43 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
         left, right = st.columns([5, 1])
         with left:
             tables.show_definitions(MEASURES, state)
-            adjusted_scores.show_note(scores)
+            _show_adjustment(scores)
         with right:
             download_links.show_figures("all", kpis, ("advisor",), state.where)
+
+
+def _describe_adjusted(scores: Adjusted, name: str) -> str:
+    """Return an advisor's adjusted score with its interval; empty without one."""
+    key = next((key for key, shown in scores.names.items() if shown == name), None)
+    effect = scores.advisors.get(key)
+    if effect is None:
+        return ""
+    between = formatting.interval(effect.low, effect.high, Unit.SCORE)
+    score = formatting.value(min(100.0, max(0.0, effect.value)), Unit.SCORE)
+    return f"{score}  ({between})" if between else score
+
+
+def _show_adjustment(scores: Adjusted) -> None:
+    """Show what was adjusted, or why nothing was."""
+    if scores.is_connected:
+        st.caption(
+            _(
+                "Adjusted: score an average evaluator (of {n}) would give on an average "
+                "scorecard; least squares, advisor + evaluator + scorecard. It assumes that "
+                "contacts reached evaluators at random. Only the plain score counts.",
+                n=scores.evaluators,
+            )
+        )
+    elif any(scores.apart):
+        evaluators, grids = scores.apart
+        said = (
+            ngettext("{n} evaluator", "{n} evaluators", evaluators)
+            if evaluators
+            else ngettext("{n} scorecard", "{n} scorecards", grids)
+        )
+        text = _(
+            "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
+            "the others in this period.",
+            said=said,
+        )
+        st.caption(text)

@@ -1,6 +1,7 @@
-"""The Calibration page: contacts to score, progress of sessions, and results."""
+"""The Calibration page: contacts to score, progress of sessions, a new one, and results."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import streamlit as st
@@ -12,13 +13,15 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.metrics.query.scorecard_texts import find_grid_texts
-from qa_core.quality import calibration
+from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
+from qa_core.quality.calibration.contact_choice import list_keys
+from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
+from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui import actions, cached, cards, drill, gate, layout, segmented_choice, tables
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
-from qa_core.ui.views.quality import calibration_form, calibration_results, evaluators
-from qa_core.ui.views.quality.calibration_form import SESSION
+from qa_core.ui.views.quality import calibration_results, evaluators
 
 CLOSING = "calibration_closing"
 """Number of the session whose closing waits for a confirmation."""
@@ -27,6 +30,10 @@ VIEWS = {
     "new": N_("Open a session"),
     "evaluators": N_("Evaluators"),
 }
+SESSION = "round"
+"""Name in the address of the session that is shown."""
+USUAL_CONTACTS, USUAL_DAYS, MOST_DRAWN = 8, 7, 50
+WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By number")}
 
 
 def show(viewer: Viewer) -> None:
@@ -37,7 +44,7 @@ def show(viewer: Viewer) -> None:
         titles = {key: _(title) for key, title in VIEWS.items()}
         chosen = segmented_choice.ask("view", _("View"), titles, key="calibration_view")
     if chosen == "new":
-        calibration_form.show(viewer)
+        _show_new(viewer)
     elif chosen == "evaluators":
         evaluators.show(viewer)
     else:
@@ -71,7 +78,6 @@ def _show_sessions(viewer: Viewer) -> None:
 
 
 def _show_tasks(tasks: Sequence[Task]) -> None:
-    """Show what is still to score, with the way into the form."""
     left = [task for task in tasks if task.state != "done"]
     if not left:
         return
@@ -84,13 +90,10 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
             due = _("due {day}", day=formatting.day(task.due_on)) if task.due_on else None
             contact = calibration_results.name_contact(task.position, task.local_start)
             with layout.row(key=f"task_{number}"):
-                st.button(
-                    _("Go on") if is_started else _("Score it"),
-                    key=f"score_{number}",
-                    icon=":material/edit:" if is_started else ":material/headphones:",
-                    on_click=_start,
-                    args=(number,),
-                )
+                symbol, title = "headphones", _("Score it")
+                if is_started:
+                    symbol, title = "edit", _("Go on")
+                layout.show_button(symbol, title, f"score_{number}", _start, number)
                 st.text(" · ".join(filter(None, (task.title, contact, due))))
 
 
@@ -185,14 +188,8 @@ def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
 
 def _ask_closing(found: CalibrationSession) -> None:
     if st.session_state.get(CLOSING) != found.id:
-        st.button(
-            _("Close the session"),
-            type="secondary" if found.unfinished else "primary",
-            icon=":material/lock_open:",
-            key="close_round",
-            on_click=_set_closing,
-            args=(found.id,),
-        )
+        title, look = _("Close the session"), "secondary" if found.unfinished else "primary"
+        layout.show_button("lock_open", title, "close_round", _set_closing, found.id, type=look)
         return
     if found.unfinished:
         text = ngettext(
@@ -220,3 +217,111 @@ def _close(number: int) -> None:
         _set_closing(None)
         actions.keep_outcome(_("The session is closed. All participants now see the scores."))
         st.query_params[SESSION] = str(number)
+
+
+def _show_new(viewer: Viewer) -> None:
+    """Show the form, or what is missing before a session can be opened."""
+    offered, people = scorecards.find_published(viewer), calibration.find_evaluators(viewer)
+    listeners = {person.username: person.name for person in people if person.is_accredited}
+    if offered and len(listeners) >= LEAST_EVALUATORS:
+        _show_form(viewer, offered, listeners)
+        return
+    with cards.card(_("A session cannot be opened yet")):
+        if not offered:
+            st.caption(_("There is no published scorecard. Publish one first."))
+        if len(listeners) < LEAST_EVALUATORS:
+            text = _(
+                "A session needs two evaluators with an account, accredited for quality of "
+                "service; there are {n}. Administrators add accounts, the data protection "
+                "officer grants accreditations.",
+                n=len(listeners),
+            )
+            st.caption(text)
+
+
+def _show_form(
+    viewer: Viewer, offered: list[PublishedScorecard], listeners: dict[str, str]
+) -> None:
+    texts = find_grid_texts(viewer)
+    caption = _(
+        "Every evaluator scores every contact alone. Choose difficult contacts: they show where "
+        "the scorecard is unclear."
+    )
+    with cards.card(_("A new session"), caption, gap="small"):
+        one, two, three = st.columns(3, gap="small")
+        title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
+        scorecard = two.selectbox(
+            _("Scorecard"),
+            offered,
+            format_func=lambda item: _(
+                "{grid}, version {n}", grid=texts.name("grid", item.title), n=item.version
+            ),
+            key="calibration_grid",
+        )
+        today = environment.today()
+        usual = today + timedelta(days=USUAL_DAYS)
+        due = layout.ask_day(three, _("Due"), usual, "calibration_due", min_value=today)
+        left, right = st.columns([2, 1], gap="small")
+        chosen = left.multiselect(
+            _("Evaluators"),
+            list(listeners),
+            list(listeners),
+            format_func=listeners.get,
+            key="calibration_evaluators",
+        )
+        names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
+        reference = layout.select(right, _("Reference"), names, "calibration_reference_new")
+        keys = _ask_contacts(viewer)
+        if st.button(
+            _("Open the session"), type="primary", icon=":material/balance:", key="open_round"
+        ):
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+                number = calibration.open_session(
+                    acting, title, scorecard.id, chosen, keys, due, reference
+                )
+                st.query_params.from_dict({SESSION: str(number)})
+                actions.finish(_("The session is open. Its evaluators find it on this page."))
+
+
+def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
+    way = st.segmented_control(
+        _("Contacts"),
+        list(WAYS),
+        format_func=lambda key: _(WAYS[key]),
+        default="chance",
+        required=True,
+        key="calibration_way",
+    )
+    if way == "number":
+        text = st.text_area(
+            _("Contact numbers, one per line"), height=120, key="calibration_numbers"
+        )
+        with actions.show_refusals():
+            return calibration.find_by_numbers(viewer, text)
+        return []
+    plans = {candidate.plan_id: candidate.plan for candidate in calibration.find_candidates(viewer)}
+    if not plans:
+        st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
+        return []
+    one, two, three = st.columns(3, gap="small")
+    titles = {None: _("All plans"), **plans}
+    plan = layout.select(one, _("Listening plan"), titles, "calibration_plan")
+    n = two.number_input(_("How many"), 1, MOST_DRAWN, USUAL_CONTACTS, key="calibration_n")
+    seed = three.number_input(
+        _("Seed"),
+        0,
+        10**6,
+        1,
+        key="calibration_seed",
+        help=_("With the same contacts, the same seed gives the same draw."),
+    )
+    drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
+    st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
+    columns = (
+        tables.text_column(_("Contact date"), lambda item: formatting.moment(item.local_start)),
+        tables.text_column(_("Contact number"), lambda item: item.contact_id),
+        tables.text_column(_("Listening plan"), lambda item: item.plan),
+    )
+    tables.show(drawn, columns, "calibration_drawn", height=240)
+    return list_keys(drawn)

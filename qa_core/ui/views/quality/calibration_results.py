@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import streamlit as st
 
@@ -11,21 +12,14 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
 from qa_core.quality import calibration
-from qa_core.quality.calibration import (
-    CalibrationSession,
-    CriterionResult,
-    EvaluatorResult,
-    Results,
-    SessionContact,
-)
+from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
-from qa_core.scoring import Criterion
+from qa_core.quality.calibration.sessions import LONGEST_NOTE
+from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
-from qa_core.ui import cards, drill, tables
-from qa_core.ui.cards import Tile
+from qa_core.ui import actions, cards, drill, gate, layout, tables
+from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
-from qa_core.ui.views.quality import calibration_consensus
-from qa_core.ui.views.quality.calibration_consensus import describe_points
 
 READINGS = ((0.8, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf"), N_("not enough")))
 """Krippendorff's reading of α: least value, and what it allows."""
@@ -64,7 +58,7 @@ def _show_tiles(results: Results) -> None:
     missing = _("all finished")
     if found.unfinished:
         missing = ngettext("{n} missing, left out", "{n} missing, left out", found.unfinished)
-    alignment = Tile(
+    alignment = cards.Tile(
         _("Alignment"),
         formatting.value(results.alignment.value, Unit.RATE),
         _(
@@ -73,13 +67,13 @@ def _show_tiles(results: Results) -> None:
         ),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
     )
-    evaluations = Tile(
+    evaluations = cards.Tile(
         _("Evaluations"),
         f"{done} / {expected}",
         _("Submitted before the session was closed, out of contacts × evaluators."),
         missing,
     )
-    unclear = Tile(
+    unclear = cards.Tile(
         _("Criteria to reword"),
         formatting.number(len(results.unclear_criteria)),
         _(
@@ -95,13 +89,13 @@ def _show_criteria(results: Results) -> None:
     unclear = results.unclear_criteria
     rest = [item for item in results.criteria if item not in unclear]
 
-    def name(item: CriterionResult) -> str:
+    def name(item: calibration.CriterionResult) -> str:
         return ("⚠ " if item.is_unclear else "") + describe_text(item.criterion.text)
 
     columns = (
         tables.text_column(_("Criterion"), name, 345),
         tables.text_column(
-            _("Points"), lambda item: describe_points(float(item.criterion.points)), 60
+            _("Points"), lambda item: _describe_points(float(item.criterion.points)), 60
         ),
         tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
         tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
@@ -159,7 +153,7 @@ def _explain_criteria() -> None:
             st.caption(text)
 
 
-def _read(item: CriterionResult) -> str:
+def _read(item: calibration.CriterionResult) -> str:
     """Return what α says in a word; of too few contacts nothing."""
     agreement = item.agreement
     if agreement.value is None:
@@ -174,7 +168,7 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
     ordered = sorted(results.evaluators, key=lambda item: item.name.casefold())
     own = next((item for item in ordered if item.username == viewer.username), None)
 
-    def name(item: EvaluatorResult) -> str:
+    def name(item: calibration.EvaluatorResult) -> str:
         return _("{name} (you)", name=item.name) if item is own else item.name
 
     columns = (
@@ -193,16 +187,16 @@ def _show_evaluators(viewer: Viewer, results: Results) -> None:
         st.caption(text)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             with st.columns(2)[0]:
-                calibration_consensus.show_reference(found)
+                _show_reference(found)
 
 
-def _describe_own(own: EvaluatorResult) -> str:
+def _describe_own(own: calibration.EvaluatorResult) -> str:
     if own.alignment.value is None:
         return _("You are the reference, or none of your evaluations can be compared")
     return _("Your alignment is {share}", share=formatting.value(own.alignment.value, Unit.RATE))
 
 
-def _describe_lean(item: EvaluatorResult, found: CalibrationSession) -> str:
+def _describe_lean(item: calibration.EvaluatorResult, found: CalibrationSession) -> str:
     if item.leniency is not None:
         return formatting.change(100 * item.leniency, Unit.SCORE)
     is_reference = any(contact.reference_evaluator == item.username for contact in found.contacts)
@@ -220,7 +214,6 @@ def _explain_reference(found: CalibrationSession) -> str:
 
 
 def _show_contact(viewer: Viewer, results: Results) -> None:
-    """Show the marks of one contact beside each other, and what was agreed on."""
     found = results.session
     with cards.card(gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")
@@ -253,15 +246,8 @@ def _show_contact(viewer: Viewer, results: Results) -> None:
         tables.show(lines, columns, f"marks_{found.id}_{contact.id}", height=640)
         _show_comments(results, contact, evaluators)
         if viewer.can(Permission.SEE_CONTACTS):
-            st.button(
-                _("Open the contact"),
-                icon=":material/call:",
-                key="open_contact",
-                on_click=drill.to_contact,
-                args=("calibration", contact.source_system, contact.contact_id),
-                type="tertiary",
-            )
-        calibration_consensus.show(viewer, results, contact)
+            drill.show_contact_button("calibration", contact.source_system, contact.contact_id)
+        _show_consensus(viewer, results, contact)
 
 
 def _mark_columns(
@@ -277,13 +263,13 @@ def _mark_columns(
     def mark(criterion: Criterion | None, evaluator: str) -> str:
         if criterion is None:
             return formatting.value(results.scores[contact.id, evaluator], Unit.SCORE)
-        return describe_points(results.marks[contact.id, evaluator].get(criterion.key))
+        return _describe_points(results.marks[contact.id, evaluator].get(criterion.key))
 
     def agreed(criterion: Criterion | None) -> str | None:
         if criterion is None:
             return None
         points = contact.consensus["answers"].get(criterion.key)
-        return describe_points(None if points == "na" else points)
+        return _describe_points(None if points == "na" else points)
 
     def heading(evaluator: str) -> str:
         title = results.session.evaluators[evaluator]
@@ -314,3 +300,94 @@ def _show_comments(results: Results, contact: SessionContact, evaluators: Sequen
         with st.expander(title, icon=":material/comment:"):
             for line in lines:
                 st.text(line)
+
+
+def _show_reference(found: CalibrationSession) -> None:
+    """Ask for the evaluator that the others are compared with, or none."""
+    present = {contact.reference_evaluator for contact in found.contacts}
+    usual = next(iter(present)) if len(present) == 1 else None
+    names = {None: _("None: each against all"), **found.evaluators}
+    hook = {"on_change": _set_reference, "args": (found.id,)}
+    layout.select(st, _("Reference"), names, f"reference_{found.id}", usual, **hook)
+
+
+def _set_reference(number: int) -> None:
+    with actions.show_refusals():
+        acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+        calibration.set_reference(acting, number, st.session_state.get(f"reference_{number}"))
+
+
+def _show_consensus(viewer: Viewer, results: Results, contact: SessionContact) -> None:
+    """Show what was agreed on, and to who manages the session the form to write it down."""
+    agreed = contact.consensus
+    if agreed and agreed.get("note"):
+        st.caption(_("Reason for the agreed answers"))
+        st.text(agreed["note"])
+    if not viewer.can(Permission.MANAGE_CALIBRATIONS):
+        return
+    title = _("Change the agreed answers") if agreed else _("Record the agreed answers")
+    with st.expander(title, icon=":material/handshake:"):
+        _ask_consensus(results, contact)
+
+
+def _ask_consensus(results: Results, contact: SessionContact) -> None:
+    agreed = contact.consensus or {"answers": {}, "note": ""}
+    answers: dict[str, Any] = {}
+    with st.form(f"consensus_{contact.id}", border=False):
+        columns = st.columns(2, gap="medium")
+        for place, criterion in enumerate(results.session.scorecard.criteria):
+            with columns[place % 2]:
+                answers[criterion.key] = _ask_answer(
+                    results, contact, criterion, agreed["answers"].get(criterion.key)
+                )
+        note = st.text_area(
+            _("Why"),
+            agreed["note"],
+            max_chars=LONGEST_NOTE,
+            height=90,
+            help=_("Do not name customers."),
+            key=f"note_{contact.id}",
+        )
+        if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
+            return
+    given = {key: value for key, value in answers.items() if value is not None}
+    with actions.show_refusals():
+        acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+        calibration.record_consensus(acting, contact.id, given, note)
+        actions.finish(_("Saved."))
+
+
+def _ask_answer(
+    results: Results, contact: SessionContact, criterion: Criterion, agreed: Any
+) -> Any:
+    """Ask for one answer, suggesting what was agreed on, else what all gave alike."""
+    given = {
+        marks.get(criterion.key)
+        for (number, _evaluator), marks in results.marks.items()
+        if number == contact.id
+    }
+    if agreed is None and len(given) == 1:
+        alike = next(iter(given))
+        agreed = NOT_APPLICABLE if alike is None else alike
+    options: list[Any] = [float(level) for level in criterion.levels]
+    if not options and criterion.points.denominator == 1:
+        options = [float(points) for points in range(int(criterion.points) + 1)]
+    if criterion.not_applicable:
+        options.append(NOT_APPLICABLE)
+    if agreed is not None and agreed not in options:
+        options.append(agreed)
+    return st.selectbox(
+        escape(describe_text(criterion.text)),
+        options,
+        index=options.index(agreed) if agreed is not None else None,
+        format_func=lambda value: _describe_points(None if value == NOT_APPLICABLE else value),
+        key=f"agreed_{contact.id}_{criterion.key}",
+        placeholder=_("Choose"),
+    )
+
+
+def _describe_points(points: float | None) -> str:
+    """Return a mark as people write it; None stands for not applicable."""
+    if points is None:
+        return _("n/a")
+    return formatting.number(points, 0 if float(points).is_integer() else 1)

@@ -8,22 +8,13 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans
+from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.needs import Need
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.quality.coaching.texts import (
-    describe_criteria,
-    describe_progress,
-    describe_reason,
-    describe_result,
-    describe_state,
-    describe_week,
-    suggest_goal,
-)
 from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables, url_state
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.quality import coaching_form, coaching_plan
+from qa_core.ui.views.quality import coaching_plan
 
 VIEWS = {"open": N_("Under way"), "ended": N_("Ended plans")}
 
@@ -36,17 +27,11 @@ def show_week(viewer: Viewer) -> None:
         title = ngettext(
             "This week: {n} advisor needs you", "This week: {n} advisors need you", len(week.needs)
         )
-    with cards.card(title, describe_week(week), gap="small"):
+    with cards.card(title, wording.describe_week(week), gap="small"):
         for need in week.needs:
             _show_need(need, texts)
-        st.button(
-            _("Open a plan"),
-            icon=":material/add:",
-            on_click=coaching_form.begin,
-            args=(None,),
-            key="open_any",
-        )
-    coaching_form.show(viewer, texts)
+        layout.show_button("add", _("Open a plan"), "open_any", coaching_plan.begin, None)
+    coaching_plan.show_form(viewer, texts)
 
 
 def show_plans(viewer: Viewer) -> None:
@@ -71,7 +56,6 @@ def show_plans(viewer: Viewer) -> None:
 
 
 def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartTitle, str]:
-    """Return heading and caption of the plans."""
     if not found:
         return ChartTitle(_("No coaching plan yet")), ""
     count = sum(plan.state == CoachingState.OPEN for plan in found)
@@ -101,55 +85,42 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
         with st.container(gap=None):
             label = escape(_("Coaching: {goal}", goal=plan.goal))
             menu.show_page_link("coaching", label, query={"plan": str(plan.id)})
-            st.caption(escape(f"{describe_state(plan)} · {describe_criteria(plan, texts)}"))
+            st.caption(
+                escape(f"{wording.describe_state(plan)} · {wording.describe_criteria(plan, texts)}")
+            )
     coaching_plan.show_training_file(person)
 
 
-def _show_need(need: Need, texts: GridTexts) -> None:
+def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
     with cards.card(gap="xsmall", key=f"need_{need.advisor_id}"):
         with layout.row():
-            st.button(
-                escape(need.advisor),
-                key=f"who_{need.advisor_id}",
-                type="tertiary",
-                icon=":material/person:",
-                on_click=drill.to_advisor,
-                args=(need.advisor_id,),
+            number = need.advisor_id
+            layout.show_quiet_button(
+                "person", escape(need.advisor), f"who_{number}", drill.to_advisor, number
             )
             st.caption(escape(need.team))
-        reasons = (escape(describe_reason(reason, texts)) for reason in need.reasons)
+        reasons = (escape(wording.describe_reason(reason, texts)) for reason in need.reasons)
         st.markdown("\n".join(f"- {reason}" for reason in reasons))
         with st.container(horizontal=True, gap="small"):
             plan_ids = (reason.plan_id for reason in need.reasons if reason.plan_id is not None)
             for plan_id in dict.fromkeys(plan_ids):
-                st.button(
-                    _("Show the plan"),
-                    key=f"plan_of_{need.advisor_id}_{plan_id}",
-                    icon=":material/arrow_forward:",
-                    on_click=coaching_plan.choose,
-                    args=(plan_id,),
-                )
+                key, title = f"plan_of_{need.advisor_id}_{plan_id}", _("Show the plan")
+                layout.show_button("arrow_forward", title, key, coaching_plan.choose, plan_id)
             if need.criteria:
                 start = {
                     "advisor_id": need.advisor_id,
                     "criteria": need.criteria,
-                    "goal": suggest_goal(need, texts),
+                    "goal": wording.suggest_goal(need, texts),
                 }
-                st.button(
-                    _("Open a plan for this"),
-                    key=f"open_{need.advisor_id}",
-                    type="primary",
-                    icon=":material/add:",
-                    on_click=coaching_form.begin,
-                    args=(start,),
-                )
+                key, title = f"open_{need.advisor_id}", _("Open a plan for this")
+                layout.show_button("add", title, key, coaching_plan.begin, start, type="primary")
 
 
 def _show_table(
-    viewer: Viewer, found: Sequence[CoachingPlanView], texts: GridTexts, key: str
+    viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, key: str
 ) -> None:
     def state(plan: CoachingPlanView) -> str:
-        return ("⚠ " if plan.is_overdue else "") + describe_state(plan)
+        return ("⚠ " if plan.is_overdue else "") + wording.describe_state(plan)
 
     columns = (
         None
@@ -158,10 +129,12 @@ def _show_table(
         tables.text_column(_("Goal"), lambda plan: plan.goal, 215),
         tables.text_column(_("State"), state, 165),
         tables.text_column(
-            _("Change"), lambda plan: describe_result(cached.find_effect(viewer, plan.id)), 285
+            _("Change"),
+            lambda plan: wording.describe_result(cached.find_effect(viewer, plan.id)),
+            285,
         ),
-        tables.text_column(_("Sessions"), describe_progress, 130),
-        tables.text_column(_("Criteria"), lambda plan: describe_criteria(plan, texts), 320),
+        tables.text_column(_("Sessions"), wording.describe_progress, 130),
+        tables.text_column(_("Criteria"), lambda plan: wording.describe_criteria(plan, texts), 320),
     )
     tables.show(found, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
 

@@ -1,28 +1,19 @@
-"""One coaching plan in full: its goal and effect, its sessions and remarks, and its end."""
+"""One coaching plan: the form that opens it, its effect, sessions and remarks, and its end."""
+
+from datetime import timedelta
+from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.query.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans, training_file
-from qa_core.quality.coaching.plans import (
-    LONGEST_NOTE,
-    LONGEST_SESSION,
-    CoachingPlanView,
-    CoachingState,
-)
-from qa_core.quality.coaching.texts import (
-    STATES,
-    describe_criteria,
-    describe_effect,
-    describe_progress,
-    describe_state,
-    describe_verdict,
-    severity_of,
-)
+from qa_core.quality.coaching import texts as wording
+from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
 from qa_core.ui import (
     actions,
     cached,
@@ -41,6 +32,8 @@ SEEN = "coaching_seen"
 """Version of each plan that was on the screen, by number of the plan."""
 ENDS = {CoachingState.REACHED: "check_circle", CoachingState.STOPPED: "cancel"}
 """How a plan can end, with the symbol of the button."""
+START, ROUND = "coaching_start", "coaching_round"
+USUAL_WEEKS = 6
 
 
 def choose(plan_id: int) -> None:
@@ -48,8 +41,7 @@ def choose(plan_id: int) -> None:
     st.query_params[PLAN] = str(plan_id)
 
 
-def format_evaluation(entry: plans.EvaluationReference) -> str:
-    """Return the day and the score of an evaluation that a plan comes from."""
+def _format_evaluation(entry: plans.EvaluationReference) -> str:
     return f"{formatting.day(entry.day, year=True)} · {formatting.value(entry.score, 'score')}"
 
 
@@ -68,7 +60,7 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     # An end is decided on what was on the screen, not on what this run has just read.
     seen = st.session_state.get(SEEN, {}).get(plan.id, plan.version)
     start = _("since {day}", day=formatting.day(plan.starts_on, year=True))
-    parts = [plan.advisor, plan.team, describe_state(plan), start, plan.opened_by]
+    parts = [plan.advisor, plan.team, wording.describe_state(plan), start, plan.opened_by]
     hint = " · ".join(filter(None, parts))
     title = ChartTitle(plan.goal, "attention" if plan.is_overdue else "")
     with cards.card(title, hint, gap="small"):
@@ -87,9 +79,10 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
 def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
-        ChartTitle(describe_verdict(effect), severity_of(effect)), describe_criteria(plan, texts)
+        ChartTitle(wording.describe_verdict(effect), wording.severity_of(effect)),
+        wording.describe_criteria(plan, texts),
     )
-    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in describe_effect(effect)))
+    st.markdown("\n".join(f"- {escape(sentence)}" for sentence in wording.describe_effect(effect)))
     heard = ()
     if plan.evaluations:
         heard = plans.find_evaluations(viewer, plan.advisor_id, plan.evaluations)
@@ -98,18 +91,14 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> No
     st.caption(_("Based on these evaluations"))
     with st.container(horizontal=True, gap="small"):
         for entry in heard:
-            st.button(
-                escape(format_evaluation(entry)),
-                key=f"heard_{plan.id}_{entry.id}",
-                type="tertiary",
-                icon=":material/grading:",
-                on_click=drill.to_evaluation,
-                args=("coaching", entry.id),
+            title, key = escape(_format_evaluation(entry)), f"heard_{plan.id}_{entry.id}"
+            layout.show_quiet_button(
+                "grading", title, key, drill.to_evaluation, "coaching", entry.id
             )
 
 
 def _show_notes(plan: CoachingPlanView) -> None:
-    cards.show_heading(_("Sessions and remarks"), describe_progress(plan))
+    cards.show_heading(_("Sessions and remarks"), wording.describe_progress(plan))
     for note in reversed(plan.notes):
         kind = _("remark")
         if note.minutes is not None:
@@ -135,19 +124,15 @@ def _show_notes(plan: CoachingPlanView) -> None:
 def _ask_note(plan: CoachingPlanView) -> None:
     # Another key for each note: the field is empty once its note is written.
     key = f"{plan.id}_{len(plan.notes)}"
-    text = st.text_area(
-        _("Write"),
-        max_chars=LONGEST_NOTE,
-        height=90,
-        key=f"note_{key}",
-        help=_("The advisor, the team lead and their manager can read it."),
+    hint = _("The advisor, the team lead and their manager can read it.")
+    text = personal_data.ask_text(
+        _("Write"), plans.LONGEST_NOTE, f"note_{key}", height=90, help=hint
     )
-    personal_data.show_warning(text)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
             _("Minutes of a session"),
             1,
-            LONGEST_SESSION,
+            plans.LONGEST_SESSION,
             None,
             key=f"minutes_{key}",
             width=190,
@@ -167,7 +152,7 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
         st.caption(_("An ended plan stays readable. Its effect is followed for ninety more days."))
         for state, symbol in ENDS.items():
             if st.button(
-                _(STATES[state]),
+                _(wording.STATES[state]),
                 icon=f":material/{symbol}:",
                 key=f"end_{plan.id}_{state}",
                 width="stretch",
@@ -177,3 +162,82 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
                     plans.end_plan(acting, plan.id, state, seen)
                     choose(plan.id)
                     actions.finish(_("The plan has ended."))
+
+
+def begin(start: dict[str, Any] | None) -> None:
+    """Callback: open the form, filled with `advisor_id`, `criteria` and `goal` if given."""
+    st.session_state[START] = start or {}
+    st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
+
+
+def show_form(viewer: Viewer, texts: GridTexts) -> None:
+    """Show the form, while it is open."""
+    start = st.session_state.get(START)
+    if start is None:
+        return
+    people, number = plans.find_trainees(viewer), st.session_state[ROUND]
+    hint = _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
+    with cards.card(_("Open a coaching plan"), hint, gap="small"):
+        if not people:
+            st.caption(_("You lead no advisor today."))
+            return
+        suggested = start.get("advisor_id")
+        advisor = layout.select(st, _("Advisor"), people, f"coaching_who_{number}", suggested)
+        # What was suggested for one advisor is not filled in for another.
+        key = f"{number}_{advisor}"
+        content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)
+        with st.container(horizontal=True, gap="small"):
+            is_sent = st.button(
+                _("Open the plan"),
+                type="primary",
+                icon=":material/check:",
+                key=f"coaching_send_{number}",
+            )
+            st.button(_("Cancel"), on_click=_close_form, key=f"coaching_cancel_{number}")
+    if is_sent:
+        with actions.show_refusals():
+            acting = gate.current_viewer(Permission.MANAGE_COACHING)
+            opened = plans.open_plan(acting, advisor, *content)
+            _close_form()
+            choose(opened)
+            actions.finish(_("The plan is open, and the advisor can read it."))
+
+
+def _ask_content(
+    viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: GridTexts
+) -> tuple[Any, ...]:
+    goal = personal_data.ask_text(
+        _("Goal"),
+        plans.LONGEST_GOAL,
+        f"coaching_goal_{key}",
+        value=start.get("goal", ""),
+        height=80,
+        help=_("What the advisor will do differently, visibly to both of you."),
+    )
+    known = plans.find_criteria(viewer, advisor)
+    criteria = st.multiselect(
+        _("Criteria"),
+        known,
+        [name for name in start.get("criteria", ()) if name in known],
+        format_func=lambda name: texts.name("criterion", name),
+        placeholder=_("None: the overall score"),
+        key=f"coaching_criteria_{key}",
+    )
+    heard = {entry.id: entry for entry in plans.find_evaluations(viewer, advisor)}
+    evaluations = st.multiselect(
+        _("Based on these evaluations"),
+        list(heard),
+        format_func=lambda number: _format_evaluation(heard[number]),
+        placeholder=_("None in particular"),
+        key=f"coaching_heard_{key}",
+    )
+    today = environment.today()
+    with st.container(horizontal=True, gap="small"):
+        starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)
+        usual = today + timedelta(weeks=USUAL_WEEKS)
+        due_on = layout.ask_day(st, _("Due"), usual, f"coaching_due_{key}", width=180)
+    return goal, criteria, evaluations, starts_on, due_on
+
+
+def _close_form() -> None:
+    st.session_state.pop(START, None)

@@ -7,16 +7,11 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query import scorecard_texts
-from qa_core.quality.evaluations.disputes import (
-    DisputeLine,
-    DisputeOutcome,
-    count_outcomes,
-    find_disputes,
-)
+from qa_core.quality.evaluations import disputes
+from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui import cards, drill, tables
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.quality.answer_texts import describe
-from qa_core.ui.views.quality.evaluation_disputes import DECIDED
+from qa_core.ui.views.quality.evaluation_disputes import DECIDED, format_points
 
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
@@ -24,7 +19,7 @@ LATE_DAYS = 7
 
 def show_lists(viewer: Viewer) -> None:
     """Show open disputes, oldest first, and decided ones; a click opens the evaluation."""
-    lines, texts = find_disputes(viewer), scorecard_texts.find_grid_texts(viewer)
+    lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_grid_texts(viewer)
     waiting = [line for line in lines if line.decision is None]
     decided = [line for line in lines if line.decision is not None]
     advisor = tables.text_column(_("Advisor"), lambda line: line.advisor)
@@ -60,7 +55,7 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
             advisor,
             *about,
-            tables.text_column(_("Now"), lambda line: describe(line.decided)),
+            tables.text_column(_("Now"), lambda line: format_points(line.decided)),
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
             tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
             tables.text_column(
@@ -79,8 +74,8 @@ def _open(line: DisputeLine) -> None:
 def _describe_request(line: DisputeLine) -> str:
     return _(
         "{proposed} instead of {original}",
-        proposed=describe(line.proposed),
-        original=describe(line.original),
+        proposed=format_points(line.proposed),
+        original=format_points(line.original),
     )
 
 
@@ -107,7 +102,7 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
 
 def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     """Show how many answers were disputed and changed, by evaluator and by criterion."""
-    outcomes = count_outcomes(viewer, state.where.period)
+    outcomes = disputes.count_outcomes(viewer, state.where.period)
     caption = _(
         "Evaluations of contacts in {period}. Changed: share of decided disputes, 95 % confidence "
         "interval.",
@@ -121,7 +116,7 @@ def show_outcomes(viewer: Viewer, state: FilterState) -> None:
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
     """Show disputed criteria and their outcome, if any, to who leads the advisors."""
-    outcomes = count_outcomes(viewer, state.where.period)
+    outcomes = disputes.count_outcomes(viewer, state.where.period)
     caption = _(
         "All evaluations of your teams in {period}; other filters do not apply. Changed: share of "
         "decided disputes, 95 % confidence interval.",

@@ -1,4 +1,4 @@
-"""Draws for a listening plan: a preview, the draws made, and whether each was fair."""
+"""Draws for a listening plan, whether each was fair, and the contacts given out."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,16 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.query.sampling_frame import DIMENSIONS, REASONS
 from qa_core.quality import sampling
-from qa_core.quality.sampling import PlanState, StoredDraw, labels
+from qa_core.quality.sampling import DrawnAssignment, PlanState, StoredDraw, labels, replacement
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.ui import actions, cards, gate, styles, tables
+from qa_core.ui import actions, cards, gate, layout, styles, tables
 from qa_core.ui.markdown import escape
 
 SEED, PLAN, TRIED = "listening_seed", "listening_plan_drawn", "listening_tried"
 MOST_NAMES = 12
 HIGHEST_SEED = 999_999
 """Of the seeds proposed here: easy to read out and to write down."""
+ASSIGNED, ASSIGNED_PLAN = "listening_given", "listening_given_plan"
 
 
 def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
@@ -87,7 +88,6 @@ def _show_count(drawn: int, frame: int) -> None:
 
 
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
-    """Show how many contacts were in the sampling frame, and why others were not."""
     text = _(
         "Each contact of the period is in the sampling frame, or excluded for the "
         "first of these reasons."
@@ -113,7 +113,6 @@ def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
 
 
 def _show_missing(missing: Mapping[str, int]) -> None:
-    """Show how many contacts are missing for which advisors."""
     if not missing:
         return
     worst = sorted(missing.items(), key=lambda entry: (-entry[1], entry[0]))
@@ -242,3 +241,80 @@ def _describe_fairness(entry: Fairness) -> str:
         n=round(100 * entry.p_value),
         by=by,
     )
+
+
+def show_assigned(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    """Show the contacts, the chosen one with what can be done, and the evaluators."""
+    names = {None: _("All plans")} | {plan.name: plan.name for plan in plans}
+    chosen = layout.select(st, _("Plan"), names, ASSIGNED_PLAN)
+    assigned = sampling.find_assignments(viewer, chosen)
+    if not assigned:
+        text = _("No contact is assigned yet. Draw contacts under Draws.")
+        st.info(text, icon=":material/inbox:")
+        return
+    st.caption(_("Select a row to replace a contact that cannot be evaluated."))
+    _show_table(assigned)
+    row = tables.find_clicked(ASSIGNED, assigned)
+    if row is not None:
+        _show_one(row)
+    _show_load(viewer)
+
+
+def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
+    def state(row: DrawnAssignment) -> str:
+        return "⚠ " + _("overdue") if row.is_overdue else _(labels.STATE_TITLES[row.state])
+
+    columns = (
+        tables.name_column(_("Contact"), lambda row: formatting.moment(row.local_start), 140),
+        tables.text_column(_("State"), state),
+        tables.text_column(_("Advisor"), lambda row: row.advisor, 150),
+        tables.text_column(_("Queue"), lambda row: row.queue, 150),
+        tables.text_column(_("Evaluator"), lambda row: row.evaluator),
+        tables.day_text_column(_("Due"), lambda row: row.due_on),
+    )
+    tables.show(assigned, columns, ASSIGNED, lambda row: None, height=430)
+
+
+def _show_one(row: DrawnAssignment) -> None:
+    contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
+    about = (row.plan, labels.name_purpose(row.purpose), row.evaluator)
+    with cards.card(gap="xsmall"):
+        st.markdown(f"**{escape(contact)}**")
+        st.caption(escape(" · ".join(filter(None, about))))
+        if row.state == "replaced":
+            reason = labels.name_reason(row.replaced_because)
+            st.caption(_("Replaced: {reason}.", reason=reason))
+            return
+        if row.state == "done" or row.purpose == "targeted":
+            st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
+            return
+        reasons = {key: labels.name_reason(key) for key in replacement.REPLACEMENT_REASONS}
+        reason = layout.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
+        text = _(
+            "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
+        )
+        st.caption(text)
+        if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
+            with actions.show_refusals():
+                acting = gate.current_viewer(Permission.MANAGE_LISTENING)
+                new = sampling.replace(acting, row.drawn_id, reason)
+                actions.finish(labels.describe_replacement(new))
+
+
+def _show_load(viewer: Viewer) -> None:
+    st.markdown("**" + _("Evaluators") + "**")
+    loads = sampling.find_load(viewer)
+    columns = (
+        tables.name_column(_("Evaluator"), lambda load: load.evaluator, 200),
+        tables.count_column(_("Waiting"), lambda load: load.waiting, 110),
+        tables.count_column(_("Overdue"), lambda load: load.overdue, 110),
+        tables.count_column(_("Done"), lambda load: load.done, 110),
+    )
+    tables.show(loads, columns, "listening_load")
+    for load in loads:
+        if not load.may_listen:
+            said = _(
+                "{name} is no longer accredited: their waiting contacts are not listened to.",
+                name=load.evaluator,
+            )
+            st.caption(":orange[:material/error:] " + escape(said))

@@ -181,7 +181,6 @@ def _describe_due(items: Sequence[WorkItem]) -> ChartTitle:
 
 
 def _show_chosen(item: WorkItem) -> None:
-    """Show one contact that waits, with the button that opens it, and its replacement."""
     is_drawn = isinstance(item, Assignment)
     parts = [_("Calibration, contact {n}", n=item.position), item.title] if not is_drawn else []
     if is_drawn:
@@ -203,14 +202,9 @@ def _show_chosen(item: WorkItem) -> None:
             st.text(" · ".join(filter(None, parts)))
         with layout.row(width="content"):
             _show_due(item.due_on, item.is_overdue)
-            st.button(
-                _("Go on") if item.state == "started" else _("Begin"),
-                type="primary",
-                icon=":material/play_arrow:",
-                key=f"{key}_{number}",
-                on_click=_start,
-                args=(start, number),
-            )
+            title = _("Go on") if item.state == "started" else _("Begin")
+            key = f"{key}_{number}"
+            layout.show_button("play_arrow", title, key, _start, start, number, type="primary")
             if is_drawn and item.purpose != "targeted":
                 _show_replacing(item.drawn_id, item.evaluation_id)
 
@@ -314,15 +308,9 @@ def _show_submit(draft: Draft) -> None:
     with cards.card(gap="small"):
         personal_data.ask_to_keep(f"keep_{draft.id}", *draft.comments.values(), draft.comment)
         with layout.row():
-            st.button(
-                _("Submit"),
-                type="primary",
-                icon=":material/send:",
-                shortcut="Ctrl+Shift+Enter",
-                key=f"submit_{draft.id}",
-                on_click=_submit,
-                args=(draft.id, draft.scorecard),
-            )
+            look = {"type": "primary", "shortcut": "Ctrl+Shift+Enter"}
+            key, given = f"submit_{draft.id}", (draft.id, draft.scorecard)
+            layout.show_button("send", _("Submit"), key, _submit, *given, **look)
             signed = _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
             st.caption(signed + " " + _("Answers are saved as you enter them."))
 
@@ -338,13 +326,9 @@ def _show_replacing(drawn_id: int, draft_id: int | None) -> None:
             format_func=lambda code: _(replacement.REPLACEMENT_REASONS[code]),
             key=f"because_{drawn_id}",
         )
-        st.button(
-            _("Take another contact"),
-            disabled=reason is None,
-            key=f"replace_{drawn_id}",
-            on_click=_replace,
-            args=(drawn_id, draft_id, reason),
-        )
+        title, given = _("Take another contact"), (drawn_id, draft_id, reason)
+        key = f"replace_{drawn_id}"
+        layout.show_button("", title, key, _replace, *given, disabled=reason is None)
 
 
 def _show_result(viewer: Viewer, draft: Draft) -> None:
@@ -359,22 +343,14 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
         _show_scores(draft, draft.result)
     with st.container(horizontal=True, gap="small"):
         if draft.kind == drafts.SELF:
-            st.button(
-                _("Back to the evaluation"),
-                type="primary",
-                key="to_answered",
-                on_click=drill.to_evaluation,
-                args=(menu.find_first(viewer).key, draft.answered_evaluation_id),
-            )
+            title, act = _("Back to the evaluation"), drill.to_evaluation
+            target = (menu.find_first(viewer).key, draft.answered_evaluation_id)
+            layout.show_button("", title, "to_answered", act, *target, type="primary")
             return
         if following := next(iter(sampling.find_worklist(viewer)), None):
-            st.button(
-                _("Next contact"),
-                type="primary",
-                icon=":material/arrow_forward:",
-                key="next_contact",
-                on_click=_start,
-                args=(drafts.start, following.drawn_id),
+            begin = (drafts.start, following.drawn_id)
+            layout.show_button(
+                "arrow_forward", _("Next contact"), "next_contact", _start, *begin, type="primary"
             )
         st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
 

@@ -11,7 +11,7 @@ from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.ui import cards, drill, layout, player, readings, url_state
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
-from qa_core.ui.views.quality.answer_texts import describe
+from qa_core.ui.views.quality.evaluation_disputes import format_points
 
 OUTCOMES = {
     "pass": (N_("Passed"), "green", "check_circle"),
@@ -61,11 +61,9 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
     )
     st.info(text, icon=":material/person:")
     if evaluation.answered_evaluation_id:
-        st.button(
-            _("Open the evaluator's evaluation"),
-            icon=":material/rate_review:",
-            on_click=drill.to_evaluation,
-            args=("evaluation", evaluation.answered_evaluation_id),
+        title, target = _("Open the evaluator's evaluation"), evaluation.answered_evaluation_id
+        layout.show_button(
+            "rate_review", title, "open_answered", drill.to_evaluation, "evaluation", target
         )
 
 
@@ -137,7 +135,9 @@ def show_history(evaluation: EvaluationView) -> None:
             st.markdown(f"**{escape(said)}** · {escape(by)}")
             for key, earned in revision.answers.items():
                 if key in answers and answers[key] != earned:
-                    _show_change(titles.get(key, key), describe(earned), describe(answers[key]))
+                    _show_change(
+                        titles.get(key, key), format_points(earned), format_points(answers[key])
+                    )
             before = dict.fromkeys(revision.answers, "") | dict(revision.comments)
             before[OVERALL] = revision.comment or ""
             for key, text in before.items():
@@ -203,18 +203,7 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
     """Show the way to the contact for who may see it, else to the form of a draft."""
     if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
-        st.button(
-            _("Open the contact"),
-            icon=":material/call:",
-            type="tertiary",
-            on_click=drill.to_contact,
-            args=("evaluation", evaluation.source_system, evaluation.contact_id),
-        )
+        drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
     elif evaluation.state == "draft":
-        st.button(
-            _("Continue the evaluation"),
-            icon=":material/edit:",
-            type="tertiary",
-            on_click=drill.to_draft,
-            args=(evaluation.evaluation_id,),
-        )
+        title, number = _("Continue the evaluation"), evaluation.evaluation_id
+        layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)

@@ -1,20 +1,24 @@
-"""The answers of an evaluation by section, beside the advisor's own and disputes."""
+"""The answers of an evaluation by section, beside the advisor's own, and the reply below."""
 
 import streamlit as st
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
+from qa_core.quality.evaluations import advisor_response
+from qa_core.quality.evaluations.disputes import LONGEST_TEXT
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
     EvaluationView,
     SectionView,
+    SelfEvaluationView,
 )
-from qa_core.ui import cards, layout
+from qa_core.storage.records.evaluations import EVALUATOR_KINDS
+from qa_core.ui import actions, cards, drill, layout, personal_data
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import describe_text
 from qa_core.ui.views.quality import evaluation_disputes
-from qa_core.ui.views.quality.answer_texts import describe, of_most
+from qa_core.ui.views.quality.evaluation_disputes import format_points, of_most
 
 CRITICAL = {
     "customer": N_("critical for the customer"),
@@ -45,7 +49,7 @@ def _show_section(
     title, share = describe_text(section.text) or _("Answers"), ""
     if section.share:
         share = _("{share} of the total", share=formatting.percent(section.share, 0))
-    score = describe(None)
+    score = format_points(None)
     if section.score is not None:
         score = formatting.value(section.score, "score", short=True)
     with cards.card(gap="xsmall"):
@@ -111,7 +115,7 @@ def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
         st.text(comment)
 
 
-def count_agreed(evaluation: EvaluationView) -> str:
+def _count_agreed(evaluation: EvaluationView) -> str:
     """Describe on how many criteria the advisor and the evaluator gave the same answer."""
     own = evaluation.own.answers if evaluation.own else {}
     compared = [answer for answer in evaluation.answers if answer.key in own]
@@ -122,3 +126,75 @@ def count_agreed(evaluation: EvaluationView) -> str:
         len(compared),
         same=same,
     )
+
+
+def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
+    """Show the card below the answers."""
+    if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
+        return
+    title = _("Your reply") if evaluation.is_own else _("The advisor's reply")
+    with cards.card(title, gap="small"):
+        if evaluation.own is not None:
+            _show_self_evaluation(evaluation, evaluation.own)
+        if evaluation.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
+            _ask_reply(viewer, evaluation)
+            return
+        if evaluation.acknowledged_at:
+            _show_acknowledged(evaluation)
+        else:
+            st.caption(_("Not marked as read yet."))
+        if evaluation.advisor_comment:
+            st.text(evaluation.advisor_comment)
+
+
+def _show_acknowledged(evaluation: EvaluationView) -> None:
+    moment = formatting.local_moment(evaluation.acknowledged_at)
+    st.caption(_("Read on {when}.", when=moment))
+
+
+def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
+    number, is_read = evaluation.evaluation_id, evaluation.acknowledged_at is not None
+    can_evaluate = evaluation.own is None and evaluation.is_disputable
+    stored, key = evaluation.advisor_comment or "", f"advisor_comment_{number}"
+    words = personal_data.ask_text(_("Your comment"), LONGEST_TEXT, key, value=stored)
+    with layout.row(), actions.show_refusals():
+        if not is_read and st.button(
+            _("I have read it"), icon=":material/done_all:", type="primary"
+        ):
+            advisor_response.acknowledge(viewer, number)
+            actions.finish()
+        if st.button(_("Save the comment"), icon=":material/save:"):
+            advisor_response.comment(viewer, number, words)
+            actions.finish()
+        if can_evaluate and st.button(_("Evaluate it yourself"), icon=":material/edit_square:"):
+            drill.to_draft(advisor_response.start_self_evaluation(viewer, number))
+            actions.finish()
+    if is_read:
+        _show_acknowledged(evaluation)
+    if can_evaluate:
+        text = _(
+            "You use the same scorecard. Your team lead and manager see it; it counts in no "
+            "figure. It shows whether you did it before marking this one as read."
+        )
+        if is_read:
+            text = _(
+                "You use the same scorecard. Your team lead and manager see it; it counts in no "
+                "figure. It shows that you did it after reading this one."
+            )
+        st.caption(text)
+
+
+def _show_self_evaluation(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
+    if not own.is_submitted:
+        title, number = _("Continue your self-evaluation"), own.evaluation_id
+        layout.show_button("edit_square", title, "continue_own", drill.to_draft, number)
+        return
+    when = _("made after reading the evaluation")
+    if own.was_before:
+        when = _("made before the evaluation was marked as read")
+    whose = _("Your self-evaluation") if evaluation.is_own else _("The advisor's self-evaluation")
+    score = format_points(None) if own.score is None else formatting.value(own.score, "score")
+    st.markdown(f"**{escape(whose)}: {score}**")
+    st.caption(escape(f"{_count_agreed(evaluation)} · {when}"))
+    if own.comment:
+        st.text(own.comment)

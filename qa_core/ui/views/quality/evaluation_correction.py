@@ -1,6 +1,5 @@
 """The correction of an evaluation by its evaluator: what changes, and why."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -13,23 +12,15 @@ from qa_core.metrics import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.scoring import Criterion
 from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers, scorecard_form
 from qa_core.ui.markdown import escape
 from qa_core.ui.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.scorecard_form import OpenDraft
 
 OPEN = "correction_open"
 """Number of the evaluation whose form is open."""
 SAVED = "correction_saved"
 OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
-
-
-@dataclass
-class OpenCorrection:
-    """Correction as this tab holds it: the version it began from, the last error."""
-
-    version: int
-    refusal: Refusal | None = None
 
 
 def show(evaluation: EvaluationView) -> None:
@@ -49,14 +40,8 @@ def show(evaluation: EvaluationView) -> None:
     if st.session_state.get(OPEN) == number:
         _show_form(number)
         return
-    st.button(
-        _("Correct this evaluation"),
-        icon=":material/edit_note:",
-        type="tertiary",
-        key="correct",
-        on_click=st.session_state.update,
-        args=({OPEN: number},),
-    )
+    title, act = _("Correct this evaluation"), st.session_state.update
+    layout.show_quiet_button("edit_note", title, "correct", act, {OPEN: number})
 
 
 @st.fragment
@@ -85,27 +70,20 @@ def _show_form(evaluation_id: int) -> None:
 
 
 def _show_criterion(
-    prefix: str, criterion: Criterion, is_disputed: bool, evaluation: Draft
+    prefix: str, criterion: scoring.Criterion, is_disputed: bool, evaluation: Draft
 ) -> None:
-    key, text = criterion.key, describe_text(criterion.text)
+    key = criterion.key
     with st.container(gap="xxsmall"):
-        title = escape(text)
-        st.markdown(title, help=escape(describe_text(criterion.help)) if criterion.help else None)
-        scorecard_answers.show_notes(criterion)
+        scorecard_answers.show_question(criterion)
         if is_disputed:
             # A decision may have come meanwhile, whatever this tab held.
-            answer, words = evaluation.answers[key], evaluation.comments.get(key, "")
-            scorecard_answers.put(prefix, criterion, answer, words)
+            scorecard_answers.put(prefix, criterion, evaluation)
         with layout.row():
             scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
             comment = st.session_state[scorecard_answers.name(prefix, "comment", key)]
             if not is_disputed:
-                with st.popover(
-                    _("Comment"),
-                    icon=":material/chat:" if comment else ":material/add_comment:",
-                    type="tertiary",
-                ):
-                    scorecard_answers.ask_comment(prefix, key, text)
+                with scorecard_answers.open_comment(comment):
+                    scorecard_answers.ask_comment(prefix, key, describe_text(criterion.text))
         if is_disputed:
             said = _(
                 "Disputed by the advisor: only the decision on the dispute can change this answer."
@@ -117,7 +95,6 @@ def _show_criterion(
 
 
 def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
-    """Show what differs from what is stored, and the score before and after."""
     with cards.card():
         changes = list(scorecard_form.find_differences(evaluation, given))
         if not changes:
@@ -146,9 +123,7 @@ def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
     return f"{said} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(
-    viewer: Viewer, evaluation: Draft, held: OpenCorrection, given: dict[str, Any]
-) -> None:
+def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict[str, Any]) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Why is it corrected?"),
@@ -164,12 +139,8 @@ def _ask_to_save(
     if held.refusal is not None:
         gate.show_refusal(held.refusal)
         if held.refusal.code == drafts.CHANGED_MEANWHILE:
-            st.button(
-                _("Start again from the current version"),
-                key=f"{prefix}again",
-                on_click=scorecard_answers.forget,
-                args=(prefix,),
-            )
+            title, key = _("Start again from the current version"), f"{prefix}again"
+            layout.show_button("", title, key, scorecard_answers.forget, prefix)
         else:
             held.refusal = None
     with st.container(horizontal=True, gap="small"):
@@ -198,7 +169,7 @@ def _show_cancel(evaluation_id: int) -> None:
         st.rerun()
 
 
-def _hold(evaluation: Draft) -> OpenCorrection:
+def _hold(evaluation: Draft) -> OpenDraft:
     """Return what this tab holds, filled from what is stored if there is nothing."""
     prefix = _prefix(evaluation.id)
     held = st.session_state.get(f"{prefix}held")
@@ -206,15 +177,8 @@ def _hold(evaluation: Draft) -> OpenCorrection:
         st.session_state
     )
     if is_new:
-        held = st.session_state[f"{prefix}held"] = OpenCorrection(evaluation.version)
-    scorecard_answers.fill(
-        prefix,
-        evaluation.scorecard,
-        evaluation.answers,
-        evaluation.comments,
-        evaluation.comment,
-        only_missing=not is_new,
-    )
+        held = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
+    scorecard_answers.fill(prefix, evaluation, only_missing=not is_new)
     return held
 
 

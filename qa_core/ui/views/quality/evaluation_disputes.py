@@ -1,4 +1,6 @@
-"""A dispute under its criterion: raised by the advisor, decided by a manager."""
+"""A dispute under its criterion: answers in words, its form, and its decision."""
+
+from typing import Any
 
 import streamlit as st
 
@@ -12,10 +14,9 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     DisputeView,
     EvaluationView,
 )
-from qa_core.ui import actions, cards, gate, personal_data
+from qa_core.scoring import NOT_APPLICABLE
+from qa_core.ui import actions, cards, gate, layout, personal_data
 from qa_core.ui.markdown import escape
-from qa_core.ui.views.quality import answer_texts
-from qa_core.ui.views.quality.answer_texts import of_most
 
 OPEN = "disputed_criterion"
 """Key of the criterion whose form is open."""
@@ -28,13 +29,7 @@ DECIDED = {
 
 def show_button(answer: AnswerView) -> None:
     """Show the button that opens the form of that criterion."""
-    st.button(
-        _("Dispute"),
-        type="tertiary",
-        key=f"dispute_{answer.key}",
-        on_click=_open,
-        args=(answer.key,),
-    )
+    layout.show_quiet_button("", _("Dispute"), f"dispute_{answer.key}", _open, answer.key)
 
 
 def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
@@ -75,16 +70,13 @@ def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
 
 def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
     with cards.card(gap="small"):
-        proposed = answer_texts.ask(
+        proposed = _ask_answer(
             _("What should the answer be?"), answer, f"proposed_{answer.key}", (answer.earned,)
         )
-        reason = st.text_area(
-            _("Why?"),
-            max_chars=disputes.LONGEST_TEXT,
-            key=f"reason_{answer.key}",
-            placeholder=_("What happened in the contact, without customer names or numbers"),
+        hint = _("What happened in the contact, without customer names or numbers")
+        reason = personal_data.ask_text(
+            _("Why?"), disputes.LONGEST_TEXT, f"reason_{answer.key}", placeholder=hint
         )
-        personal_data.show_warning(reason)
         is_objection = st.checkbox(
             _("I object to this evaluation: a copy goes to the data protection officer"),
             key=f"objection_{answer.key}",
@@ -117,20 +109,16 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
         DisputeDecision.KEEP: _("Keep {points}", points=of_most(dispute.original, answer.most)),
         DisputeDecision.ACCEPT: _("Accept {points}", points=of_most(dispute.proposed, answer.most)),
     }
-    if answer_texts.can_ask(answer, without):
+    if _can_ask(answer, without):
         titles[DisputeDecision.THIRD] = _("Another value")
     decision = st.radio(
         _("Decision"), list(titles), format_func=titles.get, index=None, horizontal=True, key=key
     )
     third = None
     if decision == DisputeDecision.THIRD:
-        third = answer_texts.ask(_("Which value?"), answer, f"{key}_third", without)
-    reason = st.text_area(
-        _("Reason, for the advisor and the evaluator"),
-        max_chars=disputes.LONGEST_TEXT,
-        key=f"{key}_reason",
-    )
-    personal_data.show_warning(reason)
+        third = _ask_answer(_("Which value?"), answer, f"{key}_third", without)
+    label = _("Reason, for the advisor and the evaluator")
+    reason = personal_data.ask_text(label, disputes.LONGEST_TEXT, f"{key}_reason")
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)
@@ -144,3 +132,51 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
 
 def _open(criterion: str | None) -> None:
     st.session_state[OPEN] = criterion
+
+
+def format_points(points: float | None) -> str:
+    """Return `1.5` or "not applicable"."""
+    if points is None:
+        return _("not applicable")
+    return formatting.number(points, 0 if float(points).is_integer() else 2)
+
+
+def of_most(points: float | None, most: float) -> str:
+    """Return `1 of 2`, or "not applicable"."""
+    if points is None:
+        return format_points(None)
+    return _("{points} of {most}", points=format_points(points), most=format_points(most))
+
+
+def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list[float | None]:
+    """Return the answers to choose from but those; None stands for not applicable."""
+    levels: list[float | None] = [level for level in answer.levels if level not in without]
+    return levels + ([None] if answer.not_applicable and None not in without else [])
+
+
+def _can_ask(answer: AnswerView, without: tuple[float | None, ...]) -> bool:
+    """Return whether any other answer than those is left to choose."""
+    return not answer.levels or bool(_find_options(answer, without))
+
+
+def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
+    """Ask for an answer of that criterion but those: points, "na", or None without one."""
+    options = _find_options(answer, without)
+    if not answer.levels:
+        can_leave_out = None in options
+        is_left_out = can_leave_out and st.checkbox(_("not applicable"), key=f"{key}_na")
+        points = st.number_input(
+            label, 0.0, answer.most, value=None, step=answer.most / 4, key=key, disabled=is_left_out
+        )
+        return NOT_APPLICABLE if is_left_out else points
+    place = st.radio(
+        label,
+        range(len(options)),
+        format_func=lambda place: of_most(options[place], answer.most),
+        index=None,
+        horizontal=True,
+        key=key,
+    )
+    if place is None or place >= len(options):
+        return None
+    return NOT_APPLICABLE if options[place] is None else options[place]

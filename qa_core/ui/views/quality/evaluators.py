@@ -13,7 +13,6 @@ from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query.severity import EvaluatorFigures, Evaluators
 from qa_core.quality.evaluations import disputes
-from qa_core.quality.evaluations.disputes import DisputeOutcome
 from qa_core.stats.severity import RaterEffect
 from qa_core.ui import cached, cards, segmented_choice, tables
 from qa_core.ui.markdown import escape
@@ -117,7 +116,7 @@ def _describe_severity(effect: RaterEffect | None) -> str | None:
     return f"{value}  ({low} – {high}){few}"
 
 
-def _describe_lost(outcome: DisputeOutcome | None) -> str | None:
+def _describe_lost(outcome: disputes.DisputeOutcome | None) -> str | None:
     if outcome is None or not outcome.decided:
         return None
     return _("{changed} of {decided}", changed=outcome.changed, decided=outcome.decided)

@@ -81,13 +81,9 @@ def show_news(viewer: Viewer) -> News:
 
 
 def _show_new(label: str, symbol: str, evaluation_id: int) -> None:
-    st.button(
-        label,
-        icon=f":material/{symbol}:",
-        type="tertiary",
-        on_click=drill.to_evaluation,
-        args=(PAGE, evaluation_id),
-        help=_("Opens the newest"),
+    key, hint = f"new_{symbol}", _("Opens the newest")
+    layout.show_quiet_button(
+        symbol, label, key, drill.to_evaluation, PAGE, evaluation_id, help=hint
     )
 
 
@@ -127,9 +123,6 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
             return _("to read")
         return _("decided") if entry["id"] in news.decided else ""
 
-    def listened_on(entry: dict[str, Any]) -> str:
-        return formatting.local_day(entry["evaluated_at"])
-
     return [
         tables.day_text_column(_("Contact date"), lambda entry: entry["local_day"]),
         tables.text_column(_("New"), describe_new),
@@ -140,7 +133,9 @@ def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
             lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None,
         ),
         tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
-        tables.text_column(_("Listened on"), listened_on),
+        tables.text_column(
+            _("Listened on"), lambda entry: formatting.local_day(entry["evaluated_at"])
+        ),
         tables.text_column(
             _("Purpose"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
         ),

@@ -11,7 +11,6 @@ from qa_core.base.i18n import _
 from qa_core.metrics import formatting, query
 from qa_core.metrics.query import scorecard_texts
 from qa_core.ui import cached, cards, drill, styles, tables, trend_cards
-from qa_core.ui.cards import Tile
 from qa_core.ui.filter_bar import FilterState
 
 KPIS = ("evaluations", "evaluation_score", "evaluation_pass_rate")
@@ -83,18 +82,18 @@ def show_last(viewer: Viewer, state: FilterState) -> None:
         )
 
 
-def _build_spread(score: Any) -> Tile:
+def _build_spread(score: Any) -> cards.Tile:
     title = _("Spread of scores")
     help_text = _(
         "Standard deviation of your scores: about two thirds of them lie within this distance of "
         "their mean."
     )
     if formatting.is_missing(score.deviation):
-        return Tile(
+        return cards.Tile(
             title, f":gray[{_(formatting.NO_DATA)}]", help_text, _("Needs at least two scores.")
         )
     spread = formatting.value(score.deviation, "score")
-    return Tile(title, spread, help_text, f"n\u00a0=\u00a0{formatting.number(score.n)}")
+    return cards.Tile(title, spread, help_text, f"n\u00a0=\u00a0{formatting.number(score.n)}")
 
 
 def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -> None:

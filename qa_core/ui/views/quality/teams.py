@@ -5,7 +5,6 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, peers
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.peers import EvaluationSpread
 from qa_core.base.i18n import _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics import formatting
@@ -108,7 +107,7 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
 
 
-def _explain(widest: tuple[float, str, EvaluationSpread] | None) -> str:
+def _explain(widest: tuple[float, str, peers.EvaluationSpread] | None) -> str:
     """Explain the two averages. `widest`: largest difference, team, and its spread."""
     said = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "

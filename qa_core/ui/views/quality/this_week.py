@@ -18,7 +18,7 @@ from qa_core.quality.evaluations.disputes import find_disputes
 from qa_core.ui import cached, cards, layout, menu
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.quality import coaching_plan, disputes
-from qa_core.ui.views.quality.calibration_form import SESSION
+from qa_core.ui.views.quality.calibration import SESSION
 
 MOST_LINES = 3
 """Lines of a group; the page behind them has the others."""

@@ -226,8 +226,7 @@ def _find_apart(by: tables.Rows, rates: tuple[str, ...], dimension: str) -> Iter
             error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
             strength = abs(row.value - centre) / error / stats.Z95
             severity = chart_titles.severity_of(side, get_kpi(key).better)
-            behind = _contacts_behind(key)
-            yield AttentionItem(strength, text, severity, {dimension: name}, behind)
+            yield AttentionItem(strength, text, severity, {dimension: name}, _contacts_behind(key))
 
 
 def _find_moved(
@@ -276,8 +275,7 @@ def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> Atte
         value=formatting.percent(row.value, 0),
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
-    behind = _contacts_behind(row.kpi)
-    return AttentionItem(strength, text, severity, {dimension: value}, behind)
+    return AttentionItem(strength, text, severity, {dimension: value}, _contacts_behind(row.kpi))
 
 
 def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[AttentionItem]:

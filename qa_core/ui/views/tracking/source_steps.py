@@ -14,7 +14,7 @@ from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
-from qa_core.ui import cached, cards, drill, select_box, styles, tables, url_state
+from qa_core.ui import cached, cards, drill, layout, styles, tables, url_state
 from qa_core.ui.filter_bar import FilterState
 
 COUNTED = (
@@ -228,16 +228,12 @@ def ask_value(by: tables.Rows, dimension: str) -> str:
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
     with url_state.bound("of", titles, EVERY):
-        chosen = select_box.select(st, _("Path of"), titles, "of", label_visibility="collapsed")
+        chosen = layout.select(st, _("Path of"), titles, "of", label_visibility="collapsed")
     return chosen or EVERY
 
 
 def show_path(
-    viewer: Viewer,
-    state: FilterState,
-    by: tables.Rows,
-    dimension: str,
-    value: str,
+    viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str, value: str
 ) -> None:
     """Show the steps of one value, or of all known ones together."""
     with_missed, known = knows_missed(viewer, state), None if value == NOT_KNOWN else value
@@ -367,7 +363,6 @@ def _describe_limits(
 
 
 def _show_definitions(state: FilterState) -> None:
-    """Show on demand what each step counts."""
     settings = cached.current_settings()
     with st.popover(_("What each step counts"), icon=":material/help:", type="tertiary"):
         st.caption(state.period_title)

@@ -81,7 +81,6 @@ def _show_tiles(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    """Ask whose steps are drawn, and show them; below, those of all values."""
     by = source_steps.read(viewer, state, dimension, source_steps.EVERY_GROUP)
     with st.container(width=380):
         value = source_steps.ask_value(by, dimension)
@@ -90,7 +89,6 @@ def _show_path(viewer: Viewer, state: FilterState, dimension: str) -> None:
 
 
 def _show_money(viewer: Viewer, state: FilterState, dimension: str) -> None:
-    """Show the cost by campaign, and over time what has one currency."""
     source_tables.show_costs(viewer, state, dimension)
     series = trend_cards.read_series(viewer, state, TILES if state.currency else TILES[:1])
     shown = series[TILES[0]]
