@@ -1,6 +1,4 @@
-"""Bytes of a file, unpacked while they are read where it is a gzip or zip: never
-written anywhere, never beyond the limits.
-"""
+"""Bytes of a file, unpacked while read where it is a gzip or zip, never beyond the limits."""
 
 import codecs
 import gzip
@@ -53,9 +51,7 @@ def require_columns(name: str, count: int) -> None:
 
 @dataclass(frozen=True)
 class Content:
-    """Content of one file. `member`: its name inside the zip it is packed in;
-    `encoding`: the one asked for.
-    """
+    """Content of a file. `member`: its name within its zip; `encoding`: the one asked for."""
 
     path: Path
     packing: str | None = None
@@ -83,9 +79,7 @@ class Content:
         return max(1, self.size)
 
     def open(self) -> BinaryIO:
-        """Open the bytes from the start. Reading them raises Refusal where they are
-        damaged or unpack beyond the limits.
-        """
+        """Open the bytes from the start. Reading raises Refusal for damage and beyond limits."""
         if self.packing is None:
             file = self.path.open("rb")
             if self._ends_lines_by_returns:
@@ -101,7 +95,6 @@ class Content:
         return b"\r" in start and b"\n" not in start and b"\x00" not in start
 
     def read_start(self, count: int) -> bytes:
-        """Read the first bytes."""
         with self.open() as file:
             return file.read(count)
 
@@ -126,9 +119,7 @@ class Content:
         yield decoder.decode(b"", final=True), 1.0
 
     def read_line_blocks(self) -> Iterator[tuple[str, float]]:
-        """Yield the text in blocks of whole lines, with the share of the file read so
-        far. Bytes that are no UTF-8 are read as Windows-1252.
-        """
+        """Yield blocks of whole lines and the share read. What is no UTF-8 is Windows-1252."""
         encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
             reader, rest, newline = file, b"", b"\n"
@@ -154,7 +145,6 @@ class Content:
 
     @cached_property
     def ends_with_newline(self) -> bool:
-        """Tell whether the last line is finished."""
         last = b""
         with self.open() as file:
             if self.packing is None and self.size:
@@ -183,7 +173,6 @@ class HeldContent(Content):
 
 
 def find_marked_encoding(start: bytes) -> str | None:
-    """Find the encoding that a byte order mark names."""
     return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
@@ -195,9 +184,7 @@ def refuse_special(path: Path) -> None:
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
-    """Find out whether and how a file is packed. Raises Refusal for a zip that does not
-    hold exactly one file.
-    """
+    """Find out how a file is packed. Raises Refusal for a zip that does not hold just one file."""
     refuse_special(path)
     try:
         with path.open("rb") as file:
@@ -325,18 +312,15 @@ def _require_small(path: Path, unpacked: int, packed: int) -> None:
 
 
 def refuse_empty(name: str) -> Refusal:
-    """Build the refusal of a file that holds nothing."""
     return Refusal("empty_file", "{name} is empty. Export it again and try once more.", name=name)
 
 
 def refuse_locked(name: str) -> Refusal:
-    """Build the refusal of a file that needs a password."""
     message = N_("{name} is locked with a password. Save it without one and import it again.")
     return Refusal("locked_file", message, name=name)
 
 
 def refuse_type(name: str, kind: str) -> Refusal:
-    """Build the refusal of a file of another type."""
     message = N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result.")
     return Refusal("wrong_file_type", message, name=name, type=kind)
 

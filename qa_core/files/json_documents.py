@@ -1,6 +1,4 @@
-"""JSON of any shape as a stream of objects: one document or many lines, a list, or an
-envelope around the list; nested keys flattened with dots.
-"""
+"""JSON of any shape as a stream of objects; nested keys flattened with dots."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -31,9 +29,8 @@ RECORD_KEYS = (
 
 class JsonObjects:
     """Objects of a JSON file, read lazily: one document or many lines, a list, or the
-    lists within an envelope. Each value is decoded by Python's own parser.
-
-    Raises Refusal `damaged_file`, `json_too_large` while they are read.
+    lists within an envelope. Raises Refusal `damaged_file`, `json_too_large` while they
+    are read.
     """
 
     def __init__(self, content: Content) -> None:
@@ -73,15 +70,13 @@ class JsonObjects:
                 raise self._refuse_syntax()
 
     def _read_items(self) -> Iterator[Any]:
-        """Yield the values of a list that is open."""
         while self._has_next("]"):
             yield self._read_value()
 
     def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
-        """Yield the object itself if it is a record, or the objects that it envelopes.
-
-        It is an envelope if a list of objects, or an object under one of `ENVELOPES`,
-        comes before any of `RECORD_KEYS`.
+        """Yield the object if it is a record, or the objects that it envelopes. It is
+        an envelope if a list of objects, or an object under one of `ENVELOPES`, comes
+        before any of `RECORD_KEYS`.
         """
         self._take("{")
         record: dict[str, Any] = {}
@@ -193,9 +188,7 @@ def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
 
 
 def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Find the only list of objects within the objects of a document; empty where it is a
-    record itself, or has several lists.
-    """
+    """Find the only list of objects within a document; empty for a record or several lists."""
     if any(key.casefold() in RECORD_KEYS for key in item):
         return []
     found = []
@@ -219,9 +212,7 @@ class Records:
 
 
 def open_records(content: Content) -> Records:
-    """Open the objects of a JSON file as flat records. Raises Refusal where it holds
-    none, or holds a JSON schema instead of data.
-    """
+    """Open the objects of JSON as flat records. Raises Refusal for none, or for a JSON schema."""
     names: dict[str, None] = {}
     count = 0
     for item in JsonObjects(content):
@@ -249,9 +240,8 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Join nested keys with dots and turn every value into text.
-
-    Lists of plain values are joined with commas, other lists are left out.
+    """Join nested keys with dots and turn values into text. Lists of plain values are
+    joined with commas, other lists left out.
     """
     flat: dict[str, str] = {}
     for key, value in item.items():
@@ -267,7 +257,6 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Convert a JSON value to the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,6 +1,4 @@
-"""Text of a file as rows of cells: its type, encoding, delimiter and sheet are found
-out. It can be read from the start any number of times.
-"""
+"""Text of a file as rows of cells, in the type, encoding, delimiter and sheet that are found."""
 
 import codecs
 import collections
@@ -59,9 +57,8 @@ csv.field_size_limit(MAX_CELL_LENGTH)
 @dataclass
 class Source:
     """One text or sheet. `open_text` starts again from the first line; `line_offset` is
-    added to line numbers (sheets that start lower).
-
-    `open_bytes` is there when the bytes can be cut at line ends, which is faster.
+    added to line numbers. `open_bytes`: where the bytes can be cut at line ends, which
+    is faster.
     """
 
     open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
@@ -83,9 +80,7 @@ class Source:
         )
 
     def parse_rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-        """Parse lines as rows, each with the number of the line on which it ends. Raises
-        Refusal for a quote that is never closed.
-        """
+        """Parse lines as rows, each with its last line. Raises Refusal for an unclosed quote."""
         reader = csv.reader(
             lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
         )
@@ -111,11 +106,9 @@ class Source:
 def open_source(
     content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file. `score_rows` scores the first rows of a sheet by how
-    many headers it knows.
-
-    Raises Refusal when the file is empty, of another type, or a workbook beyond the
-    limits.
+    """Find out how to read a file. `score_rows` scores the first rows of a sheet by the
+    headers it knows. Raises Refusal for an empty file, another type, or a workbook
+    beyond the limits.
     """
     start = content.read_start(8192)
     if not start:
@@ -260,9 +253,7 @@ def parse_delimiter(name: str | None) -> str | None:
 
 
 def find_delimiter(lines: list[str]) -> str:
-    """Find the delimiter under which the most lines have the same number of cells,
-    preferring more cells; comma when none separates.
-    """
+    """Find the delimiter with the most lines of equal width, preferring more cells; else comma."""
     best, best_score = ",", 0.0
     for delimiter in DELIMITERS:
         # A quote that is never closed spoils its own line, not the sample.
@@ -288,9 +279,7 @@ def find_delimiter(lines: list[str]) -> str:
 
 @dataclass(frozen=True)
 class TextScan:
-    """Findings of one pass over the bytes of a text: whether they decode, how many are
-    zero, and whether the last line is finished.
-    """
+    """Findings of one pass over a text: whether it decodes, its zero bytes, and its end."""
 
     is_valid: bool
     nuls: int
@@ -324,9 +313,7 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
 def _find_encoding(
     content: Content, options: ImportOptions, scan: TextScan
 ) -> tuple[str, list[Decision]]:
-    """Choose the encoding of a text, `mixed` where lines differ. Raises Refusal where it
-    is not in the one asked for.
-    """
+    """Choose the encoding, `mixed` where lines differ. Raises Refusal for a wrong one asked for."""
     if options.encoding:
         return _require_encoding(content, options.encoding, scan), []
     start = content.read_start(512)
@@ -354,9 +341,7 @@ def _find_encoding(
 
 
 def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
-    """Find the single-byte encoding under which the most letters are common ones;
-    Windows-1252 where none is better.
-    """
+    """Find the encoding under which the most letters are common ones; by default Windows-1252."""
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
     usual = {
         name: sum(

@@ -1,6 +1,4 @@
-"""Rows of a text, some megabytes at a time: by Arrow's parser where a block is regular,
-by Python's where it is not.
-"""
+"""Rows of a text in blocks: by Arrow's parser where they are regular, else by Python's."""
 
 from __future__ import annotations
 
@@ -31,7 +29,6 @@ class RowBlock:
     share: float
 
     def row(self, index: int) -> list[str]:
-        """Return the cells of one row."""
         return [column[index].as_py() for column in self.cells]
 
     def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
@@ -40,7 +37,6 @@ class RowBlock:
         return RowBlock(self.lines[rows], cells, odd_rows, self.share)
 
     def clear_outside(self, first: int, last: int) -> RowBlock:
-        """Clear the cells outside these columns."""
         nothing = pa.array([""] * len(self.lines), pa.string())
         cells = [
             column if first <= index < last else nothing for index, column in enumerate(self.cells)
@@ -50,9 +46,7 @@ class RowBlock:
 
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[RowBlock]:
-    """Yield every row after the header, in blocks. `header_line`: the line of the file
-    on which the header ends.
-    """
+    """Yield every row after the header, which ends on `header_line`, in blocks."""
     if source.open_bytes is None:
         lines, share = source.open_text()
         for _number in range(header_line):
@@ -106,9 +100,7 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
 
 
 def parse_columns(text: bytes, delimiter: str, width: int, **options: Any) -> list[pa.Array]:
-    """Parse CSV in UTF-8 as that many columns of text. `options`: more of Arrow's parser.
-    Raises ArrowInvalid for a row of another width.
-    """
+    """Parse CSV in UTF-8 as columns of text. Raises ArrowInvalid for a row of another width."""
     names = [str(index) for index in range(width)]
     table = arrow_csv.read_csv(
         pa.BufferReader(text),

@@ -1,9 +1,6 @@
-"""Declarations of profiles and platforms, which the registry finds and the readers work
-from.
-
-Functions of a declaration take what their reader gives them: a profile's
-`decide_columns` and `finish` a `FileContext`, its `build` a `FileContext` and a
-`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` an
+"""Declarations of profiles and platforms, which the registry finds and the readers use.
+A profile's `decide_columns` and `finish` take a `FileContext`, its `build` that and a
+`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` take an
 `ExportReader`, its `fold` a `FoldSession` (`platforms.reader`).
 """
 
@@ -19,8 +16,6 @@ from qa_core.files.sample import Sample
 
 
 class ValueType(StrEnum):
-    """Type as which the cells of a field are read."""
-
     TEXT = "text"
     LABEL = "label"  # a text whose different values are looked at
     MOMENT = "moment"
@@ -40,11 +35,9 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """Field that a file may carry. `synonyms`: headers by which it is recognised, best
-    first, separated by `|`; its name is one too.
-
-    `low` and `high`: limits of a number. `of_many`: seconds of many contacts together,
-    so that great numbers are no sign of milliseconds.
+    """Field that a file may carry. `synonyms`: headers that name it, the best first,
+    separated by `|`; its name is one too. `low`, `high`: limits of a number. `of_many`:
+    seconds of many contacts, so that great numbers are no sign of milliseconds.
     """
 
     name: str
@@ -85,8 +78,6 @@ class Header:
 
 @dataclass(frozen=True)
 class Column:
-    """A field found in the file."""
-
     field: Field
     index: int
     header: Header
@@ -100,7 +91,6 @@ class ColumnEvidence:
     column: str
 
     def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if len(values):
             self._add(values)
@@ -150,12 +140,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class LegChain:
-    """References between the legs of a platform.
-
-    `id_column`: the column with the id of a leg; `reference_columns`: those with the
-    ids of other legs. `from_contact`: column → SQL over `contacts`, for platforms whose
-    first leg does not say that others follow. That leg is rebuilt from the contact it
-    became.
+    """References between legs. `id_column`: the id of a leg; `reference_columns`: ids
+    of other legs. `from_contact`: column → SQL over `contacts`, by which a first leg is
+    rebuilt that did not say that others follow.
     """
 
     id_column: str
@@ -165,11 +152,9 @@ class LegChain:
 
 @dataclass(frozen=True)
 class WordColumn:
-    """A column of an export whose words say the outcome or the direction.
-
-    `name`: of the column in the records that are built, `header`: in the export, where
-    that is another. `known`: its words, simplified, and what they mean (None: nothing
-    yet).
+    """Column whose words say the outcome or direction. `name`: in the records that are
+    built, `header`: in the export, where that differs. `known`: simplified words and
+    what they mean (None: nothing yet).
     """
 
     name: str
@@ -179,7 +164,6 @@ class WordColumn:
 
     @property
     def title(self) -> str:
-        """The name under which people know the column."""
         return self.header or self.name
 
 

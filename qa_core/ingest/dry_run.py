@@ -1,6 +1,4 @@
-"""Dry run of an import: what a file would do, before anything is written. Rows before
-and after, overlaps, clock changes, figures.
-"""
+"""Dry run of an import: its rows before and after, overlaps, clock changes, figures."""
 
 import os
 import shutil
@@ -50,9 +48,7 @@ Merge = Callable[[], lake.MergeResult]
 
 @dataclass(frozen=True)
 class ShownRow:
-    """One row of the file: its cells in the columns that are used, and the values they
-    become; identities masked.
-    """
+    """Row of a file: its cells in used columns, and the values they become; identities masked."""
 
     line: int
     cells: dict[str, str]
@@ -80,9 +76,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class FigureEffect:
-    """Headline figure of the file's days, today and after the import; None where there
-    is no data, `status` says why.
-    """
+    """Headline figure of the file's days, today and after; None without data, by `status`."""
 
     kpi: str
     before: float | None
@@ -218,9 +212,7 @@ def examine(
 def find_columns(
     path: Path, kind: str, options: ImportOptions
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Find the headers of a file that could not be read, and the fields that some of
-    them name; nothing where no header is found.
-    """
+    """Find the headers of a refused file, and the fields that they name; nothing without any."""
     try:
         vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
         source = readers.open_source(
@@ -294,9 +286,7 @@ def _find_clock_hours(
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Find other systems that already have contacts of the same day, channel and queue
-    (of any queue, where the file has none).
-    """
+    """Find systems with contacts of the same day, channel and queue (any if the file has none)."""
     by_queue = "queue" in staged.columns
     queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
@@ -343,11 +333,8 @@ def _select_systems(staged: Staged) -> str:
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
     """Measure the headline figures of the days that the import touches, before and
-    after it, by `query.measure`.
-
-    The import is done on a copy of the lake, which is deleted; the stores are only
-    read. These are totals of the whole centre, so they are read as the system, whoever
-    imports.
+    after it. It is done on a copy of the lake, which is deleted. These are totals of
+    the whole centre, so they are read as the system, whoever imports.
     """
     with _copy_lake() as copy:
         with environment.use_environment(copy):

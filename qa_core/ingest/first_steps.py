@@ -52,9 +52,7 @@ class SetUp:
     closed_gates: tuple[str, ...]
 
     def is_done(self, step: Step) -> bool:
-        """Tell whether a step is done. Names never hold anybody back: those that look
-        alike come with every import.
-        """
+        """Tell whether a step is done. Names hold nobody back: new ones come with every import."""
         match step:
             case Step.CENTRE:
                 return self.organisation is not None

@@ -1,6 +1,4 @@
-"""Recognition of the kind of a file when nobody names it: the kind whose fields match
-the most columns. Where two match alike, the file asks.
-"""
+"""Kind of a file that nobody names: the one whose fields match the most columns, else it asks."""
 
 from collections.abc import Iterable
 from contextlib import suppress

@@ -42,15 +42,12 @@ def find_platforms() -> tuple[Platform, ...]:
 
 
 def is_platform(name: str | None) -> bool:
-    """Tell whether a platform has that name."""
     return name in {platform.name for platform in find_platforms()}
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
-    """Find the platform that wrote a file: the one requested by name, else the one that
-    recognises it; None when it is none of them.
-
-    Raises Refusal when the export has nothing of that kind.
+    """Find the platform by requested name, else the one that recognises the file, or
+    None. Raises Refusal when the export has nothing of that kind.
     """
     all_platforms = find_platforms()
     if name is not None:
@@ -105,9 +102,7 @@ def get_profile(kind: str, name: str | None) -> Profile:
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
-    """Find the profile whose own headers are together in one of these rows; None when
-    no profile recognises the table.
-    """
+    """Find the profile whose own headers are together in one of these rows, or None."""
     seen = [
         {parse_header(cell).words for cell in row} | {simplify(cell) for cell in row}
         for row in rows

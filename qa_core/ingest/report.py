@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileReport:
-    """Import result of one file (docs/contract.md, section 4); `read = new + updated +
-    unchanged + duplicates + rejected + folded + skipped`.
-    """
+    """Import result of one file (docs/contract.md, section 4)."""
 
     file: str
     kind: str = ""
@@ -33,9 +31,7 @@ class FileReport:
     quarantine: Path | None = None
     decisions: list[Decision] = field(default_factory=list)
     batch_id: str | None = None
-    """Id of the batch written, or of the one that imported the same file; None in a dry
-    run.
-    """
+    """Id of the batch that imported the file, now or before; None in a dry run."""
     recognised: bool = False
     dry_run: bool = False
     refusal: Refusal | None = None

@@ -63,12 +63,11 @@ class Restored:
 
 
 def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
-    """Restore a backup, and delete in it whoever was erased and whatever fell due since.
-    Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an interrupted one is
-    finished, or begun again, by the next.
-
-    Raises Refusal where there are stores already, for other secrets, for a damaged file, and
-    where the list of erasures has a gap since the backup, unless `accept_gaps`.
+    """Restore a backup, and delete in it whoever was erased and whatever fell due
+    since. Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an
+    interrupted one is finished, or begun again, by the next. Raises Refusal for stores
+    that exist, other secrets, a damaged file, and a gap in the list of erasures, unless
+    `accept_gaps`.
     """
     if not viewer.is_system:
         raise AccessDenied()

@@ -1,6 +1,4 @@
-"""Columns of a file as they were understood, and its rows in batches of some thousand,
-for a profile to work with.
-"""
+"""Columns of a file as they were understood, and its rows in batches for a profile."""
 
 from __future__ import annotations
 
@@ -86,8 +84,6 @@ _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERI
 
 @dataclass
 class FileContext:
-    """One file being read."""
-
     profile: Profile
     options: ImportOptions
     headers: list[str]
@@ -118,7 +114,6 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def get_header(self, field_name: str) -> str:
-        """Get the header of the column that a field has in the file."""
         return self.columns[field_name].header.text
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
@@ -190,7 +185,6 @@ class FileContext:
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
-        """Keep some of these rows, evenly spaced."""
         indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
         sample = {
             index: self.clean_cells(index, column.take(indices))
@@ -200,7 +194,6 @@ class FileContext:
         self.samples.append((lines[indices], sample))
 
     def sample_cells(self, index: int) -> pa.Array:
-        """Return the sampled cells of a column that are not empty."""
         return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
     def compute_share(self, index: int, pattern: str) -> float:
@@ -210,7 +203,6 @@ class FileContext:
         return matching / len(cells) if len(cells) else 0.0
 
     def take_sample(self) -> RowBatch:
-        """Build a batch from the sampled rows."""
         lines = np.concatenate([rows for rows, _cells in self.samples])
         cells = {
             index: pa.concat_arrays([part[index] for _rows, part in self.samples])
@@ -219,9 +211,7 @@ class FileContext:
         return RowBatch(self, lines, cells, is_sample=True)
 
     def look_at_unread(self, cells: list[pa.Array]) -> None:
-        """Add some thousand rows to the evidence of columns without a field. A column
-        with many different words is dropped from it.
-        """
+        """Add rows to the evidence of columns without a field; drop one with many words."""
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
             if len(evidence.seen) > MANY_WORDS:
@@ -237,7 +227,6 @@ class FileContext:
         )
 
     def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
-        """Trim the cells of a column, and clear those that say nothing."""
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
@@ -374,7 +363,6 @@ class FileContext:
         )
 
     def refuse_words(self, name: str) -> Refusal:
-        """Build the refusal of a column with too many unknown words."""
         column, evidence = self.get_header(name), self.evidence[name]
         return Refusal(
             "unknown_words",
@@ -435,9 +423,7 @@ class RowBatch:
         self.reject(~np.logical_or.reduce(present), "missing_key")
 
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
-        """Count the values of a field that are missing for that reason; reject their rows
-        where the field is required.
-        """
+        """Count values missing for that reason; reject their rows if the field is required."""
         required = self.context.profile.required
         if required is None or name in required:
             self.reject(rows, reason)
@@ -446,7 +432,6 @@ class RowBatch:
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:
-        """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
 
     def read_texts(self, *names: str) -> dict[str, pa.Array]:
@@ -479,17 +464,14 @@ class RowBatch:
         return self._values[name]
 
     def read_word(self, name: str) -> np.ndarray:
-        """Read the meaning of each cell (object array, None where missing). Unknown
-        words are missing, or reject their rows.
-        """
+        """Read meanings (objects, None where missing). Unknown words are missing or reject rows."""
         return self.read_meanings(name, self.context.words[name])
 
     def read_meanings(
         self, name: str, meanings: Mapping[str, Any], empty: Any = None
     ) -> np.ndarray:
-        """Read the meaning of each cell from that word list; `empty` stands for a
-        missing one. Where `empty` and all meanings are numbers, the array is one of
-        numbers.
+        """Read meanings from that word list; `empty` stands for a missing one. Where
+        `empty` and all meanings are numbers, so is the array.
         """
         key = name, id(meanings)
         if key not in self._values:
@@ -503,5 +485,4 @@ class RowBatch:
         return self._values[key]
 
     def read_customer(self, name: str) -> pa.Array:
-        """Find the pseudonym of each cell."""
         return self.context.pseudonyms.find_keys(self.read_text(name))

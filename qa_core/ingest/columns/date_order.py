@@ -1,6 +1,4 @@
-"""Order in which a column writes day, month and year. It is decided on every value,
-with the evidence; where the values do not tell, the file asks.
-"""
+"""Order of day, month and year in a column: decided on every value, or else asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +9,7 @@ from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
-"""Share of values below which those that contradict the rest of their column are
-faults, not evidence.
-"""
+"""Share of values up to which those that contradict their column are faults, not evidence."""
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
 """No file has more different offsets behind UTC; more of them are ends of ranges."""
@@ -41,11 +37,8 @@ def decide_reading(
     decided_orders: tuple[tuple[str, str], ...] = (),
     usual_order: str | None = None,
 ) -> tuple[MomentReading, list[Decision]]:
-    """Decide how to read a column, and why. For a column that alone would be ambiguous:
-    `decided_orders`, (column, order) already certain in this file, then `usual_order`, in which
-    the tool that wrote the file writes its dates.
-
-    Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
+    """Decide how to read a column, and why; `hints` serve where its values leave that
+    open. Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
     `swapped_dates`, `unreadable_dates`.
     """
     total = max(1, evidence.total)
@@ -235,9 +228,7 @@ def _decide_short_order(
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Tell whether dates that begin with the year continue with the day: their second
-    number exceeds 12, their third never does.
-    """
+    """Tell whether dates read year, day, month: the second number exceeds 12, the third never."""
     count = evidence.counts.get("year_first", 0)
     middle = evidence.count_days("year_first", "b")
     if not middle or middle <= MAX_FAULT_SHARE * count or evidence.count_days("year_first", "c"):

@@ -1,6 +1,4 @@
-"""Durations as files spell them, in seconds: clocks, plain numbers in some unit,
-fractions of a day, words.
-"""
+"""Durations in seconds: clocks, plain numbers in some unit, fractions of a day, words."""
 
 import re
 from dataclasses import dataclass, field
@@ -65,8 +63,6 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 @dataclass
 class DurationEvidence(ColumnEvidence):
-    """Evidence about one column of durations."""
-
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
@@ -124,9 +120,7 @@ class DurationReading:
     pair_is_minutes: bool = True
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Convert cells (empty ones null) to seconds, NaN where missing. The two masks
-        mark cells that are no duration and negative ones.
-        """
+        """Convert cells to seconds, NaN where missing; masks of unreadable and negative ones."""
         clocks = read_clocks(values)
         if clocks is not None:
             return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
@@ -156,9 +150,7 @@ def normalise(text: str) -> str:
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
-    """Parse cells that are all written `0:02:23` into seconds, NaN where missing; None
-    when any is written otherwise. This is the fast path.
-    """
+    """Parse cells all like `0:02:23` into seconds (NaN: missing), else None. The fast path."""
     first = next((value.as_py() for value in values if value.is_valid), "")
     if ":" not in first:
         return None
@@ -179,11 +171,9 @@ def decide_reading(
     decisions: list[Decision],
     of_many: bool = False,
 ) -> DurationReading:
-    """Decide how to read a column of durations, and why. `requested`: the unit asked
-    for; `hint`: the unit that the header names; `of_many`: each cell sums several
-    contacts.
-
-    Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
+    """Decide how to read a column, and why. `requested`: the unit asked for; `hint`:
+    the unit in the header; `of_many`: each cell sums contacts. Raises Refusal
+    `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
     if evidence.total and evidence.unreadable > evidence.total / 2:
         destroyed = _DESTROYED.match(evidence.odd_example)

@@ -1,6 +1,4 @@
-"""Matching of columns to fields by header synonyms in French and English, and what else
-a header says (unit, scale).
-"""
+"""Matching of columns to fields by synonyms of headers, and units and scales in headers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -36,9 +34,8 @@ MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """Split a header into its words, unit, scale, maximum and currency.
-    `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)` gives note, on
-    1–5; `Accueil /2` gives accueil, out of 2.
+    """Split a header: `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)`
+    gives note, on 1–5; `Accueil /2` gives accueil, out of 2.
     """
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
@@ -129,11 +126,9 @@ def find_field(
 def match_columns(
     profile: Profile, headers: list[str], requested: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
-    """Map field names to columns: first as requested, then by synonym, the best synonym
-    first. Columns of `ignored` are left out.
-
-    Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`,
-    `missing_column`.
+    """Map field names to columns: as requested, then by synonym, the best first;
+    without those of `ignored`. Raises Refusal `unknown_field`, `unknown_column`,
+    `unknown_headers`, `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
     columns = {
@@ -191,9 +186,7 @@ _REFITS = (
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Find the indexes of the columns to be left aside. Raises Refusal for one that the
-    file does not have.
-    """
+    """Find the indexes of columns to leave aside. Raises Refusal for one that there is not."""
     indexes = set()
     for name in ignored:
         matches = _find_headers(headers, name)
@@ -262,7 +255,6 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
 
 
 def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Refusal:
-    """Build the refusal of a column that the file does not have."""
     return Refusal(
         "unknown_column",
         "The file has no column {column}. Its columns: {seen}.",

@@ -1,6 +1,4 @@
-"""Numbers and marks as files spell them: decimal comma, thousands, scales. How to read
-them is decided on the whole column.
-"""
+"""Numbers and marks as files spell them: decimal comma, thousands, scales of the whole column."""
 
 import math
 import re
@@ -31,15 +29,11 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MANY_MARKS = 30
-"""Number of marks of effort, all of them up to five, from which on a scale to seven is
-unlikely.
-"""
+"""Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
 
 @dataclass
 class NumberEvidence(ColumnEvidence):
-    """Evidence about one column of numbers."""
-
     total: int = 0
     unreadable: int = 0
     percents: int = 0
@@ -138,9 +132,7 @@ class NumberEvidence(ColumnEvidence):
 
 
 def read_plain(values: pa.Array) -> np.ndarray | None:
-    """Parse cells that are all plain numbers with a decimal point, NaN where missing;
-    None when any is written otherwise. This is the fast path.
-    """
+    """Parse cells that are all plain numbers (NaN: missing), else None. The fast path."""
     try:
         numbers = pc.cast(values, pa.float64())
     except pa.ArrowInvalid:
@@ -155,9 +147,7 @@ def strip_decoration(text: str) -> str:
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """Parse a number; None when it is none. Of `,` and `.`, the sign that is not
-    `decimal` separates thousands.
-    """
+    """Parse a number, else None. Of `,` and `.`, the one that is not `decimal` groups thousands."""
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
     return number if math.isfinite(number) else None
@@ -198,9 +188,7 @@ def decide_decimal(
 
 @dataclass(frozen=True)
 class NumberReading:
-    """Reading of a column of numbers. Values outside `low`–`high` are missing, with the
-    reason `off_scale`.
-    """
+    """Reading of a column of numbers; values outside `low`–`high` are missing, as `off_scale`."""
 
     decimal: str = "."
     low: float | None = None
@@ -210,9 +198,7 @@ class NumberReading:
     factor: float = 1.0
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Convert cells (empty ones null) to float64, NaN where missing. The two masks
-        mark cells that are no number and numbers off the scale.
-        """
+        """Convert cells to float64, NaN where missing; masks of unreadable and off-scale ones."""
         numbers, unreadable = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
@@ -235,10 +221,9 @@ class NumberReading:
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parse each distinct cell once. Returns float64 with NaN for missing, and a mask
-    of the cells that `parse` could not read.
-
-    Batches of plain numbers are not parsed but multiplied by `factor`.
+    """Parse each distinct cell once: float64 with NaN for missing, and a mask of
+    unreadable cells. Batches of plain numbers are not parsed but multiplied by
+    `factor`.
     """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:

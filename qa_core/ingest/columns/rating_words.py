@@ -1,6 +1,4 @@
-"""Marks of satisfaction that surveys write in words or stars: `Très satisfait`, `5 -
-Satisfait`, `4 étoiles`, `★★★☆☆`, as numbers from 1 to 5.
-"""
+"""Marks in words or stars: `Très satisfait`, `5 - Satisfait`, `4 étoiles`, as numbers 1 to 5."""
 
 import re
 
@@ -51,9 +49,7 @@ def find_mark(text: str) -> str | None:
 
 
 def read_words(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
-    """Replace words and stars by the marks that they stand for. Returns the cells, and
-    the mark of each word that was replaced.
-    """
+    """Replace words and stars by their marks. Returns the cells, and the mark of each word."""
     marks = {
         text: mark
         for text in values.unique().drop_null().to_pylist()

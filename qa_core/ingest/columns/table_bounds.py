@@ -1,6 +1,4 @@
-"""Bounds of the table within a file: titles above the header, phantom columns beside
-it, and blank rows, notes and totals among its rows.
-"""
+"""Bounds of the table in a file: titles, phantom columns; blank rows, notes and totals."""
 
 import re
 from collections.abc import Mapping
@@ -57,11 +55,9 @@ _RECORDS_WITHOUT_HEADER = (
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """Header row: its row and line in the file, and the names of its columns (empty for
-    a phantom).
-
-    `raw`: its cells unchanged. `second_rows`: the lines right under it that are no data, and
-    their kind. `span`: the columns of the table where another one is beside it.
+    """Header row: its row and line in the file, and its names (empty: phantom columns).
+    `raw`: its cells unchanged. `second_rows`: lines right under it that are no data,
+    and their kind. `span`: its columns where another table is beside it.
     """
 
     row: int
@@ -81,10 +77,8 @@ def find_header(
     vocabulary: Mapping[str, tuple[Field, int]],
     requested: tuple[str, ...],
 ) -> HeaderRow:
-    """Find the row that names the most fields or requested columns; where none does,
-    the first row that looks like headers.
-
-    Raises Refusal `empty_file`, `no_header`.
+    """Find the row that names the most fields or requested columns, else the first that
+    looks like headers. Raises Refusal `empty_file`, `no_header`.
     """
     filled = [
         (index, line, [cell.strip() for cell in row])
@@ -121,9 +115,7 @@ def find_header(
 
 
 def _require_header(rows: list[list[str]]) -> None:
-    """Raise Refusal where most rows are records that a tool writes without a header, in a
-    layout of its administrator.
-    """
+    """Raise Refusal where most rows are records without a header, in a layout of their own."""
     for pattern, message, options in _RECORDS_WITHOUT_HEADER:
         if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
             raise Refusal("records_without_header", message, options)
@@ -155,11 +147,8 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """Classify a row that is not clearly data: `blank`, `note`, `footer` or
-    `too_many_cells`; None when it is data.
-
-    `key`: the columns without which a row says nothing, such as its start or its
-    contact.
+    """Classify a row as `blank`, `note`, `footer` or `too_many_cells`; None when it is
+    data. `key`: the columns without which a row says nothing, such as its start.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
     if not filled:

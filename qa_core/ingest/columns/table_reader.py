@@ -55,14 +55,10 @@ def stage(
     system: str | None = None,
     digest: str | None = None,
 ) -> Staged:
-    """Read one file of that kind. The caller must `discard()` the temporary files of
-    the result.
-
-    `system`: the source of the rows where neither the options nor the rows name it;
-    default the profile's name. `digest`: that of the file, where it is known already.
-
-    Raises Refusal when the file cannot be read reliably; no temporary file is left
-    then.
+    """Read one file of that kind; the caller must `discard()` the result. `system`: the
+    source of rows where neither options nor rows name it, by default the profile's
+    name. `digest`: that of the file, if known. Raises Refusal when it cannot be read
+    reliably; no temporary file is left then.
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
@@ -80,9 +76,7 @@ def stage(
 def _find_platform(
     content: Content, kind: str, options: ImportOptions
 ) -> tuple[Platform | None, Content]:
-    """Find the platform that a file is an export of, and the text of that export: a
-    sheet, where a spreadsheet has saved it as a workbook.
-    """
+    """Find the platform of an export, and its text: a sheet, where a spreadsheet has saved it."""
     if not workbooks.is_workbook(content):
         return find_platform(take_sample(content), kind, options.profile), content
     for sheet in workbooks.find_sheets(content):
@@ -194,7 +188,6 @@ def staging_folder(options: ImportOptions) -> Iterator[Path]:
 
 
 def compute_digest(path: Path) -> str:
-    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -318,9 +311,7 @@ class _RowReader:
         context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Convert the rows to their types and write them, and the rejected ones, to the
-        temporary files. Fills in the counts.
-        """
+        """Write typed and rejected rows to the temporary files, and count them."""
         context = self.context
         schema: pa.Schema | None = None
         accepted_lines = 0
@@ -427,9 +418,7 @@ class _RowReader:
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
-        """Keep the first rows as they are in the file, identities masked, to be shown
-        beside the values they became.
-        """
+        """Keep the first rows as they are in the file, identities masked, to show them."""
         shown = self._find_shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
             row = block.row(int(index))
@@ -474,9 +463,7 @@ def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Tabl
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
-    """Clear zeros that some files write where nobody answered: in a column where every
-    unanswered contact has 0, it is no measurement.
-    """
+    """Clear the zeros of a column where every unanswered contact has 0: they measure nothing."""
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:
         return

@@ -61,9 +61,7 @@ def claim_columns(
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
-    """Use a column as outcome or direction when no header names it and the meanings
-    taught for its words are outcomes or directions.
-    """
+    """Use a column that no header names as outcome or direction, if its taught meanings are."""
     used = {column.index for column in columns.values()}
     for index, words in meanings.items():
         for name, kind in (("outcome", Outcome), ("direction", Direction)):

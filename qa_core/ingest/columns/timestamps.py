@@ -1,6 +1,4 @@
-"""Dates and times as files spell them: evidence about a whole column, and its values
-once their order is decided.
-"""
+"""Dates and times as files spell them: evidence about a column, and values in its order."""
 
 from __future__ import annotations
 
@@ -61,14 +59,10 @@ _CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?
 _RANGE = (
     rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
 )
-"""A start together with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 -
-13/03/2026 08:30`.
-"""
+"""A start with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
-"""First day that counts as one. Spreadsheets and databases write a time without a day
-on one of 1899 or 1900, or of the year 1.
-"""
+"""First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
 _STARTS_OF_MONTHS = (
     ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"),
     ("jul", "juil"), ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
@@ -82,9 +76,7 @@ ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")
 
 @dataclass
 class Moments:
-    """Dates and times of a column, row by row. `day` and `clock` may each be missing
-    (NaT); `fixed`: already UTC.
-    """
+    """Dates and times row by row. `day`, `clock`: NaT where missing; `fixed`: already UTC."""
 
     day: np.ndarray  # datetime64[D]
     clock: np.ndarray  # timedelta64[us] since midnight
@@ -93,7 +85,6 @@ class Moments:
 
     @staticmethod
     def empty(rows: int) -> Moments:
-        """Build so many rows without day and clock."""
         day, clock = np.full(rows, "NaT", "M8[D]"), np.full(rows, "NaT", "m8[us]")
         return Moments(day, clock, np.zeros(rows, bool), np.zeros(rows, bool))
 
@@ -104,8 +95,6 @@ class Moments:
 
 @dataclass
 class MomentEvidence(ColumnEvidence):
-    """Evidence about one column of dates or times, batch after batch."""
-
     counts: dict[str, int] = field(default_factory=dict)
     value_counts: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
     """Shape → place (a, b, c) → value → rows."""
@@ -232,9 +221,8 @@ class MomentEvidence(ColumnEvidence):
 
     @property
     def number_meaning(self) -> str | None:
-        """Meaning of the column's plain numbers: epoch, epoch_ms, serial (days of a
-        spreadsheet), fraction (of a day), a clock, or unknown; None without plain
-        numbers.
+        """Meaning of plain numbers: epoch, epoch_ms, epoch_us, serial (days of a
+        spreadsheet), fraction (of a day), a clock, or unknown; None without any.
         """
         low, high = self.number_range
         if high < low:
@@ -279,8 +267,6 @@ class MomentEvidence(ColumnEvidence):
 
 @dataclass(frozen=True)
 class MomentReading:
-    """Reading of a column of dates or times."""
-
     shapes: tuple[str, ...]
     order: str | None  # of year_last
     short_order: str | None  # of short_year
@@ -429,16 +415,14 @@ def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Momen
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    """Replace each run of spaces of any kind by one plain space."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
 
 def _cut_ranges(
     texts: pa.Array, even_tight: bool = False
 ) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """Cut ranges to their starts. Returns the texts, the parts of the ranges, and a
-    mask of the texts that are ranges. After a date, `08:00-05:00` is a time with an
-    offset, unless `even_tight`.
+    """Cut ranges to starts. Returns the texts, the parts of ranges, and their mask.
+    After a date, `08:00-05:00` is a time with an offset, unless `even_tight`.
     """
     groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
@@ -447,7 +431,6 @@ def _cut_ranges(
 
 
 def find_minute(text: str) -> int:
-    """Find the minute of the day in the clock at the end of a text."""
     hour, minute, half = re.search(
         r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text
     ).groups()
@@ -476,9 +459,7 @@ def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
 def _extract(
     values: pa.Array, pattern: str, unmatched: np.ndarray
 ) -> tuple[pa.StructArray, np.ndarray]:
-    """Match a pattern on the values still `unmatched`. Returns the groups of those that
-    match, and their mask.
-    """
+    """Match a pattern on values still `unmatched`. Returns the groups of matches, and a mask."""
     groups = pc.extract_regex(values, pattern)
     matched = to_numpy(groups.is_valid()) & unmatched
     return groups.filter(pa.array(matched)), matched

@@ -1,6 +1,4 @@
-"""Conversion between wall clocks and UTC. The hour that is missing in March and the one
-that comes twice in October are counted, never lost.
-"""
+"""Conversion between wall clocks and UTC; missing and repeated hours are counted, never lost."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,9 +11,7 @@ DAY = 86_400
 EPOCH_DAY = 25_569
 """1 January 1970 in the day numbers of spreadsheets."""
 _BIN = np.timedelta64(15, "m")
-"""No zone of today changes its offset within a quarter of an hour, and none changes it
-twice in a day.
-"""
+"""No zone of today changes its offset within a quarter of an hour, nor twice in a day."""
 _BINS_OF_A_DAY = 96
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
@@ -32,10 +28,9 @@ class Zone:
         self._utc: dict[int, int] = {}
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
-        """Convert local datetime64[us] to UTC. Of a repeated hour the first one is
-        meant; a missing hour is counted on by the clock before the change.
-
-        Both are counted, in `repeated` and `missing`.
+        """Convert local datetime64[us] to UTC. Of a repeated hour the first is meant; a
+        missing one is read by the clock before. Both are counted, in `repeated` and
+        `missing`.
         """
         bins, inverse = _find_bins(local)
         offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
@@ -46,9 +41,7 @@ class Zone:
         return local - first.astype("m8[s]")
 
     def find_gains(self, local: np.ndarray) -> np.ndarray:
-        """Find the seconds by which the second occurrence of a repeated hour is later
-        than the first; 0 for any other moment.
-        """
+        """Find the seconds by which a repeated hour comes later again; 0 for other moments."""
         bins, inverse = _find_bins(local)
         offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
         return np.where(
@@ -92,9 +85,7 @@ def _find_bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
-    """Look up the offsets of quarters of an hour. A day whose start and end have the
-    same offset is looked up once.
-    """
+    """Look up offsets of quarters of an hour; a day without a change is looked up once."""
     days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
     starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
     ends = [offset((day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
@@ -114,9 +105,7 @@ def _as_datetime(number: int) -> datetime:
 def combine_day(
     year: np.ndarray, month: np.ndarray, day: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine year, month and day to datetime64[D]. The mask marks days that no
-    calendar has, or outside 1970–2100.
-    """
+    """Combine to datetime64[D]; a mask marks days of no calendar, or outside 1970–2100."""
     wrong = (month < 1) | (month > 12) | (year < FIRST_YEAR) | (year > LAST_YEAR) | (day < 1)
     months = (np.where(wrong, FIRST_YEAR, year) - 1970) * 12 + np.where(wrong, 1, month) - 1
     first = months.astype("M8[M]")
@@ -128,8 +117,6 @@ def combine_day(
 def combine_clock(
     hour: np.ndarray, minute: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine hour, minute and second to timedelta64[us] since midnight. The mask marks
-    times that no clock shows.
-    """
+    """Combine to timedelta64[us] since midnight; a mask marks times that no clock shows."""
     wrong = (hour > 23) | (minute > 59) | (second > 59)
     return (hour * 3600 + minute * 60 + second).astype("m8[s]").astype("m8[us]"), wrong

@@ -1,6 +1,4 @@
-"""Words of files in French and English for yes and no, outcomes, directions and
-channels; and cells that only look filled.
-"""
+"""Words in French and English for yes, no, outcomes, directions and channels; and for nothing."""
 
 import re
 from collections import Counter
@@ -52,9 +50,7 @@ def _build_empty_words() -> pa.Array:
 
 
 def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {}) -> pa.Array:
-    """Trim cells, and turn those that say nothing (empty, NULL, NaN …) into null,
-    unless a person has taught their `meanings`.
-    """
+    """Trim cells; those that say nothing (NULL, NaN …) become null, unless `meanings` has them."""
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
@@ -66,9 +62,7 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
 
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
-    """Turn words such as "not scored", which stand for a mark, number or date that was
-    not given, into null.
-    """
+    """Turn words such as "not scored", for a value that was not given, into null."""
     # Letters are sorted at "A" or after it: one comparison saves the expression in nearly
     # every column.
     if (
@@ -171,9 +165,7 @@ WEAK_ANSWERS = _list_words(
     "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
     "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
 )
-"""Words for a call that was connected, to a person or not. A column that says more
-overrides them.
-"""
+"""Words for a call that was connected, to a person or not; a column that says more wins."""
 STATES_OF_CASES = _list_words(
     "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
     "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
@@ -199,14 +191,11 @@ def is_plain_outcome(word: str) -> bool:
 
 
 def names_an_outcome(header: str) -> bool:
-    """Tell whether a header names the outcome of contacts."""
     return bool(_OUTCOME_HEADER.search(simplify(header)))
 
 
 def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
-    """Parse words that name a direction, an outcome or both, such as `Inbound -
-    answered` and `Missed call`.
-    """
+    """Parse a direction, an outcome or both, such as `Inbound - answered` and `Missed call`."""
     plain = simplify(text)
     if plain in OUTCOMES and plain not in DIRECTIONS:
         return None, OUTCOMES[plain]
@@ -248,7 +237,6 @@ class WordEvidence(ColumnEvidence):
     empty: int = 0
 
     def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
         self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
             if item["values"] in self.seen or len(self.seen) < self.limit:
@@ -270,7 +258,6 @@ class WordEvidence(ColumnEvidence):
 
     @property
     def words(self) -> set[str]:
-        """The words seen, simplified."""
         return {simplify(word) for word in self.seen}
 
     @property
@@ -281,14 +268,11 @@ class WordEvidence(ColumnEvidence):
         )
 
     def show(self, limit: int = 6) -> str:
-        """Format the most frequent words with their counts."""
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))
 
 
 def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
-    """Replace taught words by the number that they stand for; those that stand for a
-    missing value become null.
-    """
+    """Replace taught words by the number that they mean, or null for a missing value."""
 
     def replace(text: str) -> str | None:
         meaning = meanings.get(simplify(text), text)
@@ -300,9 +284,8 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert cells (empty ones null) to their meanings, `empty` where missing or
-    unknown. The mask marks unknown words. The array is of objects, or of small integers
-    where `empty` is one.
+    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown
+    words. The array is of objects, or of small integers where `empty` is one.
     """
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]

@@ -27,19 +27,15 @@ INCOMING = pa.schema(
         ("moment", pa.timestamp("us")),
     ]
 )
-"""Schema of the relation `incoming`: one row per row of the file that needs its
-contact. The first filled column decides.
-"""
+"""Schema of `incoming`: a row per row of the file. The first filled column decides."""
 
 
 def match(
     connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None
 ) -> None:
-    """Find the contact of each row of `incoming` among those of `contacts` (of one
-    system where it is named).
-
-    Creates the tables `matched` (line, source_system, contact_id, how) and `doubtful`
-    (line, reason); a row in neither is pending.
+    """Find the contact of each row of `incoming` among `contacts` (of one system if
+    named). Creates the tables `matched` (line, source_system, contact_id, how) and
+    `doubtful` (line, reason); a row in neither is pending.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id "
@@ -81,9 +77,7 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
-    """Match each ticket to its last contact before the answer. Tickets of two systems
-    with the same number are ambiguous.
-    """
+    """Match tickets to their last contact before the answer; those of two systems are ambiguous."""
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE found AS
@@ -106,9 +100,7 @@ def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _match_by_customer(connection: duckdb.DuckDBPyConnection) -> None:
-    """Match each customer to their last contact before the answer. Two contacts that
-    started at once are ambiguous.
-    """
+    """Match customers to their last contact before the answer; two at once are ambiguous."""
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE found AS
@@ -181,11 +173,9 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) ->
 def pair_nearest(
     pairs: list[tuple[int, int, str, str]],
 ) -> tuple[dict[int, tuple[str, str]], set[int]]:
-    """Pair rows and calls, nearest first, from (distance, line, system, id) sorted by
-    distance. Each has one partner at most.
-
-    Returns the calls by line, and the ambiguous lines: two calls at the same distance
-    from one row, or two rows from one call.
+    """Pair rows and calls, each once, nearest first, from (distance, line, system, id)
+    sorted by distance. Returns calls by line, and ambiguous lines: two calls at the
+    same distance from one row, or two rows from one call.
     """
     matched: dict[int, tuple[str, str]] = {}
     ambiguous: set[int] = set()

@@ -1,6 +1,4 @@
-"""Evaluations from the rows of a file: rows of one evaluation are grouped and matched
-to their contact, or kept until it comes.
-"""
+"""Evaluations from the rows of a file: grouped and matched to their contact, or kept for it."""
 
 import hashlib
 import re
@@ -77,10 +75,9 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Group the rows of each evaluation and find its contact in `contacts`.
-
-    The key of an evaluation is its id in the file, else contact, advisor, evaluator,
-    moment and grid. The same evaluation twice: the last is kept.
+    """Group the rows of each evaluation and find its contact. Its key is its id in the
+    file, else contact, advisor, evaluator, moment and grid; of the same twice, the last
+    is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
@@ -251,9 +248,7 @@ def release(session: Session, arrived_batch: str) -> None:
 def _complete(
     values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """Complete an evaluation that waited from its contact: the result is the same as if
-    the contact had been there first.
-    """
+    """Complete an evaluation that waited, as if its contact had been there first."""
     day = contact["local_start"].date()
     advisor_id = values["advisor_id"] or contact["advisor_id"]
     return ImportedEvaluation(
@@ -274,9 +269,7 @@ def _complete(
 
 
 def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """List the different texts in order. A file with a row per criterion repeats what
-    is said of the whole evaluation.
-    """
+    """List the different texts in order: rows of criteria repeat what is said of the whole."""
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -299,9 +292,7 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Set the greatest mark of a criterion, where the file does not give it, to the
-    highest that anybody was given.
-    """
+    """Set greatest marks that the file does not give to the highest that anybody was given."""
     greatest: dict[tuple[Any, Any], float] = {}
     for row in rows:
         if row.get("points") is not None:
@@ -342,9 +333,8 @@ def _find_contacts(
 
 
 def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find criteria of imported evaluations whose greatest mark exceeds any scale:
-    phone numbers, durations or counts that an import took for marks. Returns (batch,
-    criterion) pairs.
+    """Find (batch, criterion) of marks beyond any scale: numbers, durations or counts
+    that an import took for marks.
     """
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)

@@ -1,6 +1,4 @@
-"""Amazon Connect contact records: delivered at least once, so the newest of each wins;
-transfers are chained and make one contact.
-"""
+"""Amazon Connect records: the newest copy of each wins; transfers make one contact."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -42,9 +40,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object has a contact id and the start of the contact, and any
-    of them says how it began.
-    """
+    """Tell whether all objects have a contact id and a start, and one says how it began."""
     items = [_unwrap(item) for item in sample.objects]
     return all({"ContactId", "InitiationTimestamp"} <= set(item) for item in items) and any(
         "InitiationMethod" in item for item in items

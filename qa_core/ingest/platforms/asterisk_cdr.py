@@ -77,9 +77,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether a header names the columns of a CDR or, without a header, most rows
-    have dates where one of the two layouts has them.
-    """
+    """Tell whether a header names a CDR's columns, or most rows have dates as in one layout."""
     if sample.has_headers("src", "dst", "billsec", "disposition"):
         return True
     rows = [row for row in sample.rows if any(row)]
@@ -174,9 +172,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
 
 
 def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
-    """Find which way the call went, and the number of the party outside. Unknown where
-    neither side shows who it is.
-    """
+    """Find direction and number outside; None where neither side shows who it is."""
     caller, called = find_outside_number(source), find_outside_number(target)
     if (
         caller

@@ -1,6 +1,4 @@
-"""Asterisk's queue_log: one line per event, as the text file or as its table in a
-database; the events of one call are folded into it.
-"""
+"""Asterisk's queue_log, a line per event, as text or as its table in a database."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -52,9 +50,7 @@ _TALK_AT = {
     **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
     "ATTENDEDTRANSFER": -2,
 }
-"""Which piece of data says how long the caller waited and talked, from the end for a
-transfer whose method takes one or two.
-"""
+"""Pieces of data with wait and talk, counted from the end where a method takes one or two."""
 
 _PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
 _COLUMNS = {
@@ -76,9 +72,7 @@ SCHEMA = record_schema("moment callid queue agent event wait talk customer_key d
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names
-    call, event and queue or agent.
-    """
+    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names these."""
     titles = _count_titles(sample)
     if titles is not None:
         events = _find_columns(sample.rows[titles])["event"]
@@ -196,9 +190,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
 def _check_lines(
     export: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
 ) -> np.ndarray:
-    """Find the lines that can be read at all: they begin with a moment and have an event. Sets
-    `at` and `event` right.
-    """
+    """Find the lines with a moment and an event; sets `at` and `event` right."""
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
     good = to_numpy(pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))).copy()

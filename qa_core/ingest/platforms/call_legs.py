@@ -1,9 +1,6 @@
-"""Contacts whose legs follow one another: the first leg of each, the talk time of all,
-and legs that come in another file than the rest.
-
-A leg that names one which is not in its file is kept, pseudonymised, with the batch
-that brought it. When legs of the same contact arrive, in whichever order, the contact
-is folded anew from all of them.
+"""Contacts whose legs follow one another, also in different files. A leg that names one
+which is not in its file is kept, pseudonymised, with its batch. When legs of the same
+contact arrive, in whichever order, it is folded anew from all of them.
 """
 
 import json
@@ -23,9 +20,7 @@ from qa_core.storage.records.imports import WaitingRow
 MAX_STEPS = 50
 KIND = "legs"
 MAX_DISTANCE = timedelta(days=2)
-"""How far from each other in time the legs of one contact may begin that come in
-different files.
-"""
+"""Greatest distance in time of a contact's legs that come in different files."""
 
 
 class Export(Protocol):
@@ -42,9 +37,7 @@ class Export(Protocol):
 
 
 def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
-    """Create the table `roots` (id, root) from a SELECT of (id, before), where `before`
-    is the leg that each one follows, or null.
-    """
+    """Create `roots` (id, root) from a SELECT of (id, before), the leg that each one follows."""
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE roots AS
@@ -79,9 +72,7 @@ def select_talks(legs: str, call: str) -> str:
 def load_earlier_legs(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
 ) -> None:
-    """Create the view `records` from the legs of the file and earlier legs of the same
-    contacts, which have no `line`.
-    """
+    """Create the view `records` from legs of the file and earlier ones, which have no `line`."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
@@ -121,9 +112,7 @@ def load_earlier_legs(
 
 
 def select_current(fold: str) -> str:
-    """Build a SELECT of the rows of a fold that has created `roots`: those with a leg
-    of the file, under the id by which their contact is known already.
-    """
+    """Build a SELECT of folded rows with a leg of the file, under known ids; needs `roots`."""
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
         f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = f.contact_id WHERE f.line IS NOT NULL"
@@ -138,9 +127,7 @@ _KNOWN_ROOTS = (
 def find_incomplete(
     connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
 ) -> list[dict[str, Any]]:
-    """Find the legs of the file that must be kept, after the fold has created `roots`:
-    legs of contacts of which one is missing, or was loaded from an earlier file.
-    """
+    """Find the legs to keep after the fold: one of their contact is missing, or was kept before."""
     missing = " OR ".join(
         f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
         for name in chain.reference_columns
@@ -177,9 +164,7 @@ def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> 
 def _register_stored(
     connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
 ) -> None:
-    """Register the table `kept` of earlier legs from about that time, the last copy of
-    each, and `kept_roots` with their contacts.
-    """
+    """Register `kept`, the last copy of earlier legs of about that time, and their `kept_roots`."""
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
         .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == export.system)

@@ -1,6 +1,4 @@
-"""CallRail calls: contacts in their own right, and the campaign of the telephony's
-contacts, joined by tracking number and time.
-"""
+"""CallRail calls: contacts, or campaigns of other contacts, joined by tracking number and time."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,6 +1,4 @@
-"""CallTrackingMetrics calls: contacts in their own right, and the campaign of the
-telephony's contacts, joined by tracking number and time.
-"""
+"""CallTrackingMetrics calls: contacts, or campaigns of others, joined by number and time."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,4 @@
-"""Cisco CUCM call detail records: a second header row of types, epochs, and several
-legs under one global call id.
-"""
+"""Cisco CUCM records: a second header row of types, epochs, legs under a global call id."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,6 +1,4 @@
-"""Cisco UCCX real-time statistics: the state of a wallboard at one moment, which is
-neither a record of contacts nor an interval of time.
-"""
+"""Cisco UCCX real-time statistics: a wallboard at one moment, neither contacts nor intervals."""
 
 from collections.abc import Iterator
 
@@ -13,18 +11,14 @@ from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is an update of one statistic: an id, an operation, and
-    an object named after what it counts.
-    """
+    """Tell whether all objects have an id, an operation, and one named after what it counts."""
     return sample.has_keys("id", "operation") and all(
         any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects
     )
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Raise Refusal: totals since midnight or since the last reset, without any date,
-    would be counted as something that they are not.
-    """
+    """Raise Refusal: totals since a reset, without a date, would count as something else."""
     raise Refusal(
         "real_time_statistics",
         "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "

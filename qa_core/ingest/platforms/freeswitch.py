@@ -1,6 +1,4 @@
-"""FreeSWITCH call detail records: the template of mod_cdr_csv without a header, tables
-with one, and the JSON of mod_json_cdr.
-"""
+"""FreeSWITCH records: mod_cdr_csv's template without a header, tables, and mod_json_cdr."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -275,9 +273,7 @@ def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
 
 
 def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
-    """Read outcome and times of a caller in a queue of mod_callcenter, which picks up the
-    line itself as soon as the caller comes in.
-    """
+    """Read outcome and times of a caller in mod_callcenter, which picks up the line at once."""
     connected = _read_moment(cells["connected"])
     since = _read_moment(cells["queued"]) or times.started
     if connected is not None or cells["queue cause"].casefold() == "answered":
@@ -306,12 +302,10 @@ def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bo
 
 
 def fold(session: FoldSession) -> str:
-    """Fold each call into one row with its legs: those that another leg names, or that
-    name it, over any number of steps.
-
-    A menu or a queue often picks up first. Where a call has legs, only they say who
-    answered, after how long, and how long was spoken. Talk of several legs at the same
-    time counts once.
+    """Fold each call with its legs: those that another leg names, or that name it, over
+    any number of steps. A menu or a queue often picks up first: where a call has legs,
+    only they say who answered and when, and how long was spoken. Talk at the same time
+    counts once.
     """
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "

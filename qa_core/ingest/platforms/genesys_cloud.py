@@ -1,6 +1,4 @@
-"""Genesys Cloud conversation details: participants, sessions and metrics in
-milliseconds, one conversation is one contact.
-"""
+"""Genesys Cloud conversation details: participants, sessions, metrics in milliseconds."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -153,9 +151,7 @@ def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:
 
 
 def _find_queue(sessions: list[Session]) -> str | None:
-    """Find the name of a voice queue, else its id: in a chat the participant of the queue
-    bears the name of the customer.
-    """
+    """Find the name of a voice queue, else its id: in a chat, that name is the customer's."""
     names = (
         person.get("participantName")
         for person, session in sessions
@@ -188,9 +184,7 @@ def _find_wait(
 
 
 def fold(session: FoldSession) -> str:
-    """Select the newest record of each conversation: the one that has ended, else the
-    last. The others stay as its duplicates.
-    """
+    """Select the newest record of each conversation, ended ones first; others are duplicates."""
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,
             started_at) END AS updated_at

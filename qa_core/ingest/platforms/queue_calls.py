@@ -1,6 +1,4 @@
-"""Folding of a queue_log's events into calls: the meaning of each event, and one row
-per call as its caller experienced it.
-"""
+"""Folding of a queue_log's events into calls, as their callers experienced them."""
 
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
@@ -15,9 +13,7 @@ EXITS = {
     "AGENTDUMP": "failed",
     "SYSCOMPAT": "failed",
 }
-"""Events that end the wait in a queue without an answer, and what a contact that ends
-so is.
-"""
+"""Events that end the wait without an answer, and what a contact that ends so is."""
 
 _EXITS = ", ".join(f"'{event}'" for event in EXITS)
 _ANSWERS = ", ".join(f"'{event}'" for event in (CONNECT, *COMPLETED, *TRANSFERS))
@@ -27,11 +23,10 @@ _OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EX
 
 
 def fold(session: FoldSession) -> str:
-    """Fold the events of each call into one row. The wait lasts until the first answer,
-    in all queues; the talk of all agents is added up.
-
-    Most calls enter one queue, are answered once at most and end once: they are summed
-    up directly, only the others event by event.
+    """Fold the events of each call. The wait lasts until the first answer, in all
+    queues; the talk of all agents is added up. Most calls enter one queue, are answered
+    once at most and end once: they are summed up directly, only the others event by
+    event.
     """
     connection = session.connection
     _order_events(session)
@@ -174,7 +169,6 @@ def _count_gaps(session: FoldSession) -> None:
 
 
 def finish(export: ExportReader) -> None:
-    """Report what stayed open or was reconstructed."""
     said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
     export.decide(
         "outcome",

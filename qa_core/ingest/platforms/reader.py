@@ -1,6 +1,4 @@
-"""Reading of a platform's export into staged rows: records are streamed to disk without
-identities, then folded into one row per contact.
-"""
+"""Reading of an export into staged rows: records without identities, folded into contacts."""
 
 from __future__ import annotations
 
@@ -92,9 +90,7 @@ def record_schema(names: str) -> pa.Schema:
 
 
 def select_all(session: FoldSession) -> str:
-    """Fold an export with one record per contact: nothing is merged. A repeated id
-    stays, as a duplicate of its newest record.
-    """
+    """Fold records that are contacts: nothing is merged; repeated ids stay, as duplicates."""
     return "SELECT * FROM records"
 
 
@@ -148,9 +144,8 @@ class ExportReader:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def reject(self, line: int, reason: str, cells: Iterable[Any] = ()) -> None:
-        """Reject one row of the file, and keep for the quarantine what identifies nobody.
-
-        `cells` are aligned with the platform's `shown`; those at `masked` are masked.
+        """Reject a row, and keep what identifies nobody for the quarantine. `cells` are
+        aligned with the platform's `shown`; those at `masked` are masked.
         """
         self.tally.reject({reason: 1})
         shown = [
@@ -162,7 +157,6 @@ class ExportReader:
         self.rejected.append((int(line), reason, shown))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Record a decision."""
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
     def report_share(self, share: float) -> None:
@@ -170,9 +164,7 @@ class ExportReader:
         self.progress(N_("Reading"), RECORDS_SHARE * share)
 
     def find_taught(self) -> list[Mapping[str, Any]]:
-        """Find the words that a person has taught, for each of the platform's columns of
-        words. Raises Refusal for a column that is none of them, Misuse for no meaning.
-        """
+        """Find taught words by column. Raises Refusal for another column, Misuse for no meaning."""
         columns = self.platform.words
         names = [column.title for column in columns]
         for text in self.options.words:
@@ -219,9 +211,7 @@ class ExportReader:
         return unread
 
     def require_understood(self) -> None:
-        """Count the values that were not understood as missing. Raises Refusal where they
-        are more than a few, unless the person accepts it.
-        """
+        """Count values not understood as missing. Raises Refusal beyond a few, unless accepted."""
         for (name, reason), values in self.unread.items():
             self.tally.blanked.setdefault(name, Counter())[reason] += values.total()
             if values.total() <= MAX_UNREAD * self.records or self.options.yes:
@@ -261,18 +251,14 @@ class ExportReader:
 
     @cached_property
     def sample(self) -> Sample:
-        """The beginning of the export."""
         return take_sample(self.content)
 
     @property
     def is_document(self) -> bool:
-        """Tell whether the export is JSON."""
         return self.sample.is_document
 
     def items(self) -> Items:
-        """Yield the objects of a JSON export numbered from 1, or the rows of a table by
-        their line, keyed by the simplified header.
-        """
+        """Yield objects by number, from 1, or rows of a table by line, keyed by plain header."""
         return self._objects() if self.is_document else self._table_rows()
 
     def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -333,9 +319,7 @@ class ExportReader:
             self.report_share(share)
 
     def require_whole_numbers(self, text: str) -> None:
-        """Raise Refusal where a spreadsheet has rounded ids, phone numbers or moments of
-        an export: they tell calls, callers and directions no longer apart.
-        """
+        """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
         found = _ROUNDED.search(text) if "E+" in text else None
         if found:
             raise Refusal(
@@ -349,9 +333,8 @@ class ExportReader:
             )
 
     def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
-        """Find the columns with dates in the order of a country, and how to read each,
-        decided on the whole column. Raises Refusal where that does not tell, or where
-        their seconds are lost.
+        """Find columns of dates in the order of a country, and how to read each, by all
+        values. Raises Refusal where they do not tell, or lost their seconds.
         """
         local = re.compile(LOCAL_DATE)
         found = {
@@ -404,12 +387,10 @@ class ExportReader:
         return first[place] if is_named and place < len(first) else str(place + 1)
 
     def tables(self, build: Build, items: Items | None = None) -> Iterator[pa.Table]:
-        """Build tables of the platform's schema from the records of these objects or rows
-        (default: of all), some thousand at a time. The clear `customer` of each record
-        becomes its `customer_key`.
-
-        `build` makes a record of one, with its number, and raises `RejectedRecord` or
-        `SkippedRecord` where there is none. An object of an unexpected shape is rejected.
+        """Build tables of the platform's schema from records of these items (default:
+        all), some thousand at a time. A clear `customer` becomes its `customer_key`.
+        `build` makes a record of one, with its number, or raises `RejectedRecord` or
+        `SkippedRecord`; an unexpected shape is rejected.
         """
         records = self._build_records(build, items or self.items())
         while block := list(islice(records, RECORDS_AT_ONCE)):
@@ -457,9 +438,7 @@ class ExportReader:
         return pa.array(np.where(sure, values, self.zone.to_utc(local)), MOMENT)
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """Find the pseudonyms of callers' numbers; null for withheld numbers,
-        extensions, channels and mere names.
-        """
+        """Find pseudonyms of callers; null for withheld numbers, extensions, channels and names."""
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
         doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
@@ -500,9 +479,7 @@ def _write_iso(
 
 
 def _mask_number(cell: str) -> str:
-    """Mask what could be a phone number in a cell of a rejected row, whose values may
-    be in the wrong columns.
-    """
+    """Mask a possible phone number in a rejected row, whose values may be in wrong columns."""
     return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
 
 
@@ -526,7 +503,6 @@ class FoldSession:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
 
     def counts(self, statement: str) -> dict[str, int]:
-        """Count by kind: the rows of a statement as (kind, number)."""
         rows = self.connection.execute(statement).fetchall()
         return {str(kind): int(count) for kind, count in rows}
 
@@ -632,9 +608,7 @@ def stage_platform(
 
 
 def _require_known_columns(export: ExportReader) -> None:
-    """Raise Refusal for options that say what the columns of the export are, which its
-    platform knows, and for words that it does not have.
-    """
+    """Raise Refusal for options on columns, which the platform knows, and for unknown words."""
     options = export.options
     if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
         raise Refusal(
@@ -658,9 +632,7 @@ def _require_known_columns(export: ExportReader) -> None:
 
 
 def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
-    """Find the record behind each of the first contacts, identities masked, to be shown
-    beside the values it became.
-    """
+    """Find the records behind the first contacts, identities masked, to show them."""
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
     found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
@@ -709,9 +681,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
 def _fold(
     export: ExportReader, records: Path, path: Path, kind: str, folder: Path
 ) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
-    """Fold the records part by part. Returns the number of rows written, their columns,
-    and the legs to keep.
-    """
+    """Fold the records part by part. Returns the rows written, their columns, and legs to keep."""
     group, chain, legs = export.platform.group, export.platform.chain, []
     parts = max(1, -(-export.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None

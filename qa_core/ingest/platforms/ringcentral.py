@@ -1,6 +1,4 @@
-"""RingCentral call logs: one record per call, several where a session rang at several
-desks; the legs of a detailed record count its transfers.
-"""
+"""RingCentral call logs: records of a session that rang at several desks are one call."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -57,9 +55,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a record of a session with its direction, result and
-    two parties, or a table has flattened such objects.
-    """
+    """Tell whether all objects are records of sessions, or a table has flattened them."""
     return sample.has_headers("id", "sessionId", "startTime", "result") or (
         sample.has_keys("id", "sessionId", "startTime", "direction")
         and sample.has_any_with("result")
@@ -140,9 +136,7 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
 
 
 def fold(session: FoldSession) -> str:
-    """Fold the records of each session into one row, under the id of the first:
-    answered when one extension answered.
-    """
+    """Fold the records of each session, under the id of the first: answered if any was."""
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id
             ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),

@@ -1,6 +1,4 @@
-"""Twilio call resources, as JSON or as a table: strings for numbers, RFC 2822 dates;
-the calls that a call dialled are its legs.
-"""
+"""Twilio call resources, as JSON or as a table; the calls that a call dialled are its legs."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -47,9 +45,7 @@ SCHEMA = record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object belongs to an account and has a call's sid, or the file
-    is a page of another of Twilio's resources.
-    """
+    """Tell whether all objects have an account and a sid, or are another of Twilio's resources."""
     return (
         sample.has_keys("sid", "account_sid")
         or sample.has_keys("sid", "accountSid")
@@ -117,9 +113,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fold(session: FoldSession) -> str:
-    """Fold each call with the calls that it dialled into one row. Without any, only
-    Twilio's own answer is known.
-    """
+    """Fold each call with those that it dialled; without any, only Twilio's answer is known."""
     connection = session.connection
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid "

@@ -1,6 +1,4 @@
-"""Contacts as any telephony platform lists them, one row each: recognised by their
-headers, in French or English.
-"""
+"""Contacts as any telephony platform lists them, one row each, recognised by headers."""
 
 import re
 from collections.abc import Mapping
@@ -61,9 +59,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": t
 MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
-"""Columns in which a file may write 0 for contacts that nobody answered; see
-`table_reader.null_out_zero_placeholders`.
-"""
+"""Columns with 0 where nobody answered; see `table_reader.null_out_zero_placeholders`."""
 
 _CONTACT_FIELDS = (
     "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
@@ -110,9 +106,7 @@ _COUNTED = re.compile(
     r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
 )
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
-"""Number in scientific notation, as a spreadsheet without room for its digits exports
-it.
-"""
+"""Number in scientific notation, as a spreadsheet without room for its digits exports it."""
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
@@ -130,9 +124,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """Raise Refusal for a file of daily or half-hourly totals, each row of which would
-    count as one contact.
-    """
+    """Raise Refusal for a file of totals, each row of which would count as one contact."""
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
@@ -160,9 +152,7 @@ def refuse_totals(context: FileContext) -> None:
 
 
 def _refuse_leads(context: FileContext) -> None:
-    """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
-    sale, and nothing that only a call has.
-    """
+    """Raise Refusal for persons to call: names and numbers, or stages of a sale, without calls."""
     outcome = context.evidence.get("outcome")
     if (
         any(context.has(name) for name in _CALL_FIELDS)

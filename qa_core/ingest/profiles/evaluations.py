@@ -1,6 +1,4 @@
-"""Evaluation sheets: long (a row per criterion), wide (a column per criterion), or one
-mark for the whole with its scale.
-"""
+"""Evaluation sheets: long (a row per criterion), wide (a column each), or one mark."""
 
 from collections.abc import Mapping
 
@@ -67,10 +65,8 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns that no field names as criteria. Those that turn out to hold no marks
-    are dropped later.
-
-    Columns that a list of contacts would have (durations, customers) are not used.
+    """Use columns that neither a field nor a list of contacts has as criteria; those
+    without marks are dropped later.
     """
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
@@ -227,9 +223,7 @@ def _decide_long(context: FileContext) -> None:
 
 
 def _require_common_maximum(context: FileContext) -> None:
-    """Raise Refusal where nothing gives the greatest mark, and the criteria do not all
-    reach the same one of a usual scale.
-    """
+    """Raise Refusal where criteria without a stated maximum do not reach the same usual one."""
     column, evidence = context.columns["points"], context.evidence["points"]
     stated_scale = {"points", column.header.text} & set(context.options.scales)
     if stated_scale or column.header.out_of or column.header.scale or evidence.denominators:
@@ -260,9 +254,7 @@ def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
 def _decide_possible(
     context: FileContext, name: str, out_of: float | None, scale: str | None
 ) -> float:
-    """Decide the greatest mark: as requested, as the header or the cells give it, else
-    the highest mark of the file.
-    """
+    """Decide the greatest mark: requested, in header or cells, else the highest of the file."""
     evidence, column = context.evidence[name], context.columns[name]
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if requested or scale:

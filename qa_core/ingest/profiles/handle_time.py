@@ -1,6 +1,4 @@
-"""Talk, hold and after-contact work of a file that has totals beside them or instead.
-Their meaning is tested on the rows, not taken from the headers.
-"""
+"""Talk, hold and after-contact work beside totals, whose meaning is tested on the rows."""
 
 import re
 from collections.abc import Iterable
@@ -82,9 +80,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
 
 
 def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
-    """Raise Refusal where plain numbers are seconds by default, and the moments of the
-    rows say minutes or milliseconds.
-    """
+    """Raise Refusal where numbers are seconds by default, and moments say another unit."""
     span = context.notes.get("sample_span")
     if span is None:
         return
@@ -109,9 +105,7 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
 
 
 def _require_read(context: FileContext) -> None:
-    """Raise Refusal where a column without a field may be the talk or handle time,
-    which would otherwise be computed from other columns.
-    """
+    """Raise Refusal where an unread column may be the talk or handle time."""
     used = {column.index for column in context.columns.values()} | context.ignored
     unread_columns = [
         text

@@ -1,6 +1,4 @@
-"""Fields of an interval, and the French and English headers by which reports of totals
-name them. A new spelling is added here.
-"""
+"""Fields of an interval, and their French and English headers. A new spelling is added here."""
 
 from qa_core.ingest.declaration import ValueType, build_fields
 
@@ -11,9 +9,7 @@ AVERAGES = {
     "hold_seconds": ("average_hold", "answered"),
     "wrap_seconds": ("average_wrap", "answered"),
 }
-"""For each sum of seconds, the field of its average and the count that this is
-multiplied by.
-"""
+"""For each sum of seconds, the field of its average and the count to multiply that by."""
 FIELDS = build_fields(
     {
         ("start", ValueType.MOMENT): "started at|start datetime|start date time|interval start|"

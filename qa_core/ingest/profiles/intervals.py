@@ -1,6 +1,4 @@
-"""Totals by half-hour, hour or day, from platforms that list no single contacts.
-Averages are multiplied by the number of contacts behind them.
-"""
+"""Totals by half-hour, hour or day; averages are multiplied by the contacts behind them."""
 
 import re
 from collections.abc import Mapping
@@ -94,9 +92,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
-    """Use a column as the average of what its other words name: `Avg talk time`, `Temps
-    de communication moyen`.
-    """
+    """Use a column as the average of its other words: `Avg talk time`, `Communication moyenne`."""
     hit = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
         header_matching.build_vocabulary(FIELDS),
@@ -119,9 +115,7 @@ def find_seconds(header: str) -> int | None:
 
 
 def _decide_sums(context: FileContext) -> None:
-    """Find rows that sum up the others of the file, by the label of their queue or
-    team. They are left out.
-    """
+    """Find rows that sum up the others, by the label of their queue or team; they are left out."""
     for name in ("queue", "team"):
         if not context.has(name):
             continue
@@ -275,7 +269,6 @@ def _decide_range(context: FileContext) -> None:
 
 
 def refuse_unknown_length() -> Refusal:
-    """Build the refusal of a file whose starts do not tell the length of its rows."""
     return Refusal(
         "unknown_length",
         "The starts of the rows do not show how long each row is. Name the column with the "
@@ -361,9 +354,7 @@ def _decide_threshold(context: FileContext) -> None:
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
-    """Decide whether a column of seconds holds sums or averages, by its header or its
-    size. Raises Refusal where neither tells.
-    """
+    """Decide by header or size if seconds are sums or averages. Raises Refusal for neither."""
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
         context.drop_column(
@@ -403,7 +394,6 @@ def _decide_seconds(context: FileContext, name: str) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build intervals from a batch of rows."""
     own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
@@ -523,9 +513,7 @@ def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """Number the rows as consecutive days, for each queue where the file has several.
-    Raises Refusal where a row is missing between them.
-    """
+    """Number the rows of each queue as consecutive days. Raises Refusal where one is missing."""
     parts = [cells.to_pylist() for cells in batch.read_texts("queue", "channel", "team").values()]
     days_by_series, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)

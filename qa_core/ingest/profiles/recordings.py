@@ -1,6 +1,4 @@
-"""Manifests of recordings: audio file, contact, time of recording, whether the notice
-was played, and the purpose.
-"""
+"""Manifests of recordings: file, contact, time, whether the notice was played, purpose."""
 
 from collections.abc import Mapping
 
@@ -43,7 +41,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build recordings from a batch of rows."""
     columns = batch.read_texts("file", "contact_id", "source_system", "purpose")
     if context.has("recorded_at"):
         columns["recorded_at"] = as_moments(build_moment(context, batch, "recorded_at")[0])

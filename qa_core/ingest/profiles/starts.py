@@ -12,9 +12,7 @@ MIDNIGHT = np.timedelta64(0, "us")
 
 
 class StartContext(Protocol):
-    """Reader of a file with a clock, which records its decisions: the context of a
-    table, or the reader of an export.
-    """
+    """Reader of a table or an export, with a clock, that records its decisions."""
 
     zone: Zone
 
@@ -75,9 +73,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Build the start on the file's own clock, in UTC, and on the centre's wall clock
-    (datetime64[us], NaT where missing).
-    """
+    """Build starts on the file's clock, in UTC, and on the centre's (datetime64[us] or NaT)."""
     own_start, fixed = build_own_start(context, batch)
     return own_start, *to_clocks(context, own_start, fixed)
 
@@ -101,9 +97,7 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
 def to_clocks(
     context: FileContext, own_moment: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert moments of the file to UTC, and to the centre's wall clock. Those marked
-    by `fixed` are UTC already.
-    """
+    """Convert moments to UTC, and to the centre's clock; those marked `fixed` are UTC already."""
     if fixed.all() and len(fixed):
         utc = own_moment
     else:

@@ -64,7 +64,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build surveys from a batch of rows."""
     columns = batch.read_texts("contact_id", "ticket")
     if context.has("customer"):
         columns["customer_key"] = batch.read_customer("customer")

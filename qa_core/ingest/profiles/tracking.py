@@ -1,6 +1,4 @@
-"""Call-tracking exports: the campaign, source or number that brought a contact, or the
-campaign of a number by dates.
-"""
+"""Call-tracking exports: what brought a contact, or the campaign of a number by dates."""
 
 from __future__ import annotations
 
@@ -49,9 +47,7 @@ def are_assignments(columns: Iterable[str]) -> bool:
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Distinguish the first and last day of a number from the caller and the called of
-    a call, which some exports head alike.
-    """
+    """Tell days of a number from caller and called of a call, which some exports head alike."""
     start = next((name for name in _STARTS if name in columns), None)
     if (
         "to" in columns

@@ -1,6 +1,4 @@
-"""Calls of Vocalcom Hermes: flags for the outcome, NULL written out, the first and the
-last of the agents and queues.
-"""
+"""Calls of Vocalcom Hermes: flags for the outcome, NULL written out, last agents and queues."""
 
 from collections.abc import Mapping
 
@@ -47,9 +45,7 @@ FIELDS = (
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build contacts from a batch of rows. A contact that is not abandoned is answered
-    only where somebody spoke with the caller.
-    """
+    """Build contacts; one that is not abandoned is answered only if somebody spoke with it."""
     columns = dict(contacts.build(context, batch))
     outcome = np.array(
         columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(batch), object
