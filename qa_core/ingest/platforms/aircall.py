@@ -8,15 +8,7 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    find_meaning,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 from qa_core.storage.schema import Outcome
@@ -55,7 +47,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return from_epoch(value) or from_stamp(value)
+    return scalars.from_epoch(value) or scalars.from_stamp(value)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,18 +59,18 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(person, Mapping):
         person = person.get("name") or person.get("email")
     tags = [tag["name"] for tag in item.get("tags") or () if look_up(tag, "name")]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(contact_id),
             "started_at": started,
-            "direction": read_direction(item.get("direction")),
+            "direction": scalars.read_direction(item.get("direction")),
             "queue": look_up(item, "number.name"),
             "reason": next(iter(tags), None),
             "advisor": person,
             "outcome": outcome,
-            "wait_seconds": seconds_between(started, answered or ended),
-            "talk_seconds": seconds_between(answered, ended),
+            "wait_seconds": scalars.seconds_between(started, answered or ended),
+            "talk_seconds": scalars.seconds_between(answered, ended),
             "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
             "tracking_number": look_up(item, "number.digits")
             if item.get("direction") == "inbound"
@@ -96,7 +88,7 @@ def _find_outcome(
 ) -> str | None:
     if answered is not None:
         return "answered"
-    reason = find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
+    reason = scalars.find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
     if reason == "closed":
         return reason
     if item.get("voicemail"):
@@ -129,7 +121,7 @@ PLATFORM = Platform(
     group="contact_id",
     words=(
         WordColumn("missed_call_reason", "outcome", _MISSED),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     shown=("id", "started_at"),
 )

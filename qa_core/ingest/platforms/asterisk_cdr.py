@@ -10,13 +10,7 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    find_meaning,
-    from_stamp,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import select_talks
 from qa_core.ingest.platforms.reader import (
@@ -137,18 +131,18 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
 
 def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     start = require(cells["start"], "missing_start")
-    started = require(from_stamp(start), "impossible_date")
-    answered, ended = from_stamp(cells["answer"]), from_stamp(cells["end"])
+    started = require(scalars.from_stamp(start), "impossible_date")
+    answered, ended = scalars.from_stamp(cells["answer"]), scalars.from_stamp(cells["end"])
     if cells["billsec"].startswith("-") or cells["duration"].startswith("-"):
         raise RejectedRecord("negative_duration")
-    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["billsec"])
+    duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["billsec"])
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
     own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
     own_channel = cells["channel" if direction == "outbound" else "dstchannel"]
     # The clock went back between start and answer: the durations say when it was.
-    is_after = answered is None or seconds_between(started, answered) is not None
-    return keep_of_answered(
+    is_after = answered is None or scalars.seconds_between(started, answered) is not None
+    return scalars.keep_of_answered(
         {
             "line": number,
             "call": own or f"line {number}",
@@ -160,8 +154,8 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "outcome": _find_outcome(cells),
             "advisor": _find_peer(own_channel),
             "queue": _find_queue(cells),
-            "duration": seconds_between(started, ended) if duration is None else duration,
-            "talk": seconds_between(answered, ended) if talk is None else talk,
+            "duration": scalars.seconds_between(started, ended) if duration is None else duration,
+            "talk": scalars.seconds_between(answered, ended) if talk is None else talk,
             "customer": customer,
             "did": cells["did"]
             or (target if direction == "inbound" and find_outside_number(target) else None),
@@ -187,7 +181,7 @@ def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None,
 
 
 def _find_outcome(cells: Cells) -> str | None:
-    outcome = find_meaning(cells["disposition"], _OUTCOMES, Outcome)
+    outcome = scalars.find_meaning(cells["disposition"], _OUTCOMES, Outcome)
     application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
         return "voicemail"

@@ -6,13 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
 
@@ -58,14 +52,14 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     start = require(item.get("start_time"), "missing_start")
     outcome = next((name for key, value, name in _OUTCOMES if item.get(key) is value), None)
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": require(from_stamp(start), "impossible_date"),
-            "direction": read_direction(item.get("direction")),
+            "started_at": require(scalars.from_stamp(start), "impossible_date"),
+            "direction": scalars.read_direction(item.get("direction")),
             "outcome": outcome,
-            "talk_seconds": read_seconds(item.get("duration")),
+            "talk_seconds": scalars.read_seconds(item.get("duration")),
             "recorded": bool(item.get("recording")),
         }
         | {column: _find_text(item, *names) for column, names in _TEXTS.items()},
@@ -103,7 +97,7 @@ PLATFORM = Platform(
         "customer": "customer_phone_number",
     },
     kinds=("contacts", "tracking"),
-    words=(WordColumn("direction", "direction", DIRECTIONS),),
+    words=(WordColumn("direction", "direction", scalars.DIRECTIONS),),
     durations=("duration",),
     shown=("id", "start_time"),
 )

@@ -10,16 +10,7 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    find_meaning,
-    fold_case,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
     ExportReader,
@@ -69,12 +60,12 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _read_start(item: Mapping[str, Any]) -> datetime | None:
-    moment = from_epoch(item.get("unix_time"))
+    moment = scalars.from_epoch(item.get("unix_time"))
     if moment is None and isinstance(item.get("called_at"), str):
-        moment = from_stamp(item["called_at"])
+        moment = scalars.from_stamp(item["called_at"])
         for read_date in (parsedate_to_datetime, _read_own_date) if moment is None else ():
             with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-                moment = moment or from_stamp(read_date(item["called_at"]).isoformat())
+                moment = moment or scalars.from_stamp(read_date(item["called_at"]).isoformat())
     return moment
 
 
@@ -84,33 +75,33 @@ def _read_own_date(value: str) -> datetime:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    direction = fold_case(item.get("direction"))
+    direction = scalars.fold_case(item.get("direction"))
     if direction.startswith(_NO_CALLS):
         raise SkippedRecord(direction)
     started = require(_read_start(item), "missing_start")
-    talk = read_seconds(item.get("talk_time"))
-    status = fold_case(_find_value(item, "dial_status", "call_status", "status"))
+    talk = scalars.read_seconds(item.get("talk_time"))
+    status = scalars.fold_case(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
     transfers = item.get("transfers")
     contact_id = item.get("sid") if item.get("id") is None else item["id"]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": None if contact_id is None else str(contact_id),
             "started_at": started,
-            "direction": read_direction(direction),
+            "direction": scalars.read_direction(direction),
             "reason": next(iter(tags), None),
             "advisor": _find_value(agent, "email", "name")
             if isinstance(agent, Mapping)
             else item.get("agent_id"),
-            "outcome": find_meaning(status, _OUTCOMES, Outcome)
+            "outcome": scalars.find_meaning(status, _OUTCOMES, Outcome)
             or ("answered" if talk and not status else None),
-            "wait_seconds": read_seconds(
+            "wait_seconds": scalars.read_seconds(
                 item.get("ring_time" if item.get("wait_time") is None else "wait_time")
             ),
             "talk_seconds": talk,
-            "hold_seconds": read_seconds(item.get("hold_time")),
+            "hold_seconds": scalars.read_seconds(item.get("hold_time")),
             "transfers": len(transfers) if isinstance(transfers, list) else None,
             "recorded": bool(item.get("audio")),
         }
@@ -155,7 +146,7 @@ PLATFORM = Platform(
     kinds=("contacts", "tracking"),
     words=(
         *(WordColumn(name, "outcome", _OUTCOMES) for name in ("dial_status", "call_status")),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     durations=("talk_time", "wait_time", "ring_time", "hold_time"),
     shown=("id", "called_at"),

@@ -8,12 +8,7 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    from_epoch,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms.reader import (
     Cells,
@@ -67,9 +62,9 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     if _is_recording(cells):
         raise SkippedRecord("recording_leg")
     call = require(cells["globalCallID_callId"], "missing_key")
-    started = require(from_epoch(cells["dateTimeOrigination"]), "missing_start")
-    connected = from_epoch(cells["dateTimeConnect"])
-    ended = from_epoch(cells["dateTimeDisconnect"])
+    started = require(scalars.from_epoch(cells["dateTimeOrigination"]), "missing_start")
+    connected = scalars.from_epoch(cells["dateTimeConnect"])
+    ended = scalars.from_epoch(cells["dateTimeDisconnect"])
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
     caller = find_outside_number(cells["callingPartyNumber"])
     called = find_outside_number(final or dialled)
@@ -77,9 +72,9 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     if caller or called:
         direction = "inbound" if caller else "outbound"
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
-    talk = read_seconds(cells["duration"])
+    talk = scalars.read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "call": ".".join(filter(None, (*node, call))),
@@ -89,8 +84,8 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "outcome": "answered" if connected else _find_outcome(cells),
             "queue": cells["huntPilotDN"] or None,
             "advisor": cells["finalCalledPartyUnicodeLoginUserID"] or desk or None,
-            "wait": seconds_between(started, connected or ended),
-            "talk": seconds_between(connected, ended) if talk is None else talk,
+            "wait": scalars.seconds_between(started, connected or ended),
+            "talk": scalars.seconds_between(connected, ended) if talk is None else talk,
             "did": dialled if direction == "inbound" and find_outside_number(dialled) else None,
             "customer": caller if direction == "inbound" else called,
         },

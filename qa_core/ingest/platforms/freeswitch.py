@@ -12,14 +12,7 @@ import pyarrow as pa
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    find_meaning,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
 from qa_core.ingest.platforms.reader import (
@@ -197,7 +190,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     is_answered = outcome == "answered"
     is_inbound = direction == "inbound"
     dialled = cells["did"] or cells["called"]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "uuid": cells["uuid"] or f"line {number}",
@@ -236,40 +229,40 @@ class LegTimes:
 def _read_times(cells: Cells, started: datetime) -> LegTimes:
     """Read the times of a leg; raises RejectedRecord for a negative duration."""
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
-    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["talk"])
+    duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
         raise RejectedRecord("negative_duration")
     # Durations before moments: no change of the clock lies between them.
     if duration is not None and talk and duration >= talk:
         wait = duration - talk
     else:
-        wait = seconds_between(started, answered)
+        wait = scalars.seconds_between(started, answered)
     return LegTimes(
         started,
         answered,
         ended,
-        seconds_between(started, ended) if duration is None else duration,
-        read_seconds(cells["wait"]) if wait is None else wait,
-        seconds_between(answered, ended) if talk is None else talk,
+        scalars.seconds_between(started, ended) if duration is None else duration,
+        scalars.read_seconds(cells["wait"]) if wait is None else wait,
+        scalars.seconds_between(answered, ended) if talk is None else talk,
     )
 
 
 def _read_moment(value: str) -> datetime | None:
     """Read a stamp, on the server's clock unless it names a zone, or an epoch."""
     if not value.isdigit():
-        return from_stamp(value)
+        return scalars.from_stamp(value)
     per_second = 1_000_000 if len(value) >= 15 else 1_000 if len(value) >= 12 else 1
-    moment = from_epoch(value, per_second)
+    moment = scalars.from_epoch(value, per_second)
     return moment and moment.replace(tzinfo=UTC)
 
 
 def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
-    if times.answered is not None or (read_seconds(cells["talk"]) or 0) > 0:
+    if times.answered is not None or (scalars.read_seconds(cells["talk"]) or 0) > 0:
         return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
     cause = cells["cause"] or _NUMBERED.get(cells["cause number"], "")
     if not cause:
         return "failed" if cells["cause number"] else "unanswered"
-    return find_meaning(cause, _OUTCOMES, Outcome)
+    return scalars.find_meaning(cause, _OUTCOMES, Outcome)
 
 
 def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
@@ -277,15 +270,18 @@ def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
     connected = _read_moment(cells["connected"])
     since = _read_moment(cells["queued"]) or times.started
     if connected is not None or cells["queue cause"].casefold() == "answered":
-        wait, talk = seconds_between(since, connected), seconds_between(connected, times.ended)
+        wait, talk = (
+            scalars.seconds_between(since, connected),
+            scalars.seconds_between(connected, times.ended),
+        )
         return "answered", replace(times, wait=wait, talk=talk)
-    wait = seconds_between(since, times.ended)
+    wait = scalars.seconds_between(since, times.ended)
     outcome = _LEFT_QUEUE.get(cells["queue reason"].upper(), "abandoned")
     return outcome, replace(times, wait=times.duration if wait is None else wait)
 
 
 def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str | None:
-    if (stated := find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
+    if (stated := scalars.find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
         return stated
     if caller:
         return "inbound"

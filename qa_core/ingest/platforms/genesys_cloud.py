@@ -6,13 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    as_number,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
 
@@ -75,7 +69,9 @@ def _sum_metric(sessions: Iterable[Session], *names: str) -> float | None:
         metrics = session.get("metrics") or ()
         for name in names:
             values = [
-                as_number(metric.get("value")) for metric in metrics if metric.get("name") == name
+                scalars.as_number(metric.get("value"))
+                for metric in metrics
+                if metric.get("name") == name
             ]
             if values:
                 total = (total or 0.0) + sum(value for value in values if value is not None) / 1000
@@ -93,8 +89,8 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     contact_id = require(item.get("conversationId"), "missing_key")
-    started = require(from_stamp(item.get("conversationStart")), "missing_start")
-    ended = from_stamp(item.get("conversationEnd"))
+    started = require(scalars.from_stamp(item.get("conversationStart")), "missing_start")
+    ended = scalars.from_stamp(item.get("conversationEnd"))
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
     queues = _find_sessions(item, "acd")
@@ -109,13 +105,13 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     is_inbound = direction == "inbound"
     number_called = _find_value(customers, "dnis") if is_inbound else None
     is_complete = ended is not None and bool(answers)
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(contact_id),
             "started_at": started,
             "ended_at": ended,
-            "direction": read_direction(direction),
+            "direction": scalars.read_direction(direction),
             "channel": _find_channel(customers or sessions),
             "queue": _find_queue([*answers[-1:], *queues]),
             # The code of the last wrap-up.
@@ -219,7 +215,7 @@ PLATFORM = Platform(
         "customer": "ani",
     },
     group="contact_id",
-    words=(WordColumn("originatingDirection", "direction", DIRECTIONS),),
+    words=(WordColumn("originatingDirection", "direction", scalars.DIRECTIONS),),
     defaults={"channel": "phone", "direction": "inbound"},
     shown=("conversationId", "conversationStart"),
 )

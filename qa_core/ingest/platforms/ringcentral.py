@@ -8,16 +8,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    as_number,
-    find_meaning,
-    fold_case,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms.reader import (
     ExportReader,
@@ -82,13 +73,13 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    if (medium := fold_case(item.get("type") or "Voice")) != "voice":
+    if (medium := scalars.fold_case(item.get("type") or "Voice")) != "voice":
         raise SkippedRecord(medium)
-    if fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
+    if scalars.fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
         raise SkippedRecord("login")
     own = str(require(item.get("id"), "missing_key"))
-    started = require(from_stamp(item.get("startTime")), "missing_start")
-    direction = read_direction(item.get("direction"))
+    started = require(scalars.from_stamp(item.get("startTime")), "missing_start")
+    direction = scalars.read_direction(item.get("direction"))
     inbound = direction == "inbound"
     own_side, other_side = ("to", "from") if inbound else ("from", "to")
     ours, theirs = item.get(own_side) or {}, item.get(other_side) or {}
@@ -100,22 +91,22 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         if leg.get("result") in ("Accepted", "Call connected") and look_up(leg, "extension.id")
     ]
     person = (answers[-1].get(own_side) if answers else None) or ours
-    milliseconds = as_number(item.get("durationMs"))
-    return keep_of_answered(
+    milliseconds = scalars.as_number(item.get("durationMs"))
+    return scalars.keep_of_answered(
         {
             "line": number,
             "id": own,
             "session": str(item.get("telephonySessionId") or item.get("sessionId") or own),
             "started_at": started,
-            "updated_at": from_stamp(item.get("lastModifiedTime")),
+            "updated_at": scalars.from_stamp(item.get("lastModifiedTime")),
             "direction": "internal" if is_internal else direction,
-            "outcome": find_meaning(item.get("result"), _OUTCOMES, Outcome),
+            "outcome": scalars.find_meaning(item.get("result"), _OUTCOMES, Outcome),
             "queue": _find_queue(legs),
             "advisor": person.get("name") or person.get("extensionNumber"),
-            "duration": read_seconds(item.get("duration"))
+            "duration": scalars.read_seconds(item.get("duration"))
             if milliseconds is None
             else milliseconds / 1000,
-            "transfers": sum(fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
+            "transfers": sum(scalars.fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
             "did": ours.get("phoneNumber") if inbound else None,
             "recorded": bool(item.get("recording")),
             "customer": theirs.get("phoneNumber"),
@@ -184,7 +175,7 @@ PLATFORM = Platform(
     group="session",
     words=(
         WordColumn("result", "outcome", _OUTCOMES),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     durations=("duration",),
     shown=("id", "startTime"),
