@@ -10,7 +10,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _MISSED = {
@@ -22,7 +22,7 @@ _MISSED = {
     "agents did not answer": "unanswered",
 }
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
     "transfers tracking_number recorded customer_key"
 )
@@ -40,7 +40,7 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else item
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls, as they come or each within a webhook's event."""
     items = ((number, _unwrap(item)) for number, item in export.items())
     return export.tables(_build_record, items)
@@ -51,8 +51,8 @@ def _read_moment(value: Any) -> datetime | None:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = require(item.get("id"), "missing_key")
-    started = require(_read_moment(item.get("started_at")), "missing_start")
+    contact_id = reader.require(item.get("id"), "missing_key")
+    started = reader.require(_read_moment(item.get("started_at")), "missing_start")
     answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
     outcome = _find_outcome(item, answered, ended)
     person = item.get("user") or item.get("assigned_to")
@@ -102,7 +102,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "started_at",

@@ -10,15 +10,8 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.platforms.call_legs import find_roots
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    report_lost_roots,
-    require,
-)
 
 _INBOUND = (
     "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",
@@ -33,7 +26,7 @@ _EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "contact_id before first after started_at updated_at direction channel queue advisor "
     "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
 )
@@ -58,18 +51,18 @@ def _read_moment(value: Any) -> datetime | None:
     return from_stamp(value) or from_epoch(value)
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read contact records, each alone or within the answer to DescribeContact."""
     items = ((number, _unwrap(item)) for number, item in export.items())
     return export.tables(_build_record, items)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    own = str(require(item.get("ContactId"), "missing_key"))
-    started = require(_read_moment(item.get("InitiationTimestamp")), "missing_start")
+    own = str(reader.require(item.get("ContactId"), "missing_key"))
+    started = reader.require(_read_moment(item.get("InitiationTimestamp")), "missing_start")
     method = item.get("InitiationMethod")
     if method == "MONITOR":
-        raise SkippedRecord("monitoring")
+        raise reader.SkippedRecord("monitoring")
     agent = item.get("Agent") or item.get("AgentInfo") or {}
     queue = item.get("Queue") or item.get("QueueInfo") or {}
     connected = _read_moment(agent.get("ConnectedToAgentTimestamp"))
@@ -133,7 +126,7 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
     return _ENDINGS.get(reason, "unanswered")
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold each chain of transfers into one row, under the id of its first contact.
     Older copies of a record stay apart, as duplicates of the newest.
     """
@@ -163,7 +156,7 @@ def fold(session: FoldSession) -> str:
         "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
         "root FROM roots r JOIN newest n ON n.contact_id = r.root"
     )
-    report_lost_roots(session, "SELECT contact_id FROM newest")
+    reader.report_lost_roots(session, "SELECT contact_id FROM newest")
     return """
         WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r ON r.id = n.contact_id),
         first_answers AS (SELECT root, min(connected_at) AS answered_at FROM legs GROUP BY root)

@@ -12,16 +12,8 @@ from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.platforms.call_legs import select_talks
-from qa_core.ingest.platforms.reader import (
-    LOCAL_DATE,
-    Cells,
-    ExportReader,
-    FoldSession,
-    RejectedRecord,
-    record_schema,
-    require,
-)
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
 from qa_core.storage.schema import Outcome
 
@@ -48,7 +40,7 @@ _HEADERS = {
     "linkedid": "linkedid",
     "did": "did",
 }
-_DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
+_DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
 _OUTCOMES = {
@@ -64,7 +56,7 @@ _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration talk "
     "customer_key did recorded"
 )
@@ -95,7 +87,7 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read the legs."""
     export.decide(
         "direction",
@@ -110,7 +102,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     return export.tables(_build_record, _read_rows(export))
 
 
-def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     """Name the cells of each row, by its header or by where its dates stand."""
     header: tuple[str, ...] | None = None
     for position, (number, row) in enumerate(export.rows()):
@@ -123,18 +115,18 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         if layout is None:
             export.reject(number, "not_a_record")
         else:
-            cells = Cells(zip(layout, row, strict=False))
+            cells = reader.Cells(zip(layout, row, strict=False))
             further = row[len(layout) :]
             cells["further id"] = next((cell for cell in further if _UNIQUE.match(cell)), "")
             yield number, cells
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
-    start = require(cells["start"], "missing_start")
-    started = require(scalars.from_stamp(start), "impossible_date")
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
+    start = reader.require(cells["start"], "missing_start")
+    started = reader.require(scalars.from_stamp(start), "impossible_date")
     answered, ended = scalars.from_stamp(cells["answer"]), scalars.from_stamp(cells["end"])
     if cells["billsec"].startswith("-") or cells["duration"].startswith("-"):
-        raise RejectedRecord("negative_duration")
+        raise reader.RejectedRecord("negative_duration")
     duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["billsec"])
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
@@ -165,7 +157,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     )
 
 
-def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
+def _find_direction(source: str, target: str, cells: reader.Cells) -> tuple[str | None, str | None]:
     """Find direction and number outside; None where neither side shows who it is."""
     caller, called = find_outside_number(source), find_outside_number(target)
     if (
@@ -180,7 +172,7 @@ def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None,
     return ("internal", None) if source and target else (None, None)
 
 
-def _find_outcome(cells: Cells) -> str | None:
+def _find_outcome(cells: reader.Cells) -> str | None:
     outcome = scalars.find_meaning(cells["disposition"], _OUTCOMES, Outcome)
     application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
@@ -197,13 +189,13 @@ def _find_peer(channel: str) -> str | None:
     return found["peer"] if found and not found["peer"].startswith("Console") else None
 
 
-def _find_queue(cells: Cells) -> str | None:
+def _find_queue(cells: reader.Cells) -> str | None:
     if cells["lastapp"].casefold() != "queue":
         return None
     return cells["lastdata"].split(",")[0].split("|")[0] or None
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold the legs of each linked id into one row. Talk of several legs at the same
     time counts once; the wait lasts until the first of them was answered.
     """

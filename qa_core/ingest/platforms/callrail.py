@@ -8,7 +8,7 @@ import pyarrow as pa
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+from qa_core.ingest.platforms import reader
 
 _OUTCOMES = (
     ("answered", True, "answered"),
@@ -27,7 +27,7 @@ _TEXTS = {
     "customer": ("customer_phone_number",),
 }
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "contact_id started_at direction advisor outcome talk_seconds tracking_number source medium "
     "campaign keyword landing_page recorded customer_key"
 )
@@ -38,7 +38,7 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls."""
     export.decide(
         "talk_seconds",
@@ -50,13 +50,13 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    start = require(item.get("start_time"), "missing_start")
+    start = reader.require(item.get("start_time"), "missing_start")
     outcome = next((name for key, value, name in _OUTCOMES if item.get(key) is value), None)
     return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": require(scalars.from_stamp(start), "impossible_date"),
+            "started_at": reader.require(scalars.from_stamp(start), "impossible_date"),
             "direction": scalars.read_direction(item.get("direction")),
             "outcome": outcome,
             "talk_seconds": scalars.read_seconds(item.get("duration")),
@@ -79,7 +79,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "start_time",

@@ -12,13 +12,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    SkippedRecord,
-    record_schema,
-    require,
-    select_all,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
@@ -41,7 +35,7 @@ _TEXTS = {
     "customer": ("caller_number_complete", "caller_number", "contact_number"),
 }
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds hold_seconds "
     "transfers tracking_number source medium campaign keyword landing_page recorded customer_key"
 )
@@ -54,7 +48,7 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls; texts, forms and chats are skipped."""
     return export.tables(_build_record)
 
@@ -77,8 +71,8 @@ def _read_own_date(value: str) -> datetime:
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     direction = scalars.fold_case(item.get("direction"))
     if direction.startswith(_NO_CALLS):
-        raise SkippedRecord(direction)
-    started = require(_read_start(item), "missing_start")
+        raise reader.SkippedRecord(direction)
+    started = reader.require(_read_start(item), "missing_start")
     talk = scalars.read_seconds(item.get("talk_time"))
     status = scalars.fold_case(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
@@ -122,7 +116,7 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "unix_time, called_at",

@@ -10,14 +10,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import (
-    Cells,
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
@@ -35,7 +28,7 @@ _RECORDERS = ("27", "28")
 _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 """The party that a telephone makes up for the leg to its recorder."""
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
 )
 
@@ -45,24 +38,26 @@ def recognise(sample: Sample) -> bool:
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read call legs; the second header row, of types, is skipped."""
     rows = ((number, _name_cells(row)) for number, row in export.items())
     return export.tables(_build_record, rows)
 
 
-def _name_cells(row: Mapping[str, str]) -> Cells:
+def _name_cells(row: Mapping[str, str]) -> reader.Cells:
     """Name the cells as the documentation of CUCM does."""
-    return Cells((_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items())
+    return reader.Cells(
+        (_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items()
+    )
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
     if all(not cell or cell.upper().startswith(_TYPES) for cell in cells.values()):
-        raise SkippedRecord("types")
+        raise reader.SkippedRecord("types")
     if _is_recording(cells):
-        raise SkippedRecord("recording_leg")
-    call = require(cells["globalCallID_callId"], "missing_key")
-    started = require(scalars.from_epoch(cells["dateTimeOrigination"]), "missing_start")
+        raise reader.SkippedRecord("recording_leg")
+    call = reader.require(cells["globalCallID_callId"], "missing_key")
+    started = reader.require(scalars.from_epoch(cells["dateTimeOrigination"]), "missing_start")
     connected = scalars.from_epoch(cells["dateTimeConnect"])
     ended = scalars.from_epoch(cells["dateTimeDisconnect"])
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
@@ -94,7 +89,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     )
 
 
-def _is_recording(cells: Cells) -> bool:
+def _is_recording(cells: reader.Cells) -> bool:
     """Tell whether a leg only carries a conversation to a recorder or a listener."""
     behalf = (name for name in _COLUMNS if name.endswith("OnBehalfOf"))
     parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
@@ -103,14 +98,14 @@ def _is_recording(cells: Cells) -> bool:
     )
 
 
-def _find_outcome(cells: Cells) -> str:
+def _find_outcome(cells: reader.Cells) -> str:
     causes = {cells["origCause_value"], cells["destCause_value"]}
     if causes & set(_BUSY):
         return "refused"
     return "failed" if causes & set(_NUMBER_CHANGED) else "unanswered"
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold the legs of each global call id into one row. The wait lasts from the first
     start to the first connection; the talk of all connected legs is added up.
     """

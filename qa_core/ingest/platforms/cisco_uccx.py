@@ -7,7 +7,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_all
+from qa_core.ingest.platforms import reader
 
 
 def recognise(sample: Sample) -> bool:
@@ -17,7 +17,7 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Raise Refusal: totals since a reset, without a date, would count as something else."""
     raise Refusal(
         "real_time_statistics",
@@ -33,9 +33,9 @@ PLATFORM = Platform(
     name="cisco_uccx_statistics",
     title="Cisco UCCX",
     recognise=recognise,
-    schema=record_schema("contact_id started_at"),
+    schema=reader.record_schema("contact_id started_at"),
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={},
     kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
 )

@@ -14,16 +14,8 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import (
-    LOCAL_DATE,
-    Cells,
-    ExportReader,
-    FoldSession,
-    RejectedRecord,
-    record_schema,
-    require,
-)
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -65,7 +57,7 @@ _HEADERS = {
 }
 _FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
-_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
+_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
 _OUTCOMES = {
     "user busy": "refused", "call rejected": "refused", "no answer": "unanswered",
     "no user response": "unanswered", "allotted timeout": "timeout",
@@ -103,7 +95,7 @@ _NUMBERED = {
     "602": "ALLOTTED_TIMEOUT",
 }
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "uuid parent child started_at from_queue direction outcome queue advisor wait talk duration "
     "did recorded customer_key"
 )
@@ -139,13 +131,13 @@ def _find_template(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read legs from the JSON of mod_json_cdr, a table, or lines of the template."""
     items = _read_objects(export) if export.is_document else _read_rows(export)
     return export.tables(_build_record, items)
 
 
-def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_objects(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     for number, item in export.items():
         flow = next(iter(item.get("callflow") or ()), None)
         parts = (item.get("variables"), look_up(flow, "caller_profile"))
@@ -158,7 +150,7 @@ def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         yield number, _cells_of(values)
 
 
-def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     layout: tuple[str, ...] = ()
     for number, row in export.rows():
         if not layout:
@@ -170,17 +162,17 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         yield number, _cells_of(zip(layout, row, strict=False))
 
 
-def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
+def _cells_of(values: Iterable[tuple[str, str]]) -> reader.Cells:
     """Collect cells by field; of several values for one field, the first filled one."""
-    cells = Cells()
+    cells = reader.Cells()
     for field, value in values:
         cells[field] = cells[field] or value
     return cells
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
-    started = _read_moment(require(cells["start"], "missing_start"))
-    times = _read_times(cells, require(started, "impossible_date"))
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
+    started = _read_moment(reader.require(cells["start"], "missing_start"))
+    times = _read_times(cells, reader.require(started, "impossible_date"))
     outcome = _find_outcome(cells, times)
     is_queued = bool(cells["queue"]) and bool({"queue cause", "connected"} & set(cells))
     if is_queued:
@@ -226,12 +218,12 @@ class LegTimes:
     talk: float | None
 
 
-def _read_times(cells: Cells, started: datetime) -> LegTimes:
+def _read_times(cells: reader.Cells, started: datetime) -> LegTimes:
     """Read the times of a leg; raises RejectedRecord for a negative duration."""
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
     duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
-        raise RejectedRecord("negative_duration")
+        raise reader.RejectedRecord("negative_duration")
     # Durations before moments: no change of the clock lies between them.
     if duration is not None and talk and duration >= talk:
         wait = duration - talk
@@ -256,7 +248,7 @@ def _read_moment(value: str) -> datetime | None:
     return moment and moment.replace(tzinfo=UTC)
 
 
-def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
+def _find_outcome(cells: reader.Cells, times: LegTimes) -> str | None:
     if times.answered is not None or (scalars.read_seconds(cells["talk"]) or 0) > 0:
         return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
     cause = cells["cause"] or _NUMBERED.get(cells["cause number"], "")
@@ -265,7 +257,7 @@ def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
     return scalars.find_meaning(cause, _OUTCOMES, Outcome)
 
 
-def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
+def _read_queue(cells: reader.Cells, times: LegTimes) -> tuple[str, LegTimes]:
     """Read outcome and times of a caller in mod_callcenter, which picks up the line at once."""
     connected = _read_moment(cells["connected"])
     since = _read_moment(cells["queued"]) or times.started
@@ -280,7 +272,7 @@ def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
     return outcome, replace(times, wait=times.duration if wait is None else wait)
 
 
-def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str | None:
+def _find_direction(cells: reader.Cells, caller: str | None, called: str | None) -> str | None:
     if (stated := scalars.find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
         return stated
     if caller:
@@ -290,14 +282,16 @@ def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str
     return "internal" if cells["caller"] and cells["called"] else None
 
 
-def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bool) -> str | None:
+def _find_desk(
+    cells: reader.Cells, is_inbound: bool, called: str | None, is_queued: bool
+) -> str | None:
     """Find the extension that spoke; a queue's own leg has none."""
     is_called = is_inbound or (cells["parent"] and not called)
     desk = cells["called" if is_called else "caller"]
     return desk if desk and not is_queued and not find_outside_number(desk) else None
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold each call with its legs: those that another leg names, or that name it, over
     any number of steps. A menu or a queue often picks up first: where a call has legs,
     only they say who answered and when, and how long was spoken. Talk at the same time

@@ -8,7 +8,7 @@ import pyarrow as pa
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
+from qa_core.ingest.platforms import reader
 
 _CHANNELS = {
     "voice": "phone",
@@ -21,7 +21,7 @@ _CHANNELS = {
 _ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
 """Metrics that only a contact has which ended so."""
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
     "wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number recorded "
     "customer_key"
@@ -33,7 +33,7 @@ def recognise(sample: Sample) -> bool:
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read conversations, and note how many had not ended."""
     unfinished = 0
     for table in export.tables(_build_record):
@@ -88,8 +88,8 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = require(item.get("conversationId"), "missing_key")
-    started = require(scalars.from_stamp(item.get("conversationStart")), "missing_start")
+    contact_id = reader.require(item.get("conversationId"), "missing_key")
+    started = reader.require(scalars.from_stamp(item.get("conversationStart")), "missing_start")
     ended = scalars.from_stamp(item.get("conversationEnd"))
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
@@ -179,7 +179,7 @@ def _find_wait(
     return _sum_metric(queues, "tAcd", "tAbandon")
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Select the newest record of each conversation, ended ones first; others are duplicates."""
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,

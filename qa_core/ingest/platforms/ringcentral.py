@@ -10,13 +10,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
@@ -39,7 +33,7 @@ _OUTCOMES = {
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "id session started_at updated_at direction outcome queue advisor duration transfers did "
     "recorded customer_key"
 )
@@ -54,7 +48,7 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read the voice calls of a call log. Raises Refusal for a table of its records."""
     if not export.is_document:
         raise Refusal(
@@ -74,11 +68,11 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     if (medium := scalars.fold_case(item.get("type") or "Voice")) != "voice":
-        raise SkippedRecord(medium)
+        raise reader.SkippedRecord(medium)
     if scalars.fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
-        raise SkippedRecord("login")
-    own = str(require(item.get("id"), "missing_key"))
-    started = require(scalars.from_stamp(item.get("startTime")), "missing_start")
+        raise reader.SkippedRecord("login")
+    own = str(reader.require(item.get("id"), "missing_key"))
+    started = reader.require(scalars.from_stamp(item.get("startTime")), "missing_start")
     direction = scalars.read_direction(item.get("direction"))
     inbound = direction == "inbound"
     own_side, other_side = ("to", "from") if inbound else ("from", "to")
@@ -126,7 +120,7 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
     return next(filter(None, names), None)
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold the records of each session, under the id of the first: answered if any was."""
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id

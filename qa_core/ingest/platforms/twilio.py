@@ -12,14 +12,8 @@ from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import find_meaning, fold_case, from_stamp, read_seconds
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    record_schema,
-    report_lost_roots,
-    require,
-)
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -39,7 +33,7 @@ _DIRECTIONS = {
     ),
 }  # fmt: skip
 
-SCHEMA = record_schema(
+SCHEMA = reader.record_schema(
     "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
 )
 
@@ -55,12 +49,12 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls. Raises Refusal for a list of recordings."""
     return export.tables(_build_record, _name_fields(export))
 
 
-def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
+def _name_fields(export: reader.ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
     """Name the fields as the API does, however the export spells them."""
     for number, fields in export.items():
         item = {simplify(name).replace(" ", "_"): value for name, value in fields.items()}
@@ -85,7 +79,7 @@ def _read_date(value: Any) -> datetime | None:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    own = str(require(item["sid"], "missing_key"))
+    own = str(reader.require(item["sid"], "missing_key"))
     started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
     direction = find_meaning(item.get("direction"), _DIRECTIONS, Direction)
     is_inbound = direction == "inbound"
@@ -101,7 +95,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "sid": own,
         "call": parent or own,
         "is_leg": parent is not None,
-        "started_at": require(started, "missing_start"),
+        "started_at": reader.require(started, "missing_start"),
         "updated_at": _read_date(item.get("date_updated")),
         "direction": direction,
         "outcome": outcome,
@@ -112,7 +106,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fold(session: FoldSession) -> str:
+def fold(session: reader.FoldSession) -> str:
     """Fold each call with those that it dialled; without any, only Twilio's answer is known."""
     connection = session.connection
     connection.execute(
@@ -139,7 +133,7 @@ def fold(session: FoldSession) -> str:
             FROM numbered n JOIN roots r ON r.id = n.sid
         )"""
     )
-    report_lost_roots(session, "SELECT sid FROM numbered")
+    reader.report_lost_roots(session, "SELECT sid FROM numbered")
     return f"""
         WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1
             AND outcome = 'answered' AND is_leg = has_legs),
