@@ -13,17 +13,7 @@ from typing import BinaryIO
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files import json_documents, parquet, workbooks
-from qa_core.files.archives import (
-    LINE_ENDS,
-    ZIP,
-    Content,
-    ReplacingFile,
-    decode_line,
-    find_marked_encoding,
-    refuse_empty,
-    refuse_type,
-)
+from qa_core.files import archives, json_documents, parquet, workbooks
 from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
@@ -104,7 +94,7 @@ class Source:
 
 
 def open_source(
-    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
+    content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
     """Find out how to read a file. `score_rows` scores the first rows of a sheet by the
     headers it knows. Raises Refusal for an empty file, another type, or a workbook
@@ -112,8 +102,8 @@ def open_source(
     """
     start = content.read_start(8192)
     if not start:
-        raise refuse_empty(content.name)
-    if start.startswith((ZIP, OLE)):
+        raise archives.refuse_empty(content.name)
+    if start.startswith((archives.ZIP, OLE)):
         return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))
@@ -124,21 +114,21 @@ def open_source(
     return _open_text(content, options)
 
 
-def _refuse_other_types(content: Content, start: bytes) -> None:
+def _refuse_other_types(content: archives.Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
-            raise refuse_type(content.name, name)
+            raise archives.refuse_type(content.name, name)
     if (
         start.count(b"\x00") > MAX_NUL_SHARE * len(start)
         and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         and not _find_unmarked_utf16(start)
     ):
-        raise refuse_type(content.name, "binary")
+        raise archives.refuse_type(content.name, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
     if text[:1] == b"<" and text[:200].lower().startswith(
         (b"<html", b"<!doctype", b"<?xml", b"<table")
     ):
-        raise refuse_type(content.name, "HTML or XML")
+        raise archives.refuse_type(content.name, "HTML or XML")
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:
@@ -151,7 +141,7 @@ def _find_unmarked_utf16(start: bytes) -> str | None:
 
 
 def _open_workbook(
-    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
+    content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
     sheet, decisions = workbooks.choose_sheet(content, options.sheet, score_rows)
     first_row, cells = workbooks.read_sheet(content, sheet)
@@ -166,7 +156,7 @@ def _open_workbook(
     )
 
 
-def _open_records(content: Content, records: Records) -> Source:
+def _open_records(content: archives.Content, records: Records) -> Source:
     """Open records with named values as the text of a table with a header."""
 
     def lines(progress: list[int]) -> Iterator[str]:
@@ -191,7 +181,7 @@ def _open_records(content: Content, records: Records) -> Source:
     return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [decision])
 
 
-def _open_text(content: Content, options: ImportOptions) -> Source:
+def _open_text(content: archives.Content, options: ImportOptions) -> Source:
     scan = _scan_text(content, options.encoding or "utf-8")
     encoding, decisions = _find_encoding(content, options, scan)
     nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
@@ -201,7 +191,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
 
     def open_bytes() -> BinaryIO:
         file = content.open()
-        return io.BufferedReader(ReplacingFile(file, b"\x00", b"")) if nuls else file
+        return io.BufferedReader(archives.ReplacingFile(file, b"\x00", b"")) if nuls else file
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = open_bytes()
@@ -216,7 +206,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
     lines.close()
     if not any(line.strip() for line in sample):
-        raise refuse_empty(content.name)
+        raise archives.refuse_empty(content.name)
     delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision.of(
@@ -286,7 +276,7 @@ class TextScan:
     ends_with_newline: bool
 
 
-def _scan_text(content: Content, encoding: str) -> TextScan:
+def _scan_text(content: archives.Content, encoding: str) -> TextScan:
     """Read a text once in that encoding. A text cut within a letter still is valid."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -307,17 +297,17 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
                     decoder.decode(block)
                 except UnicodeError:
                     is_valid = False
-    return TextScan(is_valid, nuls, last in LINE_ENDS)
+    return TextScan(is_valid, nuls, last in archives.LINE_ENDS)
 
 
 def _find_encoding(
-    content: Content, options: ImportOptions, scan: TextScan
+    content: archives.Content, options: ImportOptions, scan: TextScan
 ) -> tuple[str, list[Decision]]:
     """Choose the encoding, `mixed` where lines differ. Raises Refusal for a wrong one asked for."""
     if options.encoding:
         return _require_encoding(content, options.encoding, scan), []
     start = content.read_start(512)
-    marked_encoding = find_marked_encoding(start)
+    marked_encoding = archives.find_marked_encoding(start)
     if marked_encoding and (scan.is_valid or marked_encoding != "utf-8-sig"):
         return marked_encoding, []
     wide = None if marked_encoding else _find_unmarked_utf16(start)
@@ -340,7 +330,7 @@ def _find_encoding(
     ]
 
 
-def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
+def _find_single_byte_encoding(content: archives.Content) -> tuple[str, list[Decision]]:
     """Find the encoding under which the most letters are common ones; by default Windows-1252."""
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
     usual = {
@@ -365,7 +355,7 @@ def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     return best, [decision]
 
 
-def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
+def _require_encoding(content: archives.Content, name: str, scan: TextScan) -> str:
     if not scan.is_valid:
         raise Refusal(
             "wrong_encoding",
@@ -378,7 +368,7 @@ def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
     return "utf-8-sig" if codec == "utf-8" else codec
 
 
-def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:
+def _count_lines_beyond_ascii(content: archives.Content) -> tuple[int, int]:
     good = other = 0
     with content.open() as file:
         for line in file:
@@ -396,4 +386,4 @@ def _decode_each_line(raw: BinaryIO) -> Iterator[str]:
         for number, line in enumerate(raw):
             if not number:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield decode_line(line)
+            yield archives.decode_line(line)

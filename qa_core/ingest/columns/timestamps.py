@@ -9,15 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.ingest.columns import timezones
 from qa_core.ingest.columns.arrays import to_numpy
-from qa_core.ingest.columns.timezones import (
-    DAY,
-    EPOCH_DAY,
-    FIRST_YEAR,
-    LAST_YEAR,
-    combine_clock,
-    combine_day,
-)
 from qa_core.ingest.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
@@ -314,7 +307,7 @@ class MomentReading:
         is_placeholder = np.zeros(len(bad), bool)
         if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
-            days, impossible = combine_day(year, month, day)
+            days, impossible = timezones.combine_day(year, month, day)
             is_placeholder = _is_placeholder(groups)
             bad |= impossible & ~is_placeholder
             unique.day[matched] = days
@@ -354,7 +347,9 @@ class MomentReading:
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number_meaning == "fraction":
-            unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
+            unique.clock[matched] = (
+                np.round(numbers * timezones.DAY).astype("m8[s]").astype("m8[us]")
+            )
             return
         for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
             if name == self.number_meaning:
@@ -363,7 +358,7 @@ class MomentReading:
         if self.number_meaning == "serial":
             # Spreadsheets count days from 30 December 1899 and keep times as fractions
             # that never come out even: to the second.
-            seconds = np.round((numbers - EPOCH_DAY) * DAY)
+            seconds = np.round((numbers - timezones.EPOCH_DAY) * timezones.DAY)
         elif self.number_meaning in _EPOCHS:
             seconds = numbers / _EPOCHS[self.number_meaning]
             unique.fixed[matched] = True
@@ -405,8 +400,8 @@ def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Momen
         ~is_placeholder
         & ~np.isnat(day)
         & (
-            (day < np.datetime64(str(FIRST_YEAR), "D"))
-            | (day >= np.datetime64(str(LAST_YEAR + 1), "D"))
+            (day < np.datetime64(str(timezones.FIRST_YEAR), "D"))
+            | (day >= np.datetime64(str(timezones.LAST_YEAR + 1), "D"))
         )
     )
     clock[bad | (is_placeholder & (not is_timeless))] = np.timedelta64("NaT")
@@ -448,7 +443,7 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
     """Split numbers of so many digits into clocks (`905`: 9:05); mask the others."""
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
-    clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
+    clock, wrong = timezones.combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
@@ -491,7 +486,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
         twelve = np.array([bool(text) for text in half])
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
-    clock, impossible = combine_clock(hour, minute, second)
+    clock, impossible = timezones.combine_clock(hour, minute, second)
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)

@@ -16,15 +16,7 @@ from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.queue_calls import (
-    COMPLETED,
-    CONNECT,
-    ENTRY,
-    EXITS,
-    TRANSFERS,
-    finish,
-    fold,
-)
+from qa_core.ingest.platforms import queue_calls
 from qa_core.ingest.platforms.reader import MOMENT, ExportReader, record_schema
 
 AGENT_EVENTS = (
@@ -35,18 +27,19 @@ AGENT_EVENTS = (
     "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
 CALL_EVENTS = (
-    ENTRY, CONNECT, *COMPLETED, *TRANSFERS, *EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
+    queue_calls.ENTRY, queue_calls.CONNECT, *queue_calls.COMPLETED, *queue_calls.TRANSFERS,
+    *queue_calls.EXITS, "RINGNOANSWER", "RINGCANCELED", "DID",
 )  # fmt: skip
 NO_CALL_IDS = ("", "NONE", "REALTIME", "MANAGER")
 FIELDS = 12
 _WAIT_AT = {
-    **dict.fromkeys((CONNECT, *COMPLETED), 0),
+    **dict.fromkeys((queue_calls.CONNECT, *queue_calls.COMPLETED), 0),
     **dict.fromkeys(("ABANDON", "EXITWITHTIMEOUT", "EXITEMPTY", "BLINDTRANSFER", "TRANSFER"), 2),
     "EXITWITHKEY": 3,
     "ATTENDEDTRANSFER": -3,
 }
 _TALK_AT = {
-    **dict.fromkeys(COMPLETED, 1),
+    **dict.fromkeys(queue_calls.COMPLETED, 1),
     **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
     "ATTENDEDTRANSFER": -2,
 }
@@ -336,7 +329,7 @@ def _build_events(
         if name in fields:
             given = _as_seconds(fields[name].filter(keep))
             np.copyto(own, given, where=_is_among(kept, places) & np.isnan(own))
-    is_entry = pc.equal(kept, ENTRY)
+    is_entry = pc.equal(kept, queue_calls.ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
     return pa.table(
@@ -401,8 +394,8 @@ PLATFORM = Platform(
     recognise=recognise,
     schema=SCHEMA,
     read=read,
-    fold=fold,
-    finish=finish,
+    fold=queue_calls.fold,
+    finish=queue_calls.finish,
     mapping={
         "contact_id": "callid",
         "started_at": "ENTERQUEUE",

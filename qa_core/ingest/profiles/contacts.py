@@ -17,22 +17,9 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
+from qa_core.ingest.profiles import outcomes, starts
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
-from qa_core.ingest.profiles.outcomes import (
-    MAX_UNKNOWN,
-    build_outcome,
-    decide_outcome,
-    describe_alternatives,
-    require_agreement,
-)
-from qa_core.ingest.profiles.starts import (
-    build_moment,
-    build_own_start,
-    build_start,
-    decide_start,
-    describe_clock_changes,
-)
 from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
 from qa_core.storage.schema import Direction, Outcome
 
@@ -236,9 +223,9 @@ def decide_columns(context: FileContext) -> None:
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
     context.columns.pop("local_start", None)
-    decide_start(context)
+    starts.decide_start(context)
     context.drop_empty("answered_at", "ended_at", "updated_at")
-    decide_outcome(context)
+    outcomes.decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
     if not context.has("channel"):
@@ -288,7 +275,7 @@ def _decide_direction(context: FileContext) -> None:
         return
     if context.has("direction"):
         evidence = context.evidence["direction"]
-        if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
+        if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
@@ -299,7 +286,7 @@ def _decide_direction(context: FileContext) -> None:
 
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
-    own_start, _fixed = build_own_start(context, sample)
+    own_start, _fixed = starts.build_own_start(context, sample)
     _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -321,7 +308,7 @@ def _decide_system(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build the columns of a contact that the file carries from a batch of rows."""
-    own_start, utc, local = build_start(context, batch)
+    own_start, utc, local = starts.build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     direction = batch.read_word("direction") if context.has("direction") else None
@@ -332,7 +319,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     times = build_times(context, batch, answer_seconds, end_seconds, wait)
     talk = times.pop("talk_seconds", None)
-    outcome = build_outcome(context, batch, answer, talk)
+    outcome = outcomes.build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
     not_answered = (
@@ -365,7 +352,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("channel"):
         columns["channel"] = read_channel(batch.read_text("channel"))
     if context.has("updated_at"):
-        columns["updated_at"] = as_moments(build_moment(context, batch, "updated_at")[0])
+        columns["updated_at"] = as_moments(starts.build_moment(context, batch, "updated_at")[0])
     _build_people(context, batch, direction, columns)
     for name, value in context.options.only.items():
         if name not in columns:
@@ -477,10 +464,10 @@ def _find_parties(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    describe_clock_changes(context)
+    starts.describe_clock_changes(context)
     _require_order(context)
-    require_agreement(context)
-    describe_alternatives(context)
+    outcomes.require_agreement(context)
+    outcomes.describe_alternatives(context)
     describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(

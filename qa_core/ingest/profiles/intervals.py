@@ -18,14 +18,9 @@ from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
 from qa_core.ingest.declaration import Column, Field, Profile
+from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import AVERAGES, FIELDS
-from qa_core.ingest.profiles.starts import (
-    build_start,
-    decide_start,
-    describe_clock_changes,
-    to_clocks,
-)
 
 USUAL_THRESHOLD = 20
 LONG_AVERAGE = 7_200
@@ -190,7 +185,7 @@ def _decide_start(context: FileContext) -> None:
         return
     context.drop_empty("start", "date", "time")
     if context.columns.keys() & {"start", "date", "time"}:
-        decide_start(context, "start")
+        starts.decide_start(context, "start")
         clock = context.notes["start"][1]
         context.notes["daily"] = not context.has("hour") and (
             clock is None or not context.evidence[clock].has_clock
@@ -444,7 +439,7 @@ def _build_start(
     elif "days" in context.notes:
         own_start = _count_days(context, batch)
     else:
-        own_start, *clocks = build_start(context, batch)
+        own_start, *clocks = starts.build_start(context, batch)
         if context.has("hour"):
             hours = batch.read_number("hour")
             own_start = own_start.astype("M8[D]").astype("M8[us]") + np.where(
@@ -453,7 +448,7 @@ def _build_start(
             batch.reject(np.isnan(hours), "missing_start")
         else:
             return own_start, *clocks
-    return own_start, *to_clocks(context, own_start, np.zeros(len(batch), bool))
+    return own_start, *starts.to_clocks(context, own_start, np.zeros(len(batch), bool))
 
 
 def _separate_repeated_hour(
@@ -492,7 +487,7 @@ def _separate_repeated_hour(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    describe_clock_changes(context)
+    starts.describe_clock_changes(context)
     if context.notes.get("second_hours"):
         decision = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"
