@@ -34,7 +34,7 @@ MAX_NUL_SHARE = 0.05
 SAMPLE_LINES = 200
 MAX_CELL_LENGTH = 200_000
 BLOCK_BYTES = 1 << 20
-OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
+PARQUET = b"PAR1"
 OTHER_TYPES = (
     (b"%PDF", "PDF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"),
     (b"RIFF", "WAV"), (b"ID3", "MP3"), (b"OggS", "Ogg"), (b"Rar!", "RAR"), (b"7z\xbc\xaf", "7z"),
@@ -103,7 +103,7 @@ def open_source(
     start = content.read_start(8192)
     if not start:
         raise archives.refuse_empty(content.name)
-    if start.startswith((archives.ZIP, OLE)):
+    if start.startswith((archives.ZIP, workbooks.OLE)):
         return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))

@@ -177,9 +177,9 @@ def require_accepted(
 
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
+    advisor = staged.select_column("advisor")
     rows, advisors, with_advisor, midnight = connection.execute(
-        f"SELECT count(*), count(DISTINCT {_select_column(staged, 'advisor')}), "
-        f"count({_select_column(staged, 'advisor')}), "
+        f"SELECT count(*), count(DISTINCT {advisor}), count({advisor}), "
         "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
     ).fetchone()
     _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
@@ -234,10 +234,12 @@ def _measure(
     """Count inbound contacts: all, with a known outcome, answered, abandoned or
     unanswered; and the mean handle time of answered ones, in seconds.
     """
-    direction, outcome, *parts = (
-        _select_column(staged, name)
-        for name in ("direction", "outcome", "talk_seconds", "hold_seconds", "wrap_seconds")
-    )
+
+    def select(name: str, kind: str = "VARCHAR") -> str:
+        return staged.select_column(name, kind=kind) if staged else name
+
+    direction, outcome = select("direction"), select("outcome")
+    parts = [select(name, "DOUBLE") for name in ("talk_seconds", "hold_seconds", "wrap_seconds")]
     handle = " + ".join(f"coalesce({part}, 0)" for part in parts)
     return connection.execute(
         f"""SELECT count(*), count({outcome}), count(*) FILTER ({outcome} = 'answered'),
@@ -245,9 +247,3 @@ def _measure(
             avg({handle}) FILTER ({outcome} = 'answered' AND {parts[0]} IS NOT NULL)
         FROM {relation} WHERE coalesce({direction}, 'inbound') = 'inbound'"""
     ).fetchone()
-
-
-def _select_column(staged: Staged | None, name: str) -> str:
-    is_there = staged is None or name in staged.columns
-    kind = "DOUBLE" if name.endswith("_seconds") else "VARCHAR"
-    return f'"{name}"' if is_there else f"CAST(NULL AS {kind})"

@@ -21,7 +21,6 @@ from qa_core.ingest.columns import (
     header_matching,
     languages,
     numbers,
-    rating_words,
     timestamps,
     vocabulary,
 )
@@ -78,8 +77,12 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.DIRECTION: vocabulary.DIRECTIONS,
     ValueType.LABEL: {},
 }
-_MOMENTS = (ValueType.MOMENT,)
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
+_EVIDENCE = {
+    ValueType.MOMENT: timestamps.MomentEvidence,
+    ValueType.DURATION: durations.DurationEvidence,
+    **dict.fromkeys(_NUMBERS, numbers.NumberEvidence),
+}
 
 
 @dataclass
@@ -168,12 +171,8 @@ class FileContext:
         }
         for name, column in self.columns.items():
             value_type, text = column.field.value_type, column.header.text
-            if value_type in _MOMENTS:
-                self.evidence[name] = timestamps.MomentEvidence(name, text)
-            elif value_type == ValueType.DURATION:
-                self.evidence[name] = durations.DurationEvidence(name, text)
-            elif value_type in _NUMBERS:
-                self.evidence[name] = numbers.NumberEvidence(name, text)
+            if value_type in _EVIDENCE:
+                self.evidence[name] = _EVIDENCE[value_type](name, text)
             elif value_type == ValueType.FLAG or value_type in WORD_LISTS:
                 self.add_words(column)
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
@@ -238,7 +237,7 @@ class FileContext:
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
-            values, marks = rating_words.read_words(values)
+            values, marks = vocabulary.read_marks(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
         return values
 
@@ -282,12 +281,11 @@ class FileContext:
         for is_last_pass in (False, True):
             for name, evidence in list(undecided):
                 try:
-                    reading, decisions = date_order.decide_reading(
-                        evidence,
-                        self.options.date_order,
-                        tuple(decided_orders),
-                        self.profile.date_order if is_last_pass else None,
+                    usual = self.profile.date_order if is_last_pass else None
+                    hints = date_order.OrderHints(
+                        self.options.date_order, tuple(decided_orders), usual
                     )
+                    reading, decisions = date_order.decide_reading(evidence, hints)
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise

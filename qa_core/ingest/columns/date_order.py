@@ -26,16 +26,13 @@ class OrderHints:
     ones (column, order) of this file, and the `usual` one of the tool that wrote it.
     """
 
-    requested: str | None
-    decided: tuple[tuple[str, str], ...]
-    usual: str | None
+    requested: str | None = None
+    decided: tuple[tuple[str, str], ...] = ()
+    usual: str | None = None
 
 
 def decide_reading(
-    evidence: MomentEvidence,
-    date_order: str | None,
-    decided_orders: tuple[tuple[str, str], ...] = (),
-    usual_order: str | None = None,
+    evidence: MomentEvidence, hints: OrderHints
 ) -> tuple[MomentReading, list[Decision]]:
     """Decide how to read a column, and why; `hints` serve where its values leave that
     open. Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
@@ -66,7 +63,6 @@ def decide_reading(
             example=evidence.example,
         )
     decisions: list[Decision] = []
-    hints = OrderHints(date_order, decided_orders, usual_order)
     order = short_order = None
     if "year_last" in evidence.counts:
         order = _decide_order(evidence, hints, decisions)

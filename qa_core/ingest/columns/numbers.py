@@ -60,17 +60,23 @@ class NumberEvidence(ColumnEvidence):
         if plain is not None:
             self._add_plain(values, plain)
             return
-        for item in values.value_counts().to_pylist():
-            self._add_one(item["values"], item["counts"])
+        counted = values.value_counts().to_pylist()
+        read = [(self._add_one(item["values"], item["counts"]), item["counts"]) for item in counted]
+        known = [pair for pair in read if pair[0] is not None]
+        if known:
+            self._add_numbers(*map(np.array, zip(*known, strict=True)))
 
-    def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
+    def _add_numbers(self, numbers: np.ndarray, rows: np.ndarray) -> None:
         self.lowest = min(self.lowest, float(numbers.min()))
         self.highest = max(self.highest, float(numbers.max()))
-        self.negative += int((numbers < 0).sum())
-        self.zeros += int((numbers == 0).sum())
-        self.fractions += int((numbers != np.floor(numbers)).sum())
+        self.negative += int(rows[numbers < 0].sum())
+        self.zeros += int(rows[numbers == 0].sum())
+        self.fractions += int(rows[numbers != np.floor(numbers)].sum())
         for limit in self.counts_above:
-            self.counts_above[limit] += int((numbers > limit).sum())
+            self.counts_above[limit] += int(rows[numbers > limit].sum())
+
+    def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
+        self._add_numbers(numbers, np.ones(len(numbers), np.int64))
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
         three = 0
@@ -83,7 +89,7 @@ class NumberEvidence(ColumnEvidence):
         self.bare_long += long
         self.bare_small += len(values) - with_dot - long
 
-    def _add_one(self, text: str, count: int) -> None:
+    def _add_one(self, text: str, count: int) -> float | None:
         fraction = _OF.match(text)
         if fraction:
             self.denominators.add(float(fraction[2].replace(",", ".")))
@@ -95,13 +101,7 @@ class NumberEvidence(ColumnEvidence):
         if value is None:
             self.unreadable += count
             self.odd_example = self.odd_example or text
-            return
-        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
-        self.negative += count * (value < 0)
-        self.zeros += count * (value == 0)
-        self.fractions += count * (value != int(value))
-        for limit in self.counts_above:
-            self.counts_above[limit] += count * (value > limit)
+        return value
 
     def _add_spelling(self, plain: str, count: int) -> None:
         digits = plain.lstrip("+-")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,17 +25,13 @@ class Zone:
         self.repeated = 0
         self.missing = 0
         self._zone = ZoneInfo(name)
-        self._local: dict[int, tuple[int, int]] = {}
-        self._utc: dict[int, int] = {}
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
         """Convert local datetime64[us] to UTC. Of a repeated hour the first is meant; a
         missing one is read by the clock before. Both are counted, in `repeated` and
         `missing`.
         """
-        bins, inverse = _find_bins(local)
-        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
-        first, second = offsets[inverse, 0], offsets[inverse, 1]
+        first, second = _look_up(local, self._zone, _find_local_offsets).reshape(-1, 2).T
         known = ~np.isnat(local)
         self.repeated += int(((first > second) & known).sum())
         self.missing += int(((first < second) & known).sum())
@@ -42,60 +39,40 @@ class Zone:
 
     def find_gains(self, local: np.ndarray) -> np.ndarray:
         """Find the seconds by which a repeated hour comes later again; 0 for other moments."""
-        bins, inverse = _find_bins(local)
-        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
-        return np.where(
-            np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0)
-        )
+        first, second = _look_up(local, self._zone, _find_local_offsets).reshape(-1, 2).T
+        return np.where(np.isnat(local), 0, np.maximum(first - second, 0))
 
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """Convert UTC datetime64[us] to the wall clock of this zone."""
-        bins, inverse = _find_bins(utc)
-        offsets = _look_up(bins, self._find_utc_offset)
-        return utc + offsets[inverse].astype("m8[s]")
-
-    def _find_local_offsets(self, number: int) -> tuple[int, int]:
-        if number not in self._local:
-            moment = _as_datetime(number)
-            self._local[number] = tuple(
-                int(moment.replace(tzinfo=self._zone, fold=fold).utcoffset().total_seconds())
-                for fold in (0, 1)
-            )
-        return self._local[number]
-
-    def _find_utc_offset(self, number: int) -> int:
-        if number not in self._utc:
-            self._utc[number] = int(
-                _as_datetime(number)
-                .replace(tzinfo=UTC)
-                .astimezone(self._zone)
-                .utcoffset()
-                .total_seconds()
-            )
-        return self._utc[number]
+        return utc + _look_up(utc, self._zone, _find_utc_offset).astype("m8[s]")
 
 
-def _find_bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.where(
-        np.isnat(moments),
-        0,
-        moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64),
-    )
-    return np.unique(numbers, return_inverse=True)
+@cache
+def _find_local_offsets(zone: ZoneInfo, number: int) -> tuple[int, ...]:
+    moment = _as_datetime(number)
+    offsets = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return tuple(int(offset.total_seconds()) for offset in offsets)
 
 
-def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
-    """Look up offsets of quarters of an hour; a day without a change is looked up once."""
+@cache
+def _find_utc_offset(zone: ZoneInfo, number: int) -> int:
+    moment = _as_datetime(number).replace(tzinfo=UTC)
+    return int(moment.astimezone(zone).utcoffset().total_seconds())
+
+
+def _look_up(moments: np.ndarray, zone: ZoneInfo, find: Callable[..., Any]) -> np.ndarray:
+    """Look up offsets by quarters of an hour; a day without a change is looked up once."""
+    microseconds = moments.astype("M8[us]").astype(np.int64)
+    numbers = np.where(np.isnat(moments), 0, microseconds // _BIN.astype("m8[us]").astype(np.int64))
+    bins, places = np.unique(numbers, return_inverse=True)
     days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
-    starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
-    ends = [offset((day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
+    starts = [find(zone, day * _BINS_OF_A_DAY) for day in days.tolist()]
+    ends = [find(zone, (day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
     offsets = np.array(starts, np.int64)[inverse]
-    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)[
-        inverse
-    ]
-    for index in np.flatnonzero(changing).tolist():
-        offsets[index] = offset(int(bins[index]))
-    return offsets
+    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)
+    for index in np.flatnonzero(changing[inverse]).tolist():
+        offsets[index] = find(zone, int(bins[index]))
+    return offsets[places]
 
 
 def _as_datetime(number: int) -> datetime:

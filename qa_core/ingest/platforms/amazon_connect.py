@@ -130,18 +130,9 @@ def fold(session: reader.FoldSession) -> str:
     """Fold each chain of transfers into one row, under the id of its first contact.
     Older copies of a record stay apart, as duplicates of the newest.
     """
-    connection = session.connection
-    connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE numbered AS
-        SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY updated_at DESC NULLS LAST,
-            line DESC) AS copy FROM records"""
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE newest AS SELECT * FROM numbered WHERE copy = 1"
-    )
     find_roots(
-        connection,
+        session.connection,
+        "contact_id",
         """
         SELECT n.contact_id AS id, coalesce(b.contact_id, f.contact_id,
             min(p.contact_id) FILTER (n.before IS NULL AND n.is_transfer)) AS before
@@ -149,12 +140,7 @@ def fold(session: reader.FoldSession) -> str:
             ON f.contact_id = n.first
             LEFT JOIN newest p ON p.after = n.contact_id AND p.contact_id <> n.contact_id
         GROUP BY n.contact_id, b.contact_id, f.contact_id""",
-    )
-    # A chain without its beginning already has the id of that, so that it is the same
-    # contact when the beginning comes.
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
-        "root FROM roots r JOIN newest n ON n.contact_id = r.root"
+        "coalesce(n.first, n.before, root)",
     )
     reader.report_lost_roots(session, "SELECT contact_id FROM newest")
     return """

@@ -301,7 +301,8 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
 def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = date_order.decide_reading(evidence, export.options.date_order, ())
+    hints = date_order.OrderHints(export.options.date_order)
+    reading, decisions = date_order.decide_reading(evidence, hints)
     export.decisions += decisions
     return reading
 

@@ -36,8 +36,27 @@ class Export(Protocol):
         """Write down a decision."""
 
 
-def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
-    """Create `roots` (id, root) from a SELECT of (id, before), the leg that each one follows."""
+def find_roots(
+    connection: duckdb.DuckDBPyConnection,
+    key: str,
+    links: str,
+    root: str,
+    newest: str = "updated_at DESC NULLS LAST, line DESC",
+) -> None:
+    """Create the tables `numbered`, of records with the number of their `copy` by `key`,
+    `newest`, of first copies, and `roots` (id, root).
+
+    `links`: a SELECT of (id, before), the leg that each one follows. `root`: SQL for the
+    root of the leg `n` that follows none. Where it names a missing leg, it has the id of
+    that already, so that both are the same contact when that comes.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
+        f"{key} ORDER BY {newest}) AS copy FROM records"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE newest AS SELECT * FROM numbered WHERE copy = 1"
+    )
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE roots AS
@@ -48,7 +67,8 @@ def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
             SELECT w.id, l.before, steps + 1 FROM walk w JOIN links l ON l.id = w.root
                 WHERE l.before IS NOT NULL AND steps < {MAX_STEPS}
         )
-        SELECT id, arg_max(root, steps) AS root FROM walk GROUP BY id"""
+        SELECT id, {root} AS root FROM (SELECT id, arg_max(root, steps) AS root FROM walk
+            GROUP BY id) r JOIN newest n ON n.{key} = r.root"""
     )
 
 
@@ -69,10 +89,9 @@ def select_talks(legs: str, call: str) -> str:
         ) GROUP BY {call}"""
 
 
-def load_earlier_legs(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
-) -> None:
+def load_earlier_legs(connection: duckdb.DuckDBPyConnection, export: Export, source: str) -> None:
     """Create the view `records` from legs of the file and earlier ones, which have no `line`."""
+    chain = export.platform.chain
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
@@ -96,7 +115,7 @@ def load_earlier_legs(
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild_first_legs(connection, export, chain)
+        _rebuild_first_legs(connection, export)
     count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
     if count:
         export.decide(
@@ -124,10 +143,9 @@ _KNOWN_ROOTS = (
 )
 
 
-def find_incomplete(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
-) -> list[dict[str, Any]]:
+def find_incomplete(connection: duckdb.DuckDBPyConnection, export: Export) -> list[dict[str, Any]]:
     """Find the legs to keep after the fold: one of their contact is missing, or was kept before."""
+    chain = export.platform.chain
     missing = " OR ".join(
         f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
         for name in chain.reference_columns
@@ -194,10 +212,9 @@ def _register_stored(
     connection.register("kept_roots", pa.table(pairs, schema=roots))
 
 
-def _rebuild_first_legs(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
-) -> None:
+def _rebuild_first_legs(connection: duckdb.DuckDBPyConnection, export: Export) -> None:
     """Rebuild the first legs of contacts in the lake of which no leg was kept."""
+    chain = export.platform.chain
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text

@@ -297,27 +297,19 @@ def fold(session: reader.FoldSession) -> str:
     only they say who answered and when, and how long was spoken. Talk at the same time
     counts once.
     """
-    session.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
-        "uuid ORDER BY line DESC) AS copy FROM records"
-    )
     find_roots(
         session.connection,
+        "uuid",
         """
-        WITH calls AS (SELECT * FROM numbered WHERE copy = 1),
-        children AS (SELECT child, min(uuid) AS uuid FROM calls WHERE child IS NOT NULL
+        WITH children AS (SELECT child, min(uuid) AS uuid FROM newest WHERE child IS NOT NULL
             AND child <> uuid GROUP BY child)
         SELECT c.uuid AS id,
             coalesce(p.uuid, CASE WHEN k.uuid < c.uuid OR NOT EXISTS (SELECT 1 FROM children b
                 WHERE b.child = k.uuid) THEN k.uuid END) AS before
-        FROM calls c LEFT JOIN calls p ON p.uuid = c.parent AND p.uuid <> c.uuid LEFT
+        FROM newest c LEFT JOIN newest p ON p.uuid = c.parent AND p.uuid <> c.uuid LEFT
             JOIN children k ON k.child = c.uuid""",
-    )
-    # Legs that name a missing one already have its id, so that they are the same contact
-    # when it comes.
-    session.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.parent, root) AS root "
-        "FROM roots r JOIN numbered n ON n.uuid = r.root AND n.copy = 1"
+        "coalesce(n.parent, root)",
+        newest="line DESC",
     )
     session.connection.execute(
         """

@@ -102,19 +102,11 @@ class Cells(dict[str, str]):
 
 
 class RejectedRecord(Exception):
-    """Signal that an item of the export makes no record, for that reason code."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Signal that an item of the export makes no record, for the reason code that it names."""
 
 
 class SkippedRecord(Exception):
-    """Signal that an item of the export is no contact, of that kind, and no fault."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
+    """Signal that an item of the export is no contact and no fault; it names the kind."""
 
 
 def require(value: T | None, reason: str) -> T:
@@ -370,9 +362,8 @@ class ExportReader:
         certain: list[tuple[str, str]] = []
         # The column whose order is sure goes first: the others follow it.
         for place in sorted(evidence, key=lambda place: not _is_certain(evidence[place])):
-            readings[place], decisions = date_order.decide_reading(
-                evidence[place], self.options.date_order, tuple(certain)
-            )
+            hints = date_order.OrderHints(self.options.date_order, tuple(certain))
+            readings[place], decisions = date_order.decide_reading(evidence[place], hints)
             self.decisions += decisions
             order = readings[place].order or readings[place].short_order
             if order:
@@ -406,9 +397,9 @@ class ExportReader:
                     self.unread.setdefault(place, Counter())[value] += 1
                 yield record
             except SkippedRecord as skipped:
-                self.tally.skip(skipped.kind)
+                self.tally.skip(str(skipped))
             except RejectedRecord as rejected:
-                self._reject_item(number, rejected.reason, item)
+                self._reject_item(number, str(rejected), item)
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._reject_item(number, "unexpected_shape", item)
 
@@ -647,11 +638,8 @@ def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
 
 
 def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
-    writer = None
-    with ExitStack() as stack:
+    with open_writer(path, export.platform.schema) as writer:
         for table in export.platform.read(export):
-            if writer is None:
-                writer = stack.enter_context(open_writer(path, export.platform.schema))
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
@@ -696,7 +684,7 @@ def _fold(
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
                 source = f"read_parquet({quote(str(records))}) {where}"
                 if chain:
-                    call_legs.load_earlier_legs(connection, export, chain, source)
+                    call_legs.load_earlier_legs(connection, export, source)
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
                 rows = export.platform.fold(FoldSession(connection, export))
@@ -711,7 +699,7 @@ def _fold(
                         writer = stack.enter_context(open_writer(path, table.schema))
                     writer.write_table(table)
                     written += len(table)
-                legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
+                legs += call_legs.find_incomplete(connection, export) if chain else ()
                 share = (part + 1) / parts
                 export.progress(N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * share)
     finally:

@@ -109,20 +109,12 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 def fold(session: reader.FoldSession) -> str:
     """Fold each call with those that it dialled; without any, only Twilio's answer is known."""
     connection = session.connection
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid "
-        "ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
-    )
     find_roots(
         connection,
-        "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = "
-        "n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
-    )
-    # Calls whose parent is missing already have its sid, so that they are the same
-    # contact when it comes.
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN "
-        "numbered n ON n.sid = r.root AND n.copy = 1"
+        "sid",
+        "SELECT n.sid AS id, p.sid AS before FROM newest n LEFT JOIN newest p ON p.sid = n.call "
+        "AND p.sid <> n.sid",
+        "n.call",
     )
     connection.execute(
         """

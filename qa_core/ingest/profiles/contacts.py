@@ -100,7 +100,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Use a column as the ticket that would name the contact if no other column did."""
     if "ticket" in columns or "contact_id" not in columns:
         return
-    field = next(item for item in FIELDS if item.name == "ticket")
+    field = PROFILE.get_field("ticket")
     vocabulary = header_matching.build_vocabulary((field,))
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):

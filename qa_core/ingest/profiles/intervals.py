@@ -17,7 +17,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
-from qa_core.ingest.declaration import Column, Field, Profile
+from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.profiles.interval_fields import AVERAGES, FIELDS
@@ -71,19 +71,19 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     for name, candidates in candidates_by_field.items():
         index = min(candidates)[1]
         columns[name] = Column(
-            _get_field(name), index, header_matching.parse_header(headers[index])
+            PROFILE.get_field(name), index, header_matching.parse_header(headers[index])
         )
     for name, (average, _of) in AVERAGES.items():
         if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
             column = columns.pop(name)
-            columns.setdefault(average, replace(column, field=_get_field(average)))
+            columns.setdefault(average, replace(column, field=PROFILE.get_field(average)))
     length = columns.get("length_minutes")
     if (
         length
         and length.header.words in ("interval", "intervalle")
         and not columns.keys() & {"start", "time", "hour"}
     ):
-        columns["time"] = replace(columns.pop("length_minutes"), field=_get_field("time"))
+        columns["time"] = replace(columns.pop("length_minutes"), field=PROFILE.get_field("time"))
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
@@ -95,12 +95,8 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     if hit and hit[0].name in AVERAGES:
         average = AVERAGES[hit[0].name][0]
         columns.setdefault(
-            average, Column(_get_field(average), index, header_matching.parse_header(header))
+            average, Column(PROFILE.get_field(average), index, header_matching.parse_header(header))
         )
-
-
-def _get_field(name: str) -> Field:
-    return next(field for field in FIELDS if field.name == name)
 
 
 def find_seconds(header: str) -> int | None:

@@ -63,9 +63,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     first_day = columns.pop("from", None)
     columns.pop("to", None)
     if first_day is not None and "customer" not in columns and first_day.header.words == "from":
-        columns["customer"] = replace(
-            first_day, field=next(field for field in FIELDS if field.name == "customer")
-        )
+        columns["customer"] = replace(first_day, field=PROFILE.get_field("customer"))
 
 
 def decide_columns(context: FileContext) -> None:

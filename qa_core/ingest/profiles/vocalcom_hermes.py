@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.arrays import as_words, to_numpy
+from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
@@ -63,11 +63,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             outcome[~spoke & is_set & (outcome != Outcome.ABANDONED)] = meaning
     columns["outcome"] = as_words(outcome)
     if "talk_seconds" in columns:
-        columns["talk_seconds"] = pa.array(
-            np.where(spoke, to_numpy(columns["talk_seconds"]), np.nan),
-            pa.float64(),
-            from_pandas=True,
-        )
+        talk = to_numpy(columns["talk_seconds"])
+        columns["talk_seconds"] = as_numbers(np.where(spoke, talk, np.nan))
     return columns
 
 

@@ -28,7 +28,7 @@ from qa_core.files.archives import refuse_special
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline, purge
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.registry import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
 from qa_core.storage import system_errors
