@@ -163,6 +163,7 @@ def _stage_table(
         rows.write(staged)
         if kind == "contacts":
             null_out_zero_placeholders(staged, context)
+        context.zone.describe_changes(context.decide)
         if profile.finish:
             profile.finish(context)
     return staged

@@ -46,6 +46,25 @@ class Zone:
         """Convert UTC datetime64[us] to the wall clock of this zone."""
         return utc + _look_up(utc, self._zone, _find_utc_offset).astype("m8[s]")
 
+    def describe_changes(self, decide: Callable[..., None]) -> None:
+        """Record how many values of a file fell into the hours of clock changes."""
+        if self.repeated:
+            decide(
+                "started_at",
+                "an hour that the clocks of {zone} show twice counts as the first one",
+                "{count} values",
+                zone=self.name,
+                count=self.repeated,
+            )
+        if self.missing:
+            decide(
+                "started_at",
+                "an hour that the clocks of {zone} skip is read as before the change",
+                "{count} values",
+                zone=self.name,
+                count=self.missing,
+            )
+
 
 @cache
 def _find_local_offsets(zone: ZoneInfo, number: int) -> tuple[int, ...]:

@@ -30,16 +30,7 @@ CUSTOM = (
     "uniqueid", "userfield", "sequence",
 )  # fmt: skip
 LEAST_CELLS = 15
-_HEADERS = {
-    "calldate": "start",
-    "start": "start",
-    "answer": "answer",
-    "end": "end",
-    "recordingfile": "recording",
-    "cnum": "src_number",
-    "linkedid": "linkedid",
-    "did": "did",
-}
+_HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_number"}
 _DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")

@@ -5,7 +5,7 @@ contact arrive, in whichever order, it is folded anew from all of them.
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -21,19 +21,6 @@ MAX_STEPS = 50
 KIND = "legs"
 MAX_DISTANCE = timedelta(days=2)
 """Greatest distance in time of a contact's legs that come in different files."""
-
-
-class Export(Protocol):
-    """The export whose legs are put together."""
-
-    platform: Platform
-
-    @property
-    def system(self) -> str:
-        """The system under whose name the contacts are kept."""
-
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision."""
 
 
 def find_roots(
@@ -89,14 +76,16 @@ def select_talks(legs: str, call: str) -> str:
         ) GROUP BY {call}"""
 
 
-def load_earlier_legs(connection: duckdb.DuckDBPyConnection, export: Export, source: str) -> None:
-    """Create the view `records` from legs of the file and earlier ones, which have no `line`."""
-    chain = export.platform.chain
+def load_earlier_legs(
+    connection: duckdb.DuckDBPyConnection, platform: Platform, system: str, source: str
+) -> int:
+    """Create the view `records` of legs of the file, and earlier ones without `line`: how many."""
+    chain = platform.chain
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
     ).fetchall()[0]
-    _register_stored(connection, export, first, last)
+    _register_stored(connection, platform, system, first, last)
     ids = " UNION ALL ".join(
         f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL"
         for name in (chain.id_column, *chain.reference_columns)
@@ -115,19 +104,12 @@ def load_earlier_legs(connection: duckdb.DuckDBPyConnection, export: Export, sou
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild_first_legs(connection, export)
-    count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
-    if count:
-        export.decide(
-            "contact_id",
-            "joined with legs of the same contacts from other files",
-            "{count} legs",
-            count=count,
-        )
+        _rebuild_first_legs(connection, chain, system)
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT "
         "* FROM taken"
     )
+    return connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
 
 
 def select_current(fold: str) -> str:
@@ -143,9 +125,10 @@ _KNOWN_ROOTS = (
 )
 
 
-def find_incomplete(connection: duckdb.DuckDBPyConnection, export: Export) -> list[dict[str, Any]]:
+def find_incomplete(
+    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
+) -> list[dict[str, Any]]:
     """Find the legs to keep after the fold: one of their contact is missing, or was kept before."""
-    chain = export.platform.chain
     missing = " OR ".join(
         f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
         for name in chain.reference_columns
@@ -160,7 +143,7 @@ def find_incomplete(connection: duckdb.DuckDBPyConnection, export: Export) -> li
         f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = o.root "
         f"WHERE r.line IS NOT NULL OR r.{chain.id_column} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
-    return [_build_pending_row(record, chain, export.system) for record in found.to_pylist()]
+    return [_build_pending_row(record, chain, system) for record in found.to_pylist()]
 
 
 def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
@@ -180,12 +163,16 @@ def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> 
 
 
 def _register_stored(
-    connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
+    connection: duckdb.DuckDBPyConnection,
+    platform: Platform,
+    system: str,
+    first: datetime,
+    last: datetime,
 ) -> None:
     """Register `kept`, the last copy of earlier legs of about that time, and their `kept_roots`."""
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
-        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == export.system)
+        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == system)
         .where(
             WaitingRow.happened_at >= first.replace(tzinfo=UTC) - MAX_DISTANCE,
             WaitingRow.happened_at <= last.replace(tzinfo=UTC) + MAX_DISTANCE,
@@ -194,7 +181,7 @@ def _register_stored(
     )
     with store.reading_or_empty() as session:
         rows = session.execute(of_files(query)).all()
-    chain, schema = export.platform.chain, export.platform.schema
+    chain, schema = platform.chain, platform.schema
     legs = {
         content["values"][chain.id_column]: content["values"]
         | {"customer_key": content["customer_key"], "root": root}
@@ -212,9 +199,10 @@ def _register_stored(
     connection.register("kept_roots", pa.table(pairs, schema=roots))
 
 
-def _rebuild_first_legs(connection: duckdb.DuckDBPyConnection, export: Export) -> None:
+def _rebuild_first_legs(
+    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
+) -> None:
     """Rebuild the first legs of contacts in the lake of which no leg was kept."""
-    chain = export.platform.chain
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text
@@ -232,7 +220,7 @@ def _rebuild_first_legs(connection: duckdb.DuckDBPyConnection, export: Export) -
         found = stored.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
-            params=[export.system, missing],
+            params=[system, missing],
         ).to_arrow_table()
     connection.register("found", found)
     connection.execute(

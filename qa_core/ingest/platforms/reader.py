@@ -42,7 +42,6 @@ from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.contacts import require_only
-from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
@@ -558,7 +557,7 @@ def stage_platform(
         export.decide(name, "{said} where no column says it, as set by you", said=value)
     if export.notes.get("without_zone"):
         export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
-        describe_clock_changes(export)
+        export.zone.describe_changes(export.decide)
     if platform.finish:
         platform.finish(export)
     before = _sample_records(records, rows) if options.dry_run else {}
@@ -684,7 +683,16 @@ def _fold(
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
                 source = f"read_parquet({quote(str(records))}) {where}"
                 if chain:
-                    call_legs.load_earlier_legs(connection, export, source)
+                    count = call_legs.load_earlier_legs(
+                        connection, export.platform, export.system, source
+                    )
+                    if count:
+                        export.decide(
+                            "contact_id",
+                            "joined with legs of the same contacts from other files",
+                            "{count} legs",
+                            count=count,
+                        )
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
                 rows = export.platform.fold(FoldSession(connection, export))
@@ -699,7 +707,7 @@ def _fold(
                         writer = stack.enter_context(open_writer(path, table.schema))
                     writer.write_table(table)
                     written += len(table)
-                legs += call_legs.find_incomplete(connection, export) if chain else ()
+                legs += call_legs.find_incomplete(connection, chain, export.system) if chain else ()
                 share = (part + 1) / parts
                 export.progress(N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * share)
     finally:

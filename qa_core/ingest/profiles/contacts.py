@@ -464,7 +464,6 @@ def _find_parties(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    starts.describe_clock_changes(context)
     _require_order(context)
     outcomes.require_agreement(context)
     outcomes.describe_alternatives(context)

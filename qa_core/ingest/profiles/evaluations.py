@@ -16,7 +16,7 @@ from qa_core.ingest.columns.header_matching import build_vocabulary, find_field,
 from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
     {
@@ -344,6 +344,5 @@ PROFILE = Profile(
     (("contact_id", "advisor"),),
     decide_columns,
     build,
-    describe_clock_changes,
-    claim,
+    claim=claim,
 )

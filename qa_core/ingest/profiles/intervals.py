@@ -483,7 +483,6 @@ def _separate_repeated_hour(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    starts.describe_clock_changes(context)
     if context.notes.get("second_hours"):
         decision = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"

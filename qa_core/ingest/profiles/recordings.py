@@ -8,7 +8,7 @@ from qa_core.ingest.columns.arrays import as_moments, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = (
     *build_fields(
@@ -58,5 +58,4 @@ PROFILE = Profile(
     (("file",), ("contact_id",)),
     decide_columns,
     build,
-    describe_clock_changes,
 )

@@ -1,22 +1,11 @@
 """Start of each row, from one column or a date and a time, on all clocks."""
 
-from typing import Any, Protocol
-
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.timezones import Zone
 
 MIDNIGHT = np.timedelta64(0, "us")
-
-
-class StartContext(Protocol):
-    """Reader of a table or an export, with a clock, that records its decisions."""
-
-    zone: Zone
-
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None: ...
 
 
 def decide_start(context: FileContext, name: str = "started_at") -> None:
@@ -113,24 +102,3 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
         np.isnat(moments.clock), MIDNIGHT, moments.clock
     )
     return to_clocks(context, own_moment, moments.fixed)
-
-
-def describe_clock_changes(context: StartContext) -> None:
-    """Record how many values of the file fell into the hours of clock changes."""
-    zone = context.zone
-    if zone.repeated:
-        context.decide(
-            "started_at",
-            "an hour that the clocks of {zone} show twice counts as the first one",
-            "{count} values",
-            zone=zone.name,
-            count=zone.repeated,
-        )
-    if zone.missing:
-        context.decide(
-            "started_at",
-            "an hour that the clocks of {zone} skip is read as before the change",
-            "{count} values",
-            zone=zone.name,
-            count=zone.missing,
-        )

@@ -11,7 +11,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
     {
@@ -108,6 +108,5 @@ PROFILE = Profile(
     ),
     decide_columns,
     build,
-    describe_clock_changes,
     required=(),
 )

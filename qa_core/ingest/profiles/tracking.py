@@ -14,7 +14,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.pseudonyms import normalise_numbers
 
 if TYPE_CHECKING:
@@ -115,7 +115,6 @@ PROFILE = Profile(
     (("contact_id", "tracking_number"),),
     decide_columns,
     build,
-    describe_clock_changes,
-    claim,
+    claim=claim,
     required=("started_at", "date", "time", "from", "to"),
 )
