@@ -240,9 +240,7 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Join nested keys with dots and turn values into text. Lists of plain values are
-    joined with commas, other lists left out.
-    """
+    """Join nested keys with dots, plain lists with commas; other lists are left out."""
     flat: dict[str, str] = {}
     for key, value in item.items():
         name = f"{prefix}{key}"

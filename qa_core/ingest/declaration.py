@@ -55,9 +55,7 @@ class Field:
 def build_fields(
     synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build fields from their synonyms by name, type and, for numbers, `low` and `high`.
-    `of_many`: names of the fields that are so.
-    """
+    """Build fields from synonyms by name, type and, for numbers, limits."""
     return tuple(
         Field(name, value_type, spellings, *limits, of_many=name in of_many)
         for (name, value_type, *limits), spellings in synonyms.items()

@@ -188,9 +188,7 @@ def _format_value(kpi: str, value: float | None, status: str) -> str:
 def examine(
     connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
-    """Examine a staged file beside the facts in the lake. `connection` has `staged` and
-    the tables of the lake; `merge` is tried on a copy.
-    """
+    """Examine `staged` beside the facts of `connection`; `merge` is tried on a copy of the lake."""
     first, last = _find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
     return Examination(
@@ -372,9 +370,7 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 @contextmanager
 def _copy_lake() -> Iterator[environment.Environment]:
-    """Open a home with a copy of the lake, made of links to its files, which no commit
-    ever changes. The records are those of the centre, or empty ones.
-    """
+    """Open a home with links to the files of the lake, and the centre's records or empty ones."""
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     try:

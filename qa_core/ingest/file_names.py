@@ -50,9 +50,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def stage_files(path: Path, options: ImportOptions) -> Staged:
-    """Stage the files of a folder and those below it, or one file, as rows of a
-    manifest. Hidden files are left out. Raises Refusal, Misuse.
-    """
+    """Stage a file or the files below a folder, without hidden ones. Raises Refusal, Misuse."""
     pattern = options.pattern or DEFAULT_PATTERN
     expression = _compile_pattern(pattern)
     if not options.purpose:

@@ -138,9 +138,7 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Find what looks odd about a staged file of contacts; of a short one, nothing but a
-    long handle time. `connection` has `staged` and the tables of the lake.
-    """
+    """Find what looks odd in contacts; in few rows, only a long handle time."""
     if staged.kind != "contacts":
         return []
     if staged.accepted < MIN_ROWS:

@@ -51,9 +51,7 @@ def is_platform(name: str | None) -> bool:
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
-    """Find the platform by requested name, else the one that recognises the file, or
-    None. Raises Refusal when the export has nothing of that kind.
-    """
+    """Find the platform named or recognised, or None. Raises Refusal for another kind."""
     all_platforms = find_platforms()
     if name is not None:
         found = next((platform for platform in all_platforms if platform.name == name), None)

@@ -39,9 +39,7 @@ READY = "ready.json"
 
 @dataclass(frozen=True)
 class Restored:
-    """A restoration: the moment that the stores are of, and what was deleted in them since.
-    `deleted`: what the purge deleted, by kind.
-    """
+    """Restoration: the moment of its stores, what was erased again, and `deleted` by kind."""
 
     made_at: datetime
     customers: int = 0

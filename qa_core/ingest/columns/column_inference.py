@@ -446,9 +446,7 @@ class RowBatch:
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
-        """Read the numbers of a field, or its durations in seconds; NaN where missing.
-        Unreadable or impossible ones are missing, or reject their rows.
-        """
+        """Read numbers, or durations in seconds; NaN where missing, unreadable or impossible."""
         if name not in self._values:
             reading = self.context.readings[name]
             cells = self.context.clean_values(name, self.read_text(name))

@@ -22,9 +22,7 @@ ORDER_NAMES = {
 
 @dataclass(frozen=True)
 class OrderHints:
-    """Hints beside the values of a column: the order that was `requested`, the `decided`
-    ones (column, order) of this file, and the `usual` one of the tool that wrote it.
-    """
+    """Orders beside the values: `requested`, `decided` (column, order), `usual` for the tool."""
 
     requested: str | None = None
     decided: tuple[tuple[str, str], ...] = ()

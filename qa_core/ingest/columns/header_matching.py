@@ -34,9 +34,7 @@ MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """Split a header: `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)`
-    gives note, on 1–5; `Accueil /2` gives accueil, out of 2.
-    """
+    """Split a header: `Call_Duration_Min` in minutes, `Note (1-5)` on 1–5, `Accueil /2` of 2."""
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
     bare = _BRACKETS.sub(" ", text)
@@ -84,9 +82,7 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
 
 
 def _drop_links(words: str) -> str:
-    """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
-    and `nombre d appels recus` equals `appels recus`.
-    """
+    """Drop articles and "number of": `nombre d appels recus` becomes `appels recus`."""
     content_words = [word for word in words.split() if word not in _LINKS]
     if len(content_words) > 1 and content_words[0] in _COUNTS:
         return " ".join(content_words[1:])
@@ -155,9 +151,7 @@ def refit_columns(
     requested: Mapping[str, str],
     rows: Iterable[list[str]],
 ) -> None:
-    """Move columns whose cells clearly contradict their header to the field that they
-    fill: a moment under `Call answered`, a text under `Wrap-up`.
-    """
+    """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)

@@ -40,9 +40,7 @@ def from_stamp(value: Any) -> datetime | None:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Compute the seconds from one moment to the other; None when either is missing,
-    they are in the wrong order, or only one of them names its zone.
-    """
+    """Compute seconds from start to end; None if one is missing, they swap, or one lacks a zone."""
     if (
         start is None
         or end is None

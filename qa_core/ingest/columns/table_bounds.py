@@ -77,9 +77,7 @@ def find_header(
     vocabulary: Mapping[str, tuple[Field, int]],
     requested: tuple[str, ...],
 ) -> HeaderRow:
-    """Find the row that names the most fields or requested columns, else the first that
-    looks like headers. Raises Refusal `empty_file`, `no_header`.
-    """
+    """Find the row that names the most fields, else the first like headers. Raises Refusal."""
     filled = [
         (index, line, [cell.strip() for cell in row])
         for index, (line, row) in enumerate(sample)

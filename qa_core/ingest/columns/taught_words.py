@@ -39,9 +39,7 @@ def parse_meaning(text: str) -> Meaning:
 def index_meanings(
     words: Mapping[str, str], headers: Sequence[str]
 ) -> dict[int, dict[str, Meaning]]:
-    """Index the taught words by column: its index, then the simplified word, then the
-    meaning. Raises Misuse, and Refusal for a column that the file does not have.
-    """
+    """Index taught words by column and simplified word. Raises Misuse, Refusal."""
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
     for text, meaning in words.items():

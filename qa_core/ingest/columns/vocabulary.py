@@ -43,9 +43,7 @@ _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 
 @cache
 def _build_empty_words() -> pa.Array:
-    """Build the words that mean nothing, when a file is first read: Arrow loads pandas
-    for its first array, which recognising a known file does not need.
-    """
+    """Build these on first use: Arrow loads pandas for its first array."""
     return pa.array(EMPTY, pa.string())
 
 

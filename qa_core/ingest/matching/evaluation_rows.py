@@ -111,9 +111,7 @@ def group_rows(
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
-    """Set the reason of evaluations without an evaluator, and of those whose contact
-    nobody may listen to. An evaluation without its contact is checked when that comes.
-    """
+    """Set the reason of evaluations without an evaluator, or without a lawful contact."""
     checked = [draft for draft in drafts if draft.reason is None]
     for draft in checked:
         if not draft.first.get("evaluator"):
@@ -198,9 +196,7 @@ def join_arrived(
     arrived_batch: str,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write the evaluations that waited for a contact now in `contacts`, in the order
-    in which they came, where the law allows it. Returns their number.
-    """
+    """Write evaluations whose contacts have come, where the law allows it. Returns their number."""
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(of_files(waiting)).all()
     drafts = [
@@ -333,9 +329,7 @@ def _find_contacts(
 
 
 def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find (batch, criterion) of marks beyond any scale: numbers, durations or counts
-    that an import took for marks.
-    """
+    """Find (batch, criterion) of marks beyond any scale, such as phone numbers or durations."""
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
         .join(EvaluationAnswer.evaluation)

@@ -127,9 +127,7 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
 
 
 def fold(session: reader.FoldSession) -> str:
-    """Fold each chain of transfers into one row, under the id of its first contact.
-    Older copies of a record stay apart, as duplicates of the newest.
-    """
+    """Fold each chain of transfers under its first id; older copies stay, as duplicates."""
     find_roots(
         session.connection,
         "contact_id",

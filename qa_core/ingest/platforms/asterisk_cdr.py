@@ -79,7 +79,6 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
 
 
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
-    """Read the legs."""
     export.decide(
         "direction",
         "inbound if the caller is external, outbound if only the other side is, internal if "
@@ -187,9 +186,7 @@ def _find_queue(cells: reader.Cells) -> str | None:
 
 
 def fold(session: reader.FoldSession) -> str:
-    """Fold the legs of each linked id into one row. Talk of several legs at the same
-    time counts once; the wait lasts until the first of them was answered.
-    """
+    """Fold legs by linked id: talk at the same time once, the wait until the first answer."""
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records
             WHERE outcome = 'answered'),

@@ -60,9 +60,7 @@ def find_roots(
 
 
 def select_talks(legs: str, call: str) -> str:
-    """Build a SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`.
-    Talk of several legs at the same time counts once.
-    """
+    """Build a SELECT of (call, talk_seconds); talk of several legs at the same time counts once."""
     return f"""
         SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
             date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds

@@ -39,7 +39,6 @@ def recognise(sample: Sample) -> bool:
 
 
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
-    """Read calls."""
     export.decide(
         "talk_seconds",
         "the duration of answered contacts is taken as talk time",
@@ -68,7 +67,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_text(item: Mapping[str, Any], *names: str) -> str | None:
-    """Find the first text or number that is given under one of these names."""
     values = (item[name] for name in names if isinstance(item.get(name), (str, int)))
     return next((str(value) for value in values if str(value).strip()), None)
 

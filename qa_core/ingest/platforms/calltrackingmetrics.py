@@ -106,7 +106,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
-    """Find the first value that is given at one of these paths."""
     return next(filter(None, (look_up(item, path) for path in paths)), None)
 
 

@@ -45,7 +45,6 @@ def read(export: reader.ExportReader) -> Iterator[pa.Table]:
 
 
 def _name_cells(row: Mapping[str, str]) -> reader.Cells:
-    """Name the cells as the documentation of CUCM does."""
     return reader.Cells(
         (_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items()
     )
@@ -106,9 +105,7 @@ def _find_outcome(cells: reader.Cells) -> str:
 
 
 def fold(session: reader.FoldSession) -> str:
-    """Fold the legs of each global call id into one row. The wait lasts from the first
-    start to the first connection; the talk of all connected legs is added up.
-    """
+    """Fold legs by call id: the wait until the first connection, the talk of all connected."""
     return """
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,
             arg_min(direction, (started_at, line)) AS direction,

@@ -102,9 +102,7 @@ SCHEMA = reader.record_schema(
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether a header or the variables of an object have FreeSWITCH's own names
-    or, without a header, most rows fit the template: stamps, a cause and a uuid.
-    """
+    """Tell whether names are FreeSWITCH's own, or most rows fit its template."""
     if sample.is_document:
         return sample.has_keys("variables", "callflow")
     if sample.has_headers("caller_id_number", "destination_number", "billsec") and (

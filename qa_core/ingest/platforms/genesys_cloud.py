@@ -141,7 +141,6 @@ def _find_channel(sessions: Iterable[Session]) -> str | None:
 
 
 def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:
-    """List the values under that name in the segments of sessions."""
     segments = (part for _person, session in sessions for part in session.get("segments") or ())
     return [part[name] for part in segments if part.get(name)]
 

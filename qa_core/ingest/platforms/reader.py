@@ -135,9 +135,7 @@ class ExportReader:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def reject(self, line: int, reason: str, cells: Iterable[Any] = ()) -> None:
-        """Reject a row, and keep what identifies nobody for the quarantine. `cells` are
-        aligned with the platform's `shown`; those at `masked` are masked.
-        """
+        """Reject a row; `cells` go with the platform's `shown`, and are kept but for identities."""
         self.tally.reject({reason: 1})
         shown = [
             mask_cell(str(cell))
@@ -324,9 +322,7 @@ class ExportReader:
             )
 
     def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
-        """Find columns of dates in the order of a country, and how to read each, by all
-        values. Raises Refusal where they do not tell, or lost their seconds.
-        """
+        """Find columns of dates in a country's order, and how to read each. Raises Refusal."""
         local = re.compile(LOCAL_DATE)
         found = {
             place
@@ -518,9 +514,7 @@ def stage_platform(
     digest: str,
     progress: Progress = ignore_progress,
 ) -> Staged:
-    """Read an export into `folder`. Raises Refusal when it holds no contact at all, or
-    leaves something open.
-    """
+    """Read an export into `folder`. Raises Refusal for no contact, or for what it leaves open."""
     if kind == "contacts":
         require_only(options.only)
     here = environment.current()

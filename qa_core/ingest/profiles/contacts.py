@@ -383,9 +383,7 @@ def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
 def _build_after(
     context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Read a later moment of the contact: whether it is there, and its seconds after
-    the start. Times without a date may pass midnight.
-    """
+    """Read whether a later moment is there, and its seconds after the start, past midnight too."""
     if not context.has(name):
         return None, None
     moments = batch.read_moment(name)
@@ -478,9 +476,7 @@ def finish(context: FileContext) -> None:
 
 
 def _require_order(context: FileContext) -> None:
-    """Raise Refusal where more than a few answers or ends lie before what they follow:
-    their times would be missing on contacts that are not like the others.
-    """
+    """Raise Refusal where many answers or ends lie before what they follow."""
     rows = context.notes["outcome"].rows
     for name in ("answered_at", "ended_at"):
         column = context.get_header(name) if context.has(name) else ""

@@ -65,9 +65,7 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns that neither a field nor a list of contacts has as criteria; those
-    without marks are dropped later.
-    """
+    """Use columns as criteria that neither a field nor a list of contacts has."""
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
     )
@@ -128,9 +126,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_criteria(context: FileContext) -> None:
-    """Decide which columns are criteria, and the greatest mark of each. Raises Refusal
-    for a column of numbers that may be one and does not give its greatest mark.
-    """
+    """Decide which columns are criteria, and their maxima. Raises Refusal for an unclear one."""
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
     for name in find_criteria(context):

@@ -42,9 +42,7 @@ class TalkPlan:
 
 
 def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
-    """Decide from a sample of rows what each column of times contains. `wait`: the
-    sample's waiting times. Raises Refusal where the rows do not tell.
-    """
+    """Decide from sampled rows, with their `wait`, what each column contains. Raises Refusal."""
     plan = context.notes["talk"] = TalkPlan()
     times = {
         name: batch.read_number(name)
@@ -130,9 +128,7 @@ def _require_read(context: FileContext) -> None:
 def _decide_beside_talk(
     context: FileContext, plan: TalkPlan, name: str, times: dict[str, np.ndarray]
 ) -> None:
-    """Decide what the talk time contains, by the parts of which a total beside it is
-    the sum. Raises Refusal where a handle time is no such sum.
-    """
+    """Decide what talk time contains, by the parts of a total. Raises Refusal if they differ."""
     total, talk = times[name], times["talk_seconds"]
     others = [other for other in ("hold_seconds", "wrap_seconds", "wait_seconds") if other in times]
     positive = [other for other in others if (times[other] > 0).any()]

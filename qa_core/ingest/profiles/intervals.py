@@ -249,9 +249,7 @@ def _decide_length(context: FileContext) -> None:
 
 
 def _decide_range(context: FileContext) -> None:
-    """Decide the length of each row from ranges: `08:00-08:30`, or `08:00-08:29`, which
-    names the last minute. Raises Refusal where lengths differ.
-    """
+    """Decide the length by ranges, to `08:30` or its last minute `08:29`. Raises Refusal."""
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
@@ -450,9 +448,7 @@ def _build_start(
 def _separate_repeated_hour(
     context: FileContext, batch: RowBatch, own_start: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
-    """Separate two rows of one queue for a start that the clocks show twice, by the
-    order of the file, forwards or backwards. Returns their starts in UTC.
-    """
+    """Separate two rows of a queue in a repeated hour, by the order of the file."""
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own_start)
     if not gains.any() or (clock and batch.read_moment(clock).fixed.any()):

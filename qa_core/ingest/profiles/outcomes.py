@@ -88,9 +88,7 @@ class OutcomePlan:
 
 
 def decide_outcome(context: FileContext) -> None:
-    """Decide which columns give the outcome. Raises Refusal where words are not known,
-    or where a column without a field may give it.
-    """
+    """Decide which columns give the outcome. Raises Refusal for unknown or unread words."""
     plan = context.notes["outcome"] = OutcomePlan()
     _rename_flags(context)
     _add_direction(context)
@@ -140,9 +138,7 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _rename_flags(context: FileContext) -> None:
-    """Use a column of yes and no that was taken for the outcome as the flag that its
-    header names. Raises Refusal where it names none.
-    """
+    """Use yes and no as the flag that their header names. Raises Refusal where it names none."""
     if not context.has("outcome"):
         return
     column, evidence = context.columns["outcome"], context.evidence["outcome"]

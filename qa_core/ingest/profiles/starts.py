@@ -9,9 +9,7 @@ MIDNIGHT = np.timedelta64(0, "us")
 
 
 def decide_start(context: FileContext, name: str = "started_at") -> None:
-    """Decide which columns give the start of a row. Raises Refusal `missing_start` when
-    they are empty, `missing_date` when there are only times of day.
-    """
+    """Decide which columns give the start. Raises Refusal `missing_start`, `missing_date`."""
     context.drop_empty(name, "date", "time")
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")

@@ -111,9 +111,7 @@ class Follower:
         self._missed = False
 
     def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
-        """Read and load what is new; yields the report of each step that brought calls.
-        One with a refusal ends it: the step will be tried again.
-        """
+        """Read and load what is new: a report for each step with calls; a refusal ends it."""
         if _read_state(self._state) != self._loaded:  # a customer was erased from it
             self.position, self.open_events = self._load()
         while not (stop and stop.is_set()):
@@ -131,9 +129,7 @@ class Follower:
                 return
 
     def _find_next(self) -> tuple[Log, int, bytes] | None:
-        """Find the log to go on with, the offset, and the new bytes. They are empty
-        when only calls that wait too long are due; None when nothing is.
-        """
+        """Find log, offset and new bytes (empty: only overdue calls); None when nothing is due."""
         logs = find_logs(self.path)
         place, offset = 0, 0
         if self.position is not None:
