@@ -60,15 +60,6 @@ class Source:
     decisions: list[Decision]
     ends_with_newline: bool = True
 
-    def refuse_unclosed(self, line: int) -> Refusal:
-        """Build the refusal for a quotation mark that swallows the rest of the file."""
-        return Refusal(
-            "unclosed_quote",
-            "A quotation mark on line {line} is never closed, so the rows after it would be "
-            "lost. Correct that line and try again.",
-            line=line,
-        )
-
     def parse_rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
         """Parse lines as rows, each with its last line. Raises Refusal for an unclosed quote."""
         reader = csv.reader(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+
+from qa_core.base.errors import Refusal
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -133,7 +135,7 @@ def _read_rows(
         else:
             odd_rows.append((number + offset, row))
         if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
-            yield _build_block(numbers, rows, odd_rows, width, share())
+            yield build_block(numbers, rows, odd_rows, width, share())
             numbers, rows, odd_rows = [], [], []
     # A cell that holds whole rows at the very end was opened by a quote that nobody
     # closed.
@@ -143,14 +145,19 @@ def _read_rows(
         and row
         and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
     ):
-        raise source.refuse_unclosed(previous_line + 1 + offset)
+        raise Refusal(
+            "unclosed_quote",
+            "A quotation mark on line {line} is never closed, so the rows after it would be "
+            "lost. Correct that line and try again.",
+            line=previous_line + 1 + offset,
+        )
     if rows or odd_rows:
-        yield _build_block(numbers, rows, odd_rows, width, share())
+        yield build_block(numbers, rows, odd_rows, width, share())
 
 
-def _build_block(
-    numbers: list[int],
-    rows: list[list[str]],
+def build_block(
+    numbers: Sequence[int],
+    rows: Sequence[list[str]],
     odd_rows: list[tuple[int, list[str]]],
     width: int,
     share: float,

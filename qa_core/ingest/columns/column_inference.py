@@ -479,6 +479,3 @@ class RowBatch:
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]
-
-    def read_customer(self, name: str) -> pa.Array:
-        return self.context.pseudonyms.find_keys(self.read_text(name))

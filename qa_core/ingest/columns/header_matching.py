@@ -11,6 +11,9 @@ from qa_core.ingest.columns import languages
 from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
+Hit = tuple[Field, int]
+"""A field, and the rank of the synonym that names it."""
+Vocabulary = Mapping[str, Hit]
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
@@ -62,9 +65,9 @@ def parse_header(text: str) -> Header:
 
 
 @cache
-def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
+def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     """Index fields by simplified header, with the rank of that synonym (0 is the best)."""
-    vocabulary: dict[str, tuple[Field, int]] = {}
+    vocabulary: dict[str, Hit] = {}
     for field in fields:
         for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):
             parsed = parse_header(spelling)
@@ -89,24 +92,20 @@ def _drop_links(words: str) -> str:
     return " ".join(content_words) if len(content_words) > 1 else words
 
 
-def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
+def count_known(cells: Iterable[str], vocabulary: Vocabulary) -> int:
     """Count the different fields that these cells would name."""
     hits = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
     return len({hit[0].name for hit in hits if hit})
 
 
-def score_rows(
-    rows: Iterable[Iterable[str]], *vocabularies: Mapping[str, tuple[Field, int]]
-) -> int:
+def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
     """Count the fields that the best of these rows would name as a header."""
     return max(
         (count_known(row, vocabulary) for row in rows for vocabulary in vocabularies), default=0
     )
 
 
-def find_field(
-    header: Header, vocabulary: Mapping[str, tuple[Field, int]]
-) -> tuple[Field, int] | None:
+def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or apart from its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))

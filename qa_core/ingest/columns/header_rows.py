@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,13 +12,11 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import table_bounds
-from qa_core.ingest.columns.header_matching import count_known, find_field, parse_header
-from qa_core.ingest.declaration import Field
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known, find_field, parse_header
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
 
-Vocabulary = Mapping[str, tuple[Field, int]]
 _TYPE = re.compile(
     r"(?:n?varchar2?|n?char|text|texte|string|str|u?(?:tiny|small|medium|big)?int(?:eger|64|32|"
     r"16)?|entier|number|numeric|numerique|decimal|float|double|"

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import count_known
-from qa_core.ingest.declaration import Field
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known
 
 SAMPLE_ROWS = 60
 FOOTERS = (
@@ -73,9 +72,7 @@ class HeaderRow:
 
 
 def find_header(
-    sample: list[tuple[int, list[str]]],
-    vocabulary: Mapping[str, tuple[Field, int]],
-    requested: tuple[str, ...],
+    sample: list[tuple[int, list[str]]], vocabulary: Vocabulary, requested: tuple[str, ...]
 ) -> HeaderRow:
     """Find the row that names the most fields, else the first like headers. Raises Refusal."""
     filled = [

@@ -24,7 +24,7 @@ from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
-from qa_core.files.text_blocks import RowBlock, read_blocks
+from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.arrays import to_numpy
@@ -250,9 +250,7 @@ class _RowReader:
         if len(block.lines):
             yield block
         if padded:
-            lines, rows = zip(*padded, strict=True)
-            columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
-            yield RowBlock(np.array(lines, np.int64), columns, [], block.share)
+            yield build_block(*zip(*padded, strict=True), [], width, block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""

@@ -13,7 +13,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
 from qa_core.ingest.platforms import reader
-from qa_core.ingest.platforms.call_legs import select_talks
+from qa_core.ingest.platforms.call_legs import TALKS
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
 from qa_core.storage.schema import Outcome
 
@@ -190,7 +190,7 @@ def fold(session: reader.FoldSession) -> str:
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records
             WHERE outcome = 'answered'),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(r.line) AS line, arg_min(r.uniqueid, r.line) AS contact_id,
             min(started_at) AS started_at,
             arg_min(direction, (started_at, r.line)) AS direction, arg_max(queue, (started_at,

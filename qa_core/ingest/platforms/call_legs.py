@@ -59,19 +59,18 @@ def find_roots(
     )
 
 
-def select_talks(legs: str, call: str) -> str:
-    """Build a SELECT of (call, talk_seconds); talk of several legs at the same time counts once."""
-    return f"""
-        SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
-            date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
-        FROM (
-            SELECT {call}, talk, until, greatest(since, coalesce(max(until) OVER earlier,
-                since)) AS since
-            FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
-                0) AS BIGINT)) AS until FROM {legs})
-            WINDOW earlier AS (PARTITION BY {call} ORDER BY since,
-                line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        ) GROUP BY {call}"""
+TALKS = """
+    SELECT call, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
+        date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
+    FROM (
+        SELECT call, talk, until, greatest(since, coalesce(max(until) OVER earlier,
+            since)) AS since
+        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
+            0) AS BIGINT)) AS until FROM spoken)
+        WINDOW earlier AS (PARTITION BY call ORDER BY since,
+            line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ) GROUP BY call"""
+"""SELECT of (call, talk_seconds) from legs in `spoken`; talk at the same time counts once."""
 
 
 def load_earlier_legs(

@@ -15,7 +15,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms import reader
-from qa_core.ingest.platforms.call_legs import find_roots, select_talks
+from qa_core.ingest.platforms.call_legs import TALKS, find_roots
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -327,7 +327,7 @@ def fold(session: reader.FoldSession) -> str:
                 0) AS BIGINT)) AS since FROM legs
             WHERE outcome = 'answered' AND is_leg = has_legs
         ),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(line) AS line, CASE WHEN starts_with(call, 'line ') THEN NULL
             ELSE call END AS contact_id,
             min(started_at) AS started_at, min(started_at) AS updated_at,

@@ -13,7 +13,7 @@ from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import find_meaning, fold_case, from_stamp, read_seconds
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
 from qa_core.ingest.platforms import reader
-from qa_core.ingest.platforms.call_legs import find_roots, select_talks
+from qa_core.ingest.platforms.call_legs import TALKS, find_roots
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -129,7 +129,7 @@ def fold(session: reader.FoldSession) -> str:
     return f"""
         WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1
             AND outcome = 'answered' AND is_leg = has_legs),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(line) AS line, call AS contact_id, min(started_at) FILTER (NOT is_leg) AS
             started_at,
             coalesce(max(updated_at), min(started_at)) AS updated_at,

@@ -52,10 +52,5 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 PROFILE = Profile(
-    "generic",
-    "recordings",
-    FIELDS,
-    (("file",), ("contact_id",)),
-    decide_columns,
-    build,
+    "generic", "recordings", FIELDS, (("file",), ("contact_id",)), decide_columns, build
 )

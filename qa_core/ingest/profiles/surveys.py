@@ -66,7 +66,7 @@ def decide_columns(context: FileContext) -> None:
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     columns = batch.read_texts("contact_id", "ticket")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
     batch.require_any(columns, "contact_id", "ticket", "customer_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):

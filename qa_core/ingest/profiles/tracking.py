@@ -90,7 +90,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             by_number = ~np.isnat(own_start) & to_numpy(columns["tracking_number"].is_valid())
     batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
     return columns
 
 
