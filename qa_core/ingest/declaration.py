@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
 from qa_core.files.sample import Sample
 
@@ -87,6 +88,7 @@ class ColumnEvidence:
 
     field: str
     column: str
+    example: str = field(default="", kw_only=True)
 
     def add(self, values: pa.Array) -> None:
         values = values.drop_null()
@@ -102,6 +104,13 @@ class ColumnEvidence:
     ) -> None:
         """Add a decision about the column, whose name is the place `{column}`."""
         decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
+
+    def refuse(
+        self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
+    ) -> Refusal:
+        """Build a refusal of the column, with the places `{column}`, `{field}`, `{example}`."""
+        known = {"column": self.column, "field": self.field, "example": self.example}
+        return Refusal(code, message, options, **known | places)
 
 
 @dataclass(frozen=True)

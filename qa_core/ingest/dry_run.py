@@ -169,13 +169,10 @@ class Examination:
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
         for row in self.rows:
+            cells = (f"{name}: {cell}" for name, cell in row.cells.items() if cell)
+            values = (f"{name}: {value}" for name, value in row.values.items())
             lines.append(_("line {line}", line=row.line))
-            lines.append(
-                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.cells.items() if cell)
-            )
-            lines.append(
-                "  > " + " · ".join(f"{name}: {value}" for name, value in row.values.items())
-            )
+            lines += ["  < " + " · ".join(cells), "  > " + " · ".join(values)]
         return lines
 
 

@@ -14,7 +14,7 @@ from qa_core.files.options import UNITS
 from qa_core.ingest import reason_texts
 from qa_core.ingest.declaration import ValueType
 from qa_core.ingest.registry import find_profiles
-from qa_core.ingest.tally import ImportTally
+from qa_core.ingest.tally import COUNTS, ImportTally
 
 if TYPE_CHECKING:
     from qa_core.ingest.dry_run import Examination
@@ -89,17 +89,8 @@ class FileReport:
         if self.refusal is not None:
             return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
         tally = self.tally
-        counts = (
-            (_("read"), tally.read),
-            (_("new"), tally.new),
-            (_("updated"), tally.updated),
-            (_("unchanged"), tally.unchanged),
-            (_("duplicates"), tally.duplicates),
-            (_("rejected"), tally.rejected),
-            (_("folded"), tally.folded),
-            (_("skipped"), tally.skipped),
-        )
-        shown = (f"{count} {name}" for name, count in counts if count or name == counts[0][0])
+        counts = {name: getattr(tally, name) for name in COUNTS}
+        shown = (f"{count} {_(name)}" for name, count in counts.items() if count or name == "read")
         lines: list[str] = []
         if self.recognised:
             lines.append(_("This file was already imported. Nothing was changed."))

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-COUNTS = ("read", "new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped")
+from qa_core.base.i18n import N_
+
+COUNTS = (
+    N_("read"), N_("new"), N_("updated"), N_("unchanged"), N_("duplicates"), N_("rejected"),
+    N_("folded"), N_("skipped"),
+)  # fmt: skip
 BREAKDOWNS = ("folded_kinds", "skipped_kinds", "reasons")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
@@ -38,27 +37,22 @@ def decide_reading(
     """
     total = max(1, evidence.total)
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
-        raise Refusal(
+        raise evidence.refuse(
             "destroyed_timestamps",
             "In the column {column}, a spreadsheet lost the date and the hour (for example "
             "{example}). They cannot be recovered. Export the file again from its source "
             "without opening it in a spreadsheet.",
-            column=evidence.column,
-            example=evidence.example,
         )
     meaning = evidence.number_meaning
     recognised = sum(evidence.counts.values()) - (
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
     )
     if evidence.total and recognised < total / 2:
-        raise Refusal(
+        raise evidence.refuse(
             "unreadable_dates",
             "The column {column} was read as {field}, but values such as {example} are not "
             "dates or times. Name the right column.",
             options=(f"--map {evidence.field}=COLUMN",),
-            column=evidence.column,
-            field=evidence.field,
-            example=evidence.example,
         )
     decisions: list[Decision] = []
     order = short_order = None
@@ -120,13 +114,12 @@ def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[D
         evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
         return hints.requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
-        raise Refusal(
+        raise evidence.refuse(
             "mixed_dates",
             "The column {column} mixes two date orders. {first} dates begin with a number "
             "above 12, {second} have one in the middle. Correct the file, or choose the right "
             "order. The other dates are then rejected.",
             options=("--date-order dmy", "--date-order mdy"),
-            column=evidence.column,
             first=first,
             second=second,
         )
@@ -158,13 +151,11 @@ def _follow_hints(
         reason = N_("{column} does not show the order; this tool writes dates in this order")
         evidence.decide(decisions, ORDER_NAMES[hints.usual], reason)
         return hints.usual
-    raise Refusal(
+    raise evidence.refuse(
         "ambiguous_dates",
         "The column {column} does not show which number is the day (for example {example}). "
         "Choose the order.",
         options=tuple(f"--date-order {order}" for order in possible),
-        column=evidence.column,
-        example=evidence.example,
     )
 
 
@@ -209,13 +200,11 @@ def _decide_short_order(
         evidence.decide(decisions, ORDER_NAMES[possible[0]], reason, example=evidence.example)
         return possible[0]
     if not possible:
-        raise Refusal(
+        raise evidence.refuse(
             "mixed_dates",
             "The dates in the column {column} follow no single order (for example {example}). "
             "Correct the file, or choose an order.",
             options=tuple(f"--date-order {order}" for order in ORDERS),
-            column=evidence.column,
-            example=evidence.example,
         )
     decided = tuple(other for other in hints.decided if other[1] in possible)
     return _follow_hints(evidence, replace(hints, decided=decided), possible, decisions)
@@ -265,13 +254,12 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
             texts=texts,
         )
         return True
-    raise Refusal(
+    raise evidence.refuse(
         "swapped_dates",
         "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
         "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
         "file cannot prove it, so nothing was imported. Export it again as CSV without "
         "opening it in a spreadsheet.",
-        column=evidence.column,
         dates=dates,
         texts=texts,
     )

@@ -71,7 +71,6 @@ class DurationEvidence(ColumnEvidence):
     words: int = 0
     unreadable: int = 0
     total: int = 0
-    example: str = ""
     odd_example: str = ""
     reference_column: str = ""  # another column, whose pairs can only be minutes and seconds
 
@@ -203,12 +202,11 @@ def decide_reading(
     elif hint:
         unit, reason = hint, N_("as the header {column} says")
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_unit",
             "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
             "seconds. Choose one.",
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
-            column=evidence.column,
             high=f"{numbers.highest:g}",
         )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
@@ -221,12 +219,11 @@ def decide_reading(
         and not numbers.fractions
         and numbers.counts_above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_unit",
             "Numbers in the column {column} go up to {high}, which is more than five hours in "
             "seconds. Choose seconds or milliseconds.",
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
-            column=evidence.column,
             high=f"{numbers.highest:g}",
         )
     else:
@@ -255,13 +252,11 @@ def _decide_pairs(
     elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_duration",
             "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
             "Say whether the last number is seconds or minutes.",
             options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
-            column=evidence.column,
-            example=evidence.example,
         )
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
     first, other = evidence.greatest_first, evidence.reference_column

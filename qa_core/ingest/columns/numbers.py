@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
@@ -50,7 +49,6 @@ class NumberEvidence(ColumnEvidence):
     dot_other: int = 0
     bare_small: int = 0
     bare_long: int = 0
-    example: str = ""
     odd_example: str = ""
 
     def _add(self, values: pa.Array) -> None:
@@ -175,13 +173,11 @@ def decide_decimal(
         and not (evidence.dot_other or evidence.bare_long)
     )
     if evidence.comma_three or dot_as_thousands:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_decimal",
             "In the column {column}, {example} may have three decimals or a thousands "
             "separator. Choose the decimal sign.",
             options=("--decimal ,", "--decimal ."),
-            column=evidence.column,
-            example=evidence.example,
         )
     return "."
 
@@ -263,13 +259,12 @@ def decide_mark(
     else:
         is_effort = evidence.field == "ces"
         if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
-            raise Refusal(
+            raise evidence.refuse(
                 "ambiguous_scale",
                 "The column {column} holds {count} effort ratings from {low} to {high}. "
                 "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                column=evidence.column,
                 **places,
             )
         most = MAX_FAULT_SHARE * readable

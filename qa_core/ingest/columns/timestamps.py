@@ -97,7 +97,6 @@ class MomentEvidence(ColumnEvidence):
     day_count: int = 0
     unreadable: int = 0
     destroyed_count: int = 0
-    example: str = ""
     number_range: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)

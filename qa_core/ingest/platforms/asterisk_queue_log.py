@@ -107,13 +107,20 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     return found if is_header else {}
 
 
+Block = tuple[np.ndarray, dict[str, pa.Array], list[pa.Array], np.ndarray]
+"""Lines, their fields and pieces of data, and a mask of the good ones."""
+
+
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the events of calls, block by block; those of agents are counted by name."""
     titles = None if export.sample.is_document else _count_titles(export.sample)
     blocks = _read_lines(export) if titles is None else _read_table(export, titles)
     last = np.datetime64(0, "us")
-    for lines, fields, pieces in blocks:
-        table = _build_events(export, lines, fields, pieces)
+    for lines, fields, pieces, good in blocks:
+        keep = pa.array(good)
+        fields = {name: values.filter(keep) for name, values in fields.items()}
+        pieces = [piece.filter(keep) for piece in pieces]
+        table = _build_events(export, lines[good], fields, pieces)
         if len(table):
             at = table.column("moment").to_numpy()
             export.notes["in_order"] = bool(
@@ -125,9 +132,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         yield table
 
 
-def _read_lines(
-    export: ExportReader,
-) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_lines(export: ExportReader) -> Iterator[Block]:
     number = 0
     for count, filled, cells, share in _split_ahead(export):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
@@ -141,9 +146,7 @@ def _read_lines(
         good = _check_lines(
             export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
-        keep = pa.array(good)
-        pieces = [column.filter(keep) for column in columns[5:]]
-        yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
+        yield numbers, fields, columns[5:], good
 
 
 def _take_place(cells: pa.ListArray, place: int) -> pa.Array:
@@ -210,9 +213,7 @@ def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
     ]
 
 
-def _read_table(
-    export: ExportReader, titles: int
-) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_table(export: ExportReader, titles: int) -> Iterator[Block]:
     header, delimiter = export.sample.rows[titles], export.sample.delimiter
     columns, width = _find_columns(header), len(header)
     export.tally.skip("note", titles)
@@ -280,12 +281,7 @@ def _read_table(
                 "impossible_date" if np.isnat(at[index]) else "not_an_event",
                 _mask_cells(fields, index),
             )
-        kept = pa.array(good)
-        yield (
-            numbers[good],
-            {name: values.filter(kept) for name, values in fields.items()},
-            [piece.filter(kept) for piece in pieces],
-        )
+        yield numbers, fields, pieces, good
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:

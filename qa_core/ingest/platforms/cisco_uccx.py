@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
 from qa_core.ingest.platforms import reader
@@ -19,13 +18,12 @@ def recognise(sample: Sample) -> bool:
 
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Raise Refusal: totals since a reset, without a date, would count as something else."""
-    raise Refusal(
+    raise export.refuse(
         "real_time_statistics",
         "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
         "a date. Export a historical report instead. Import Contact Service Queue Activity by "
         "Interval as intervals, or Contact Detail as contacts.",
         options=("import intervals", "import contacts"),
-        name=export.content.name,
     )
 
 

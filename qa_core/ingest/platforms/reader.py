@@ -148,6 +148,13 @@ class ExportReader:
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
 
+    def refuse(
+        self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
+    ) -> Refusal:
+        """Build a refusal of the export, with the places `{name}` and `{platform}`."""
+        names = {"name": self.content.name, "platform": self.platform.title}
+        return Refusal(code, message, options, **names | places)
+
     def report_share(self, share: float) -> None:
         """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
@@ -158,12 +165,11 @@ class ExportReader:
         names = [column.title for column in columns]
         for text in self.options.words:
             if not any(simplify(text).startswith(simplify(name)) for name in names):
-                raise Refusal(
+                raise self.refuse(
                     "unknown_column",
                     "{column} is not a column of words in an export of {platform}. Its "
                     "columns of words: {seen}.",
                     tuple(f"--word {name}:VALUE=MEANING" for name in names),
-                    platform=self.platform.title,
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
                 )
@@ -248,16 +254,13 @@ class ExportReader:
 
     def items(self) -> Items:
         """Yield objects by number, from 1, or rows of a table by line, keyed by plain header."""
-        return self._objects() if self.is_document else self._table_rows()
-
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        objects = JsonObjects(self.content)
-        for number, item in enumerate(objects, 1):
-            if not number % RECORDS_AT_ONCE:
-                self.report_share(objects.share)
-            yield number, item
-
-    def _table_rows(self) -> Iterator[tuple[int, Cells]]:
+        if self.is_document:
+            objects = JsonObjects(self.content)
+            for number, item in enumerate(objects, 1):
+                if not number % RECORDS_AT_ONCE:
+                    self.report_share(objects.share)
+                yield number, item
+            return
         header: list[str] = []
         for number, row in self.rows():
             if header:
@@ -311,13 +314,11 @@ class ExportReader:
         """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
         found = _ROUNDED.search(text) if "E+" in text else None
         if found:
-            raise Refusal(
+            raise self.refuse(
                 "rounded_numbers",
                 "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
                 "example {example}). Calls and callers can no longer be distinguished. Import "
                 "the export itself, as {platform} wrote it.",
-                name=self.content.name,
-                platform=self.platform.title,
                 example=found[1],
             )
 
@@ -344,14 +345,12 @@ class ExportReader:
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
                     seconds.add(place)
         if evidence and not seconds and not self.options.yes:
-            raise Refusal(
+            raise self.refuse(
                 "seconds_lost",
                 "A spreadsheet has cut the seconds from the times in {name}, an export of "
                 "{platform}. Waiting times are off by up to a minute. Import the export "
                 "itself, or accept it as it is.",
                 options=("--yes",),
-                name=self.content.name,
-                platform=self.platform.title,
             )
         readings: dict[int, timestamps.MomentReading] = {}
         certain: list[tuple[str, str]] = []
@@ -595,14 +594,12 @@ def _require_known_columns(export: ExportReader) -> None:
     """Raise Refusal for options on columns, which the platform knows, and for unknown words."""
     options = export.options
     if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
-        raise Refusal(
+        raise export.refuse(
             "columns_of_export",
             "{name} is an export of {platform}, whose columns are known. Leave out the "
             "columns, units, scales and first day that you set. Or read the file as a plain "
             "table with one contact per row.",
             options=AS_TABLE,
-            name=export.content.name,
-            platform=export.platform.title,
         )
     for column, words in zip(export.platform.words, export.find_taught(), strict=True):
         if words:
@@ -708,11 +705,9 @@ def _fold(
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
-        raise Refusal(
+        raise export.refuse(
             "no_contacts",
             "{name} is an export of {platform}, but holds no complete call.",
-            name=export.content.name,
-            platform=export.platform.title,
         )
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]

@@ -5,7 +5,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns import scalars
@@ -51,12 +50,11 @@ def recognise(sample: Sample) -> bool:
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read the voice calls of a call log. Raises Refusal for a table of its records."""
     if not export.is_document:
-        raise Refusal(
+        raise export.refuse(
             "flattened_records",
             "{name} is a table of RingCentral records. Several of them are one call, and "
             "their legs are lost. Import the JSON itself, or the call log that RingCentral "
             "exports as CSV.",
-            name=export.content.name,
         )
     export.decide(
         "talk_seconds",

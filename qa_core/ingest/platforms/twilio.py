@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import find_meaning, fold_case, from_stamp, read_seconds
@@ -59,11 +58,10 @@ def _name_fields(export: reader.ExportReader) -> Iterator[tuple[int, dict[str, A
     for number, fields in export.items():
         item = {simplify(name).replace(" ", "_"): value for name, value in fields.items()}
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
-            raise Refusal(
+            raise export.refuse(
                 "not_calls",
                 "{name} lists Twilio recordings, which do not say who called or how the call "
                 "ended. Export the calls (Calls.json) and import that file.",
-                name=export.content.name,
             )
         yield number, {"sid": item.get("call_sid"), **item}
 
