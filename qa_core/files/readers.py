@@ -18,7 +18,6 @@ from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
 
-DELIMITERS = (";", ",", "\t", "|", "^", "~")
 DELIMITER_NAMES = {
     ";": "semicolon",
     ",": "comma",
@@ -236,7 +235,7 @@ def parse_delimiter(name: str | None) -> str | None:
 def find_delimiter(lines: list[str]) -> str:
     """Find the delimiter with the most lines of equal width, preferring more cells; else comma."""
     best, best_score = ",", 0.0
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITER_NAMES:
         # A quote that is never closed spoils its own line, not the sample.
         is_closed = all(line.count('"') % 2 == 0 for line in lines)
         pieces = [lines] if is_closed else [[line] for line in lines]

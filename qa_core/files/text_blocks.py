@@ -65,8 +65,7 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
     while piece := file.read(BLOCK_BYTES):
         piece += file.readline()
         if piece.count(b'"') % 2:
-            # A cell with a line break across the border of two blocks: from here on
-            # only a reader with memory will do.
+            # A cell with a line break crosses two blocks: only a reader with memory will do.
             rest = io.TextIOWrapper(file, encoding=source.encoding, errors="replace", newline="")
             text = itertools.chain(_decode(source, piece), rest)
             yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
@@ -137,8 +136,7 @@ def _read_rows(
         if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
             yield build_block(numbers, rows, odd_rows, width, share())
             numbers, rows, odd_rows = [], [], []
-    # A cell that holds whole rows at the very end was opened by a quote that nobody
-    # closed.
+    # A cell that holds whole rows at the very end was opened by a quote that nobody closed.
     if (
         last_line - previous_line > 1
         and width > 1

@@ -19,8 +19,7 @@ def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
     temporary = environment.current().temporary_folder
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
-    # The system frees the lock when its holder dies: that is how the next start knows
-    # what was left behind.
+    # The system frees the lock when its holder dies: so the next start knows what is left.
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

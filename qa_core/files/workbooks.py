@@ -163,8 +163,7 @@ def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
 
 
 def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
-    # A process that neither ends nor writes would block the read below; its CPU limit
-    # does not count time asleep.
+    # A process that hangs would block the read below; its CPU limit counts no time asleep.
     watchdog = threading.Timer(MAX_SECONDS, process.kill)
     watchdog.start()
     try:

@@ -184,8 +184,7 @@ def _decide_short_order(
         # A date that begins with a year of two digits goes on with a hyphen.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:
-        # A file covers few years and many days: the place with many different values is
-        # not the year.
+        # A file covers few years, many days: the place with many different values is no year.
         places = {order: dict(zip(ORDERS[order], "abc", strict=True)) for order in possible}
         likely = [
             order

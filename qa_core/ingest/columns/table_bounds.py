@@ -88,8 +88,7 @@ def find_header(
         score = count_known(cells, vocabulary) + 3 * sum(
             simplify(cell) in requested_names for cell in cells if cell
         )
-        # One known word alone in a row of many cells is rather a value ("Total",
-        # "Chat") than a header.
+        # One known word in a row of many cells is rather a value ("Total") than a header.
         if score > best_score and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:

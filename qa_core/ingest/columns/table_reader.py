@@ -36,7 +36,6 @@ from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
-from qa_core.ingest.registry import find_platform, get_profile
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.schema import Outcome
@@ -78,7 +77,7 @@ def _find_platform(
 ) -> tuple[Platform | None, Content]:
     """Find the platform of an export, and its text: a sheet, where a spreadsheet has saved it."""
     if not workbooks.is_workbook(content):
-        return find_platform(take_sample(content), kind, options.profile), content
+        return registry.find_platform(take_sample(content), kind, options.profile), content
     for sheet in workbooks.find_sheets(content):
         if options.sheet not in (None, sheet["name"]):
             continue
@@ -86,7 +85,7 @@ def _find_platform(
         margin = [""] * sheet["first_column"]
         beginning = workbooks.write_rows([margin + row for row in sheet["rows"]])
         sample = take_sample(HeldContent(content.path, data=beginning))
-        platform = find_platform(sample, kind, options.profile)
+        platform = registry.find_platform(sample, kind, options.profile)
         if platform is not None:
             _first, cells = workbooks.read_sheet(content, sheet["name"])
             rows = cells.splitlines(keepends=True)
@@ -103,7 +102,7 @@ def _stage_table(
     system: str | None,
     digest: str,
 ) -> Staged:
-    profile = get_profile(kind, options.profile)
+    profile = registry.get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content, options, lambda rows: header_matching.score_rows(rows, vocabulary)

@@ -355,8 +355,7 @@ class MomentReading:
                 unique.clock[matched] = _split_clock(numbers, digits)[0]
                 return
         if self.number_meaning == "serial":
-            # Spreadsheets count days from 30 December 1899 and keep times as fractions
-            # that never come out even: to the second.
+            # Spreadsheets count days from 30 December 1899; times are never even: to the second.
             seconds = np.round((numbers - timezones.EPOCH_DAY) * timezones.DAY)
         elif self.number_meaning in _EPOCHS:
             seconds = numbers / _EPOCHS[self.number_meaning]

@@ -61,8 +61,7 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
     """Turn words such as "not scored", for a value that was not given, into null."""
-    # Letters are sorted at "A" or after it: one comparison saves the expression in nearly
-    # every column.
+    # Letters sort at "A" or after it: one comparison spares most columns the expression.
     if (
         not pc.any(pc.greater_equal(values, "A")).as_py()
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()

@@ -22,11 +22,6 @@ _MISSED = {
     "agents did not answer": "unanswered",
 }
 
-SCHEMA = reader.record_schema(
-    "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
-    "transfers tracking_number recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a call with direction, start and dialled digits."""
@@ -100,7 +95,10 @@ PLATFORM = Platform(
     name="aircall",
     title="Aircall",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
+        "transfers tracking_number recorded customer_key"
+    ),
     read=read,
     fold=reader.select_all,
     mapping={

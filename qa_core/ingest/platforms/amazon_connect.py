@@ -26,11 +26,6 @@ _EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
-SCHEMA = reader.record_schema(
-    "contact_id before first after started_at updated_at direction channel queue advisor "
-    "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether all objects have a contact id and a start, and one says how it began."""
@@ -175,7 +170,10 @@ PLATFORM = Platform(
     name="amazon_connect",
     title="Amazon Connect",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id before first after started_at updated_at direction channel queue advisor "
+        "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -47,11 +47,6 @@ _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
 
-SCHEMA = reader.record_schema(
-    "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration talk "
-    "customer_key did recorded"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether a header names a CDR's columns, or most rows have dates as in one layout."""
@@ -167,8 +162,7 @@ def _find_outcome(cells: reader.Cells) -> str | None:
     application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
         return "voicemail"
-    # The queue itself answers the line: without a second channel nobody spoke with the
-    # caller.
+    # The queue itself answers the line: without a second channel nobody spoke with the caller.
     if outcome == "answered" and application == "queue" and not cells["dstchannel"]:
         return "abandoned"
     return outcome
@@ -217,7 +211,10 @@ PLATFORM = Platform(
     name="asterisk_cdr",
     title="Asterisk CDR",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration "
+        "talk customer_key did recorded"
+    ),
     read=read,
     fold=fold,
     mapping={

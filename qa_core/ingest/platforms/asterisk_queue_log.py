@@ -204,8 +204,7 @@ def _check_lines(
 
 
 def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
-    # What follows the event may be a number of a caller, and of a line that is none
-    # every cell.
+    # What follows the event may be a number of a caller, and of a line that is none every cell.
     known = fields["event"][index].as_py() in (*CALL_EVENTS, *AGENT_EVENTS)
     return [
         str(fields[name][index].as_py() or "") if known else ""

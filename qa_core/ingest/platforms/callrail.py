@@ -27,11 +27,6 @@ _TEXTS = {
     "customer": ("customer_phone_number",),
 }
 
-SCHEMA = reader.record_schema(
-    "contact_id started_at direction advisor outcome talk_seconds tracking_number source medium "
-    "campaign keyword landing_page recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a call on a tracking number, with CallRail's names."""
@@ -75,7 +70,10 @@ PLATFORM = Platform(
     name="callrail",
     title="CallRail",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction advisor outcome talk_seconds tracking_number source "
+        "medium campaign keyword landing_page recorded customer_key"
+    ),
     read=read,
     fold=reader.select_all,
     mapping={

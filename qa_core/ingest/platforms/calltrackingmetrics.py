@@ -35,11 +35,6 @@ _TEXTS = {
     "customer": ("caller_number_complete", "caller_number", "contact_number"),
 }
 
-SCHEMA = reader.record_schema(
-    "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds hold_seconds "
-    "transfers tracking_number source medium campaign keyword landing_page recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a call with the names of CallTrackingMetrics."""
@@ -113,7 +108,11 @@ PLATFORM = Platform(
     name="calltrackingmetrics",
     title="CallTrackingMetrics",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds "
+        "hold_seconds transfers tracking_number source medium campaign keyword landing_page "
+        "recorded customer_key"
+    ),
     read=read,
     fold=reader.select_all,
     mapping={

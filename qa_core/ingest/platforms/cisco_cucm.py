@@ -28,10 +28,6 @@ _RECORDERS = ("27", "28")
 _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 """The party that a telephone makes up for the leg to its recorder."""
 
-SCHEMA = reader.record_schema(
-    "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether the header has CUCM's own names."""
@@ -127,7 +123,9 @@ PLATFORM = Platform(
     name="cisco_cucm",
     title="Cisco CUCM",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -95,11 +95,6 @@ _NUMBERED = {
     "602": "ALLOTTED_TIMEOUT",
 }
 
-SCHEMA = reader.record_schema(
-    "uuid parent child started_at from_queue direction outcome queue advisor wait talk duration "
-    "did recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether names are FreeSWITCH's own, or most rows fit its template."""
@@ -362,7 +357,10 @@ PLATFORM = Platform(
     name="freeswitch",
     title="FreeSWITCH CDR",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "uuid parent child started_at from_queue direction outcome queue advisor wait talk "
+        "duration did recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -21,12 +21,6 @@ _CHANNELS = {
 _ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
 """Metrics that only a contact has which ended so."""
 
-SCHEMA = reader.record_schema(
-    "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
-    "wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number recorded "
-    "customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a conversation with its start and participants."""
@@ -191,7 +185,11 @@ PLATFORM = Platform(
     name="genesys_cloud",
     title="Genesys Cloud",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at ended_at direction channel queue reason advisor advisor_name "
+        "outcome wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number "
+        "recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -725,8 +725,7 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
-        # The id of a call in the tracking tool is none of the telephony's: number and
-        # time join the two.
+        # The id of a call in the tracking tool is none of the telephony's: number and time join.
         columns["contact_id"] = pc.if_else(
             pc.is_valid(columns["tracking_number"]),
             pa.scalar(None, pa.string()),

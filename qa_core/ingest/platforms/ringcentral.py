@@ -32,11 +32,6 @@ _OUTCOMES = {
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
-SCHEMA = reader.record_schema(
-    "id session started_at updated_at direction outcome queue advisor duration transfers did "
-    "recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether all objects are records of sessions, or a table has flattened them."""
@@ -147,7 +142,10 @@ PLATFORM = Platform(
     name="ringcentral",
     title="RingCentral",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "id session started_at updated_at direction outcome queue advisor duration transfers did "
+        "recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

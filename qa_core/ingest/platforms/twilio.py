@@ -32,10 +32,6 @@ _DIRECTIONS = {
     ),
 }  # fmt: skip
 
-SCHEMA = reader.record_schema(
-    "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether all objects have an account and a sid, or are another of Twilio's resources."""
@@ -156,7 +152,9 @@ PLATFORM = Platform(
     name="twilio",
     title="Twilio",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={
