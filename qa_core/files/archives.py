@@ -300,7 +300,6 @@ class _UnpackedFile(io.RawIOBase):
 
 
 def _require_small(path: Path, unpacked: int, packed: int) -> None:
-    """Raise Refusal for an archive that unpacks beyond the limits."""
     is_dense = unpacked > MIN_BYTES_FOR_RATIO and unpacked > MAX_RATIO * packed
     if unpacked > MAX_UNPACKED_BYTES or is_dense:
         raise Refusal(

@@ -147,8 +147,6 @@ def _open_workbook(
 
 
 def _open_records(content: archives.Content, records: Records) -> Source:
-    """Open records with named values as the text of a table with a header."""
-
     def lines(progress: list[int]) -> Iterator[str]:
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="\n")

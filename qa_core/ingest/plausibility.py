@@ -200,7 +200,6 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    """Compare the file with earlier contacts of the same source."""
     system = select_system(staged)
     earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"

@@ -148,7 +148,6 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
 def _count_fields(
     content: Content, profiles: Iterable[Profile], options: ImportOptions
 ) -> dict[str, int]:
-    """Count, by kind, the columns of the file that its best profile recognises."""
     vocabularies = {
         profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
     }

@@ -133,7 +133,6 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
 
 
 def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
-    """Enter the exclusions and restrictions again that are in force today."""
     for entry in by_kind.get("exclusion", ()):
         what = json.loads(entry.key)
         contacts = [(what["source_system"], what["contact_id"])] if "contact_id" in what else []
@@ -185,7 +184,6 @@ def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
 
 @contextmanager
 def _using(here: environment.Environment, staging: Path) -> Iterator[None]:
-    """Work in the unpacked stores, with the secrets of the home."""
     (staging / "secrets").symlink_to(here.secrets_folder, target_is_directory=True)
     unpacked = replace(
         here,
@@ -225,7 +223,6 @@ def _find_erased(
 
 
 def _find_customers() -> Iterator[str]:
-    """Find every pseudonym of a customer in the stores."""
     yield from _read_columns("customer_key", "given_customer_key")
     with store.reading() as session:
         for content in session.scalars(_whole(sa.select(WaitingRow.content))):
@@ -241,7 +238,6 @@ def _find_advisors() -> Iterator[str]:
 
 
 def _read_columns(*names: str) -> set[str]:
-    """Read the distinct values of these columns in every Parquet file of the stores."""
     values: set[str] = set()
     folders = tables.lake_folder(), environment.current().folder / "watching"
     for path in (path for folder in folders for path in folder.rglob("*.parquet")):
@@ -254,7 +250,6 @@ def _read_columns(*names: str) -> set[str]:
 
 
 def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
-    """Delete the audio of contacts that a later import forbade."""
     reasons = {tuple(json.loads(entry.key)): entry.value for entry in entries}
     with store.one_import_at_a_time(), store.writing() as session:
         for reason in sorted(set(reasons.values())):
@@ -263,7 +258,6 @@ def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
 
 
 def _shorten_periods(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
-    """Enter again the periods that were shortened since."""
     shorter: dict[str, str] = {}
     with store.reading() as session:
         for entry in entries:

@@ -394,7 +394,6 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what JSON columns and saved views keep of an advisor."""
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
@@ -424,8 +423,6 @@ def _find_spellings(session: Session, advisor_id: str) -> re.Pattern[str]:
 
 
 def _forget_in_reports(session: Session, spelled: re.Pattern[str]) -> None:
-    """Delete the spellings of an advisor from what imports decided about advisors."""
-
     def clear(decision: dict[str, Any]) -> dict[str, Any]:
         if decision["field"] != "advisor":
             return decision

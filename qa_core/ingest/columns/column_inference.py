@@ -347,7 +347,6 @@ class FileContext:
             )
 
     def _is_yes_no(self, column: Column) -> bool:
-        """Tell whether the cells of a column are all yes or no."""
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 

@@ -405,7 +405,6 @@ class _RowReader:
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
-        """Reject the last row of a file that ends in the middle of it."""
         is_short = self._last_line == self._last_short == batch.lines[-1]
         if is_short and not self.source.ends_with_newline:
             batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
@@ -428,7 +427,6 @@ class _RowReader:
             }
 
     def _find_shown_columns(self) -> set[int]:
-        """Find the columns in use that identify nobody."""
         return {
             column.index
             for column in self.context.columns.values()

@@ -199,7 +199,6 @@ def _register_stored(
 def _rebuild_first_legs(
     connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
 ) -> None:
-    """Rebuild the first legs of contacts in the lake of which no leg was kept."""
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text

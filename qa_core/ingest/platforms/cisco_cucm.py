@@ -85,7 +85,6 @@ def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
 
 
 def _is_recording(cells: reader.Cells) -> bool:
-    """Tell whether a leg only carries a conversation to a recorder or a listener."""
     behalf = (name for name in _COLUMNS if name.endswith("OnBehalfOf"))
     parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
     return any(cells[name] in _RECORDERS for name in behalf) or any(

@@ -50,7 +50,6 @@ def read(export: reader.ExportReader) -> Iterator[pa.Table]:
 
 
 def _name_fields(export: reader.ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Name the fields as the API does, however the export spells them."""
     for number, fields in export.items():
         item = {simplify(name).replace(" ", "_"): value for name, value in fields.items()}
         if "recordings" in item or ("call_sid" in item and "direction" not in item):

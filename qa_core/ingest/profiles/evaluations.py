@@ -164,7 +164,6 @@ def _decide_criteria(context: FileContext) -> None:
 
 
 def _require_same_total(context: FileContext, criteria: list[str]) -> None:
-    """Raise Refusal where the total of the file is not what its criteria add up to."""
     sample = context.take_sample()
     marks = np.column_stack([sample.read_number(name) for name in criteria])
     possible = np.array([context.notes["possible"][name] for name in criteria])

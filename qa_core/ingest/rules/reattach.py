@@ -76,7 +76,6 @@ def _exempt_merged(statement: sa.Select) -> Unscoped:
 
 
 def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
-    """Find the advisor and team of each of these contacts in the lake."""
     if not keys:
         return {}
     with lake.working() as connection:

@@ -126,7 +126,6 @@ class Watch:
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on new figures, and purge once a day."""
         if self._has_new_figures:
             pipeline.evaluate_alerts()
         purge.purge_daily()
@@ -247,7 +246,6 @@ class Watch:
             }
 
     def _refuse(self, path: Path, state: tuple[int, int], refusal: Refusal) -> None:
-        """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
         folder = self.folder / REFUSED_FOLDER / path.parent.relative_to(self.folder)
