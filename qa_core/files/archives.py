@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -267,13 +268,13 @@ class _UnpackedFile(io.RawIOBase):
 
     def __init__(self, content: Content) -> None:
         self._content, self._bytes_read = content, 0
-        self._raw = content.path.open("rb")
-        self._archive = None
+        self._opened = ExitStack()
+        file = self._opened.enter_context(content.path.open("rb"))
         if content.packing == "gzip":
-            self._file: BinaryIO = gzip.GzipFile(fileobj=self._raw)
+            file = gzip.GzipFile(fileobj=file)
         else:
-            self._archive = zipfile.ZipFile(self._raw)
-            self._file = self._archive.open(content.member)
+            file = self._opened.enter_context(zipfile.ZipFile(file)).open(content.member)
+        self._file: BinaryIO = self._opened.enter_context(file)
 
     def readable(self) -> bool:
         return True
@@ -292,10 +293,7 @@ class _UnpackedFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        self._file.close()
-        if self._archive is not None:
-            self._archive.close()
-        self._raw.close()
+        self._opened.close()
         super().close()
 
 

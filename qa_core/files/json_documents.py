@@ -27,6 +27,15 @@ RECORD_KEYS = (
 """Keys that make an object a record, whatever lists follow."""
 
 
+BAD_SYNTAX = N_(
+    "{name} begins like JSON but is not valid: something is missing or superfluous. Export it "
+    "again."
+)
+BAD_END = N_(
+    "{name} is JSON that is broken or ends too early. Nothing was imported. Export it again."
+)
+
+
 class JsonObjects:
     """Objects of a JSON file, read lazily: one document or many lines, a list, or the
     lists within an envelope. Raises Refusal `damaged_file`, `json_too_large` while they
@@ -67,7 +76,7 @@ class JsonObjects:
             if isinstance(value, dict):
                 yield from _unwrap(iter((value,)))
             elif not depth:
-                raise self._refuse_syntax()
+                raise self._refuse(BAD_SYNTAX)
 
     def _read_items(self) -> Iterator[Any]:
         while self._has_next("]"):
@@ -84,7 +93,7 @@ class JsonObjects:
         while self._has_next("}"):
             key = self._read_value()
             if not isinstance(key, str):
-                raise self._refuse_syntax()
+                raise self._refuse(BAD_SYNTAX)
             self._take(":")
             name, start = key.casefold(), self._peek()
             if start == "[" and not is_record and name not in LISTS_OF_RECORDS:
@@ -108,7 +117,7 @@ class JsonObjects:
         while (sign := self._peek()) == ",":
             self._take(",")
         if sign is None:
-            raise self._refuse_end()
+            raise self._refuse(BAD_END)
         if sign == end:
             self._take(end)
         return sign != end
@@ -127,7 +136,7 @@ class JsonObjects:
 
     def _take(self, sign: str) -> None:
         if self._peek() != sign:
-            raise self._refuse_syntax()
+            raise self._refuse(BAD_SYNTAX)
         self._position += 1
 
     def _read_value(self) -> Any:
@@ -138,10 +147,10 @@ class JsonObjects:
                 value, end = self._decoder.raw_decode(self._text, self._position)
             except ValueError as error:
                 if not self._read_on():
-                    raise self._refuse_end() from error
+                    raise self._refuse(BAD_END) from error
                 continue
             except RecursionError as error:
-                raise self._refuse_syntax() from error
+                raise self._refuse(BAD_SYNTAX) from error
             # A number at the end of the text may go on in the next piece.
             is_open = end == len(self._text) and not isinstance(value, (dict, list, str))
             if not is_open or not self._read_on():
@@ -162,21 +171,8 @@ class JsonObjects:
         self._text, self._position = self._text[self._position :] + piece, 0
         return bool(piece)
 
-    def _refuse_syntax(self) -> Refusal:
-        return Refusal(
-            "damaged_file",
-            "{name} begins like JSON but is not valid: something is missing or superfluous. "
-            "Export it again.",
-            name=self._content.name,
-        )
-
-    def _refuse_end(self) -> Refusal:
-        return Refusal(
-            "damaged_file",
-            "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
-            "again.",
-            name=self._content.name,
-        )
+    def _refuse(self, message: str) -> Refusal:
+        return Refusal("damaged_file", message, name=self._content.name)
 
 
 def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:

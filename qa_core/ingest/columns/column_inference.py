@@ -249,11 +249,10 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        for other in pairs:
-            if other.full_clocks or other.minutes_as_hours:
-                for evidence in pairs:
-                    evidence.reference_column = other.column
-                break
+        clear = (other.column for other in pairs if other.full_clocks or other.minutes_as_hours)
+        reference_column = next(clear, "")
+        for evidence in pairs:
+            evidence.reference_column = reference_column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):

@@ -150,12 +150,8 @@ class MomentEvidence(ColumnEvidence):
             {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1},
             np.ones(len(days), np.int64),
         )
-        for month in np.unique(months):
-            of_month = np.unique(days[months == month])
-            year, number = int(str(month)[:4]), int(str(month)[5:7])
-            self.months.setdefault("year_first", set()).update(
-                (year, number, int(str(day)[8:10])) for day in of_month
-            )
+        seen = (text.split("-") for text in np.datetime_as_string(np.unique(days)).tolist())
+        self.months.setdefault("year_first", set()).update(tuple(map(int, day)) for day in seen)
         self.day_count += len(values) - placeholders
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.clock_count += len(values)
@@ -287,13 +283,8 @@ class MomentReading:
         unique.bad |= unmatched
         present = to_numpy(encoded.indices.is_valid())
         chosen = encoded.indices.drop_null().to_numpy()
-        for whole, part in (
-            (result.day, unique.day),
-            (result.clock, unique.clock),
-            (result.fixed, unique.fixed),
-            (result.bad, unique.bad),
-        ):
-            whole[present] = part[chosen]
+        for name in ("day", "clock", "fixed", "bad"):
+            getattr(result, name)[present] = getattr(unique, name)[chosen]
         return result
 
     def _fill(
