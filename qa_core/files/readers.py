@@ -170,9 +170,9 @@ def _open_records(content: archives.Content, records: Records) -> Source:
 
 
 def _open_text(content: archives.Content, options: ImportOptions) -> Source:
-    scan = _scan_text(content, options.encoding or "utf-8")
-    encoding, decisions = _find_encoding(content, options, scan)
-    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
+    is_valid, nuls, ends_with_newline = _scan_text(content, options.encoding or "utf-8")
+    encoding, decisions = _find_encoding(content, options, is_valid)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else nuls
     if nuls:
         evidence = N_("{count} zero bytes among the text")
         decisions.append(Decision.of("file", N_("zero bytes are left out"), evidence, count=nuls))
@@ -213,7 +213,7 @@ def _open_text(content: archives.Content, options: ImportOptions) -> Source:
         delimiter,
         0,
         decisions,
-        scan.ends_with_newline,
+        ends_with_newline,
     )
 
 
@@ -255,17 +255,8 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-@dataclass(frozen=True)
-class TextScan:
-    """Findings of one pass over a text: whether it decodes, its zero bytes, and its end."""
-
-    is_valid: bool
-    nuls: int
-    ends_with_newline: bool
-
-
-def _scan_text(content: archives.Content, encoding: str) -> TextScan:
-    """Read a text once in that encoding. A text cut within a letter still is valid."""
+def _scan_text(content: archives.Content, encoding: str) -> tuple[bool, int, bool]:
+    """Read a text once: is it valid (also if cut within a letter), its zero bytes, its end."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError as error:
@@ -285,21 +276,21 @@ def _scan_text(content: archives.Content, encoding: str) -> TextScan:
                     decoder.decode(block)
                 except UnicodeError:
                     is_valid = False
-    return TextScan(is_valid, nuls, last in archives.LINE_ENDS)
+    return is_valid, nuls, last in archives.LINE_ENDS
 
 
 def _find_encoding(
-    content: archives.Content, options: ImportOptions, scan: TextScan
+    content: archives.Content, options: ImportOptions, is_valid: bool
 ) -> tuple[str, list[Decision]]:
     """Choose the encoding, `mixed` where lines differ. Raises Refusal for a wrong one asked for."""
     if options.encoding:
-        return _require_encoding(content, options.encoding, scan), []
+        return _require_encoding(content, options.encoding, is_valid), []
     start = content.read_start(512)
     marked_encoding = archives.find_marked_encoding(start)
-    if marked_encoding and (scan.is_valid or marked_encoding != "utf-8-sig"):
+    if marked_encoding and (is_valid or marked_encoding != "utf-8-sig"):
         return marked_encoding, []
     wide = None if marked_encoding else _find_unmarked_utf16(start)
-    if wide or scan.is_valid:
+    if wide or is_valid:
         return wide or "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
     if not good:
@@ -343,8 +334,8 @@ def _find_single_byte_encoding(content: archives.Content) -> tuple[str, list[Dec
     return best, [decision]
 
 
-def _require_encoding(content: archives.Content, name: str, scan: TextScan) -> str:
-    if not scan.is_valid:
+def _require_encoding(content: archives.Content, name: str, is_valid: bool) -> str:
+    if not is_valid:
         raise Refusal(
             "wrong_encoding",
             "{name} is not in the encoding {value}. Leave the encoding open, and it is detected.",

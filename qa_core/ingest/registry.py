@@ -52,11 +52,12 @@ def is_platform(name: str | None) -> bool:
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    all_platforms = find_platforms()
-    if name is not None:
-        found = next((platform for platform in all_platforms if platform.name == name), None)
-    else:
-        found = next((platform for platform in all_platforms if platform.recognise(sample)), None)
+    fits = (
+        platform
+        for platform in find_platforms()
+        if (platform.recognise(sample) if name is None else platform.name == name)
+    )
+    found = next(fits, None)
     if found is not None and kind not in found.kinds:
         if (
             name is None

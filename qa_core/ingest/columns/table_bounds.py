@@ -12,14 +12,13 @@ from qa_core.ingest.columns.header_matching import Vocabulary, count_known
 SAMPLE_ROWS = 60
 FOOTERS = (
     "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne",
-    "average", "mean", "count", "nombre total", "sous total",
-    "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated",
-    "genere", "edite le", "exporte le", "source",
-    "nombre d appels", "nb d appels", "nb appels", "nombre de lignes", "number of rows", "minimum",
-    "maximum", "min", "max", "mediane", "median", "ecart type",
+    "average", "mean", "count", "nombre total", "sous total", "subtotal", "ensemble",
+    "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le",
+    "exporte le", "source", "nombre d appels", "nb d appels", "nb appels", "nombre de lignes",
+    "number of rows", "minimum", "maximum", "min", "max", "mediane", "median", "ecart type",
     "imprime le", "extrait le", "extraction du", "date d extraction", "date d edition",
-    "date d export", "fin de rapport", "fin du fichier", "end of file",
-    "printed", "exported", "legende", "filtres appliques", "applied filters",
+    "date d export", "fin de rapport", "fin du fichier", "end of file", "printed", "exported",
+    "legende", "filtres appliques", "applied filters",
 )  # fmt: skip
 MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")

@@ -19,15 +19,13 @@ from qa_core.storage.schema import Outcome
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
-    "start", "answer", "end", "duration", "billsec",
-    "disposition", "amaflags",
-    "uniqueid", "userfield",
+    "start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid",
+    "userfield",
 )  # fmt: skip
 CUSTOM = (
     "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start",
-    "answer", "end", "duration", "billsec", "disposition",
-    "amaflags", "accountcode",
-    "uniqueid", "userfield", "sequence",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid",
+    "userfield", "sequence",
 )  # fmt: skip
 LEAST_CELLS = 15
 _HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_number"}

@@ -17,11 +17,10 @@ from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in progress": None, "ringing": None,
-    "queued": None, "received": "answered", "no answer": "unanswered",
-    "missed": "unanswered", "hangup": "abandoned",
-    "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
-    "canceled": "abandoned",
-    "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
+    "queued": None, "received": "answered", "no answer": "unanswered", "missed": "unanswered",
+    "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
+    "canceled": "abandoned", "busy": "refused", "blocked": "refused", "failed": "failed",
+    "voicemail": "voicemail",
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 

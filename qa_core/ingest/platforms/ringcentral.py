@@ -14,20 +14,16 @@ from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
-    "answered not accepted": "answered", "conference call": "answered",
-    "missed": "unanswered", "no answer": "unanswered", "ringing": None, "in progress": None,
-    "unknown": None,
+    "answered not accepted": "answered", "conference call": "answered", "missed": "unanswered",
+    "no answer": "unanswered", "ringing": None, "in progress": None, "unknown": None,
     "voicemail": "voicemail", "busy": "refused", "rejected": "refused", "declined": "refused",
-    "blocked": "refused", "hang up": "abandoned",
-    "abandoned": "abandoned",
-    "call failed": "failed", "call failure": "failed", "internal error": "failed",
-    "no calling credit": "failed", "not allowed": "failed",
-    "restricted number": "failed",
-    "wrong number": "failed", "ip phone offline": "failed", "stopped": "failed",
-    "suspended account": "failed", "international disabled": "failed",
-    "reply": "answered",
-    "account suspended": "failed", "partial receive": "failed", "receive error": "failed",
-    "carrier is not active": "failed", "poor line quality": "failed",
+    "blocked": "refused", "hang up": "abandoned", "abandoned": "abandoned", "call failed": "failed",
+    "call failure": "failed", "internal error": "failed", "no calling credit": "failed",
+    "not allowed": "failed", "restricted number": "failed", "wrong number": "failed",
+    "ip phone offline": "failed", "stopped": "failed", "suspended account": "failed",
+    "international disabled": "failed", "reply": "answered", "account suspended": "failed",
+    "partial receive": "failed", "receive error": "failed", "carrier is not active": "failed",
+    "poor line quality": "failed",
 }  # fmt: skip
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")

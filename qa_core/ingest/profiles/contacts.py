@@ -55,13 +55,11 @@ _CONTACT_FIELDS = (
 )  # fmt: skip
 _TOTAL_HEADERS = {
     "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
-    "abandoned calls", "calls abandoned", "calls received",
-    "received calls", "total calls", "number of calls",
-    "call volume", "calls", "offered", "acd calls", "aban calls", "total aban calls",
-    "appels recus", "appels entrants", "appels traites",
-    "appels presentes", "appels decroches", "appels abandonnes",
-    "nombre d appels", "nb appels", "nombre appels", "appels offerts", "appels perdus",
-    "volume d appels", "answer rate", "taux de decroche",
+    "abandoned calls", "calls abandoned", "calls received", "received calls", "total calls",
+    "number of calls", "call volume", "calls", "offered", "acd calls", "aban calls",
+    "total aban calls", "appels recus", "appels entrants", "appels traites", "appels presentes",
+    "appels decroches", "appels abandonnes", "nombre d appels", "nb appels", "nombre appels",
+    "appels offerts", "appels perdus", "volume d appels", "answer rate", "taux de decroche",
     "taux d abandon", "abandon rate", "service level",
 }  # fmt: skip
 

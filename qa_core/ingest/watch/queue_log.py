@@ -28,7 +28,7 @@ from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.platforms import asterisk_queue_log, queue_calls
+from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
 from qa_core.ingest.report import FileReport
 from qa_core.storage import duckdb_connection
@@ -52,7 +52,7 @@ _POSITION_KEY = b"mark"
 _LAST_STEP = (
     "arg_max(event, (moment, line)) FILTER (event NOT IN ('RINGNOANSWER', 'RINGCANCELED', 'DID'))"
 )
-_UNFINISHED = f"('{queue_calls.ENTRY}', '{queue_calls.CONNECT}')"
+_UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,6 @@ class Log:
 
     content: Content
     first: float
-
-    def begins_at(self, position: LogPosition) -> bool:
-        return _compute_digest(self.content.read_start(position.length)) == position.digest
 
     def read(self, offset: int, is_last: bool) -> bytes:
         """Read the next whole lines; of a log that has ended, also an unfinished last one."""
@@ -133,9 +130,9 @@ class Follower:
         logs = find_logs(self.path)
         place, offset = 0, 0
         if self.position is not None:
-            place = next(
-                (index for index, log in enumerate(logs) if log.begins_at(self.position)), -1
-            )
+            length, digest = self.position.length, self.position.digest
+            beginnings = [_compute_digest(log.content.read_start(length)) for log in logs]
+            place = beginnings.index(digest) if digest in beginnings else -1
             if place >= 0:
                 offset, self._missed = self.position.offset, False
             elif not self._missed:
@@ -223,7 +220,7 @@ class Follower:
             calls = connection.sql(
                 f"SELECT callid FROM events GROUP BY callid HAVING {_LAST_STEP} = ? AND "
                 "max(moment) >= ? AND max(moment) < ? ORDER BY callid",
-                params=[queue_calls.ENTRY, since, _now() - MAX_SILENCE],
+                params=[asterisk_queue_log.ENTRY, since, _now() - MAX_SILENCE],
             ).to_arrow_table()
         return calls.column("callid").combine_chunks().cast(pa.string())
 
@@ -316,7 +313,7 @@ def _fold_ended(session: FoldSession) -> str:
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY "
         f"callid HAVING {_LAST_STEP} = ? AND max(moment) >= ?",
-        [queue_calls.ENTRY, _now() - MAX_SILENCE],
+        [asterisk_queue_log.ENTRY, _now() - MAX_SILENCE],
     )
     # One event of each call: its others are already counted as folded.
     session.export.tally.skip("still_waiting", session.count("SELECT count(*) FROM still_waiting"))
