@@ -37,9 +37,8 @@ BAD_END = N_(
 
 
 class JsonObjects:
-    """Objects of a JSON file, read lazily: one document or many lines, a list, or the
-    lists within an envelope. Raises Refusal `damaged_file`, `json_too_large` while they
-    are read.
+    """Objects of a JSON file, read lazily from documents, lines, a list, or lists in an
+    envelope. Raises Refusal `damaged_file`, `json_too_large` meanwhile.
     """
 
     def __init__(self, content: Content) -> None:
@@ -83,9 +82,8 @@ class JsonObjects:
             yield self._read_value()
 
     def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
-        """Yield the object if it is a record, or the objects that it envelopes. It is
-        an envelope if a list of objects, or an object under one of `ENVELOPES`, comes
-        before any of `RECORD_KEYS`.
+        """Yield the object if it is a record, else what it envelopes: a list of
+        objects, or one under `ENVELOPES`, before any of `RECORD_KEYS`.
         """
         self._take("{")
         record: dict[str, Any] = {}

@@ -45,9 +45,8 @@ csv.field_size_limit(MAX_CELL_LENGTH)
 
 @dataclass
 class Source:
-    """One text or sheet. `open_text` starts again from the first line; `line_offset` is
-    added to line numbers. `open_bytes`: where the bytes can be cut at line ends, which
-    is faster.
+    """One text or sheet. `open_text` starts anew; `line_offset` is added to line
+    numbers; `open_bytes`: where bytes can be cut at line ends, which is faster.
     """
 
     open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
@@ -86,9 +85,8 @@ class Source:
 def open_source(
     content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file. `score_rows` scores the first rows of a sheet by the
-    headers it knows. Raises Refusal for an empty file, another type, or a workbook
-    beyond the limits.
+    """Find out how to read a file; `score_rows` scores the first rows of a sheet.
+    Raises Refusal for an empty file, another type, or a workbook beyond the limits.
     """
     start = content.read_start(8192)
     if not start:

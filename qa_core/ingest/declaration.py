@@ -147,9 +147,8 @@ class Profile:
 
 @dataclass(frozen=True)
 class LegChain:
-    """References between legs. `id_column`: the id of a leg; `reference_columns`: ids
-    of other legs. `from_contact`: column → SQL over `contacts`, by which a first leg is
-    rebuilt that did not say that others follow.
+    """References between legs: `id_column`, and `reference_columns` with ids of others.
+    `from_contact`: column → SQL over `contacts` that rebuilds a lone first leg.
     """
 
     id_column: str
@@ -159,9 +158,8 @@ class LegChain:
 
 @dataclass(frozen=True)
 class WordColumn:
-    """Column whose words say the outcome or direction. `name`: in the records that are
-    built, `header`: in the export, where that differs. `known`: simplified words and
-    what they mean (None: nothing yet).
+    """Words of outcome or direction: a column's `name` in records, its `header` in the
+    export if it differs, and `known` words with meanings (None: nothing yet).
     """
 
     name: str

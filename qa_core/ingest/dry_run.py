@@ -327,9 +327,8 @@ def _select_systems(staged: Staged) -> str:
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
-    """Measure the headline figures of the days that the import touches, before and
-    after it. It is done on a copy of the lake, which is deleted. These are totals of
-    the whole centre, so they are read as the system, whoever imports.
+    """Measure headline figures of the days that the import touches, before and after,
+    on a copy of the lake: totals of the centre, read as the system, whoever imports.
     """
     with _copy_lake() as copy:
         with environment.use_environment(copy):

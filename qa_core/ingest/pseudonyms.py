@@ -134,9 +134,8 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
 
 @cache
 def _build_national_pattern(country: str) -> tuple[int, str] | None:
-    """Build the country code and an expression for national numbers as `phonenumbers`
-    accepts them: parsing a million one by one takes twenty seconds. None for countries
-    whose prefixes are not that simple.
+    """Build country code and pattern of national numbers as `phonenumbers` accepts: to
+    parse a million takes twenty seconds. None where prefixes are not that simple.
     """
     code = phonenumbers.country_code_for_region(country)
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None

@@ -151,9 +151,8 @@ def erase(
 def object_to(
     viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
 ) -> int:
-    """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
-    They apply at once to stored contacts and their audio, and to later imports. Returns
-    the number of recordings deleted.
+    """Enter objections of customers (pseudonyms) and to contacts (system or None, id),
+    for what is stored and comes later. Returns the number of recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
@@ -181,9 +180,8 @@ def exclude(
     advisor: str | None = None,
     contacts: Sequence[tuple[str | None, str]] = (),
 ) -> int:
-    """Exclude a line (the number that was dialled), an advisor or contacts (system or None,
-    id) from recording and listening. Audio that is stored is deleted at once. Returns
-    the number of recordings deleted.
+    """Exclude a line (the number dialled), an advisor or contacts (system or None, id)
+    from recording and listening. Returns the number of stored recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entries: list[dict[str, str | None]] = [

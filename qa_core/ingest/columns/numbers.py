@@ -217,9 +217,8 @@ class NumberReading:
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parse each distinct cell once: float64 with NaN for missing, and a mask of
-    unreadable cells. Batches of plain numbers are not parsed but multiplied by
-    `factor`.
+    """Parse distinct cells to float64 (NaN: missing), with a mask of unreadable ones.
+    Batches of plain numbers are only multiplied by `factor`.
     """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:

@@ -27,9 +27,8 @@ class Zone:
         self._zone = ZoneInfo(name)
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
-        """Convert local datetime64[us] to UTC. Of a repeated hour the first is meant; a
-        missing one is read by the clock before. Both are counted, in `repeated` and
-        `missing`.
+        """Convert local datetime64[us] to UTC. Of a repeated hour the first is meant, a
+        missing one is read by the clock before; both are counted.
         """
         first, second = _look_up(local, self._zone, _find_local_offsets).reshape(-1, 2).T
         known = ~np.isnat(local)

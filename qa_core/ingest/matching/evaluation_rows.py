@@ -75,9 +75,8 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Group the rows of each evaluation and find its contact. Its key is its id in the
-    file, else contact, advisor, evaluator, moment and grid; of the same twice, the last
-    is kept.
+    """Group the rows of each evaluation and find its contact. Its key is its id, else
+    contact, advisor, evaluator, moment and grid; the last of a key is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)

@@ -34,10 +34,9 @@ def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
 
 
 def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
-    """Join pending survey and tracking rows to contacts that have come. Returns rows by
-    kind. One commit per batch that waited, in the order of coming: later answers
-    overwrite earlier ones, and each batch can still be undone alone. Running it again
-    after an interruption completes it.
+    """Join pending survey and tracking rows to contacts that came. Returns rows by
+    kind. One commit per batch, in the order of coming: later answers overwrite earlier
+    ones, and each can be undone alone. Running it again completes it.
     """
     with store.reading() as session:
         query = (

@@ -285,10 +285,9 @@ def _find_desk(
 
 
 def fold(session: reader.FoldSession) -> str:
-    """Fold each call with its legs: those that another leg names, or that name it, over
-    any number of steps. A menu or a queue often picks up first: where a call has legs,
-    only they say who answered and when, and how long was spoken. Talk at the same time
-    counts once.
+    """Fold each call with its legs, over any number of steps. A menu or a queue often
+    picks up first: where a call has legs, only they say who answered, when, and how
+    long was spoken; talk at the same time counts once.
     """
     find_roots(
         session.connection,
