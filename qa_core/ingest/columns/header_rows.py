@@ -47,26 +47,15 @@ def complete_header(
     kind, names = _read_second(raw_names, below, vocabulary)
     if kind:
         second_rows[header.line + 1] = kind
-        decisions.append(
-            Decision.of(
-                "file",
-                N_("line {line} is a second header row, not data"),
-                N_("seen: {seen}"),
-                line=header.line + 1,
-                seen=_format_cells(below),
-            )
-        )
+        message, seen = N_("line {line} is a second header row, not data"), _format_cells(below)
+        place = header.line + 1
+        decisions.append(Decision.of("file", message, N_("seen: {seen}"), line=place, seen=seen))
     if _are_groups(above, names):
         names, ungrouped = _combine(above, names, vocabulary), names
         if names != ungrouped:
-            decisions.append(
-                Decision.of(
-                    "file",
-                    N_("the group names above the headers are read with them"),
-                    N_("seen: {seen}"),
-                    seen=_format_cells([*names, *above]),
-                )
-            )
+            message = N_("the group names above the headers are read with them")
+            seen = _format_cells([*names, *above])
+            decisions.append(Decision.of("file", message, N_("seen: {seen}"), seen=seen))
     if names != raw_names or second_rows:
         names = table_bounds.make_unique(names)
         header = replace(header, names=names, second_rows=second_rows)

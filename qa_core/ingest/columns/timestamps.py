@@ -81,10 +81,6 @@ class Moments:
         day, clock = np.full(rows, "NaT", "M8[D]"), np.full(rows, "NaT", "m8[us]")
         return Moments(day, clock, np.zeros(rows, bool), np.zeros(rows, bool))
 
-    @property
-    def present(self) -> np.ndarray:
-        return ~np.isnat(self.day) | ~np.isnat(self.clock)
-
 
 @dataclass
 class MomentEvidence(ColumnEvidence):

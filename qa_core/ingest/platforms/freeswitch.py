@@ -126,7 +126,7 @@ def _find_template(row: list[str]) -> tuple[str, ...] | None:
 
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read legs from the JSON of mod_json_cdr, a table, or lines of the template."""
-    items = _read_objects(export) if export.is_document else _read_rows(export)
+    items = _read_objects(export) if export.sample.is_document else _read_rows(export)
     return export.tables(_build_record, items)
 
 

@@ -248,13 +248,9 @@ class ExportReader:
     def sample(self) -> Sample:
         return take_sample(self.content)
 
-    @property
-    def is_document(self) -> bool:
-        return self.sample.is_document
-
     def items(self) -> Items:
         """Yield objects by number, from 1, or rows of a table by line, keyed by plain header."""
-        if self.is_document:
+        if self.sample.is_document:
             objects = JsonObjects(self.content)
             for number, item in enumerate(objects, 1):
                 if not number % RECORDS_AT_ONCE:

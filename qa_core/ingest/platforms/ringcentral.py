@@ -40,7 +40,7 @@ def recognise(sample: Sample) -> bool:
 
 def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read the voice calls of a call log. Raises Refusal for a table of its records."""
-    if not export.is_document:
+    if not export.sample.is_document:
         raise export.refuse(
             "flattened_records",
             "{name} is a table of RingCentral records. Several of them are one call, and "

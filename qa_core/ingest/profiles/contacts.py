@@ -391,7 +391,8 @@ def _build_after(
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
     batch.blank(seconds < 0, name, "negative_duration")
     seconds = np.where(seconds < 0, np.nan, seconds)
-    return moments.present & ~moments.bad, seconds
+    is_there = dated | ~np.isnat(moments.clock)
+    return is_there & ~moments.bad, seconds
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
