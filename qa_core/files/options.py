@@ -12,7 +12,7 @@ from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
-"""What files of rows can bring, as the command line names it."""
+"""Kinds of files of rows, as the command line names them."""
 
 ALL_KINDS = (*KINDS, "recordings")
 """All that can be imported. No page or watched folder takes recordings, beside a manifest."""

@@ -48,7 +48,7 @@ class SetUp:
     accounts: Mapping[str, int]
     """Active accounts by role."""
     has_reader: bool
-    """Whether a manager has signed in and chosen a password."""
+    """True where a manager has signed in and chosen a password."""
     closed_gates: tuple[str, ...]
 
     def is_done(self, step: Step) -> bool:

@@ -32,7 +32,7 @@ from qa_core.storage.records.people import Advisor
 from qa_core.storage.replay_list import ReplayEntry
 
 PARTS = ("recordings", "quarantine", "watching", "drill_clock", "lake", backup.RECORDS)
-"""What is moved into place, the records last: with them the restoration is done."""
+"""Parts that are moved into place, the records last: with them the restoration is done."""
 READY = "ready.json"
 """Made when all is unpacked and cleared: from then on only moving is left."""
 

@@ -399,7 +399,7 @@ class RowBatch:
     lines: np.ndarray
     cells: dict[int, pa.Array]
     is_sample: bool = False
-    """Whether these rows only serve to decide: what is bad in them is counted later."""
+    """True where these rows only serve to decide: what is bad in them is counted later."""
     reasons: np.ndarray = field(init=False)
     _values: dict[Any, Any] = field(default_factory=dict)
 

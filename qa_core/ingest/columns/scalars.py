@@ -16,7 +16,7 @@ _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """Convert seconds (or parts) since 1970 to UTC, without zone; None for zero and odd years."""
+    """Convert seconds (or parts) since 1970 to UTC, without zone; None outside the years read."""
     try:
         seconds = float(value) / per_second
         moment = datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
@@ -40,7 +40,7 @@ def from_stamp(value: Any) -> datetime | None:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Compute seconds from start to end; None if one is missing, they swap, or one lacks a zone."""
+    """Compute the seconds; None if one is missing, the end is first, or only one has a zone."""
     if (
         start is None
         or end is None

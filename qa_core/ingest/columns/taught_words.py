@@ -9,7 +9,7 @@ from qa_core.ingest.declaration import Column, Profile
 from qa_core.storage.schema import Direction, Outcome
 
 Meaning = Outcome | Direction | bool | str | None
-"""What a word stands for: a truth, a number as text, None for a missing value."""
+"""Meaning of a word: a truth, a number as text, None for a missing value."""
 
 MEANINGS: Mapping[str, Meaning] = {
     **{item.value: item for item in (*Outcome, *Direction)},

@@ -37,7 +37,7 @@ NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
 LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
-"""What an evaluation needs of its contact, and what the law asks of it."""
+"""Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
 GREATEST_MARK = 1_000
 """Greatest mark that any criterion has."""

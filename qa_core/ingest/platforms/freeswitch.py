@@ -77,7 +77,7 @@ _OUTCOMES = {
     ), "failed"),
 }  # fmt: skip
 _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_KEY": "overflow"}
-"""How a caller left a queue of mod_callcenter unanswered; otherwise by hanging up."""
+"""Reasons to leave a queue of mod_callcenter unanswered; all others are hanging up."""
 _DIRECTIONS = {
     "inbound": "inbound",
     "outbound": "outbound",
