@@ -1,6 +1,4 @@
-"""Bytes of a file, unpacked while they are read where it is a gzip or zip: never
-written anywhere, never beyond the limits.
-"""
+"""Bytes of a file, unpacked while read where it is a gzip or zip, never beyond the limits."""
 
 import codecs
 import gzip
@@ -8,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,9 +52,7 @@ def require_columns(name: str, count: int) -> None:
 
 @dataclass(frozen=True)
 class Content:
-    """Content of one file. `member`: its name inside the zip it is packed in;
-    `encoding`: the one asked for.
-    """
+    """Content of a file. `member`: its name within its zip; `encoding`: the one asked for."""
 
     path: Path
     packing: str | None = None
@@ -83,9 +80,7 @@ class Content:
         return max(1, self.size)
 
     def open(self) -> BinaryIO:
-        """Open the bytes from the start. Reading them raises Refusal where they are
-        damaged or unpack beyond the limits.
-        """
+        """Open the bytes from the start. Reading raises Refusal for damage and beyond limits."""
         if self.packing is None:
             file = self.path.open("rb")
             if self._ends_lines_by_returns:
@@ -101,7 +96,6 @@ class Content:
         return b"\r" in start and b"\n" not in start and b"\x00" not in start
 
     def read_start(self, count: int) -> bytes:
-        """Read the first bytes."""
         with self.open() as file:
             return file.read(count)
 
@@ -126,9 +120,7 @@ class Content:
         yield decoder.decode(b"", final=True), 1.0
 
     def read_line_blocks(self) -> Iterator[tuple[str, float]]:
-        """Yield the text in blocks of whole lines, with the share of the file read so
-        far. Bytes that are no UTF-8 are read as Windows-1252.
-        """
+        """Yield blocks of whole lines and the share read. What is no UTF-8 is Windows-1252."""
         encoding = self.encoding or find_marked_encoding(self.read_start(4))
         with self.open() as file:
             reader, rest, newline = file, b"", b"\n"
@@ -154,7 +146,6 @@ class Content:
 
     @cached_property
     def ends_with_newline(self) -> bool:
-        """Tell whether the last line is finished."""
         last = b""
         with self.open() as file:
             if self.packing is None and self.size:
@@ -183,7 +174,6 @@ class HeldContent(Content):
 
 
 def find_marked_encoding(start: bytes) -> str | None:
-    """Find the encoding that a byte order mark names."""
     return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
@@ -195,9 +185,7 @@ def refuse_special(path: Path) -> None:
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
-    """Find out whether and how a file is packed. Raises Refusal for a zip that does not
-    hold exactly one file.
-    """
+    """Find out how a file is packed. Raises Refusal for a zip that does not hold just one file."""
     refuse_special(path)
     try:
         with path.open("rb") as file:
@@ -280,13 +268,13 @@ class _UnpackedFile(io.RawIOBase):
 
     def __init__(self, content: Content) -> None:
         self._content, self._bytes_read = content, 0
-        self._raw = content.path.open("rb")
-        self._archive = None
+        self._opened = ExitStack()
+        file = self._opened.enter_context(content.path.open("rb"))
         if content.packing == "gzip":
-            self._file: BinaryIO = gzip.GzipFile(fileobj=self._raw)
+            file = gzip.GzipFile(fileobj=file)
         else:
-            self._archive = zipfile.ZipFile(self._raw)
-            self._file = self._archive.open(content.member)
+            file = self._opened.enter_context(zipfile.ZipFile(file)).open(content.member)
+        self._file: BinaryIO = self._opened.enter_context(file)
 
     def readable(self) -> bool:
         return True
@@ -305,15 +293,11 @@ class _UnpackedFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        self._file.close()
-        if self._archive is not None:
-            self._archive.close()
-        self._raw.close()
+        self._opened.close()
         super().close()
 
 
 def _require_small(path: Path, unpacked: int, packed: int) -> None:
-    """Raise Refusal for an archive that unpacks beyond the limits."""
     is_dense = unpacked > MIN_BYTES_FOR_RATIO and unpacked > MAX_RATIO * packed
     if unpacked > MAX_UNPACKED_BYTES or is_dense:
         raise Refusal(
@@ -325,18 +309,15 @@ def _require_small(path: Path, unpacked: int, packed: int) -> None:
 
 
 def refuse_empty(name: str) -> Refusal:
-    """Build the refusal of a file that holds nothing."""
     return Refusal("empty_file", "{name} is empty. Export it again and try once more.", name=name)
 
 
 def refuse_locked(name: str) -> Refusal:
-    """Build the refusal of a file that needs a password."""
     message = N_("{name} is locked with a password. Save it without one and import it again.")
     return Refusal("locked_file", message, name=name)
 
 
 def refuse_type(name: str, kind: str) -> Refusal:
-    """Build the refusal of a file of another type."""
     message = N_("{name} is a file of type {type}. Export it as CSV or XLSX and import the result.")
     return Refusal("wrong_file_type", message, name=name, type=kind)
 

@@ -13,16 +13,13 @@ OWN_WORDS = (
     N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),
     N_("unanswered"),
 )  # fmt: skip
-"""Words of ours that stand in the places of a decision, beside words of the file, which
-are never translated.
-"""
+"""Words of ours in the places of a decision; those of the file beside them are not translated."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One thing that was decided about a field, and what in the file decided it; both
-    are English gettext messages with places. `weight`: how many rows it moves, and what
-    figures would be otherwise.
+    """Decision about a field, and what in the file decided it; both are English gettext
+    messages with places. `weight`: rows that it moves, and figures otherwise.
     """
 
     field: str
@@ -33,11 +30,9 @@ class Decision:
 
     @staticmethod
     def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
-        """Build a decision with the values of its places by name."""
         return Decision(field, decision, evidence, tuple(params.items()))
 
     def with_weight(self, **weight: float | None) -> Decision:
-        """Return the same decision with its weight."""
         return replace(self, weight=tuple(weight.items()))
 
     def as_json(self) -> dict[str, Any]:
@@ -51,9 +46,7 @@ class Decision:
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """Translate our own words in a place of a decision (`comma`, `Y → answered`); the
-    file's words stay as they are.
-    """
+    """Translate our own words in a place (`comma`, `Y → answered`); those of the file stay."""
     if name == "delimiter":
         return _(value) if value in OWN_WORDS else value
     if name != "said":

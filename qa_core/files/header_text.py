@@ -10,9 +10,7 @@ _TICKS = {**dict.fromkeys("✓✔☑✅√", TICK), **dict.fromkeys("✗✘✖�
 
 @lru_cache(maxsize=20_000)
 def simplify(text: str) -> str:
-    """Simplify a header: lower case without accents, and one space for whatever is no
-    letter or digit. `CallID`, `call_id` and `Call Id` become equal.
-    """
+    """Simplify to lower case, letters and digits: `CallID`, `call_id` and `Call Id` are equal."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _TICKS.get(text.strip("\ufe0f \t"), text))
     plain = (
         unicodedata.normalize("NFKD", words.replace("’", "'")).encode("ascii", "ignore").decode()

@@ -1,6 +1,4 @@
-"""JSON of any shape as a stream of objects: one document or many lines, a list, or an
-envelope around the list; nested keys flattened with dots.
-"""
+"""JSON of any shape as a stream of objects; nested keys flattened with dots."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +27,18 @@ RECORD_KEYS = (
 """Keys that make an object a record, whatever lists follow."""
 
 
-class JsonObjects:
-    """Objects of a JSON file, read lazily: one document or many lines, a list, or the
-    lists within an envelope. Each value is decoded by Python's own parser.
+BAD_SYNTAX = N_(
+    "{name} begins like JSON but is not valid: something is missing or superfluous. Export it "
+    "again."
+)
+BAD_END = N_(
+    "{name} is JSON that is broken or ends too early. Nothing was imported. Export it again."
+)
 
-    Raises Refusal `damaged_file`, `json_too_large` while they are read.
+
+class JsonObjects:
+    """Objects of a JSON file, read lazily from documents, lines, a list, or lists in an
+    envelope. Raises Refusal `damaged_file`, `json_too_large` meanwhile.
     """
 
     def __init__(self, content: Content) -> None:
@@ -70,18 +75,15 @@ class JsonObjects:
             if isinstance(value, dict):
                 yield from _unwrap(iter((value,)))
             elif not depth:
-                raise self._refuse_syntax()
+                raise self._refuse(BAD_SYNTAX)
 
     def _read_items(self) -> Iterator[Any]:
-        """Yield the values of a list that is open."""
         while self._has_next("]"):
             yield self._read_value()
 
     def _read_object(self, depth: int) -> Iterator[dict[str, Any]]:
-        """Yield the object itself if it is a record, or the objects that it envelopes.
-
-        It is an envelope if a list of objects, or an object under one of `ENVELOPES`,
-        comes before any of `RECORD_KEYS`.
+        """Yield the object if it is a record, else what it envelopes: a list of
+        objects, or one under `ENVELOPES`, before any of `RECORD_KEYS`.
         """
         self._take("{")
         record: dict[str, Any] = {}
@@ -89,7 +91,7 @@ class JsonObjects:
         while self._has_next("}"):
             key = self._read_value()
             if not isinstance(key, str):
-                raise self._refuse_syntax()
+                raise self._refuse(BAD_SYNTAX)
             self._take(":")
             name, start = key.casefold(), self._peek()
             if start == "[" and not is_record and name not in LISTS_OF_RECORDS:
@@ -113,7 +115,7 @@ class JsonObjects:
         while (sign := self._peek()) == ",":
             self._take(",")
         if sign is None:
-            raise self._refuse_end()
+            raise self._refuse(BAD_END)
         if sign == end:
             self._take(end)
         return sign != end
@@ -132,7 +134,7 @@ class JsonObjects:
 
     def _take(self, sign: str) -> None:
         if self._peek() != sign:
-            raise self._refuse_syntax()
+            raise self._refuse(BAD_SYNTAX)
         self._position += 1
 
     def _read_value(self) -> Any:
@@ -143,10 +145,10 @@ class JsonObjects:
                 value, end = self._decoder.raw_decode(self._text, self._position)
             except ValueError as error:
                 if not self._read_on():
-                    raise self._refuse_end() from error
+                    raise self._refuse(BAD_END) from error
                 continue
             except RecursionError as error:
-                raise self._refuse_syntax() from error
+                raise self._refuse(BAD_SYNTAX) from error
             # A number at the end of the text may go on in the next piece.
             is_open = end == len(self._text) and not isinstance(value, (dict, list, str))
             if not is_open or not self._read_on():
@@ -167,21 +169,8 @@ class JsonObjects:
         self._text, self._position = self._text[self._position :] + piece, 0
         return bool(piece)
 
-    def _refuse_syntax(self) -> Refusal:
-        return Refusal(
-            "damaged_file",
-            "{name} begins like JSON but is not valid: something is missing or superfluous. "
-            "Export it again.",
-            name=self._content.name,
-        )
-
-    def _refuse_end(self) -> Refusal:
-        return Refusal(
-            "damaged_file",
-            "{name} is JSON that is broken or ends too early. Nothing was imported. Export it "
-            "again.",
-            name=self._content.name,
-        )
+    def _refuse(self, message: str) -> Refusal:
+        return Refusal("damaged_file", message, name=self._content.name)
 
 
 def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
@@ -193,9 +182,7 @@ def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
 
 
 def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """Find the only list of objects within the objects of a document; empty where it is a
-    record itself, or has several lists.
-    """
+    """Find the only list of objects within a document; empty for a record or several lists."""
     if any(key.casefold() in RECORD_KEYS for key in item):
         return []
     found = []
@@ -219,9 +206,7 @@ class Records:
 
 
 def open_records(content: Content) -> Records:
-    """Open the objects of a JSON file as flat records. Raises Refusal where it holds
-    none, or holds a JSON schema instead of data.
-    """
+    """Open the objects of JSON as flat records. Raises Refusal for none, or for a JSON schema."""
     names: dict[str, None] = {}
     count = 0
     for item in JsonObjects(content):
@@ -249,10 +234,7 @@ def open_records(content: Content) -> Records:
 
 
 def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Join nested keys with dots and turn every value into text.
-
-    Lists of plain values are joined with commas, other lists are left out.
-    """
+    """Join nested keys with dots, plain lists with commas; other lists are left out."""
     flat: dict[str, str] = {}
     for key, value in item.items():
         name = f"{prefix}{key}"
@@ -267,7 +249,6 @@ def flatten(item: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Convert a JSON value to the text of a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

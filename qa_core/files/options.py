@@ -12,12 +12,10 @@ from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
 KINDS = ("contacts", "tracking", "surveys", "spend", "intervals", "advisors", "evaluations")
-"""What files of rows can bring, as the command line names it."""
+"""Kinds of files of rows, as the command line names them."""
 
 ALL_KINDS = (*KINDS, "recordings")
-"""All that can be imported. Recordings lie beside their manifest, so that no page takes
-them, nor a watched folder.
-"""
+"""All that can be imported. No page or watched folder takes recordings, beside a manifest."""
 
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
@@ -101,9 +99,7 @@ class ImportOptions:
                 )
 
     def as_reading_options(self) -> dict[str, Any]:
-        """Collect the options that change what is read, for the record of the batch:
-        same digest and same reading, same import.
-        """
+        """Collect the options that change what is read: same digest and options, same import."""
         silent = ("dry_run", "save_mapping", "yes")
         names = [item.name for item in fields(self) if item.name not in silent]
         values = ((name, getattr(self, name)) for name in names)

@@ -1,6 +1,4 @@
-"""Text of a file as rows of cells: its type, encoding, delimiter and sheet are found
-out. It can be read from the start any number of times.
-"""
+"""Text of a file as rows of cells, in the type, encoding, delimiter and sheet that are found."""
 
 import codecs
 import collections
@@ -15,22 +13,11 @@ from typing import BinaryIO
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files import json_documents, parquet, workbooks
-from qa_core.files.archives import (
-    LINE_ENDS,
-    ZIP,
-    Content,
-    ReplacingFile,
-    decode_line,
-    find_marked_encoding,
-    refuse_empty,
-    refuse_type,
-)
+from qa_core.files import archives, json_documents, parquet, workbooks
 from qa_core.files.decision import Decision
 from qa_core.files.json_documents import Records
 from qa_core.files.options import ImportOptions
 
-DELIMITERS = (";", ",", "\t", "|", "^", "~")
 DELIMITER_NAMES = {
     ";": "semicolon",
     ",": "comma",
@@ -46,7 +33,7 @@ MAX_NUL_SHARE = 0.05
 SAMPLE_LINES = 200
 MAX_CELL_LENGTH = 200_000
 BLOCK_BYTES = 1 << 20
-OLE, PARQUET = b"\xd0\xcf\x11\xe0", b"PAR1"
+PARQUET = b"PAR1"
 OTHER_TYPES = (
     (b"%PDF", "PDF"), (b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"),
     (b"RIFF", "WAV"), (b"ID3", "MP3"), (b"OggS", "Ogg"), (b"Rar!", "RAR"), (b"7z\xbc\xaf", "7z"),
@@ -58,10 +45,8 @@ csv.field_size_limit(MAX_CELL_LENGTH)
 
 @dataclass
 class Source:
-    """One text or sheet. `open_text` starts again from the first line; `line_offset` is
-    added to line numbers (sheets that start lower).
-
-    `open_bytes` is there when the bytes can be cut at line ends, which is faster.
+    """One text or sheet. `open_text` starts anew; `line_offset` is added to line
+    numbers; `open_bytes`: where bytes can be cut at line ends, which is faster.
     """
 
     open_text: Callable[[], tuple[Iterator[str], Callable[[], float]]]
@@ -73,19 +58,8 @@ class Source:
     decisions: list[Decision]
     ends_with_newline: bool = True
 
-    def refuse_unclosed(self, line: int) -> Refusal:
-        """Build the refusal for a quotation mark that swallows the rest of the file."""
-        return Refusal(
-            "unclosed_quote",
-            "A quotation mark on line {line} is never closed, so the rows after it would be "
-            "lost. Correct that line and try again.",
-            line=line,
-        )
-
     def parse_rows(self, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-        """Parse lines as rows, each with the number of the line on which it ends. Raises
-        Refusal for a quote that is never closed.
-        """
+        """Parse lines as rows, each with its last line. Raises Refusal for an unclosed quote."""
         reader = csv.reader(
             lines, delimiter=self.delimiter, skipinitialspace=self.delimiter != "\t"
         )
@@ -109,18 +83,15 @@ class Source:
 
 
 def open_source(
-    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
+    content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
-    """Find out how to read a file. `score_rows` scores the first rows of a sheet by how
-    many headers it knows.
-
-    Raises Refusal when the file is empty, of another type, or a workbook beyond the
-    limits.
+    """Find out how to read a file; `score_rows` scores the first rows of a sheet.
+    Raises Refusal for an empty file, another type, or a workbook beyond the limits.
     """
     start = content.read_start(8192)
     if not start:
-        raise refuse_empty(content.name)
-    if start.startswith((ZIP, OLE)):
+        raise archives.refuse_empty(content.name)
+    if start.startswith((archives.ZIP, workbooks.OLE)):
         return _open_workbook(content, options, score_rows)
     if start.startswith(PARQUET):
         return _open_records(content, parquet.open_records(content))
@@ -131,21 +102,21 @@ def open_source(
     return _open_text(content, options)
 
 
-def _refuse_other_types(content: Content, start: bytes) -> None:
+def _refuse_other_types(content: archives.Content, start: bytes) -> None:
     for magic, name in OTHER_TYPES:
         if start.startswith(magic):
-            raise refuse_type(content.name, name)
+            raise archives.refuse_type(content.name, name)
     if (
         start.count(b"\x00") > MAX_NUL_SHARE * len(start)
         and not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         and not _find_unmarked_utf16(start)
     ):
-        raise refuse_type(content.name, "binary")
+        raise archives.refuse_type(content.name, "binary")
     text = start.lstrip(codecs.BOM_UTF8).lstrip()
     if text[:1] == b"<" and text[:200].lower().startswith(
         (b"<html", b"<!doctype", b"<?xml", b"<table")
     ):
-        raise refuse_type(content.name, "HTML or XML")
+        raise archives.refuse_type(content.name, "HTML or XML")
 
 
 def _find_unmarked_utf16(start: bytes) -> str | None:
@@ -158,7 +129,7 @@ def _find_unmarked_utf16(start: bytes) -> str | None:
 
 
 def _open_workbook(
-    content: Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
+    content: archives.Content, options: ImportOptions, score_rows: Callable[[list[list[str]]], int]
 ) -> Source:
     sheet, decisions = workbooks.choose_sheet(content, options.sheet, score_rows)
     first_row, cells = workbooks.read_sheet(content, sheet)
@@ -173,9 +144,7 @@ def _open_workbook(
     )
 
 
-def _open_records(content: Content, records: Records) -> Source:
-    """Open records with named values as the text of a table with a header."""
-
+def _open_records(content: archives.Content, records: Records) -> Source:
     def lines(progress: list[int]) -> Iterator[str]:
         line = io.StringIO()
         writer = csv.writer(line, lineterminator="\n")
@@ -198,17 +167,17 @@ def _open_records(content: Content, records: Records) -> Source:
     return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [decision])
 
 
-def _open_text(content: Content, options: ImportOptions) -> Source:
-    scan = _scan_text(content, options.encoding or "utf-8")
-    encoding, decisions = _find_encoding(content, options, scan)
-    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else scan.nuls
+def _open_text(content: archives.Content, options: ImportOptions) -> Source:
+    is_valid, nuls, ends_with_newline = _scan_text(content, options.encoding or "utf-8")
+    encoding, decisions = _find_encoding(content, options, is_valid)
+    nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else nuls
     if nuls:
         evidence = N_("{count} zero bytes among the text")
         decisions.append(Decision.of("file", N_("zero bytes are left out"), evidence, count=nuls))
 
     def open_bytes() -> BinaryIO:
         file = content.open()
-        return io.BufferedReader(ReplacingFile(file, b"\x00", b"")) if nuls else file
+        return io.BufferedReader(archives.ReplacingFile(file, b"\x00", b"")) if nuls else file
 
     def open_text() -> tuple[Iterator[str], Callable[[], float]]:
         raw = open_bytes()
@@ -223,7 +192,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
     sample = [line for line, _n in zip(lines, range(SAMPLE_LINES), strict=False)]
     lines.close()
     if not any(line.strip() for line in sample):
-        raise refuse_empty(content.name)
+        raise archives.refuse_empty(content.name)
     delimiter = parse_delimiter(options.delimiter) or find_delimiter(sample)
     decisions.append(
         Decision.of(
@@ -242,7 +211,7 @@ def _open_text(content: Content, options: ImportOptions) -> Source:
         delimiter,
         0,
         decisions,
-        scan.ends_with_newline,
+        ends_with_newline,
     )
 
 
@@ -260,11 +229,9 @@ def parse_delimiter(name: str | None) -> str | None:
 
 
 def find_delimiter(lines: list[str]) -> str:
-    """Find the delimiter under which the most lines have the same number of cells,
-    preferring more cells; comma when none separates.
-    """
+    """Find the delimiter with the most lines of equal width, preferring more cells; else comma."""
     best, best_score = ",", 0.0
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITER_NAMES:
         # A quote that is never closed spoils its own line, not the sample.
         is_closed = all(line.count('"') % 2 == 0 for line in lines)
         pieces = [lines] if is_closed else [[line] for line in lines]
@@ -286,19 +253,8 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-@dataclass(frozen=True)
-class TextScan:
-    """Findings of one pass over the bytes of a text: whether they decode, how many are
-    zero, and whether the last line is finished.
-    """
-
-    is_valid: bool
-    nuls: int
-    ends_with_newline: bool
-
-
-def _scan_text(content: Content, encoding: str) -> TextScan:
-    """Read a text once in that encoding. A text cut within a letter still is valid."""
+def _scan_text(content: archives.Content, encoding: str) -> tuple[bool, int, bool]:
+    """Read a text once: is it valid (also if cut within a letter), its zero bytes, its end."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError as error:
@@ -318,23 +274,21 @@ def _scan_text(content: Content, encoding: str) -> TextScan:
                     decoder.decode(block)
                 except UnicodeError:
                     is_valid = False
-    return TextScan(is_valid, nuls, last in LINE_ENDS)
+    return is_valid, nuls, last in archives.LINE_ENDS
 
 
 def _find_encoding(
-    content: Content, options: ImportOptions, scan: TextScan
+    content: archives.Content, options: ImportOptions, is_valid: bool
 ) -> tuple[str, list[Decision]]:
-    """Choose the encoding of a text, `mixed` where lines differ. Raises Refusal where it
-    is not in the one asked for.
-    """
+    """Choose the encoding, `mixed` where lines differ. Raises Refusal for a wrong one asked for."""
     if options.encoding:
-        return _require_encoding(content, options.encoding, scan), []
+        return _require_encoding(content, options.encoding, is_valid), []
     start = content.read_start(512)
-    marked_encoding = find_marked_encoding(start)
-    if marked_encoding and (scan.is_valid or marked_encoding != "utf-8-sig"):
+    marked_encoding = archives.find_marked_encoding(start)
+    if marked_encoding and (is_valid or marked_encoding != "utf-8-sig"):
         return marked_encoding, []
     wide = None if marked_encoding else _find_unmarked_utf16(start)
-    if wide or scan.is_valid:
+    if wide or is_valid:
         return wide or "utf-8", []
     good, other = _count_lines_beyond_ascii(content)
     if not good:
@@ -353,10 +307,8 @@ def _find_encoding(
     ]
 
 
-def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
-    """Find the single-byte encoding under which the most letters are common ones;
-    Windows-1252 where none is better.
-    """
+def _find_single_byte_encoding(content: archives.Content) -> tuple[str, list[Decision]]:
+    """Find the encoding under which the most letters are common ones; by default Windows-1252."""
     beyond = bytes(byte for byte in content.read_start(1 << 20) if byte > 127)
     usual = {
         name: sum(
@@ -380,8 +332,8 @@ def _find_single_byte_encoding(content: Content) -> tuple[str, list[Decision]]:
     return best, [decision]
 
 
-def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
-    if not scan.is_valid:
+def _require_encoding(content: archives.Content, name: str, is_valid: bool) -> str:
+    if not is_valid:
         raise Refusal(
             "wrong_encoding",
             "{name} is not in the encoding {value}. Leave the encoding open, and it is detected.",
@@ -393,7 +345,7 @@ def _require_encoding(content: Content, name: str, scan: TextScan) -> str:
     return "utf-8-sig" if codec == "utf-8" else codec
 
 
-def _count_lines_beyond_ascii(content: Content) -> tuple[int, int]:
+def _count_lines_beyond_ascii(content: archives.Content) -> tuple[int, int]:
     good = other = 0
     with content.open() as file:
         for line in file:
@@ -411,4 +363,4 @@ def _decode_each_line(raw: BinaryIO) -> Iterator[str]:
         for number, line in enumerate(raw):
             if not number:
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield decode_line(line)
+            yield archives.decode_line(line)

@@ -1,6 +1,4 @@
-"""The beginning of a file, as the recognisers of platforms look at it: lines, rows of
-cells, or the first objects of a JSON document.
-"""
+"""The beginning of a file for recognisers: lines, rows of cells, or the first JSON objects."""
 
 import csv
 from dataclasses import dataclass
@@ -48,20 +46,16 @@ class Sample:
         return any(headers <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
 
     def has_keys(self, *names: str) -> bool:
-        """Tell whether every object of the sample has all these keys."""
         return bool(self.objects) and all(
             all(name in item for name in names) for item in self.objects
         )
 
     def has_any_with(self, *names: str) -> bool:
-        """Tell whether one object of the sample has all these keys."""
         return any(all(name in item for name in names) for item in self.objects)
 
 
 def take_sample(content: Content) -> Sample:
-    """Look at the beginning of a file. Binary files give an empty sample. Raises Refusal for
-    a file that is too wide, before anybody looks at each of its columns.
-    """
+    """Look at the beginning; empty for binary files. Raises Refusal for a file that is too wide."""
     start = content.read_start(SAMPLE_BYTES)
     text = content.decode_start(start)
     if text is None:

@@ -1,18 +1,18 @@
-"""Rows of a text, some megabytes at a time: by Arrow's parser where a block is regular,
-by Python's where it is not.
-"""
+"""Rows of a text in blocks: by Arrow's parser where they are regular, else by Python's."""
 
 from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+
+from qa_core.base.errors import Refusal
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
@@ -31,7 +31,6 @@ class RowBlock:
     share: float
 
     def row(self, index: int) -> list[str]:
-        """Return the cells of one row."""
         return [column[index].as_py() for column in self.cells]
 
     def filter(self, rows: np.ndarray, odd_rows: list[tuple[int, list[str]]]) -> RowBlock:
@@ -40,7 +39,6 @@ class RowBlock:
         return RowBlock(self.lines[rows], cells, odd_rows, self.share)
 
     def clear_outside(self, first: int, last: int) -> RowBlock:
-        """Clear the cells outside these columns."""
         nothing = pa.array([""] * len(self.lines), pa.string())
         cells = [
             column if first <= index < last else nothing for index, column in enumerate(self.cells)
@@ -50,9 +48,7 @@ class RowBlock:
 
 
 def read_blocks(source: Source, header_line: int, width: int) -> Iterator[RowBlock]:
-    """Yield every row after the header, in blocks. `header_line`: the line of the file
-    on which the header ends.
-    """
+    """Yield every row after the header, which ends on `header_line`, in blocks."""
     if source.open_bytes is None:
         lines, share = source.open_text()
         for _number in range(header_line):
@@ -69,8 +65,7 @@ def _read_bytes(source: Source, file: BinaryIO, line: int, width: int) -> Iterat
     while piece := file.read(BLOCK_BYTES):
         piece += file.readline()
         if piece.count(b'"') % 2:
-            # A cell with a line break across the border of two blocks: from here on
-            # only a reader with memory will do.
+            # A cell with a line break crosses two blocks: only a reader with memory will do.
             rest = io.TextIOWrapper(file, encoding=source.encoding, errors="replace", newline="")
             text = itertools.chain(_decode(source, piece), rest)
             yield from _read_rows(source, text, line, width, lambda: file.tell() / source.size)
@@ -106,9 +101,7 @@ def _parse_regular(source: Source, piece: bytes, count: int, width: int) -> list
 
 
 def parse_columns(text: bytes, delimiter: str, width: int, **options: Any) -> list[pa.Array]:
-    """Parse CSV in UTF-8 as that many columns of text. `options`: more of Arrow's parser.
-    Raises ArrowInvalid for a row of another width.
-    """
+    """Parse CSV in UTF-8 as columns of text. Raises ArrowInvalid for a row of another width."""
     names = [str(index) for index in range(width)]
     table = arrow_csv.read_csv(
         pa.BufferReader(text),
@@ -141,24 +134,28 @@ def _read_rows(
         else:
             odd_rows.append((number + offset, row))
         if len(rows) + len(odd_rows) == ROWS_AT_ONCE:
-            yield _build_block(numbers, rows, odd_rows, width, share())
+            yield build_block(numbers, rows, odd_rows, width, share())
             numbers, rows, odd_rows = [], [], []
-    # A cell that holds whole rows at the very end was opened by a quote that nobody
-    # closed.
+    # A cell that holds whole rows at the very end was opened by a quote that nobody closed.
     if (
         last_line - previous_line > 1
         and width > 1
         and row
         and any(text.count(source.delimiter) == width - 1 for text in row[-1].split("\n")[1:])
     ):
-        raise source.refuse_unclosed(previous_line + 1 + offset)
+        raise Refusal(
+            "unclosed_quote",
+            "A quotation mark on line {line} is never closed, so the rows after it would be "
+            "lost. Correct that line and try again.",
+            line=previous_line + 1 + offset,
+        )
     if rows or odd_rows:
-        yield _build_block(numbers, rows, odd_rows, width, share())
+        yield build_block(numbers, rows, odd_rows, width, share())
 
 
-def _build_block(
-    numbers: list[int],
-    rows: list[list[str]],
+def build_block(
+    numbers: Sequence[int],
+    rows: Sequence[list[str]],
     odd_rows: list[tuple[int, list[str]]],
     width: int,
     share: float,

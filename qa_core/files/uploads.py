@@ -1,6 +1,4 @@
-"""Files that were sent to us, for as long as they are read: they may hold clear
-numbers, so they are ours alone and never stay.
-"""
+"""Files sent to us, which may hold clear numbers: ours alone, and removed after reading."""
 
 import fcntl
 import os
@@ -17,14 +15,11 @@ PREFIX = "upload-"
 
 @contextmanager
 def store_temporarily(name: str, content: bytes | memoryview) -> Iterator[Path]:
-    """Store an upload under its own ending, mode 0600, in a folder that nobody else may
-    enter; it is removed at the end.
-    """
+    """Store an upload under its own ending, mode 0600, in a folder of ours; removed at the end."""
     temporary = environment.current().temporary_folder
     temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary))
-    # The system frees the lock when its holder dies: that is how the next start knows
-    # what was left behind.
+    # The system frees the lock when its holder dies: so the next start knows what is left.
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,8 +1,6 @@
-"""Run alone, in a process with limits: one workbook in, the cells of a sheet out as
-text. Imports nothing of the project.
-
-The workbook comes on the standard input. Arguments: `list` or `rows`, sheet name.
-Writes one line of JSON, then (for `rows`) the cells as CSV.
+"""Workbook on the standard input, a sheet's cells out as text, in a process with
+limits. Imports nothing of the project. Arguments: `list` or `rows`, sheet name. Writes
+one line of JSON, then (for `rows`) CSV.
 """
 
 import csv

@@ -1,6 +1,4 @@
-"""Workbooks, opened in a process of their own with limits of memory and time: a hostile
-one costs a refusal, not the server.
-"""
+"""Workbooks, opened in a process with limits: a hostile one costs a refusal, not the server."""
 
 import contextlib
 import csv
@@ -35,9 +33,7 @@ LOCK_MARK, LOCK_SIGN_WITHIN = "EncryptedPackage".encode("utf-16-le"), 1 << 20
 def choose_sheet(
     content: Content, requested_sheet: str | None, score_rows: Callable[[list[list[str]]], int]
 ) -> tuple[str, list[Decision]]:
-    """Choose the sheet to read: the requested one, else the one whose headers are known
-    best (the first of equals).
-    """
+    """Choose the requested sheet, else the first of those whose headers are known best."""
     sheets = find_sheets(content)
     names = [sheet["name"] for sheet in sheets]
     if requested_sheet is not None:
@@ -68,12 +64,10 @@ def choose_sheet(
 
 
 def is_workbook(content: Content) -> bool:
-    """Tell whether a file begins as workbooks do."""
     return content.read_start(len(OLE)).startswith((ZIP, OLE))
 
 
 def write_rows(rows: list[list[str]]) -> bytes:
-    """Write rows as CSV text in UTF-8."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()
@@ -169,8 +163,7 @@ def _feed(process: subprocess.Popen[bytes], workbook: bytes) -> None:
 
 
 def _read_output(process: subprocess.Popen[bytes], content: Content) -> bytes:
-    # A process that neither ends nor writes would block the read below; its CPU limit
-    # does not count time asleep.
+    # A process that hangs would block the read below; its CPU limit counts no time asleep.
     watchdog = threading.Timer(MAX_SECONDS, process.kill)
     watchdog.start()
     try:

@@ -1,6 +1,4 @@
-"""Import of files from other tools: reading, checking, matching and loading them as
-facts, and undoing an import.
-"""
+"""Import of files from other tools: reading, checking, matching, loading, undoing."""
 
 from qa_core.ingest.load.batches import find_batches
 from qa_core.ingest.load.erasure import ErasureCounts, erase_customer

@@ -70,11 +70,10 @@ class Backup:
 
 
 def back_up(viewer: Viewer, path: Path) -> Backup:
-    """Write the stores into a new encrypted file, and read it back before it gets its name.
-    Only `Viewer.SYSTEM` may. Imports and deletions wait meanwhile; everybody else goes on.
-
-    Raises Misuse for a file that exists or would lie beside the stores, Refusal for records
-    in PostgreSQL and for a damaged lake.
+    """Write the stores into a new encrypted file, and read it back before it gets its
+    name. Only `Viewer.SYSTEM` may. Imports and deletions wait meanwhile. Raises Misuse
+    for a file that exists or would lie beside the stores, Refusal for records in
+    PostgreSQL and a damaged lake.
     """
     if not viewer.is_system:
         raise AccessDenied()
@@ -284,17 +283,13 @@ def _find_keys() -> list[bytes]:
 
 
 def _find_first_checks() -> list[str]:
-    """Compute what may stand in the first line: the id of the key, or in backups from before
-    there were ids another digest of it.
-    """
+    """Compute possible checks of the first line: key ids, or digests as older backups have them."""
     ids = map(environment.compute_key_id, environment.find_keys(SECRET))
     return [*ids, *(key.hex()[:16] for key in sealed_files.derive_keys(SECRET, "check"))]
 
 
 def _check_secrets(names: Iterable[str]) -> dict[str, str]:
-    """Compute the id of each key of these secrets, to compare it when restoring: those that
-    write by the name of the secret, those that only read by `<name>.<number>`.
-    """
+    """Compute the ids of keys by name: `<secret>` writes, `<secret>.<number>` only reads."""
     return {
         f"{name}.{number}" if number else name: environment.compute_key_id(key)
         for name in names

@@ -1,9 +1,6 @@
-"""Declarations of profiles and platforms, which the registry finds and the readers work
-from.
-
-Functions of a declaration take what their reader gives them: a profile's
-`decide_columns` and `finish` a `FileContext`, its `build` a `FileContext` and a
-`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` an
+"""Declarations of profiles and platforms, which the registry finds and the readers use.
+A profile's `decide_columns` and `finish` take a `FileContext`, its `build` that and a
+`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` take an
 `ExportReader`, its `fold` a `FoldSession` (`platforms.reader`).
 """
 
@@ -14,13 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
 from qa_core.files.sample import Sample
 
 
 class ValueType(StrEnum):
-    """Type as which the cells of a field are read."""
-
     TEXT = "text"
     LABEL = "label"  # a text whose different values are looked at
     MOMENT = "moment"
@@ -40,11 +36,9 @@ class ValueType(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """Field that a file may carry. `synonyms`: headers by which it is recognised, best
-    first, separated by `|`; its name is one too.
-
-    `low` and `high`: limits of a number. `of_many`: seconds of many contacts together,
-    so that great numbers are no sign of milliseconds.
+    """Field that a file may carry. `synonyms`: headers that name it, the best first,
+    separated by `|`; its name is one too. `low`, `high`: limits of a number. `of_many`:
+    seconds of many contacts, so that great numbers are no sign of milliseconds.
     """
 
     name: str
@@ -62,9 +56,7 @@ class Field:
 def build_fields(
     synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build fields from their synonyms by name, type and, for numbers, `low` and `high`.
-    `of_many`: names of the fields that are so.
-    """
+    """Build fields from synonyms by name, type and, for numbers, limits."""
     return tuple(
         Field(name, value_type, spellings, *limits, of_many=name in of_many)
         for (name, value_type, *limits), spellings in synonyms.items()
@@ -85,8 +77,6 @@ class Header:
 
 @dataclass(frozen=True)
 class Column:
-    """A field found in the file."""
-
     field: Field
     index: int
     header: Header
@@ -98,9 +88,9 @@ class ColumnEvidence:
 
     field: str
     column: str
+    example: str = field(default="", kw_only=True)
 
     def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
         values = values.drop_null()
         if len(values):
             self._add(values)
@@ -114,6 +104,13 @@ class ColumnEvidence:
     ) -> None:
         """Add a decision about the column, whose name is the place `{column}`."""
         decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
+
+    def refuse(
+        self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
+    ) -> Refusal:
+        """Build a refusal of the column, with the places `{column}`, `{field}`, `{example}`."""
+        known = {"column": self.column, "field": self.field, "example": self.example}
+        return Refusal(code, message, options, **known | places)
 
 
 @dataclass(frozen=True)
@@ -150,12 +147,8 @@ class Profile:
 
 @dataclass(frozen=True)
 class LegChain:
-    """References between the legs of a platform.
-
-    `id_column`: the column with the id of a leg; `reference_columns`: those with the
-    ids of other legs. `from_contact`: column → SQL over `contacts`, for platforms whose
-    first leg does not say that others follow. That leg is rebuilt from the contact it
-    became.
+    """References between legs: `id_column`, and `reference_columns` with ids of others.
+    `from_contact`: column → SQL over `contacts` that rebuilds a lone first leg.
     """
 
     id_column: str
@@ -165,11 +158,8 @@ class LegChain:
 
 @dataclass(frozen=True)
 class WordColumn:
-    """A column of an export whose words say the outcome or the direction.
-
-    `name`: of the column in the records that are built, `header`: in the export, where
-    that is another. `known`: its words, simplified, and what they mean (None: nothing
-    yet).
+    """Words of outcome or direction: a column's `name` in records, its `header` in the
+    export if it differs, and `known` words with meanings (None: nothing yet).
     """
 
     name: str
@@ -179,7 +169,6 @@ class WordColumn:
 
     @property
     def title(self) -> str:
-        """The name under which people know the column."""
         return self.header or self.name
 
 

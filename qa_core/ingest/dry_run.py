@@ -1,6 +1,4 @@
-"""Dry run of an import: what a file would do, before anything is written. Rows before
-and after, overlaps, clock changes, figures.
-"""
+"""Dry run of an import: its rows before and after, overlaps, clock changes, figures."""
 
 import os
 import shutil
@@ -50,9 +48,7 @@ Merge = Callable[[], lake.MergeResult]
 
 @dataclass(frozen=True)
 class ShownRow:
-    """One row of the file: its cells in the columns that are used, and the values they
-    become; identities masked.
-    """
+    """Row of a file: its cells in used columns, and the values they become; identities masked."""
 
     line: int
     cells: dict[str, str]
@@ -80,9 +76,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class FigureEffect:
-    """Headline figure of the file's days, today and after the import; None where there
-    is no data, `status` says why.
-    """
+    """Headline figure of the file's days, today and after; None without data, by `status`."""
 
     kpi: str
     before: float | None
@@ -175,13 +169,10 @@ class Examination:
         for effect in self.effects:
             lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
         for row in self.rows:
+            cells = (f"{name}: {cell}" for name, cell in row.cells.items() if cell)
+            values = (f"{name}: {value}" for name, value in row.values.items())
             lines.append(_("line {line}", line=row.line))
-            lines.append(
-                "  < " + " · ".join(f"{name}: {cell}" for name, cell in row.cells.items() if cell)
-            )
-            lines.append(
-                "  > " + " · ".join(f"{name}: {value}" for name, value in row.values.items())
-            )
+            lines += ["  < " + " · ".join(cells), "  > " + " · ".join(values)]
         return lines
 
 
@@ -194,9 +185,7 @@ def _format_value(kpi: str, value: float | None, status: str) -> str:
 def examine(
     connection: duckdb.DuckDBPyConnection, staged: Staged, merge: Merge | None = None
 ) -> Examination:
-    """Examine a staged file beside the facts in the lake. `connection` has `staged` and
-    the tables of the lake; `merge` is tried on a copy.
-    """
+    """Examine `staged` beside the facts of `connection`; `merge` is tried on a copy of the lake."""
     first, last = _find_days(connection, staged)
     is_contacts = staged.kind == "contacts" and first is not None
     return Examination(
@@ -218,9 +207,7 @@ def examine(
 def find_columns(
     path: Path, kind: str, options: ImportOptions
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Find the headers of a file that could not be read, and the fields that some of
-    them name; nothing where no header is found.
-    """
+    """Find the headers of a refused file, and the fields that they name; nothing without any."""
     try:
         vocabulary = header_matching.build_vocabulary(get_profile(kind, None).fields)
         source = readers.open_source(
@@ -294,9 +281,7 @@ def _find_clock_hours(
 
 
 def _find_overlaps(connection: duckdb.DuckDBPyConnection, staged: Staged) -> tuple[Overlap, ...]:
-    """Find other systems that already have contacts of the same day, channel and queue
-    (of any queue, where the file has none).
-    """
+    """Find systems with contacts of the same day, channel and queue (any if the file has none)."""
     by_queue = "queue" in staged.columns
     queue, same_queue = (
         ("queue", "AND c.queue IS NOT DISTINCT FROM d.queue") if by_queue else ("NULL AS queue", "")
@@ -342,12 +327,8 @@ def _select_systems(staged: Staged) -> str:
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
-    """Measure the headline figures of the days that the import touches, before and
-    after it, by `query.measure`.
-
-    The import is done on a copy of the lake, which is deleted; the stores are only
-    read. These are totals of the whole centre, so they are read as the system, whoever
-    imports.
+    """Measure headline figures of the days that the import touches, before and after,
+    on a copy of the lake: totals of the centre, read as the system, whoever imports.
     """
     with _copy_lake() as copy:
         with environment.use_environment(copy):
@@ -385,9 +366,7 @@ def _compare(key: str, before: dict[str, Any], after: dict[str, Any]) -> FigureE
 
 @contextmanager
 def _copy_lake() -> Iterator[environment.Environment]:
-    """Open a home with a copy of the lake, made of links to its files, which no commit
-    ever changes. The records are those of the centre, or empty ones.
-    """
+    """Open a home with links to the files of the lake, and the centre's records or empty ones."""
     here = environment.current()
     folder = Path(tempfile.mkdtemp(prefix=f"{lake.TRIAL}-{os.getpid()}-"))
     try:

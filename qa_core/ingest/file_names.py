@@ -31,23 +31,17 @@ PLACES = {
 """Places of a pattern, written in braces. `any` may be repeated, and is not kept."""
 
 ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
-"""Ending of a file name. It starts with a letter, since ids of some platforms end in a
-full stop and digits.
-"""
+"""Ending of a file name; starts with a letter, since ids may end in a full stop and digits."""
 
 DEFAULT_PATTERN = "{contact_id}"
 TABLE_MARKS = (
     b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"\xff\xfe", b"\xfe\xff",
 )  # fmt: skip
-"""First bytes of packed files, workbooks and wide texts, which may be a manifest
-although they are no plain text.
-"""
+"""First bytes of packed files, workbooks and wide texts, which may be a manifest."""
 
 
 def is_manifest(path: Path) -> bool:
-    """Tell by its content whether a file is a table: neither a folder, nor audio, nor
-    an image or the like.
-    """
+    """Tell by its content whether a file is a table, not a folder, audio, an image or the like."""
     if not path.is_file() or audio.is_audio(path):
         return False
     with path.open("rb") as file:
@@ -56,9 +50,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def stage_files(path: Path, options: ImportOptions) -> Staged:
-    """Stage the files of a folder and those below it, or one file, as rows of a
-    manifest. Hidden files are left out. Raises Refusal, Misuse.
-    """
+    """Stage a file or the files below a folder, without hidden ones. Raises Refusal, Misuse."""
     pattern = options.pattern or DEFAULT_PATTERN
     expression = _compile_pattern(pattern)
     if not options.purpose:
@@ -149,9 +141,7 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
 def _read_name(
     name: str, expression: re.Pattern[str], options: ImportOptions
 ) -> dict[str, str | datetime | None] | None:
-    """Parse a file name, with or without its ending, into columns of a manifest; None
-    where it does not fit the pattern, or names no day of the calendar.
-    """
+    """Parse a name, with or without its ending; None if it does not fit or names no real day."""
     match = expression.fullmatch(ENDING.sub("", name)) or expression.fullmatch(name)
     if match is None:
         return None

@@ -1,6 +1,4 @@
-"""Statements on what imports keep beside the facts: pending rows, and records as they
-were before a batch changed them.
-"""
+"""Statements on what imports keep beside the facts: pending rows and before-images."""
 
 import sqlalchemy as sa
 

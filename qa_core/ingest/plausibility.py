@@ -1,8 +1,6 @@
-"""Plausibility of a file before it is committed: too many rejected rows, unusual
-headline figures, figures far from those of the same source.
-
-Oddities that rest on a default or a guess stop the import until the person says
-`--yes`. Those that the file itself states are only shown.
+"""Plausibility of a file before it is committed. Oddities that rest on a default or a
+guess stop the import until the person says `--yes`; those that the file itself states
+are only shown.
 """
 
 from collections.abc import Iterator
@@ -32,9 +30,7 @@ MAX_RATE_CHANGE = 0.3
 MAX_TIME_FACTOR = 3
 MAX_KNOWN_ELSEWHERE = 0.5
 ALWAYS_GUESSED = frozenset(("contact_id",))
-"""Fields whose reading is always a default: the same id in two files is the same
-contact.
-"""
+"""Fields whose reading is always a default: the same id in two files is the same contact."""
 _ANSWERS = {
     "impossible_date": ("--date-order dmy|mdy|ymd",),
     "missing_start": ("--map started_at=COLUMN",),
@@ -96,22 +92,17 @@ class Oddity:
 
     @property
     def field(self) -> str:
-        """The field that it rests on."""
         return _FINDINGS[self.code][0]
 
     def as_json(self) -> dict[str, Any]:
-        """Build the object that `import --json` prints."""
         return {"code": self.code, "message": self.format(), "value": self.value}
 
     def format(self) -> str:
-        """Format the message in the current language."""
         return _(_FINDINGS[self.code][1]).format(value=f"{self.value:g}")
 
 
 def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
-    """Raise Refusal when more rows are rejected than the setting allows, beside those
-    that the law keeps out.
-    """
+    """Raise Refusal for more rejected rows than the setting allows, without those `by_law`."""
     rejected, rows = staged.tally.rejected - by_law, staged.tally.read - staged.tally.skipped
     with store.reading_or_empty() as session:
         limit = settings.current(session).max_rejected_percent
@@ -147,9 +138,7 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
 
 
 def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]:
-    """Find what looks odd about a staged file of contacts; of a short one, nothing but a
-    long handle time. `connection` has `staged` and the tables of the lake.
-    """
+    """Find what looks odd in contacts; in few rows, only a long handle time."""
     if staged.kind != "contacts":
         return []
     if staged.accepted < MIN_ROWS:
@@ -164,9 +153,7 @@ def check(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[Oddity]
 def require_accepted(
     staged: Staged, oddities: list[Oddity], options: ImportOptions
 ) -> list[Oddity]:
-    """Return the oddities that a person accepted with `--yes`. Raises Refusal where one
-    rests on a guess and was not accepted.
-    """
+    """Return the oddities accepted with `--yes`. Raises Refusal for guesses not accepted."""
     guessed = [oddity for oddity in oddities if oddity.field in staged.guesses | ALWAYS_GUESSED]
     if guessed and not options.yes:
         raise Refusal(
@@ -188,9 +175,9 @@ def require_accepted(
 
 
 def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
+    advisor = staged.select_column("advisor")
     rows, advisors, with_advisor, midnight = connection.execute(
-        f"SELECT count(*), count(DISTINCT {_select_column(staged, 'advisor')}), "
-        f"count({_select_column(staged, 'advisor')}), "
+        f"SELECT count(*), count(DISTINCT {advisor}), count({advisor}), "
         "count(*) FILTER (local_start = date_trunc('day', local_start)) FROM staged"
     ).fetchone()
     _received, with_outcome, answered, missed, handle = _measure(connection, "staged", staged)
@@ -213,7 +200,6 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    """Compare the file with earlier contacts of the same source."""
     system = select_system(staged)
     earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
@@ -242,14 +228,15 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 def _measure(
     connection: duckdb.DuckDBPyConnection, relation: str, staged: Staged | None
 ) -> tuple[int, int, int, int, float | None]:
-    """Count the inbound contacts of a relation: all, with a known outcome, answered,
-    and abandoned or unanswered. Last comes the mean handle time of answered ones, in
-    seconds.
+    """Count inbound contacts: all, with a known outcome, answered, abandoned or
+    unanswered; and the mean handle time of answered ones, in seconds.
     """
-    direction, outcome, *parts = (
-        _select_column(staged, name)
-        for name in ("direction", "outcome", "talk_seconds", "hold_seconds", "wrap_seconds")
-    )
+
+    def select(name: str, kind: str = "VARCHAR") -> str:
+        return staged.select_column(name, kind=kind) if staged else name
+
+    direction, outcome = select("direction"), select("outcome")
+    parts = [select(name, "DOUBLE") for name in ("talk_seconds", "hold_seconds", "wrap_seconds")]
     handle = " + ".join(f"coalesce({part}, 0)" for part in parts)
     return connection.execute(
         f"""SELECT count(*), count({outcome}), count(*) FILTER ({outcome} = 'answered'),
@@ -257,9 +244,3 @@ def _measure(
             avg({handle}) FILTER ({outcome} = 'answered' AND {parts[0]} IS NOT NULL)
         FROM {relation} WHERE coalesce({direction}, 'inbound') = 'inbound'"""
     ).fetchone()
-
-
-def _select_column(staged: Staged | None, name: str) -> str:
-    is_there = staged is None or name in staged.columns
-    kind = "DOUBLE" if name.endswith("_seconds") else "VARCHAR"
-    return f'"{name}"' if is_there else f"CAST(NULL AS {kind})"

@@ -32,9 +32,7 @@ _WITHHELD_WORDS = (
 )  # fmt: skip
 _WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
 MAX_CACHED_KEYS = 300_000
-"""Maximum of cells whose keys are kept while a file is read, since callers call again.
-They take some fifty megabytes of memory, and are never written.
-"""
+"""Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
 _BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
 _NOBODY = re.compile(r"^\+?(?:(\d)\1{5,}|0?123456789\d?|\d(?:[.,]\d+)?[eE]\+?\d+)$")
@@ -53,9 +51,7 @@ class Pseudonyms:
 
     @classmethod
     def current(cls, may_create: bool = True) -> Pseudonyms:
-        """Load the country and the secret of this centre. A dry run may not create the
-        secret, and uses one that is forgotten.
-        """
+        """Load country and secret of this centre. A dry run may not create one: it uses another."""
         here = environment.current()
         if not may_create and not environment.has_secret("pseudonyms", here):
             return cls(here.country, secrets.token_bytes(environment.SECRET_BYTES))
@@ -126,9 +122,7 @@ def find_number(text: str, country: str) -> str | None:
 
 
 def normalise_numbers(values: pa.Array) -> pa.Array:
-    """Normalise numbers of the centre's own lines to E.164 where they are complete: `01
-    23 45 67 89` and `+33123456789` are one.
-    """
+    """Normalise numbers of own lines to E.164 where complete: `01 23 45 67 89`, `+33123456789`."""
     country = environment.current().country
 
     def normalise(text: str) -> str:
@@ -140,10 +134,8 @@ def normalise_numbers(values: pa.Array) -> pa.Array:
 
 @cache
 def _build_national_pattern(country: str) -> tuple[int, str] | None:
-    """Build one expression for the national numbers that `phonenumbers` would accept,
-    with the country code: parsing a million one by one takes twenty seconds.
-
-    None for countries whose prefixes are not that simple.
+    """Build country code and pattern of national numbers as `phonenumbers` accepts: to
+    parse a million takes twenty seconds. None where prefixes are not that simple.
     """
     code = phonenumbers.country_code_for_region(country)
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None
@@ -159,21 +151,16 @@ def _build_national_pattern(country: str) -> tuple[int, str] | None:
 
 
 def is_withheld(text: str) -> bool:
-    """Tell whether a cell says that the caller hides the number."""
     return simplify(text) in _WITHHELD
 
 
 def is_extension(text: str) -> bool:
-    """Tell whether a cell is the short number of an extension, or a technical channel,
-    rather than a number outside.
-    """
+    """Tell whether a cell is the short number of an extension, or a technical channel."""
     return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
 
 
 def find_outside_number(text: str | None) -> str | None:
-    """Find the number outside in a caller id, a SIP address or a cell; None for an
-    extension, a channel or a name.
-    """
+    """Find the number outside in a caller id, SIP address or cell; else None."""
     if not text:
         return None
     bracketed = _BRACKETED.search(text)

@@ -1,6 +1,4 @@
-"""Purge: delete personal data that is past its retention, in every store, and certify
-it (docs/compliance.md, section 3).
-"""
+"""Purge of personal data past its retention, in every store (docs/compliance.md, section 3)."""
 
 import logging
 import shutil
@@ -44,9 +42,7 @@ CLOSES = {
     "playbacks": closed_months.ANALYSES,
     "contacts": closed_months.IDENTITIES,
 }
-"""Kinds whose monthly totals are computed before they go, and the group of those
-totals.
-"""
+"""Kinds whose monthly totals are computed before they go, and the group of these."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +80,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class PurgeResult:
-    """Counts of what a purge deleted, or would delete, by kind; `certificate` is None
-    where nothing was deleted.
-    """
+    """Counts deleted, or to be deleted, by kind; `certificate` is None if nothing was."""
 
     as_of: date
     is_dry_run: bool
@@ -183,9 +177,7 @@ def wait_for_request(seconds: float) -> None:
 
 
 def purge_daily() -> None:
-    """Purge, once a day in this process. Never fails: what could not be deleted stays
-    overdue, and is tried again.
-    """
+    """Purge, once a day in this process. Never fails: what stays overdue is tried again."""
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
         return
@@ -205,9 +197,7 @@ def purge_daily() -> None:
 
 
 def _note_for_backups(as_of: date) -> None:
-    """Note what a restored backup has to learn of this purge: a day to come as of which
-    it ran, and the periods that were entered.
-    """
+    """Note for restored backups: a day to come as of which this ran, and periods entered."""
     if as_of > environment.today():
         replay_list.add("purge", as_of.isoformat())
     noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}
@@ -222,9 +212,7 @@ def _note_for_backups(as_of: date) -> None:
 
 
 def _finish(number: int) -> Certificate:
-    """Delete kind by kind. What is due is noted first, so that a purge that was killed
-    still certifies all of it.
-    """
+    """Delete kind by kind; what is due is noted first, so a killed purge still certifies it."""
     for keeper in KEEPERS:
         with store.reading() as session:
             row = session.get_one(Purge, number)

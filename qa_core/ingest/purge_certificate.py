@@ -12,7 +12,6 @@ from qa_core.metrics import downloads, formatting
 
 
 def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
-    """Build the certificate of that number, in the reader's language."""
     found = next(
         (item for item in purge.find_certificates(viewer, limit=None) if item.number == number),
         None,

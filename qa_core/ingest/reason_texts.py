@@ -1,6 +1,4 @@
-"""Texts of the codes for rows that were rejected, skipped or folded, as reports,
-quarantines and batches use them.
-"""
+"""Texts of the codes for rows that were rejected, skipped or folded."""
 
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.query import legal_obstacles
@@ -65,7 +63,5 @@ TEXTS = {**REJECTED, **SKIPPED, **FOLDED}
 
 
 def describe(code: str) -> str:
-    """Describe the code in the current language. Kinds of events that platforms name
-    themselves only lose their underscores.
-    """
+    """Describe a code; kinds of events that platforms name only lose their underscores."""
     return _(TEXTS[code]) if code in TEXTS else code.replace("_", " ")

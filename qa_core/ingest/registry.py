@@ -3,13 +3,18 @@
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from qa_core.base.errors import Refusal
+from qa_core.files import readers
+from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import Sample
+from qa_core.files.options import KINDS, ImportOptions
+from qa_core.files.sample import Sample, take_sample
 from qa_core.ingest import platforms
-from qa_core.ingest.columns.header_matching import parse_header
+from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.declaration import Platform, Profile
 from qa_core.ingest.profiles import (
     advisors,
@@ -42,21 +47,17 @@ def find_platforms() -> tuple[Platform, ...]:
 
 
 def is_platform(name: str | None) -> bool:
-    """Tell whether a platform has that name."""
     return name in {platform.name for platform in find_platforms()}
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
-    """Find the platform that wrote a file: the one requested by name, else the one that
-    recognises it; None when it is none of them.
-
-    Raises Refusal when the export has nothing of that kind.
-    """
-    all_platforms = find_platforms()
-    if name is not None:
-        found = next((platform for platform in all_platforms if platform.name == name), None)
-    else:
-        found = next((platform for platform in all_platforms if platform.recognise(sample)), None)
+    """Find the platform named or recognised, or None. Raises Refusal for another kind."""
+    fits = (
+        platform
+        for platform in find_platforms()
+        if (platform.recognise(sample) if name is None else platform.name == name)
+    )
+    found = next(fits, None)
     if found is not None and kind not in found.kinds:
         if (
             name is None
@@ -105,11 +106,10 @@ def get_profile(kind: str, name: str | None) -> Profile:
 
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
-    """Find the profile whose own headers are together in one of these rows; None when
-    no profile recognises the table.
-    """
+    """Find the profile whose own headers are together in one of these rows, or None."""
     seen = [
-        {parse_header(cell).words for cell in row} | {simplify(cell) for cell in row}
+        {header_matching.parse_header(cell).words for cell in row}
+        | {simplify(cell) for cell in row}
         for row in rows
     ]
     signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
@@ -117,3 +117,53 @@ def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | Non
         (profile for profile in signed if any(set(profile.signature) <= words for words in seen)),
         None,
     )
+
+
+def find_kind(path: Path, options: ImportOptions | None = None) -> str:
+    """Find the kind of a file by its content. Raises Refusal unless just one fits."""
+    options = options or ImportOptions()
+    content = open_content(path, options.encoding)
+    sample = take_sample(content)
+    name = options.profile
+    for platform in find_platforms():
+        if platform.name == name or (name is None and platform.recognise(sample)):
+            return platform.kinds[0]
+    for profile in find_profiles():
+        if profile.name == name:
+            return profile.kind
+    profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
+    fits = _count_fields(content, profiles, options)
+    best = max(fits.values(), default=0)
+    kinds = [kind for kind, count in fits.items() if count == best]
+    if len(kinds) == 1:
+        return kinds[0]
+    raise Refusal(
+        "which_kind",
+        "It is unclear what {name} holds: {kinds}. Move it to a folder named after its kind, "
+        "such as contacts/, or begin its name with the kind.",
+        name=path.name,
+        kinds=", ".join(kinds) or "–",
+    )
+
+
+def _count_fields(
+    content: Content, profiles: Iterable[Profile], options: ImportOptions
+) -> dict[str, int]:
+    vocabularies = {
+        profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
+    }
+    counts: dict[str, int] = {}
+    try:
+        source = readers.open_source(
+            content, options, lambda rows: header_matching.score_rows(rows, *vocabularies.values())
+        )
+        sample = source.sample(table_bounds.SAMPLE_ROWS)
+    except Refusal:
+        return {}
+    for profile, vocabulary in vocabularies.items():
+        # A kind that needs a column which the file does not have does not fit.
+        with suppress(Refusal):
+            header = table_bounds.find_header(sample, vocabulary, tuple(options.columns.values()))
+            columns = header_matching.match_columns(profile, list(header.names), options.columns)
+            counts[profile.kind] = max(len(columns), counts.get(profile.kind, 0))
+    return counts

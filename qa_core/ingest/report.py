@@ -10,8 +10,11 @@ from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.files.decision import Decision
-from qa_core.ingest import reason_texts, suggested_options
-from qa_core.ingest.tally import ImportTally
+from qa_core.files.options import UNITS
+from qa_core.ingest import reason_texts
+from qa_core.ingest.declaration import ValueType
+from qa_core.ingest.registry import find_profiles
+from qa_core.ingest.tally import COUNTS, ImportTally
 
 if TYPE_CHECKING:
     from qa_core.ingest.dry_run import Examination
@@ -20,9 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileReport:
-    """Import result of one file (docs/contract.md, section 4); `read = new + updated +
-    unchanged + duplicates + rejected + folded + skipped`.
-    """
+    """Import result of one file (docs/contract.md, section 4)."""
 
     file: str
     kind: str = ""
@@ -33,9 +34,7 @@ class FileReport:
     quarantine: Path | None = None
     decisions: list[Decision] = field(default_factory=list)
     batch_id: str | None = None
-    """Id of the batch written, or of the one that imported the same file; None in a dry
-    run.
-    """
+    """Id of the batch that imported the file, now or before; None in a dry run."""
     recognised: bool = False
     dry_run: bool = False
     refusal: Refusal | None = None
@@ -90,60 +89,85 @@ class FileReport:
         if self.refusal is not None:
             return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
         tally = self.tally
-        counts = (
-            (_("read"), tally.read),
-            (_("new"), tally.new),
-            (_("updated"), tally.updated),
-            (_("unchanged"), tally.unchanged),
-            (_("duplicates"), tally.duplicates),
-            (_("rejected"), tally.rejected),
-            (_("folded"), tally.folded),
-            (_("skipped"), tally.skipped),
-        )
-        lines = [
-            f"{self.file}: "
-            + " · ".join(
-                f"{count} {name}" for name, count in counts if count or name == counts[0][0]
-            )
-        ]
+        counts = {name: getattr(tally, name) for name in COUNTS}
+        shown = (f"{count} {_(name)}" for name, count in counts.items() if count or name == "read")
+        lines: list[str] = []
         if self.recognised:
-            lines.append("  " + _("This file was already imported. Nothing was changed."))
+            lines.append(_("This file was already imported. Nothing was changed."))
         if self.dry_run:
-            lines.append("  " + _("Dry run: nothing was written."))
-            lines.append(
-                "  "
-                + _(
-                    "Read as {profile}, from the system {system}.",
-                    profile=self.profile,
-                    system=self.system,
-                )
-            )
-            lines.extend(f"  {name} ← {column}" for name, column in self.mapping.items())
+            lines.append(_("Dry run: nothing was written."))
+            places = {"profile": self.profile, "system": self.system}
+            lines.append(_("Read as {profile}, from the system {system}.", **places))
+            lines.extend(f"{name} ← {column}" for name, column in self.mapping.items())
         for decision in self.decisions:
             texts = decision.as_json()
             evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
-            option = suggested_options.find_option(decision, self.kind) if self.dry_run else ""
-            lines.append(
-                f"  {texts['field']}: {texts['decision']}{evidence}"
-                + (f" [{option}]" if option else "")
-            )
+            option = find_option(decision, self.kind) if self.dry_run else ""
+            option = option and f" [{option}]"
+            lines.append(f"{texts['field']}: {texts['decision']}{evidence}{option}")
         for title, kinds in (
             (_("skipped"), tally.skipped_kinds),
             (_("folded"), tally.folded_kinds),
             (_("rejected"), tally.reasons),
         ):
             lines.extend(
-                f"  {title}: {count} × {reason_texts.describe(code)}"
+                f"{title}: {count} × {reason_texts.describe(code)}"
                 for code, count in sorted(kinds.items())
             )
         for column, reasons in sorted(tally.blanked.items()):
             lines.extend(
-                f"  {column}: {count} × {reason_texts.describe(code)}, " + _("read as missing")
+                f"{column}: {count} × {reason_texts.describe(code)}, " + _("read as missing")
                 for code, count in sorted(reasons.items())
             )
-        lines.extend(f"  {oddity.format()}" for oddity in self.plausibility)
+        lines.extend(oddity.format() for oddity in self.plausibility)
         if self.examination is not None:
-            lines.extend(f"  {line}" for line in self.examination.as_lines())
+            lines.extend(self.examination.as_lines())
         if self.quarantine:
-            lines.append("  " + _("Rejected rows: {path}", path=str(self.quarantine)))
-        return "\n".join(lines)
+            lines.append(_("Rejected rows: {path}", path=str(self.quarantine)))
+        head = f"{self.file}: {' · '.join(shown)}"
+        return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+_BY_PLACE = {
+    "encoding": "--encoding E --delimiter D",
+    "good": "--encoding E",
+    "sheet": "--sheet NAME",
+    "zone": "--timezone TZ",
+    "platform": "--profile NAME",
+    "day": "--start-date DATE",
+    "currency": "--map currency=COLUMN",
+}
+"""Options by the name of a place in the decision's message."""
+
+
+def find_option(decision: Decision, kind: str) -> str:
+    """Find the option that would override that decision; empty where none does."""
+    places = dict(decision.params)
+    for name, option in _BY_PLACE.items():
+        if name in places:
+            return option
+    if "possible" in places:
+        return f"--scale {decision.field}=MIN-MAX"
+    if "names" in places or "batch" in places or "joined" in places:
+        return ""
+    if decision.field == "file":
+        return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
+    if decision.field == "customer" and "columns" in places:
+        return "--map ignore=COLUMN"
+    fields = {
+        item.name: item.value_type
+        for profile in reversed(find_profiles())
+        if profile.kind == kind
+        for item in profile.fields
+    }
+    reads = fields.get(decision.field)
+    if "column" in places:
+        if reads == ValueType.MOMENT:
+            return "--date-order dmy|mdy|ymd"
+        if reads == ValueType.DURATION:
+            return f"--unit {decision.field}={'|'.join(UNITS)}"
+        if reads in (ValueType.MARK, ValueType.CRITERION):
+            return f"--scale {decision.field}=MIN-MAX"
+        if reads in (ValueType.NUMBER, ValueType.WHOLE):
+            return "--decimal ,|."
+    return f"--map {decision.field}=COLUMN" if reads else ""

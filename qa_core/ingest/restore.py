@@ -32,16 +32,14 @@ from qa_core.storage.records.people import Advisor
 from qa_core.storage.replay_list import ReplayEntry
 
 PARTS = ("recordings", "quarantine", "watching", "drill_clock", "lake", backup.RECORDS)
-"""What is moved into place, the records last: with them the restoration is done."""
+"""Parts that are moved into place, the records last: with them the restoration is done."""
 READY = "ready.json"
 """Made when all is unpacked and cleared: from then on only moving is left."""
 
 
 @dataclass(frozen=True)
 class Restored:
-    """A restoration: the moment that the stores are of, and what was deleted in them since.
-    `deleted`: what the purge deleted, by kind.
-    """
+    """Restoration: the moment of its stores, what was erased again, and `deleted` by kind."""
 
     made_at: datetime
     customers: int = 0
@@ -63,12 +61,11 @@ class Restored:
 
 
 def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
-    """Restore a backup, and delete in it whoever was erased and whatever fell due since.
-    Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an interrupted one is
-    finished, or begun again, by the next.
-
-    Raises Refusal where there are stores already, for other secrets, for a damaged file, and
-    where the list of erasures has a gap since the backup, unless `accept_gaps`.
+    """Restore a backup, and delete in it whoever was erased and whatever fell due
+    since. Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an
+    interrupted one is finished, or begun again, by the next. Raises Refusal for stores
+    that exist, other secrets, a damaged file, and a gap in the list of erasures, unless
+    `accept_gaps`.
     """
     if not viewer.is_system:
         raise AccessDenied()
@@ -136,7 +133,6 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
 
 
 def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
-    """Enter the exclusions and restrictions again that are in force today."""
     for entry in by_kind.get("exclusion", ()):
         what = json.loads(entry.key)
         contacts = [(what["source_system"], what["contact_id"])] if "contact_id" in what else []
@@ -188,7 +184,6 @@ def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
 
 @contextmanager
 def _using(here: environment.Environment, staging: Path) -> Iterator[None]:
-    """Work in the unpacked stores, with the secrets of the home."""
     (staging / "secrets").symlink_to(here.secrets_folder, target_is_directory=True)
     unpacked = replace(
         here,
@@ -228,7 +223,6 @@ def _find_erased(
 
 
 def _find_customers() -> Iterator[str]:
-    """Find every pseudonym of a customer in the stores."""
     yield from _read_columns("customer_key", "given_customer_key")
     with store.reading() as session:
         for content in session.scalars(_whole(sa.select(WaitingRow.content))):
@@ -244,7 +238,6 @@ def _find_advisors() -> Iterator[str]:
 
 
 def _read_columns(*names: str) -> set[str]:
-    """Read the distinct values of these columns in every Parquet file of the stores."""
     values: set[str] = set()
     folders = tables.lake_folder(), environment.current().folder / "watching"
     for path in (path for folder in folders for path in folder.rglob("*.parquet")):
@@ -257,7 +250,6 @@ def _read_columns(*names: str) -> set[str]:
 
 
 def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
-    """Delete the audio of contacts that a later import forbade."""
     reasons = {tuple(json.loads(entry.key)): entry.value for entry in entries}
     with store.one_import_at_a_time(), store.writing() as session:
         for reason in sorted(set(reasons.values())):
@@ -266,7 +258,6 @@ def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
 
 
 def _shorten_periods(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
-    """Enter again the periods that were shortened since."""
     shorter: dict[str, str] = {}
     with store.reading() as session:
         for entry in entries:

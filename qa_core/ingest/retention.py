@@ -1,6 +1,4 @@
-"""Deletion by age of what imports keep: people in contacts, survey comments, pending
-rows, rejected rows, before-images and temporary files.
-"""
+"""Deletion by age of what imports keep: people, comments, rows, images and files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -38,7 +38,6 @@ def _list_advisors() -> Iterator[Row]:
 
 
 def _list_calls() -> Iterator[Row]:
-    """List calls of working days, within the hours of 9 to 18."""
     chance = Random(SEED)
     today = environment.today()
     days = [today - timedelta(days=age) for age in range(DAYS, 0, -1)]
@@ -73,7 +72,6 @@ def _list_answered(every: int) -> list[Row]:
 
 
 def _list_surveys() -> Iterator[Row]:
-    """List the answers of some customers, who are less pleased about their bills."""
     for number, call in enumerate(_list_answered(every=4)):
         csat = (1, 4, 3, 5)[number % 4] if call["reason"] == "Facture" else (5, 4, 5, 3)[number % 4]
         yield {

@@ -59,9 +59,7 @@ PARTS = (
 
 
 def find_customer(text: str) -> str:
-    """Find the pseudonym of a customer from a number or the pseudonym itself. Raises
-    Misuse for what is neither.
-    """
+    """Find a customer's pseudonym from a number or itself. Raises Misuse for neither."""
     if re.fullmatch(rf"[0-9a-f]{{{KEY_LENGTH}}}", text):
         return text
     key = Pseudonyms.current().find_key(text)
@@ -71,9 +69,7 @@ def find_customer(text: str) -> str:
 
 
 def find_advisor(text: str) -> str:
-    """Find the id of an advisor from an id, name or alias. Raises AccessDenied for one
-    that nobody knows, Refusal for a name that several share.
-    """
+    """Find an advisor's id. Raises AccessDenied for an unknown one, Refusal for a shared name."""
     with store.reading() as session:
         directory = advisors.Directory.load(session)
     advisor_id = directory.find(text)
@@ -89,9 +85,8 @@ def find_advisor(text: str) -> str:
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
-    """Build the zip that a person is entitled to: JSON, CSV and a page to read. It is
-    made for that person and shown to nobody here; audio is not in it. Needs
-    MANAGE_COMPLIANCE.
+    """Build the zip that a person is entitled to: JSON, CSV and a page, without audio,
+    shown to nobody here. Needs MANAGE_COMPLIANCE.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -139,11 +134,10 @@ def _find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
 def erase(
     viewer: Viewer, customer: str | None = None, advisor: str | None = None
 ) -> Mapping[str, int]:
-    """Erase a customer or an advisor from every store at once. Returns the number of
-    items by kind. Needs MANAGE_COMPLIANCE. Can be repeated after an interruption.
-
-    Of an advisor these stay: figures without a name, the certificates of deletion, and
-    the acts in the audit log, under a pseudonym that nothing resolves any more.
+    """Erase a customer or an advisor from every store at once; can be repeated. Returns
+    items by kind. Needs MANAGE_COMPLIANCE. Of an advisor these stay: figures without a
+    name, the certificates of deletion, and the acts in the audit log, under a pseudonym
+    that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
@@ -157,9 +151,8 @@ def erase(
 def object_to(
     viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
 ) -> int:
-    """Enter objections of customers (pseudonyms) and to contacts (system or None, id).
-    They apply at once to stored contacts and their audio, and to later imports. Returns
-    the number of recordings deleted.
+    """Enter objections of customers (pseudonyms) and to contacts (system or None, id),
+    for what is stored and comes later. Returns the number of recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
@@ -187,9 +180,8 @@ def exclude(
     advisor: str | None = None,
     contacts: Sequence[tuple[str | None, str]] = (),
 ) -> int:
-    """Exclude a line (the number that was dialled), an advisor or contacts (system or None,
-    id) from recording and listening. Audio that is stored is deleted at once. Returns
-    the number of recordings deleted.
+    """Exclude a line (the number dialled), an advisor or contacts (system or None, id)
+    from recording and listening. Returns the number of stored recordings deleted.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entries: list[dict[str, str | None]] = [
@@ -241,9 +233,7 @@ def lift(viewer: Viewer, number: int) -> None:
 
 
 def grant_exclusion(viewer: Viewer, number: int) -> int:
-    """Exclude the contact that its advisor asked for in that request. Returns the number
-    of recordings deleted.
-    """
+    """Exclude the contact that an advisor's request names. Returns the recordings deleted."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
     if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:
@@ -402,7 +392,6 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
 
 
 def _forget_in_json(session: Session, advisor_id: str) -> None:
-    """Delete what JSON columns and saved views keep of an advisor."""
     for table in (BeforeImage, WaitingRow):
         rows = session.scalars(_exempt(sa.select(table))).all()
         for row in rows:
@@ -432,8 +421,6 @@ def _find_spellings(session: Session, advisor_id: str) -> re.Pattern[str]:
 
 
 def _forget_in_reports(session: Session, spelled: re.Pattern[str]) -> None:
-    """Delete the spellings of an advisor from what imports decided about advisors."""
-
     def clear(decision: dict[str, Any]) -> dict[str, Any]:
         if decision["field"] != "advisor":
             return decision

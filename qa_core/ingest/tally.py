@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-COUNTS = ("read", "new", "updated", "unchanged", "duplicates", "rejected", "folded", "skipped")
+from qa_core.base.i18n import N_
+
+COUNTS = (
+    N_("read"), N_("new"), N_("updated"), N_("unchanged"), N_("duplicates"), N_("rejected"),
+    N_("folded"), N_("skipped"),
+)  # fmt: skip
 BREAKDOWNS = ("folded_kinds", "skipped_kinds", "reasons")
 
 
@@ -22,9 +27,7 @@ class MergeCounts(Protocol):
 @dataclass
 class ImportTally:
     """Rows of one file (docs/contract.md, section 4), always `read = new + updated +
-    unchanged + duplicates + rejected + folded + skipped`.
-
-    Each stage of an import adds to the tally of the stage before it.
+    unchanged + duplicates + rejected + folded + skipped`. Each stage adds to its tally.
     """
 
     read: int = 0
@@ -66,11 +69,9 @@ class ImportTally:
             self.folded_kinds[kind] += int(rows)
 
     def reject(self, reasons: Mapping[str, int]) -> None:
-        """Count rejected rows by reason code."""
         self.reasons.update(reasons)
 
     def add(self, counts: MergeCounts) -> None:
-        """Count merged rows."""
         self.new += counts.new
         self.updated += counts.updated
         self.unchanged += counts.unchanged
@@ -101,7 +102,6 @@ class ImportTally:
 
     @staticmethod
     def from_counts(counts: Mapping[str, Any]) -> ImportTally:
-        """Restore a tally from the counts of a batch."""
         return ImportTally(
             *(counts.get(name, 0) for name in COUNTS[:5]),
             *(Counter(counts.get(name, {})) for name in BREAKDOWNS),
@@ -110,6 +110,4 @@ class ImportTally:
 
 
 class AccountingError(Exception):
-    """Rows of a file were lost or counted twice: a defect of the import, which is
-    therefore not committed.
-    """
+    """Rows that were lost or counted twice: a defect, so the import is not committed."""

@@ -20,9 +20,9 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.files import uploads
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import reason_texts, suggested_options
+from qa_core.ingest import reason_texts
 from qa_core.ingest.load import batches
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.report import FileReport, find_option
 from qa_core.storage.records import store
 
 MORE = """contact_id,started_at,advisor,queue,customer,outcome
@@ -163,10 +163,7 @@ def test_what_a_person_says_goes_over_a_saved_mapping(centre: Path) -> None:
 def test_decisions_name_the_option_that_overrides_them(centre: Path) -> None:
     report = rehearse(centre, "contacts", CALLS)
 
-    options = {
-        decision.field: suggested_options.find_option(decision, "contacts")
-        for decision in report.decisions
-    }
+    options = {decision.field: find_option(decision, "contacts") for decision in report.decisions}
 
     assert options["channel"] == "--map channel=COLUMN"
     assert options["file"] == "--encoding E --delimiter D"
@@ -180,7 +177,7 @@ def test_the_maximum_of_a_criterion_is_changed_by_its_scale(centre: Path) -> Non
         "evaluation_id,date,advisor,evaluator,Greeting (/5)\nE1,2026-03-02,Nadia,Rita,4\n",
     )
 
-    options = [suggested_options.find_option(item, "evaluations") for item in report.decisions]
+    options = [find_option(item, "evaluations") for item in report.decisions]
 
     assert "--scale Greeting (/5)=MIN-MAX" in options
 

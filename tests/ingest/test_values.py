@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_core.base.errors import Refusal
-from qa_core.ingest.columns import durations, numbers, rating_words, timestamps, vocabulary
+from qa_core.ingest.columns import durations, numbers, timestamps, vocabulary
 from qa_core.ingest.columns.column_inference import ANSWER_WORDS
-from qa_core.ingest.columns.date_order import decide_reading
+from qa_core.ingest.columns.date_order import OrderHints, decide_reading
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.pseudonyms import Pseudonyms, find_number
 from qa_core.storage.schema import Outcome
@@ -84,7 +84,7 @@ def read_moments(values, date_order=None):
     cells = column(values)
     evidence = timestamps.MomentEvidence("started_at", "Start")
     evidence.add(cells)
-    reading, decisions = decide_reading(evidence, date_order)
+    reading, decisions = decide_reading(evidence, OrderHints(date_order))
     return reading.read(cells), decisions
 
 
@@ -473,7 +473,7 @@ def test_a_duration_is_what_it_says(text: str, seconds: float) -> None:
     ],
 )
 def test_marks_in_words_and_stars(text: str, mark: str | None) -> None:
-    assert rating_words.find_mark(text) == mark
+    assert vocabulary.find_mark(text) == mark
 
 
 def test_shares_of_one_are_marks_on_a_hundred():

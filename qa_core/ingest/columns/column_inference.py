@@ -1,6 +1,4 @@
-"""Columns of a file as they were understood, and its rows in batches of some thousand,
-for a profile to work with.
-"""
+"""Columns of a file as they were understood, and its rows in batches for a profile."""
 
 from __future__ import annotations
 
@@ -23,7 +21,6 @@ from qa_core.ingest.columns import (
     header_matching,
     languages,
     numbers,
-    rating_words,
     timestamps,
     vocabulary,
 )
@@ -80,14 +77,16 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.DIRECTION: vocabulary.DIRECTIONS,
     ValueType.LABEL: {},
 }
-_MOMENTS = (ValueType.MOMENT,)
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
+_EVIDENCE = {
+    ValueType.MOMENT: timestamps.MomentEvidence,
+    ValueType.DURATION: durations.DurationEvidence,
+    **dict.fromkeys(_NUMBERS, numbers.NumberEvidence),
+}
 
 
 @dataclass
 class FileContext:
-    """One file being read."""
-
     profile: Profile
     options: ImportOptions
     headers: list[str]
@@ -118,7 +117,6 @@ class FileContext:
         return all(name in self.columns for name in names)
 
     def get_header(self, field_name: str) -> str:
-        """Get the header of the column that a field has in the file."""
         return self.columns[field_name].header.text
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
@@ -173,12 +171,8 @@ class FileContext:
         }
         for name, column in self.columns.items():
             value_type, text = column.field.value_type, column.header.text
-            if value_type in _MOMENTS:
-                self.evidence[name] = timestamps.MomentEvidence(name, text)
-            elif value_type == ValueType.DURATION:
-                self.evidence[name] = durations.DurationEvidence(name, text)
-            elif value_type in _NUMBERS:
-                self.evidence[name] = numbers.NumberEvidence(name, text)
+            if value_type in _EVIDENCE:
+                self.evidence[name] = _EVIDENCE[value_type](name, text)
             elif value_type == ValueType.FLAG or value_type in WORD_LISTS:
                 self.add_words(column)
                 self.evidence[name] = vocabulary.WordEvidence(name, text, self.words[name])
@@ -190,7 +184,6 @@ class FileContext:
         self.words[name] = {**known, **self.taught.get(column.index, {})}
 
     def add_sample(self, lines: np.ndarray, cells: list[pa.Array]) -> None:
-        """Keep some of these rows, evenly spaced."""
         indices = np.unique(np.linspace(0, len(lines) - 1, SAMPLED_ROWS).astype(np.int64))
         sample = {
             index: self.clean_cells(index, column.take(indices))
@@ -200,7 +193,6 @@ class FileContext:
         self.samples.append((lines[indices], sample))
 
     def sample_cells(self, index: int) -> pa.Array:
-        """Return the sampled cells of a column that are not empty."""
         return pa.concat_arrays([part[index] for _rows, part in self.samples]).drop_null()
 
     def compute_share(self, index: int, pattern: str) -> float:
@@ -210,7 +202,6 @@ class FileContext:
         return matching / len(cells) if len(cells) else 0.0
 
     def take_sample(self) -> RowBatch:
-        """Build a batch from the sampled rows."""
         lines = np.concatenate([rows for rows, _cells in self.samples])
         cells = {
             index: pa.concat_arrays([part[index] for _rows, part in self.samples])
@@ -219,9 +210,7 @@ class FileContext:
         return RowBatch(self, lines, cells, is_sample=True)
 
     def look_at_unread(self, cells: list[pa.Array]) -> None:
-        """Add some thousand rows to the evidence of columns without a field. A column
-        with many different words is dropped from it.
-        """
+        """Add rows to the evidence of columns without a field; drop one with many words."""
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
             if len(evidence.seen) > MANY_WORDS:
@@ -237,7 +226,6 @@ class FileContext:
         )
 
     def clean_cells(self, index: int, cells: pa.Array) -> pa.Array:
-        """Trim the cells of a column, and clear those that say nothing."""
         return vocabulary.clean_cells(cells, self.taught.get(index, {}))
 
     def clean_values(self, name: str, values: pa.Array) -> pa.Array:
@@ -249,7 +237,7 @@ class FileContext:
         if name in self.notes.get("yes_no", ()):
             values = vocabulary.replace_words(values, ANSWER_NUMBERS)
         if self.columns[name].field.value_type == ValueType.MARK:
-            values, marks = rating_words.read_words(values)
+            values, marks = vocabulary.read_marks(values)
             self.notes.setdefault("mark_words", {}).setdefault(name, {}).update(marks)
         return values
 
@@ -261,11 +249,10 @@ class FileContext:
             for evidence in self.evidence.values()
             if isinstance(evidence, durations.DurationEvidence) and evidence.pairs
         ]
-        for other in pairs:
-            if other.full_clocks or other.minutes_as_hours:
-                for evidence in pairs:
-                    evidence.reference_column = other.column
-                break
+        clear = (other.column for other in pairs if other.full_clocks or other.minutes_as_hours)
+        reference_column = next(clear, "")
+        for evidence in pairs:
+            evidence.reference_column = reference_column
         for name, column in list(self.columns.items()):
             evidence = self.evidence.get(name)
             if isinstance(evidence, durations.DurationEvidence):
@@ -293,12 +280,11 @@ class FileContext:
         for is_last_pass in (False, True):
             for name, evidence in list(undecided):
                 try:
-                    reading, decisions = date_order.decide_reading(
-                        evidence,
-                        self.options.date_order,
-                        tuple(decided_orders),
-                        self.profile.date_order if is_last_pass else None,
+                    usual = self.profile.date_order if is_last_pass else None
+                    hints = date_order.OrderHints(
+                        self.options.date_order, tuple(decided_orders), usual
                     )
+                    reading, decisions = date_order.decide_reading(evidence, hints)
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or is_last_pass:
                         raise
@@ -360,7 +346,6 @@ class FileContext:
             )
 
     def _is_yes_no(self, column: Column) -> bool:
-        """Tell whether the cells of a column are all yes or no."""
         words = {simplify(text) for text in self.sample_cells(column.index).unique().to_pylist()}
         return bool(words) and words <= ANSWER_NUMBERS.keys()
 
@@ -374,7 +359,6 @@ class FileContext:
         )
 
     def refuse_words(self, name: str) -> Refusal:
-        """Build the refusal of a column with too many unknown words."""
         column, evidence = self.get_header(name), self.evidence[name]
         return Refusal(
             "unknown_words",
@@ -415,7 +399,7 @@ class RowBatch:
     lines: np.ndarray
     cells: dict[int, pa.Array]
     is_sample: bool = False
-    """Whether these rows only serve to decide: what is bad in them is counted later."""
+    """True where these rows only serve to decide: what is bad in them is counted later."""
     reasons: np.ndarray = field(init=False)
     _values: dict[Any, Any] = field(default_factory=dict)
 
@@ -435,9 +419,7 @@ class RowBatch:
         self.reject(~np.logical_or.reduce(present), "missing_key")
 
     def blank(self, rows: np.ndarray, name: str, reason: str) -> None:
-        """Count the values of a field that are missing for that reason; reject their rows
-        where the field is required.
-        """
+        """Count values missing for that reason; reject their rows if the field is required."""
         required = self.context.profile.required
         if required is None or name in required:
             self.reject(rows, reason)
@@ -446,7 +428,6 @@ class RowBatch:
             self.context.blanked.setdefault(column, Counter())[reason] += int(rows.sum())
 
     def read_text(self, name: str) -> pa.Array:
-        """Return the cells of a field unchanged."""
         return self.cells[self.context.columns[name].index]
 
     def read_texts(self, *names: str) -> dict[str, pa.Array]:
@@ -463,9 +444,7 @@ class RowBatch:
         return self._values[name]
 
     def read_number(self, name: str) -> np.ndarray:
-        """Read the numbers of a field, or its durations in seconds; NaN where missing.
-        Unreadable or impossible ones are missing, or reject their rows.
-        """
+        """Read numbers, or durations in seconds; NaN where missing, unreadable or impossible."""
         if name not in self._values:
             reading = self.context.readings[name]
             cells = self.context.clean_values(name, self.read_text(name))
@@ -479,17 +458,14 @@ class RowBatch:
         return self._values[name]
 
     def read_word(self, name: str) -> np.ndarray:
-        """Read the meaning of each cell (object array, None where missing). Unknown
-        words are missing, or reject their rows.
-        """
+        """Read meanings (objects, None where missing). Unknown words are missing or reject rows."""
         return self.read_meanings(name, self.context.words[name])
 
     def read_meanings(
         self, name: str, meanings: Mapping[str, Any], empty: Any = None
     ) -> np.ndarray:
-        """Read the meaning of each cell from that word list; `empty` stands for a
-        missing one. Where `empty` and all meanings are numbers, the array is one of
-        numbers.
+        """Read meanings from that word list; `empty` stands for a missing one. Where
+        `empty` and all meanings are numbers, so is the array.
         """
         key = name, id(meanings)
         if key not in self._values:
@@ -501,7 +477,3 @@ class RowBatch:
                 self.blank(unknown, name, "unknown_word")
             self._values[key] = values
         return self._values[key]
-
-    def read_customer(self, name: str) -> pa.Array:
-        """Find the pseudonym of each cell."""
-        return self.context.pseudonyms.find_keys(self.read_text(name))

@@ -1,19 +1,14 @@
-"""Order in which a column writes day, month and year. It is decided on every value,
-with the evidence; where the values do not tell, the file asks.
-"""
+"""Order of day, month and year in a column: decided on every value, or else asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
-"""Share of values below which those that contradict the rest of their column are
-faults, not evidence.
-"""
+"""Share of values up to which those that contradict their column are faults, not evidence."""
 MIN_DATES_TO_UNDO = 3
 MAX_OFFSETS = 3
 """No file has more different offsets behind UTC; more of them are ends of ranges."""
@@ -26,54 +21,40 @@ ORDER_NAMES = {
 
 @dataclass(frozen=True)
 class OrderHints:
-    """Hints beside the values of a column: the order that was `requested`, the `decided`
-    ones (column, order) of this file, and the `usual` one of the tool that wrote it.
-    """
+    """Orders beside the values: `requested`, `decided` (column, order), `usual` for the tool."""
 
-    requested: str | None
-    decided: tuple[tuple[str, str], ...]
-    usual: str | None
+    requested: str | None = None
+    decided: tuple[tuple[str, str], ...] = ()
+    usual: str | None = None
 
 
 def decide_reading(
-    evidence: MomentEvidence,
-    date_order: str | None,
-    decided_orders: tuple[tuple[str, str], ...] = (),
-    usual_order: str | None = None,
+    evidence: MomentEvidence, hints: OrderHints
 ) -> tuple[MomentReading, list[Decision]]:
-    """Decide how to read a column, and why. For a column that alone would be ambiguous:
-    `decided_orders`, (column, order) already certain in this file, then `usual_order`, in which
-    the tool that wrote the file writes its dates.
-
-    Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
+    """Decide how to read a column, and why; `hints` serve where its values leave that
+    open. Raises Refusal `destroyed_timestamps`, `ambiguous_dates`, `mixed_dates`,
     `swapped_dates`, `unreadable_dates`.
     """
     total = max(1, evidence.total)
     if evidence.destroyed_count > MAX_FAULT_SHARE * total:
-        raise Refusal(
+        raise evidence.refuse(
             "destroyed_timestamps",
             "In the column {column}, a spreadsheet lost the date and the hour (for example "
             "{example}). They cannot be recovered. Export the file again from its source "
             "without opening it in a spreadsheet.",
-            column=evidence.column,
-            example=evidence.example,
         )
     meaning = evidence.number_meaning
     recognised = sum(evidence.counts.values()) - (
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
     )
     if evidence.total and recognised < total / 2:
-        raise Refusal(
+        raise evidence.refuse(
             "unreadable_dates",
             "The column {column} was read as {field}, but values such as {example} are not "
             "dates or times. Name the right column.",
             options=(f"--map {evidence.field}=COLUMN",),
-            column=evidence.column,
-            field=evidence.field,
-            example=evidence.example,
         )
     decisions: list[Decision] = []
-    hints = OrderHints(date_order, decided_orders, usual_order)
     order = short_order = None
     if "year_last" in evidence.counts:
         order = _decide_order(evidence, hints, decisions)
@@ -133,13 +114,12 @@ def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[D
         evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
         return hints.requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
-        raise Refusal(
+        raise evidence.refuse(
             "mixed_dates",
             "The column {column} mixes two date orders. {first} dates begin with a number "
             "above 12, {second} have one in the middle. Correct the file, or choose the right "
             "order. The other dates are then rejected.",
             options=("--date-order dmy", "--date-order mdy"),
-            column=evidence.column,
             first=first,
             second=second,
         )
@@ -171,13 +151,11 @@ def _follow_hints(
         reason = N_("{column} does not show the order; this tool writes dates in this order")
         evidence.decide(decisions, ORDER_NAMES[hints.usual], reason)
         return hints.usual
-    raise Refusal(
+    raise evidence.refuse(
         "ambiguous_dates",
         "The column {column} does not show which number is the day (for example {example}). "
         "Choose the order.",
         options=tuple(f"--date-order {order}" for order in possible),
-        column=evidence.column,
-        example=evidence.example,
     )
 
 
@@ -206,8 +184,7 @@ def _decide_short_order(
         # A date that begins with a year of two digits goes on with a hyphen.
         possible = [order for order in possible if order != "ymd"]
     if len(possible) > 1:
-        # A file covers few years and many days: the place with many different values is
-        # not the year.
+        # A file covers few years, many days: the place with many different values is no year.
         places = {order: dict(zip(ORDERS[order], "abc", strict=True)) for order in possible}
         likely = [
             order
@@ -222,22 +199,18 @@ def _decide_short_order(
         evidence.decide(decisions, ORDER_NAMES[possible[0]], reason, example=evidence.example)
         return possible[0]
     if not possible:
-        raise Refusal(
+        raise evidence.refuse(
             "mixed_dates",
             "The dates in the column {column} follow no single order (for example {example}). "
             "Correct the file, or choose an order.",
             options=tuple(f"--date-order {order}" for order in ORDERS),
-            column=evidence.column,
-            example=evidence.example,
         )
     decided = tuple(other for other in hints.decided if other[1] in possible)
     return _follow_hints(evidence, replace(hints, decided=decided), possible, decisions)
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Tell whether dates that begin with the year continue with the day: their second
-    number exceeds 12, their third never does.
-    """
+    """Tell whether dates read year, day, month: the second number exceeds 12, the third never."""
     count = evidence.counts.get("year_first", 0)
     middle = evidence.count_days("year_first", "b")
     if not middle or middle <= MAX_FAULT_SHARE * count or evidence.count_days("year_first", "c"):
@@ -280,13 +253,12 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
             texts=texts,
         )
         return True
-    raise Refusal(
+    raise evidence.refuse(
         "swapped_dates",
         "A spreadsheet has probably swapped day and month in the column {column}. {dates} "
         "values are dates with a day up to 12; {texts} are texts with a day above 12. The "
         "file cannot prove it, so nothing was imported. Export it again as CSV without "
         "opening it in a spreadsheet.",
-        column=evidence.column,
         dates=dates,
         texts=texts,
     )

@@ -1,6 +1,4 @@
-"""Durations as files spell them, in seconds: clocks, plain numbers in some unit,
-fractions of a day, words.
-"""
+"""Durations in seconds: clocks, plain numbers in some unit, fractions of a day, words."""
 
 import re
 from dataclasses import dataclass, field
@@ -65,8 +63,6 @@ _DESTROYED = re.compile(r"^\d{1,2}:\d{2}\.\d$")
 
 @dataclass
 class DurationEvidence(ColumnEvidence):
-    """Evidence about one column of durations."""
-
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
@@ -75,7 +71,6 @@ class DurationEvidence(ColumnEvidence):
     words: int = 0
     unreadable: int = 0
     total: int = 0
-    example: str = ""
     odd_example: str = ""
     reference_column: str = ""  # another column, whose pairs can only be minutes and seconds
 
@@ -124,9 +119,7 @@ class DurationReading:
     pair_is_minutes: bool = True
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Convert cells (empty ones null) to seconds, NaN where missing. The two masks
-        mark cells that are no duration and negative ones.
-        """
+        """Convert cells to seconds, NaN where missing; masks of unreadable and negative ones."""
         clocks = read_clocks(values)
         if clocks is not None:
             return clocks, np.zeros(len(values), bool), np.zeros(len(values), bool)
@@ -156,9 +149,7 @@ def normalise(text: str) -> str:
 
 
 def read_clocks(values: pa.Array) -> np.ndarray | None:
-    """Parse cells that are all written `0:02:23` into seconds, NaN where missing; None
-    when any is written otherwise. This is the fast path.
-    """
+    """Parse cells all like `0:02:23` into seconds (NaN: missing), else None. The fast path."""
     first = next((value.as_py() for value in values if value.is_valid), "")
     if ":" not in first:
         return None
@@ -179,11 +170,9 @@ def decide_reading(
     decisions: list[Decision],
     of_many: bool = False,
 ) -> DurationReading:
-    """Decide how to read a column of durations, and why. `requested`: the unit asked
-    for; `hint`: the unit that the header names; `of_many`: each cell sums several
-    contacts.
-
-    Raises Refusal `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
+    """Decide how to read a column, and why. `requested`: the unit asked for; `hint`:
+    the unit in the header; `of_many`: each cell sums contacts. Raises Refusal
+    `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
     if evidence.total and evidence.unreadable > evidence.total / 2:
         destroyed = _DESTROYED.match(evidence.odd_example)
@@ -213,12 +202,11 @@ def decide_reading(
     elif hint:
         unit, reason = hint, N_("as the header {column} says")
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_unit",
             "Numbers in the column {column} go up to {high}. The unit may be minutes, days or "
             "seconds. Choose one.",
             options=tuple(f"--unit {evidence.field}={unit}" for unit in ("min", "day", "s")),
-            column=evidence.column,
             high=f"{numbers.highest:g}",
         )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
@@ -231,12 +219,11 @@ def decide_reading(
         and not numbers.fractions
         and numbers.counts_above[100] > 0.9 * (numbers.total - numbers.zeros)
     ):
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_unit",
             "Numbers in the column {column} go up to {high}, which is more than five hours in "
             "seconds. Choose seconds or milliseconds.",
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
-            column=evidence.column,
             high=f"{numbers.highest:g}",
         )
     else:
@@ -265,13 +252,11 @@ def _decide_pairs(
     elif evidence.reference_column:
         is_minutes, reason = True, N_("{column}: as in the column {other}")
     else:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_duration",
             "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
             "Say whether the last number is seconds or minutes.",
             options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
-            column=evidence.column,
-            example=evidence.example,
         )
     decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
     first, other = evidence.greatest_first, evidence.reference_column

@@ -1,6 +1,4 @@
-"""Matching of columns to fields by header synonyms in French and English, and what else
-a header says (unit, scale).
-"""
+"""Matching of columns to fields by synonyms of headers, and units and scales in headers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +11,9 @@ from qa_core.ingest.columns import languages
 from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
+Hit = tuple[Field, int]
+"""A field, and the rank of the synonym that names it."""
+Vocabulary = Mapping[str, Hit]
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "seconde", "secondes"), "s"),
     **dict.fromkeys(("ms", "msec", "milliseconds", "millisecondes", "millis"), "ms"),
@@ -36,10 +37,7 @@ MAX_SHOWN = 30
 
 
 def parse_header(text: str) -> Header:
-    """Split a header into its words, unit, scale, maximum and currency.
-    `Call_Duration_Min` gives call duration, in minutes; `Note (1-5)` gives note, on
-    1–5; `Accueil /2` gives accueil, out of 2.
-    """
+    """Split a header: `Call_Duration_Min` in minutes, `Note (1-5)` on 1–5, `Accueil /2` of 2."""
     whole = simplify(text)
     scale, out_of = _RANGE.search(text), _OUT_OF.search(text)
     bare = _BRACKETS.sub(" ", text)
@@ -67,9 +65,9 @@ def parse_header(text: str) -> Header:
 
 
 @cache
-def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
+def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
     """Index fields by simplified header, with the rank of that synonym (0 is the best)."""
-    vocabulary: dict[str, tuple[Field, int]] = {}
+    vocabulary: dict[str, Hit] = {}
     for field in fields:
         for rank, spelling in enumerate((field.name, *filter(None, field.synonyms.split("|")))):
             parsed = parse_header(spelling)
@@ -87,33 +85,27 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, tuple[Field, int]]:
 
 
 def _drop_links(words: str) -> str:
-    """Drop articles and "number of", so that `temps d attente` equals `temps attente`,
-    and `nombre d appels recus` equals `appels recus`.
-    """
+    """Drop articles and "number of": `nombre d appels recus` becomes `appels recus`."""
     content_words = [word for word in words.split() if word not in _LINKS]
     if len(content_words) > 1 and content_words[0] in _COUNTS:
         return " ".join(content_words[1:])
     return " ".join(content_words) if len(content_words) > 1 else words
 
 
-def count_known(cells: Iterable[str], vocabulary: Mapping[str, tuple[Field, int]]) -> int:
+def count_known(cells: Iterable[str], vocabulary: Vocabulary) -> int:
     """Count the different fields that these cells would name."""
     hits = (find_field(parse_header(cell), vocabulary) for cell in cells if cell.strip())
     return len({hit[0].name for hit in hits if hit})
 
 
-def score_rows(
-    rows: Iterable[Iterable[str]], *vocabularies: Mapping[str, tuple[Field, int]]
-) -> int:
+def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
     """Count the fields that the best of these rows would name as a header."""
     return max(
         (count_known(row, vocabulary) for row in rows for vocabulary in vocabularies), default=0
     )
 
 
-def find_field(
-    header: Header, vocabulary: Mapping[str, tuple[Field, int]]
-) -> tuple[Field, int] | None:
+def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
     """Find the field that a header names, exactly or apart from its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
@@ -129,11 +121,9 @@ def find_field(
 def match_columns(
     profile: Profile, headers: list[str], requested: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
-    """Map field names to columns: first as requested, then by synonym, the best synonym
-    first. Columns of `ignored` are left out.
-
-    Raises Refusal `unknown_field`, `unknown_column`, `unknown_headers`,
-    `missing_column`.
+    """Map field names to columns: as requested, then by synonym, the best first;
+    without those of `ignored`. Raises Refusal `unknown_field`, `unknown_column`,
+    `unknown_headers`, `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]
     columns = {
@@ -160,9 +150,7 @@ def refit_columns(
     requested: Mapping[str, str],
     rows: Iterable[list[str]],
 ) -> None:
-    """Move columns whose cells clearly contradict their header to the field that they
-    fill: a moment under `Call answered`, a text under `Wrap-up`.
-    """
+    """Move columns to the field that their cells fill: a moment under `Call answered`."""
     rows = list(rows)
     for name, looks_other, other in _REFITS:
         field = profile.get_field(other)
@@ -191,9 +179,7 @@ _REFITS = (
 
 
 def find_ignored(headers: list[str], ignored: Iterable[str]) -> set[int]:
-    """Find the indexes of the columns to be left aside. Raises Refusal for one that the
-    file does not have.
-    """
+    """Find the indexes of columns to leave aside. Raises Refusal for one that there is not."""
     indexes = set()
     for name in ignored:
         matches = _find_headers(headers, name)
@@ -262,7 +248,6 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
 
 
 def refuse_unknown_column(column: str, headers: list[str], *options: str) -> Refusal:
-    """Build the refusal of a column that the file does not have."""
     return Refusal(
         "unknown_column",
         "The file has no column {column}. Its columns: {seen}.",

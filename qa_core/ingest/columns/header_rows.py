@@ -1,11 +1,8 @@
-"""Rows and columns around a header row: group names above it, a second row of names,
-units or types, and another table beside it.
-"""
+"""Rows around a header row: group names above, a second row below, another table beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,13 +12,11 @@ from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import table_bounds
-from qa_core.ingest.columns.header_matching import count_known, find_field, parse_header
-from qa_core.ingest.declaration import Field
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known, find_field, parse_header
 
 if TYPE_CHECKING:
     from qa_core.files.readers import Source
 
-Vocabulary = Mapping[str, tuple[Field, int]]
 _TYPE = re.compile(
     r"(?:n?varchar2?|n?char|text|texte|string|str|u?(?:tiny|small|medium|big)?int(?:eger|64|32|"
     r"16)?|entier|number|numeric|numerique|decimal|float|double|"
@@ -43,9 +38,7 @@ MIN_DENSITY = 0.9
 def complete_header(
     header: table_bounds.HeaderRow, sample: list[tuple[int, list[str]]], vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Add to the header what the rows directly above and below it say of its columns. A
-    row below it that does so is marked as no data.
-    """
+    """Add to the header what the rows above and below say; a row below that does so is no data."""
     raw_names = list(header.raw)
     cells_by_line = {line: [cell.strip() for cell in row] for line, row in sample}
     above, below = cells_by_line.get(header.line - 1, []), cells_by_line.get(header.line + 1, [])
@@ -54,26 +47,15 @@ def complete_header(
     kind, names = _read_second(raw_names, below, vocabulary)
     if kind:
         second_rows[header.line + 1] = kind
-        decisions.append(
-            Decision.of(
-                "file",
-                N_("line {line} is a second header row, not data"),
-                N_("seen: {seen}"),
-                line=header.line + 1,
-                seen=_format_cells(below),
-            )
-        )
+        message, seen = N_("line {line} is a second header row, not data"), _format_cells(below)
+        place = header.line + 1
+        decisions.append(Decision.of("file", message, N_("seen: {seen}"), line=place, seen=seen))
     if _are_groups(above, names):
         names, ungrouped = _combine(above, names, vocabulary), names
         if names != ungrouped:
-            decisions.append(
-                Decision.of(
-                    "file",
-                    N_("the group names above the headers are read with them"),
-                    N_("seen: {seen}"),
-                    seen=_format_cells([*names, *above]),
-                )
-            )
+            message = N_("the group names above the headers are read with them")
+            seen = _format_cells([*names, *above])
+            decisions.append(Decision.of("file", message, N_("seen: {seen}"), seen=seen))
     if names != raw_names or second_rows:
         names = table_bounds.make_unique(names)
         header = replace(header, names=names, second_rows=second_rows)
@@ -83,9 +65,7 @@ def complete_header(
 def _read_second(
     names: list[str], below: list[str], vocabulary: Vocabulary
 ) -> tuple[str | None, list[str]]:
-    """Classify the row under the header (`types`, `header`, or None: data), and return
-    the names that result.
-    """
+    """Classify the row under the header (`types`, `header`, None: data), and name the columns."""
     filled = [cell for cell in below if cell]
     if not filled or len(below) > len(names) + 1:
         return None, names
@@ -137,9 +117,7 @@ def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) ->
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Tell whether the row above names groups of columns: several names in letters, at
-    least one of them over more than one column.
-    """
+    """Tell whether the row above names groups: several names, one over more than one column."""
     filled = [index for index, cell in enumerate(above) if cell]
     if (
         len(filled) < 2
@@ -153,9 +131,7 @@ def _are_groups(above: list[str], names: list[str]) -> bool:
 
 
 def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> list[str]:
-    """Join group and name where the two together say more than the name: `Temps moyen`
-    over `Attente` gives `Temps moyen Attente`.
-    """
+    """Join group and name where they say more together: `Temps moyen` over `Attente`."""
     width = max(len(names), len(groups))
     names, groups = [*names, *[""] * (width - len(names))], [*groups, *[""] * (width - len(groups))]
     combined, group = [], ""
@@ -186,10 +162,8 @@ def _combine(groups: list[str], names: list[str], vocabulary: Vocabulary) -> lis
 def choose_table(
     header: table_bounds.HeaderRow, source: Source, vocabulary: Vocabulary
 ) -> tuple[table_bounds.HeaderRow, list[Decision]]:
-    """Choose, of tables side by side with an empty column between them, the one that
-    names the most fields. The others are left out.
-
-    Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
+    """Choose, of tables with an empty column between them, the one that names the most
+    fields. Raises Refusal `tables_side_by_side` where two hold the same kind of rows.
     """
     runs = _find_runs(header.raw)
     if len(runs) < 2:
@@ -248,9 +222,7 @@ def _find_runs(names: tuple[str, ...]) -> list[tuple[int, int]]:
 def _measure_runs(
     header: table_bounds.HeaderRow, source: Source, runs: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Merge runs whose separating column is not empty. Returns the runs, and for each
-    the number of rows it fills and the last of them.
-    """
+    """Merge runs whose separating column is filled. Returns runs, with (rows, last row) of each."""
     gaps = [False] * (len(runs) - 1)
     counts, lasts = [0] * len(runs), [0] * len(runs)
     lines, _share = source.open_text()
@@ -282,9 +254,7 @@ def _is_filled(cells: list[str]) -> bool:
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Tell whether a run is a separate table: it repeats a header, or its rows end
-    elsewhere without a gap.
-    """
+    """Tell whether a run is another table: it repeats a header, or ends elsewhere without a gap."""
     shorter = min(own, other, key=lambda extent: extent[1])
     return bool(shared) or (
         abs(own[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0

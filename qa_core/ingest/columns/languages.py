@@ -1,6 +1,4 @@
-"""Headers and words of files in Spanish, Portuguese, German and Italian. Those in
-English and French are with the fields themselves and in `vocabulary`.
-"""
+"""Headers and words in Spanish, Portuguese, German and Italian; others are with the fields."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,4 @@
-"""Numbers and marks as files spell them: decimal comma, thousands, scales. How to read
-them is decided on the whole column.
-"""
+"""Numbers and marks as files spell them: decimal comma, thousands, scales of the whole column."""
 
 import math
 import re
@@ -11,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
@@ -31,15 +28,11 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
 MANY_MARKS = 30
-"""Number of marks of effort, all of them up to five, from which on a scale to seven is
-unlikely.
-"""
+"""Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
 
 @dataclass
 class NumberEvidence(ColumnEvidence):
-    """Evidence about one column of numbers."""
-
     total: int = 0
     unreadable: int = 0
     percents: int = 0
@@ -56,7 +49,6 @@ class NumberEvidence(ColumnEvidence):
     dot_other: int = 0
     bare_small: int = 0
     bare_long: int = 0
-    example: str = ""
     odd_example: str = ""
 
     def _add(self, values: pa.Array) -> None:
@@ -66,17 +58,23 @@ class NumberEvidence(ColumnEvidence):
         if plain is not None:
             self._add_plain(values, plain)
             return
-        for item in values.value_counts().to_pylist():
-            self._add_one(item["values"], item["counts"])
+        counted = values.value_counts().to_pylist()
+        read = [(self._add_one(item["values"], item["counts"]), item["counts"]) for item in counted]
+        known = [pair for pair in read if pair[0] is not None]
+        if known:
+            self._add_numbers(*map(np.array, zip(*known, strict=True)))
 
-    def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
+    def _add_numbers(self, numbers: np.ndarray, rows: np.ndarray) -> None:
         self.lowest = min(self.lowest, float(numbers.min()))
         self.highest = max(self.highest, float(numbers.max()))
-        self.negative += int((numbers < 0).sum())
-        self.zeros += int((numbers == 0).sum())
-        self.fractions += int((numbers != np.floor(numbers)).sum())
+        self.negative += int(rows[numbers < 0].sum())
+        self.zeros += int(rows[numbers == 0].sum())
+        self.fractions += int(rows[numbers != np.floor(numbers)].sum())
         for limit in self.counts_above:
-            self.counts_above[limit] += int((numbers > limit).sum())
+            self.counts_above[limit] += int(rows[numbers > limit].sum())
+
+    def _add_plain(self, values: pa.Array, numbers: np.ndarray) -> None:
+        self._add_numbers(numbers, np.ones(len(numbers), np.int64))
         dotted = pc.match_substring(values, ".")
         with_dot = int(pc.sum(dotted).as_py())
         three = 0
@@ -89,7 +87,7 @@ class NumberEvidence(ColumnEvidence):
         self.bare_long += long
         self.bare_small += len(values) - with_dot - long
 
-    def _add_one(self, text: str, count: int) -> None:
+    def _add_one(self, text: str, count: int) -> float | None:
         fraction = _OF.match(text)
         if fraction:
             self.denominators.add(float(fraction[2].replace(",", ".")))
@@ -101,13 +99,7 @@ class NumberEvidence(ColumnEvidence):
         if value is None:
             self.unreadable += count
             self.odd_example = self.odd_example or text
-            return
-        self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
-        self.negative += count * (value < 0)
-        self.zeros += count * (value == 0)
-        self.fractions += count * (value != int(value))
-        for limit in self.counts_above:
-            self.counts_above[limit] += count * (value > limit)
+        return value
 
     def _add_spelling(self, plain: str, count: int) -> None:
         digits = plain.lstrip("+-")
@@ -138,9 +130,7 @@ class NumberEvidence(ColumnEvidence):
 
 
 def read_plain(values: pa.Array) -> np.ndarray | None:
-    """Parse cells that are all plain numbers with a decimal point, NaN where missing;
-    None when any is written otherwise. This is the fast path.
-    """
+    """Parse cells that are all plain numbers (NaN: missing), else None. The fast path."""
     try:
         numbers = pc.cast(values, pa.float64())
     except pa.ArrowInvalid:
@@ -155,9 +145,7 @@ def strip_decoration(text: str) -> str:
 
 
 def parse_number(plain: str, decimal: str) -> float | None:
-    """Parse a number; None when it is none. Of `,` and `.`, the sign that is not
-    `decimal` separates thousands.
-    """
+    """Parse a number, else None. Of `,` and `.`, the one that is not `decimal` groups thousands."""
     text = plain.replace("." if decimal == "," else ",", "").replace(decimal, ".")
     number = float(text) if _NUMBER.match(text) else math.inf
     return number if math.isfinite(number) else None
@@ -185,22 +173,18 @@ def decide_decimal(
         and not (evidence.dot_other or evidence.bare_long)
     )
     if evidence.comma_three or dot_as_thousands:
-        raise Refusal(
+        raise evidence.refuse(
             "ambiguous_decimal",
             "In the column {column}, {example} may have three decimals or a thousands "
             "separator. Choose the decimal sign.",
             options=("--decimal ,", "--decimal ."),
-            column=evidence.column,
-            example=evidence.example,
         )
     return "."
 
 
 @dataclass(frozen=True)
 class NumberReading:
-    """Reading of a column of numbers. Values outside `low`–`high` are missing, with the
-    reason `off_scale`.
-    """
+    """Reading of a column of numbers; values outside `low`–`high` are missing, as `off_scale`."""
 
     decimal: str = "."
     low: float | None = None
@@ -210,9 +194,7 @@ class NumberReading:
     factor: float = 1.0
 
     def read(self, values: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Convert cells (empty ones null) to float64, NaN where missing. The two masks
-        mark cells that are no number and numbers off the scale.
-        """
+        """Convert cells to float64, NaN where missing; masks of unreadable and off-scale ones."""
         numbers, unreadable = parse_cells(values, self._parse, self.decimal)
         if self.zero_is_missing:
             numbers[numbers == 0] = np.nan
@@ -235,10 +217,8 @@ class NumberReading:
 def parse_cells(
     values: pa.Array, parse: Callable[[str], float | None], decimal: str, factor: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Parse each distinct cell once. Returns float64 with NaN for missing, and a mask
-    of the cells that `parse` could not read.
-
-    Batches of plain numbers are not parsed but multiplied by `factor`.
+    """Parse distinct cells to float64 (NaN: missing), with a mask of unreadable ones.
+    Batches of plain numbers are only multiplied by `factor`.
     """
     plain = read_plain(values) if decimal == "." else None
     if plain is not None:
@@ -278,13 +258,12 @@ def decide_mark(
     else:
         is_effort = evidence.field == "ces"
         if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
-            raise Refusal(
+            raise evidence.refuse(
                 "ambiguous_scale",
                 "The column {column} holds {count} effort ratings from {low} to {high}. "
                 "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                column=evidence.column,
                 **places,
             )
         most = MAX_FAULT_SHARE * readable

@@ -16,9 +16,7 @@ _ONE_DIGIT = re.compile(r"^(\d{4}-\d{1,2}-)(\d)([T ])")
 
 
 def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
-    """Convert a count of seconds (or parts of them) since 1970 to UTC, without zone;
-    None when it is none, zero, or outside the years that are read.
-    """
+    """Convert seconds (or parts) since 1970 to UTC, without zone; None outside the years read."""
     try:
         seconds = float(value) / per_second
         moment = datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
@@ -28,9 +26,8 @@ def from_epoch(value: Any, per_second: int = 1) -> datetime | None:
 
 
 def from_stamp(value: Any) -> datetime | None:
-    """Parse an ISO 8601 timestamp. One that names its zone is returned in UTC, with
-    `tzinfo`; any other on the clock of the export, without. None when it is no moment.
-    `2021-04-2T…` is accepted.
+    """Parse ISO 8601, also `2021-04-2T…`; None when it is no moment. One that names its
+    zone is in UTC, with `tzinfo`; any other on the clock of the export, without.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -43,9 +40,7 @@ def from_stamp(value: Any) -> datetime | None:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Compute the seconds from one moment to the other; None when either is missing,
-    they are in the wrong order, or only one of them names its zone.
-    """
+    """Compute the seconds; None if one is missing, the end is first, or only one has a zone."""
     if (
         start is None
         or end is None
@@ -66,9 +61,7 @@ def as_number(value: Any) -> float | None:
 
 
 def read_seconds(value: Any) -> float | None:
-    """Parse a duration in seconds, written as a number or as a clock with hours: `27`,
-    `00:01:00`; None when it is none.
-    """
+    """Parse seconds, a number or a clock with hours: `27`, `00:01:00`; None when it is none."""
     parts = value.split(":") if isinstance(value, str) else [value]
     numbers = [as_number(part) for part in parts]
     if None in numbers or len(parts) not in (1, CLOCK_PARTS):
@@ -77,9 +70,7 @@ def read_seconds(value: Any) -> float | None:
 
 
 def find_meaning(word: Any, known: Mapping[str, str | None], own: type[StrEnum]) -> str | None:
-    """Find what a platform means by a word (`known` are simplified), or the word itself
-    where it is one of our own; None where it is neither.
-    """
+    """Find what a word means in `known` (simplified), or itself if `own` has it; else None."""
     text = simplify(str(word or ""))
     return known[text] if text in known else text if text in set(own) else None
 

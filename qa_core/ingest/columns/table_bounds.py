@@ -1,6 +1,4 @@
-"""Bounds of the table within a file: titles above the header, phantom columns beside
-it, and blank rows, notes and totals among its rows.
-"""
+"""Bounds of the table in a file: titles, phantom columns; blank rows, notes and totals."""
 
 import re
 from collections.abc import Mapping
@@ -9,20 +7,18 @@ from dataclasses import dataclass, field
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.header_matching import count_known
-from qa_core.ingest.declaration import Field
+from qa_core.ingest.columns.header_matching import Vocabulary, count_known
 
 SAMPLE_ROWS = 60
 FOOTERS = (
     "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne",
-    "average", "mean", "count", "nombre total", "sous total",
-    "subtotal", "ensemble", "end of report", "fin du rapport", "fin de l extraction", "generated",
-    "genere", "edite le", "exporte le", "source",
-    "nombre d appels", "nb d appels", "nb appels", "nombre de lignes", "number of rows", "minimum",
-    "maximum", "min", "max", "mediane", "median", "ecart type",
+    "average", "mean", "count", "nombre total", "sous total", "subtotal", "ensemble",
+    "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le",
+    "exporte le", "source", "nombre d appels", "nb d appels", "nb appels", "nombre de lignes",
+    "number of rows", "minimum", "maximum", "min", "max", "mediane", "median", "ecart type",
     "imprime le", "extrait le", "extraction du", "date d extraction", "date d edition",
-    "date d export", "fin de rapport", "fin du fichier", "end of file",
-    "printed", "exported", "legende", "filtres appliques", "applied filters",
+    "date d export", "fin de rapport", "fin du fichier", "end of file", "printed", "exported",
+    "legende", "filtres appliques", "applied filters",
 )  # fmt: skip
 MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
@@ -57,11 +53,9 @@ _RECORDS_WITHOUT_HEADER = (
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """Header row: its row and line in the file, and the names of its columns (empty for
-    a phantom).
-
-    `raw`: its cells unchanged. `second_rows`: the lines right under it that are no data, and
-    their kind. `span`: the columns of the table where another one is beside it.
+    """Header row: its row and line in the file, and its names (empty: phantom columns).
+    `raw`: its cells unchanged. `second_rows`: lines right under it that are no data,
+    and their kind. `span`: its columns where another table is beside it.
     """
 
     row: int
@@ -77,15 +71,9 @@ class HeaderRow:
 
 
 def find_header(
-    sample: list[tuple[int, list[str]]],
-    vocabulary: Mapping[str, tuple[Field, int]],
-    requested: tuple[str, ...],
+    sample: list[tuple[int, list[str]]], vocabulary: Vocabulary, requested: tuple[str, ...]
 ) -> HeaderRow:
-    """Find the row that names the most fields or requested columns; where none does,
-    the first row that looks like headers.
-
-    Raises Refusal `empty_file`, `no_header`.
-    """
+    """Find the row that names the most fields, else the first like headers. Raises Refusal."""
     filled = [
         (index, line, [cell.strip() for cell in row])
         for index, (line, row) in enumerate(sample)
@@ -99,8 +87,7 @@ def find_header(
         score = count_known(cells, vocabulary) + 3 * sum(
             simplify(cell) in requested_names for cell in cells if cell
         )
-        # One known word alone in a row of many cells is rather a value ("Total",
-        # "Chat") than a header.
+        # One known word in a row of many cells is rather a value ("Total") than a header.
         if score > best_score and (score > 1 or looks_like_headers(cells)):
             best, best_score = (index, line, cells), score
     if best is None:
@@ -121,9 +108,7 @@ def find_header(
 
 
 def _require_header(rows: list[list[str]]) -> None:
-    """Raise Refusal where most rows are records that a tool writes without a header, in a
-    layout of its administrator.
-    """
+    """Raise Refusal where most rows are records without a header, in a layout of their own."""
     for pattern, message, options in _RECORDS_WITHOUT_HEADER:
         if sum(bool(pattern.search(",".join(row))) for row in rows) * 2 > len(rows):
             raise Refusal("records_without_header", message, options)
@@ -155,11 +140,8 @@ def make_unique(cells: list[str]) -> tuple[str, ...]:
 
 
 def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None:
-    """Classify a row that is not clearly data: `blank`, `note`, `footer` or
-    `too_many_cells`; None when it is data.
-
-    `key`: the columns without which a row says nothing, such as its start or its
-    contact.
+    """Classify a row as `blank`, `note`, `footer` or `too_many_cells`; None when it is
+    data. `key`: the columns without which a row says nothing, such as its start.
     """
     filled = [index for index, cell in enumerate(row) if cell and not cell.isspace()]
     if not filled:

@@ -24,7 +24,7 @@ from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.files.sample import take_sample
-from qa_core.files.text_blocks import RowBlock, read_blocks
+from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest import registry
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.arrays import to_numpy
@@ -36,7 +36,6 @@ from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell
-from qa_core.ingest.registry import find_platform, get_profile
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.schema import Outcome
@@ -55,14 +54,10 @@ def stage(
     system: str | None = None,
     digest: str | None = None,
 ) -> Staged:
-    """Read one file of that kind. The caller must `discard()` the temporary files of
-    the result.
-
-    `system`: the source of the rows where neither the options nor the rows name it;
-    default the profile's name. `digest`: that of the file, where it is known already.
-
-    Raises Refusal when the file cannot be read reliably; no temporary file is left
-    then.
+    """Read one file of that kind; the caller must `discard()` the result. `system`: the
+    source of rows where neither options nor rows name it, by default the profile's
+    name. `digest`: that of the file, if known. Raises Refusal when it cannot be read
+    reliably; no temporary file is left then.
     """
     path, options = Path(path), options or ImportOptions()
     digest = digest or compute_digest(path)
@@ -80,11 +75,9 @@ def stage(
 def _find_platform(
     content: Content, kind: str, options: ImportOptions
 ) -> tuple[Platform | None, Content]:
-    """Find the platform that a file is an export of, and the text of that export: a
-    sheet, where a spreadsheet has saved it as a workbook.
-    """
+    """Find the platform of an export, and its text: a sheet, where a spreadsheet has saved it."""
     if not workbooks.is_workbook(content):
-        return find_platform(take_sample(content), kind, options.profile), content
+        return registry.find_platform(take_sample(content), kind, options.profile), content
     for sheet in workbooks.find_sheets(content):
         if options.sheet not in (None, sheet["name"]):
             continue
@@ -92,7 +85,7 @@ def _find_platform(
         margin = [""] * sheet["first_column"]
         beginning = workbooks.write_rows([margin + row for row in sheet["rows"]])
         sample = take_sample(HeldContent(content.path, data=beginning))
-        platform = find_platform(sample, kind, options.profile)
+        platform = registry.find_platform(sample, kind, options.profile)
         if platform is not None:
             _first, cells = workbooks.read_sheet(content, sheet["name"])
             rows = cells.splitlines(keepends=True)
@@ -109,7 +102,7 @@ def _stage_table(
     system: str | None,
     digest: str,
 ) -> Staged:
-    profile = get_profile(kind, options.profile)
+    profile = registry.get_profile(kind, options.profile)
     vocabulary = header_matching.build_vocabulary(profile.fields)
     source = readers.open_source(
         content, options, lambda rows: header_matching.score_rows(rows, vocabulary)
@@ -169,6 +162,7 @@ def _stage_table(
         rows.write(staged)
         if kind == "contacts":
             null_out_zero_placeholders(staged, context)
+        context.zone.describe_changes(context.decide)
         if profile.finish:
             profile.finish(context)
     return staged
@@ -194,7 +188,6 @@ def staging_folder(options: ImportOptions) -> Iterator[Path]:
 
 
 def compute_digest(path: Path) -> str:
-    """Compute the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -256,9 +249,7 @@ class _RowReader:
         if len(block.lines):
             yield block
         if padded:
-            lines, rows = zip(*padded, strict=True)
-            columns = [pa.array(list(column), pa.string()) for column in zip(*rows, strict=True)]
-            yield RowBlock(np.array(lines, np.int64), columns, [], block.share)
+            yield build_block(*zip(*padded, strict=True), [], width, block.share)
 
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
@@ -318,9 +309,7 @@ class _RowReader:
         context.profile.decide_columns(context)
 
     def write(self, staged: Staged) -> None:
-        """Convert the rows to their types and write them, and the rejected ones, to the
-        temporary files. Fills in the counts.
-        """
+        """Write typed and rejected rows to the temporary files, and count them."""
         context = self.context
         schema: pa.Schema | None = None
         accepted_lines = 0
@@ -416,7 +405,6 @@ class _RowReader:
             )
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
-        """Reject the last row of a file that ends in the middle of it."""
         is_short = self._last_line == self._last_short == batch.lines[-1]
         if is_short and not self.source.ends_with_newline:
             batch.reject(np.arange(len(batch)) == len(batch) - 1, "cut_row")
@@ -427,9 +415,7 @@ class _RowReader:
                 batch.reasons[index] = "footer"
 
     def _sample_rows(self, staged: Staged, block: RowBlock, keep: np.ndarray) -> None:
-        """Keep the first rows as they are in the file, identities masked, to be shown
-        beside the values they became.
-        """
+        """Keep the first rows as they are in the file, identities masked, to show them."""
         shown = self._find_shown_columns()
         for index in np.flatnonzero(keep)[: SHOWN_ROWS - len(staged.before)]:
             row = block.row(int(index))
@@ -441,7 +427,6 @@ class _RowReader:
             }
 
     def _find_shown_columns(self) -> set[int]:
-        """Find the columns in use that identify nobody."""
         return {
             column.index
             for column in self.context.columns.values()
@@ -474,9 +459,7 @@ def _as_table(kind: str, batch: RowBatch, built: dict[str, pa.Array]) -> pa.Tabl
 
 
 def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
-    """Clear zeros that some files write where nobody answered: in a column where every
-    unanswered contact has 0, it is no measurement.
-    """
+    """Clear the zeros of a column where every unanswered contact has 0: they measure nothing."""
     names = [name for name in ZERO_COLUMNS if name in staged.columns]
     if "outcome" not in staged.columns or not names:
         return

@@ -9,7 +9,7 @@ from qa_core.ingest.declaration import Column, Profile
 from qa_core.storage.schema import Direction, Outcome
 
 Meaning = Outcome | Direction | bool | str | None
-"""What a word stands for: a truth, a number as text, None for a missing value."""
+"""Meaning of a word: a truth, a number as text, None for a missing value."""
 
 MEANINGS: Mapping[str, Meaning] = {
     **{item.value: item for item in (*Outcome, *Direction)},
@@ -39,9 +39,7 @@ def parse_meaning(text: str) -> Meaning:
 def index_meanings(
     words: Mapping[str, str], headers: Sequence[str]
 ) -> dict[int, dict[str, Meaning]]:
-    """Index the taught words by column: its index, then the simplified word, then the
-    meaning. Raises Misuse, and Refusal for a column that the file does not have.
-    """
+    """Index taught words by column and simplified word. Raises Misuse, Refusal."""
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
     for text, meaning in words.items():
@@ -61,9 +59,7 @@ def claim_columns(
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
-    """Use a column as outcome or direction when no header names it and the meanings
-    taught for its words are outcomes or directions.
-    """
+    """Use a column that no header names as outcome or direction, if its taught meanings are."""
     used = {column.index for column in columns.values()}
     for index, words in meanings.items():
         for name, kind in (("outcome", Outcome), ("direction", Direction)):

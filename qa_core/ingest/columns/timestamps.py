@@ -1,6 +1,4 @@
-"""Dates and times as files spell them: evidence about a whole column, and its values
-once their order is decided.
-"""
+"""Dates and times as files spell them: evidence about a column, and values in its order."""
 
 from __future__ import annotations
 
@@ -11,15 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.ingest.columns import timezones
 from qa_core.ingest.columns.arrays import to_numpy
-from qa_core.ingest.columns.timezones import (
-    DAY,
-    EPOCH_DAY,
-    FIRST_YEAR,
-    LAST_YEAR,
-    combine_clock,
-    combine_day,
-)
 from qa_core.ingest.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
@@ -61,14 +52,10 @@ _CLOCK = r"\d{1,2} ?(?:[:hH] ?(?:\d{2}(?: ?:\d{2}(?:\.\d+)?)?)?)(?:Z| ?[AaPp]\.?
 _RANGE = (
     rf"^(?P<start>(?:.*[ T])?{_CLOCK}) ?(?:-|–|—|à|to|→|>|/) ?(?:[0-9/.-]+[ T])?(?P<end>{_CLOCK})$"
 )
-"""A start together with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 -
-13/03/2026 08:30`.
-"""
+"""A start with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
-"""First day that counts as one. Spreadsheets and databases write a time without a day
-on one of 1899 or 1900, or of the year 1.
-"""
+"""First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
 _STARTS_OF_MONTHS = (
     ("jan",), ("feb", "fev", "fév"), ("mar",), ("apr", "avr"), ("may", "mai"), ("jun", "juin"),
     ("jul", "juil"), ("aug", "aou", "aoû"), ("sep",), ("oct",), ("nov",), ("dec", "déc"),
@@ -82,9 +69,7 @@ ORDERS = {"dmy": ("d", "m", "y"), "mdy": ("m", "d", "y"), "ymd": ("y", "m", "d")
 
 @dataclass
 class Moments:
-    """Dates and times of a column, row by row. `day` and `clock` may each be missing
-    (NaT); `fixed`: already UTC.
-    """
+    """Dates and times row by row. `day`, `clock`: NaT where missing; `fixed`: already UTC."""
 
     day: np.ndarray  # datetime64[D]
     clock: np.ndarray  # timedelta64[us] since midnight
@@ -93,19 +78,12 @@ class Moments:
 
     @staticmethod
     def empty(rows: int) -> Moments:
-        """Build so many rows without day and clock."""
         day, clock = np.full(rows, "NaT", "M8[D]"), np.full(rows, "NaT", "m8[us]")
         return Moments(day, clock, np.zeros(rows, bool), np.zeros(rows, bool))
-
-    @property
-    def present(self) -> np.ndarray:
-        return ~np.isnat(self.day) | ~np.isnat(self.clock)
 
 
 @dataclass
 class MomentEvidence(ColumnEvidence):
-    """Evidence about one column of dates or times, batch after batch."""
-
     counts: dict[str, int] = field(default_factory=dict)
     value_counts: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
     """Shape → place (a, b, c) → value → rows."""
@@ -115,7 +93,6 @@ class MomentEvidence(ColumnEvidence):
     day_count: int = 0
     unreadable: int = 0
     destroyed_count: int = 0
-    example: str = ""
     number_range: list[float] = field(default_factory=lambda: [np.inf, -np.inf])
     clock_faults: dict[int, int] = field(
         default_factory=lambda: dict.fromkeys(_CLOCKS_WITHOUT_SEPARATOR, 0)
@@ -169,12 +146,8 @@ class MomentEvidence(ColumnEvidence):
             {"c": (days - months.astype("M8[D]")).astype(np.int64) + 1},
             np.ones(len(days), np.int64),
         )
-        for month in np.unique(months):
-            of_month = np.unique(days[months == month])
-            year, number = int(str(month)[:4]), int(str(month)[5:7])
-            self.months.setdefault("year_first", set()).update(
-                (year, number, int(str(day)[8:10])) for day in of_month
-            )
+        seen = (text.split("-") for text in np.datetime_as_string(np.unique(days)).tolist())
+        self.months.setdefault("year_first", set()).update(tuple(map(int, day)) for day in seen)
         self.day_count += len(values) - placeholders
         if int(pc.max(pc.utf8_length(values)).as_py()) > 10:
             self.clock_count += len(values)
@@ -232,9 +205,8 @@ class MomentEvidence(ColumnEvidence):
 
     @property
     def number_meaning(self) -> str | None:
-        """Meaning of the column's plain numbers: epoch, epoch_ms, serial (days of a
-        spreadsheet), fraction (of a day), a clock, or unknown; None without plain
-        numbers.
+        """Meaning of plain numbers: epoch, epoch_ms, epoch_us, serial (days of a
+        spreadsheet), fraction (of a day), a clock, or unknown; None without any.
         """
         low, high = self.number_range
         if high < low:
@@ -279,8 +251,6 @@ class MomentEvidence(ColumnEvidence):
 
 @dataclass(frozen=True)
 class MomentReading:
-    """Reading of a column of dates or times."""
-
     shapes: tuple[str, ...]
     order: str | None  # of year_last
     short_order: str | None  # of short_year
@@ -309,13 +279,8 @@ class MomentReading:
         unique.bad |= unmatched
         present = to_numpy(encoded.indices.is_valid())
         chosen = encoded.indices.drop_null().to_numpy()
-        for whole, part in (
-            (result.day, unique.day),
-            (result.clock, unique.clock),
-            (result.fixed, unique.fixed),
-            (result.bad, unique.bad),
-        ):
-            whole[present] = part[chosen]
+        for name in ("day", "clock", "fixed", "bad"):
+            getattr(result, name)[present] = getattr(unique, name)[chosen]
         return result
 
     def _fill(
@@ -328,7 +293,7 @@ class MomentReading:
         is_placeholder = np.zeros(len(bad), bool)
         if shape not in CLOCKS:
             year, month, day = self._find_parts(shape, groups)
-            days, impossible = combine_day(year, month, day)
+            days, impossible = timezones.combine_day(year, month, day)
             is_placeholder = _is_placeholder(groups)
             bad |= impossible & ~is_placeholder
             unique.day[matched] = days
@@ -368,16 +333,17 @@ class MomentReading:
 
     def _fill_numbers(self, unique: Moments, numbers: np.ndarray, matched: np.ndarray) -> None:
         if self.number_meaning == "fraction":
-            unique.clock[matched] = np.round(numbers * DAY).astype("m8[s]").astype("m8[us]")
+            unique.clock[matched] = (
+                np.round(numbers * timezones.DAY).astype("m8[s]").astype("m8[us]")
+            )
             return
         for digits, name in _CLOCKS_WITHOUT_SEPARATOR.items():
             if name == self.number_meaning:
                 unique.clock[matched] = _split_clock(numbers, digits)[0]
                 return
         if self.number_meaning == "serial":
-            # Spreadsheets count days from 30 December 1899 and keep times as fractions
-            # that never come out even: to the second.
-            seconds = np.round((numbers - EPOCH_DAY) * DAY)
+            # Spreadsheets count days from 30 December 1899; times are never even: to the second.
+            seconds = np.round((numbers - timezones.EPOCH_DAY) * timezones.DAY)
         elif self.number_meaning in _EPOCHS:
             seconds = numbers / _EPOCHS[self.number_meaning]
             unique.fixed[matched] = True
@@ -396,9 +362,7 @@ def find_month(name: str) -> int:
 
 
 def _read_strict(values: pa.Array) -> pa.Array | None:
-    """Parse cells that are all written `2021-01-27 09:12:58`; None when any is written
-    otherwise. Arrow's own parser checks the day too, and is a hundred times faster.
-    """
+    """Parse cells all like `2021-01-27 09:12:58`, else None: a hundred times faster."""
     first = next((value.as_py() for value in values if value.is_valid), "")
     if not re.match(r"\d{4}-\d\d-\d\d", first):
         return None
@@ -419,8 +383,8 @@ def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Momen
         ~is_placeholder
         & ~np.isnat(day)
         & (
-            (day < np.datetime64(str(FIRST_YEAR), "D"))
-            | (day >= np.datetime64(str(LAST_YEAR + 1), "D"))
+            (day < np.datetime64(str(timezones.FIRST_YEAR), "D"))
+            | (day >= np.datetime64(str(timezones.LAST_YEAR + 1), "D"))
         )
     )
     clock[bad | (is_placeholder & (not is_timeless))] = np.timedelta64("NaT")
@@ -429,16 +393,14 @@ def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Momen
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:
-    """Replace each run of spaces of any kind by one plain space."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _SPACES, " "))
 
 
 def _cut_ranges(
     texts: pa.Array, even_tight: bool = False
 ) -> tuple[pa.Array, pa.StructArray, np.ndarray]:
-    """Cut ranges to their starts. Returns the texts, the parts of the ranges, and a
-    mask of the texts that are ranges. After a date, `08:00-05:00` is a time with an
-    offset, unless `even_tight`.
+    """Cut ranges to starts. Returns the texts, the parts of ranges, and their mask.
+    After a date, `08:00-05:00` is a time with an offset, unless `even_tight`.
     """
     groups, matched = _extract(texts, _RANGE, ~_find_matches(texts, _DATED_OFFSET) | even_tight)
     if not matched.any():
@@ -447,7 +409,6 @@ def _cut_ranges(
 
 
 def find_minute(text: str) -> int:
-    """Find the minute of the day in the clock at the end of a text."""
     hour, minute, half = re.search(
         r"(\d{1,2}) ?[:hH] ?(\d{2})?(?: ?:\d{2}(?:\.\d+)?)?(?:Z| ?([AaPp])\.?[Mm]\.?)?$", text
     ).groups()
@@ -465,7 +426,7 @@ def _is_placeholder(groups: pa.StructArray) -> np.ndarray:
 def _split_clock(numbers: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
     """Split numbers of so many digits into clocks (`905`: 9:05); mask the others."""
     whole = np.floor(np.clip(numbers, 0, 10**digits)).astype(np.int64) * 10 ** (6 - digits)
-    clock, wrong = combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
+    clock, wrong = timezones.combine_clock(whole // 10_000, whole // 100 % 100, whole % 100)
     return clock, wrong | (numbers != np.floor(numbers)) | (numbers < 0)
 
 
@@ -476,9 +437,7 @@ def _find_matches(values: pa.Array, pattern: str) -> np.ndarray:
 def _extract(
     values: pa.Array, pattern: str, unmatched: np.ndarray
 ) -> tuple[pa.StructArray, np.ndarray]:
-    """Match a pattern on the values still `unmatched`. Returns the groups of those that
-    match, and their mask.
-    """
+    """Match a pattern on values still `unmatched`. Returns the groups of matches, and a mask."""
     groups = pc.extract_regex(values, pattern)
     matched = to_numpy(groups.is_valid()) & unmatched
     return groups.filter(pa.array(matched)), matched
@@ -510,7 +469,7 @@ def _find_clock(groups: pa.StructArray) -> tuple[np.ndarray, np.ndarray]:
         twelve = np.array([bool(text) for text in half])
         wrong |= twelve & ((hour < 1) | (hour > 12))
         hour = np.where(twelve, hour % 12 + np.where(afternoon, 12, 0), hour)
-    clock, impossible = combine_clock(hour, minute, second)
+    clock, impossible = timezones.combine_clock(hour, minute, second)
     fractions = groups.field("f")
     if pc.any(pc.not_equal(fractions, "")).as_py():
         padded = pc.utf8_slice_codeunits(pc.binary_join_element_wise(fractions, "000000", ""), 0, 6)

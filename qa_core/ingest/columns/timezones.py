@@ -1,9 +1,8 @@
-"""Conversion between wall clocks and UTC. The hour that is missing in March and the one
-that comes twice in October are counted, never lost.
-"""
+"""Conversion between wall clocks and UTC; missing and repeated hours are counted, never lost."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +12,7 @@ DAY = 86_400
 EPOCH_DAY = 25_569
 """1 January 1970 in the day numbers of spreadsheets."""
 _BIN = np.timedelta64(15, "m")
-"""No zone of today changes its offset within a quarter of an hour, and none changes it
-twice in a day.
-"""
+"""No zone of today changes its offset within a quarter of an hour, nor twice in a day."""
 _BINS_OF_A_DAY = 96
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
@@ -28,83 +25,72 @@ class Zone:
         self.repeated = 0
         self.missing = 0
         self._zone = ZoneInfo(name)
-        self._local: dict[int, tuple[int, int]] = {}
-        self._utc: dict[int, int] = {}
 
     def to_utc(self, local: np.ndarray) -> np.ndarray:
-        """Convert local datetime64[us] to UTC. Of a repeated hour the first one is
-        meant; a missing hour is counted on by the clock before the change.
-
-        Both are counted, in `repeated` and `missing`.
+        """Convert local datetime64[us] to UTC. Of a repeated hour the first is meant, a
+        missing one is read by the clock before; both are counted.
         """
-        bins, inverse = _find_bins(local)
-        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
-        first, second = offsets[inverse, 0], offsets[inverse, 1]
+        first, second = _look_up(local, self._zone, _find_local_offsets).reshape(-1, 2).T
         known = ~np.isnat(local)
         self.repeated += int(((first > second) & known).sum())
         self.missing += int(((first < second) & known).sum())
         return local - first.astype("m8[s]")
 
     def find_gains(self, local: np.ndarray) -> np.ndarray:
-        """Find the seconds by which the second occurrence of a repeated hour is later
-        than the first; 0 for any other moment.
-        """
-        bins, inverse = _find_bins(local)
-        offsets = _look_up(bins, self._find_local_offsets).reshape(-1, 2)
-        return np.where(
-            np.isnat(local), 0, np.maximum(offsets[inverse, 0] - offsets[inverse, 1], 0)
-        )
+        """Find the seconds by which a repeated hour comes later again; 0 for other moments."""
+        first, second = _look_up(local, self._zone, _find_local_offsets).reshape(-1, 2).T
+        return np.where(np.isnat(local), 0, np.maximum(first - second, 0))
 
     def to_local(self, utc: np.ndarray) -> np.ndarray:
         """Convert UTC datetime64[us] to the wall clock of this zone."""
-        bins, inverse = _find_bins(utc)
-        offsets = _look_up(bins, self._find_utc_offset)
-        return utc + offsets[inverse].astype("m8[s]")
+        return utc + _look_up(utc, self._zone, _find_utc_offset).astype("m8[s]")
 
-    def _find_local_offsets(self, number: int) -> tuple[int, int]:
-        if number not in self._local:
-            moment = _as_datetime(number)
-            self._local[number] = tuple(
-                int(moment.replace(tzinfo=self._zone, fold=fold).utcoffset().total_seconds())
-                for fold in (0, 1)
+    def describe_changes(self, decide: Callable[..., None]) -> None:
+        """Record how many values of a file fell into the hours of clock changes."""
+        if self.repeated:
+            decide(
+                "started_at",
+                "an hour that the clocks of {zone} show twice counts as the first one",
+                "{count} values",
+                zone=self.name,
+                count=self.repeated,
             )
-        return self._local[number]
-
-    def _find_utc_offset(self, number: int) -> int:
-        if number not in self._utc:
-            self._utc[number] = int(
-                _as_datetime(number)
-                .replace(tzinfo=UTC)
-                .astimezone(self._zone)
-                .utcoffset()
-                .total_seconds()
+        if self.missing:
+            decide(
+                "started_at",
+                "an hour that the clocks of {zone} skip is read as before the change",
+                "{count} values",
+                zone=self.name,
+                count=self.missing,
             )
-        return self._utc[number]
 
 
-def _find_bins(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.where(
-        np.isnat(moments),
-        0,
-        moments.astype("M8[us]").astype(np.int64) // _BIN.astype("m8[us]").astype(np.int64),
-    )
-    return np.unique(numbers, return_inverse=True)
+@cache
+def _find_local_offsets(zone: ZoneInfo, number: int) -> tuple[int, ...]:
+    moment = _as_datetime(number)
+    offsets = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return tuple(int(offset.total_seconds()) for offset in offsets)
 
 
-def _look_up(bins: np.ndarray, offset: Callable[[int], Any]) -> np.ndarray:
-    """Look up the offsets of quarters of an hour. A day whose start and end have the
-    same offset is looked up once.
-    """
+@cache
+def _find_utc_offset(zone: ZoneInfo, number: int) -> int:
+    moment = _as_datetime(number).replace(tzinfo=UTC)
+    return int(moment.astimezone(zone).utcoffset().total_seconds())
+
+
+def _look_up(moments: np.ndarray, zone: ZoneInfo, find: Callable[..., Any]) -> np.ndarray:
+    """Look up offsets by quarters of an hour; a day without a change is looked up once."""
+    microseconds = moments.astype("M8[us]").astype(np.int64)
+    numbers = np.where(np.isnat(moments), 0, microseconds // _BIN.astype("m8[us]").astype(np.int64))
+    bins, places = np.unique(numbers, return_inverse=True)
     days, inverse = np.unique(bins // _BINS_OF_A_DAY, return_inverse=True)
-    starts = [offset(day * _BINS_OF_A_DAY) for day in days.tolist()]
-    ends = [offset((day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
+    starts = [find(zone, day * _BINS_OF_A_DAY) for day in days.tolist()]
+    ends = [find(zone, (day + 1) * _BINS_OF_A_DAY) for day in days.tolist()]
     offsets = np.array(starts, np.int64)[inverse]
-    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)[
-        inverse
-    ]
-    for index in np.flatnonzero(changing).tolist():
-        offsets[index] = offset(int(bins[index]))
-    return offsets
+    changing = np.array([start != end for start, end in zip(starts, ends, strict=True)], bool)
+    for index in np.flatnonzero(changing[inverse]).tolist():
+        offsets[index] = find(zone, int(bins[index]))
+    return offsets[places]
 
 
 def _as_datetime(number: int) -> datetime:
@@ -114,9 +100,7 @@ def _as_datetime(number: int) -> datetime:
 def combine_day(
     year: np.ndarray, month: np.ndarray, day: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine year, month and day to datetime64[D]. The mask marks days that no
-    calendar has, or outside 1970–2100.
-    """
+    """Combine to datetime64[D]; a mask marks days of no calendar, or outside 1970–2100."""
     wrong = (month < 1) | (month > 12) | (year < FIRST_YEAR) | (year > LAST_YEAR) | (day < 1)
     months = (np.where(wrong, FIRST_YEAR, year) - 1970) * 12 + np.where(wrong, 1, month) - 1
     first = months.astype("M8[M]")
@@ -128,8 +112,6 @@ def combine_day(
 def combine_clock(
     hour: np.ndarray, minute: np.ndarray, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Combine hour, minute and second to timedelta64[us] since midnight. The mask marks
-    times that no clock shows.
-    """
+    """Combine to timedelta64[us] since midnight; a mask marks times that no clock shows."""
     wrong = (hour > 23) | (minute > 59) | (second > 59)
     return (hour * 3600 + minute * 60 + second).astype("m8[s]").astype("m8[us]"), wrong

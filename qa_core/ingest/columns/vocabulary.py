@@ -1,6 +1,4 @@
-"""Words of files in French and English for yes and no, outcomes, directions and
-channels; and cells that only look filled.
-"""
+"""Words in French and English for yes, no, outcomes, directions, channels, marks and nothing."""
 
 import re
 from collections import Counter
@@ -45,16 +43,12 @@ _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 
 @cache
 def _build_empty_words() -> pa.Array:
-    """Build the words that mean nothing, when a file is first read: Arrow loads pandas
-    for its first array, which recognising a known file does not need.
-    """
+    """Build these on first use: Arrow loads pandas for its first array."""
     return pa.array(EMPTY, pa.string())
 
 
 def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {}) -> pa.Array:
-    """Trim cells, and turn those that say nothing (empty, NULL, NaN …) into null,
-    unless a person has taught their `meanings`.
-    """
+    """Trim cells; those that say nothing (NULL, NaN …) become null, unless `meanings` has them."""
     cells = column if isinstance(column, pa.Array) else pa.array(column, pa.string())
     trimmed = pc.utf8_trim_whitespace(cells)
     if pc.any(pc.match_substring_regex(trimmed, _AS_TEXT)).as_py():
@@ -66,11 +60,8 @@ def clean_cells(column: list[str] | pa.Array, meanings: Mapping[str, object] = {
 
 
 def clear_non_answers(values: pa.Array) -> pa.Array:
-    """Turn words such as "not scored", which stand for a mark, number or date that was
-    not given, into null.
-    """
-    # Letters are sorted at "A" or after it: one comparison saves the expression in nearly
-    # every column.
+    """Turn words such as "not scored", for a value that was not given, into null."""
+    # Letters sort at "A" or after it: one comparison spares most columns the expression.
     if (
         not pc.any(pc.greater_equal(values, "A")).as_py()
         or not pc.any(pc.match_substring_regex(values, r"^\pL")).as_py()
@@ -171,9 +162,7 @@ WEAK_ANSWERS = _list_words(
     "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
     "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
 )
-"""Words for a call that was connected, to a person or not. A column that says more
-overrides them.
-"""
+"""Words for a call that was connected, to a person or not; a column that says more wins."""
 STATES_OF_CASES = _list_words(
     "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
     "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
@@ -199,14 +188,11 @@ def is_plain_outcome(word: str) -> bool:
 
 
 def names_an_outcome(header: str) -> bool:
-    """Tell whether a header names the outcome of contacts."""
     return bool(_OUTCOME_HEADER.search(simplify(header)))
 
 
 def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
-    """Parse words that name a direction, an outcome or both, such as `Inbound -
-    answered` and `Missed call`.
-    """
+    """Parse a direction, an outcome or both, such as `Inbound - answered` and `Missed call`."""
     plain = simplify(text)
     if plain in OUTCOMES and plain not in DIRECTIONS:
         return None, OUTCOMES[plain]
@@ -248,7 +234,6 @@ class WordEvidence(ColumnEvidence):
     empty: int = 0
 
     def add(self, values: pa.Array) -> None:
-        """Look at one batch of cells (empty ones null)."""
         self.empty += values.null_count
         for item in pc.value_counts(values.drop_null()).to_pylist():
             if item["values"] in self.seen or len(self.seen) < self.limit:
@@ -270,7 +255,6 @@ class WordEvidence(ColumnEvidence):
 
     @property
     def words(self) -> set[str]:
-        """The words seen, simplified."""
         return {simplify(word) for word in self.seen}
 
     @property
@@ -281,14 +265,11 @@ class WordEvidence(ColumnEvidence):
         )
 
     def show(self, limit: int = 6) -> str:
-        """Format the most frequent words with their counts."""
         return ", ".join(f"{word} ({count})" for word, count in self.seen.most_common(limit))
 
 
 def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
-    """Replace taught words by the number that they stand for; those that stand for a
-    missing value become null.
-    """
+    """Replace taught words by the number that they mean, or null for a missing value."""
 
     def replace(text: str) -> str | None:
         meaning = meanings.get(simplify(text), text)
@@ -300,9 +281,8 @@ def replace_words(values: pa.Array, meanings: Mapping[str, object]) -> pa.Array:
 def read_words(
     values: pa.Array, known: Mapping[str, object], empty: object = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert cells (empty ones null) to their meanings, `empty` where missing or
-    unknown. The mask marks unknown words. The array is of objects, or of small integers
-    where `empty` is one.
+    """Convert cells to meanings, `empty` where missing or unknown; a mask marks unknown
+    words. The array is of objects, or of small integers where `empty` is one.
     """
     encoded = values.dictionary_encode()
     words = [simplify(text) for text in encoded.dictionary.to_pylist()]
@@ -311,3 +291,55 @@ def read_words(
     unknown = np.array([word not in known for word in words] + [False], bool)
     indices = to_numpy(pc.fill_null(encoded.indices, len(meanings)))
     return table[indices], unknown[indices]
+
+
+_MARKS = {
+    simplify(word): mark
+    for mark, spellings in {
+        5: "très satisfait|extrêmement satisfait|tout à fait satisfait|pleinement "
+        "satisfait|entièrement satisfait|excellent|très bien|très bon|parfait|"
+        "very satisfied|extremely satisfied|completely satisfied|very good|perfect",
+        4: "satisfait|plutôt satisfait|assez satisfait|bien|assez bien|bon|satisfied|somewhat "
+        "satisfied|rather satisfied|fairly satisfied|good",
+        3: "neutre|moyen|correct|moyennement satisfait|ni satisfait ni insatisfait|ni "
+        "satisfait ni mécontent|neutral|average|fair|neither satisfied nor "
+        "dissatisfied|neither satisfied nor unsatisfied",
+        2: "insatisfait|plutôt insatisfait|peu satisfait|pas satisfait|plutôt pas "
+        "satisfait|pas très satisfait|mécontent|plutôt mécontent|mauvais|médiocre|"
+        "dissatisfied|unsatisfied|not satisfied|somewhat dissatisfied|rather dissatisfied|bad|poor",
+        1: "très insatisfait|extrêmement insatisfait|pas du tout satisfait|très mécontent|très "
+        "mauvais|very dissatisfied|very unsatisfied|"
+        "extremely dissatisfied|not at all satisfied|very bad|very poor",
+    }.items()
+    for word in spellings.split("|")
+}
+_ENDING = re.compile(r"(?<=[a-z])(?:es|e|s)(?= |$)")
+_STEMS = {_ENDING.sub("", words): mark for words, mark in _MARKS.items()}
+_STARS = re.compile(r"^([★⭐✭*])\ufe0f?(?:\1\ufe0f?)*[☆✩]*$")
+_LEADING = re.compile(
+    r"^(\d{1,3}(?:[.,]\d+)?)\s*[-–—:=.)]?\s*\(?(?!(?:sur|of|out of)\b)[^\W\d_][^\d/%]*\)?$"
+)
+
+
+def find_mark(text: str) -> str | None:
+    """Find the mark that a cell gives in words or stars, as a number; else None."""
+    plain = text.strip()
+    if _STARS.match(plain):
+        return str(sum(plain.count(star) for star in "★⭐✭*"))
+    leading = _LEADING.match(plain)
+    if leading:
+        return leading[1]
+    words = simplify(plain)
+    mark = _MARKS.get(words) or _STEMS.get(_ENDING.sub("", words))
+    return str(mark) if mark else None
+
+
+def read_marks(values: pa.Array) -> tuple[pa.Array, dict[str, str]]:
+    """Replace words and stars by their marks. Returns the cells, and the mark of each word."""
+    marks = {
+        text: mark
+        for text in values.unique().drop_null().to_pylist()
+        if not text[:1].isascii() or not text[-1:].isdigit()
+        if (mark := find_mark(text))
+    }
+    return map_texts(lambda text: marks.get(text, text), values) if marks else values, marks

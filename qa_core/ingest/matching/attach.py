@@ -1,6 +1,4 @@
-"""Attachment of the rows of a surveys or tracking file to their contacts. Rows whose
-contact has not come are pending.
-"""
+"""Attachment of rows of surveys or tracking to their contacts, or their waiting for them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,11 +58,10 @@ def attach(
     system: str | None,
     campaigns: Mapping[str, str] = {},
 ) -> AttachedRows:
-    """Match the rows of `staged` to contacts. Creates the tables `incoming`, `matched`
-    and `doubtful` (see `contact_match.match`) without the duplicates.
-
-    The same id twice in the file: the newest row is kept, by when it was answered, else
-    the last. `campaigns`: spelling → the name that is kept.
+    """Match the rows of `staged`. Creates the tables `incoming`, `matched` and
+    `doubtful` (see `contact_match.match`) without duplicates: of an id twice in the
+    file, the newest answer or last row is kept. `campaigns`: spelling → the name that
+    is kept.
     """
     kind, moment = staged.kind, MOMENTS[staged.kind]
     nothing = "CAST(NULL AS VARCHAR)"

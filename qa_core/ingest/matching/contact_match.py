@@ -27,19 +27,15 @@ INCOMING = pa.schema(
         ("moment", pa.timestamp("us")),
     ]
 )
-"""Schema of the relation `incoming`: one row per row of the file that needs its
-contact. The first filled column decides.
-"""
+"""Schema of `incoming`: a row per row of the file. The first filled column decides."""
 
 
 def match(
     connection: duckdb.DuckDBPyConnection, tolerance_seconds: float, system: str | None = None
 ) -> None:
-    """Find the contact of each row of `incoming` among those of `contacts` (of one
-    system where it is named).
-
-    Creates the tables `matched` (line, source_system, contact_id, how) and `doubtful`
-    (line, reason); a row in neither is pending.
+    """Find the contact of each row of `incoming` among `contacts` (of one system if
+    named). Creates the tables `matched` (line, source_system, contact_id, how) and
+    `doubtful` (line, reason); a row in neither is pending.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE matched (line BIGINT, source_system VARCHAR, contact_id "
@@ -63,13 +59,12 @@ def match(
 
 
 def _match_by_id(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE found AS SELECT i.line, min(c.source_system) AS "
-        "source_system, min(c.contact_id) AS contact_id, count(*) AS contacts "
-        "FROM incoming i JOIN candidates c ON c.contact_id = coalesce(i.contact_id, i.ticket) "
-        "GROUP BY i.line"
+    _store_matches(
+        connection,
+        BY_ID,
+        "SELECT i.line, c.source_system, c.contact_id FROM incoming i JOIN candidates c ON "
+        "c.contact_id = coalesce(i.contact_id, i.ticket)",
     )
-    _store_matches(connection, BY_ID)
     # An id that its tool uses again is part of the keys of several contacts.
     connection.execute(
         f"""INSERT INTO doubtful SELECT DISTINCT i.line, '{AMBIGUOUS}' FROM incoming i
@@ -81,15 +76,12 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
-    """Match each ticket to its last contact before the answer. Tickets of two systems
-    with the same number are ambiguous.
-    """
-    connection.execute(
+    """Match tickets to their last contact before the answer; those of two systems are ambiguous."""
+    _store_matches(
+        connection,
+        BY_TICKET,
         """
-        CREATE OR REPLACE TEMP TABLE found AS
-        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id,
-            count(*) AS contacts
-        FROM (
+        SELECT line, source_system, contact_id FROM (
             SELECT *, max(before) OVER (PARTITION BY line) AS newest,
                 count(DISTINCT source_system) OVER (PARTITION BY line) AS systems
             FROM (
@@ -100,21 +92,17 @@ def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
                     UNION ALL SELECT line FROM doubtful)
             )
         )
-        WHERE newest IS NULL OR systems > 1 OR before = newest GROUP BY line"""
+        WHERE newest IS NULL OR systems > 1 OR before = newest""",
     )
-    _store_matches(connection, BY_TICKET)
 
 
 def _match_by_customer(connection: duckdb.DuckDBPyConnection) -> None:
-    """Match each customer to their last contact before the answer. Two contacts that
-    started at once are ambiguous.
-    """
-    connection.execute(
+    """Match customers to their last contact before the answer; two at once are ambiguous."""
+    _store_matches(
+        connection,
+        BY_CUSTOMER,
         f"""
-        CREATE OR REPLACE TEMP TABLE found AS
-        SELECT line, min(source_system) AS source_system, min(contact_id) AS contact_id,
-            count(*) AS contacts
-        FROM (
+        SELECT line, source_system, contact_id FROM (
             SELECT i.line, c.source_system, c.contact_id, rank() OVER (PARTITION BY i.line
                 ORDER BY c.started_at DESC) AS place
             FROM incoming i JOIN candidates c ON c.customer_key = i.customer_key
@@ -122,12 +110,15 @@ def _match_by_customer(connection: duckdb.DuckDBPyConnection) -> None:
                 AND c.started_at > i.moment - INTERVAL {NEIGHBOUR_DAYS} DAY
             WHERE coalesce(i.contact_id, i.ticket, i.tracking_number) IS NULL
         )
-        WHERE place = 1 GROUP BY line"""
+        WHERE place = 1""",
     )
-    _store_matches(connection, BY_CUSTOMER)
 
 
-def _store_matches(connection: duckdb.DuckDBPyConnection, method: str) -> None:
+def _store_matches(connection: duckdb.DuckDBPyConnection, method: str, pairs: str) -> None:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE found AS SELECT line, min(source_system) AS source_system, "
+        f"min(contact_id) AS contact_id, count(*) AS contacts FROM ({pairs}) GROUP BY line"
+    )
     connection.execute(
         f"INSERT INTO matched SELECT line, source_system, contact_id, '{method}' FROM found WHERE "
         "contacts = 1"
@@ -181,11 +172,9 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) ->
 def pair_nearest(
     pairs: list[tuple[int, int, str, str]],
 ) -> tuple[dict[int, tuple[str, str]], set[int]]:
-    """Pair rows and calls, nearest first, from (distance, line, system, id) sorted by
-    distance. Each has one partner at most.
-
-    Returns the calls by line, and the ambiguous lines: two calls at the same distance
-    from one row, or two rows from one call.
+    """Pair rows and calls, each once, nearest first, from (distance, line, system, id)
+    sorted by distance. Returns calls by line, and ambiguous lines: two calls at the
+    same distance from one row, or two rows from one call.
     """
     matched: dict[int, tuple[str, str]] = {}
     ambiguous: set[int] = set()

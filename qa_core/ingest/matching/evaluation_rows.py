@@ -1,6 +1,4 @@
-"""Evaluations from the rows of a file: rows of one evaluation are grouped and matched
-to their contact, or kept until it comes.
-"""
+"""Evaluations from the rows of a file: grouped and matched to their contact, or kept for it."""
 
 import hashlib
 import re
@@ -39,7 +37,7 @@ NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
 LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
-"""What an evaluation needs of its contact, and what the law asks of it."""
+"""Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
 GREATEST_MARK = 1_000
 """Greatest mark that any criterion has."""
@@ -77,10 +75,8 @@ class GroupedRows:
 def group_rows(
     connection: duckdb.DuckDBPyConnection, staged: Staged, system: str | None
 ) -> GroupedRows:
-    """Group the rows of each evaluation and find its contact in `contacts`.
-
-    The key of an evaluation is its id in the file, else contact, advisor, evaluator,
-    moment and grid. The same evaluation twice: the last is kept.
+    """Group the rows of each evaluation and find its contact. Its key is its id, else
+    contact, advisor, evaluator, moment and grid; the last of a key is kept.
     """
     rows = connection.sql("SELECT * FROM staged ORDER BY line").to_arrow_table().to_pylist()
     _complete_possible(rows)
@@ -114,9 +110,7 @@ def group_rows(
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
-    """Set the reason of evaluations without an evaluator, and of those whose contact
-    nobody may listen to. An evaluation without its contact is checked when that comes.
-    """
+    """Set the reason of evaluations without an evaluator, or without a lawful contact."""
     checked = [draft for draft in drafts if draft.reason is None]
     for draft in checked:
         if not draft.first.get("evaluator"):
@@ -201,9 +195,7 @@ def join_arrived(
     arrived_batch: str,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write the evaluations that waited for a contact now in `contacts`, in the order
-    in which they came, where the law allows it. Returns their number.
-    """
+    """Write evaluations whose contacts have come, where the law allows it. Returns their number."""
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(of_files(waiting)).all()
     drafts = [
@@ -251,9 +243,7 @@ def release(session: Session, arrived_batch: str) -> None:
 def _complete(
     values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
-    """Complete an evaluation that waited from its contact: the result is the same as if
-    the contact had been there first.
-    """
+    """Complete an evaluation that waited, as if its contact had been there first."""
     day = contact["local_start"].date()
     advisor_id = values["advisor_id"] or contact["advisor_id"]
     return ImportedEvaluation(
@@ -274,9 +264,7 @@ def _complete(
 
 
 def _list_distinct(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """List the different texts in order. A file with a row per criterion repeats what
-    is said of the whole evaluation.
-    """
+    """List the different texts in order: rows of criteria repeat what is said of the whole."""
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -299,9 +287,7 @@ def _compute_digest(values: list[Any]) -> str:
 
 
 def _complete_possible(rows: list[dict[str, Any]]) -> None:
-    """Set the greatest mark of a criterion, where the file does not give it, to the
-    highest that anybody was given.
-    """
+    """Set greatest marks that the file does not give to the highest that anybody was given."""
     greatest: dict[tuple[Any, Any], float] = {}
     for row in rows:
         if row.get("points") is not None:
@@ -342,10 +328,7 @@ def _find_contacts(
 
 
 def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
-    """Find criteria of imported evaluations whose greatest mark exceeds any scale:
-    phone numbers, durations or counts that an import took for marks. Returns (batch,
-    criterion) pairs.
-    """
+    """Find (batch, criterion) of marks beyond any scale, such as phone numbers or durations."""
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
         .join(EvaluationAnswer.evaluation)

@@ -38,9 +38,7 @@ def join_arrived(batch_id: str) -> dict[str, int]:
 
 
 def fill_teams(batch_id: str) -> None:
-    """Fill in the team of contacts that came without one, now that this batch names the
-    team of their advisor.
-    """
+    """Fill in teams of contacts without one, now that this batch names those of advisors."""
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):
         return
     with store.reading() as session:

@@ -1,6 +1,4 @@
-"""Rows that came before their contact. They join it when it arrives, so that files may
-come in any order.
-"""
+"""Rows that came before their contact, and join it then: files may come in any order."""
 
 from collections import defaultdict
 from datetime import UTC
@@ -36,12 +34,9 @@ def build_part_name(waiting_batch: str, arrived_batch: str) -> str:
 
 
 def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]:
-    """Join pending survey and tracking rows to the contacts that have come. Returns the
-    number of rows by kind.
-
-    One commit per batch that had waited, in the order in which they came: later answers
-    overwrite earlier ones as they would have, and each batch can still be undone alone.
-    Running it again after an interruption completes it.
+    """Join pending survey and tracking rows to contacts that came. Returns rows by
+    kind. One commit per batch, in the order of coming: later answers overwrite earlier
+    ones, and each can be undone alone. Running it again completes it.
     """
     with store.reading() as session:
         query = (
@@ -130,9 +125,8 @@ def find_joined(session: Session, batch_id: str) -> list[str]:
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
-    """Find the commits in the lake that an undo of this batch must undo first, newest
-    first: its own rows that joined later, and rows that joined its contacts. Names sort
-    by time.
+    """Find the commits to undo before this batch, newest first: its own rows that
+    joined later, and rows that joined its contacts. Names sort by time.
     """
     waited = sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
     parts = [build_part_name(batch_id, other) for other in find_joined(session, batch_id)]

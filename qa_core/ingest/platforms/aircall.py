@@ -8,17 +8,9 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    find_meaning,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _MISSED = {
@@ -29,11 +21,6 @@ _MISSED = {
     "no available agent": "unanswered",
     "agents did not answer": "unanswered",
 }
-
-SCHEMA = record_schema(
-    "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
-    "transfers tracking_number recorded customer_key"
-)
 
 
 def recognise(sample: Sample) -> bool:
@@ -48,37 +35,37 @@ def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else item
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls, as they come or each within a webhook's event."""
     items = ((number, _unwrap(item)) for number, item in export.items())
     return export.tables(_build_record, items)
 
 
 def _read_moment(value: Any) -> datetime | None:
-    return from_epoch(value) or from_stamp(value)
+    return scalars.from_epoch(value) or scalars.from_stamp(value)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = require(item.get("id"), "missing_key")
-    started = require(_read_moment(item.get("started_at")), "missing_start")
+    contact_id = reader.require(item.get("id"), "missing_key")
+    started = reader.require(_read_moment(item.get("started_at")), "missing_start")
     answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
     outcome = _find_outcome(item, answered, ended)
     person = item.get("user") or item.get("assigned_to")
     if isinstance(person, Mapping):
         person = person.get("name") or person.get("email")
     tags = [tag["name"] for tag in item.get("tags") or () if look_up(tag, "name")]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(contact_id),
             "started_at": started,
-            "direction": read_direction(item.get("direction")),
+            "direction": scalars.read_direction(item.get("direction")),
             "queue": look_up(item, "number.name"),
             "reason": next(iter(tags), None),
             "advisor": person,
             "outcome": outcome,
-            "wait_seconds": seconds_between(started, answered or ended),
-            "talk_seconds": seconds_between(answered, ended),
+            "wait_seconds": scalars.seconds_between(started, answered or ended),
+            "talk_seconds": scalars.seconds_between(answered, ended),
             "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
             "tracking_number": look_up(item, "number.digits")
             if item.get("direction") == "inbound"
@@ -96,7 +83,7 @@ def _find_outcome(
 ) -> str | None:
     if answered is not None:
         return "answered"
-    reason = find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
+    reason = scalars.find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
     if reason == "closed":
         return reason
     if item.get("voicemail"):
@@ -108,9 +95,12 @@ PLATFORM = Platform(
     name="aircall",
     title="Aircall",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
+        "transfers tracking_number recorded customer_key"
+    ),
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "started_at",
@@ -129,7 +119,7 @@ PLATFORM = Platform(
     group="contact_id",
     words=(
         WordColumn("missed_call_reason", "outcome", _MISSED),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     shown=("id", "started_at"),
 )

@@ -1,6 +1,4 @@
-"""Amazon Connect contact records: delivered at least once, so the newest of each wins;
-transfers are chained and make one contact.
-"""
+"""Amazon Connect records: the newest copy of each wins; transfers make one contact."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,15 +10,8 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.platforms.call_legs import find_roots
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    report_lost_roots,
-    require,
-)
 
 _INBOUND = (
     "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",
@@ -35,16 +26,9 @@ _EARLIER = ("PreviousContactId", "InitialContactId")
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _ENDINGS = {"CUSTOMER_DISCONNECT": "abandoned", "TELECOM_PROBLEM": "failed", "EXPIRED": "timeout"}
 
-SCHEMA = record_schema(
-    "contact_id before first after started_at updated_at direction channel queue advisor "
-    "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object has a contact id and the start of the contact, and any
-    of them says how it began.
-    """
+    """Tell whether all objects have a contact id and a start, and one says how it began."""
     items = [_unwrap(item) for item in sample.objects]
     return all({"ContactId", "InitiationTimestamp"} <= set(item) for item in items) and any(
         "InitiationMethod" in item for item in items
@@ -62,18 +46,18 @@ def _read_moment(value: Any) -> datetime | None:
     return from_stamp(value) or from_epoch(value)
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read contact records, each alone or within the answer to DescribeContact."""
     items = ((number, _unwrap(item)) for number, item in export.items())
     return export.tables(_build_record, items)
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    own = str(require(item.get("ContactId"), "missing_key"))
-    started = require(_read_moment(item.get("InitiationTimestamp")), "missing_start")
+    own = str(reader.require(item.get("ContactId"), "missing_key"))
+    started = reader.require(_read_moment(item.get("InitiationTimestamp")), "missing_start")
     method = item.get("InitiationMethod")
     if method == "MONITOR":
-        raise SkippedRecord("monitoring")
+        raise reader.SkippedRecord("monitoring")
     agent = item.get("Agent") or item.get("AgentInfo") or {}
     queue = item.get("Queue") or item.get("QueueInfo") or {}
     connected = _read_moment(agent.get("ConnectedToAgentTimestamp"))
@@ -137,22 +121,11 @@ def _find_outcome(item: Mapping[str, Any], connected: Any, queued: bool) -> str 
     return _ENDINGS.get(reason, "unanswered")
 
 
-def fold(session: FoldSession) -> str:
-    """Fold each chain of transfers into one row, under the id of its first contact.
-    Older copies of a record stay apart, as duplicates of the newest.
-    """
-    connection = session.connection
-    connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE numbered AS
-        SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY updated_at DESC NULLS LAST,
-            line DESC) AS copy FROM records"""
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE newest AS SELECT * FROM numbered WHERE copy = 1"
-    )
+def fold(session: reader.FoldSession) -> str:
+    """Fold each chain of transfers under its first id; older copies stay, as duplicates."""
     find_roots(
-        connection,
+        session.connection,
+        "contact_id",
         """
         SELECT n.contact_id AS id, coalesce(b.contact_id, f.contact_id,
             min(p.contact_id) FILTER (n.before IS NULL AND n.is_transfer)) AS before
@@ -160,14 +133,9 @@ def fold(session: FoldSession) -> str:
             ON f.contact_id = n.first
             LEFT JOIN newest p ON p.after = n.contact_id AND p.contact_id <> n.contact_id
         GROUP BY n.contact_id, b.contact_id, f.contact_id""",
+        "coalesce(n.first, n.before, root)",
     )
-    # A chain without its beginning already has the id of that, so that it is the same
-    # contact when the beginning comes.
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.first, n.before, root) AS "
-        "root FROM roots r JOIN newest n ON n.contact_id = r.root"
-    )
-    report_lost_roots(session, "SELECT contact_id FROM newest")
+    reader.report_lost_roots(session, "SELECT contact_id FROM newest")
     return """
         WITH legs AS (SELECT n.*, r.root FROM newest n JOIN roots r ON r.id = n.contact_id),
         first_answers AS (SELECT root, min(connected_at) AS answered_at FROM legs GROUP BY root)
@@ -202,7 +170,10 @@ PLATFORM = Platform(
     name="amazon_connect",
     title="Amazon Connect",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id before first after started_at updated_at direction channel queue advisor "
+        "connected_at outcome wait talk hold wrap is_transfer did recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -10,51 +10,26 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    find_meaning,
-    from_stamp,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.call_legs import select_talks
-from qa_core.ingest.platforms.reader import (
-    LOCAL_DATE,
-    Cells,
-    ExportReader,
-    FoldSession,
-    RejectedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
+from qa_core.ingest.platforms.call_legs import TALKS
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
 from qa_core.storage.schema import Outcome
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
-    "start", "answer", "end", "duration", "billsec",
-    "disposition", "amaflags",
-    "uniqueid", "userfield",
+    "start", "answer", "end", "duration", "billsec", "disposition", "amaflags", "uniqueid",
+    "userfield",
 )  # fmt: skip
 CUSTOM = (
     "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "start",
-    "answer", "end", "duration", "billsec", "disposition",
-    "amaflags", "accountcode",
-    "uniqueid", "userfield", "sequence",
+    "answer", "end", "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid",
+    "userfield", "sequence",
 )  # fmt: skip
 LEAST_CELLS = 15
-_HEADERS = {
-    "calldate": "start",
-    "start": "start",
-    "answer": "answer",
-    "end": "end",
-    "recordingfile": "recording",
-    "cnum": "src_number",
-    "linkedid": "linkedid",
-    "did": "did",
-}
-_DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
+_HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_number"}
+_DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
 _OUTCOMES = {
@@ -70,16 +45,9 @@ _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
 
-SCHEMA = record_schema(
-    "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration talk "
-    "customer_key did recorded"
-)
-
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether a header names the columns of a CDR or, without a header, most rows
-    have dates where one of the two layouts has them.
-    """
+    """Tell whether a header names a CDR's columns, or most rows have dates as in one layout."""
     if sample.has_headers("src", "dst", "billsec", "disposition"):
         return True
     rows = [row for row in sample.rows if any(row)]
@@ -103,8 +71,7 @@ def _find_layout(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Read the legs."""
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     export.decide(
         "direction",
         "inbound if the caller is external, outbound if only the other side is, internal if "
@@ -118,7 +85,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     return export.tables(_build_record, _read_rows(export))
 
 
-def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     """Name the cells of each row, by its header or by where its dates stand."""
     header: tuple[str, ...] | None = None
     for position, (number, row) in enumerate(export.rows()):
@@ -131,26 +98,26 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         if layout is None:
             export.reject(number, "not_a_record")
         else:
-            cells = Cells(zip(layout, row, strict=False))
+            cells = reader.Cells(zip(layout, row, strict=False))
             further = row[len(layout) :]
             cells["further id"] = next((cell for cell in further if _UNIQUE.match(cell)), "")
             yield number, cells
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
-    start = require(cells["start"], "missing_start")
-    started = require(from_stamp(start), "impossible_date")
-    answered, ended = from_stamp(cells["answer"]), from_stamp(cells["end"])
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
+    start = reader.require(cells["start"], "missing_start")
+    started = reader.require(scalars.from_stamp(start), "impossible_date")
+    answered, ended = scalars.from_stamp(cells["answer"]), scalars.from_stamp(cells["end"])
     if cells["billsec"].startswith("-") or cells["duration"].startswith("-"):
-        raise RejectedRecord("negative_duration")
-    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["billsec"])
+        raise reader.RejectedRecord("negative_duration")
+    duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["billsec"])
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
     own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
     own_channel = cells["channel" if direction == "outbound" else "dstchannel"]
     # The clock went back between start and answer: the durations say when it was.
-    is_after = answered is None or seconds_between(started, answered) is not None
-    return keep_of_answered(
+    is_after = answered is None or scalars.seconds_between(started, answered) is not None
+    return scalars.keep_of_answered(
         {
             "line": number,
             "call": own or f"line {number}",
@@ -162,8 +129,8 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "outcome": _find_outcome(cells),
             "advisor": _find_peer(own_channel),
             "queue": _find_queue(cells),
-            "duration": seconds_between(started, ended) if duration is None else duration,
-            "talk": seconds_between(answered, ended) if talk is None else talk,
+            "duration": scalars.seconds_between(started, ended) if duration is None else duration,
+            "talk": scalars.seconds_between(answered, ended) if talk is None else talk,
             "customer": customer,
             "did": cells["did"]
             or (target if direction == "inbound" and find_outside_number(target) else None),
@@ -173,10 +140,8 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     )
 
 
-def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None, str | None]:
-    """Find which way the call went, and the number of the party outside. Unknown where
-    neither side shows who it is.
-    """
+def _find_direction(source: str, target: str, cells: reader.Cells) -> tuple[str | None, str | None]:
+    """Find direction and number outside; None where neither side shows who it is."""
     caller, called = find_outside_number(source), find_outside_number(target)
     if (
         caller
@@ -190,13 +155,12 @@ def _find_direction(source: str, target: str, cells: Cells) -> tuple[str | None,
     return ("internal", None) if source and target else (None, None)
 
 
-def _find_outcome(cells: Cells) -> str | None:
-    outcome = find_meaning(cells["disposition"], _OUTCOMES, Outcome)
+def _find_outcome(cells: reader.Cells) -> str | None:
+    outcome = scalars.find_meaning(cells["disposition"], _OUTCOMES, Outcome)
     application = cells["lastapp"].casefold()
     if outcome == "answered" and application in ("voicemail", "voicemailmain", "vm"):
         return "voicemail"
-    # The queue itself answers the line: without a second channel nobody spoke with the
-    # caller.
+    # The queue itself answers the line: without a second channel nobody spoke with the caller.
     if outcome == "answered" and application == "queue" and not cells["dstchannel"]:
         return "abandoned"
     return outcome
@@ -207,20 +171,18 @@ def _find_peer(channel: str) -> str | None:
     return found["peer"] if found and not found["peer"].startswith("Console") else None
 
 
-def _find_queue(cells: Cells) -> str | None:
+def _find_queue(cells: reader.Cells) -> str | None:
     if cells["lastapp"].casefold() != "queue":
         return None
     return cells["lastdata"].split(",")[0].split("|")[0] or None
 
 
-def fold(session: FoldSession) -> str:
-    """Fold the legs of each linked id into one row. Talk of several legs at the same
-    time counts once; the wait lasts until the first of them was answered.
-    """
+def fold(session: reader.FoldSession) -> str:
+    """Fold legs by linked id: talk at the same time once, the wait until the first answer."""
     return f"""
         WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records
             WHERE outcome = 'answered'),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(r.line) AS line, arg_min(r.uniqueid, r.line) AS contact_id,
             min(started_at) AS started_at,
             arg_min(direction, (started_at, r.line)) AS direction, arg_max(queue, (started_at,
@@ -247,7 +209,10 @@ PLATFORM = Platform(
     name="asterisk_cdr",
     title="Asterisk CDR",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "call uniqueid started_at answered_at ended_at direction outcome advisor queue duration "
+        "talk customer_key did recorded"
+    ),
     read=read,
     fold=fold,
     mapping={

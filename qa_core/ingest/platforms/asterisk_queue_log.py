@@ -1,6 +1,4 @@
-"""Asterisk's queue_log: one line per event, as the text file or as its table in a
-database; the events of one call are folded into it.
-"""
+"""Asterisk's queue_log, a line per event, as text or as its table in a database."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,21 +16,23 @@ from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.queue_calls import (
-    COMPLETED,
-    CONNECT,
-    ENTRY,
-    EXITS,
-    TRANSFERS,
-    finish,
-    fold,
-)
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, record_schema
+from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, record_schema
 
+ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
+COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
+TRANSFERS = ("BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER")
+EXITS = {
+    "ABANDON": "abandoned",
+    "EXITWITHTIMEOUT": "timeout",
+    "EXITEMPTY": "overflow",  # no agent is left in the queue, the dial plan sends the caller on
+    "EXITWITHKEY": "overflow",  # the caller chose to leave the queue for something else
+    "AGENTDUMP": "failed",
+    "SYSCOMPAT": "failed",
+}
+"""Events that end the wait without an answer, and what a contact that ends so is."""
 AGENT_EVENTS = (
     "ADDMEMBER", "REMOVEMEMBER", "PAUSE", "UNPAUSE", "PAUSEALL", "UNPAUSEALL", "PAUSEREASON",
-    "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF",
-    "AGENTCALLBACKLOGIN",
+    "PENALTY", "MEMBERPENALTY", "AGENTLOGIN", "AGENTLOGOFF", "AGENTCALLBACKLOGIN",
     "AGENTCALLBACKLOGOFF", "CONFIGRELOAD", "QUEUESTART", "RINGINUSE", "LOGIN", "LOGOUT",
     "STARTSESSION", "ENDSESSION", "STARTPAUSE", "ENDPAUSE",
 )  # fmt: skip
@@ -52,9 +52,7 @@ _TALK_AT = {
     **dict.fromkeys(("BLINDTRANSFER", "TRANSFER"), 3),
     "ATTENDEDTRANSFER": -2,
 }
-"""Which piece of data says how long the caller waited and talked, from the end for a
-transfer whose method takes one or two.
-"""
+"""Pieces of data with wait and talk, counted from the end where a method takes one or two."""
 
 _PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
 _COLUMNS = {
@@ -76,9 +74,7 @@ SCHEMA = record_schema("moment callid queue agent event wait talk customer_key d
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names
-    call, event and queue or agent.
-    """
+    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names these."""
     titles = _count_titles(sample)
     if titles is not None:
         events = _find_columns(sample.rows[titles])["event"]
@@ -120,13 +116,20 @@ def _find_columns(header: list[str]) -> dict[str, int]:
     return found if is_header else {}
 
 
+Block = tuple[np.ndarray, dict[str, pa.Array], list[pa.Array], np.ndarray]
+"""Lines, their fields and pieces of data, and a mask of the good ones."""
+
+
 def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the events of calls, block by block; those of agents are counted by name."""
     titles = None if export.sample.is_document else _count_titles(export.sample)
     blocks = _read_lines(export) if titles is None else _read_table(export, titles)
     last = np.datetime64(0, "us")
-    for lines, fields, pieces in blocks:
-        table = _build_events(export, lines, fields, pieces)
+    for lines, fields, pieces, good in blocks:
+        keep = pa.array(good)
+        fields = {name: values.filter(keep) for name, values in fields.items()}
+        pieces = [piece.filter(keep) for piece in pieces]
+        table = _build_events(export, lines[good], fields, pieces)
         if len(table):
             at = table.column("moment").to_numpy()
             export.notes["in_order"] = bool(
@@ -138,9 +141,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         yield table
 
 
-def _read_lines(
-    export: ExportReader,
-) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_lines(export: ExportReader) -> Iterator[Block]:
     number = 0
     for count, filled, cells, share in _split_ahead(export):
         numbers = np.arange(number + 1, number + 1 + count)[filled]
@@ -154,9 +155,7 @@ def _read_lines(
         good = _check_lines(
             export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
         )
-        keep = pa.array(good)
-        pieces = [column.filter(keep) for column in columns[5:]]
-        yield numbers[good], {name: values.filter(keep) for name, values in fields.items()}, pieces
+        yield numbers, fields, columns[5:], good
 
 
 def _take_place(cells: pa.ListArray, place: int) -> pa.Array:
@@ -196,9 +195,7 @@ def _split(text: str) -> tuple[int, np.ndarray, pa.ListArray]:
 def _check_lines(
     export: ExportReader, numbers: np.ndarray, fields: dict[str, pa.Array], is_last: bool
 ) -> np.ndarray:
-    """Find the lines that can be read at all: they begin with a moment and have an event. Sets
-    `at` and `event` right.
-    """
+    """Find the lines with a moment and an event; sets `at` and `event` right."""
     stamp = pc.fill_null(pc.match_substring_regex(fields["at"], r"^\d{9,10}(\.\d+)?$"), False)
     event = pc.utf8_upper(pc.utf8_trim_whitespace(pc.fill_null(fields["event"], "")))
     good = to_numpy(pc.and_(stamp, pc.match_substring_regex(event, r"^[A-Z_]+$"))).copy()
@@ -216,8 +213,7 @@ def _check_lines(
 
 
 def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
-    # What follows the event may be a number of a caller, and of a line that is none
-    # every cell.
+    # What follows the event may be a number of a caller, and of a line that is none every cell.
     known = fields["event"][index].as_py() in (*CALL_EVENTS, *AGENT_EVENTS)
     return [
         str(fields[name][index].as_py() or "") if known else ""
@@ -225,9 +221,7 @@ def _mask_cells(fields: dict[str, pa.Array], index: int) -> list[str]:
     ]
 
 
-def _read_table(
-    export: ExportReader, titles: int
-) -> Iterator[tuple[np.ndarray, dict[str, pa.Array], list[pa.Array]]]:
+def _read_table(export: ExportReader, titles: int) -> Iterator[Block]:
     header, delimiter = export.sample.rows[titles], export.sample.delimiter
     columns, width = _find_columns(header), len(header)
     export.tally.skip("note", titles)
@@ -295,12 +289,7 @@ def _read_table(
                 "impossible_date" if np.isnat(at[index]) else "not_an_event",
                 _mask_cells(fields, index),
             )
-        kept = pa.array(good)
-        yield (
-            numbers[good],
-            {name: values.filter(kept) for name, values in fields.items()},
-            [piece.filter(kept) for piece in pieces],
-        )
+        yield numbers, fields, pieces, good
 
 
 def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.Array]:
@@ -316,7 +305,8 @@ def _split_data(fields: dict[str, pa.Array], pieces: list[pa.Array]) -> list[pa.
 def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.MomentReading:
     evidence = timestamps.MomentEvidence("started_at", "time")
     evidence.add(values)
-    reading, decisions = date_order.decide_reading(evidence, export.options.date_order, ())
+    hints = date_order.OrderHints(export.options.date_order)
+    reading, decisions = date_order.decide_reading(evidence, hints)
     export.decisions += decisions
     return reading
 
@@ -401,6 +391,189 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
 def _as_seconds(values: pa.Array) -> np.ndarray:
     plain = pc.fill_null(pc.match_substring_regex(values, r"^\d{1,9}(\.\d+)?$"), False)
     return to_numpy(pc.if_else(plain, values, pa.scalar(None, pa.string())).cast(pa.float64()))
+
+
+_EXITS = ", ".join(f"'{event}'" for event in EXITS)
+_ANSWERS = ", ".join(f"'{event}'" for event in (CONNECT, *COMPLETED, *TRANSFERS))
+_CLOSINGS = ", ".join(f"'{event}'" for event in (*COMPLETED, *TRANSFERS))
+_TRANSFERS = ", ".join(f"'{event}'" for event in TRANSFERS)
+_OUTCOMES = " ".join(f"WHEN '{event}' THEN '{outcome}'" for event, outcome in EXITS.items())
+
+
+def fold(session: FoldSession) -> str:
+    """Fold the events of each call: the wait until the first answer in all queues, the
+    talk of all agents. Most calls enter one queue, are answered and end once: they are
+    summed up directly, only the others event by event.
+    """
+    connection = session.connection
+    _order_events(session)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {_CALLS}")
+    loose = session.counts(
+        "SELECT lower(event), count(*) FROM events SEMI JOIN (SELECT callid FROM calls WHERE "
+        "NOT is_call) USING (callid) GROUP BY 1"
+    )
+    for kind, rows in loose.items():
+        session.export.tally.skip(f"{kind}_without_call", rows)
+    connection.execute("DELETE FROM calls WHERE NOT is_call")
+    kinds = session.counts("SELECT lower(event), count(*) FROM events GROUP BY 1")
+    first = session.counts("SELECT lower(first_event), count(*) FROM calls GROUP BY 1")
+    for kind, rows in kinds.items():
+        session.export.tally.fold(kind, rows - first.get(kind, 0) - loose.get(kind, 0))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS {_SIMPLE}")
+    if session.count("SELECT count(*) FROM calls WHERE NOT is_simple"):
+        connection.execute(f"INSERT INTO whole BY NAME {_WHOLE}")
+    _count_gaps(session)
+    return (
+        "SELECT line, callid AS contact_id, started_at, 'inbound' AS direction, queue, "
+        "customer_key, agent AS advisor, outcome, wait_seconds, talk_seconds, "
+        "transfers, did AS tracking_number FROM whole"
+    )
+
+
+def _order_events(session: FoldSession) -> None:
+    """Create `events` with the `place` of each in time; a repeated one counts once."""
+    whole = "callid, moment, event, queue, agent, wait, talk, did"
+    is_ordered = session.export.notes.get("in_order", True)
+    place = "line" if is_ordered else "row_number() OVER (ORDER BY moment, line)"
+    events = f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {place} AS place FROM"
+    repeated = session.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
+    if not repeated:
+        session.connection.execute(f"{events} records")
+        return
+    session.connection.execute("DROP VIEW IF EXISTS events; DROP TABLE IF EXISTS once")
+    session.connection.execute(
+        "CREATE TEMP TABLE once AS SELECT * EXCLUDE (copy) "
+        f"FROM (SELECT *, row_number() OVER (PARTITION BY {whole} ORDER BY line) AS copy FROM "
+        "records) WHERE copy = 1"
+    )
+    dropped = "SELECT (SELECT count(*) FROM records) - (SELECT count(*) FROM once)"
+    session.export.tally.fold("repeated_event", session.count(dropped))
+    session.connection.execute(f"{events} once")
+
+
+_CALLS = f"""
+    SELECT *, is_call AND opening = '{ENTRY}' AND entries = 1 AND connects <= 1
+        AND closings <= connects AND connects + exits <= 1 AS is_simple
+    FROM (
+        SELECT callid, arg_min(line, place) AS line, arg_min(event, place) AS first_event,
+            arg_min(event, place) FILTER (event NOT IN ('DID', 'RINGNOANSWER',
+                'RINGCANCELED')) AS opening,
+            min(place) FILTER (event IN ({_ANSWERS})) AS answered_place,
+            bool_or(event = '{ENTRY}' OR event IN ({_ANSWERS}) OR event IN ({_EXITS})) AS is_call,
+            count(*) FILTER (event = '{ENTRY}') AS entries, count(*) FILTER (event = '{CONNECT}') AS
+                connects,
+            count(*) FILTER (event IN ({_CLOSINGS})) AS closings,
+                count(*) FILTER (event IN ({_EXITS})) AS exits,
+            count(*) FILTER (event IN ({_TRANSFERS})) AS transfers,
+            min(moment) FILTER (event = '{ENTRY}') AS entered_at,
+                max(moment) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS left_at,
+            any_value(wait) FILTER (event = '{CONNECT}' OR event IN ({_EXITS})) AS waited,
+            any_value(talk) FILTER (event IN ({_CLOSINGS})) AS talked,
+            any_value(event) FILTER (event IN ({_EXITS})) AS exit,
+            arg_min(customer_key, place) AS customer_key, arg_min(did, place) AS did,
+            arg_max(agent, place) FILTER (event IN ({_ANSWERS}) AND agent IS NOT NULL) AS agent,
+            coalesce(arg_max(queue, place) FILTER (event IN ({_ANSWERS}) AND queue IS NOT NULL),
+                arg_max(queue, place) FILTER (queue IS NOT NULL AND event <> 'DID')) AS queue
+        FROM events GROUP BY callid
+    )"""
+
+_SIMPLE = f"""
+    SELECT line, callid, entered_at AS started_at, queue, customer_key, agent, did, opening,
+        CASE WHEN connects = 1 THEN 'answered' ELSE CASE exit {_OUTCOMES}
+            ELSE 'unanswered' END END AS outcome,
+        coalesce(waited, CASE WHEN left_at IS NOT NULL THEN greatest(0, date_diff('microsecond',
+            entered_at, left_at) / 1e6) END) AS wait_seconds,
+        CASE WHEN connects = 1 THEN talked END AS talk_seconds,
+        CASE WHEN connects = 1 THEN CAST(transfers AS INTEGER) END AS transfers,
+        connects = 1 AND talked IS NULL AS is_open
+    FROM calls WHERE is_simple"""
+
+_WHOLE = f"""
+    WITH numbered AS (
+        SELECT e.*, c.opening, c.answered_place, sum(CASE WHEN event = '{CONNECT}' THEN 1
+            ELSE 0 END) OVER (PARTITION BY callid ORDER BY e.place) AS leg
+        FROM events e JOIN calls c USING (callid) WHERE NOT c.is_simple
+    ),
+    legs AS (
+        SELECT callid, leg, bool_or(event IN ({_ANSWERS})) AS is_answered,
+            max(talk) FILTER (event IN ({_CLOSINGS})) AS talk,
+            max(CASE WHEN event IN ({_TRANSFERS}) THEN 1 ELSE 0 END) AS transfers
+        FROM numbered GROUP BY callid, leg
+    ),
+    talks AS (
+        SELECT callid, CASE WHEN bool_and(talk IS NOT NULL) FILTER (is_answered)
+            THEN sum(talk) END AS talk_seconds, sum(transfers) AS transfers,
+            bool_or(is_answered) AS is_answered
+        FROM legs GROUP BY callid
+    ),
+    waits AS (
+        SELECT callid,
+            CASE WHEN any_value(opening) = '{ENTRY}' THEN min(moment) FILTER (event = '{ENTRY}')
+                ELSE min(CASE WHEN event = '{ENTRY}' THEN moment WHEN event IN ({_ANSWERS},
+                    {_EXITS})
+                    THEN moment - to_microseconds(CAST(1000000 * (coalesce(wait, 0) + coalesce(talk,
+                        0)) AS BIGINT)) END)
+            END AS started_at,
+            count(*) FILTER (event = '{ENTRY}' AND place < coalesce(answered_place,
+                9223372036854775807)) AS entries,
+            count(wait) FILTER (is_end) AS known, sum(wait) FILTER (is_end) AS waited,
+                max(moment) FILTER (is_end) AS waited_until,
+            arg_max(event, place) FILTER (event = '{ENTRY}' OR event IN ({_EXITS})) AS last_step
+        FROM (SELECT *, (event IN ({_EXITS}) AND place < coalesce(answered_place,
+            9223372036854775807)) OR place = answered_place AS is_end FROM numbered)
+        GROUP BY callid
+    )
+    SELECT c.line, callid, w.started_at, c.queue, c.customer_key, c.agent, c.did,
+        CASE WHEN t.is_answered THEN 'answered' ELSE CASE w.last_step {_OUTCOMES}
+            ELSE 'unanswered' END END AS outcome,
+        CASE WHEN w.entries <= 1 AND w.known = 1 OR w.known = w.entries THEN w.waited
+            WHEN t.is_answered OR w.last_step <> '{ENTRY}' THEN greatest(0, date_diff('microsecond',
+                w.started_at, w.waited_until) / 1e6) END AS wait_seconds,
+        CASE WHEN t.is_answered THEN t.talk_seconds END AS talk_seconds,
+        CASE WHEN t.is_answered THEN CAST(t.transfers AS INTEGER) END AS transfers,
+        c.opening, t.talk_seconds IS NULL AND t.is_answered AS is_open
+    FROM calls c JOIN talks t USING (callid) JOIN waits w USING (callid)"""
+
+
+def _count_gaps(session: FoldSession) -> None:
+    """Add up over the parts of the file what could only be reconstructed, for `finish`."""
+    notes = session.export.notes.setdefault("queue_log", [0, 0, 0])
+    row = session.connection.execute(
+        "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "
+        f"FILTER (opening <> '{ENTRY}') FROM whole"
+    ).fetchall()[0]
+    notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
+
+
+def finish(export: ExportReader) -> None:
+    said = ", ".join(f"{event} → {outcome}" for event, outcome in EXITS.items())
+    export.decide(
+        "outcome",
+        "answered if an advisor was connected, else by how the caller left the queue: {said}",
+        said=said,
+    )
+    unclosed, talking, headless = export.notes["queue_log"]
+    if unclosed:
+        export.decide(
+            "outcome",
+            "unanswered, because the log does not say how they ended",
+            "{count} calls that entered a queue and did not leave it",
+            count=unclosed,
+        )
+    if talking:
+        export.decide(
+            "talk_seconds",
+            "missing where the end of a conversation is missing",
+            "{count} answered calls without an end",
+            count=talking,
+        )
+    if headless:
+        export.decide(
+            "started_at",
+            "computed from durations, because the log begins after these calls arrived",
+            "{count} calls",
+            count=headless,
+        )
 
 
 PLATFORM = Platform(

@@ -1,14 +1,11 @@
-"""Contacts whose legs follow one another: the first leg of each, the talk time of all,
-and legs that come in another file than the rest.
-
-A leg that names one which is not in its file is kept, pseudonymised, with the batch
-that brought it. When legs of the same contact arrive, in whichever order, the contact
-is folded anew from all of them.
+"""Contacts whose legs follow one another, also in different files. A leg that names one
+which is not in its file is kept, pseudonymised, with its batch. When legs of the same
+contact arrive, in whichever order, it is folded anew from all of them.
 """
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,28 +20,30 @@ from qa_core.storage.records.imports import WaitingRow
 MAX_STEPS = 50
 KIND = "legs"
 MAX_DISTANCE = timedelta(days=2)
-"""How far from each other in time the legs of one contact may begin that come in
-different files.
-"""
+"""Greatest distance in time of a contact's legs that come in different files."""
 
 
-class Export(Protocol):
-    """The export whose legs are put together."""
+def find_roots(
+    connection: duckdb.DuckDBPyConnection,
+    key: str,
+    links: str,
+    root: str,
+    newest: str = "updated_at DESC NULLS LAST, line DESC",
+) -> None:
+    """Create the tables `numbered`, of records with the number of their `copy` by `key`,
+    `newest`, of first copies, and `roots` (id, root).
 
-    platform: Platform
-
-    @property
-    def system(self) -> str:
-        """The system under whose name the contacts are kept."""
-
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Write down a decision."""
-
-
-def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
-    """Create the table `roots` (id, root) from a SELECT of (id, before), where `before`
-    is the leg that each one follows, or null.
+    `links`: a SELECT of (id, before), the leg that each one follows. `root`: SQL for the
+    root of the leg `n` that follows none. Where it names a missing leg, it has the id of
+    that already, so that both are the same contact when that comes.
     """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
+        f"{key} ORDER BY {newest}) AS copy FROM records"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE newest AS SELECT * FROM numbered WHERE copy = 1"
+    )
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE roots AS
@@ -55,38 +54,35 @@ def find_roots(connection: duckdb.DuckDBPyConnection, links: str) -> None:
             SELECT w.id, l.before, steps + 1 FROM walk w JOIN links l ON l.id = w.root
                 WHERE l.before IS NOT NULL AND steps < {MAX_STEPS}
         )
-        SELECT id, arg_max(root, steps) AS root FROM walk GROUP BY id"""
+        SELECT id, {root} AS root FROM (SELECT id, arg_max(root, steps) AS root FROM walk
+            GROUP BY id) r JOIN newest n ON n.{key} = r.root"""
     )
 
 
-def select_talks(legs: str, call: str) -> str:
-    """Build a SELECT of (call, talk_seconds) from legs with `line`, `since` and `talk`.
-    Talk of several legs at the same time counts once.
-    """
-    return f"""
-        SELECT {call}, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
-            date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
-        FROM (
-            SELECT {call}, talk, until, greatest(since, coalesce(max(until) OVER earlier,
-                since)) AS since
-            FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
-                0) AS BIGINT)) AS until FROM {legs})
-            WINDOW earlier AS (PARTITION BY {call} ORDER BY since,
-                line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        ) GROUP BY {call}"""
+TALKS = """
+    SELECT call, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
+        date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
+    FROM (
+        SELECT call, talk, until, greatest(since, coalesce(max(until) OVER earlier,
+            since)) AS since
+        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
+            0) AS BIGINT)) AS until FROM spoken)
+        WINDOW earlier AS (PARTITION BY call ORDER BY since,
+            line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ) GROUP BY call"""
+"""SELECT of (call, talk_seconds) from legs in `spoken`; talk at the same time counts once."""
 
 
 def load_earlier_legs(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain, source: str
-) -> None:
-    """Create the view `records` from the legs of the file and earlier legs of the same
-    contacts, which have no `line`.
-    """
+    connection: duckdb.DuckDBPyConnection, platform: Platform, system: str, source: str
+) -> int:
+    """Create the view `records` of legs of the file, and earlier ones without `line`: how many."""
+    chain = platform.chain
     connection.execute(f"CREATE OR REPLACE TEMP VIEW of_file AS SELECT * FROM {source}")
     first, last = connection.execute(
         "SELECT min(started_at), max(started_at) FROM of_file"
     ).fetchall()[0]
-    _register_stored(connection, export, first, last)
+    _register_stored(connection, platform, system, first, last)
     ids = " UNION ALL ".join(
         f"SELECT {name} AS id FROM {{0}} WHERE {name} IS NOT NULL"
         for name in (chain.id_column, *chain.reference_columns)
@@ -105,25 +101,16 @@ def load_earlier_legs(
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild_first_legs(connection, export, chain)
-    count = connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
-    if count:
-        export.decide(
-            "contact_id",
-            "joined with legs of the same contacts from other files",
-            "{count} legs",
-            count=count,
-        )
+        _rebuild_first_legs(connection, chain, system)
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT "
         "* FROM taken"
     )
+    return connection.execute("SELECT count(*) FROM taken").fetchall()[0][0]
 
 
 def select_current(fold: str) -> str:
-    """Build a SELECT of the rows of a fold that has created `roots`: those with a leg
-    of the file, under the id by which their contact is known already.
-    """
+    """Build a SELECT of folded rows with a leg of the file, under known ids; needs `roots`."""
     return (
         f"SELECT f.* REPLACE (coalesce(s.known, f.contact_id) AS contact_id) FROM ({fold}) f "
         f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = f.contact_id WHERE f.line IS NOT NULL"
@@ -136,11 +123,9 @@ _KNOWN_ROOTS = (
 
 
 def find_incomplete(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
+    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
 ) -> list[dict[str, Any]]:
-    """Find the legs of the file that must be kept, after the fold has created `roots`:
-    legs of contacts of which one is missing, or was loaded from an earlier file.
-    """
+    """Find the legs to keep after the fold: one of their contact is missing, or was kept before."""
     missing = " OR ".join(
         f"r.{name} IS NOT NULL AND r.{name} NOT IN (SELECT {chain.id_column} FROM records)"
         for name in chain.reference_columns
@@ -155,7 +140,7 @@ def find_incomplete(
         f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = o.root "
         f"WHERE r.line IS NOT NULL OR r.{chain.id_column} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
-    return [_build_pending_row(record, chain, export.system) for record in found.to_pylist()]
+    return [_build_pending_row(record, chain, system) for record in found.to_pylist()]
 
 
 def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
@@ -175,14 +160,16 @@ def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> 
 
 
 def _register_stored(
-    connection: duckdb.DuckDBPyConnection, export: Export, first: datetime, last: datetime
+    connection: duckdb.DuckDBPyConnection,
+    platform: Platform,
+    system: str,
+    first: datetime,
+    last: datetime,
 ) -> None:
-    """Register the table `kept` of earlier legs from about that time, the last copy of
-    each, and `kept_roots` with their contacts.
-    """
+    """Register `kept`, the last copy of earlier legs of about that time, and their `kept_roots`."""
     query = (
         sa.select(WaitingRow.contact_id, WaitingRow.content)
-        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == export.system)
+        .where(WaitingRow.kind == KIND, WaitingRow.content["system"].as_string() == system)
         .where(
             WaitingRow.happened_at >= first.replace(tzinfo=UTC) - MAX_DISTANCE,
             WaitingRow.happened_at <= last.replace(tzinfo=UTC) + MAX_DISTANCE,
@@ -191,7 +178,7 @@ def _register_stored(
     )
     with store.reading_or_empty() as session:
         rows = session.execute(of_files(query)).all()
-    chain, schema = export.platform.chain, export.platform.schema
+    chain, schema = platform.chain, platform.schema
     legs = {
         content["values"][chain.id_column]: content["values"]
         | {"customer_key": content["customer_key"], "root": root}
@@ -210,9 +197,8 @@ def _register_stored(
 
 
 def _rebuild_first_legs(
-    connection: duckdb.DuckDBPyConnection, export: Export, chain: LegChain
+    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
 ) -> None:
-    """Rebuild the first legs of contacts in the lake of which no leg was kept."""
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text
@@ -230,7 +216,7 @@ def _rebuild_first_legs(
         found = stored.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
-            params=[export.system, missing],
+            params=[system, missing],
         ).to_arrow_table()
     connection.register("found", found)
     connection.execute(

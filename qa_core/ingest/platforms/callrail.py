@@ -1,6 +1,4 @@
-"""CallRail calls: contacts in their own right, and the campaign of the telephony's
-contacts, joined by tracking number and time.
-"""
+"""CallRail calls: contacts, or campaigns of other contacts, joined by tracking number and time."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,15 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, require, select_all
+from qa_core.ingest.platforms import reader
 
 _OUTCOMES = (
     ("answered", True, "answered"),
@@ -35,19 +27,13 @@ _TEXTS = {
     "customer": ("customer_phone_number",),
 }
 
-SCHEMA = record_schema(
-    "contact_id started_at direction advisor outcome talk_seconds tracking_number source medium "
-    "campaign keyword landing_page recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a call on a tracking number, with CallRail's names."""
     return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Read calls."""
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     export.decide(
         "talk_seconds",
         "the duration of answered contacts is taken as talk time",
@@ -58,16 +44,16 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    start = require(item.get("start_time"), "missing_start")
+    start = reader.require(item.get("start_time"), "missing_start")
     outcome = next((name for key, value, name in _OUTCOMES if item.get(key) is value), None)
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": require(from_stamp(start), "impossible_date"),
-            "direction": read_direction(item.get("direction")),
+            "started_at": reader.require(scalars.from_stamp(start), "impossible_date"),
+            "direction": scalars.read_direction(item.get("direction")),
             "outcome": outcome,
-            "talk_seconds": read_seconds(item.get("duration")),
+            "talk_seconds": scalars.read_seconds(item.get("duration")),
             "recorded": bool(item.get("recording")),
         }
         | {column: _find_text(item, *names) for column, names in _TEXTS.items()},
@@ -76,7 +62,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_text(item: Mapping[str, Any], *names: str) -> str | None:
-    """Find the first text or number that is given under one of these names."""
     values = (item[name] for name in names if isinstance(item.get(name), (str, int)))
     return next((str(value) for value in values if str(value).strip()), None)
 
@@ -85,9 +70,12 @@ PLATFORM = Platform(
     name="callrail",
     title="CallRail",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction advisor outcome talk_seconds tracking_number source "
+        "medium campaign keyword landing_page recorded customer_key"
+    ),
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "start_time",
@@ -105,7 +93,7 @@ PLATFORM = Platform(
         "customer": "customer_phone_number",
     },
     kinds=("contacts", "tracking"),
-    words=(WordColumn("direction", "direction", DIRECTIONS),),
+    words=(WordColumn("direction", "direction", scalars.DIRECTIONS),),
     durations=("duration",),
     shown=("id", "start_time"),
 )

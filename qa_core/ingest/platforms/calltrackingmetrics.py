@@ -1,6 +1,4 @@
-"""CallTrackingMetrics calls: contacts in their own right, and the campaign of the
-telephony's contacts, joined by tracking number and time.
-"""
+"""CallTrackingMetrics calls: contacts, or campaigns of others, joined by number and time."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -12,33 +10,17 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    find_meaning,
-    fold_case,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    SkippedRecord,
-    record_schema,
-    require,
-    select_all,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in progress": None, "ringing": None,
-    "queued": None, "received": "answered", "no answer": "unanswered",
-    "missed": "unanswered", "hangup": "abandoned",
-    "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
-    "canceled": "abandoned",
-    "busy": "refused", "blocked": "refused", "failed": "failed", "voicemail": "voicemail",
+    "queued": None, "received": "answered", "no answer": "unanswered", "missed": "unanswered",
+    "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
+    "canceled": "abandoned", "busy": "refused", "blocked": "refused", "failed": "failed",
+    "voicemail": "voicemail",
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 
@@ -52,11 +34,6 @@ _TEXTS = {
     "customer": ("caller_number_complete", "caller_number", "contact_number"),
 }
 
-SCHEMA = record_schema(
-    "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds hold_seconds "
-    "transfers tracking_number source medium campaign keyword landing_page recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a call with the names of CallTrackingMetrics."""
@@ -65,18 +42,18 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls; texts, forms and chats are skipped."""
     return export.tables(_build_record)
 
 
 def _read_start(item: Mapping[str, Any]) -> datetime | None:
-    moment = from_epoch(item.get("unix_time"))
+    moment = scalars.from_epoch(item.get("unix_time"))
     if moment is None and isinstance(item.get("called_at"), str):
-        moment = from_stamp(item["called_at"])
+        moment = scalars.from_stamp(item["called_at"])
         for read_date in (parsedate_to_datetime, _read_own_date) if moment is None else ():
             with contextlib.suppress(TypeError, ValueError, IndexError, OverflowError):
-                moment = moment or from_stamp(read_date(item["called_at"]).isoformat())
+                moment = moment or scalars.from_stamp(read_date(item["called_at"]).isoformat())
     return moment
 
 
@@ -86,33 +63,33 @@ def _read_own_date(value: str) -> datetime:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    direction = fold_case(item.get("direction"))
+    direction = scalars.fold_case(item.get("direction"))
     if direction.startswith(_NO_CALLS):
-        raise SkippedRecord(direction)
-    started = require(_read_start(item), "missing_start")
-    talk = read_seconds(item.get("talk_time"))
-    status = fold_case(_find_value(item, "dial_status", "call_status", "status"))
+        raise reader.SkippedRecord(direction)
+    started = reader.require(_read_start(item), "missing_start")
+    talk = scalars.read_seconds(item.get("talk_time"))
+    status = scalars.fold_case(_find_value(item, "dial_status", "call_status", "status"))
     agent = item.get("agent")
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
     transfers = item.get("transfers")
     contact_id = item.get("sid") if item.get("id") is None else item["id"]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": None if contact_id is None else str(contact_id),
             "started_at": started,
-            "direction": read_direction(direction),
+            "direction": scalars.read_direction(direction),
             "reason": next(iter(tags), None),
             "advisor": _find_value(agent, "email", "name")
             if isinstance(agent, Mapping)
             else item.get("agent_id"),
-            "outcome": find_meaning(status, _OUTCOMES, Outcome)
+            "outcome": scalars.find_meaning(status, _OUTCOMES, Outcome)
             or ("answered" if talk and not status else None),
-            "wait_seconds": read_seconds(
+            "wait_seconds": scalars.read_seconds(
                 item.get("ring_time" if item.get("wait_time") is None else "wait_time")
             ),
             "talk_seconds": talk,
-            "hold_seconds": read_seconds(item.get("hold_time")),
+            "hold_seconds": scalars.read_seconds(item.get("hold_time")),
             "transfers": len(transfers) if isinstance(transfers, list) else None,
             "recorded": bool(item.get("audio")),
         }
@@ -123,7 +100,6 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
-    """Find the first value that is given at one of these paths."""
     return next(filter(None, (look_up(item, path) for path in paths)), None)
 
 
@@ -131,9 +107,13 @@ PLATFORM = Platform(
     name="calltrackingmetrics",
     title="CallTrackingMetrics",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds "
+        "hold_seconds transfers tracking_number source medium campaign keyword landing_page "
+        "recorded customer_key"
+    ),
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={
         "contact_id": "id",
         "started_at": "unix_time, called_at",
@@ -157,7 +137,7 @@ PLATFORM = Platform(
     kinds=("contacts", "tracking"),
     words=(
         *(WordColumn(name, "outcome", _OUTCOMES) for name in ("dial_status", "call_status")),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     durations=("talk_time", "wait_time", "ring_time", "hold_time"),
     shown=("id", "called_at"),

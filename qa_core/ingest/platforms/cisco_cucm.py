@@ -1,6 +1,4 @@
-"""Cisco CUCM call detail records: a second header row of types, epochs, and several
-legs under one global call id.
-"""
+"""Cisco CUCM records: a second header row of types, epochs, legs under a global call id."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,21 +8,9 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    from_epoch,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import (
-    Cells,
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.ingest.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
@@ -42,36 +28,33 @@ _RECORDERS = ("27", "28")
 _BUILT_IN_BRIDGE = re.compile(r"^b\d{5,}$", re.IGNORECASE)
 """The party that a telephone makes up for the leg to its recorder."""
 
-SCHEMA = record_schema(
-    "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether the header has CUCM's own names."""
     return sample.has_headers("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read call legs; the second header row, of types, is skipped."""
     rows = ((number, _name_cells(row)) for number, row in export.items())
     return export.tables(_build_record, rows)
 
 
-def _name_cells(row: Mapping[str, str]) -> Cells:
-    """Name the cells as the documentation of CUCM does."""
-    return Cells((_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items())
+def _name_cells(row: Mapping[str, str]) -> reader.Cells:
+    return reader.Cells(
+        (_NAMES.get(name.replace(" ", ""), name), cell) for name, cell in row.items()
+    )
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
     if all(not cell or cell.upper().startswith(_TYPES) for cell in cells.values()):
-        raise SkippedRecord("types")
+        raise reader.SkippedRecord("types")
     if _is_recording(cells):
-        raise SkippedRecord("recording_leg")
-    call = require(cells["globalCallID_callId"], "missing_key")
-    started = require(from_epoch(cells["dateTimeOrigination"]), "missing_start")
-    connected = from_epoch(cells["dateTimeConnect"])
-    ended = from_epoch(cells["dateTimeDisconnect"])
+        raise reader.SkippedRecord("recording_leg")
+    call = reader.require(cells["globalCallID_callId"], "missing_key")
+    started = reader.require(scalars.from_epoch(cells["dateTimeOrigination"]), "missing_start")
+    connected = scalars.from_epoch(cells["dateTimeConnect"])
+    ended = scalars.from_epoch(cells["dateTimeDisconnect"])
     dialled, final = cells["originalCalledPartyNumber"], cells["finalCalledPartyNumber"]
     caller = find_outside_number(cells["callingPartyNumber"])
     called = find_outside_number(final or dialled)
@@ -79,9 +62,9 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     if caller or called:
         direction = "inbound" if caller else "outbound"
     desk = cells["callingPartyNumber"] if direction == "outbound" else final
-    talk = read_seconds(cells["duration"])
+    talk = scalars.read_seconds(cells["duration"])
     node = (cells["globalCallID_ClusterID"], cells["globalCallID_callManagerId"])
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "call": ".".join(filter(None, (*node, call))),
@@ -91,8 +74,8 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
             "outcome": "answered" if connected else _find_outcome(cells),
             "queue": cells["huntPilotDN"] or None,
             "advisor": cells["finalCalledPartyUnicodeLoginUserID"] or desk or None,
-            "wait": seconds_between(started, connected or ended),
-            "talk": seconds_between(connected, ended) if talk is None else talk,
+            "wait": scalars.seconds_between(started, connected or ended),
+            "talk": scalars.seconds_between(connected, ended) if talk is None else talk,
             "did": dialled if direction == "inbound" and find_outside_number(dialled) else None,
             "customer": caller if direction == "inbound" else called,
         },
@@ -101,8 +84,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     )
 
 
-def _is_recording(cells: Cells) -> bool:
-    """Tell whether a leg only carries a conversation to a recorder or a listener."""
+def _is_recording(cells: reader.Cells) -> bool:
     behalf = (name for name in _COLUMNS if name.endswith("OnBehalfOf"))
     parties = (cells["callingPartyNumber"], cells["finalCalledPartyNumber"])
     return any(cells[name] in _RECORDERS for name in behalf) or any(
@@ -110,17 +92,15 @@ def _is_recording(cells: Cells) -> bool:
     )
 
 
-def _find_outcome(cells: Cells) -> str:
+def _find_outcome(cells: reader.Cells) -> str:
     causes = {cells["origCause_value"], cells["destCause_value"]}
     if causes & set(_BUSY):
         return "refused"
     return "failed" if causes & set(_NUMBER_CHANGED) else "unanswered"
 
 
-def fold(session: FoldSession) -> str:
-    """Fold the legs of each global call id into one row. The wait lasts from the first
-    start to the first connection; the talk of all connected legs is added up.
-    """
+def fold(session: reader.FoldSession) -> str:
+    """Fold legs by call id: the wait until the first connection, the talk of all connected."""
     return """
         SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,
             arg_min(direction, (started_at, line)) AS direction,
@@ -142,7 +122,9 @@ PLATFORM = Platform(
     name="cisco_cucm",
     title="Cisco CUCM",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "call started_at connected_at direction outcome queue advisor wait talk did customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -1,37 +1,29 @@
-"""Cisco UCCX real-time statistics: the state of a wallboard at one moment, which is
-neither a record of contacts nor an interval of time.
-"""
+"""Cisco UCCX real-time statistics: a wallboard at one moment, neither contacts nor intervals."""
 
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.sample import Sample
 from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import ExportReader, record_schema, select_all
+from qa_core.ingest.platforms import reader
 
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is an update of one statistic: an id, an operation, and
-    an object named after what it counts.
-    """
+    """Tell whether all objects have an id, an operation, and one named after what it counts."""
     return sample.has_keys("id", "operation") and all(
         any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Raise Refusal: totals since midnight or since the last reset, without any date,
-    would be counted as something that they are not.
-    """
-    raise Refusal(
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+    """Raise Refusal: totals since a reset, without a date, would count as something else."""
+    raise export.refuse(
         "real_time_statistics",
         "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
         "a date. Export a historical report instead. Import Contact Service Queue Activity by "
         "Interval as intervals, or Contact Detail as contacts.",
         options=("import intervals", "import contacts"),
-        name=export.content.name,
     )
 
 
@@ -39,9 +31,9 @@ PLATFORM = Platform(
     name="cisco_uccx_statistics",
     title="Cisco UCCX",
     recognise=recognise,
-    schema=record_schema("contact_id started_at"),
+    schema=reader.record_schema("contact_id started_at"),
     read=read,
-    fold=select_all,
+    fold=reader.select_all,
     mapping={},
     kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
 )

@@ -1,6 +1,4 @@
-"""FreeSWITCH call detail records: the template of mod_cdr_csv without a header, tables
-with one, and the JSON of mod_json_cdr.
-"""
+"""FreeSWITCH records: mod_cdr_csv's template without a header, tables, and mod_json_cdr."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,25 +12,10 @@ import pyarrow as pa
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    find_meaning,
-    from_epoch,
-    from_stamp,
-    keep_of_answered,
-    read_seconds,
-    seconds_between,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
-from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import (
-    LOCAL_DATE,
-    Cells,
-    ExportReader,
-    FoldSession,
-    RejectedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
+from qa_core.ingest.platforms.call_legs import TALKS, find_roots
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -74,7 +57,7 @@ _HEADERS = {
 }
 _FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
-_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
+_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
 _OUTCOMES = {
     "user busy": "refused", "call rejected": "refused", "no answer": "unanswered",
     "no user response": "unanswered", "allotted timeout": "timeout",
@@ -94,7 +77,7 @@ _OUTCOMES = {
     ), "failed"),
 }  # fmt: skip
 _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_KEY": "overflow"}
-"""How a caller left a queue of mod_callcenter unanswered; otherwise by hanging up."""
+"""Reasons to leave a queue of mod_callcenter unanswered; all others are hanging up."""
 _DIRECTIONS = {
     "inbound": "inbound",
     "outbound": "outbound",
@@ -112,16 +95,9 @@ _NUMBERED = {
     "602": "ALLOTTED_TIMEOUT",
 }
 
-SCHEMA = record_schema(
-    "uuid parent child started_at from_queue direction outcome queue advisor wait talk duration "
-    "did recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether a header or the variables of an object have FreeSWITCH's own names
-    or, without a header, most rows fit the template: stamps, a cause and a uuid.
-    """
+    """Tell whether names are FreeSWITCH's own, or most rows fit its template."""
     if sample.is_document:
         return sample.has_keys("variables", "callflow")
     if sample.has_headers("caller_id_number", "destination_number", "billsec") and (
@@ -148,13 +124,13 @@ def _find_template(row: list[str]) -> tuple[str, ...] | None:
     return None
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read legs from the JSON of mod_json_cdr, a table, or lines of the template."""
-    items = _read_objects(export) if export.is_document else _read_rows(export)
+    items = _read_objects(export) if export.sample.is_document else _read_rows(export)
     return export.tables(_build_record, items)
 
 
-def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_objects(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     for number, item in export.items():
         flow = next(iter(item.get("callflow") or ()), None)
         parts = (item.get("variables"), look_up(flow, "caller_profile"))
@@ -167,7 +143,7 @@ def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         yield number, _cells_of(values)
 
 
-def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
+def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
     layout: tuple[str, ...] = ()
     for number, row in export.rows():
         if not layout:
@@ -179,17 +155,17 @@ def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
         yield number, _cells_of(zip(layout, row, strict=False))
 
 
-def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
+def _cells_of(values: Iterable[tuple[str, str]]) -> reader.Cells:
     """Collect cells by field; of several values for one field, the first filled one."""
-    cells = Cells()
+    cells = reader.Cells()
     for field, value in values:
         cells[field] = cells[field] or value
     return cells
 
 
-def _build_record(number: int, cells: Cells) -> dict[str, Any]:
-    started = _read_moment(require(cells["start"], "missing_start"))
-    times = _read_times(cells, require(started, "impossible_date"))
+def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
+    started = _read_moment(reader.require(cells["start"], "missing_start"))
+    times = _read_times(cells, reader.require(started, "impossible_date"))
     outcome = _find_outcome(cells, times)
     is_queued = bool(cells["queue"]) and bool({"queue cause", "connected"} & set(cells))
     if is_queued:
@@ -199,7 +175,7 @@ def _build_record(number: int, cells: Cells) -> dict[str, Any]:
     is_answered = outcome == "answered"
     is_inbound = direction == "inbound"
     dialled = cells["did"] or cells["called"]
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "uuid": cells["uuid"] or f"line {number}",
@@ -235,61 +211,62 @@ class LegTimes:
     talk: float | None
 
 
-def _read_times(cells: Cells, started: datetime) -> LegTimes:
+def _read_times(cells: reader.Cells, started: datetime) -> LegTimes:
     """Read the times of a leg; raises RejectedRecord for a negative duration."""
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
-    duration, talk = read_seconds(cells["duration"]), read_seconds(cells["talk"])
+    duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
-        raise RejectedRecord("negative_duration")
+        raise reader.RejectedRecord("negative_duration")
     # Durations before moments: no change of the clock lies between them.
     if duration is not None and talk and duration >= talk:
         wait = duration - talk
     else:
-        wait = seconds_between(started, answered)
+        wait = scalars.seconds_between(started, answered)
     return LegTimes(
         started,
         answered,
         ended,
-        seconds_between(started, ended) if duration is None else duration,
-        read_seconds(cells["wait"]) if wait is None else wait,
-        seconds_between(answered, ended) if talk is None else talk,
+        scalars.seconds_between(started, ended) if duration is None else duration,
+        scalars.read_seconds(cells["wait"]) if wait is None else wait,
+        scalars.seconds_between(answered, ended) if talk is None else talk,
     )
 
 
 def _read_moment(value: str) -> datetime | None:
     """Read a stamp, on the server's clock unless it names a zone, or an epoch."""
     if not value.isdigit():
-        return from_stamp(value)
+        return scalars.from_stamp(value)
     per_second = 1_000_000 if len(value) >= 15 else 1_000 if len(value) >= 12 else 1
-    moment = from_epoch(value, per_second)
+    moment = scalars.from_epoch(value, per_second)
     return moment and moment.replace(tzinfo=UTC)
 
 
-def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
-    if times.answered is not None or (read_seconds(cells["talk"]) or 0) > 0:
+def _find_outcome(cells: reader.Cells, times: LegTimes) -> str | None:
+    if times.answered is not None or (scalars.read_seconds(cells["talk"]) or 0) > 0:
         return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
     cause = cells["cause"] or _NUMBERED.get(cells["cause number"], "")
     if not cause:
         return "failed" if cells["cause number"] else "unanswered"
-    return find_meaning(cause, _OUTCOMES, Outcome)
+    return scalars.find_meaning(cause, _OUTCOMES, Outcome)
 
 
-def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
-    """Read outcome and times of a caller in a queue of mod_callcenter, which picks up the
-    line itself as soon as the caller comes in.
-    """
+def _read_queue(cells: reader.Cells, times: LegTimes) -> tuple[str, LegTimes]:
+    """Read outcome and times of a caller in mod_callcenter, which picks up the line at once."""
     connected = _read_moment(cells["connected"])
     since = _read_moment(cells["queued"]) or times.started
     if connected is not None or cells["queue cause"].casefold() == "answered":
-        wait, talk = seconds_between(since, connected), seconds_between(connected, times.ended)
+        wait, talk = (
+            scalars.seconds_between(since, connected),
+            scalars.seconds_between(connected, times.ended),
+        )
         return "answered", replace(times, wait=wait, talk=talk)
-    wait = seconds_between(since, times.ended)
+    wait = scalars.seconds_between(since, times.ended)
     outcome = _LEFT_QUEUE.get(cells["queue reason"].upper(), "abandoned")
     return outcome, replace(times, wait=times.duration if wait is None else wait)
 
 
-def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str | None:
-    if (stated := find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
+def _find_direction(cells: reader.Cells, caller: str | None, called: str | None) -> str | None:
+    if (stated := scalars.find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
         return stated
     if caller:
         return "inbound"
@@ -298,42 +275,33 @@ def _find_direction(cells: Cells, caller: str | None, called: str | None) -> str
     return "internal" if cells["caller"] and cells["called"] else None
 
 
-def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bool) -> str | None:
+def _find_desk(
+    cells: reader.Cells, is_inbound: bool, called: str | None, is_queued: bool
+) -> str | None:
     """Find the extension that spoke; a queue's own leg has none."""
     is_called = is_inbound or (cells["parent"] and not called)
     desk = cells["called" if is_called else "caller"]
     return desk if desk and not is_queued and not find_outside_number(desk) else None
 
 
-def fold(session: FoldSession) -> str:
-    """Fold each call into one row with its legs: those that another leg names, or that
-    name it, over any number of steps.
-
-    A menu or a queue often picks up first. Where a call has legs, only they say who
-    answered, after how long, and how long was spoken. Talk of several legs at the same
-    time counts once.
+def fold(session: reader.FoldSession) -> str:
+    """Fold each call with its legs, over any number of steps. A menu or a queue often
+    picks up first: where a call has legs, only they say who answered, when, and how
+    long was spoken; talk at the same time counts once.
     """
-    session.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY "
-        "uuid ORDER BY line DESC) AS copy FROM records"
-    )
     find_roots(
         session.connection,
+        "uuid",
         """
-        WITH calls AS (SELECT * FROM numbered WHERE copy = 1),
-        children AS (SELECT child, min(uuid) AS uuid FROM calls WHERE child IS NOT NULL
+        WITH children AS (SELECT child, min(uuid) AS uuid FROM newest WHERE child IS NOT NULL
             AND child <> uuid GROUP BY child)
         SELECT c.uuid AS id,
             coalesce(p.uuid, CASE WHEN k.uuid < c.uuid OR NOT EXISTS (SELECT 1 FROM children b
                 WHERE b.child = k.uuid) THEN k.uuid END) AS before
-        FROM calls c LEFT JOIN calls p ON p.uuid = c.parent AND p.uuid <> c.uuid LEFT
+        FROM newest c LEFT JOIN newest p ON p.uuid = c.parent AND p.uuid <> c.uuid LEFT
             JOIN children k ON k.child = c.uuid""",
-    )
-    # Legs that name a missing one already have its id, so that they are the same contact
-    # when it comes.
-    session.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, coalesce(n.parent, root) AS root "
-        "FROM roots r JOIN numbered n ON n.uuid = r.root AND n.copy = 1"
+        "coalesce(n.parent, root)",
+        newest="line DESC",
     )
     session.connection.execute(
         """
@@ -353,7 +321,7 @@ def fold(session: FoldSession) -> str:
                 0) AS BIGINT)) AS since FROM legs
             WHERE outcome = 'answered' AND is_leg = has_legs
         ),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(line) AS line, CASE WHEN starts_with(call, 'line ') THEN NULL
             ELSE call END AS contact_id,
             min(started_at) AS started_at, min(started_at) AS updated_at,
@@ -388,7 +356,10 @@ PLATFORM = Platform(
     name="freeswitch",
     title="FreeSWITCH CDR",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "uuid parent child started_at from_queue direction outcome queue advisor wait talk "
+        "duration did recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

@@ -1,6 +1,4 @@
-"""Genesys Cloud conversation details: participants, sessions and metrics in
-milliseconds, one conversation is one contact.
-"""
+"""Genesys Cloud conversation details: participants, sessions, metrics in milliseconds."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -8,15 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    as_number,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import ExportReader, FoldSession, record_schema, require
+from qa_core.ingest.platforms import reader
 
 _CHANNELS = {
     "voice": "phone",
@@ -29,19 +21,13 @@ _CHANNELS = {
 _ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "overflow"}
 """Metrics that only a contact has which ended so."""
 
-SCHEMA = record_schema(
-    "contact_id started_at ended_at direction channel queue reason advisor advisor_name outcome "
-    "wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number recorded "
-    "customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
     """Tell whether every object is a conversation with its start and participants."""
     return sample.has_keys("conversationId", "conversationStart", "participants")
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read conversations, and note how many had not ended."""
     unfinished = 0
     for table in export.tables(_build_record):
@@ -77,7 +63,9 @@ def _sum_metric(sessions: Iterable[Session], *names: str) -> float | None:
         metrics = session.get("metrics") or ()
         for name in names:
             values = [
-                as_number(metric.get("value")) for metric in metrics if metric.get("name") == name
+                scalars.as_number(metric.get("value"))
+                for metric in metrics
+                if metric.get("name") == name
             ]
             if values:
                 total = (total or 0.0) + sum(value for value in values if value is not None) / 1000
@@ -94,9 +82,9 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = require(item.get("conversationId"), "missing_key")
-    started = require(from_stamp(item.get("conversationStart")), "missing_start")
-    ended = from_stamp(item.get("conversationEnd"))
+    contact_id = reader.require(item.get("conversationId"), "missing_key")
+    started = reader.require(scalars.from_stamp(item.get("conversationStart")), "missing_start")
+    ended = scalars.from_stamp(item.get("conversationEnd"))
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
     queues = _find_sessions(item, "acd")
@@ -111,13 +99,13 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     is_inbound = direction == "inbound"
     number_called = _find_value(customers, "dnis") if is_inbound else None
     is_complete = ended is not None and bool(answers)
-    return keep_of_answered(
+    return scalars.keep_of_answered(
         {
             "line": number,
             "contact_id": str(contact_id),
             "started_at": started,
             "ended_at": ended,
-            "direction": read_direction(direction),
+            "direction": scalars.read_direction(direction),
             "channel": _find_channel(customers or sessions),
             "queue": _find_queue([*answers[-1:], *queues]),
             # The code of the last wrap-up.
@@ -147,15 +135,12 @@ def _find_channel(sessions: Iterable[Session]) -> str | None:
 
 
 def _list_in_segments(sessions: list[Session], name: str) -> list[Any]:
-    """List the values under that name in the segments of sessions."""
     segments = (part for _person, session in sessions for part in session.get("segments") or ())
     return [part[name] for part in segments if part.get(name)]
 
 
 def _find_queue(sessions: list[Session]) -> str | None:
-    """Find the name of a voice queue, else its id: in a chat the participant of the queue
-    bears the name of the customer.
-    """
+    """Find the name of a voice queue, else its id: in a chat, that name is the customer's."""
     names = (
         person.get("participantName")
         for person, session in sessions
@@ -187,10 +172,8 @@ def _find_wait(
     return _sum_metric(queues, "tAcd", "tAbandon")
 
 
-def fold(session: FoldSession) -> str:
-    """Select the newest record of each conversation: the one that has ended, else the
-    last. The others stay as its duplicates.
-    """
+def fold(session: reader.FoldSession) -> str:
+    """Select the newest record of each conversation, ended ones first; others are duplicates."""
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,
             started_at) END AS updated_at
@@ -202,7 +185,11 @@ PLATFORM = Platform(
     name="genesys_cloud",
     title="Genesys Cloud",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "contact_id started_at ended_at direction channel queue reason advisor advisor_name "
+        "outcome wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number "
+        "recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={
@@ -225,7 +212,7 @@ PLATFORM = Platform(
         "customer": "ani",
     },
     group="contact_id",
-    words=(WordColumn("originatingDirection", "direction", DIRECTIONS),),
+    words=(WordColumn("originatingDirection", "direction", scalars.DIRECTIONS),),
     defaults={"channel": "phone", "direction": "inbound"},
     shown=("conversationId", "conversationStart"),
 )

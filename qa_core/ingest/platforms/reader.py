@@ -1,6 +1,4 @@
-"""Reading of a platform's export into staged rows: records are streamed to disk without
-identities, then folded into one row per contact.
-"""
+"""Reading of an export into staged rows: records without identities, folded into contacts."""
 
 from __future__ import annotations
 
@@ -44,7 +42,6 @@ from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.profiles.contacts import require_only
-from qa_core.ingest.profiles.starts import describe_clock_changes
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
@@ -92,9 +89,7 @@ def record_schema(names: str) -> pa.Schema:
 
 
 def select_all(session: FoldSession) -> str:
-    """Fold an export with one record per contact: nothing is merged. A repeated id
-    stays, as a duplicate of its newest record.
-    """
+    """Fold records that are contacts: nothing is merged; repeated ids stay, as duplicates."""
     return "SELECT * FROM records"
 
 
@@ -106,19 +101,11 @@ class Cells(dict[str, str]):
 
 
 class RejectedRecord(Exception):
-    """Signal that an item of the export makes no record, for that reason code."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """Signal that an item of the export makes no record, for the reason code that it names."""
 
 
 class SkippedRecord(Exception):
-    """Signal that an item of the export is no contact, of that kind, and no fault."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
+    """Signal that an item of the export is no contact and no fault; it names the kind."""
 
 
 def require(value: T | None, reason: str) -> T:
@@ -148,10 +135,7 @@ class ExportReader:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def reject(self, line: int, reason: str, cells: Iterable[Any] = ()) -> None:
-        """Reject one row of the file, and keep for the quarantine what identifies nobody.
-
-        `cells` are aligned with the platform's `shown`; those at `masked` are masked.
-        """
+        """Reject a row; `cells` go with the platform's `shown`, and are kept but for identities."""
         self.tally.reject({reason: 1})
         shown = [
             mask_cell(str(cell))
@@ -162,27 +146,30 @@ class ExportReader:
         self.rejected.append((int(line), reason, shown))
 
     def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        """Record a decision."""
         self.decisions.append(Decision.of(field_name, decision, evidence, **places))
+
+    def refuse(
+        self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
+    ) -> Refusal:
+        """Build a refusal of the export, with the places `{name}` and `{platform}`."""
+        names = {"name": self.content.name, "platform": self.platform.title}
+        return Refusal(code, message, options, **names | places)
 
     def report_share(self, share: float) -> None:
         """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
 
     def find_taught(self) -> list[Mapping[str, Any]]:
-        """Find the words that a person has taught, for each of the platform's columns of
-        words. Raises Refusal for a column that is none of them, Misuse for no meaning.
-        """
+        """Find taught words by column. Raises Refusal for another column, Misuse for no meaning."""
         columns = self.platform.words
         names = [column.title for column in columns]
         for text in self.options.words:
             if not any(simplify(text).startswith(simplify(name)) for name in names):
-                raise Refusal(
+                raise self.refuse(
                     "unknown_column",
                     "{column} is not a column of words in an export of {platform}. Its "
                     "columns of words: {seen}.",
                     tuple(f"--word {name}:VALUE=MEANING" for name in names),
-                    platform=self.platform.title,
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
                 )
@@ -219,9 +206,7 @@ class ExportReader:
         return unread
 
     def require_understood(self) -> None:
-        """Count the values that were not understood as missing. Raises Refusal where they
-        are more than a few, unless the person accepts it.
-        """
+        """Count values not understood as missing. Raises Refusal beyond a few, unless accepted."""
         for (name, reason), values in self.unread.items():
             self.tally.blanked.setdefault(name, Counter())[reason] += values.total()
             if values.total() <= MAX_UNREAD * self.records or self.options.yes:
@@ -261,28 +246,17 @@ class ExportReader:
 
     @cached_property
     def sample(self) -> Sample:
-        """The beginning of the export."""
         return take_sample(self.content)
 
-    @property
-    def is_document(self) -> bool:
-        """Tell whether the export is JSON."""
-        return self.sample.is_document
-
     def items(self) -> Items:
-        """Yield the objects of a JSON export numbered from 1, or the rows of a table by
-        their line, keyed by the simplified header.
-        """
-        return self._objects() if self.is_document else self._table_rows()
-
-    def _objects(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        objects = JsonObjects(self.content)
-        for number, item in enumerate(objects, 1):
-            if not number % RECORDS_AT_ONCE:
-                self.report_share(objects.share)
-            yield number, item
-
-    def _table_rows(self) -> Iterator[tuple[int, Cells]]:
+        """Yield objects by number, from 1, or rows of a table by line, keyed by plain header."""
+        if self.sample.is_document:
+            objects = JsonObjects(self.content)
+            for number, item in enumerate(objects, 1):
+                if not number % RECORDS_AT_ONCE:
+                    self.report_share(objects.share)
+                yield number, item
+            return
         header: list[str] = []
         for number, row in self.rows():
             if header:
@@ -333,26 +307,19 @@ class ExportReader:
             self.report_share(share)
 
     def require_whole_numbers(self, text: str) -> None:
-        """Raise Refusal where a spreadsheet has rounded ids, phone numbers or moments of
-        an export: they tell calls, callers and directions no longer apart.
-        """
+        """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
         found = _ROUNDED.search(text) if "E+" in text else None
         if found:
-            raise Refusal(
+            raise self.refuse(
                 "rounded_numbers",
                 "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
                 "example {example}). Calls and callers can no longer be distinguished. Import "
                 "the export itself, as {platform} wrote it.",
-                name=self.content.name,
-                platform=self.platform.title,
                 example=found[1],
             )
 
     def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
-        """Find the columns with dates in the order of a country, and how to read each,
-        decided on the whole column. Raises Refusal where that does not tell, or where
-        their seconds are lost.
-        """
+        """Find columns of dates in a country's order, and how to read each. Raises Refusal."""
         local = re.compile(LOCAL_DATE)
         found = {
             place
@@ -374,22 +341,19 @@ class ExportReader:
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
                     seconds.add(place)
         if evidence and not seconds and not self.options.yes:
-            raise Refusal(
+            raise self.refuse(
                 "seconds_lost",
                 "A spreadsheet has cut the seconds from the times in {name}, an export of "
                 "{platform}. Waiting times are off by up to a minute. Import the export "
                 "itself, or accept it as it is.",
                 options=("--yes",),
-                name=self.content.name,
-                platform=self.platform.title,
             )
         readings: dict[int, timestamps.MomentReading] = {}
         certain: list[tuple[str, str]] = []
         # The column whose order is sure goes first: the others follow it.
         for place in sorted(evidence, key=lambda place: not _is_certain(evidence[place])):
-            readings[place], decisions = date_order.decide_reading(
-                evidence[place], self.options.date_order, tuple(certain)
-            )
+            hints = date_order.OrderHints(self.options.date_order, tuple(certain))
+            readings[place], decisions = date_order.decide_reading(evidence[place], hints)
             self.decisions += decisions
             order = readings[place].order or readings[place].short_order
             if order:
@@ -404,12 +368,10 @@ class ExportReader:
         return first[place] if is_named and place < len(first) else str(place + 1)
 
     def tables(self, build: Build, items: Items | None = None) -> Iterator[pa.Table]:
-        """Build tables of the platform's schema from the records of these objects or rows
-        (default: of all), some thousand at a time. The clear `customer` of each record
-        becomes its `customer_key`.
-
-        `build` makes a record of one, with its number, and raises `RejectedRecord` or
-        `SkippedRecord` where there is none. An object of an unexpected shape is rejected.
+        """Build tables of the platform's schema from records of these items (default:
+        all), some thousand at a time. A clear `customer` becomes its `customer_key`.
+        `build` makes a record of one, with its number, or raises `RejectedRecord` or
+        `SkippedRecord`; an unexpected shape is rejected.
         """
         records = self._build_records(build, items or self.items())
         while block := list(islice(records, RECORDS_AT_ONCE)):
@@ -425,9 +387,9 @@ class ExportReader:
                     self.unread.setdefault(place, Counter())[value] += 1
                 yield record
             except SkippedRecord as skipped:
-                self.tally.skip(skipped.kind)
+                self.tally.skip(str(skipped))
             except RejectedRecord as rejected:
-                self._reject_item(number, rejected.reason, item)
+                self._reject_item(number, str(rejected), item)
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._reject_item(number, "unexpected_shape", item)
 
@@ -457,9 +419,7 @@ class ExportReader:
         return pa.array(np.where(sure, values, self.zone.to_utc(local)), MOMENT)
 
     def find_keys(self, values: pa.Array) -> pa.Array:
-        """Find the pseudonyms of callers' numbers; null for withheld numbers,
-        extensions, channels and mere names.
-        """
+        """Find pseudonyms of callers; null for withheld numbers, extensions, channels and names."""
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
         doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
@@ -500,9 +460,7 @@ def _write_iso(
 
 
 def _mask_number(cell: str) -> str:
-    """Mask what could be a phone number in a cell of a rejected row, whose values may
-    be in the wrong columns.
-    """
+    """Mask a possible phone number in a rejected row, whose values may be in wrong columns."""
     return mask_cell(cell) if _LIKE_A_NUMBER.match(cell) and not _LIKE_AN_ID.match(cell) else cell
 
 
@@ -526,7 +484,6 @@ class FoldSession:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
 
     def counts(self, statement: str) -> dict[str, int]:
-        """Count by kind: the rows of a statement as (kind, number)."""
         rows = self.connection.execute(statement).fetchall()
         return {str(kind): int(count) for kind, count in rows}
 
@@ -552,9 +509,7 @@ def stage_platform(
     digest: str,
     progress: Progress = ignore_progress,
 ) -> Staged:
-    """Read an export into `folder`. Raises Refusal when it holds no contact at all, or
-    leaves something open.
-    """
+    """Read an export into `folder`. Raises Refusal for no contact, or for what it leaves open."""
     if kind == "contacts":
         require_only(options.only)
     here = environment.current()
@@ -591,7 +546,7 @@ def stage_platform(
         export.decide(name, "{said} where no column says it, as set by you", said=value)
     if export.notes.get("without_zone"):
         export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
-        describe_clock_changes(export)
+        export.zone.describe_changes(export.decide)
     if platform.finish:
         platform.finish(export)
     before = _sample_records(records, rows) if options.dry_run else {}
@@ -632,19 +587,15 @@ def stage_platform(
 
 
 def _require_known_columns(export: ExportReader) -> None:
-    """Raise Refusal for options that say what the columns of the export are, which its
-    platform knows, and for words that it does not have.
-    """
+    """Raise Refusal for options on columns, which the platform knows, and for unknown words."""
     options = export.options
     if any((options.columns, options.ignored, options.units, options.scales, options.start_date)):
-        raise Refusal(
+        raise export.refuse(
             "columns_of_export",
             "{name} is an export of {platform}, whose columns are known. Leave out the "
             "columns, units, scales and first day that you set. Or read the file as a plain "
             "table with one contact per row.",
             options=AS_TABLE,
-            name=export.content.name,
-            platform=export.platform.title,
         )
     for column, words in zip(export.platform.words, export.find_taught(), strict=True):
         if words:
@@ -658,9 +609,7 @@ def _require_known_columns(export: ExportReader) -> None:
 
 
 def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
-    """Find the record behind each of the first contacts, identities masked, to be shown
-    beside the values it became.
-    """
+    """Find the records behind the first contacts, identities masked, to show them."""
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
     found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
@@ -675,11 +624,8 @@ def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
 
 
 def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
-    writer = None
-    with ExitStack() as stack:
+    with open_writer(path, export.platform.schema) as writer:
         for table in export.platform.read(export):
-            if writer is None:
-                writer = stack.enter_context(open_writer(path, export.platform.schema))
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
@@ -709,9 +655,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
 def _fold(
     export: ExportReader, records: Path, path: Path, kind: str, folder: Path
 ) -> tuple[int, tuple[str, ...], list[dict[str, Any]]]:
-    """Fold the records part by part. Returns the number of rows written, their columns,
-    and the legs to keep.
-    """
+    """Fold the records part by part. Returns the rows written, their columns, and legs to keep."""
     group, chain, legs = export.platform.group, export.platform.chain, []
     parts = max(1, -(-export.records // RECORDS_PER_PART)) if group else 1
     written, writer = 0, None
@@ -726,7 +670,16 @@ def _fold(
                 where = f"WHERE hash({group}) % {parts} = {part}" if parts > 1 else ""
                 source = f"read_parquet({quote(str(records))}) {where}"
                 if chain:
-                    call_legs.load_earlier_legs(connection, export, chain, source)
+                    count = call_legs.load_earlier_legs(
+                        connection, export.platform, export.system, source
+                    )
+                    if count:
+                        export.decide(
+                            "contact_id",
+                            "joined with legs of the same contacts from other files",
+                            "{count} legs",
+                            count=count,
+                        )
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
                 rows = export.platform.fold(FoldSession(connection, export))
@@ -741,18 +694,16 @@ def _fold(
                         writer = stack.enter_context(open_writer(path, table.schema))
                     writer.write_table(table)
                     written += len(table)
-                legs += call_legs.find_incomplete(connection, export, chain) if chain else ()
+                legs += call_legs.find_incomplete(connection, chain, export.system) if chain else ()
                 share = (part + 1) / parts
                 export.progress(N_("Reading"), RECORDS_SHARE + (1 - RECORDS_SHARE) * share)
     finally:
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
-        raise Refusal(
+        raise export.refuse(
             "no_contacts",
             "{name} is an export of {platform}, but holds no complete call.",
-            name=export.content.name,
-            platform=export.platform.title,
         )
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
@@ -770,8 +721,7 @@ def _finish(export: ExportReader, table: pa.Table, kind: str) -> pa.Table:
     if "tracking_number" in columns:
         columns["tracking_number"] = normalise_numbers(columns["tracking_number"].combine_chunks())
     if kind == "tracking" and "tracking_number" in columns:
-        # The id of a call in the tracking tool is none of the telephony's: number and
-        # time join the two.
+        # The id of a call in the tracking tool is none of the telephony's: number and time join.
         columns["contact_id"] = pc.if_else(
             pc.is_valid(columns["tracking_number"]),
             pa.scalar(None, pa.string()),

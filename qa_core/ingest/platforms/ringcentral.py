@@ -1,65 +1,36 @@
-"""RingCentral call logs: one record per call, several where a session rang at several
-desks; the legs of a detailed record count its transfers.
-"""
+"""RingCentral call logs: records of a session that rang at several desks are one call."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.json_documents import look_up
 from qa_core.files.sample import Sample
-from qa_core.ingest.columns.scalars import (
-    DIRECTIONS,
-    as_number,
-    find_meaning,
-    fold_case,
-    from_stamp,
-    keep_of_answered,
-    read_direction,
-    read_seconds,
-)
+from qa_core.ingest.columns import scalars
 from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    SkippedRecord,
-    record_schema,
-    require,
-)
+from qa_core.ingest.platforms import reader
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
-    "answered not accepted": "answered", "conference call": "answered",
-    "missed": "unanswered", "no answer": "unanswered", "ringing": None, "in progress": None,
-    "unknown": None,
+    "answered not accepted": "answered", "conference call": "answered", "missed": "unanswered",
+    "no answer": "unanswered", "ringing": None, "in progress": None, "unknown": None,
     "voicemail": "voicemail", "busy": "refused", "rejected": "refused", "declined": "refused",
-    "blocked": "refused", "hang up": "abandoned",
-    "abandoned": "abandoned",
-    "call failed": "failed", "call failure": "failed", "internal error": "failed",
-    "no calling credit": "failed", "not allowed": "failed",
-    "restricted number": "failed",
-    "wrong number": "failed", "ip phone offline": "failed", "stopped": "failed",
-    "suspended account": "failed", "international disabled": "failed",
-    "reply": "answered",
-    "account suspended": "failed", "partial receive": "failed", "receive error": "failed",
-    "carrier is not active": "failed", "poor line quality": "failed",
+    "blocked": "refused", "hang up": "abandoned", "abandoned": "abandoned", "call failed": "failed",
+    "call failure": "failed", "internal error": "failed", "no calling credit": "failed",
+    "not allowed": "failed", "restricted number": "failed", "wrong number": "failed",
+    "ip phone offline": "failed", "stopped": "failed", "suspended account": "failed",
+    "international disabled": "failed", "reply": "answered", "account suspended": "failed",
+    "partial receive": "failed", "receive error": "failed", "carrier is not active": "failed",
+    "poor line quality": "failed",
 }  # fmt: skip
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
-SCHEMA = record_schema(
-    "id session started_at updated_at direction outcome queue advisor duration transfers did "
-    "recorded customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a record of a session with its direction, result and
-    two parties, or a table has flattened such objects.
-    """
+    """Tell whether all objects are records of sessions, or a table has flattened them."""
     return sample.has_headers("id", "sessionId", "startTime", "result") or (
         sample.has_keys("id", "sessionId", "startTime", "direction")
         and sample.has_any_with("result")
@@ -67,15 +38,14 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read the voice calls of a call log. Raises Refusal for a table of its records."""
-    if not export.is_document:
-        raise Refusal(
+    if not export.sample.is_document:
+        raise export.refuse(
             "flattened_records",
             "{name} is a table of RingCentral records. Several of them are one call, and "
             "their legs are lost. Import the JSON itself, or the call log that RingCentral "
             "exports as CSV.",
-            name=export.content.name,
         )
     export.decide(
         "talk_seconds",
@@ -86,13 +56,13 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    if (medium := fold_case(item.get("type") or "Voice")) != "voice":
-        raise SkippedRecord(medium)
-    if fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
-        raise SkippedRecord("login")
-    own = str(require(item.get("id"), "missing_key"))
-    started = require(from_stamp(item.get("startTime")), "missing_start")
-    direction = read_direction(item.get("direction"))
+    if (medium := scalars.fold_case(item.get("type") or "Voice")) != "voice":
+        raise reader.SkippedRecord(medium)
+    if scalars.fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
+        raise reader.SkippedRecord("login")
+    own = str(reader.require(item.get("id"), "missing_key"))
+    started = reader.require(scalars.from_stamp(item.get("startTime")), "missing_start")
+    direction = scalars.read_direction(item.get("direction"))
     inbound = direction == "inbound"
     own_side, other_side = ("to", "from") if inbound else ("from", "to")
     ours, theirs = item.get(own_side) or {}, item.get(other_side) or {}
@@ -104,22 +74,22 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         if leg.get("result") in ("Accepted", "Call connected") and look_up(leg, "extension.id")
     ]
     person = (answers[-1].get(own_side) if answers else None) or ours
-    milliseconds = as_number(item.get("durationMs"))
-    return keep_of_answered(
+    milliseconds = scalars.as_number(item.get("durationMs"))
+    return scalars.keep_of_answered(
         {
             "line": number,
             "id": own,
             "session": str(item.get("telephonySessionId") or item.get("sessionId") or own),
             "started_at": started,
-            "updated_at": from_stamp(item.get("lastModifiedTime")),
+            "updated_at": scalars.from_stamp(item.get("lastModifiedTime")),
             "direction": "internal" if is_internal else direction,
-            "outcome": find_meaning(item.get("result"), _OUTCOMES, Outcome),
+            "outcome": scalars.find_meaning(item.get("result"), _OUTCOMES, Outcome),
             "queue": _find_queue(legs),
             "advisor": person.get("name") or person.get("extensionNumber"),
-            "duration": read_seconds(item.get("duration"))
+            "duration": scalars.read_seconds(item.get("duration"))
             if milliseconds is None
             else milliseconds / 1000,
-            "transfers": sum(fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
+            "transfers": sum(scalars.fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
             "did": ours.get("phoneNumber") if inbound else None,
             "recorded": bool(item.get("recording")),
             "customer": theirs.get("phoneNumber"),
@@ -139,10 +109,8 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
     return next(filter(None, names), None)
 
 
-def fold(session: FoldSession) -> str:
-    """Fold the records of each session into one row, under the id of the first:
-    answered when one extension answered.
-    """
+def fold(session: reader.FoldSession) -> str:
+    """Fold the records of each session, under the id of the first: answered if any was."""
     return """
         WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id
             ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),
@@ -170,7 +138,10 @@ PLATFORM = Platform(
     name="ringcentral",
     title="RingCentral",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "id session started_at updated_at direction outcome queue advisor duration transfers did "
+        "recorded customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={
@@ -190,7 +161,7 @@ PLATFORM = Platform(
     group="session",
     words=(
         WordColumn("result", "outcome", _OUTCOMES),
-        WordColumn("direction", "direction", DIRECTIONS),
+        WordColumn("direction", "direction", scalars.DIRECTIONS),
     ),
     durations=("duration",),
     shown=("id", "startTime"),

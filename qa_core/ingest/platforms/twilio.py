@@ -1,6 +1,4 @@
-"""Twilio call resources, as JSON or as a table: strings for numbers, RFC 2822 dates;
-the calls that a call dialled are its legs.
-"""
+"""Twilio call resources, as JSON or as a table; the calls that a call dialled are its legs."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,19 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.base.errors import Refusal
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import Sample
 from qa_core.ingest.columns.scalars import find_meaning, fold_case, from_stamp, read_seconds
 from qa_core.ingest.declaration import LegChain, Platform, WordColumn
-from qa_core.ingest.platforms.call_legs import find_roots, select_talks
-from qa_core.ingest.platforms.reader import (
-    ExportReader,
-    FoldSession,
-    record_schema,
-    report_lost_roots,
-    require,
-)
+from qa_core.ingest.platforms import reader
+from qa_core.ingest.platforms.call_legs import TALKS, find_roots
 from qa_core.ingest.pseudonyms import find_outside_number
 from qa_core.storage.schema import Direction, Outcome
 
@@ -41,15 +32,9 @@ _DIRECTIONS = {
     ),
 }  # fmt: skip
 
-SCHEMA = record_schema(
-    "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
-)
-
 
 def recognise(sample: Sample) -> bool:
-    """Tell whether every object belongs to an account and has a call's sid, or the file
-    is a page of another of Twilio's resources.
-    """
+    """Tell whether all objects have an account and a sid, or are another of Twilio's resources."""
     return (
         sample.has_keys("sid", "account_sid")
         or sample.has_keys("sid", "accountSid")
@@ -59,21 +44,19 @@ def recognise(sample: Sample) -> bool:
     )
 
 
-def read(export: ExportReader) -> Iterator[pa.Table]:
+def read(export: reader.ExportReader) -> Iterator[pa.Table]:
     """Read calls. Raises Refusal for a list of recordings."""
     return export.tables(_build_record, _name_fields(export))
 
 
-def _name_fields(export: ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Name the fields as the API does, however the export spells them."""
+def _name_fields(export: reader.ExportReader) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, fields in export.items():
         item = {simplify(name).replace(" ", "_"): value for name, value in fields.items()}
         if "recordings" in item or ("call_sid" in item and "direction" not in item):
-            raise Refusal(
+            raise export.refuse(
                 "not_calls",
                 "{name} lists Twilio recordings, which do not say who called or how the call "
                 "ended. Export the calls (Calls.json) and import that file.",
-                name=export.content.name,
             )
         yield number, {"sid": item.get("call_sid"), **item}
 
@@ -89,7 +72,7 @@ def _read_date(value: Any) -> datetime | None:
 
 
 def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    own = str(require(item["sid"], "missing_key"))
+    own = str(reader.require(item["sid"], "missing_key"))
     started = _read_date(item.get("start_time")) or _read_date(item.get("date_created"))
     direction = find_meaning(item.get("direction"), _DIRECTIONS, Direction)
     is_inbound = direction == "inbound"
@@ -105,7 +88,7 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
         "sid": own,
         "call": parent or own,
         "is_leg": parent is not None,
-        "started_at": require(started, "missing_start"),
+        "started_at": reader.require(started, "missing_start"),
         "updated_at": _read_date(item.get("date_updated")),
         "direction": direction,
         "outcome": outcome,
@@ -116,25 +99,15 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fold(session: FoldSession) -> str:
-    """Fold each call with the calls that it dialled into one row. Without any, only
-    Twilio's own answer is known.
-    """
+def fold(session: reader.FoldSession) -> str:
+    """Fold each call with those that it dialled; without any, only Twilio's answer is known."""
     connection = session.connection
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (PARTITION BY sid "
-        "ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records"
-    )
     find_roots(
         connection,
-        "SELECT n.sid AS id, p.sid AS before FROM numbered n LEFT JOIN numbered p ON p.sid = "
-        "n.call AND p.sid <> n.sid AND p.copy = 1 WHERE n.copy = 1",
-    )
-    # Calls whose parent is missing already have its sid, so that they are the same
-    # contact when it comes.
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE roots AS SELECT id, n.call AS root FROM roots r JOIN "
-        "numbered n ON n.sid = r.root AND n.copy = 1"
+        "sid",
+        "SELECT n.sid AS id, p.sid AS before FROM newest n LEFT JOIN newest p ON p.sid = n.call "
+        "AND p.sid <> n.sid",
+        "n.call",
     )
     connection.execute(
         """
@@ -145,11 +118,11 @@ def fold(session: FoldSession) -> str:
             FROM numbered n JOIN roots r ON r.id = n.sid
         )"""
     )
-    report_lost_roots(session, "SELECT sid FROM numbered")
+    reader.report_lost_roots(session, "SELECT sid FROM numbered")
     return f"""
         WITH spoken AS (SELECT *, started_at AS since, duration AS talk FROM legs WHERE copy = 1
             AND outcome = 'answered' AND is_leg = has_legs),
-        talks AS ({select_talks("spoken", "call")})
+        talks AS ({TALKS})
         SELECT min(line) AS line, call AS contact_id, min(started_at) FILTER (NOT is_leg) AS
             started_at,
             coalesce(max(updated_at), min(started_at)) AS updated_at,
@@ -178,7 +151,9 @@ PLATFORM = Platform(
     name="twilio",
     title="Twilio",
     recognise=recognise,
-    schema=SCHEMA,
+    schema=reader.record_schema(
+        "sid call is_leg started_at updated_at direction outcome duration advisor did customer_key"
+    ),
     read=read,
     fold=fold,
     mapping={

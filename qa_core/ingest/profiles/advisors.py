@@ -41,7 +41,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build advisors from a batch of rows."""
     columns = batch.read_texts("advisor_id", "team", "site")
     last_name = "last_name" if context.has("last_name") else "name"
     parts = [cells.to_pylist() for cells in batch.read_texts("first_name", last_name).values()]

@@ -1,6 +1,4 @@
-"""Fields of a contact, and the French and English headers by which files name them. A
-new spelling is added here.
-"""
+"""Fields of a contact, and their French and English headers. A new spelling is added here."""
 
 from collections.abc import Mapping
 from dataclasses import replace

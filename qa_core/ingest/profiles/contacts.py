@@ -1,6 +1,4 @@
-"""Contacts as any telephony platform lists them, one row each: recognised by their
-headers, in French or English.
-"""
+"""Contacts as any telephony platform lists them, one row each, recognised by headers."""
 
 import re
 from collections.abc import Mapping
@@ -19,22 +17,9 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.declaration import Column, Profile
+from qa_core.ingest.profiles import outcomes, starts
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
-from qa_core.ingest.profiles.outcomes import (
-    MAX_UNKNOWN,
-    build_outcome,
-    decide_outcome,
-    describe_alternatives,
-    require_agreement,
-)
-from qa_core.ingest.profiles.starts import (
-    build_moment,
-    build_own_start,
-    build_start,
-    decide_start,
-    describe_clock_changes,
-)
 from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
 from qa_core.storage.schema import Direction, Outcome
 
@@ -61,9 +46,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": t
 MIN_EARLY, MAX_EARLY = 3, 0.05
 """Number and share of moments before what they follow from which on a file asks."""
 ZERO_COLUMNS = ("wait_seconds", "hold_seconds", "wrap_seconds", "csat", "nps", "ces")
-"""Columns in which a file may write 0 for contacts that nobody answered; see
-`table_reader.null_out_zero_placeholders`.
-"""
+"""Columns with 0 where nobody answered; see `table_reader.null_out_zero_placeholders`."""
 
 _CONTACT_FIELDS = (
     "contact_id", "advisor", "advisor_name", "customer", "caller", "called", "outcome", "answered",
@@ -72,13 +55,11 @@ _CONTACT_FIELDS = (
 )  # fmt: skip
 _TOTAL_HEADERS = {
     "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
-    "abandoned calls", "calls abandoned", "calls received",
-    "received calls", "total calls", "number of calls",
-    "call volume", "calls", "offered", "acd calls", "aban calls", "total aban calls",
-    "appels recus", "appels entrants", "appels traites",
-    "appels presentes", "appels decroches", "appels abandonnes",
-    "nombre d appels", "nb appels", "nombre appels", "appels offerts", "appels perdus",
-    "volume d appels", "answer rate", "taux de decroche",
+    "abandoned calls", "calls abandoned", "calls received", "received calls", "total calls",
+    "number of calls", "call volume", "calls", "offered", "acd calls", "aban calls",
+    "total aban calls", "appels recus", "appels entrants", "appels traites", "appels presentes",
+    "appels decroches", "appels abandonnes", "nombre d appels", "nb appels", "nombre appels",
+    "appels offerts", "appels perdus", "volume d appels", "answer rate", "taux de decroche",
     "taux d abandon", "abandon rate", "service level",
 }  # fmt: skip
 
@@ -110,16 +91,14 @@ _COUNTED = re.compile(
     r"missed|recus|traites|decroches|abandonnes|count|total|volume))$"
 )
 DESTROYED = r"^\d(?:[.,]\d+)?[eE]\+?\d+$"
-"""Number in scientific notation, as a spreadsheet without room for its digits exports
-it.
-"""
+"""Number in scientific notation, as a spreadsheet without room for its digits exports it."""
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Use a column as the ticket that would name the contact if no other column did."""
     if "ticket" in columns or "contact_id" not in columns:
         return
-    field = next(item for item in FIELDS if item.name == "ticket")
+    field = PROFILE.get_field("ticket")
     vocabulary = header_matching.build_vocabulary((field,))
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
@@ -130,9 +109,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """Raise Refusal for a file of daily or half-hourly totals, each row of which would
-    count as one contact.
-    """
+    """Raise Refusal for a file of totals, each row of which would count as one contact."""
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
@@ -160,9 +137,7 @@ def refuse_totals(context: FileContext) -> None:
 
 
 def _refuse_leads(context: FileContext) -> None:
-    """Raise Refusal for a list of persons to call: their names and numbers, or stages of a
-    sale, and nothing that only a call has.
-    """
+    """Raise Refusal for persons to call: names and numbers, or stages of a sale, without calls."""
     outcome = context.evidence.get("outcome")
     if (
         any(context.has(name) for name in _CALL_FIELDS)
@@ -246,9 +221,9 @@ def decide_columns(context: FileContext) -> None:
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
     context.columns.pop("local_start", None)
-    decide_start(context)
+    starts.decide_start(context)
     context.drop_empty("answered_at", "ended_at", "updated_at")
-    decide_outcome(context)
+    outcomes.decide_outcome(context)
     _decide_system(context)
     _decide_direction(context)
     if not context.has("channel"):
@@ -298,7 +273,7 @@ def _decide_direction(context: FileContext) -> None:
         return
     if context.has("direction"):
         evidence = context.evidence["direction"]
-        if sum(evidence.unknown.values()) <= MAX_UNKNOWN * evidence.total:
+        if sum(evidence.unknown.values()) <= outcomes.MAX_UNKNOWN * evidence.total:
             return
         if evidence.known_share > 0 or "direction" in context.options.columns:
             raise context.refuse_words("direction")
@@ -309,7 +284,7 @@ def _decide_direction(context: FileContext) -> None:
 
 def _decide_times(context: FileContext) -> None:
     sample = context.take_sample()
-    own_start, _fixed = build_own_start(context, sample)
+    own_start, _fixed = starts.build_own_start(context, sample)
     _answer, answer_seconds = _build_after(context, sample, "answered_at", own_start)
     _end, context.notes["sample_span"] = _build_after(context, sample, "ended_at", own_start)
     wait = sample.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
@@ -331,7 +306,7 @@ def _decide_system(context: FileContext) -> None:
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     """Build the columns of a contact that the file carries from a batch of rows."""
-    own_start, utc, local = build_start(context, batch)
+    own_start, utc, local = starts.build_start(context, batch)
     batch.reject(np.isnat(own_start), "missing_start")
     columns: dict[str, pa.Array] = {"started_at": as_moments(utc), "local_start": as_moments(local)}
     direction = batch.read_word("direction") if context.has("direction") else None
@@ -342,7 +317,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     wait = batch.read_number("wait_seconds") if context.has("wait_seconds") else answer_seconds
     times = build_times(context, batch, answer_seconds, end_seconds, wait)
     talk = times.pop("talk_seconds", None)
-    outcome = build_outcome(context, batch, answer, talk)
+    outcome = outcomes.build_outcome(context, batch, answer, talk)
     if outcome is not None:
         columns["outcome"] = as_words(outcome)
     not_answered = (
@@ -375,7 +350,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     if context.has("channel"):
         columns["channel"] = read_channel(batch.read_text("channel"))
     if context.has("updated_at"):
-        columns["updated_at"] = as_moments(build_moment(context, batch, "updated_at")[0])
+        columns["updated_at"] = as_moments(starts.build_moment(context, batch, "updated_at")[0])
     _build_people(context, batch, direction, columns)
     for name, value in context.options.only.items():
         if name not in columns:
@@ -406,9 +381,7 @@ def build_marks(context: FileContext, batch: RowBatch) -> dict[str, pa.Array]:
 def _build_after(
     context: FileContext, batch: RowBatch, name: str, start: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Read a later moment of the contact: whether it is there, and its seconds after
-    the start. Times without a date may pass midnight.
-    """
+    """Read whether a later moment is there, and its seconds after the start, past midnight too."""
     if not context.has(name):
         return None, None
     moments = batch.read_moment(name)
@@ -418,7 +391,8 @@ def _build_after(
     seconds = np.where(~dated & (seconds < -HALF_DAY), seconds + DAY, seconds)
     batch.blank(seconds < 0, name, "negative_duration")
     seconds = np.where(seconds < 0, np.nan, seconds)
-    return moments.present & ~moments.bad, seconds
+    is_there = dated | ~np.isnat(moments.clock)
+    return is_there & ~moments.bad, seconds
 
 
 def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
@@ -487,10 +461,9 @@ def _find_parties(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    describe_clock_changes(context)
     _require_order(context)
-    require_agreement(context)
-    describe_alternatives(context)
+    outcomes.require_agreement(context)
+    outcomes.describe_alternatives(context)
     describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
         context.decide(
@@ -502,9 +475,7 @@ def finish(context: FileContext) -> None:
 
 
 def _require_order(context: FileContext) -> None:
-    """Raise Refusal where more than a few answers or ends lie before what they follow:
-    their times would be missing on contacts that are not like the others.
-    """
+    """Raise Refusal where many answers or ends lie before what they follow."""
     rows = context.notes["outcome"].rows
     for name in ("answered_at", "ended_at"):
         column = context.get_header(name) if context.has(name) else ""

@@ -1,6 +1,4 @@
-"""Evaluation sheets: long (a row per criterion), wide (a column per criterion), or one
-mark for the whole with its scale.
-"""
+"""Evaluation sheets: long (a row per criterion), wide (a column each), or one mark."""
 
 from collections.abc import Mapping
 
@@ -18,7 +16,7 @@ from qa_core.ingest.columns.header_matching import build_vocabulary, find_field,
 from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
     {
@@ -67,11 +65,7 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Use columns that no field names as criteria. Those that turn out to hold no marks
-    are dropped later.
-
-    Columns that a list of contacts would have (durations, customers) are not used.
-    """
+    """Use columns as criteria that neither a field nor a list of contacts has."""
     vocabulary = build_vocabulary(
         tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
     )
@@ -132,9 +126,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_criteria(context: FileContext) -> None:
-    """Decide which columns are criteria, and the greatest mark of each. Raises Refusal
-    for a column of numbers that may be one and does not give its greatest mark.
-    """
+    """Decide which columns are criteria, and their maxima. Raises Refusal for an unclear one."""
     possible = context.notes.setdefault("possible", {})
     without_maximum = []
     for name in find_criteria(context):
@@ -172,7 +164,6 @@ def _decide_criteria(context: FileContext) -> None:
 
 
 def _require_same_total(context: FileContext, criteria: list[str]) -> None:
-    """Raise Refusal where the total of the file is not what its criteria add up to."""
     sample = context.take_sample()
     marks = np.column_stack([sample.read_number(name) for name in criteria])
     possible = np.array([context.notes["possible"][name] for name in criteria])
@@ -227,9 +218,7 @@ def _decide_long(context: FileContext) -> None:
 
 
 def _require_common_maximum(context: FileContext) -> None:
-    """Raise Refusal where nothing gives the greatest mark, and the criteria do not all
-    reach the same one of a usual scale.
-    """
+    """Raise Refusal where criteria without a stated maximum do not reach the same usual one."""
     column, evidence = context.columns["points"], context.evidence["points"]
     stated_scale = {"points", column.header.text} & set(context.options.scales)
     if stated_scale or column.header.out_of or column.header.scale or evidence.denominators:
@@ -260,9 +249,7 @@ def _refuse_unclear(columns: list[str], *options: str) -> Refusal:
 def _decide_possible(
     context: FileContext, name: str, out_of: float | None, scale: str | None
 ) -> float:
-    """Decide the greatest mark: as requested, as the header or the cells give it, else
-    the highest mark of the file.
-    """
+    """Decide the greatest mark: requested, in header or cells, else the highest of the file."""
     evidence, column = context.evidence[name], context.columns[name]
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if requested or scale:
@@ -352,6 +339,5 @@ PROFILE = Profile(
     (("contact_id", "advisor"),),
     decide_columns,
     build,
-    describe_clock_changes,
-    claim,
+    claim=claim,
 )

@@ -1,6 +1,4 @@
-"""Call details of Google Ads: contacts that an advert brought, without a number by
-which they could be matched.
-"""
+"""Call details of Google Ads: contacts that an advert brought, without their numbers."""
 
 from collections.abc import Mapping
 
@@ -23,7 +21,6 @@ FIELDS = contact_fields.take_fields(_SYNONYMS)
 
 
 def decide_columns(context: FileContext) -> None:
-    """Decide as for any contacts; all are from the same source."""
     contacts.decide_columns(context)
     context.decide(
         "source",
@@ -35,7 +32,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build contacts from a batch of rows."""
     constant = {
         name: pa.array([value] * len(batch), pa.string())
         for name, value in (("source", SOURCE), ("medium", MEDIUM))

@@ -1,6 +1,4 @@
-"""Talk, hold and after-contact work of a file that has totals beside them or instead.
-Their meaning is tested on the rows, not taken from the headers.
-"""
+"""Talk, hold and after-contact work beside totals, whose meaning is tested on the rows."""
 
 import re
 from collections.abc import Iterable
@@ -44,9 +42,7 @@ class TalkPlan:
 
 
 def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None) -> None:
-    """Decide from a sample of rows what each column of times contains. `wait`: the
-    sample's waiting times. Raises Refusal where the rows do not tell.
-    """
+    """Decide from sampled rows, with their `wait`, what each column contains. Raises Refusal."""
     plan = context.notes["talk"] = TalkPlan()
     times = {
         name: batch.read_number(name)
@@ -82,9 +78,7 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
 
 
 def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
-    """Raise Refusal where plain numbers are seconds by default, and the moments of the
-    rows say minutes or milliseconds.
-    """
+    """Raise Refusal where numbers are seconds by default, and moments say another unit."""
     span = context.notes.get("sample_span")
     if span is None:
         return
@@ -109,9 +103,7 @@ def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
 
 
 def _require_read(context: FileContext) -> None:
-    """Raise Refusal where a column without a field may be the talk or handle time,
-    which would otherwise be computed from other columns.
-    """
+    """Raise Refusal where an unread column may be the talk or handle time."""
     used = {column.index for column in context.columns.values()} | context.ignored
     unread_columns = [
         text
@@ -136,9 +128,7 @@ def _require_read(context: FileContext) -> None:
 def _decide_beside_talk(
     context: FileContext, plan: TalkPlan, name: str, times: dict[str, np.ndarray]
 ) -> None:
-    """Decide what the talk time contains, by the parts of which a total beside it is
-    the sum. Raises Refusal where a handle time is no such sum.
-    """
+    """Decide what talk time contains, by the parts of a total. Raises Refusal if they differ."""
     total, talk = times[name], times["talk_seconds"]
     others = [other for other in ("hold_seconds", "wrap_seconds", "wait_seconds") if other in times]
     positive = [other for other in others if (times[other] > 0).any()]

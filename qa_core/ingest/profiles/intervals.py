@@ -1,6 +1,4 @@
-"""Totals by half-hour, hour or day, from platforms that list no single contacts.
-Averages are multiplied by the number of contacts behind them.
-"""
+"""Totals by half-hour, hour or day; averages are multiplied by the contacts behind them."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +17,121 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
-from qa_core.ingest.declaration import Column, Field, Profile
+from qa_core.ingest.declaration import Column, Profile, ValueType, build_fields
+from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
-from qa_core.ingest.profiles.interval_fields import AVERAGES, FIELDS
-from qa_core.ingest.profiles.starts import (
-    build_start,
-    decide_start,
-    describe_clock_changes,
-    to_clocks,
+
+AVERAGES = {
+    "wait_seconds": ("average_wait", "answered"),
+    "abandon_wait_seconds": ("average_abandon_wait", "abandoned"),
+    "talk_seconds": ("average_talk", "answered"),
+    "hold_seconds": ("average_hold", "answered"),
+    "wrap_seconds": ("average_wrap", "answered"),
+}
+"""For each sum of seconds, the field of its average and the count to multiply that by."""
+FIELDS = build_fields(
+    {
+        ("start", ValueType.MOMENT): "started at|start datetime|start date time|interval start|"
+        "interval start time|start interval|period start|date time|datetime|date and time|"
+        "timestamp|date heure|date et heure|horodatage|debut intervalle|debut de l intervalle|"
+        "debut de tranche|debut tranche|start of interval",
+        ("date", ValueType.MOMENT): "jour|day|fecha|report date|row date|call date|date appel|"
+        "date du jour|start date|date debut|date d appel|calendar date",
+        ("period", ValueType.TEXT): "month|mois|semaine|week|periode|mes|monat|mese|year month|"
+        "annee mois|mois annee",
+        ("time", ValueType.MOMENT): "heure|start time|heure debut|heure de debut|time of day|"
+        "time slot|half hour|tranche|tranche horaire|creneau|creneau horaire|demi heure|"
+        "interval time",
+        ("hour", ValueType.WHOLE, 0, 23): "hour of day|heure du jour|call hour",
+        ("length_minutes", ValueType.NUMBER, 0): "interval|intervalle|interval length|length|"
+        "interval minutes|interval duration|duree intervalle|duree de l intervalle|granularity|"
+        "granularite|period length",
+        ("queue", ValueType.LABEL): "queue name|skill name|split skill name|split name|"
+        "nom de la file|nom file|file d attente|file|service|acd group|vdn name|split skill|skill|"
+        "split|vq|virtual queue|hunt group|competence|activite|application|queue id|skill id|"
+        "split id|vdn|libelle file",
+        ("channel", ValueType.TEXT): "canal|media|media type|type de media|contact channel|"
+        "channel type",
+        ("team", ValueType.LABEL): "team name|equipe|nom de l equipe|nom equipe|agent group|"
+        "groupe|groupe d agents|group",
+        ("received", ValueType.WHOLE, 0): "incoming calls|calls offered|offered calls|offered|"
+        "calls received|received calls|inbound calls|calls presented|presented calls|presented|"
+        "contacts offered|contacts received|total calls offered|total offered|total received|"
+        "total incoming calls|appels recus|appels entrants|appels presentes|appels offerts|"
+        "presentes|recus|entrants|offerts|nombre d appels recus|nb appels recus|"
+        "nombre d appels entrants|nb d appels recus|contacts recus|total calls|number of calls|"
+        "call volume|nombre d appels|nb appels|nb d appels|nombre appels|volume d appels|"
+        "total appels|calls|appels|volume|llamadas|flux entrant|total appels recus",
+        ("answered", ValueType.WHOLE, 0): "answered calls|calls answered|acd calls|handled calls|"
+        "calls handled|handled|calls ans|contacts answered|contacts handled|total answered|"
+        "total handled|total answered calls|appels traites|appels repondus|appels decroches|"
+        "appels pris|traites|repondus|decroches|pris|servis|appels servis|nombre d appels traites|"
+        "nb appels traites|nombre d appels repondus|nombre d appels decroches|contacts traites|"
+        "accepted|calls accepted",
+        ("abandoned", ValueType.WHOLE, 0): "abandoned calls|calls abandoned|total aban calls|"
+        "aban calls|total abandoned calls|total abandoned|abandons|total abandons|abandon calls|"
+        "contacts abandoned|lost calls|calls lost|appels abandonnes|abandonnes|appels perdus|"
+        "perdus|nombre d abandons|nb abandons|nombre d appels abandonnes|nb appels abandonnes|"
+        "nb appels perdus|total aban|aban|non decroches|appels non repondus|appels manques|"
+        "non repondus",
+        ("short_abandons", ValueType.WHOLE, 0): "short abandoned|short abandoned calls|"
+        "short aban calls|short aban|short calls|abandons courts|abandons rapides|"
+        "abandons precoces|abandons immediats|nombre d abandons courts|quick abandons",
+        ("long_abandons", ValueType.WHOLE, 0): "abandons longs|long abandons|"
+        "abandoned after threshold|abandons apres seuil|abandons au dela du seuil",
+        ("answered_in_threshold", ValueType.WHOLE, 0): "answered within threshold|"
+        "calls answered within threshold|answered in sl|answered within sl|"
+        "answered within service level|in service level|acceptable|repondus dans le seuil|"
+        "traites dans le seuil|decroches dans le seuil|appels traites dans le seuil|"
+        "appels repondus dans les delais",
+        ("threshold_seconds", ValueType.DURATION): "threshold|service level threshold|"
+        "sl threshold|sla threshold|seuil|seuil de niveau de service|seuil de qualite de service|"
+        "acceptable level|seuil de decroche",
+        ("answer_rate", ValueType.NUMBER): "answered rate|percent answered|% answered|answer %|"
+        "answered %|taux de decroche|taux de reponse|taux de prise en charge|td|% decroche|"
+        "taux decroches",
+        ("abandon_rate", ValueType.NUMBER): "abandonment rate|percent abandoned|% abandoned|"
+        "abandon %|abandoned %|% aban|taux d abandon|taux d abandons",
+        ("service_level", ValueType.NUMBER): "sla|sl|service level %|sl %|sla %|% service level|"
+        "% within service level|percent in service level|niveau de service|qualite de service|qs|"
+        "tsf|service factor|taux de service|service level rate|ns|qos|taux qs|sl 20s",
+        ("wait_seconds", ValueType.DURATION): "total wait time|total wait|total waiting time|"
+        "total answer time|total ans time|total answer delay|total queue time|"
+        "duree d attente totale|temps d attente total|attente totale|wait time|waiting time|"
+        "temps d attente|attente|queue time",
+        ("average_wait", ValueType.DURATION): "average speed of answer|avg speed of answer|"
+        "avg speed of ans|avg speed answer|asa|speed of answer|answer speed|delai moyen de reponse|"
+        "delai moyen de decroche|dmr|vitesse moyenne de reponse|duree moyenne d attente|"
+        "temps moyen d attente|dma|tma|delai de reponse|delai moyen attente|attente moyenne",
+        ("abandon_wait_seconds", ValueType.DURATION): "total abandon time|total aban time|"
+        "total time to abandon|aban time|abandon time|time to abandon|temps total avant abandon",
+        ("average_abandon_wait", ValueType.DURATION): "average time to abandon|"
+        "avg time to abandon|average abandon time|delai moyen avant abandon|"
+        "temps moyen avant abandon|duree moyenne avant abandon|delai moyen d abandon",
+        ("talk_seconds", ValueType.DURATION): "total talk time|total talk|acd time|total acd time|"
+        "total talk duration|total conversation time|duree totale de communication|"
+        "temps total de communication|talk time|talk duration|talk|conversation time|"
+        "temps de communication|duree de communication|temps de conversation|"
+        "duree de conversation|temps de parole",
+        ("average_talk", ValueType.DURATION): "average talk time|att|"
+        "duree moyenne de communication|duree moyenne de conversation|dmc|"
+        "temps moyen de communication|temps moyen de conversation|tmc|communication moyenne",
+        ("hold_seconds", ValueType.DURATION): "total hold time|total hold|hold acd time|hold time|"
+        "hold duration|hold|temps de mise en attente|duree de mise en attente|mise en attente|"
+        "mise en garde",
+        ("average_hold", ValueType.DURATION): "average hold time|aht hold|"
+        "duree moyenne de mise en attente|temps moyen de mise en attente",
+        ("wrap_seconds", ValueType.DURATION): "total acw time|acw time|total after call work|"
+        "total wrap time|total wrap up time|temps total de post appel|acw|after call work|"
+        "after call work time|wrap time|wrap up time|wrapup time|wrap|wrap up|post appel|"
+        "temps de post appel|temps post appel|post traitement|temps de post traitement",
+        ("average_wrap", ValueType.DURATION): "average wrap time|average acw|"
+        "duree moyenne de post appel|temps moyen de post appel|dmpa|dmpt|acw moyen|"
+        "post appel moyen",
+        ("average_handle", ValueType.DURATION): "average handle time|average handling time|"
+        "avg handle time|aht|dmt|duree moyenne de traitement|temps moyen de traitement|tmt",
+    },
+    of_many=AVERAGES,
 )
 
 USUAL_THRESHOLD = 20
@@ -78,25 +183,23 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     for name, candidates in candidates_by_field.items():
         index = min(candidates)[1]
         columns[name] = Column(
-            _get_field(name), index, header_matching.parse_header(headers[index])
+            PROFILE.get_field(name), index, header_matching.parse_header(headers[index])
         )
     for name, (average, _of) in AVERAGES.items():
         if name in columns and _AVERAGE.search(header_matching.simplify(columns[name].header.text)):
             column = columns.pop(name)
-            columns.setdefault(average, replace(column, field=_get_field(average)))
+            columns.setdefault(average, replace(column, field=PROFILE.get_field(average)))
     length = columns.get("length_minutes")
     if (
         length
         and length.header.words in ("interval", "intervalle")
         and not columns.keys() & {"start", "time", "hour"}
     ):
-        columns["time"] = replace(columns.pop("length_minutes"), field=_get_field("time"))
+        columns["time"] = replace(columns.pop("length_minutes"), field=PROFILE.get_field("time"))
 
 
 def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
-    """Use a column as the average of what its other words name: `Avg talk time`, `Temps
-    de communication moyen`.
-    """
+    """Use a column as the average of its other words: `Avg talk time`, `Communication moyenne`."""
     hit = header_matching.find_field(
         header_matching.parse_header(_AVERAGE.sub(" ", header_matching.simplify(header))),
         header_matching.build_vocabulary(FIELDS),
@@ -104,12 +207,8 @@ def _claim_average(columns: dict[str, Column], index: int, header: str) -> None:
     if hit and hit[0].name in AVERAGES:
         average = AVERAGES[hit[0].name][0]
         columns.setdefault(
-            average, Column(_get_field(average), index, header_matching.parse_header(header))
+            average, Column(PROFILE.get_field(average), index, header_matching.parse_header(header))
         )
-
-
-def _get_field(name: str) -> Field:
-    return next(field for field in FIELDS if field.name == name)
 
 
 def find_seconds(header: str) -> int | None:
@@ -119,9 +218,7 @@ def find_seconds(header: str) -> int | None:
 
 
 def _decide_sums(context: FileContext) -> None:
-    """Find rows that sum up the others of the file, by the label of their queue or
-    team. They are left out.
-    """
+    """Find rows that sum up the others, by the label of their queue or team; they are left out."""
     for name in ("queue", "team"):
         if not context.has(name):
             continue
@@ -196,7 +293,7 @@ def _decide_start(context: FileContext) -> None:
         return
     context.drop_empty("start", "date", "time")
     if context.columns.keys() & {"start", "date", "time"}:
-        decide_start(context, "start")
+        starts.decide_start(context, "start")
         clock = context.notes["start"][1]
         context.notes["daily"] = not context.has("hour") and (
             clock is None or not context.evidence[clock].has_clock
@@ -264,9 +361,7 @@ def _decide_length(context: FileContext) -> None:
 
 
 def _decide_range(context: FileContext) -> None:
-    """Decide the length of each row from ranges: `08:00-08:30`, or `08:00-08:29`, which
-    names the last minute. Raises Refusal where lengths differ.
-    """
+    """Decide the length by ranges, to `08:30` or its last minute `08:29`. Raises Refusal."""
     evidence = context.evidence[context.notes["start"][1]]
     lengths = {minutes + 1 if minutes % 5 == 4 else minutes for minutes in evidence.range_minutes}
     if len(lengths) > 1 and evidence.ranges:
@@ -275,7 +370,6 @@ def _decide_range(context: FileContext) -> None:
 
 
 def refuse_unknown_length() -> Refusal:
-    """Build the refusal of a file whose starts do not tell the length of its rows."""
     return Refusal(
         "unknown_length",
         "The starts of the rows do not show how long each row is. Name the column with the "
@@ -361,9 +455,7 @@ def _decide_threshold(context: FileContext) -> None:
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
-    """Decide whether a column of seconds holds sums or averages, by its header or its
-    size. Raises Refusal where neither tells.
-    """
+    """Decide by header or size if seconds are sums or averages. Raises Refusal for neither."""
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
         context.drop_column(
@@ -403,7 +495,6 @@ def _decide_seconds(context: FileContext, name: str) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build intervals from a batch of rows."""
     own_start, utc, local = _build_start(context, batch)
     for name, sums in context.notes.get("sums", {}).items():
         batch.reject(
@@ -454,7 +545,7 @@ def _build_start(
     elif "days" in context.notes:
         own_start = _count_days(context, batch)
     else:
-        own_start, *clocks = build_start(context, batch)
+        own_start, *clocks = starts.build_start(context, batch)
         if context.has("hour"):
             hours = batch.read_number("hour")
             own_start = own_start.astype("M8[D]").astype("M8[us]") + np.where(
@@ -463,15 +554,13 @@ def _build_start(
             batch.reject(np.isnan(hours), "missing_start")
         else:
             return own_start, *clocks
-    return own_start, *to_clocks(context, own_start, np.zeros(len(batch), bool))
+    return own_start, *starts.to_clocks(context, own_start, np.zeros(len(batch), bool))
 
 
 def _separate_repeated_hour(
     context: FileContext, batch: RowBatch, own_start: np.ndarray, utc: np.ndarray
 ) -> np.ndarray:
-    """Separate two rows of one queue for a start that the clocks show twice, by the
-    order of the file, forwards or backwards. Returns their starts in UTC.
-    """
+    """Separate two rows of a queue in a repeated hour, by the order of the file."""
     clock = context.notes.get("start", (None, None))[1]
     gains = context.zone.find_gains(own_start)
     if not gains.any() or (clock and batch.read_moment(clock).fixed.any()):
@@ -502,7 +591,6 @@ def _separate_repeated_hour(
 
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
-    describe_clock_changes(context)
     if context.notes.get("second_hours"):
         decision = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"
@@ -523,9 +611,7 @@ def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:
 
 
 def _count_days(context: FileContext, batch: RowBatch) -> np.ndarray:
-    """Number the rows as consecutive days, for each queue where the file has several.
-    Raises Refusal where a row is missing between them.
-    """
+    """Number the rows of each queue as consecutive days. Raises Refusal where one is missing."""
     parts = [cells.to_pylist() for cells in batch.read_texts("queue", "channel", "team").values()]
     days_by_series, first = context.notes["days"], context.options.start_date
     lines = np.append(context.notes.get("last_line", batch.lines[:1] - 1), batch.lines)

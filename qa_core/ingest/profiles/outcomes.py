@@ -1,8 +1,6 @@
-"""Outcome of each contact, as the file itself states it: a column of words, flags, the
-moment of the answer, the direction.
-
-What no column states is not known; nothing is inferred from durations alone. Where
-columns contradict each other, or talk times contradict them, the file asks.
+"""Outcome of each contact, as the file states it: a column of words, flags, the moment
+of the answer, the direction. What no column states is not known; nothing is inferred
+from durations alone. Where columns or talk times contradict each other, the file asks.
 """
 
 from collections import Counter
@@ -69,9 +67,7 @@ class Contradictions:
 
 @dataclass
 class OutcomePlan:
-    """Plan for reading the outcome: for each column the rank of each of its words, and
-    the outcome of rows without one.
-    """
+    """Plan for the outcome: ranks of the words by column, and the outcome of rows without one."""
 
     ranks: dict[str, dict[str, int]] = field(default_factory=dict)
     by_answer: bool = False
@@ -82,9 +78,7 @@ class OutcomePlan:
     rows: int = 0
     chosen: Counter[str] = field(default_factory=Counter)
     alone: dict[str, Counter[str]] = field(default_factory=dict)
-    """Received contacts that are `known` and `answered`, as they are read and by one column
-    alone; `moved` are those that it ends otherwise.
-    """
+    """Received contacts `known` and `answered`, as read and by one column; `moved`: it differs."""
     columns: Contradictions = field(default_factory=Contradictions)
     durations: Contradictions = field(default_factory=Contradictions)
 
@@ -94,9 +88,7 @@ class OutcomePlan:
 
 
 def decide_outcome(context: FileContext) -> None:
-    """Decide which columns give the outcome. Raises Refusal where words are not known,
-    or where a column without a field may give it.
-    """
+    """Decide which columns give the outcome. Raises Refusal for unknown or unread words."""
     plan = context.notes["outcome"] = OutcomePlan()
     _rename_flags(context)
     _add_direction(context)
@@ -132,9 +124,7 @@ def decide_outcome(context: FileContext) -> None:
 
 
 def _require_times(context: FileContext, plan: OutcomePlan) -> None:
-    """Raise Refusal where flags mark some outcomes, and nothing tells which of the
-    other contacts were answered.
-    """
+    """Raise Refusal where nothing tells which of the contacts without a flag were answered."""
     times = ("talk_seconds", "duration", "handle_seconds", "call_seconds")
     if any(context.has(name) for name in times) or context.options.yes:
         return
@@ -148,9 +138,7 @@ def _require_times(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _rename_flags(context: FileContext) -> None:
-    """Use a column of yes and no that was taken for the outcome as the flag that its
-    header names. Raises Refusal where it names none.
-    """
+    """Use yes and no as the flag that their header names. Raises Refusal where it names none."""
     if not context.has("outcome"):
         return
     column, evidence = context.columns["outcome"], context.evidence["outcome"]
@@ -213,9 +201,7 @@ def _add_direction(context: FileContext) -> None:
 
 
 def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> None:
-    """Drop a column of words that says nothing of the outcome. Raises Refusal where it
-    must be asked what they mean.
-    """
+    """Drop a column that says nothing of the outcome. Raises Refusal where words are unknown."""
     evidence = context.evidence[name]
     unknown = sum(evidence.unknown.values())
     is_requested = name in context.options.columns
@@ -250,9 +236,7 @@ def _rank_words(context: FileContext, name: str) -> dict[str, int]:
 
 
 def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
-    """Rank the words of the direction by the outcome that they imply: an inbound call
-    that is not `Missed` was answered.
-    """
+    """Rank words of the direction by outcomes: an inbound call not `Missed` was answered."""
     if not context.has("direction") or context.columns["direction"].index in {
         context.columns[name].index for name in plan.ranks
     }:
@@ -332,7 +316,6 @@ def _require_read(context: FileContext, is_open: bool) -> int | None:
 
 
 def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
-    """Use the column without a field as the outcome."""
     header = parse_header(context.headers[index])
     context.columns["outcome"] = Column(context.profile.get_field("outcome"), index, header)
     evidence = context.unread[index]
@@ -440,9 +423,7 @@ def _count_alternatives(
     parts: Mapping[str, np.ndarray],
     merged: np.ndarray,
 ) -> None:
-    """Count what the received contacts of a batch are by each column alone that tells
-    answered ones from others.
-    """
+    """Count received contacts of a batch by each column alone that tells answered ones."""
     received = np.ones(len(batch), bool)
     if context.has("direction"):
         direction = batch.read_word("direction")
@@ -463,9 +444,7 @@ def _count_alternatives(
 
 
 def describe_alternatives(context: FileContext) -> None:
-    """Write down what the answer rate would be by another column alone, or where what
-    was taken for answered is not known.
-    """
+    """Write down the answer rate by another column alone, or without guessed answers."""
     plan: OutcomePlan = context.notes.get("outcome", OutcomePlan())
     if "outcome" in context.guesses and plan.chosen["known"]:
         decision = Decision.of(
@@ -501,9 +480,7 @@ def _format_rate(counts: Counter[str]) -> str:
 
 
 def require_agreement(context: FileContext) -> None:
-    """Raise Refusal where columns contradict each other on more than a few rows, unless
-    the person accepts that the first one is right.
-    """
+    """Raise Refusal where columns contradict each other on many rows, unless that is accepted."""
     plan: OutcomePlan = context.notes["outcome"]
     if context.options.yes:
         return

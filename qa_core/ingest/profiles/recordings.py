@@ -1,6 +1,4 @@
-"""Manifests of recordings: audio file, contact, time of recording, whether the notice
-was played, and the purpose.
-"""
+"""Manifests of recordings: file, contact, time, whether the notice was played, purpose."""
 
 from collections.abc import Mapping
 
@@ -10,7 +8,7 @@ from qa_core.ingest.columns.arrays import as_moments, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = (
     *build_fields(
@@ -43,7 +41,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build recordings from a batch of rows."""
     columns = batch.read_texts("file", "contact_id", "source_system", "purpose")
     if context.has("recorded_at"):
         columns["recorded_at"] = as_moments(build_moment(context, batch, "recorded_at")[0])
@@ -55,11 +52,5 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 PROFILE = Profile(
-    "generic",
-    "recordings",
-    FIELDS,
-    (("file",), ("contact_id",)),
-    decide_columns,
-    build,
-    describe_clock_changes,
+    "generic", "recordings", FIELDS, (("file",), ("contact_id",)), decide_columns, build
 )

@@ -47,7 +47,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build spend from a batch of rows."""
     day = batch.read_moment("day").day
     batch.reject(np.isnat(day), "missing_start")
     amount = batch.read_number("amount")

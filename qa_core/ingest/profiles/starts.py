@@ -1,30 +1,15 @@
 """Start of each row, from one column or a date and a time, on all clocks."""
 
-from typing import Any, Protocol
-
 import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.timezones import Zone
 
 MIDNIGHT = np.timedelta64(0, "us")
 
 
-class StartContext(Protocol):
-    """Reader of a file with a clock, which records its decisions: the context of a
-    table, or the reader of an export.
-    """
-
-    zone: Zone
-
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None: ...
-
-
 def decide_start(context: FileContext, name: str = "started_at") -> None:
-    """Decide which columns give the start of a row. Raises Refusal `missing_start` when
-    they are empty, `missing_date` when there are only times of day.
-    """
+    """Decide which columns give the start. Raises Refusal `missing_start`, `missing_date`."""
     context.drop_empty(name, "date", "time")
     whole, day = context.evidence.get(name), context.evidence.get("date")
     clock = context.evidence.get("time")
@@ -75,9 +60,7 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Build the start on the file's own clock, in UTC, and on the centre's wall clock
-    (datetime64[us], NaT where missing).
-    """
+    """Build starts on the file's clock, in UTC, and on the centre's (datetime64[us] or NaT)."""
     own_start, fixed = build_own_start(context, batch)
     return own_start, *to_clocks(context, own_start, fixed)
 
@@ -101,9 +84,7 @@ def build_own_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, 
 def to_clocks(
     context: FileContext, own_moment: np.ndarray, fixed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert moments of the file to UTC, and to the centre's wall clock. Those marked
-    by `fixed` are UTC already.
-    """
+    """Convert moments to UTC, and to the centre's clock; those marked `fixed` are UTC already."""
     if fixed.all() and len(fixed):
         utc = own_moment
     else:
@@ -119,24 +100,3 @@ def build_moment(context: FileContext, batch: RowBatch, name: str) -> tuple[np.n
         np.isnat(moments.clock), MIDNIGHT, moments.clock
     )
     return to_clocks(context, own_moment, moments.fixed)
-
-
-def describe_clock_changes(context: StartContext) -> None:
-    """Record how many values of the file fell into the hours of clock changes."""
-    zone = context.zone
-    if zone.repeated:
-        context.decide(
-            "started_at",
-            "an hour that the clocks of {zone} show twice counts as the first one",
-            "{count} values",
-            zone=zone.name,
-            count=zone.repeated,
-        )
-    if zone.missing:
-        context.decide(
-            "started_at",
-            "an hour that the clocks of {zone} skip is read as before the change",
-            "{count} values",
-            zone=zone.name,
-            count=zone.missing,
-        )

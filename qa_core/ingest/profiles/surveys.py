@@ -11,7 +11,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
-from qa_core.ingest.profiles.starts import build_moment, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
     {
@@ -64,10 +64,9 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build surveys from a batch of rows."""
     columns = batch.read_texts("contact_id", "ticket")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
     batch.require_any(columns, "contact_id", "ticket", "customer_key")
     for name in ("answered_at", "sent_at"):
         if context.has(name):
@@ -109,6 +108,5 @@ PROFILE = Profile(
     ),
     decide_columns,
     build,
-    describe_clock_changes,
     required=(),
 )

@@ -42,7 +42,6 @@ def decide_columns(context: FileContext) -> None:
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build contacts from a batch of rows."""
     columns = dict(contacts.build(context, batch))
     callers = [find_outside_number(text) for text in batch.read_text("from_party").to_pylist()]
     others = (

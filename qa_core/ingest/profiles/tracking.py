@@ -1,6 +1,4 @@
-"""Call-tracking exports: the campaign, source or number that brought a contact, or the
-campaign of a number by dates.
-"""
+"""Call-tracking exports: what brought a contact, or the campaign of a number by dates."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
-from qa_core.ingest.profiles.starts import build_start, decide_start, describe_clock_changes
+from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.pseudonyms import normalise_numbers
 
 if TYPE_CHECKING:
@@ -49,9 +47,7 @@ def are_assignments(columns: Iterable[str]) -> bool:
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Distinguish the first and last day of a number from the caller and the called of
-    a call, which some exports head alike.
-    """
+    """Tell days of a number from caller and called of a call, which some exports head alike."""
     start = next((name for name in _STARTS if name in columns), None)
     if (
         "to" in columns
@@ -67,9 +63,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     first_day = columns.pop("from", None)
     columns.pop("to", None)
     if first_day is not None and "customer" not in columns and first_day.header.words == "from":
-        columns["customer"] = replace(
-            first_day, field=next(field for field in FIELDS if field.name == "customer")
-        )
+        columns["customer"] = replace(first_day, field=PROFILE.get_field("customer"))
 
 
 def decide_columns(context: FileContext) -> None:
@@ -96,7 +90,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             by_number = ~np.isnat(own_start) & to_numpy(columns["tracking_number"].is_valid())
     batch.reject(~has_contact & ~by_number, "missing_key")
     if context.has("customer"):
-        columns["customer_key"] = batch.read_customer("customer")
+        columns["customer_key"] = context.pseudonyms.find_keys(batch.read_text("customer"))
     return columns
 
 
@@ -121,7 +115,6 @@ PROFILE = Profile(
     (("contact_id", "tracking_number"),),
     decide_columns,
     build,
-    describe_clock_changes,
-    claim,
+    claim=claim,
     required=("started_at", "date", "time", "from", "to"),
 )

@@ -1,13 +1,11 @@
-"""Calls of Vocalcom Hermes: flags for the outcome, NULL written out, the first and the
-last of the agents and queues.
-"""
+"""Calls of Vocalcom Hermes: flags for the outcome, NULL written out, last agents and queues."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.arrays import as_words, to_numpy
+from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
@@ -47,9 +45,7 @@ FIELDS = (
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
-    """Build contacts from a batch of rows. A contact that is not abandoned is answered
-    only where somebody spoke with the caller.
-    """
+    """Build contacts; one that is not abandoned is answered only if somebody spoke with it."""
     columns = dict(contacts.build(context, batch))
     outcome = np.array(
         columns["outcome"].to_pylist() if "outcome" in columns else [None] * len(batch), object
@@ -67,11 +63,8 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             outcome[~spoke & is_set & (outcome != Outcome.ABANDONED)] = meaning
     columns["outcome"] = as_words(outcome)
     if "talk_seconds" in columns:
-        columns["talk_seconds"] = pa.array(
-            np.where(spoke, to_numpy(columns["talk_seconds"]), np.nan),
-            pa.float64(),
-            from_pandas=True,
-        )
+        talk = to_numpy(columns["talk_seconds"])
+        columns["talk_seconds"] = as_numbers(np.where(spoke, talk, np.nan))
     return columns
 
 

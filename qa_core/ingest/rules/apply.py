@@ -1,8 +1,6 @@
 """Application of the centre's rules to everything stored: contacts in one commit,
-evaluations in one transaction.
-
-All values are computed anew from those of the sources. It can be run at any time, again
-after an interruption, and never changes anything twice.
+evaluations in one transaction. Values are computed anew from the sources: it can run at
+any time, and changes nothing twice.
 """
 
 from collections.abc import Mapping
@@ -30,9 +28,7 @@ from qa_core.storage.schema import AS_GIVEN
 
 
 def apply_if_due() -> int:
-    """Apply changed rules, if that was requested. Returns the number of contacts that
-    changed. The caller holds the lock of imports.
-    """
+    """Apply changed rules, if requested. Returns contacts changed; the caller locks imports."""
     if not due_work.is_due(CENTRE_RULES):
         return 0
     changed = _apply_to_contacts()
@@ -46,9 +42,7 @@ def apply_if_due() -> int:
 
 
 def apply_to_evaluations(session: Session) -> None:
-    """Set the advisor of every evaluation to the one into whom their own was merged,
-    with the team that follows; or back to what the source said.
-    """
+    """Set advisors of evaluations to those they were merged into, with the team; or back."""
     kept_advisors = ActiveRules.load(session).kept_names["advisor"]
     spans = advisors.group_spans(advisors.find_memberships(session)) if kept_advisors else {}
     may_differ = sa.or_(
@@ -101,9 +95,7 @@ CARRIED = (*AS_GIVEN, *AS_GIVEN.values(), "source", "medium", "tracking_match")
 
 
 def _select_changes(rules: ActiveRules) -> str:
-    """Build a SELECT of the contacts whose values differ from the rules, with the
-    values that they should have.
-    """
+    """Build a SELECT of contacts whose values differ from the rules, with the right values."""
     kept_advisor = name_merges.spell("c.given_or_own_advisor", rules.kept_names["advisor"])
     by_number = "c.is_by_number AND a.tracking_number IS NOT NULL"
     source_values = {name: f"c.raw_{name}" for name in AS_GIVEN} | {
@@ -157,9 +149,7 @@ def _select_changes(rules: ActiveRules) -> str:
 
 
 def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Session) -> None:
-    """Register the relations `assignments`, by normalised number, and `numbers`, with
-    the normalised form of each number that contacts carry.
-    """
+    """Register `assignments`, by normalised number, and `numbers`: normalised forms of numbers."""
     known = {row[0] for row in number_assignments.find_known(session)}
     country, numbers = environment.current().country, set(known)
     if known:
@@ -176,9 +166,7 @@ def _register_assignments(connection: duckdb.DuckDBPyConnection, session: Sessio
 def apply_merged_names(
     values: Mapping[str, object], kept_names: Mapping[str, Mapping[str, str]]
 ) -> dict[str, object]:
-    """Replace the names of one row by the spellings that the centre keeps; the source's
-    own is kept beside each that changed.
-    """
+    """Replace names of a row by the spellings that are kept; the source's own stay beside them."""
     result = dict(values)
     for name in SPELLED_COLUMNS:
         if name in values:

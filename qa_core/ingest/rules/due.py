@@ -7,10 +7,8 @@ from qa_core.storage.records.imports import CENTRE_RULES
 
 
 def apply_due() -> int:
-    """Apply changed rules that were requested, and finish interrupted imports first.
-
-    Whoever changes a rule calls this next; after a kill in between, the next start does
-    it. Returns the number of contacts that changed.
+    """Apply requested rules, interrupted imports first; whoever changes a rule calls
+    this next, or the next start does. Returns contacts changed.
     """
     store.require_ready()
     if not due_work.is_due(CENTRE_RULES):

@@ -1,8 +1,6 @@
-"""Advisor and team of recordings, playbacks, draws and evaluations, brought in line
-with their contact once an advisor was merged or parted.
-
-Coaching plans have no contact: they follow the decision itself, and remember for whom
-they were opened.
+"""Advisor and team of recordings, playbacks, draws and evaluations, in line with their
+contact after advisors were merged or parted. Coaching plans have no contact: they
+follow the decision itself, and remember for whom they were opened.
 """
 
 from typing import Any
@@ -29,9 +27,7 @@ Key = tuple[str, str]
 
 
 def update_listening(session: Session) -> None:
-    """Update recordings, playbacks, drawn and calibrated contacts, evaluations made
-    here and coaching plans to the merges in force.
-    """
+    """Update what was listened to, evaluations made here and coaching plans to the merges."""
     decisions = sa.select(NameDecision.spelling, NameDecision.kept).where(
         NameDecision.kind == "advisor", NameDecision.is_same
     )
@@ -80,7 +76,6 @@ def _exempt_merged(statement: sa.Select) -> Unscoped:
 
 
 def _find_contacts(keys: set[Key]) -> dict[Key, tuple[str | None, str | None]]:
-    """Find the advisor and team of each of these contacts in the lake."""
     if not keys:
         return {}
     with lake.working() as connection:

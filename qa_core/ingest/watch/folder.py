@@ -1,11 +1,8 @@
 """Watch of a folder: files are imported once they are complete, and logs as they grow.
-Whenever it is stopped, nothing is lost and nothing comes twice.
-
-A file leaves the folder only when its import is done, and an import recognises a file
-that it has seen by its content. So a stop at any moment costs a second look at most.
-The folder is polled, since the system's own notices do not tell what another machine
-writes to a network folder. A file must be seen twice anyway to know that it is
-complete.
+A file leaves the folder only when its import is done, and an import recognises by its
+content what it has seen: a stop at any moment costs a second look at most. The folder
+is polled, since the system's notices do not tell what another machine writes to a
+network folder, and a complete file must be seen twice anyway.
 """
 
 import fcntl
@@ -31,7 +28,7 @@ from qa_core.files.archives import refuse_special
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline, purge
 from qa_core.ingest.columns import table_reader
-from qa_core.ingest.kinds import find_kind
+from qa_core.ingest.registry import find_kind
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
 from qa_core.storage import system_errors
@@ -43,9 +40,7 @@ OPTIONS_FILE = "import.toml"
 UNFINISHED = (
     ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
 )  # fmt: skip
-"""Endings of files that somebody is still writing; they count once they have their
-final name.
-"""
+"""Endings of files that are still written; they count under their final name."""
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
 MAX_TRIES = 3
@@ -54,23 +49,17 @@ LOG_SECONDS = 60.0
 REST_FACTOR = 10
 """After a log was loaded, it rests for at least so many times the duration of that."""
 GROWTH_SECONDS = 3600.0
-"""Seconds for which an imported file is watched. If it grows, somebody was still
-writing, and it is imported again.
-"""
+"""Seconds for which an imported file is watched: if it grows, it is imported again."""
 
 ALERT_SECONDS = 600.0
-"""Minimum of seconds between evaluations of the alert rules, which are about whole
-days, weeks and months.
-"""
+"""Minimum of seconds between evaluations of the alert rules, which are about whole days."""
 
 Report = Callable[[FileReport | Refusal], None]
 
 
 @dataclass
 class FileSighting:
-    """State of a file when it was last seen: since when it has looked the same, and
-    when to try it (again).
-    """
+    """State of a file: since when it has looked the same, and when to try it (again)."""
 
     state: tuple[int, int]
     unchanged_since: float
@@ -81,9 +70,7 @@ class FileSighting:
 
 @dataclass(frozen=True)
 class Instructions:
-    """Kind and options of files, from `import.toml` in a folder, a file's own `.toml`
-    beside it, or the command line.
-    """
+    """Kind and options of files, from `import.toml`, a file's own `.toml`, or the command line."""
 
     kind: str | None
     options: ImportOptions
@@ -139,7 +126,6 @@ class Watch:
         self._work_unattended()
 
     def _work_unattended(self) -> None:
-        """Evaluate the alert rules on new figures, and purge once a day."""
         if self._has_new_figures:
             pipeline.evaluate_alerts()
         purge.purge_daily()
@@ -180,9 +166,7 @@ class Watch:
         self._clear_old()
 
     def _find_files(self) -> Iterator[Path]:
-        """Find the files in the folder and those below it, the oldest first; hidden and
-        unfinished ones and options are left out.
-        """
+        """Find the files in and below the folder, oldest first; none hidden or unfinished."""
         paths = []
         for root, folders, names in os.walk(self.folder, onerror=_reraise):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -247,9 +231,7 @@ class Watch:
             self._refuse(path, sighting.state, refusal)
 
     def _archive(self, path: Path, state: tuple[int, int], report: FileReport) -> None:
-        """Move the file into `.taken`, with its report beside it; but not when it
-        changed while it was read: then it is imported again.
-        """
+        """Move the file into `.taken`, with its report; not when it changed meanwhile."""
         if _read_state(path) != state:
             return
         folder = self.folder / TAKEN_FOLDER / path.parent.relative_to(self.folder)
@@ -264,7 +246,6 @@ class Watch:
             }
 
     def _refuse(self, path: Path, state: tuple[int, int], refusal: Refusal) -> None:
-        """Move the file into `.refused`, with the reason beside it."""
         self.refused += 1
         hint = "\n" + "\n".join(refusal.options) if refusal.options else ""
         folder = self.folder / REFUSED_FOLDER / path.parent.relative_to(self.folder)
@@ -275,9 +256,7 @@ class Watch:
     def _move(
         self, path: Path, state: tuple[int, int], target: Path, note: str, ending: str
     ) -> bool:
-        """Move a file in one step, after its note. Where nothing may be moved, the file
-        stays and is remembered as done.
-        """
+        """Move a file after its note. Where nothing may be moved, it is remembered as done."""
         self._sightings.pop(path, None)
         try:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -312,9 +291,7 @@ class Watch:
                 del self._archived[target]
 
     def _clear_old(self) -> None:
-        """Delete files taken or refused, since they hold clear numbers. They go after
-        the days of `keep_days`, at most those of other working files.
-        """
+        """Delete files taken or refused, which hold clear numbers, after `keep_days` at most."""
         with store.reading() as session:
             days = settings.current(session).working_file_retention_days
         days = min(days, days if self.keep_days is None else self.keep_days)
@@ -376,16 +353,13 @@ class Watch:
         sighting.next_try = time.monotonic() + sighting.delay
 
     def _report_once(self, refusal: Refusal) -> None:
-        """Report a problem once, not at every try."""
         key = (refusal.code, str(refusal))
         if key not in self._reported_problems:
             self._reported_problems.add(key)
             self.report(refusal)
 
     def _find_instructions(self, path: Path) -> Instructions:
-        """Find the instructions for a file: beside it, else in its folder, else in
-        those above, else those of the command. Raises Misuse.
-        """
+        """Find the instructions: beside the file, in its folders, of the command. Raises Misuse."""
         kind, options = None, ImportOptions()
         folders = [
             folder for folder in (path.parent, *path.parents) if folder.is_relative_to(self.folder)
@@ -407,9 +381,7 @@ class Watch:
 
 
 def read_instructions(path: Path) -> Instructions:
-    """Read kind and options from a TOML file, whose keys are those of the import's
-    options; empty where there is no file. Raises Misuse.
-    """
+    """Read kind and options from a TOML file with the import's keys, if any. Raises Misuse."""
     try:
         refuse_special(path)
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,7 @@
-"""Follower of a queue_log that is still being written: only new lines are read, and
-calls that have not ended are kept, without identities, until they do.
-
-A log is recognised by how it begins, not by its name or its number on the disk, so that
-a rotated one is read to its end wherever it went.
+"""Follower of a queue_log that is still written: only new lines are read, and calls
+that have not ended are kept without identities. A log is recognised by how it begins,
+not by its name or number on the disk, so that a rotated one is read to its end wherever
+it went.
 """
 
 import hashlib
@@ -35,24 +34,18 @@ from qa_core.ingest.report import FileReport
 from qa_core.storage import duckdb_connection
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
-"""A log and what a rotation makes of it: queue_log.1, queue_log-20261124,
-queue_log.2.gz.
-"""
+"""A log and its rotations: queue_log.1, queue_log-20261124, queue_log.2.gz."""
 
 STEP_BYTES = 32 << 20
 """Bytes that are read and loaded at once."""
 START_BYTES = 4096
 MEMORY = "350MB"
 KEEP_ENDED = timedelta(hours=2)
-"""Time for which an ended call is kept: it may come back into another queue under the
-same id.
-"""
+"""Time for which an ended call is kept: its id may come back into another queue."""
 KEEP_UNENDED = timedelta(hours=24)
 """Time for which a call without an end is kept; some versions lose that event."""
 MAX_SILENCE = timedelta(minutes=30)
-"""A call whose caller is still in the queue counts as unanswered after so long without
-an event.
-"""
+"""Time without an event after which a call still in the queue counts as unanswered."""
 
 _EPOCH = re.compile(rb"\d{9,10}(\.\d+)?")
 _POSITION_KEY = b"mark"
@@ -65,10 +58,8 @@ _UNFINISHED = f"('{asterisk_queue_log.ENTRY}', '{asterisk_queue_log.CONNECT}')"
 @dataclass(frozen=True)
 class LogPosition:
     """Position up to which a log was read: its beginning (`length` bytes with that
-    `digest`), and the first byte and line not read yet.
-
-    `first`: the moment on its first line, in seconds since 1970. `landed_at`: when
-    calls of it were last loaded, likewise.
+    `digest`), and the first byte and line not read yet. `first`: the moment on its
+    first line, `landed_at`: when calls of it were last loaded, in seconds since 1970.
     """
 
     length: int
@@ -86,13 +77,8 @@ class Log:
     content: Content
     first: float
 
-    def begins_at(self, position: LogPosition) -> bool:
-        return _compute_digest(self.content.read_start(position.length)) == position.digest
-
     def read(self, offset: int, is_last: bool) -> bytes:
-        """Read the next bytes after that offset, whole lines only. Of a log that is
-        written no more, an unfinished last line is read too.
-        """
+        """Read the next whole lines; of a log that has ended, also an unfinished last one."""
         with self.content.open() as file:
             if self.content.packing is None:
                 file.seek(offset)
@@ -106,9 +92,7 @@ class Log:
 
 
 class Follower:
-    """Import of one log as it grows. Its state in the home is complete after every
-    step: a step done twice changes nothing.
-    """
+    """Import of a log as it grows. Its state is complete after every step, which may repeat."""
 
     def __init__(self, viewer: Viewer, path: Path, options: ImportOptions | None = None) -> None:
         self.viewer, self.path, self.options = viewer, path.absolute(), options or ImportOptions()
@@ -120,17 +104,11 @@ class Follower:
         self._loaded: tuple[int, int] | None = None
         self.position, self.open_events = self._load()
         self.lost = False
-        """Whether the log was cut short or removed, so that what was written to it
-        after the last look may be missing.
-        """
+        """True where the log was cut short or removed: what was written last may be missing."""
         self._missed = False
 
     def catch_up(self, stop: Stop | None = None) -> Iterator[FileReport]:
-        """Read and load what is new, step by step; yields the report of each step that
-        brought calls.
-
-        A report with a refusal ends it: the step is not done, and will be tried again.
-        """
+        """Read and load what is new: a report for each step with calls; a refusal ends it."""
         if _read_state(self._state) != self._loaded:  # a customer was erased from it
             self.position, self.open_events = self._load()
         while not (stop and stop.is_set()):
@@ -148,15 +126,13 @@ class Follower:
                 return
 
     def _find_next(self) -> tuple[Log, int, bytes] | None:
-        """Find the log to go on with, the offset, and the new bytes. They are empty
-        when only calls that wait too long are due; None when nothing is.
-        """
+        """Find log, offset and new bytes (empty: only overdue calls); None when nothing is due."""
         logs = find_logs(self.path)
         place, offset = 0, 0
         if self.position is not None:
-            place = next(
-                (index for index, log in enumerate(logs) if log.begins_at(self.position)), -1
-            )
+            length, digest = self.position.length, self.position.digest
+            beginnings = [_compute_digest(log.content.read_start(length)) for log in logs]
+            place = beginnings.index(digest) if digest in beginnings else -1
             if place >= 0:
                 offset, self._missed = self.position.offset, False
             elif not self._missed:
@@ -177,9 +153,7 @@ class Follower:
         return (logs[place], offset, data) if data or len(self._find_overdue_calls()) else None
 
     def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
-        """Load the calls of a piece together with kept events, and return the events to
-        keep now. The report is None when the piece has no call.
-        """
+        """Load a piece's calls and kept events. Returns the report, if any, and events to keep."""
         events: list[pa.Table] = []
         overdue_calls = self._find_overdue_calls()
         lines = self.position.lines if offset and self.position else 0
@@ -236,9 +210,7 @@ class Follower:
         yield from (table for table in events if len(table))
 
     def _find_overdue_calls(self) -> pa.Array:
-        """Find the calls whose caller has been in the queue for too long to be still
-        waiting, and that were not loaded for that reason before.
-        """
+        """Find calls whose caller is in the queue for too long, and not loaded as such yet."""
         if not len(self.open_events) or self.position is None:
             return pa.array([], pa.string())
         since = (
@@ -282,9 +254,7 @@ class Follower:
 
 
 def erase_customer(customer_key: str) -> int:
-    """Remove a customer from the kept events of calls in progress, in every log; the
-    calls stay. Returns the number of events.
-    """
+    """Remove a customer from kept events, in every log; the calls stay. Returns their number."""
     erased = 0
     for state in sorted((environment.current().folder / "watching").glob("*.parquet")):
         table = pq.read_table(state)
@@ -308,7 +278,6 @@ def _write(state: Path, table: pa.Table) -> None:
 
 
 def _read_state(state: Path) -> tuple[int, int] | None:
-    """Read what identifies one state of a log; None when there is none."""
     try:
         status = state.stat()
     except FileNotFoundError:
@@ -317,9 +286,7 @@ def _read_state(state: Path) -> tuple[int, int] | None:
 
 
 def find_logs(path: Path) -> list[Log]:
-    """Find a log and its rotations, the oldest first. Those without any event yet are
-    left out, and a packed copy of one that is there.
-    """
+    """Find a log and its rotations with events, the oldest first; not a packed copy of another."""
     logs_by_digest: dict[str, Log] = {}
     others = (entry.name for entry in path.parent.iterdir() if entry.name != path.name)
     rotated = (
@@ -341,9 +308,7 @@ def find_logs(path: Path) -> list[Log]:
 
 
 def _fold_ended(session: FoldSession) -> str:
-    """Fold the calls, except those whose caller is in the queue at this moment: nobody
-    knows yet how they end.
-    """
+    """Fold the calls, except those in the queue at this moment: nobody knows how they end."""
     rows = asterisk_queue_log.PLATFORM.fold(session)
     session.connection.execute(
         "CREATE OR REPLACE TEMP TABLE still_waiting AS SELECT callid FROM records GROUP BY "
@@ -356,9 +321,7 @@ def _fold_ended(session: FoldSession) -> str:
 
 
 def _select_open(tables: list[pa.Table]) -> pa.Table:
-    """Select the events that a later one may complete: those of calls that have not
-    ended, or ended a short while ago.
-    """
+    """Select the events of calls that have not ended, or ended a short while ago."""
     events = pa.concat_tables(tables)
     if not len(events):
         return events
