@@ -444,6 +444,25 @@ def test_evaluations_without_a_score_are_left_out_of_the_mean(centre: Path) -> N
     )
 
 
+def test_evaluations_are_explained_under_a_filter_by_their_contact(centre: Path) -> None:
+    rows = [
+        contact(f"2026-05-04 1{hour}:00", f"c{hour}", advisor_id="a1", channel=channel)
+        for hour, channel in enumerate(("phone", "phone", "email"))
+    ]
+    land(rows)
+    add_people({"a1": "Ann"})
+    with store.writing() as session:
+        session.add_all(
+            [evaluation(row, score) for row, score in zip(rows, (80.0, None, 60.0), strict=True)]
+        )
+    explained = query.explain(SYSTEM, "evaluation_score", Filters.of(values={"channel": ["phone"]}))
+    assert (explained.universe, left_out(explained), explained.row.value) == (
+        2,
+        {"no_score": 1},
+        80.0,
+    )
+
+
 def test_before_anything_was_imported_the_page_says_so(
     centre: Path, add_person: Callable[..., str], open_app: Callable[..., AppTest]
 ) -> None:

@@ -457,6 +457,7 @@ class _JoinedContacts:
 
     def __init__(self, evaluation: sa.ColumnCollection, contact: sa.ColumnCollection) -> None:
         self._evaluation, self._contact = evaluation, contact
+        self.source_system = evaluation.source_system
         self.advisor_id = evaluation.advisor_id
         self.team = evaluation.team
         self.local_start = sa.func.coalesce(contact.local_start, evaluation.local_start)
