@@ -259,7 +259,7 @@ def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
         centre,
         "intervals",
         "date,queue,offered,answered\n2025-11-24,a,10,9\n2025-11-25,a,10,11\n2025-02-30,a,10,"
-        "9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n"
+        "9\n2025-11-27,a,,\n2025-11-28,a,-4,2\n2025-11-29,a,many,2\n2025-11-30,a,5e21,2\n"
         + "".join(f"2025-10-{day:02d},a,10,9\n" for day in range(1, 25)),
     )
     assert (report.tally.new, report.tally.reasons) == (
@@ -269,7 +269,7 @@ def test_impossible_rows_are_rejected_and_the_others_stay(centre: Path) -> None:
             "impossible_date": 1,
             "missing_count": 1,
             "more_answered_than_received": 1,
-            "off_scale": 1,
+            "off_scale": 2,
         },
     )
 

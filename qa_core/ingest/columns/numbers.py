@@ -182,6 +182,10 @@ def decide_decimal(
     return "."
 
 
+LARGEST_WHOLE = np.iinfo(np.int32).max
+"""Largest count that the stores hold."""
+
+
 @dataclass(frozen=True)
 class NumberReading:
     """Reading of a column of numbers; values outside `low`–`high` are missing, as `off_scale`."""
@@ -206,6 +210,7 @@ class NumberReading:
             off_scale |= numbers > self.high + 1e-9
         if self.is_whole:
             unreadable |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
+            off_scale |= numbers > LARGEST_WHOLE
         numbers[off_scale | unreadable] = np.nan
         return numbers, unreadable, off_scale
 
