@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 Z95 = 1.959963984540054
 CONFIDENCE = 0.95
+MANY = 1000
+"""Degrees of freedom from which the expansion of Student's t is exact to 15 digits."""
 NORMAL = 1_000_000
 """Degrees of freedom beyond which Student's t is the normal distribution."""
 
@@ -125,6 +127,17 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 @functools.lru_cache(maxsize=4096)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided quantile of Student's t: 97.5 % point for 95 %."""
+    if confidence == CONFIDENCE and freedom >= MANY:
+        # Abramowitz and Stegun 26.7.5. SciPy says the same, and takes 0.1 s to load.
+        x = Z95
+        terms = (
+            x,
+            (x**3 + x) / 4,
+            (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+            (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+            (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+        )
+        return sum(term / freedom**power for power, term in enumerate(terms))
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))
