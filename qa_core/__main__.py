@@ -7,7 +7,7 @@ from __future__ import annotations
 import gc
 import sys
 
-OBJECTS_BETWEEN_COLLECTIONS = 200_000
+OBJECTS_BETWEEN_COLLECTIONS = 500_000
 """Python's own 700 spend a fifth of a start on looking for garbage among what stays."""
 
 if __name__ == "__main__":
