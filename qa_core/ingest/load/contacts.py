@@ -232,8 +232,7 @@ def prepare_contacts(
     elif from_memberships:
         # The team of an earlier file stays while the advisor is the same.
         joins.append(
-            "LEFT JOIN known c ON c.source_system = k.source_system AND c.contact_id = "
-            "k.contact_id"
+            "LEFT JOIN known c ON c.source_system = k.source_system AND c.contact_id = k.contact_id"
         )
         select["team"] = (
             f"CASE WHEN {source_value('advisor_id')} = n.advisor_id THEN "
@@ -253,8 +252,7 @@ def prepare_contacts(
     if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
         joins.append(
-            "LEFT JOIN known t ON t.source_system = k.source_system AND t.contact_id = "
-            "k.contact_id"
+            "LEFT JOIN known t ON t.source_system = k.source_system AND t.contact_id = k.contact_id"
         )
         names = [name for name in ("source", "medium", "campaign") if name in own_columns]
         stated_columns = ", ".join(f's."{name}"' for name in names)

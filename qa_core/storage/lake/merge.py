@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from deltalake.transaction import Transaction
 
