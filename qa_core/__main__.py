@@ -5,15 +5,18 @@ in one clear line, 2 wrong usage.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
-from qa_core.cli.app import run
-
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 500_000
 """Python's own 700 spend a fifth of a start on looking for garbage among what stays."""
 
 if __name__ == "__main__":
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    # No command multiplies matrices, and each of NumPy's threads for it spins when it starts.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from qa_core.cli.app import run  # loads thousands of objects that stay
+
     # A file's name, or a text in it, may hold what the terminal cannot show; that is no
     # reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")

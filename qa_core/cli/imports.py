@@ -12,6 +12,7 @@ from qa_core.base import i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
+from qa_core.base.progress import ignore_progress
 from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
 
 LISTED_BATCHES = 20
@@ -352,18 +353,19 @@ def _require_choice(option: str, value: str | None, choices: tuple[str, ...]) ->
 @contextmanager
 def show_progress(quiet: bool = False):
     """Yield `report(step, fraction)`; a bar appears on a terminal after a second."""
+    if quiet or not sys.stderr.isatty():
+        yield ignore_progress
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
-        console=console,
+        console=Console(stderr=True),
         transient=True,
-        disable=quiet or not console.is_terminal,
     )
     with bar:
         task = bar.add_task("", total=1.0)

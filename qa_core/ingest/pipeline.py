@@ -23,7 +23,7 @@ from qa_core.files.options import ImportOptions, require_kind
 from qa_core.ingest import file_names, plausibility
 from qa_core.ingest.columns import table_reader
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
-from qa_core.ingest.load.duckdb_session import open_session
+from qa_core.ingest.load.duckdb_session import one_database, open_session
 from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.report import FileReport
 from qa_core.quality import daily
@@ -196,8 +196,10 @@ def _load_staged(
 ) -> FileReport:
     try:
         report = _open_report(staged, name, profile, options)
-        _check_plausibility(viewer, staged, options, report)
         with ExitStack() as stack:
+            if staged.kind == "contacts":
+                stack.enter_context(one_database(staged))
+            _check_plausibility(viewer, staged, options, report)
             if not options.dry_run:
                 stack.enter_context(store.one_import_at_a_time())
                 recovery.finish_interrupted()
@@ -226,7 +228,7 @@ def _check_plausibility(
 ) -> None:
     """Report what looks odd. Raises Refusal when that must be accepted first."""
     plausibility.require_few_rejected(staged)
-    if staged.kind == "contacts" and staged.accepted:
+    if staged.kind == "contacts" and staged.accepted >= plausibility.MIN_HANDLE_ROWS:
         with open_session(staged) as connection:
             report.plausibility = plausibility.check(connection, staged)
     accepted = plausibility.require_accepted(staged, report.plausibility, options)

@@ -30,10 +30,14 @@ def connect(
             "autoload_known_extensions": False,
         }
     )
-    # After two seconds it would write into what a command prints.
-    connection.execute("SET enable_progress_bar = false")
+    hide_progress(connection)
     connection.execute("SET parquet_metadata_cache = true")
     return connection
+
+
+def hide_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """Show no progress: after two seconds it would write into what a command prints."""
+    connection.execute("SET enable_progress_bar = false")
 
 
 def memory_limit(rows: int, min_megabytes: int) -> str:

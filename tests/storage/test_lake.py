@@ -538,6 +538,20 @@ def test_columns_for_new_contacts_leave_known_ones_alone(centre: Path) -> None:
     ]
 
 
+def test_keys_are_looked_for_again_when_the_lake_changed_since_they_were_unknown(
+    centre: Path,
+) -> None:
+    merge("b1", contact("c1", NOON))
+    version = lake.version("contacts")
+    for batch in ("b2", "b3"):
+        rows = rows_of(contact("c2", NOON, outcome="answered" if batch == "b2" else "abandoned"))
+        lake.merge_contacts(rows, ["outcome"], batch, unknown_in=version)
+    assert stored("contact_id", "outcome", "batch_id") == [
+        ("c1", "answered", "b1"),
+        ("c2", "abandoned", "b3"),
+    ]
+
+
 def test_compaction_joins_the_small_files_of_a_month(centre: Path) -> None:
     merge("b1", contact("c1", NOON))
     rows = everything()

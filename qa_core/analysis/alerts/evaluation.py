@@ -103,7 +103,7 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
     period, last_day = _look_back(grain, last_day), min(last_day, yesterday)
     where, by = Filters(period), (*([dimension] if dimension else []), grain)
     keys = tuple(dict.fromkeys(rule.kpi for rule in group))
-    frame = query.measure(Viewer.SYSTEM, keys, by, where)
+    frame = query.measure(Viewer.SYSTEM, keys, by, where, has_percentiles=False)
     if "currency" in frame.columns:
         frame = frame[[get_kpi(key).unit != Unit.MONEY for key in frame["kpi"]]]
     frame = frame[["provisional_spend" not in notes for notes in frame["notes"]]]

@@ -15,7 +15,7 @@ from qa_core.centre.rules.number_assignments import BY_NUMBER
 from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.load.staged import Staged
 from qa_core.storage import lake, name_merges
-from qa_core.storage.lake.tables import quote
+from qa_core.storage.lake.tables import quote, select_from_files
 from qa_core.storage.schema import AS_GIVEN
 
 NOT_IN_LAKE = (
@@ -28,6 +28,15 @@ NOT_IN_ROW_ID = frozenset(
 """Columns that are no part of a row's id: the scale is inferred from the column, the
 wall clock follows from the moment, and several contacts may belong to one ticket.
 """
+
+SAME_KEY = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
+OF_STORED = (
+    "c.source_system", "c.contact_id", "local_start", "advisor_id", "team", "tracking_match",
+    *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key")),
+)  # fmt: skip
+"""Columns of a stored contact that are asked for when its row comes again."""
+FEW_ROWS = 100_000
+"""Rows up to which the stored contacts are looked up once and kept beside."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,8 @@ def assign_keys(
     connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
 ) -> int:
     """Assign a key to every row and keep the newest row of each. Creates the table
-    `keyed` (line, source_system, contact_id) and returns the number of duplicates.
+    `keyed` (line, source_system, contact_id), and `known`, the stored contacts with one of
+    these keys. Returns the number of duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals:
     identical rows stay apart, and the same file again gets the same ids. `scope`:
@@ -86,6 +96,11 @@ def assign_keys(
         ) WHERE place > 1"""
     )
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
+    stored = "SELECT * FROM contacts"
+    if staged.accepted <= FEW_ROWS:
+        stored = f"SELECT {', '.join(OF_STORED)} FROM contacts c SEMI JOIN keyed k ON {SAME_KEY}"
+    kind = "TABLE" if staged.accepted <= FEW_ROWS else "VIEW"
+    connection.execute(f"CREATE TEMP {kind} known AS {stored}")
     return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
 
 
@@ -131,11 +146,17 @@ def find_shared_numbers(
     [(first, last)] = connection.execute(days).fetchall()  # an open result stops `register`
     if first is None:
         return False
-    same = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
-    others = f"FROM contacts c ANTI JOIN keyed k ON {same} WHERE"
+    base = lake.snapshot("contacts")
+    files = [
+        str(base.folder / part.path)
+        for part in base.parts
+        if part.overlaps(first.date(), last.date())
+    ]
+    others = f"ANTI JOIN keyed k ON {SAME_KEY} WHERE"
     in_file = "IN (SELECT customer_key FROM staged)"
     stored_rows = (
-        f"SELECT {stored_key}, CAST(c.local_start AS DATE) {others} {stored_key} {in_file} AND "
+        f"SELECT {stored_key}, CAST(c.local_start AS DATE) FROM "
+        f"({select_from_files('contacts', files)}) c {others} {stored_key} {in_file} AND "
         f"c.local_start >= DATE '{first:%Y-%m-%d}' AND "
         f"c.local_start < DATE '{last:%Y-%m-%d}' + INTERVAL 1 DAY"
     )
@@ -145,7 +166,7 @@ def find_shared_numbers(
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE known_shared AS SELECT DISTINCT c.{source_key} AS "
-        f"customer_key {others} c.{source_key} {in_file}"
+        f"customer_key FROM contacts c {others} c.{source_key} {in_file}"
     )
     connection.execute(
         rules.make_shared(
@@ -153,7 +174,7 @@ def find_shared_numbers(
         )
     )
     corrected = (
-        f"SELECT 1 FROM contacts c JOIN keyed k ON {same} JOIN staged s USING (line) WHERE "
+        f"SELECT 1 FROM known c JOIN keyed k ON {SAME_KEY} JOIN staged s USING (line) WHERE "
         f"c.{source_key} IS NOT NULL AND (c.{source_key} IS DISTINCT FROM s.customer_key OR "
         "CAST(c.local_start AS DATE) <> CAST(s.local_start AS DATE)) LIMIT 1"
     )
@@ -211,8 +232,7 @@ def prepare_contacts(
     elif from_memberships:
         # The team of an earlier file stays while the advisor is the same.
         joins.append(
-            "LEFT JOIN contacts c ON c.source_system = k.source_system AND c.contact_id = "
-            "k.contact_id"
+            "LEFT JOIN known c ON c.source_system = k.source_system AND c.contact_id = k.contact_id"
         )
         select["team"] = (
             f"CASE WHEN {source_value('advisor_id')} = n.advisor_id THEN "
@@ -232,8 +252,7 @@ def prepare_contacts(
     if rules.has_assignments and {"source", "medium", "campaign"} & set(own_columns):
         # A campaign that the file names overrides the one of its tracking number.
         joins.append(
-            "LEFT JOIN contacts t ON t.source_system = k.source_system AND t.contact_id = "
-            "k.contact_id"
+            "LEFT JOIN known t ON t.source_system = k.source_system AND t.contact_id = k.contact_id"
         )
         names = [name for name in ("source", "medium", "campaign") if name in own_columns]
         stated_columns = ", ".join(f's."{name}"' for name in names)

@@ -3,7 +3,7 @@ numbered, compared and joined before the commit.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,22 @@ from qa_core.storage.lake import tables
 from qa_core.storage.schema import CONTACT_KEY
 
 
+def one_database(staged: Staged) -> AbstractContextManager[None]:
+    """Let everything that the import of this file asks be of one database. It spills into
+    the folder of the staged file.
+    """
+    rows = lake.snapshot("contacts").rows + staged.accepted
+    return tables.one_database(rows, staged.folder / "spill")
+
+
 @contextmanager
 def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection with a view per table of the lake, and the view `staged`. It
     spills into the folder of the staged file, and writes nowhere else.
     """
+    rows = f"read_parquet({tables.quote(str(staged.rows))})"
     with lake.working(staged.accepted, staged.folder / "spill") as connection:
-        connection.execute(
-            f"CREATE VIEW staged AS SELECT * FROM read_parquet({tables.quote(str(staged.rows))})"
-        )
+        connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")
         yield connection
 
 

@@ -43,6 +43,7 @@ def load(job: LoadJob) -> None:
 
 def load_contacts(job: LoadJob) -> None:
     staged, tally = job.staged, job.tally
+    version = lake.version("contacts")
     with open_session(staged) as connection:
         scope, decision = reused_ids.find_key_scope(connection, staged, job.options)
         if decision:
@@ -61,6 +62,7 @@ def load_contacts(job: LoadJob) -> None:
             rules.has_assignments and "tracking_number" in staged.columns
         )
         prepared = contacts.prepare_contacts(connection, staged, resolved_names, memberships, rules)
+        is_known = connection.execute("SELECT 1 FROM known LIMIT 1").fetchone() is not None
         _describe_changed(job, connection, prepared)
         if job.options.dry_run:
             carried = ("started_at", "local_start", *prepared.carried)
@@ -78,7 +80,12 @@ def load_contacts(job: LoadJob) -> None:
 
     batch_id = job.start(prepared.rows, write)
     result = lake.merge_contacts(
-        prepared.path, prepared.carried, batch_id, progress=job.progress, for_new=prepared.for_new
+        prepared.path,
+        prepared.carried,
+        batch_id,
+        progress=job.progress,
+        for_new=prepared.for_new,
+        unknown_in=None if is_known else version,
     )
     joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined_rows:

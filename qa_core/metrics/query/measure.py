@@ -43,6 +43,7 @@ def measure(
     where: Filters = Filters(),
     compare: Period | None = None,
     overrides: Mapping[str, str] | None = None,
+    has_percentiles: bool = True,
 ) -> pd.DataFrame:
     """Measure KPIs, cut by dimensions, as far as `viewer` may see.
 
@@ -54,12 +55,16 @@ def measure(
     its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
     `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta`
     (days, weeks and months are aligned by their place in the period). `overrides`
-    replace settings for this call, as text.
+    replace settings for this call, as text. Percentiles are half of the work of a KPI that
+    has some; without `has_percentiles` they are null.
 
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
     """
-    return _measure_cut(viewer, kpis, by, where, compare, overrides or {}, CutsTogether())
+    together = CutsTogether()
+    return _measure_cut(
+        viewer, kpis, by, where, compare, overrides or {}, together, has_percentiles
+    )
 
 
 def measure_cuts(
@@ -82,6 +87,7 @@ def _measure_cut(
     compare: Period | None,
     overrides: Mapping[str, str],
     together: CutsTogether,
+    has_percentiles: bool = True,
 ) -> pd.DataFrame:
     declarations = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
     if viewer.kpis and not {kpi.key for kpi in declarations} <= set(viewer.kpis):
@@ -90,6 +96,8 @@ def _measure_cut(
     where = _check(viewer, declarations, by, where, overrides)
     if compare is not None and viewer.needs_suppression:
         compare = publication.close_period(where.with_period(compare)).period
+    if not has_percentiles:
+        declarations = tuple(replace(kpi, has_percentiles=False) for kpi in declarations)
     frame, *before = (
         to_frame(_measure(viewer, declarations, by, asked, overrides, together), by, declarations)
         for asked in ((where,) if compare is None else (where, where.with_period(compare)))

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from deltalake.transaction import Transaction
 
@@ -55,6 +54,7 @@ def merge_contacts(
     progress: Progress = ignore_progress,
     for_new: Sequence[str] = (),
     is_derived: bool = False,
+    unknown_in: int | None = None,
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
@@ -63,7 +63,8 @@ def merge_contacts(
     row takes this batch's id. Without, only known keys change and their batch stays. A
     contact whose start changes moves to its month. Only new contacts take the columns
     `for_new`, such as defaults. A change that `is_derived` follows from what is stored:
-    it cannot be undone by itself, and blocks no other batch.
+    it cannot be undone by itself, and blocks no other batch. `unknown_in`: the version in
+    which no key was stored, if that is known: as long as it stands, none is looked for.
     """
     always = ("started_at", "local_start", "month") if create else ()
     return _merge(
@@ -75,6 +76,7 @@ def merge_contacts(
         progress,
         tuple(for_new),
         is_derived,
+        unknown_in,
     )
 
 
@@ -139,15 +141,23 @@ def _merge(
     progress: Progress,
     for_new: tuple[str, ...] = (),
     is_derived: bool = False,
+    unknown_in: int | None = None,
 ) -> MergeResult:
     unknown = {*columns, *for_new} - set(tables.columns_of(name))
     if unknown:
         raise ValueError(f"{name} has no column {', '.join(sorted(unknown))}")
+    written = (*columns, "batch_id") if create else columns
     with _spool(rows) as source:
         result = commit_with_retries(
             name,
             lambda connection, base: _attempt(
-                connection, base, source, columns, batch_id, create, progress, for_new, is_derived
+                Rewrite(connection, base, written, progress, for_new=for_new),
+                source,
+                columns,
+                batch_id,
+                create,
+                is_derived,
+                [] if base.version == unknown_in else base.files(),
             ),
             _count_rows(source),
         )
@@ -157,23 +167,18 @@ def _merge(
 
 
 def _attempt(
-    connection: duckdb.DuckDBPyConnection,
-    base: tables.Snapshot,
+    rewrite: Rewrite,
     source: Path | pa.Table,
     columns: tuple[str, ...],
     batch_id: str,
     create: bool,
-    progress: Progress,
-    for_new: tuple[str, ...],
     is_derived: bool,
+    files: Sequence[str],
 ) -> MergeResult:
-    rewrite = Rewrite(
-        connection, base, (*columns, "batch_id") if create else columns, progress, for_new=for_new
-    )
-    _make_incoming(rewrite, source, (*columns, *for_new), batch_id)
-    connection.execute(
-        f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}"
-    )
+    """Merge the rows; `files` are those in which their keys may be stored."""
+    _make_incoming(rewrite, source, (*columns, *rewrite.for_new), batch_id)
+    stored = tables.select_from_files(rewrite.base.name, files)
+    rewrite.connection.execute(f"CREATE TEMP VIEW stored AS {stored}")
     _make_fate(rewrite, columns, create)
     result = _count(rewrite)
     # A batch that changes nothing is committed too, so that it is known to have been

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -149,6 +150,7 @@ def _resolve(url: str) -> Path:
     return Path(url).resolve()
 
 
+_database: ContextVar[duckdb.DuckDBPyConnection | None] = ContextVar("database", default=None)
 _newest: dict[Path, tuple[int, tuple[int, int]]] = {}
 _snapshots: dict[Path, tuple[tuple[int, tuple[int, int]], Snapshot]] = {}
 
@@ -321,12 +323,32 @@ def scratch_folder() -> Iterator[Path]:
 @contextmanager
 def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection for a writer of that many rows; it spills into
-    `spill_folder`, by default a folder of its own.
+    `spill_folder`, by default a folder of its own. Inside `one_database` it is one of that
+    database.
     """
+    database = _database.get()
+    if database is not None:
+        with closing(database.cursor()) as connection:
+            duckdb_connection.hide_progress(connection)
+            yield connection
+        return
     with scratch_folder() if spill_folder is None else nullcontext(spill_folder) as temporary:
         limit = duckdb_connection.memory_limit(rows, MEGABYTES)
         with closing(duckdb_connection.connect(limit, temporary)) as connection:
             yield connection
+
+
+@contextmanager
+def one_database(rows: int, spill_folder: Path) -> Iterator[None]:
+    """Let every `scratch` inside be of one database, so that what it knows of the lake's
+    files is read once. `rows`: as of the largest.
+    """
+    with scratch(rows, spill_folder) as database:
+        token = _database.set(database)
+        try:
+            yield
+        finally:
+            _database.reset(token)
 
 
 def quote(text: str) -> str:
