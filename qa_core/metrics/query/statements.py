@@ -486,12 +486,13 @@ def _aggregates(
 ) -> list[sa.ColumnElement[Any]]:
     aggregates: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
-        for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns)):
+        for suffix, aggregate in aggregates_of(kpi, parts_of(question, kpi, columns)):
             aggregates.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return aggregates
 
 
-def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
+    """Build what is counted and added up of the parts of a KPI, by the name of each."""
     rows = sa.func.count().filter
     aggregates: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
