@@ -216,16 +216,15 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     )
     # Only few columns are sorted. Contacts of the same moment are added together, so their
     # order makes no difference.
-    same = {"partition_by": events.c.customer_number, "order_by": events.c.started_at}
-    gap = sa.extract("epoch", events.c.started_at - sa.func.lag(events.c.started_at).over(**same))
+    few = ("customer_number", "started_at", "is_own", "is_repeat", "window_seconds")
+    moments = sa.select(*(events.c[name] for name in few)).cte("moments")
+    before = sa.func.lag(moments.c.started_at).over(**_in_turn(moments.c))
+    gap = sa.extract("epoch", moments.c.started_at - before)
     is_new = sa.case(
-        (gap <= events.c.window_seconds, sa.literal_column("0")), else_=sa.literal_column("1")
-    ).label("is_new")
-    narrow = (events.c.customer_number, events.c.started_at, events.c.is_own, events.c.is_repeat)
-    steps = sa.select(*narrow, is_new).cte("steps")
-    number = sa.func.sum(steps.c.is_new).over(
-        partition_by=steps.c.customer_number, order_by=steps.c.started_at
+        (gap <= moments.c.window_seconds, sa.literal_column("0")), else_=sa.literal_column("1")
     )
+    steps = sa.select(*moments.c, is_new.label("is_new")).cte("steps")
+    number = sa.func.sum(steps.c.is_new).over(**_in_turn(steps.c))
     links = sa.select(*steps.c, number.label("number")).cte("links").c
     repeats = sa.func.count().filter(links.is_repeat)
     starts_at = sa.func.min(links.started_at)
@@ -257,6 +256,10 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
         .where(events.c.is_own, chains.c.place <= int(limit))
         .order_by(chains.c.place, events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
     )
+
+
+def _in_turn(columns: sa.ColumnCollection) -> dict[str, sa.ColumnElement[Any]]:
+    return {"partition_by": columns.customer_number, "order_by": columns.started_at}
 
 
 def _select_customers(question: MetricQuery, repeat: sa.ColumnElement[bool], limit: int) -> sa.CTE:
