@@ -63,11 +63,13 @@ def _count_by_month(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     period = question.where.period
     own = [COUNTED_DIRECTION, *question.filters(CONTACTS.c)]
     conditions = [*own, *dimension_sql.within(Period(last_day=period.last_day), CONTACTS.c)]
+    customers = None
     if period.is_bounded and period.days <= FEW_DAYS:
         # After an import: of all months before, only the contacts of its callers are needed.
         inside = dimension_sql.within(period, CONTACTS.c)
         asked = sa.select(CONTACTS.c.customer_number).where(*own, *inside).cte("asked")
-        is_asked = CONTACTS.c.customer_number.in_(sa.select(asked.c.customer_number))
+        customers = sa.select(asked.c.customer_number)
+        is_asked = CONTACTS.c.customer_number.in_(customers)
         conditions.append(sa.or_(sa.and_(*inside), is_asked))
     groups = question.groups(CALLERS.c)
     parts = {kpi.key: statements.parts_of(question, kpi, CALLERS.c) for kpi in kpis}
@@ -105,4 +107,5 @@ def _count_by_month(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     statement = statements.select_groups(places, sums)
     if period.first_day:
         statement = statement.where(each.by_month >= sa.literal(f"{period.first_day:%Y-%m}"))
-    return statements.with_callers(question, statement, statements.callers_of(question, conditions))
+    found = statements.callers_of(question, conditions, customers)
+    return statements.with_callers(question, statement, found)

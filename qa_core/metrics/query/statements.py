@@ -197,17 +197,22 @@ def conditions_on(
     return [*dimension_sql.within(question.where.period, columns), *question.filters(columns)]
 
 
-def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
-    """Select the contacts that fit, and whether each is its customer's first."""
+def callers_of(
+    question: MetricQuery,
+    conditions: Sequence[sa.ColumnElement[bool]],
+    customers: sa.Select | None = None,
+) -> sa.CTE:
+    """Select the contacts that fit, and whether each is its customer's first. `customers`:
+    the numbers of theirs, where known.
+    """
     every = EVERY_CONTACT.c
-    condition = every.has_customer
     period = question.where.period
-    if question.where.values or (period.is_bounded and period.days <= FEW_DAYS):
+    is_short = period.is_bounded and period.days <= FEW_DAYS
+    if customers is None and (question.where.values or is_short):
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
-        condition = every.customer_number.in_(
-            sa.select(CONTACTS.c.customer_number).where(*conditions)
-        )
+        customers = sa.select(CONTACTS.c.customer_number).where(*conditions)
+    condition = every.has_customer if customers is None else every.customer_number.in_(customers)
     firsts = (
         sa.select(
             every.customer_number.label("customer"),
