@@ -28,6 +28,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli import app
 from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -90,6 +91,20 @@ def land_bills() -> None:
     land([*unhappy, *happy])
     close_month("2026-03")
     add_people(teams={"Nord": "Lille", "Sud": "Nice"})
+
+
+def test_remarks_of_all_months_are_found_and_the_newest_come_first(centre: Path) -> None:
+    starts = [datetime(2025, 1, 5, 9) + timedelta(days=30 * number) for number in range(18)]
+    given = {"csat": 1.0, "csat_scale": "1-5", "survey_comment": "Trop long.", "team": "Nord"}
+    land([contact(at, **given) for at in starts])
+
+    remarks = query.find_remarks(Viewer.SYSTEM)
+    assert list(remarks["local_start"]) == starts[::-1]
+    summer = Filters(Period(date(2025, 6, 1), date(2025, 8, 31)))
+    assert len(query.find_remarks(Viewer.SYSTEM, summer)) == 3
+    assert query.find_remarks(MANAGER, MARCH.with_period(Period(date(2024, 1, 1)))).shape[0] == 18
+    nothing = query.find_remarks(Viewer.SYSTEM, Filters(Period(last_day=date(2024, 12, 1))))
+    assert nothing.empty
 
 
 def found(

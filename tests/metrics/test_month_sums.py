@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from qa_core.metrics import measure, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
+from qa_core.storage.records.retention import Restriction
 
 SYSTEM = Viewer.SYSTEM
+KPIS = ("first_time_callers", "returning_callers")
 LEAD = Viewer("lou", Role.MANAGER, managed_teams=("North",))
 MONTHS = ("2025-01", "2025-02", "2025-03", "2025-04", "2025-05", "2025-06")
 
@@ -293,3 +296,60 @@ def test_a_file_that_was_away_for_a_while_changes_no_figure_afterwards(centre: P
 
     row = measure(SYSTEM, ("average_handle_time",), (), january).iloc[0]
     assert (row["value"], row["notes"]) == (75.0, ())
+
+
+def test_callers_of_any_months_count_once_whatever_happens_to_their_contacts(centre: Path) -> None:
+    def call_of(n: int, start: datetime) -> dict[str, Any]:
+        team = ("North", "South", None)[n * n % 3]
+        key = None if n % 9 == 4 else f"k{n * n % 11}"
+        return contact(start, f"c{n}", customer_key=key, queue="AB"[n % 5 % 2], team=team)
+
+    rows = [call_of(n, datetime(2025, 1, 2, 9) + timedelta(days=5 * n)) for n in range(47)]
+    periods = [
+        Period(),
+        Period(date(2025, 2, 1), date(2025, 7, 31)),
+        Period(date(2025, 3, 1), date(2025, 8, 31)),
+        Period(date(2025, 2, 11), date(2025, 7, 20)),
+    ]
+
+    def check(rows: list[dict[str, Any]]) -> None:
+        firsts: dict[str, datetime] = {}
+        for row in sorted(rows, key=lambda row: row["started_at"]):
+            if row["customer_key"]:
+                firsts.setdefault(row["customer_key"], row["started_at"])
+        cuts = ((SYSTEM, ()), (LEAD, ("queue",)))
+        for (viewer, by), period in itertools.product(cuts, periods):
+            counted: dict[Any, set[str]] = {}
+            for row in rows:
+                day, key = row["local_start"].date(), row["customer_key"]
+                is_in = (period.first_day or day) <= day <= (period.last_day or day)
+                if key and is_in and (viewer is SYSTEM or row["team"] == "North"):
+                    kpi = KPIS[firsts[key] != row["started_at"]]
+                    counted.setdefault((row["queue"] if by else None, kpi), set()).add(key)
+            frame = measure(viewer, KPIS, by, where=Filters(period))
+            found = {
+                (row["queue"] if by else None, row["kpi"]): row["value"]
+                for row in frame.to_dict("records")
+                if row["value"] > 0
+            }
+            assert found == {place: len(keys) for place, keys in counted.items()}
+
+    land(rows)
+    check(rows)
+    later = [
+        call_of(60, datetime(2025, 8, 27, 9)),
+        call_of(62, datetime(2024, 12, 30, 9)),
+        call_of(64, datetime(2025, 4, 1, 9)),
+    ]
+    for place, row in enumerate(later):
+        land([row], f"later {place}")
+    check([*rows, *later])
+    lake.undo("later 1")
+    rows += [later[0], later[2]]
+    check(rows)
+    lake.erase("k5")
+    rows = [row for row in rows if row["customer_key"] != "k5"]
+    check(rows)
+    with store.writing() as session:
+        session.add(Restriction(customer_key="k1", entered_by="dpo"))
+    check([row for row in rows if row["customer_key"] != "k1"])

@@ -220,6 +220,16 @@ def test_a_longer_window_makes_longer_chains_and_a_filter_keeps_those_that_it_me
     assert names(JUNE.with_value("queue", "sales")) == ["ann1"]
 
 
+def test_contacts_of_one_moment_are_in_one_chain(centre: Path) -> None:
+    days = {"z": 1, "b": 5, "a": 5, "c": 11, "d": 19}
+    land([contact(f"2026-06-{day:02d} 10:00", n, customer_key="fay") for n, day in days.items()])
+
+    [chain] = query.find_chains(SYSTEM, JUNE)
+
+    assert [link.contact_id for link in chain.links] == ["z", "a", "b", "c"]
+    assert (chain.repeats, chain.elsewhere, chain.ends_elsewhere) == (3, 0, False)
+
+
 def test_who_sees_chains_never_learns_who_the_customer_is(five_customers: Path) -> None:
     assert {chain.customer for chain in query.find_chains(LEAD, JUNE)} == {None}
     assert [

@@ -1,5 +1,6 @@
 """Detection of irritants in figures, and in words of customers and evaluators."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -249,20 +250,22 @@ def _read(viewer: Viewer, kind: IrritantKind, where: Filters) -> list[_Remark]:
 
 
 def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
-    """Return the remarks of one kind with their terms; tags form no pairs."""
+    """Return the remarks of one kind with their terms; equal texts share them."""
+    is_tags = kind == IrritantKind.TAGS
+    find = functools.cache(_find_tags if is_tags else find_mentions)
     selected = []
-    for row in frame[frame["origin"] == _ORIGINS[kind]].itertuples():
-        if kind == IrritantKind.TAGS:
-            tags = [tag for tag in (row.tags or "").split("\n") if tag]
-            mentions = tuple(
-                Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags)
-            )
-            is_there = bool(tags)
-        else:
-            mentions, is_there = find_mentions(row.text), bool(row.text)
-        if is_there:
+    rows = frame[frame["origin"] == _ORIGINS[kind]].astype(object)
+    for row in rows.itertuples(index=False):
+        mentions = find((row.tags or "") if is_tags else row.text)
+        if mentions or (row.text and not is_tags):
             selected.append(_Remark(row, Document(bool(row.is_unhappy), mentions)))
     return selected
+
+
+def _find_tags(text: str) -> tuple[Mention, ...]:
+    """Return the tags as terms; each is a sentence of its own, so that they form no pairs."""
+    tags = filter(None, text.split("\n"))
+    return tuple(Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags))
 
 
 def _matches(remark: _Remark, subject: IrritantSubject) -> bool:

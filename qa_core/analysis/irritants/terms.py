@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import snowballstemmer
 from stop_words import get_stop_words
@@ -44,8 +44,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SENTENCE = re.compile(r"[^.!?…;\n]+[.!?…;]*")
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """Place of a term: language and stem (`fr:factur`, negated `fr:-factur`)."""
 
     term: str

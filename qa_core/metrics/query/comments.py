@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import COUNTED_DIRECTION, get_kpi
 from qa_core.metrics.query import dimension_sql
 from qa_core.metrics.query.contacts import COMMENT_READERS
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import MetricQuery, parts_of
-from qa_core.storage import engine
+from qa_core.storage import engine, lake
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import SCORED, Evaluation
@@ -23,6 +23,7 @@ from qa_core.storage.schema import CONTACTS
 UNHAPPY = "unhappy_rate"
 MOST_REMARKS = 25_000
 """The newest so many: beyond, more remarks change what is counted no more, and only take time."""
+MONTHS_AT_ONCE = 6
 FAILED = "fail"
 
 _NOTES_SCHEMA = pa.schema(
@@ -82,9 +83,8 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         *conditions, unhappy.denominator, CONTACTS.c.survey_comment.is_not(None)
     )
     newest = CONTACTS.c.local_start.desc(), *_KEY
-    months = dimension_sql.months(where.period)
     remarks = Scoped(remarks.order_by(*newest).limit(MOST_REMARKS), viewer)
-    frames = [engine.current().run(remarks, **months)]
+    frames = [_read_newest(remarks, where.period)]
     notes = _find_notes(question)
     if notes.num_rows:
         source = CONTACTS.join(
@@ -102,8 +102,24 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
             is_unhappy.label("is_unhappy"),
         )
         comments = Scoped(comments.select_from(source).where(*conditions).order_by(*newest), viewer)
+        months = dimension_sql.months(where.period)
         frames.append(engine.current().run(comments, {"notes": notes}, **months))
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
+
+
+def _read_newest(remarks: Scoped, period: Period) -> pd.DataFrame:
+    """Read the newest remarks, some months at a time: where there are many, the months
+    before need not be read.
+    """
+    run, bounds = engine.current().run, dimension_sql.months(period)
+    first, last = bounds["first_month"] or "", bounds["last_month"] or "9999"
+    months = sorted(month for month in lake.snapshot("contacts").months if first <= month <= last)
+    frames: list[pd.DataFrame] = []
+    while months and sum(map(len, frames)) < MOST_REMARKS:
+        together = months[-MONTHS_AT_ONCE:]
+        del months[-MONTHS_AT_ONCE:]
+        frames.append(run(remarks, first_month=together[0], last_month=together[-1]))
+    return pd.concat(frames).head(MOST_REMARKS) if frames else run(remarks, **bounds)
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:

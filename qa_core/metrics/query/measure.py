@@ -19,6 +19,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import Contribution, FactTable, IntervalContribution, Kpi, KpiInputs
 from qa_core.metrics.query import (
     calibration_metrics,
+    caller_months,
     closed_months,
     evaluation_table,
     interval_totals,
@@ -229,6 +230,10 @@ def _find_records(
     build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
     if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
         return month_sums.collect(question, build, statements.DAYS_AROUND[subject])
+    if subject == FactTable.CUSTOMERS:
+        records = caller_months.find_records(question, kpis)
+        if records is not None:
+            return records
     months = statements.months_of(question, subject)
     frame = current().run(build(question), beside_the_lake(subject), **months)
     return frame.to_dict("records")

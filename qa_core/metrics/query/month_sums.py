@@ -103,6 +103,38 @@ def collect_frame(
     return _add_up(tables)
 
 
+def list_whole_months(period: Period) -> list[date]:
+    """List the first days of the months of a period; none where it has parts of months.
+
+    Before the first and after the last day of the data, nothing is missing.
+    """
+    span = data_span.find_span()
+    if span is None:
+        return []
+    first, last = (
+        max(period.first_day or span[0], span[0]),
+        min(period.last_day or span[1], span[1]),
+    )
+    starts = periods.starts_of("month", Period(first, last)) if first <= last else []
+    begins = first == span[0] or first.day == 1
+    ends = last == span[1] or (last + timedelta(days=1)).day == 1
+    return starts if begins and ends else []
+
+
+def collect_months(
+    question: MetricQuery,
+    build: Build,
+    months: Sequence[date],
+    run: Run,
+    adjust: Callable[[pa.Table], pa.Table],
+) -> list[Record]:
+    """Return the records of whole months, added up after `adjust`. What the statement finds
+    of a month may depend on everything before it, and on nothing after it.
+    """
+    tables = _recall(question, build, _list_months(months), False, None, run)
+    return _add_up([adjust(table) for table in tables]).to_dict("records")
+
+
 def _widen(question: MetricQuery) -> tuple[MetricQuery, Filter | None]:
     """Make one filter by few values a group, so that what is kept answers every choice of
     it. Returns the question without that filter, and the filter; None where none fits.
@@ -240,10 +272,12 @@ def _recall(
     build: Build,
     spans: Sequence[Days],
     is_settled: bool,
-    around: int,
+    around: int | None,
     run: Run,
 ) -> list[pa.Table]:
-    """Return the sums of each span: what was kept, the others computed and kept."""
+    """Return the sums of each span: what was kept, the others computed and kept. `around`:
+    see `collect_frame`; None: all days before.
+    """
     if is_settled:
         question = replace(
             question,
@@ -301,9 +335,11 @@ def forget_statements() -> None:
     _write.cache_clear()
 
 
-def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int) -> str:
+def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int | None) -> str:
     """Make the key of the sums of a span: of the statement, and the files that it reads."""
-    if around:
+    if around is None:
+        files = contacts.files(**dimension_sql.months(Period(last_day=days[1])))
+    elif around:
         files = contacts.files(**dimension_sql.months(Period(*days), around, around))
     else:
         files = [part.path for part in contacts.parts if part.overlaps(*days)]

@@ -196,89 +196,73 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     their chain and what is known of it as a whole.
     """
     own = EVERY_CONTACT.c.is_own
-    period = dimension_sql.within(question.where.period, CONTACTS.c)
-    repeat = parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).denominator
-    is_repeat = sa.func.coalesce(
-        sa.and_(own, repeat, *period, *question.filters(CONTACTS.c)), sa.false()
+    repeat = sa.and_(
+        own,
+        parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).denominator,
+        *dimension_sql.within(question.where.period, CONTACTS.c),
+        *question.filters(CONTACTS.c),
     )
-    customers = _select_customers(question, is_repeat, limit)
-    same = {"partition_by": CONTACTS.c.customer_number, "order_by": (CONTACTS.c.started_at, *_KEY)}
-    gap = sa.extract(
-        "epoch", CONTACTS.c.started_at - sa.func.lag(CONTACTS.c.started_at).over(**same)
-    )
-    is_new = sa.case(
-        (gap <= _window(question), sa.literal_column("0")), else_=sa.literal_column("1")
-    ).label("is_new")
-    columns = (
-        *_KEY,
-        CONTACTS.c.customer_key,
-        CONTACTS.c.customer_number,
-        CONTACTS.c.started_at,
-        *(CONTACTS.c[name] for name in _DETAILS),
-    )
+    customers = _select_customers(question, repeat, limit)
+    columns = (*_KEY, CONTACTS.c.customer_key, CONTACTS.c.customer_number, CONTACTS.c.started_at)
+    is_repeat = sa.func.coalesce(repeat, sa.false()).label("is_repeat")
+    window = _window(question).label("window_seconds")
     events = (
-        sa.select(*columns, own, is_repeat.label("is_repeat"), is_new)
+        sa.select(*columns, *(CONTACTS.c[name] for name in _DETAILS), own, is_repeat, window)
         .where(
             COUNTED_DIRECTION,
             CONTACTS.c.customer_number.in_(sa.select(customers.c.customer_number)),
         )
         .cte("events")
     )
-    order = (events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
-    number = (
-        sa.func.sum(events.c.is_new)
-        .over(partition_by=events.c.customer_number, order_by=order, rows=(None, 0))
-        .label("number")
+    # Only few columns are sorted. Contacts of the same moment are added together, so their
+    # order makes no difference.
+    few = ("customer_number", "started_at", "is_own", "is_repeat", "window_seconds")
+    moments = sa.select(*(events.c[name] for name in few)).cte("moments")
+    before = sa.func.lag(moments.c.started_at).over(**_in_turn(moments.c))
+    gap = sa.extract("epoch", moments.c.started_at - before)
+    is_new = sa.case(
+        (gap <= moments.c.window_seconds, sa.literal_column("0")), else_=sa.literal_column("1")
     )
-    links = sa.select(*events.c, number).cte("numbered")
-    repeats = sa.func.count().filter(links.c.is_repeat)
-    contacts = sa.func.count().filter(links.c.is_own)
-    place = (
-        sa.func.row_number()
-        .over(
-            order_by=(
-                repeats.desc(),
-                contacts.desc(),
-                sa.func.min(links.c.started_at),
-                links.c.customer_number,
-            )
-        )
-        .label("place")
+    steps = sa.select(*moments.c, is_new.label("is_new")).cte("steps")
+    number = sa.func.sum(steps.c.is_new).over(**_in_turn(steps.c))
+    links = sa.select(*steps.c, number.label("number")).cte("links").c
+    repeats = sa.func.count().filter(links.is_repeat)
+    starts_at = sa.func.min(links.started_at)
+    order = (
+        repeats.desc(),
+        sa.func.count().filter(links.is_own).desc(),
+        starts_at,
+        links.customer_number,
     )
     chains = (
         sa.select(
-            links.c.customer_number,
-            links.c.number,
+            links.customer_number,
             sa.func.count().label("contacts"),
-            sa.func.max(links.c.started_at).label("ends_at"),
-            place,
+            starts_at.label("starts_at"),
+            sa.func.max(links.started_at).label("ends_at"),
+            sa.func.row_number().over(order_by=order).label("place"),
         )
-        .group_by(links.c.customer_number, links.c.number)
+        .group_by(links.customer_number, links.number)
         .having(repeats > sa.literal_column("0"))
         .cte("chains")
     )
-    source = links.join(
-        chains,
-        sa.and_(
-            links.c.customer_number == chains.c.customer_number, links.c.number == chains.c.number
-        ),
+    is_of_chain = sa.and_(
+        events.c.customer_number == chains.c.customer_number,
+        events.c.started_at.between(chains.c.starts_at, chains.c.ends_at),
     )
-    link_columns = [
-        column for column in links.c if column.name not in ("is_new", "number", "is_own")
-    ]
-    statement = sa.select(
-        chains.c.place, chains.c.contacts, chains.c.ends_at, *link_columns
-    ).select_from(source)
     return on_every_contact(
-        statement.where(links.c.is_own, chains.c.place <= int(limit)).order_by(
-            chains.c.place, links.c.started_at, *(links.c[name] for name in CONTACT_KEY)
-        )
+        sa.select(chains.c.place, chains.c.contacts, chains.c.ends_at, *events.c)
+        .select_from(events.join(chains, is_of_chain))
+        .where(events.c.is_own, chains.c.place <= int(limit))
+        .order_by(chains.c.place, events.c.started_at, *(events.c[name] for name in CONTACT_KEY))
     )
 
 
-def _select_customers(
-    question: MetricQuery, is_repeat: sa.ColumnElement[bool], limit: int
-) -> sa.CTE:
+def _in_turn(columns: sa.ColumnCollection) -> dict[str, sa.ColumnElement[Any]]:
+    return {"partition_by": columns.customer_number, "order_by": columns.started_at}
+
+
+def _select_customers(question: MetricQuery, repeat: sa.ColumnElement[bool], limit: int) -> sa.CTE:
     """Select the customers who may have one of the longest chains.
 
     The repeats of a customer within a span no longer than the window are of one chain. No
@@ -289,7 +273,7 @@ def _select_customers(
     span = sa.func.floor(sa.extract("epoch", since) / sa.literal_column(f"{days * 86_400:.1f}"))
     in_spans = (
         sa.select(CONTACTS.c.customer_number, sa.func.count().label("repeats"))
-        .where(COUNTED_DIRECTION, is_repeat)
+        .where(COUNTED_DIRECTION, repeat)
         .group_by(CONTACTS.c.customer_number, span)
         .cte("in_spans")
     )

@@ -197,17 +197,22 @@ def conditions_on(
     return [*dimension_sql.within(question.where.period, columns), *question.filters(columns)]
 
 
-def callers_of(question: MetricQuery, conditions: Sequence[sa.ColumnElement[bool]]) -> sa.CTE:
-    """Select the contacts that fit, and whether each is its customer's first."""
+def callers_of(
+    question: MetricQuery,
+    conditions: Sequence[sa.ColumnElement[bool]],
+    customers: sa.Select | None = None,
+) -> sa.CTE:
+    """Select the contacts that fit, and whether each is its customer's first. `customers`:
+    the numbers of theirs, where known.
+    """
     every = EVERY_CONTACT.c
-    condition = every.has_customer
     period = question.where.period
-    if question.where.values or (period.is_bounded and period.days <= FEW_DAYS):
+    is_short = period.is_bounded and period.days <= FEW_DAYS
+    if customers is None and (question.where.values or is_short):
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
-        condition = every.customer_number.in_(
-            sa.select(CONTACTS.c.customer_number).where(*conditions)
-        )
+        customers = sa.select(CONTACTS.c.customer_number).where(*conditions)
+    condition = every.has_customer if customers is None else every.customer_number.in_(customers)
     firsts = (
         sa.select(
             every.customer_number.label("customer"),
@@ -487,12 +492,13 @@ def _aggregates(
 ) -> list[sa.ColumnElement[Any]]:
     aggregates: list[sa.ColumnElement[Any]] = []
     for kpi in kpis:
-        for suffix, aggregate in _aggregates_of(kpi, parts_of(question, kpi, columns)):
+        for suffix, aggregate in aggregates_of(kpi, parts_of(question, kpi, columns)):
             aggregates.append(aggregate.label(f"{kpi.key}__{suffix}"))
     return aggregates
 
 
-def _aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
+def aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnElement[Any]]]:
+    """Build what is counted and added up of the parts of a KPI, by the name of each."""
     rows = sa.func.count().filter
     aggregates: list[tuple[str, sa.ColumnElement[Any]]] = []
     if kpi.kind == KpiKind.MEAN:
