@@ -289,24 +289,17 @@ class SubmittedEvaluation:
 def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
     """Return the evaluations that the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
-    columns = (
-        Evaluation.id,
-        Evaluation.kind,
-        Evaluation.local_day,
-        Evaluation.submitted_at,
-        Evaluation.grid_name,
-        Evaluation.score,
-        Evaluation.outcome,
-    )
-    statement = sa.select(*columns, Evaluation.published_at, Evaluation.publish_on).where(
+    statement = sa.select(Evaluation).where(
         Evaluation.evaluator == viewer.username,
         Evaluation.submitted_at.is_not(None),
         Evaluation.state != "draft",
     )
+    newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
     with store.reading() as session:
-        newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
-        rows = session.execute(Scoped(newest.limit(limit), viewer)).all()
-    return [SubmittedEvaluation(*row) for row in rows]
+        return [
+            build_from_row(SubmittedEvaluation, row, scorecard=row.grid_name)
+            for row in session.scalars(Scoped(newest.limit(limit), viewer))
+        ]
 
 
 def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
