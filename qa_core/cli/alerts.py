@@ -7,6 +7,7 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
+from qa_core.base.row_values import read_fields
 from qa_core.cli.options import As, Json, add_family, flag, option, print_json, read_as
 
 
@@ -133,16 +134,9 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
                 {
                     "id": entry.id,
                     "title": texts.describe_subject(entry.subject),
-                    "kind": entry.subject.kind,
-                    "dimension": entry.subject.dimension,
-                    "value": entry.subject.value,
-                    "terms": entry.subject.terms,
+                    **read_fields(entry.subject, ("kind", "dimension", "value", "terms")),
                     "filters": dict(entry.filters.values),
-                    "teams": entry.teams,
-                    "state": entry.state,
-                    "owner": entry.owner,
-                    "due_on": entry.due_on,
-                    "note": entry.note,
+                    **read_fields(entry, ("teams", "state", "owner", "due_on", "note")),
                     "steps": [
                         {"state": step.state, "at": step.at.isoformat(), "by": step.by}
                         for step in entry.steps

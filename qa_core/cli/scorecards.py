@@ -8,6 +8,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
+from qa_core.base.row_values import read_fields
 from qa_core.cli.options import Json, add_family, flag, option, print_json
 
 
@@ -25,13 +26,9 @@ def list_grids(as_json: Json = False) -> None:
         return print_json(
             [
                 {
-                    "id": held.id,
-                    "key": held.key,
-                    "version": held.version,
-                    "title": held.title,
-                    "published_at": held.published_at.isoformat() if held.published_at else None,
-                    "published_by": held.published_by,
-                    "evaluations": held.evaluations,
+                    **read_fields(held, ("id", "key", "version", "title")),
+                    "published_at": held.published_at and held.published_at.isoformat(),
+                    **read_fields(held, ("published_by", "evaluations")),
                 }
                 for held in found
             ]

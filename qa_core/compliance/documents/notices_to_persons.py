@@ -12,6 +12,7 @@ from qa_core.compliance.documents.blocks import (
     Heading,
     Paragraph,
     label,
+    write_paragraph,
 )
 from qa_core.compliance.documents.facts import Facts
 from qa_core.metrics import formatting
@@ -20,14 +21,11 @@ from qa_core.metrics import formatting
 def build_messages(facts: Facts) -> list[Block]:
     """Build the message that callers hear, with its variants and their rules."""
     blocks: list[Block] = [
-        Paragraph(_(statements.DRAFT_NOTE)),
-        Paragraph(
-            _(
-                "Callers hear one of these messages at each call, before the conversation and "
-                "before anything is recorded. Choose the one that fits the line. Played since "
-                "{day}.",
-                day=facts.describe_day("callers_informed_since"),
-            )
+        write_paragraph(statements.DRAFT_NOTE),
+        write_paragraph(
+            "Callers hear one of these messages at each call, before the conversation and before "
+            "anything is recorded. Choose the one that fits the line. Played since {day}.",
+            day=facts.describe_day("callers_informed_since"),
         ),
     ]
     for title, use, message in _list_messages(facts):
@@ -133,33 +131,26 @@ def _list_messages(facts: Facts) -> Iterator[tuple[str, str, str]]:
 def build_caller_notice(facts: Facts) -> list[Block]:
     """Build the notice for callers, to publish on a website or hand out."""
     return [
-        Paragraph(
-            _(
-                "Some of your conversations with {organisation} may be recorded and listened to. "
-                "Here is what for, by whom and for how long, and how to refuse.",
-                organisation=facts.describe_detail("organisation_name"),
-            )
+        write_paragraph(
+            "Some of your conversations with {organisation} may be recorded and listened to. Here "
+            "is what for, by whom and for how long, and how to refuse.",
+            organisation=facts.describe_detail("organisation_name"),
         ),
         statements.list_contacts(facts),
         Heading(_("What for")),
         *statements.describe_purposes(facts),
-        Paragraph(
-            _(
-                "The legal basis is our legitimate interest in training our advisors and improving "
-                "our service (GDPR art. 6(1)(f)). Recording and listening are occasional, never "
-                "permanent. No emotion is read from your voice."
-            )
+        write_paragraph(
+            "The legal basis is our legitimate interest in training our advisors and improving "
+            "our service (GDPR art. 6(1)(f)). Recording and listening are occasional, never "
+            "permanent. No emotion is read from your voice."
         ),
         Heading(_("Which data, and who has access")),
-        Paragraph(
-            _(
-                "The recording, the day, time and reason of your contact, and your answers to our "
-                "surveys. Your number is replaced by a code. Only accredited persons of "
-                "{organisation}, and the advisor you spoke to, may listen. Processors: "
-                "{processors}.",
-                organisation=facts.describe_detail("organisation_name"),
-                processors=facts.describe_detail("processors"),
-            )
+        write_paragraph(
+            "The recording, the day, time and reason of your contact, and your answers to our "
+            "surveys. Your number is replaced by a code. Only accredited persons of "
+            "{organisation}, and the advisor you spoke to, may listen. Processors: {processors}.",
+            organisation=facts.describe_detail("organisation_name"),
+            processors=facts.describe_detail("processors"),
         ),
         Heading(_("For how long")),
         Bullets(
@@ -176,13 +167,11 @@ def build_caller_notice(facts: Facts) -> list[Block]:
             )
         ),
         Heading(_("How to refuse")),
-        Paragraph(
-            _(
-                "Tell the advisor at the start or at any moment of the conversation, or write to "
-                "{contact} afterwards. Your refusal takes effect at once, has no effect on how you "
-                "are served, and deletes what was recorded.",
-                contact=facts.describe_detail("dpo_contact"),
-            )
+        write_paragraph(
+            "Tell the advisor at the start or at any moment of the conversation, or write to "
+            "{contact} afterwards. Your refusal takes effect at once, has no effect on how you "
+            "are served, and deletes what was recorded.",
+            contact=facts.describe_detail("dpo_contact"),
         ),
         Heading(_("Your rights")),
         *statements.list_rights(facts),
@@ -212,12 +201,10 @@ def list_advisor_information(facts: Facts) -> list[Block]:
 def build_advisor_notice(facts: Facts) -> list[Block]:
     """Build the information for advisors, the contract clause and the receipt."""
     return [
-        Paragraph(
-            _(
-                "Information of each employee before recording or listening begins (Code du "
-                "travail art. L. 1222-4; GDPR art. 13). The works council was consulted on {day}.",
-                day=facts.describe_day("works_council_consulted_on"),
-            )
+        write_paragraph(
+            "Information of each employee before recording or listening begins (Code du travail "
+            "art. L. 1222-4; GDPR art. 13). The works council was consulted on {day}.",
+            day=facts.describe_day("works_council_consulted_on"),
         ),
         statements.list_contacts(facts),
         *list_advisor_information(facts),
@@ -246,16 +233,13 @@ def build_advisor_notice(facts: Facts) -> list[Block]:
 def build_council_sheet(facts: Facts) -> list[Block]:
     """Build the sheet for the works council, with the access matrix."""
     return [
-        Paragraph(_(statements.DRAFT_NOTE)),
-        Paragraph(
-            _(
-                "The works council is informed and consulted before means of monitoring employees "
-                "are used (Code du travail art. L. 2312-38). Restrictions of freedoms must be "
-                "justified by the task and proportionate to the aim (art. L. 1121-1), and nothing "
-                "is collected by means that employees do not know (art. L. 1222-4). Consulted on "
-                "{day}.",
-                day=facts.describe_day("works_council_consulted_on"),
-            )
+        write_paragraph(statements.DRAFT_NOTE),
+        write_paragraph(
+            "The works council is informed and consulted before means of monitoring employees are "
+            "used (Code du travail art. L. 2312-38). Restrictions of freedoms must be justified "
+            "by the task and proportionate to the aim (art. L. 1121-1), and nothing is collected "
+            "by means that employees do not know (art. L. 1222-4). Consulted on {day}.",
+            day=facts.describe_day("works_council_consulted_on"),
         ),
         statements.list_contacts(facts),
         Heading(_("What it is for")),
@@ -271,14 +255,12 @@ def build_council_sheet(facts: Facts) -> list[Block]:
         Heading(_("Formalities")),
         statements.explain_former_notification(),
         Heading(_("Opinion of the works council")),
-        Paragraph(_("Opinion, day, signature: {line}", line=LINE)),
+        write_paragraph("Opinion, day, signature: {line}", line=LINE),
         Heading(_("Annex: access matrix")),
-        Paragraph(
-            _(
-                "Generated from the rules that the product applies. Own: what lies in the rows "
-                "above. All: what belongs to no team. Groups: figures of large groups. What is "
-                "empty is refused."
-            )
+        write_paragraph(
+            "Generated from the rules that the product applies. Own: what lies in the rows above. "
+            "All: what belongs to no team. Groups: figures of large groups. What is empty is "
+            "refused."
         ),
         capabilities.list_matrix(),
     ]

@@ -28,7 +28,7 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
         kind = data[start + 1] & 0x1E, data[start + 2] & 0x0C
         position, is_lost = start, False
         while 0 <= position < len(data) - 3:
-            end = _find_frame_end(data, position, kind)
+            end = find_frame_end(data, position, kind)
             # Found again behind something else, a frame is one when another follows.
             if end and end <= len(data) and not (is_lost and not _starts(data, end, kind)):
                 yield position, end
@@ -38,15 +38,19 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:
-    return position == len(data) or _find_frame_end(data, position, kind) is not None
+    return position == len(data) or find_frame_end(data, position, kind) is not None
 
 
-def _find_frame_end(data: mmap, position: int, kind: tuple[int, int]) -> int | None:
-    """Find the end of the frame that begins there; None without one of that version and rate."""
+def find_frame_end(
+    data: mmap | bytes, position: int, kind: tuple[int, int] | None = None
+) -> int | None:
+    """Find the end of the frame of MPEG audio, layer III, that begins there; None without
+    one (of that version and rate).
+    """
     head = data[position : position + 4]
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None
-    if (head[1] & 0x1E, head[2] & 0x0C) != kind:
+    if kind is not None and (head[1] & 0x1E, head[2] & 0x0C) != kind:
         return None
     version, rate = head[1] >> 3 & 3, head[2] >> 2 & 3
     bit_rate = BIT_RATES[version == 3][head[2] >> 4]
