@@ -52,17 +52,14 @@ def build_funnel_plot(
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
             draw_line(figure, at, edge, tint.reference, width, dash)
     figure.add_hline(y=funnel.centre, line={"color": tint.text, "width": 1.2})
-    figure.add_scatter(
+    figure.add_points(
         x=frame["n"],
         y=frame["value"],
-        mode="markers",
         marker=mark_severities(frame["severity"], tint, tint.accent, "triangle-up"),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
-        cliponaxis=False,
         customdata=[[key] for key in frame["key"]],
         text=[format_point(row, row.label, unit) for row in frame.itertuples()],
-        hovertemplate="%{text}<extra></extra>",
     )
     font = {"size": 11.5, "color": tint.ink}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
@@ -122,9 +119,6 @@ def build_criteria(
         zmin=min(low, high - LEAST_SPREAD),
         zmax=high,
         colorscale=[[0, tint.attention], [1, "rgba(127,127,127,.08)"]],
-        showscale=False,
-        xgap=2,
-        ygap=2,
         hoverinfo="skip",
     )
     enough = frame["enough"].tolist()
