@@ -6,8 +6,6 @@ from datetime import time
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
@@ -17,7 +15,6 @@ from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
-from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
 CLOCK = time(16, 30)
@@ -84,12 +81,6 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
                     for note in story.notes
                 ]
                 session.add(made)
-
-
-def remove(session: Session) -> None:
-    """Remove the plans opened by demo accounts, before these accounts are removed."""
-    demo = sa.select(Account.username).where(Account.demo)
-    session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
 
 
 def choose_trained(staff: Staff) -> int:
