@@ -5,12 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import (
-    build_value_axis,
-    draw_intervals,
-    label_rows,
-    mark_severities,
-)
+from qa_core.analysis.charts import elements
 from qa_core.analysis.charts.labels import cut, find_range, format_point, list_values, plain
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
@@ -54,7 +49,9 @@ def build_dots(
         )
     if centre is not None:
         figure.add_vline(x=centre, line={"color": tint.text, "width": 1.2})
-    draw_intervals(figure, zip(rows, frame["low"], frame["high"], strict=True), tint.reference)
+    elements.draw_intervals(
+        figure, zip(rows, frame["low"], frame["high"], strict=True), tint.reference
+    )
     for row in breaks:
         figure.add_hline(y=row - 0.5, line={"color": tint.reference, "width": 1, "dash": "dot"})
     if "shrunk" in frame:
@@ -64,16 +61,16 @@ def build_dots(
     figure.add_points(
         x=frame["value"],
         y=rows,
-        marker=mark_severities(severities, tint, tint.accent),
+        marker=elements.mark_severities(severities, tint, tint.accent),
         customdata=[[key] for key in frame["key"]],
         text=[format_point(row, row.label, unit) for row in frame.itertuples()],
     )
     shown = list_values(frame, "value", "low", "high", "shrunk", "chance_low", "chance_high")
     low, high = find_range(shown, bounds)
-    axis = build_value_axis(low, high, unit, count=4)
+    axis = elements.build_value_axis(low, high, unit, count=4)
     figure.update_xaxes(**axis, showgrid=True, side="bottom")
     lines = 2 if row_height >= 36 else 1
-    label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
+    elements.label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
     return dress(figure, tint, 46 + row_height * max(len(frame), 2))
 
 
@@ -133,7 +130,7 @@ def build_differences(
         own = frame[frame["severity"] == severity].dropna(subset=["low"])
         if len(own):
             intervals = zip(own.index, own["low"], own["high"], strict=True)
-            draw_intervals(figure, intervals, colour, 1.8)
+            elements.draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
         ring = {"symbol": "circle-open", "size": 6.5, "color": tint.reference}
         ring["line"] = {"width": 1.3}
@@ -142,7 +139,7 @@ def build_differences(
     figure.add_points(
         x=frame["value"],
         y=rows,
-        marker=mark_severities(frame["severity"], tint, tint.reference, sizes=(7.5, 10)),
+        marker=elements.mark_severities(frame["severity"], tint, tint.reference, sizes=(7.5, 10)),
         text=[_describe(row, unit) for row in frame.itertuples()],
     )
     low, high = find_range([0.0, *list_values(frame, "value", "low", "high", "plain")], None)
@@ -155,7 +152,7 @@ def build_differences(
         showgrid=True,
         side="bottom",
     )
-    label_rows(figure, [cut(str(label), LONGEST_LABEL) for label in frame["label"]])
+    elements.label_rows(figure, [cut(str(label), LONGEST_LABEL) for label in frame["label"]])
     return dress(figure, tint, 34 + row_height * max(len(frame), 3))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from qa_core.base import environment
 
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
-"""Invented names, remarks and stories; all in the file of that name."""
+"""Invented names, campaigns, remarks and stories, from the file of that name."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Messages and notices for callers and advisors, and the sheet for the works council."""
 
-from collections.abc import Iterator
-
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.compliance.documents import capabilities, statements
 from qa_core.compliance.documents.blocks import (
     LINE,
@@ -17,6 +15,65 @@ from qa_core.compliance.documents.blocks import (
 from qa_core.compliance.documents.facts import Facts
 from qa_core.metrics import formatting
 
+MESSAGES = (
+    (
+        N_("Full message, with recording"),
+        N_("Lines on which calls may be recorded."),
+        N_(
+            "“Welcome to {organisation}. Your call may be recorded and listened to, for "
+            "{purposes}. Recordings are kept for {period} at most. You may object at any time: "
+            "{refusal}. To know more, see the legal notice on our website.”"
+        ),
+    ),
+    (
+        N_("Short message, with recording"),
+        N_("Lines with a long menu; the written notice must then be easy to find."),
+        N_(
+            "“{organisation}, hello. This call may be recorded and listened to, for {purposes}. To "
+            "object, {refusal}.”"
+        ),
+    ),
+    (
+        N_("Listening without recording"),
+        N_("Lines on which a second person may listen, and nothing is recorded."),
+        N_(
+            "“Welcome to {organisation}. An authorised person may listen to your call, for "
+            "{purposes}. It is not recorded. To object, {refusal}.”"
+        ),
+    ),
+    (
+        N_("Outside opening hours"),
+        N_("Voicemail, which is not imported into Écoute."),
+        N_(
+            "“You have reached {organisation}. Our advisors are not available at the moment; "
+            "please call again during opening hours. If you leave a message, it serves to call "
+            "you back, and for nothing else.”"
+        ),
+    ),
+    (
+        N_("Said by the advisor, outbound calls"),
+        N_("Calls that the centre makes, before their subject."),
+        N_(
+            "“Hello, this is … from {organisation}. Our conversation may be recorded and listened "
+            "to, for {purposes}. Do you object?”"
+        ),
+    ),
+    (
+        N_("After a refusal"),
+        N_("Said by the advisor or the voice server."),
+        N_("“Thank you. This call is not recorded and nobody else listens to it.”"),
+    ),
+    (
+        N_("Written channels"),
+        N_("Shown before the conversation: {channels}."),
+        N_(
+            "“{organisation} may read this conversation again, for {purposes}. You may object "
+            "at any time: tell us here.”"
+        ),
+    ),
+)
+"""Variants of the message that callers hear: title, use and words; the last one is written."""
+
 
 def build_messages(facts: Facts) -> list[Block]:
     """Build the message that callers hear, with its variants and their rules."""
@@ -28,8 +85,18 @@ def build_messages(facts: Facts) -> list[Block]:
             day=facts.describe_day("callers_informed_since"),
         ),
     ]
-    for title, use, message in _list_messages(facts):
-        blocks += [Heading(title), Paragraph(use), Paragraph(message, is_quoted=True)]
+    key = facts.settings.refusal_key
+    written = [name for name in facts.channels if name != "phone"]
+    terms = {
+        "organisation": facts.describe_detail("organisation_name"),
+        "purposes": facts.list_purposes(),
+        "refusal": _("press {key} or tell the advisor", key=key) if key else _("tell the advisor"),
+        "period": facts.describe_period("recordings"),
+        "channels": formatting.listing(formatting.name("channel", name) for name in written),
+    }
+    for title, use, message in MESSAGES if written else MESSAGES[:-1]:
+        said = Paragraph(_(message, **terms), is_quoted=True)
+        blocks += [Heading(_(title)), write_paragraph(use, **terms), said]
     return [
         *blocks,
         Heading(_("Rules of use")),
@@ -50,82 +117,6 @@ def build_messages(facts: Facts) -> list[Block]:
             )
         ),
     ]
-
-
-def _list_messages(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """List the variants as title, use and words."""
-    key = facts.settings.refusal_key
-    terms = {
-        "organisation": facts.describe_detail("organisation_name"),
-        "purposes": facts.list_purposes(),
-        "refusal": _("press {key} or tell the advisor", key=key) if key else _("tell the advisor"),
-    }
-    yield (
-        _("Full message, with recording"),
-        _("Lines on which calls may be recorded."),
-        _(
-            "“Welcome to {organisation}. Your call may be recorded and listened to, for "
-            "{purposes}. Recordings are kept for {period} at most. You may object at any time: "
-            "{refusal}. To know more, see the legal notice on our website.”",
-            period=facts.describe_period("recordings"),
-            **terms,
-        ),
-    )
-    yield (
-        _("Short message, with recording"),
-        _("Lines with a long menu; the written notice must then be easy to find."),
-        _(
-            "“{organisation}, hello. This call may be recorded and listened to, for {purposes}. To "
-            "object, {refusal}.”",
-            **terms,
-        ),
-    )
-    yield (
-        _("Listening without recording"),
-        _("Lines on which a second person may listen, and nothing is recorded."),
-        _(
-            "“Welcome to {organisation}. An authorised person may listen to your call, for "
-            "{purposes}. It is not recorded. To object, {refusal}.”",
-            **terms,
-        ),
-    )
-    yield (
-        _("Outside opening hours"),
-        _("Voicemail, which is not imported into Écoute."),
-        _(
-            "“You have reached {organisation}. Our advisors are not available at the moment; "
-            "please call again during opening hours. If you leave a message, it serves to call "
-            "you back, and for nothing else.”",
-            organisation=terms["organisation"],
-        ),
-    )
-    yield (
-        _("Said by the advisor, outbound calls"),
-        _("Calls that the centre makes, before their subject."),
-        _(
-            "“Hello, this is … from {organisation}. Our conversation may be recorded and listened "
-            "to, for {purposes}. Do you object?”",
-            **terms,
-        ),
-    )
-    yield (
-        _("After a refusal"),
-        _("Said by the advisor or the voice server."),
-        _("“Thank you. This call is not recorded and nobody else listens to it.”"),
-    )
-    if written := [name for name in facts.channels if name != "phone"]:
-        yield (
-            _("Written channels"),
-            _(
-                "Shown before the conversation: {channels}.",
-                channels=formatting.listing(formatting.name("channel", name) for name in written),
-            ),
-            _(
-                "“{organisation} may read this conversation again, for {purposes}. You may object "
-                "at any time: tell us here.”",
-                **terms,
-            ),
-        )
 
 
 def build_caller_notice(facts: Facts) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates
 from qa_core.compliance.documents import statements
 from qa_core.compliance.documents.blocks import (
@@ -18,6 +18,32 @@ from qa_core.compliance.documents.facts import Facts
 from qa_core.metrics import formatting
 
 FACT_SHARES = (0.27, 0.73)
+RISKS = (
+    (
+        N_("Surveillance of staff"),
+        N_("Stress, loss of autonomy, unfair decisions"),
+        N_("Ceiling per advisor, random draw, separate purposes, playbacks visible to advisors"),
+    ),
+    (
+        N_("Unlawful access to recordings or evaluations"),
+        N_("Disclosure of private matters of callers, harm to the reputation of advisors"),
+        N_("Accreditation, encryption, access by role, journal, short periods"),
+    ),
+    (
+        N_("Unwanted change"),
+        N_("An advisor is judged on wrong data"),
+        N_(
+            "Signed evaluations, corrections kept with the earlier version, sealed journal, "
+            "disputes"
+        ),
+    ),
+    (
+        N_("Loss of data"),
+        N_("An advisor or a caller cannot prove what was said"),
+        N_("Backups, imports that are done whole or not at all, health checks"),
+    ),
+)
+"""Feared event, effects, measures."""
 
 
 def build_register(facts: Facts) -> list[Block]:
@@ -181,7 +207,7 @@ def build_assessment(facts: Facts) -> list[Block]:
                 _("Severity of harm"),
                 _("Likelihood"),
             ),
-            tuple((*risk, "", "") for risk in _list_risks()),
+            tuple((*map(_, risk), "", "") for risk in RISKS),
             (0.18, 0.25, 0.29, 0.12, 0.16),
         ),
         write_paragraph(
@@ -289,32 +315,6 @@ def _list_principles(facts: Facts) -> Iterator[tuple[str, str]]:
             "Requests are entered with a clock of one month; an objection acts at once and for the "
             "future; access and erasure cover every store."
         ),
-    )
-
-
-def _list_risks() -> Iterator[tuple[str, str, str]]:
-    yield (
-        _("Surveillance of staff"),
-        _("Stress, loss of autonomy, unfair decisions"),
-        _("Ceiling per advisor, random draw, separate purposes, playbacks visible to advisors"),
-    )
-    yield (
-        _("Unlawful access to recordings or evaluations"),
-        _("Disclosure of private matters of callers, harm to the reputation of advisors"),
-        _("Accreditation, encryption, access by role, journal, short periods"),
-    )
-    yield (
-        _("Unwanted change"),
-        _("An advisor is judged on wrong data"),
-        _(
-            "Signed evaluations, corrections kept with the earlier version, sealed journal, "
-            "disputes"
-        ),
-    )
-    yield (
-        _("Loss of data"),
-        _("An advisor or a caller cannot prove what was said"),
-        _("Backups, imports that are done whole or not at all, health checks"),
     )
 
 

@@ -323,17 +323,15 @@ def _find_earlier_draw(
         build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
         for one in find_originals(stored)
     )
-    return DrawResult(
-        plan.name,
-        seed,
-        stored.frame,
-        stored.excluded,
-        drawn,
-        stored.short,
-        stored.frame_digest,
-        read_fairness(stored),
-        Names.load(session, frozenset({"advisor"})).advisors,
-        stored.id,
+    return build_from_row(
+        DrawResult,
+        stored,
+        plan=plan.name,
+        drawn=drawn,
+        digest=stored.frame_digest,
+        shares=read_fairness(stored),
+        names=Names.load(session, frozenset({"advisor"})).advisors,
+        draw_id=stored.id,
     )
 
 
