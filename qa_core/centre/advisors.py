@@ -311,7 +311,6 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
 
 
 def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> None:
-    """Keep what the advisor was before this batch, once."""
     _save_image(session, batch_id, "advisor", advisor_id, _read_state(session, advisor_id))
 
 

@@ -55,7 +55,6 @@ class Extracts:
         self.purpose = chance.choice(len(PURPOSES), size, p=[0.55, 0.25, 0.2])
 
     def _name_customers(self) -> None:
-        """Compute the pseudonym of each customer."""
         self.customers = np.unique(self.wave.customer[self.wave.customer != contacts.WITHHELD])
         self.customer_keys = Pseudonyms.current().find_keys(
             pa.array(

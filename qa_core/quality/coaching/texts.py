@@ -82,7 +82,6 @@ def _describe_rise(rise: ClearRise) -> str:
 
 
 def _describe_lead(gap: CriterionGap, texts: GridTexts) -> str:
-    """Describe by how much an advisor is above the rest of the team."""
     part = gap.criterion
     return _(
         "{what}: about {points} points above the team ({mean} against {others} of 100, n = {n}; "
