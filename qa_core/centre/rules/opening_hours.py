@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
+from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.row_values import read_fields
 from qa_core.storage.records import store
@@ -140,15 +141,7 @@ def parse_calendar(text: str) -> tuple[str, str | None] | None:
 
 def parse_days(text: str) -> list[date]:
     """Parse days, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
-    days = []
-    for piece in re.split(r"[\s,;]+", text.strip()):
-        try:
-            days += [date.fromisoformat(piece)] if piece else []
-        except ValueError:
-            raise Misuse(
-                "bad_date", "{text} is not a date. Write it as 2026-11-24.", text=piece
-            ) from None
-    return days
+    return [parse_day(piece) for piece in re.split(r"[\s,;]+", text.strip()) if piece]
 
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:

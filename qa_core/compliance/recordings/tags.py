@@ -1,6 +1,7 @@
 """Tags in audio files, which may name people or hold pictures, and are not kept."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -14,6 +15,7 @@ BIT_RATES = (
 )
 """Kilobits a second of layer III, for MPEG 2 and 2.5, and for MPEG 1."""
 SAMPLE_RATES = (44_100, 48_000, 32_000)
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Misshapen(Exception):
@@ -128,22 +130,9 @@ def _find_comments(packet: bytes) -> list[int]:
     return positions
 
 
-def _make_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        value = byte << 24
-        for _bit in range(8):
-            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
-        table.append(value)
-    return tuple(table)
-
-
-_TABLE = _make_table()
-
-
 def _checksum(page: bytes | bytearray) -> int:
-    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero."""
-    value = 0
-    for byte in page:
-        value = value << 8 & 0xFFFFFFFF ^ _TABLE[value >> 24 ^ byte]
-    return value
+    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero: that of
+    zlib with the bits in reverse, and without its inversions.
+    """
+    value = zlib.crc32(page.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2)

@@ -11,7 +11,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import accreditations, gates
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics import periods
 from qa_core.metrics.query import sampling_frame
 from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
@@ -107,7 +107,7 @@ def pick(
 def _get_or_create_plan(
     session: Session, viewer: Viewer, month: date, scorecard: str
 ) -> ListeningPlan:
-    last = add_months(month, 1) - timedelta(days=1)
+    last = periods.end_of("month", month)
     name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
     found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if found is not None:
