@@ -23,7 +23,7 @@ RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """Age in days of the evaluations that are answered."""
 
 SAID = TEXTS["advisors"]
-"""What they write, with the decisions of the manager."""
+"""Texts that they write, with the decisions of the manager."""
 OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
 COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
     None,

@@ -14,9 +14,9 @@ LONG_WAIT, LAUNCH = 75, 0.3
 """Seconds of wait, and trouble of the launch, from which customers mention them."""
 Told = Mapping[str, Sequence[str]]
 CUSTOMERS: Mapping[str, Any] = TEXTS["customers"]
-"""What customers say, by cause; `about`: by the number of the reason."""
+"""Remarks of customers by cause; `about`: by the number of the reason."""
 LACKING, WELL_DONE, TAGS = (TEXTS["evaluators"][name] for name in ("lacking", "well_done", "tags"))
-"""What evaluators say: by the criterion that lost points, else; and their tags."""
+"""Remarks of evaluators, by the criterion that lost points and where none did; their tags."""
 
 
 def write_customers(
