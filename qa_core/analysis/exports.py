@@ -70,12 +70,9 @@ def build_contact_parameters(
     waited: query.WaitRange | None = None,
 ) -> dict[str, Any]:
     """Return a list of contacts as plain values, for its download link."""
-    wait_note = {
-        name: value
-        for name, value in (("overrides", dict(overrides or {})), ("waited", list(waited or ())))
-        if value
-    }
-    return {"behind": behind or "", "order": order, **_filters(where), **wait_note}
+    more = {"overrides": dict(overrides or {}), "waited": list(waited or ())}
+    more = {name: value for name, value in more.items() if value}
+    return {"behind": behind or "", "order": order, **_filters(where), **more}
 
 
 def build_number_parameters(period: Period, loose: bool = False) -> dict[str, Any]:

@@ -435,12 +435,13 @@ def _find_applicable(
     kpi: Kpi, targets: Sequence[TargetValue], scopes: Sequence[Scope], period: Period
 ) -> list[TargetValue]:
     """Return the applicable targets; of amounts, for exactly their days."""
-    near = [target for target in targets if target.kpi == kpi.key and target.scope in scopes]
+    days = (period.first_day, period.last_day)
     return [
         target
-        for target in near
-        if not kpi.is_amount
-        or (target.starts_on, target.ends_on) == (period.first_day, period.last_day)
+        for target in targets
+        if target.kpi == kpi.key
+        and target.scope in scopes
+        and (not kpi.is_amount or (target.starts_on, target.ends_on) == days)
     ]
 
 

@@ -148,16 +148,13 @@ def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterato
         months = seen.setdefault((row.tracking_number, *campaign_key), {})
         months[row.month] = _merge(months[row.month], one) if row.month in months else one
     for months in seen.values():
-        current: CampaignSpan | None = None
+        runs: list[CampaignSpan] = []
         for month in sorted(months):
-            if current is not None and _is_next_month(current.last_day, month):
-                current = _merge(current, months[month])
-                continue
-            if current is not None:
-                yield current
-            current = months[month]
-        if current is not None:
-            yield current
+            if runs and _is_next_month(runs[-1].last_day, month):
+                runs[-1] = _merge(runs[-1], months[month])
+            else:
+                runs.append(months[month])
+        yield from runs
 
 
 def _find_unassigned(

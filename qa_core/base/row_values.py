@@ -1,6 +1,6 @@
 """Values built from rows that hold most of their fields under the same names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -10,6 +10,12 @@ Value = TypeVar("Value")
 def read_fields(row: Any, names: Iterable[str]) -> dict[str, Any]:
     """Read these attributes of a row or value, by name."""
     return {name: getattr(row, name) for name in names}
+
+
+def write_fields(row: Any, values: Mapping[str, Any]) -> None:
+    """Set these attributes of a row or value."""
+    for name, value in values.items():
+        setattr(row, name, value)
 
 
 def build_from_row(kind: type[Value], row: Any, **others: Any) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -176,25 +176,29 @@ def find_memberships(session: Session) -> pa.Table:
     two teams on one day: the later start wins.
     """
     rows = session.execute(sa.select(Membership.__table__)).all()
-    spans: list[tuple[str, str, date | None, date | None]] = []
-    next_start: tuple[str | None, date | None] = (None, None)
+    spans = [
+        {"advisor_id": row.advisor_id, "team": row.team_name, "starts_on": first, "ends_on": end}
+        for row, first, end in cut_overlaps(rows, lambda row: row.advisor_id)
+    ]
+    return pa.Table.from_pylist(spans, MEMBERSHIPS)
+
+
+def cut_overlaps(
+    rows: Iterable[Any], key: Callable[[Any], str]
+) -> Iterator[tuple[Any, date, date]]:
+    """Yield dated rows with their first day and the day after their last, never two of
+    one key on one day: the later start wins, then the later row.
+    """
+    next_key, next_start = None, date.max
     for row in sorted(
-        rows, key=lambda row: (row.advisor_id, row.starts_on or date.min, row.id), reverse=True
+        rows, key=lambda row: (key(row), row.starts_on or date.min, row.id), reverse=True
     ):
-        ends_on = row.ends_on
-        if (
-            next_start[0] == row.advisor_id
-            and next_start[1] is not None
-            and (ends_on is None or ends_on > next_start[1])
-        ):
-            ends_on = next_start[1]
-        starts_on = row.starts_on or date.min
-        if ends_on is None or starts_on < ends_on:
-            spans.append((row.advisor_id, row.team_name, starts_on, ends_on or date.max))
-            next_start = (row.advisor_id, starts_on)
-    return pa.table(
-        list(zip(*spans, strict=True)) if spans else [[], [], [], []], schema=MEMBERSHIPS
-    )
+        first, end = row.starts_on or date.min, row.ends_on or date.max
+        if key(row) == next_key:
+            end = min(end, next_start)
+        if first < end:
+            yield row, first, end
+            next_key, next_start = key(row), first
 
 
 def group_spans(memberships: pa.Table) -> MembershipSpans:
@@ -307,7 +311,6 @@ def ensure_team(session: Session, batch_id: str | None, team: str, site: str | N
 
 
 def _save_advisor_image(session: Session, batch_id: str, advisor_id: str) -> None:
-    """Keep what the advisor was before this batch, once."""
     _save_image(session, batch_id, "advisor", advisor_id, _read_state(session, advisor_id))
 
 

@@ -28,15 +28,9 @@ from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.settings import SettingValue
 
 SERVICE_LEVEL_FORMULAS = (
-    "short_abandons_excluded",
-    "early_abandons_credited",
-    "abandons_ignored",
-    "abandons_penalised",
-    "late_abandons_penalised",
-    "short_abandons_credited",
-)
-
-
+    "short_abandons_excluded", "early_abandons_credited", "abandons_ignored",
+    "abandons_penalised", "late_abandons_penalised", "short_abandons_credited",
+)  # fmt: skip
 SECOND_FACTORS = ("nobody", "deciding", "everybody")
 
 

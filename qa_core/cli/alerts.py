@@ -7,7 +7,8 @@ import typer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.options import As, Json, add_family, print_json, read_as
+from qa_core.base.row_values import read_fields
+from qa_core.cli.options import As, Json, add_family, flag, option, print_json, read_as
 
 
 def register(app: typer.Typer) -> None:
@@ -41,10 +42,8 @@ def evaluate(as_json: Json = False) -> None:
 
 
 def list_alerts(
-    every: bool = typer.Option(False, "--all", help="Closed ones too."),
-    as_: str | None = typer.Option(
-        None, "--as", metavar="USERNAME", help="Only what that person may see."
-    ),
+    every: bool = flag("--all", "Closed ones too."),
+    as_: str | None = option("--as", "USERNAME", "Only what that person may see."),
     as_json: Json = False,
 ) -> None:
     """List the rules in force, and the open alerts."""
@@ -67,35 +66,22 @@ def list_alerts(
 
 def add_rule(
     kpi: str | None = typer.Argument(None, metavar="KPI"),
-    above: str | None = typer.Option(
-        None,
-        "--above",
-        metavar="VALUE",
-        help="Needs a look above this; a rate as 0.85 or 85%, times in seconds.",
+    above: str | None = option(
+        "--above", "VALUE", "Needs a look above this; a rate as 0.85 or 85%, times in seconds."
     ),
-    below: str | None = typer.Option(
-        None, "--below", metavar="VALUE", help="Needs a look below this."
-    ),
-    target: bool = typer.Option(
-        False, "--target", help="Needs a look when it clearly misses its target."
-    ),
-    by: str | None = typer.Option(
-        None, "--by", metavar="DIM", help="For each value of a dimension."
-    ),
-    where: str | None = typer.Option(
-        None, "--where", metavar="DIM=VALUE", help="For one value of a dimension."
-    ),
-    grain: str = typer.Option("week", "--grain", metavar="day|week|month"),
+    below: str | None = option("--below", "VALUE", "Needs a look below this."),
+    target: bool = flag("--target", "Needs a look when it clearly misses its target."),
+    by: str | None = option("--by", "DIM", "For each value of a dimension."),
+    where: str | None = option("--where", "DIM=VALUE", "For one value of a dimension."),
+    grain: str = typer.Option("week", metavar="day|week|month"),
     periods: int = typer.Option(
-        1, "--periods", metavar="N", help="Days, weeks or months in a row, for --above and --below."
+        1, metavar="N", help="Days, weeks or months in a row, for --above and --below."
     ),
     clear_after: int = typer.Option(
-        2, "--clear-after", metavar="N", help="Clear periods in a row that close an alert."
+        2, metavar="N", help="Clear periods in a row that close an alert."
     ),
-    suggested: bool = typer.Option(
-        False,
-        "--suggested",
-        help="Add the rules that a new centre starts with, where they are missing.",
+    suggested: bool = flag(
+        "--suggested", "Add the rules that a new centre starts with, where they are missing."
     ),
 ) -> None:
     """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
@@ -148,16 +134,9 @@ def list_irritants(username: As = None, as_json: Json = False) -> None:
                 {
                     "id": entry.id,
                     "title": texts.describe_subject(entry.subject),
-                    "kind": entry.subject.kind,
-                    "dimension": entry.subject.dimension,
-                    "value": entry.subject.value,
-                    "terms": entry.subject.terms,
+                    **read_fields(entry.subject, ("kind", "dimension", "value", "terms")),
                     "filters": dict(entry.filters.values),
-                    "teams": entry.teams,
-                    "state": entry.state,
-                    "owner": entry.owner,
-                    "due_on": entry.due_on,
-                    "note": entry.note,
+                    **read_fields(entry, ("teams", "state", "owner", "due_on", "note")),
                     "steps": [
                         {"state": step.state, "at": step.at.isoformat(), "by": step.by}
                         for step in entry.steps

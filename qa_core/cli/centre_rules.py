@@ -8,7 +8,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_family, print_json
+from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.cli.options import Json, Number, add_family, flag, option, print_json
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="advisor queue reason campaign")]
 
@@ -35,8 +36,8 @@ def suggest(kind: Kind, as_json: Json = False) -> None:
 
 def merge(
     kind: Kind,
-    spelling: str = typer.Argument(metavar="SPELLING"),
-    kept: str = typer.Argument(metavar="KEPT"),
+    spelling: Annotated[str, typer.Argument(metavar="SPELLING")],
+    kept: Annotated[str, typer.Argument(metavar="KEPT")],
 ) -> None:
     """Count one name as another, in past and future contacts."""
     from qa_core.centre.rules import name_decisions
@@ -53,8 +54,8 @@ def merge(
 
 def apart(
     kind: Kind,
-    one: str = typer.Argument(metavar="ONE"),
-    other: str = typer.Argument(metavar="OTHER"),
+    one: Annotated[str, typer.Argument(metavar="ONE")],
+    other: Annotated[str, typer.Argument(metavar="OTHER")],
 ) -> None:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
@@ -66,7 +67,7 @@ def apart(
     print(text)
 
 
-def undo(number: int = typer.Argument(metavar="NUMBER")) -> None:
+def undo(number: Number) -> None:
     """Undo a decision; every contact has the name of its source again."""
     from qa_core.centre.rules import name_decisions
 
@@ -94,28 +95,18 @@ def set_hours(
     hours: list[str] | None = typer.Argument(
         None, metavar="DAYS=HOURS", help="mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00"
     ),
-    first_day: str | None = typer.Option(
-        None, "--from", metavar="DATE", help="The first day on which they apply; default: always."
+    first_day: str | None = option(
+        "--from", "DATE", "The first day on which they apply; default: always."
     ),
-    holidays: str | None = typer.Option(
-        None,
-        "--holidays",
-        metavar="CALENDAR",
-        help="FR, alsace-moselle, another country or region, none.",
+    holidays: str | None = option(
+        "--holidays", "CALENDAR", "FR, alsace-moselle, another country or region, none."
     ),
-    closed: list[str] | None = typer.Option(
-        None,
-        "--closed",
-        metavar="DATE",
-        help="A day on which the site is closed; replaces the earlier list.",
+    closed: list[str] | None = option(
+        "--closed", "DATE", "A day on which the site is closed; replaces the earlier list."
     ),
-    always_open: bool = typer.Option(
-        False, "--clear", help="Remove the hours: no contact is closed any more."
-    ),
+    always_open: bool = flag("--clear", "Remove the hours: no contact is closed any more."),
 ) -> None:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
-    from qa_core.centre.rules import opening_hours, site_hours
-
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
             "no_hours", "Give hours (mon-fri=09:00-18:00), --holidays, --closed or --clear."
@@ -128,8 +119,6 @@ def set_hours(
 
 def list_sites(as_json: Json = False) -> None:
     """List the sites with their hours."""
-    from qa_core.centre.rules import opening_hours
-
     found = opening_hours.find_sites(Viewer.SYSTEM)
     if as_json:
         return print_json(found)

@@ -10,7 +10,9 @@ from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, print_json
+from qa_core.cli.options import Json, add_commands, add_family, flag, option, print_json
+from qa_core.compliance import gates, notices
+from qa_core.storage.records import store
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,6 @@ def list_gates(as_json: Json = False) -> None:
 
 def set_gates(pairs: list[str] = typer.Argument(metavar="NAME=VALUE…")) -> None:
     """Set one gate or several, all or none of them."""
-    from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
 
     entered = parse_pairs(pairs)
@@ -54,11 +55,9 @@ def accredit(
     name: str = typer.Argument(
         metavar="NAME", help="The account of an evaluator, a team lead or a manager."
     ),
-    until: str = typer.Option(..., "--until", metavar="DATE", help="The last day of listening."),
+    until: str = typer.Option(..., metavar="DATE", help="The last day of listening."),
     purpose: list[str] | None = typer.Option(
-        None,
-        "--purpose",
-        help="training, evaluation or quality; default: all purposes of the gate.",
+        None, help="training, evaluation or quality; default: all purposes of the gate."
     ),
 ) -> None:
     """Accredit a person to listen, for a time and for named purposes."""
@@ -77,17 +76,13 @@ def accredit(
 
 
 def inform(
-    on: str = typer.Option(
-        ..., "--on", metavar="DATE", help="The day on which they were informed."
-    ),
+    on: str = typer.Option(..., metavar="DATE", help="The day on which they were informed."),
     advisors: list[str] | None = typer.Argument(None, metavar="ADVISOR…", help="Ids or names."),
-    everybody: bool = typer.Option(False, "--all", help="Every advisor without a notice."),
+    everybody: bool = flag("--all", "Every advisor without a notice."),
 ) -> None:
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
     """
-    from qa_core.compliance import notices
-
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
@@ -106,15 +101,10 @@ def inform(
 
 
 def purge(
-    as_of: str | None = typer.Option(
-        None,
-        "--as-of",
-        metavar="DATE",
-        help="Delete what must be deleted when that day begins; default: today.",
+    as_of: str | None = option(
+        "--as-of", "DATE", "Delete what must be deleted when that day begins; default: today."
     ),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="Count what would be deleted, and delete nothing."
-    ),
+    dry_run: bool = flag("--dry-run", "Count what would be deleted, and delete nothing."),
     as_json: Json = False,
 ) -> None:
     """Delete everything past its retention period, in every store, and certify it."""
@@ -153,14 +143,9 @@ def list_documents(as_json: Json = False) -> None:
 
 def print_document(
     name: str = typer.Argument(metavar="NAME", help="A name of `documents list`."),
-    language: str | None = typer.Option(
-        None, "--language", metavar="fr|en", help="Default: QA_LANGUAGE."
-    ),
-    out: Path | None = typer.Option(
-        None,
-        "--out",
-        metavar="FILE",
-        help="Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.",
+    language: str | None = option("--language", "fr|en", "Default: QA_LANGUAGE."),
+    out: Path | None = option(
+        "--out", "FILE", "Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here."
     ),
 ) -> None:
     """Print a document into a file that only its owner can read; an older file is replaced."""
@@ -177,7 +162,7 @@ def print_document(
 
 
 def _find_rows() -> list[dict[str, Any]]:
-    from qa_core.compliance import accreditations, gates
+    from qa_core.compliance import accreditations
 
     rows = [
         {
@@ -207,17 +192,12 @@ def _find_rows() -> list[dict[str, Any]]:
 
 
 def _find_uninformed() -> list[str]:
-    from qa_core.compliance import notices
-
     found = notices.find_all(Viewer.SYSTEM)
     return [notice.advisor_id for notice in found if notice.informed_on is None]
 
 
 def _describe_next() -> None:
     """Describe the first missing condition of listening, with the command that meets it."""
-    from qa_core.compliance import gates
-    from qa_core.storage.records import store
-
     with store.reading() as session:
         missing = gates.find_missing(session)
     waiting = _find_uninformed()

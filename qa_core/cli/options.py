@@ -16,9 +16,21 @@ from qa_core.base.errors import Misuse, Refusal
 DONE, REFUSED, WRONG_USAGE = 0, 1, 2
 """Exit codes."""
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+Number = Annotated[int, typer.Argument(metavar="NUMBER")]
 As = Annotated[
     str | None, typer.Option("--as", metavar="USERNAME", help="Read exactly as that person.")
 ]
+
+
+def option(name: str, metavar: str, help_text: str) -> Any:
+    """Declare an option with a value; without it, None."""
+    return typer.Option(None, name, metavar=metavar, help=help_text)
+
+
+def flag(name: str, help_text: str) -> Any:
+    """Declare an option without a value."""
+    return typer.Option(False, name, help=help_text)
 
 
 def add_family(

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
@@ -17,13 +16,16 @@ from qa_core.cli.options import (
     REFUSED,
     As,
     Json,
+    Name,
     add_commands,
     add_family,
+    flag,
+    option,
     print_json,
     read_as,
 )
-
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
 
 
 def register(app: typer.Typer) -> None:
@@ -37,27 +39,21 @@ def register(app: typer.Typer) -> None:
 
 def add(
     name: Name,
-    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(Role)),
-    team: list[str] | None = typer.Option(None, "--team", help="A team that this person leads."),
-    site: list[str] | None = typer.Option(None, "--site", help="A site that this person manages."),
-    unassigned: bool = typer.Option(
-        False, "--unassigned", help="With --site: contacts of no team too, such as missed calls."
+    role: str = typer.Option(..., metavar="ROLE", help=" ".join(Role)),
+    team: list[str] | None = typer.Option(None, help="A team that this person leads."),
+    site: list[str] | None = typer.Option(None, help="A site that this person manages."),
+    unassigned: bool = flag(
+        "--unassigned", "With --site: contacts of no team too, such as missed calls."
     ),
-    advisor: str | None = typer.Option(
-        None, "--advisor", metavar="ID", help="The advisor that this person is."
+    advisor: str | None = option("--advisor", "ID", "The advisor that this person is."),
+    since: str | None = option(
+        "--since", "DATE", "The first day as team lead; default: the beginning."
     ),
-    since: str | None = typer.Option(
-        None, "--since", metavar="DATE", help="The first day as team lead; default: the beginning."
-    ),
-    password_stdin: bool = typer.Option(
-        False,
-        "--password-stdin",
-        help="Read the password from stdin; without it a one-time one is printed.",
+    password_stdin: bool = flag(
+        "--password-stdin", "Read the password from stdin; without it a one-time one is printed."
     ),
 ) -> None:
     """Add an account."""
-    from qa_core.storage.records import store
-
     accounts.parse_role(role)
     store.require_ready()
     starts_on = parse_day(since)
@@ -117,12 +113,9 @@ def list_accounts(as_json: Json = False) -> None:
 
 
 def anchor_journal(
-    reason: str = typer.Option(..., "--reason", help="Why: a restored backup, a new file."),
+    reason: str = typer.Option(..., help="Why: a restored backup, a new file."),
 ) -> None:
     """Accept the present end of the journal, after you have checked it."""
-    from qa_core.storage import audit_log
-    from qa_core.storage.records import store
-
     with store.writing() as session:
         audit_log.anchor(session, "system", reason)
     print(_("The end of the journal is noted."))
@@ -131,8 +124,6 @@ def anchor_journal(
 def verify_journal(as_json: Json = False) -> int:
     """Recompute every seal of the journal."""
     from qa_core.compliance import audit_report
-    from qa_core.storage import audit_log
-    from qa_core.storage.records import store
 
     with store.reading() as session:
         found = audit_log.verify(session)
@@ -145,16 +136,16 @@ def verify_journal(as_json: Json = False) -> int:
 
 def add_token(
     name: Name,
-    role: str = typer.Option(..., "--role", metavar="ROLE", help=" ".join(service_tokens.ROLES)),
-    team: list[str] | None = typer.Option(None, "--team", help="A team of a team lead's token."),
-    site: list[str] | None = typer.Option(None, "--site", help="A site of a manager's token."),
+    role: str = typer.Option(..., metavar="ROLE", help=" ".join(service_tokens.ROLES)),
+    team: list[str] | None = typer.Option(None, help="A team of a team lead's token."),
+    site: list[str] | None = typer.Option(None, help="A site of a manager's token."),
     kpi: list[str] | None = typer.Option(
-        None, "--kpi", help="A KPI that it may read; default: all of the role."
+        None, help="A KPI that it may read; default: all of the role."
     ),
     days: int = typer.Option(
         service_tokens.USUAL_DAYS, "--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}."
     ),
-    purpose: str = typer.Option("", "--purpose", metavar="TEXT", help="What it is for."),
+    purpose: str = typer.Option("", metavar="TEXT", help="What it is for."),
     as_: As = None,
     as_json: Json = False,
 ) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, print_json, read_toml
+from qa_core.cli.options import Json, Name, add_commands, add_family, flag, print_json, read_toml
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +63,7 @@ def list_plans(as_json: Json = False) -> None:
         print(_("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml"))
 
 
-def close_plan(name: str = typer.Argument(metavar="NAME")) -> None:
+def close_plan(name: Name) -> None:
     """Close a plan to further draws; what was drawn stays with its evaluators."""
     from qa_core.quality import sampling
 
@@ -72,13 +72,11 @@ def close_plan(name: str = typer.Argument(metavar="NAME")) -> None:
 
 
 def draw(
-    plan: str = typer.Option(..., "--plan", metavar="NAME", help="The plan to draw for."),
+    plan: str = typer.Option(..., metavar="NAME", help="The plan to draw for."),
     seed: int = typer.Option(
-        ..., "--seed", metavar="N", help="The same plan, seed and contacts give the same list."
+        ..., metavar="N", help="The same plan, seed and contacts give the same list."
     ),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="Show what would be drawn; write nothing."
-    ),
+    dry_run: bool = flag("--dry-run", "Show what would be drawn; write nothing."),
     as_json: Json = False,
 ) -> None:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""

@@ -8,7 +8,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_family, print_json
+from qa_core.base.row_values import read_fields
+from qa_core.cli.options import Json, add_family, flag, option, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -25,13 +26,9 @@ def list_grids(as_json: Json = False) -> None:
         return print_json(
             [
                 {
-                    "id": held.id,
-                    "key": held.key,
-                    "version": held.version,
-                    "title": held.title,
-                    "published_at": held.published_at.isoformat() if held.published_at else None,
-                    "published_by": held.published_by,
-                    "evaluations": held.evaluations,
+                    **read_fields(held, ("id", "key", "version", "title")),
+                    "published_at": held.published_at and held.published_at.isoformat(),
+                    **read_fields(held, ("published_by", "evaluations")),
                 }
                 for held in found
             ]
@@ -50,11 +47,9 @@ def list_grids(as_json: Json = False) -> None:
 def import_grid(
     file: Path = typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV."),
     key: str | None = typer.Option(
-        None, "--key", help="The scorecard of the draft; default: made from its title."
+        None, help="The scorecard of the draft; default: made from its title."
     ),
-    publish: bool = typer.Option(
-        False, "--publish", help="Publish it at once as the next version."
-    ),
+    publish: bool = flag("--publish", "Publish it at once as the next version."),
     as_json: Json = False,
 ) -> None:
     """Read a scorecard from a file and keep it as a draft, or publish it."""
@@ -104,9 +99,7 @@ def export_grid(
     file: Path = typer.Argument(
         metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv."
     ),
-    version: int | None = typer.Option(
-        None, "--version", metavar="N", help="Default: the newest published one."
-    ),
+    version: int | None = option("--version", "N", "Default: the newest published one."),
 ) -> None:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards

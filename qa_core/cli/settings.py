@@ -8,23 +8,22 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_family, print_json
+from qa_core.centre import settings
+from qa_core.cli.options import Json, add_family, option, print_json
+from qa_core.storage.records import store
 
 Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
 
 
 def register(app: typer.Typer) -> None:
-    settings = add_family(app, "settings", "Settings that change numbers.", list=list_settings)
-    settings.command("set")(set_setting)
+    family = add_family(app, "settings", "Settings that change numbers.", list=list_settings)
+    family.command("set")(set_setting)
     commands = {"list": list_targets, "set": set_target, "remove": remove_target}
     add_family(app, "targets", "What KPIs should reach.", **commands)
 
 
 def list_settings(as_json: Json = False) -> None:
     """List every setting with today's value and its dated values."""
-    from qa_core.centre import settings
-    from qa_core.storage.records import store
-
     with store.reading() as session:
         versions, today = settings.find_versions(session), settings.current(session)
     rows = []
@@ -73,14 +72,10 @@ def _describe(value: float | int | str | None) -> str:
 
 def set_setting(
     pair: Pair,
-    first: str | None = typer.Option(
-        None, "--from", metavar="DATE", help="The first day; default: for all time."
-    ),
+    first: str | None = option("--from", "DATE", "The first day; default: for all time."),
 ) -> None:
     """Set a value; the value of its own day applies to each contact."""
-    from qa_core.centre import settings
     from qa_core.ingest.rules import due
-    from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
     first_day = parse_day(first)
@@ -113,17 +108,14 @@ def set_target(
     pair: str = typer.Argument(
         metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds."
     ),
-    team: str | None = typer.Option(None, "--team", help="For one team."),
-    queue: str | None = typer.Option(None, "--queue", help="For one queue."),
-    site: str | None = typer.Option(None, "--site", help="For one site."),
-    first: str | None = typer.Option(
-        None, "--from", metavar="DATE", help="The first day on which it applies; default: always."
+    team: str | None = typer.Option(None, help="For one team."),
+    queue: str | None = typer.Option(None, help="For one queue."),
+    site: str | None = typer.Option(None, help="For one site."),
+    first: str | None = option(
+        "--from", "DATE", "The first day on which it applies; default: always."
     ),
-    last: str | None = typer.Option(
-        None,
-        "--to",
-        metavar="DATE",
-        help="The last day on which it applies; default: until the next target.",
+    last: str | None = option(
+        "--to", "DATE", "The last day on which it applies; default: until the next target."
     ),
 ) -> None:
     """Set a target of a KPI."""

@@ -3,8 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import sqlalchemy as sa
 import typer
 
+from qa_core.access import accounts, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.arguments import parse_day
@@ -12,6 +14,9 @@ from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.cli.imports import show_progress
 from qa_core.cli.options import DONE, REFUSED, Json, add_commands, add_family, print_json
+from qa_core.storage import permissions, replay_list
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import ImportBatch
 
 
 def register(app: typer.Typer) -> None:
@@ -25,15 +30,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    admin: str | None = typer.Option(
-        None, "--admin", metavar="NAME", help="Make the first administrator."
-    ),
+    admin: str | None = typer.Option(None, metavar="NAME", help="Make the first administrator."),
 ) -> None:
     """Create the stores and secrets; what exists stays as it is."""
-    from qa_core.access import accounts
-    from qa_core.storage import permissions, replay_list
-    from qa_core.storage.records import store
-
     here, is_new = environment.current(), not store.has_tables()
     here.folder.mkdir(parents=True, exist_ok=True)
     for name in environment.SECRETS:
@@ -68,7 +67,6 @@ def demo(
 ) -> None:
     """Fill the stores with an invented centre, or remove it."""
     from qa_core.cli import demo as centre
-    from qa_core.storage.records import store
 
     store.migrate()
     if remove:
@@ -87,12 +85,6 @@ def demo(
 
 
 def _is_empty() -> bool:
-    import sqlalchemy as sa
-
-    from qa_core.access import people
-    from qa_core.storage.records import store
-    from qa_core.storage.records.imports import ImportBatch
-
     with store.reading() as session:
         batches = session.scalar(sa.select(sa.func.count()).select_from(ImportBatch))
         return not batches and not people.find_people(session)
@@ -189,7 +181,6 @@ def restore(
     file: Path | None = typer.Argument(None, metavar="FILE", help="A file that `backup` wrote."),
     replay_from: str | None = typer.Option(
         None,
-        "--replay-from",
         metavar="DATE",
         help="For stores restored by other means: repeat the deletions since that day.",
     ),
@@ -201,7 +192,6 @@ def restore(
     """Restore a backup into a home without stores, and repeat the deletions since then."""
     from qa_core.compliance import retention
     from qa_core.ingest import restore as of_stores
-    from qa_core.storage.records import store
 
     day = parse_day(replay_from)
     if (file is None) == (day is None):

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.options import Json, add_family, print_json
+from qa_core.cli.options import Json, Number, add_family, flag, option, print_json
 
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="X", help="A number, or the pseudonym.")
@@ -40,23 +41,21 @@ def export(
     out: Path = typer.Option(
         Path("subject.zip"), "--out", metavar="FILE", help="Where the zip is written."
     ),
-    request: int | None = typer.Option(
-        None,
+    request: int | None = option(
         "--request",
-        metavar="NUMBER",
-        help="The request that it answers. With audio, once a second person has agreed on "
+        "NUMBER",
+        "The request that it answers. With audio, once a second person has agreed on "
         "the page Are we in order?",
     ),
 ) -> None:
     """Write all data of a person into a zip that only its owner can read."""
-    from qa_core.base.environment import write_private
     from qa_core.ingest import subjects
 
     if request is not None and not (customer or advisor):
         content = subjects.export_for(Viewer.SYSTEM, request)
     else:
         content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
-    if not write_private(out, content):
+    if not environment.write_private(out, content):
         raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
     print(_("Written to {file}. Give it to that person only.", file=out))
 
@@ -75,7 +74,7 @@ def erase(customer: Customer = None, advisor: AdvisorName = None, as_json: Json 
 def restrict(
     customer: Customer = None,
     advisor: AdvisorName = None,
-    contact: str | None = typer.Option(None, "--contact", metavar="ID", help="ID, or SYSTEM/ID."),
+    contact: str | None = option("--contact", "ID", "ID, or SYSTEM/ID."),
     as_json: Json = False,
 ) -> None:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
@@ -86,7 +85,7 @@ def restrict(
     list_restrictions(as_json)
 
 
-def lift(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
+def lift(number: Number, as_json: Json = False) -> None:
     """Lift a restriction: everything counts and is listed again."""
     from qa_core.ingest import subjects
 
@@ -109,10 +108,8 @@ def list_restrictions(as_json: Json = False) -> None:
 
 
 def add_objection(
-    number: list[str] | None = typer.Option(
-        None, "--number", metavar="N", help="A customer's number."
-    ),
-    customer: list[str] | None = typer.Option(None, "--customer", metavar="X", help="A pseudonym."),
+    number: list[str] | None = option("--number", "N", "A customer's number."),
+    customer: list[str] | None = option("--customer", "X", "A pseudonym."),
     contact: Contacts = None,
     as_json: Json = False,
 ) -> None:
@@ -143,10 +140,10 @@ def list_exclusions(as_json: Json = False) -> None:
 
 
 def add_exclusion(
-    line: str | None = typer.Option(None, "--line", metavar="N", help="The dialled number."),
+    line: str | None = option("--line", "N", "The dialled number."),
     advisor: AdvisorName = None,
     contact: Contacts = None,
-    reason: str = typer.Option("private", "--reason", help="representative, private or requested."),
+    reason: str = typer.Option("private", help="representative, private or requested."),
     as_json: Json = False,
 ) -> None:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
@@ -164,7 +161,7 @@ def add_exclusion(
     list_exclusions(as_json)
 
 
-def remove_exclusion(number: int = typer.Argument(metavar="NUMBER"), as_json: Json = False) -> None:
+def remove_exclusion(number: Number, as_json: Json = False) -> None:
     """Take an entry off the list; deleted audio stays deleted."""
     from qa_core.compliance import exclusions
 
@@ -194,13 +191,10 @@ def add_request(
     ),
     customer: Customer = None,
     advisor: AdvisorName = None,
-    on: str | None = typer.Option(
-        None, "--on", metavar="DATE", help="The day of receipt; default: today."
-    ),
+    on: str | None = option("--on", "DATE", "The day of receipt; default: today."),
     as_json: Json = False,
 ) -> None:
     """Enter a request of a person; its answer is due a month later."""
-    from qa_core.base import environment
     from qa_core.compliance import requests
 
     found = {name: value for name, value in _find(customer, advisor).items() if value}
@@ -213,14 +207,10 @@ def add_request(
 
 
 def answer_request(
-    number: int = typer.Argument(metavar="NUMBER"),
+    number: Number,
     text: str = typer.Option(..., "--answer", metavar="TEXT", help="The answer."),
-    identity_checked: bool = typer.Option(
-        False, "--identity-checked", help="The identity of the person was checked."
-    ),
-    is_granted: bool = typer.Option(
-        False, "--exclude", help="Exclude the contact that an advisor asked for."
-    ),
+    identity_checked: bool = flag("--identity-checked", "The identity of the person was checked."),
+    is_granted: bool = flag("--exclude", "Exclude the contact that an advisor asked for."),
     as_json: Json = False,
 ) -> None:
     """Record the answer to a request."""

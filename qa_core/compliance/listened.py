@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
 from qa_core.centre import settings
-from qa_core.metrics.dimensions import Period, add_months
+from qa_core.metrics import periods
+from qa_core.metrics.dimensions import Period
 from qa_core.storage import name_merges
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
@@ -128,10 +129,8 @@ def whole_months(period: Period) -> Period:
     """Extend a period to whole months: maxima are counted over them, so that short
     plans limit each other within a month (docs/compliance.md, R2).
     """
-    return Period(
-        period.first_day.replace(day=1),
-        add_months(period.last_day.replace(day=1), 1) - timedelta(days=1),
-    )
+    last_month = period.last_day.replace(day=1)
+    return Period(period.first_day.replace(day=1), periods.end_of("month", last_month))
 
 
 def _read(session: Session, statement: sa.Select) -> sa.Result:

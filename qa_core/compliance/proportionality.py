@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
@@ -10,6 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import members
 from qa_core.compliance import listened
+from qa_core.compliance.retention import start_of
 from qa_core.metrics.dimensions import Period, add_months
 from qa_core.metrics.query.recorded_shares import RecordedShare, count_recorded
 from qa_core.storage import lake, name_merges
@@ -142,10 +143,7 @@ def _count(session: Session, viewer: Viewer, month: str | None) -> Proportions:
 
 def _select_heard(period: Period) -> list[sa.Select]:
     """Select the contacts that others played or evaluated in a period, with their advisor."""
-    start, end = (
-        datetime.combine(day, time.min, tzinfo=environment.current().zone)
-        for day in (period.first_day, period.last_day + timedelta(days=1))
-    )
+    start, end = map(start_of, (period.first_day, period.last_day + timedelta(days=1)))
     played = sa.select(Playback.advisor_id, Playback.source_system, Playback.contact_id).where(
         Playback.purpose != "own",
         Playback.advisor_id.is_not(None),

@@ -89,13 +89,10 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
     data protection officer answers. Raises Refusal where that was asked before.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    own = recording_flags.find_recorded(viewer, [contact_id])
-    if (source_system, contact_id) not in {(one.source_system, one.contact_id) for one in own}:
+    key, own = (source_system, contact_id), recording_flags.find_recorded(viewer, [contact_id])
+    if key not in {(one.source_system, one.contact_id) for one in own}:
         raise AccessDenied()
-    if any(
-        (one.source_system, one.contact_id) == (source_system, contact_id)
-        for one in find_own(viewer)
-    ):
+    if key in {(one.source_system, one.contact_id) for one in find_own(viewer)}:
         raise Refusal("already_asked", "You have already made this request.")
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}

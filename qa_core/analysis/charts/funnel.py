@@ -6,12 +6,7 @@ from itertools import count
 import pandas as pd
 import plotly.graph_objects as go
 
-from qa_core.analysis.charts.elements import (
-    build_value_axis,
-    draw_line,
-    label_rows,
-    mark_severities,
-)
+from qa_core.analysis.charts import elements
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
@@ -50,19 +45,16 @@ def build_funnel_plot(
         for sign in (1, -1):
             edge = [funnel.centre + sign * funnel.half_width(n, confidence) for n in at]
             shown.append(funnel.centre + sign * funnel.half_width(least, confidence))
-            draw_line(figure, at, edge, tint.reference, width, dash)
+            elements.draw_line(figure, at, edge, tint.reference, width, dash)
     figure.add_hline(y=funnel.centre, line={"color": tint.text, "width": 1.2})
-    figure.add_scatter(
+    figure.add_points(
         x=frame["n"],
         y=frame["value"],
-        mode="markers",
-        marker=mark_severities(frame["severity"], tint, tint.accent, "triangle-up"),
+        marker=elements.mark_severities(frame["severity"], tint, tint.accent, "triangle-up"),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
-        cliponaxis=False,
         customdata=[[key] for key in frame["key"]],
         text=[format_point(row, row.label, unit) for row in frame.itertuples()],
-        hovertemplate="%{text}<extra></extra>",
     )
     font = {"size": 11.5, "color": tint.ink}
     named = sorted((row for row in frame.itertuples() if row.is_named), key=lambda row: -row.n)
@@ -78,7 +70,7 @@ def build_funnel_plot(
         figure.add_annotation(x=row.n, y=row.value, text=cut(row.label, 18), font=font, **side)
     low, high = find_range(shown, bounds)
     sizes = formatting.nice_ticks(first, last, Unit.COUNT, 4)
-    figure.update_yaxes(**build_value_axis(low, high, unit))
+    figure.update_yaxes(**elements.build_value_axis(low, high, unit))
     figure.update_xaxes(
         range=[first, last],
         tickvals=sizes,
@@ -122,9 +114,6 @@ def build_criteria(
         zmin=min(low, high - LEAST_SPREAD),
         zmax=high,
         colorscale=[[0, tint.attention], [1, "rgba(127,127,127,.08)"]],
-        showscale=False,
-        xgap=2,
-        ygap=2,
         hoverinfo="skip",
     )
     enough = frame["enough"].tolist()
@@ -152,7 +141,7 @@ def build_criteria(
         hovertext=frame["text"].tolist(),
         hovertemplate="%{hovertext}<extra></extra>",
     )
-    label_rows(figure, [cut(name, 22) for name in advisors])
+    elements.label_rows(figure, [cut(name, 22) for name in advisors])
     titles = [cut(text, 28) for _key, text in criteria]
     figure.update_xaxes(
         range=[-0.5, len(columns) - 0.5],

@@ -1,14 +1,19 @@
-"""Ranges, ticks and texts of charts, in the reader's language."""
+"""Ranges, ticks and texts of charts, in the reader's language; and these texts as a list."""
 
+import html
 import itertools
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from qa_core.base.i18n import _
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import Unit
+
+_TAG = re.compile(r"<[^>]+>")
 
 
 def format_point(
@@ -70,3 +75,32 @@ def cut(label: str, length: int = 26, lines: int = 1) -> str:
 def plain(text: str) -> str:
     """Escape text: Plotly interprets some HTML tags, links included, in every label."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def list_points(figure: go.Figure) -> list[tuple[str, str]]:
+    """List what each point of the figure says when one points at it: its first line, and
+    the others in one.
+    """
+    said = (text for trace in figure.data for text in _find_texts(trace))
+    return [_split(text) for text in said if text]
+
+
+def _find_texts(trace: object) -> Iterator[str]:
+    if trace.hovertemplate:
+        texts = trace.text if "%{text}" in trace.hovertemplate else trace.hovertext
+    else:
+        texts = trace.hovertext if trace.hoverinfo == "text" else None
+    yield from _flatten(texts)
+
+
+def _flatten(texts: object) -> Iterator[str]:
+    if isinstance(texts, str):
+        yield texts
+    elif isinstance(texts, Iterable):
+        for part in texts:
+            yield from _flatten(part)
+
+
+def _split(text: str) -> tuple[str, str]:
+    first, *others = (html.unescape(_TAG.sub("", line)) for line in text.split("<br>"))
+    return first, " · ".join(others)

@@ -119,10 +119,9 @@ def build_trend(
         )
         for position, (row, day) in enumerate(zip(points.itertuples(), at, strict=True))
     ]
-    figure.add_scatter(
+    figure.add_points(
         x=at,
         y=points["value"],
-        mode="markers",
         marker={
             "color": [colour for colour, _symbol in dots],
             "symbol": [symbol for _colour, symbol in dots],
@@ -138,10 +137,8 @@ def build_trend(
             ],
             "line": {"width": 1, "color": tint.paper},
         },
-        cliponaxis=False,  # a mark at 100 % is whole
         customdata=[[moment.isoformat()] for moment in at],
         text=text,
-        hovertemplate="%{text}<extra></extra>",
     )
     low, high = find_range(shown, bounds)
     figure.update_yaxes(**build_value_axis(low, high, unit, currency))
@@ -294,10 +291,9 @@ def _draw_marks(
         )
     if not signs:
         return
-    figure.add_scatter(
+    figure.add_points(
         x=list(signs),
         y=[top] * len(signs),
-        mode="markers",
         marker={
             "symbol": [
                 "diamond-tall" if any(mark.is_change for mark in found) else "triangle-down"
@@ -307,9 +303,7 @@ def _draw_marks(
             "color": tint.reference,
             "line": {"width": 1, "color": tint.paper},
         },
-        cliponaxis=False,
         text=["<br>".join(mark.text for mark in found) for found in signs.values()],
-        hovertemplate="%{text}<extra></extra>",
     )
 
 

@@ -20,8 +20,14 @@ class Sketch:
     def add_bar(self, **trace: Any) -> None:
         self.traces.append({"type": "bar", **trace})
 
+    def add_points(self, **trace: Any) -> None:
+        """Add points that say their `text`, whole also on the edge of the chart."""
+        said = {"hovertemplate": "%{text}<extra></extra>", "cliponaxis": False}
+        self.add_scatter(mode="markers", **said, **trace)
+
     def add_heatmap(self, **trace: Any) -> None:
-        self.traces.append({"type": "heatmap", **trace})
+        look = {"showscale": False, "xgap": 2, "ygap": 2}
+        self.traces.append({"type": "heatmap", **look, **trace})
 
     def add_annotation(self, **note: Any) -> None:
         """Add a text without an arrow."""

@@ -36,9 +36,7 @@ def build_strips(
         colorscale=[[place / 2, colour] for place, colour in enumerate(scale)],
         zmin=QUIET,
         zmax=ATTENTION,
-        showscale=False,
         xgap=1,
-        ygap=2,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(showgrid=False)

@@ -66,9 +66,7 @@ def build_when(
         zmin=low if is_rate else 0,
         zmax=high,
         colorscale=[[0, deep], [1, empty]] if better == "up" else [[0, empty], [1, deep]],
-        showscale=False,
         xgap=1.5,
-        ygap=2,
         hoverinfo="skip",
     )
     cells = list(zip(frame["weekday"], frame[grain], frame["enough"], strict=True))

@@ -114,7 +114,9 @@ def open_entry(
     _check(subject)
     chosen = dict(where.values)
     with store.writing() as session:
-        own, unassigned = _teams_of(session, viewer)
+        own, unassigned = viewer.teams_on(environment.today()), viewer.sees_unassigned
+        if viewer.is_system:
+            own, unassigned = set(session.scalars(sa.select(Team.name))), True
         teams = own & set(chosen["team"]) if "team" in chosen else own
         unassigned = unassigned and None in chosen.get("team", (None,))
         if not teams and not unassigned:
@@ -308,12 +310,6 @@ def _may_change(viewer: Viewer, row: Irritant) -> bool:
         viewer.sees_unassigned or not row.concerns_unassigned
     )
     return covers or row.owner == viewer.username
-
-
-def _teams_of(session: Session, viewer: Viewer) -> tuple[set[str], bool]:
-    if viewer.is_system:
-        return set(session.scalars(sa.select(Team.name))), True
-    return viewer.teams_on(environment.today()), viewer.sees_unassigned
 
 
 def _check_owner(

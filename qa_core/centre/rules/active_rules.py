@@ -61,17 +61,10 @@ class ActiveRules:
         relation `shared_numbers`.
         """
         columns: dict[str, str] = {}
-        for name in SPELLED_COLUMNS:
-            if name in source and self.kept_names.get(name):
-                columns |= _beside(
-                    name, source[name], name_merges.spell(source[name], self.kept_names[name])
-                )
-        if "advisor_id" in source and self.kept_names.get("advisor"):
-            columns |= _beside(
-                "advisor_id",
-                source["advisor_id"],
-                name_merges.spell(source["advisor_id"], self.kept_names["advisor"]),
-            )
+        for name in (*SPELLED_COLUMNS, "advisor_id"):
+            kept_names = self.kept_names.get("advisor" if name == "advisor_id" else name)
+            if name in source and kept_names:
+                columns |= _beside(name, source[name], name_merges.spell(source[name], kept_names))
         if "outcome" in source and self.hours:
             outcomes = ", ".join(map(quote, (Outcome.ABANDONED, Outcome.UNANSWERED)))
             is_unanswered = f"{source['outcome']} IN ({outcomes})"

@@ -35,7 +35,7 @@ EVIDENCE = {
     INITIALS: N_("same surname, same initial"),
     SIMILAR: N_("similar names"),
 }
-_STRENGTH = (SAME_NAME, SAME_ALIAS, INITIALS, SIMILAR)
+"""Evidence, the strongest first."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
     return sorted(
         suggestions,
         key=lambda item: (
-            _STRENGTH.index(item.evidence),
+            list(EVIDENCE).index(item.evidence),
             bool(item.together),
             -item.spelling_use.contacts,
             item.kept,

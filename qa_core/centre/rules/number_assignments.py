@@ -1,13 +1,15 @@
 """Campaigns of tracking numbers by day, from files that assign them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.base.row_values import read_fields
+from qa_core.centre.advisors import cut_overlaps
 from qa_core.storage.records.centre_rules import TrackingAssignment
 
 VALUES = ("source", "medium", "campaign")
@@ -65,18 +67,10 @@ def build_table(session: Session, spell_number: Mapping[str, str] = {}) -> pa.Ta
     `spell_number`: normalises a number.
     """
     rows = session.scalars(sa.select(TrackingAssignment)).all()
-    spans: list[tuple[Any, ...]] = []
-    next_start: tuple[str | None, date] = (None, date.max)
     number = lambda row: spell_number.get(row.tracking_number, row.tracking_number)  # noqa: E731
-    for row in sorted(
-        rows, key=lambda row: (number(row), row.starts_on or date.min, row.id), reverse=True
-    ):
-        limit = next_start[1] if next_start[0] == number(row) else date.max
-        starts_on, ends_on = row.starts_on or date.min, min(row.ends_on or date.max, limit)
-        if starts_on < ends_on:
-            spans.append(
-                (number(row), *(getattr(row, name) for name in VALUES), starts_on, ends_on)
-            )
-            next_start = (number(row), starts_on)
-    columns = zip(*spans, strict=True) if spans else [[]] * len(ASSIGNMENTS)
-    return pa.table([list(column) for column in columns], schema=ASSIGNMENTS)
+    spans = [
+        {"tracking_number": number(row), "starts_on": first, "ends_on": end}
+        | read_fields(row, VALUES)
+        for row, first, end in cut_overlaps(rows, number)
+    ]
+    return pa.Table.from_pylist(spans, ASSIGNMENTS)

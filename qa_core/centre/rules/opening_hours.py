@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, time
 from typing import Any
 
@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.arguments import parse_day
+from qa_core.base.errors import Misuse
 from qa_core.base.row_values import read_fields
-from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import ClosedDay, OpeningHours, SiteCalendar
 from qa_core.storage.records.people import Site
@@ -141,15 +141,7 @@ def parse_calendar(text: str) -> tuple[str, str | None] | None:
 
 def parse_days(text: str) -> list[date]:
     """Parse days, `2026-12-24, 2026-12-31`. Raises Misuse, naming the one that is none."""
-    days = []
-    for piece in re.split(r"[\s,;]+", text.strip()):
-        try:
-            days += [date.fromisoformat(piece)] if piece else []
-        except ValueError:
-            raise Misuse(
-                "bad_date", "{text} is not a date. Write it as 2026-11-24.", text=piece
-            ) from None
-    return days
+    return [parse_day(piece) for piece in re.split(r"[\s,;]+", text.strip()) if piece]
 
 
 def load_hours(session: Session) -> tuple[SiteHours, ...]:
@@ -243,74 +235,3 @@ def find_sites(viewer: Viewer) -> list[dict[str, Any]]:
             }
             for site in session.scalars(sa.select(Site.name).order_by(Site.name))
         ]
-
-
-def write_hours(
-    session: Session,
-    viewer: Viewer,
-    site: str,
-    spans: Sequence[OpeningSpan],
-    starts_on: date | None = None,
-) -> None:
-    """Write the weekly hours of a site from that day on (None: for all time, replacing
-    all others). Needs MANAGE_SETTINGS.
-    """
-    viewer.require(Permission.MANAGE_SETTINGS)
-    _ensure_site(session, site)
-    is_first = session.scalar(sa.select(OpeningHours.id).filter_by(site_name=site).limit(1)) is None
-    old = sa.delete(OpeningHours).where(OpeningHours.site_name == site)
-    session.execute(old if starts_on is None else old.where(OpeningHours.starts_on >= starts_on))
-    session.add_all(
-        OpeningHours(site_name=site, starts_on=starts_on, **asdict(span)) for span in spans
-    )
-    if (
-        is_first
-        and spans
-        and session.get(SiteCalendar, site) is None
-        and environment.current().country in _find_countries()
-    ):
-        session.add(
-            SiteCalendar(site_name=site, country=environment.current().country, region=None)
-        )
-    reason = f"from {starts_on}" if starts_on else ""
-    audit_log.record(session, viewer.username, "opening_hours_changed", site, reason)
-
-
-def _find_countries() -> set[str]:
-    import holidays
-
-    return set(holidays.list_supported_countries())
-
-
-def write_calendar(
-    session: Session, viewer: Viewer, site: str, calendar: tuple[str, str | None] | None
-) -> None:
-    """Set whose public holidays a site keeps, or None. Needs MANAGE_SETTINGS."""
-    viewer.require(Permission.MANAGE_SETTINGS)
-    _ensure_site(session, site)
-    session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
-    if calendar is not None:
-        session.add(SiteCalendar(site_name=site, country=calendar[0], region=calendar[1]))
-    reason = "-".join(filter(None, calendar)) if calendar else NO_HOLIDAYS
-    audit_log.record(session, viewer.username, "holidays_changed", site, reason)
-
-
-def write_closed_days(session: Session, viewer: Viewer, site: str, days: Iterable[date]) -> None:
-    """Write the single days on which a site is closed. Needs MANAGE_SETTINGS."""
-    viewer.require(Permission.MANAGE_SETTINGS)
-    _ensure_site(session, site)
-    session.execute(sa.delete(ClosedDay).filter_by(site_name=site))
-    session.add_all(ClosedDay(site_name=site, day=day) for day in sorted(set(days)))
-    audit_log.record(session, viewer.username, "closed_days_changed", site)
-
-
-def _ensure_site(session: Session, site: str) -> None:
-    if session.get(Site, site) is None:
-        site_names = ", ".join(session.scalars(sa.select(Site.name).order_by(Site.name))) or "–"
-        raise Refusal(
-            "unknown_site",
-            "There is no site {site}. Known sites: {known}. To add one, import advisors with "
-            "their team and site.",
-            site=site,
-            known=site_names,
-        )

@@ -23,7 +23,6 @@ from qa_core.cli.demo import (
     answers,
     calibrations,
     coaching,
-    draws,
     evaluations,
     irritants,
     listening,
@@ -41,9 +40,22 @@ from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
+from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
-from qa_core.storage.records.listening import Calibration
+from qa_core.storage.records.irritants import Irritant
+from qa_core.storage.records.listening import (
+    Accreditation,
+    AdvisorNotice,
+    Calibration,
+    CoachingPlan,
+    GateValue,
+    ListeningPlan,
+    Playback,
+)
+from qa_core.storage.records.people import Account, AccountRequest
+from qa_core.storage.records.retention import ListeningExclusion, Objection, SubjectRequest
+from qa_core.storage.records.settings import SettingValue
 from qa_core.storage.records.store import Session
 
 STEPS = {
@@ -154,7 +166,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
             continue
         load.load_staged(viewer, staged)
     recordings.record_calls(viewer, plan, people_of_centre)
-    draws.draw(viewer, plan, people_of_centre, invited)
+    listening.draw_contacts(viewer, plan, people_of_centre, invited)
     answers.answer(invited, people_of_centre)
     coaching.set_up(viewer, plan, people_of_centre, invited)
     irritants.set_up(plan, invited)
@@ -166,17 +178,14 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
 
 def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
-        coaching.remove(session)
-        irritants.remove(session)
-        calibrations.remove(session)
-        draws.remove(session)
-        rights.remove(session)
+        _remove_entries(session)
     remove_demo_accounts(viewer)
     targets.remove(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
         recordings.remove(session)
-        listening.remove(session)
+        for column in (GateValue.set_by, Accreditation.given_by, AdvisorNotice.entered_by):
+            session.execute(sa.delete(column.class_).where(column == listening.ENTERED_BY))
     with store.reading() as session:
         mine = sa.select(ImportBatch.id).where(
             ImportBatch.profile == load.PROFILE, ImportBatch.state == "done"
@@ -192,6 +201,28 @@ def _remove_all(viewer: Viewer) -> None:
         action_list.remove_orphans(session)
         audit_log.record(session, viewer.username, "demo_remove")
     accounts.credentials_file().unlink(missing_ok=True)
+
+
+def _remove_entries(session: Session) -> None:
+    """Remove what demo accounts entered; the journal keeps that they did."""
+    by_demo = ListeningPlan.created_by == listening.ENTERED_BY
+    session.execute(sa.delete(ListeningPlan).where(by_demo))
+    demo = sa.select(Account.username).where(Account.demo)
+    rounds = sa.select(Calibration.id).where(Calibration.opened_by.in_(demo))
+    session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(rounds)))
+    for column in (
+        Calibration.opened_by,
+        CoachingPlan.opened_by,
+        Irritant.opened_by,
+        Playback.username,
+        Objection.entered_by,
+        ListeningExclusion.entered_by,
+        AccountRequest.asked_by,
+        NameDecision.decided_by,
+        SubjectRequest.entered_by,
+        SettingValue.set_by,
+    ):
+        session.execute(sa.delete(column.class_).where(column.in_(demo)))
 
 
 def _remove_grid(session: Session) -> None:

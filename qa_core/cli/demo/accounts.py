@@ -40,10 +40,8 @@ def read() -> dict[str, Any]:
 
 def write(content: dict[str, Any]) -> None:
     """Write that file atomically."""
-    draft = credentials_file().with_name("demo.new")
-    draft.unlink(missing_ok=True)
-    environment.write_private(draft, json.dumps(content, ensure_ascii=False, indent=1).encode())
-    draft.replace(credentials_file())
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    environment.write_private(credentials_file(), text.encode(), overwrite=True)
 
 
 def choose_sign_ins() -> list[dict[str, str]]:

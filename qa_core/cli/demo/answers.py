@@ -9,6 +9,7 @@ from qa_core import scoring
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
+from qa_core.cli.demo.plan import TEXTS
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.quality.evaluations import advisor_response, disputes, evaluation_view, finalise
 from qa_core.quality.evaluations.disputes import DisputeDecision
@@ -21,36 +22,8 @@ from qa_core.storage.records.store import Session
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """Age in days of the evaluations that are answered."""
 
-COMMENTS = (
-    "Merci pour le retour. L'outil ramait ce jour-là, j'aurais dû le dire au client au lieu de "
-    "laisser des blancs.",
-    "D'accord avec l'ensemble. Je note la reformulation, je l'oublie quand la file est pleine.",
-    "Contact difficile, le client avait déjà appelé deux fois. Contente que la prise en charge "
-    "soit reconnue.",
-)
-REASONS = {
-    "greeting": "J'ai bien donné mon prénom et le nom du service, mais le client a parlé en "
-    "même temps que moi.",
-    "listening": "Je reformule à la fin de sa demande, et le client répond « oui, c'est ça ».",
-    "questions": "Le diagnostic avait déjà été fait par ma collègue : je l'ai relu au client "
-    "au lieu de tout redemander.",
-    "accuracy": "La procédure a changé la semaine d'avant ; ce que j'ai dit est conforme à la "
-    "nouvelle fiche.",
-    "ownership": "J'ai lancé l'échange pendant l'appel et prévenu le magasin, on l'entend dans "
-    "la dernière minute.",
-    "record": "La note est dans le ticket de messagerie, pas dans celui du téléphone : le "
-    "client avait commencé par tchat.",
-    "anticipation": "J'ai parlé du délai de livraison avant qu'il le demande.",
-    "courtesy": "Le ton était le même du début à la fin, c'est la ligne qui saturait.",
-    "hold": "L'attente a duré dix secondes, je l'ai annoncée avant.",
-    "close": "Je demande s'il reste une question, puis je résume le rendez-vous.",
-}
-OTHER_REASON = "Je pense que ce point était acquis : on l'entend au début du contact."
-DECISIONS = {
-    DisputeDecision.ACCEPT: "Réécouté : c'est bien dit, un peu vite. Les points sont rendus.",
-    DisputeDecision.KEEP: "Réécouté deux fois : l'intention y est, mais le client n'a pas pu "
-    "le comprendre. La note reste.",
-}
+SAID = TEXTS["advisors"]
+"""Texts that they write, with the decisions of the manager."""
 OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
 COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
     None,
@@ -89,12 +62,12 @@ def answer(invited: list[dict[str, str]], staff: Staff) -> None:
                     decided.append((dispute.id, outcome))
         for number, evaluation in enumerate([*own[1:], *colleagues[1::2]]):
             evaluation.acknowledged_at = evaluation.evaluated_at + timedelta(hours=20 + number % 7)
-            if number < len(COMMENTS):
-                evaluation.advisor_comment = COMMENTS[number]
+            if number < len(SAID["comments"]):
+                evaluation.advisor_comment = SAID["comments"][number]
         if len(own) > 1:
             _evaluate_oneself(session, own[1], usernames[Role.ADVISOR])
     for dispute_id, outcome in decided:
-        disputes.decide(manager, dispute_id, outcome, reason=DECISIONS[outcome])
+        disputes.decide(manager, dispute_id, outcome, reason=SAID["decisions"][outcome])
     _date_decisions([dispute_id for dispute_id, _outcome in decided])
 
 
@@ -135,7 +108,7 @@ def _dispute(
         criterion=criterion,
         original=answers[criterion],
         proposed=raised[criterion],
-        reason=REASONS.get(criterion, OTHER_REASON),
+        reason=SAID["reasons"].get(criterion, SAID["other_reason"]),
         raised_by=raised_by,
         raised_at=evaluation.evaluated_at + timedelta(hours=28),
     )

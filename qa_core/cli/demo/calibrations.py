@@ -8,7 +8,6 @@ import numpy as np
 import sqlalchemy as sa
 
 from qa_core import scoring
-from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
 from qa_core.cli.demo.plan import DemoPlan
@@ -77,16 +76,6 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             session.flush()
             theirs = {username: leans[username] for username in scorers}
             _mark(session, plan, made, contacts, theirs, chance, scored)
-
-
-def remove(session: Session) -> None:
-    """Remove the sessions of demo accounts, with their scores, before the accounts themselves."""
-    demo = [person.username for person in people.find_people(session).values() if person.is_demo]
-    calibrations = list(
-        session.scalars(sa.select(Calibration.id).where(Calibration.opened_by.in_(demo)))
-    )
-    session.execute(sa.delete(Evaluation).where(Evaluation.calibration_id.in_(calibrations)))
-    session.execute(sa.delete(Calibration).where(Calibration.id.in_(calibrations)))
 
 
 def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:

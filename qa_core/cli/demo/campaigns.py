@@ -1,5 +1,6 @@
 """Campaigns with their numbers and dates, what the call tracker saw of them, and their costs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,9 @@ import pyarrow as pa
 
 from qa_core.cli.demo.contacts import CHAT, PHONE
 from qa_core.cli.demo.extracts import Extracts, pick, to_utc
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.plan import TEXTS, DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 from qa_core.cli.demo.staff import QUEUES
-
-WHOLE = (100_000, 0)
-FIBRE_WORDS = ("fibre pas chère", "offre fibre", "box internet", "éligibilité fibre")
 
 
 @dataclass(frozen=True)
@@ -21,40 +19,16 @@ class Campaign:
 
     source: str
     medium: str
-    name: str | None
     number: str
-    ages: tuple[int, int]
     pull: float
+    name: str | None = None
+    ages: Sequence[int] = (100_000, 0)
     euros_a_call: float = 0.0
-    keywords: tuple[str, ...] = ()
+    keywords: Sequence[str] = ()
     page: str | None = None
 
 
-CAMPAIGNS = (
-    Campaign("google", "cpc", "Fibre toute l'année", "+33199001201", WHOLE,
-             1.5, 9.4, FIBRE_WORDS, "/fibre"),
-    Campaign("google", "cpc", "Déménagement", "+33199001202", WHOLE,
-             0.7, 7.2, ("déménagement box", "transférer ma ligne"), "/demenagement"),
-    Campaign("bing", "cpc", "Fibre toute l'annee", "+33199001203", WHOLE,
-             0.3, 6.1, FIBRE_WORDS[1:3], "/fibre"),
-    Campaign("google", "organic", None, "+33199001204", WHOLE, 1.3, 0.0, (), "/contact"),
-    Campaign("comparateur", "referral", "Comparateur indépendant", "+33199001205", WHOLE,
-             0.6, 17.5, (), "/comparatif"),
-    Campaign("meta", "paid_social", "Rentrée 2 mois offerts", "+33261910310", (105, 62),
-             1.1, 13.2, (), "/rentree"),
-    Campaign("meta", "paid_social", "Fêtes", "+33261910310", (360, 318), 1.0, 12.1, (), "/fetes"),
-    Campaign("meta", "paid_social", "Soldes d'été", "+33261910310", (160, 128),
-             0.8, 15.8, (), "/soldes"),
-    Campaign("affichage", "offline", "Tramway Nantes", "+33261910311", (420, 330), 0.45, 24.0),
-    Campaign("affichage", "offline", "Tramway Lyon", "+33465710311", (240, 150), 0.5, 21.0),
-    Campaign("radio", "offline", "Radio régionale", "+33353010312", (90, 34), 0.7, 19.5),
-    Campaign("radio", "offline", "Radio regionale", "+33353010312", (33, 4), 0.4, 19.5),
-    Campaign("newsletter", "email", "Nouvelle facture expliquée", "+33536490313", (58, 20),
-             1.4, 0.6, (), "/nouvelle-facture"),
-    Campaign("newsletter", "email", "Clients fidèles", "+33536490314", WHOLE,
-             0.35, 0.9, (), "/fidelite"),
-    Campaign("annuaire", "directory", None, "+33199001206", WHOLE, 0.4, 5.0),
-)  # fmt: skip
+CAMPAIGNS = tuple(Campaign(**entry) for entry in TEXTS["campaigns"])
 QUEUE_PULL = np.array([0.15, 0.07, 0.24, 0.74, 0.06])
 """Share of first calls to each queue that come through a number of a campaign."""
 SEEN_BY_TRACKER, CHAT_SEEN = 0.9, 0.6

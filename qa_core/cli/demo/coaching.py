@@ -1,110 +1,43 @@
 """Coaching plans of the demo's team lead: open, overdue and ended, with their sessions."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import choose_advisor, choose_team
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.plan import TEXTS, DemoPlan
 from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
-from qa_core.storage.records.people import Account
 
 LOOKED_AT_DAYS = 90
-TRAINED_CRITERION, TRAINED_FROM = "ownership", 50
-"""Criterion hurt by the new invoice; days before the end when its coaching begins."""
 CLOCK = time(16, 30)
 """Time of day of all that happens here."""
 
 
 @dataclass(frozen=True)
 class CoachingStory:
-    """Plan in days before the end; notes: (days, minutes, text, by the advisor)."""
+    """Plan in days before the end; a note has `days`, `text`, perhaps `minutes`, `is_own`."""
 
     goal: str
-    criteria: tuple[str, ...]
+    criteria: Sequence[str]
     starts: int
     due: int
     state: str = "open"
     ended: int | None = None
-    notes: tuple[tuple[int, int | None, str, bool], ...] = ()
+    notes: Sequence[Mapping[str, Any]] = ()
 
 
-WEAK = CoachingStory(
-    "Retrouver des bases solides d'un appel à l'autre",
-    (),
-    130,
-    45,
-    "stopped",
-    40,
-    (
-        (
-            128,
-            45,
-            "Écoute de trois appels. Nous convenons d'une fiche à garder sous les yeux.",
-            False,
-        ),
-        (96, 30, "La fiche aide au début de l'appel, moins quand le client s'impatiente.", False),
-        (
-            40,
-            None,
-            "Arrêté : trop peu de séances pendant le renfort de l'été. À reprendre autrement.",
-            False,
-        ),
-    ),
-)
-"""For an advisor who truly scores low, on the weakest criteria."""
-OTHERS = (
-    CoachingStory(
-        "Laisser une trace que le prochain collègue comprend sans rappeler",
-        ("record", "close"),
-        84,
-        -12,
-        notes=(
-            (
-                83,
-                40,
-                "Deux dossiers relus ensemble : la suite prévue manquait dans les deux.",
-                False,
-            ),
-            (55, 30, "Essai d'un résumé en trois lignes : motif, réponse, suite.", False),
-            (54, None, "Le résumé me prend moins d'une minute, je continue.", True),
-        ),
-    ),
-    CoachingStory(
-        "Reformuler la demande avant de répondre",
-        ("listening", "questions"),
-        150,
-        60,
-        "reached",
-        58,
-        (
-            (149, 45, "Objectif choisi ensemble après l'écoute de deux appels.", False),
-            (110, 30, "La reformulation vient naturellement, sauf en fin de journée.", False),
-            (58, 20, "Objectif atteint : nous en restons là.", False),
-        ),
-    ),
-    CoachingStory(
-        "Aller au bout de la demande sans renvoi évitable",
-        (TRAINED_CRITERION,),
-        TRAINED_FROM,
-        6,
-        "reached",
-        4,
-        (
-            (49, 45, "Écoute de deux appels sur la facture, renvoyés sans réponse.", False),
-            (30, 30, "La fiche « nouvelle facture » répond aux quatre questions du moment.", False),
-            (4, 20, "Objectif atteint : les derniers appels vont au bout de la demande.", False),
-        ),
-    ),
-)
+WEAK = CoachingStory(**TEXTS["coaching"]["weak"])
+OTHERS = tuple(CoachingStory(**story) for story in TEXTS["coaching"]["others"])
+TRAINED_CRITERION, TRAINED_FROM = OTHERS[2].criteria[0], OTHERS[2].starts
+"""Criterion hurt by the new invoice; days before the end when its coaching begins."""
 
 
 def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]) -> None:
@@ -140,20 +73,14 @@ def set_up(viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str
                 )
                 made.notes = [
                     CoachingNote(
-                        text=text,
-                        minutes=minutes,
-                        author=by_advisor if is_own else lead,
-                        written_at=plan.moment(days, CLOCK),
+                        text=note["text"],
+                        minutes=note.get("minutes"),
+                        author=by_advisor if note.get("is_own") else lead,
+                        written_at=plan.moment(note["days"], CLOCK),
                     )
-                    for days, minutes, text, is_own in story.notes
+                    for note in story.notes
                 ]
                 session.add(made)
-
-
-def remove(session: Session) -> None:
-    """Remove the plans opened by demo accounts, before these accounts are removed."""
-    demo = sa.select(Account.username).where(Account.demo)
-    session.execute(sa.delete(CoachingPlan).where(CoachingPlan.opened_by.in_(demo)))
 
 
 def choose_trained(staff: Staff) -> int:

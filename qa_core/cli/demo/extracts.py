@@ -7,19 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base import environment
-from qa_core.cli.demo.contacts import (
-    ANSWERED,
-    CHANNELS,
-    FAILED,
-    INBOUND,
-    INTERNAL,
-    OUTCOMES,
-    PHONE,
-    REASONS,
-    UNANSWERED,
-    WITHHELD,
-    Wave,
-)
+from qa_core.cli.demo import contacts
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import QUEUES, Staff
 from qa_core.ingest.pseudonyms import Pseudonyms
@@ -37,13 +25,13 @@ RECORDED_SHARE = 0.085
 class Extracts:
     """Contacts with their ids and notes; `export` gives those of one system."""
 
-    def __init__(self, plan: DemoPlan, staff: Staff, wave: Wave) -> None:
+    def __init__(self, plan: DemoPlan, staff: Staff, wave: contacts.Wave) -> None:
         self.plan, self.staff, self.wave = plan, staff, wave
         self.chance = plan.chance("extracts")
         self.system = SYSTEM_OF_CHANNEL[wave.channel]
         self.ids = _number_by_system(self.system)
-        self.answered = wave.outcome == ANSWERED
-        self.inbound = wave.direction == INBOUND
+        self.answered = wave.outcome == contacts.ANSWERED
+        self.inbound = wave.direction == contacts.INBOUND
         self._record()
         self._declare()
         self._name_customers()
@@ -51,7 +39,11 @@ class Extracts:
     def _record(self) -> None:
         """Draw who is recorded: some answered calls, after the notice, without an objection."""
         chance, size = self.chance, len(self.wave)
-        phone = self.answered & (self.wave.channel == PHONE) & (self.wave.direction != INTERNAL)
+        phone = (
+            self.answered
+            & (self.wave.channel == contacts.PHONE)
+            & (self.wave.direction != contacts.INTERNAL)
+        )
         self.may_be_recorded = phone
         chosen = phone & (chance.random(size) < RECORDED_SHARE)
         self.notice = np.where(self.inbound, chance.random(size) < 0.992, chance.random(size) < 0.9)
@@ -64,8 +56,7 @@ class Extracts:
         self.purpose = purpose.astype(np.int8)
 
     def _name_customers(self) -> None:
-        """Compute the pseudonym of each customer."""
-        self.customers = np.unique(self.wave.customer[self.wave.customer != WITHHELD])
+        self.customers = np.unique(self.wave.customer[self.wave.customer != contacts.WITHHELD])
         self.customer_keys = Pseudonyms.current().find_keys(
             pa.array(
                 [f"demo customer {self.plan.seed}-{customer}" for customer in self.customers],
@@ -96,10 +87,11 @@ class Extracts:
 
     def _build_slice(self, system: str, rows: np.ndarray, tracking_number: pa.Array) -> pa.Table:
         wave = self.wave.keep(rows)
-        is_internal = wave.direction == INTERNAL
+        is_internal = wave.direction == contacts.INTERNAL
         # An advisor stands on a missed contact only where a call-back rang in vain.
         advised = (
-            self.answered[rows] | np.isin(wave.outcome, (UNANSWERED, FAILED)) & ~self.inbound[rows]
+            self.answered[rows]
+            | np.isin(wave.outcome, (contacts.UNANSWERED, contacts.FAILED)) & ~self.inbound[rows]
         )
         names = {
             "telephony": self.staff.extensions,
@@ -112,19 +104,19 @@ class Extracts:
             "started_at": moments,
             "local_start": to_wall_clock(moments),
             "direction": pick(pa.array(DIRECTIONS), wave.direction),
-            "channel": pick(pa.array(CHANNELS), wave.channel),
+            "channel": pick(pa.array(contacts.CHANNELS), wave.channel),
             "queue": pick(pa.array(QUEUES), wave.queue, ~is_internal),
             "reason": pick(
-                pa.array([reason.name for reason in REASONS]),
+                pa.array([reason.name for reason in contacts.REASONS]),
                 wave.reason,
                 self.reason_known[rows] & ~is_internal,
             ),
             "customer_key": pick(
                 self.customer_keys,
                 np.searchsorted(self.customers, wave.customer),
-                wave.customer != WITHHELD,
+                wave.customer != contacts.WITHHELD,
             ),
-            "outcome": pick(pa.array(OUTCOMES), wave.outcome),
+            "outcome": pick(pa.array(contacts.OUTCOMES), wave.outcome),
             "wait_seconds": number(wave.wait),
             "talk_seconds": number(wave.talk),
             "declared_resolved": flag(self.declared[rows], self.declares[rows]),

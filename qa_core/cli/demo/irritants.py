@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from datetime import time
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
 from qa_core.access import accounts
 from qa_core.access.roles import Role
 from qa_core.analysis.irritants import action_list
@@ -15,7 +12,6 @@ from qa_core.cli.demo.plan import DemoPlan
 from qa_core.metrics.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.irritants import Irritant, IrritantStep
-from qa_core.storage.records.people import Account
 
 CLOCK = time(10)
 """Time of day of all that happens here."""
@@ -74,12 +70,3 @@ def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
             ]
             entry.state, entry.opened_at = story.steps[-1][0], entry.steps[0].taken_at
             entry.due_on, entry.note = plan.day(story.due), story.note
-
-
-def remove(session: Session) -> None:
-    """Remove the entries opened by demo accounts, before these accounts are removed."""
-    session.execute(
-        sa.delete(Irritant).where(
-            Irritant.opened_by.in_(sa.select(Account.username).where(Account.demo))
-        )
-    )

@@ -1,23 +1,25 @@
-"""Legal conditions of listening in the demo centre: gates, accreditations, notices."""
+"""Listening in the demo centre: its legal conditions, and plans drawn from a seed."""
 
 from datetime import date, timedelta
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
-from qa_core.access.roles import Permission, Viewer, has_on_others
+from qa_core.access.roles import Permission, Role, Viewer, has_on_others
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.centre import members
+from qa_core.cli.demo import accounts, evaluations
 from qa_core.cli.demo.plan import DemoPlan
-from qa_core.cli.demo.staff import Staff
+from qa_core.cli.demo.staff import TEAMS, Staff
 from qa_core.compliance import accreditations, gates, notices
+from qa_core.metrics.dimensions import add_months
+from qa_core.quality import sampling
 from qa_core.storage.records import store
-from qa_core.storage.records.listening import Accreditation, AdvisorNotice, GateValue
 
 ENTERED_BY = "demo centre"
 """Author of the demo's entries; no account can have this name."""
 
 ACCREDITED_DAYS = 180
+PER_ADVISOR, MAXIMUM = 2, 8
+DAYS_TO_LISTEN = 10
 
 
 def open_for_listening(
@@ -47,14 +49,36 @@ def open_for_listening(
         notices.inform(demo, advisors, day)
 
 
-def remove(session: Session) -> None:
-    """Remove the entries made above; those of people stay."""
-    for table, column in (
-        (GateValue, GateValue.set_by),
-        (Accreditation, Accreditation.given_by),
-        (AdvisorNotice, AdvisorNotice.entered_by),
+def draw_contacts(
+    viewer: Viewer, plan: DemoPlan, staff: Staff, sign_ins: list[dict[str, str]]
+) -> None:
+    """Plan and draw for the team with audio; nothing where the centre may not listen."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    demo = Viewer(ENTERED_BY, None, is_system=True)
+    evaluators = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
+    this_month = plan.last_day.replace(day=1)
+    for first, days in (
+        (add_months(this_month, -1), DAYS_TO_LISTEN // 3),
+        (this_month, DAYS_TO_LISTEN),
     ):
-        session.execute(sa.delete(table).where(column == ENTERED_BY))
+        content = {
+            "name": f"demo-{first:%Y-%m}",
+            "purpose": "quality",
+            "from": first,
+            "to": add_months(first, 1) - timedelta(days=1),
+            "grid": evaluations.GRID_KEY,
+            "per_advisor": PER_ADVISOR,
+            "maximum_per_advisor": MAXIMUM,
+            "strata": ["queue", "weekday"],
+            "team": [TEAMS[accounts.choose_team(staff)][0]],
+            "evaluators": evaluators,
+            "due": environment.today() + timedelta(days=days),
+        }
+        try:
+            sampling.add_plan(demo, content)
+            sampling.draw(demo, content["name"], plan.seed)
+        except Refusal:
+            return
 
 
 def _values(plan: DemoPlan) -> dict[str, str]:

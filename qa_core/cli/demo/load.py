@@ -126,16 +126,8 @@ def _stage(
                 table = table.append_column("line", lines)
             read += len(table["line"].unique())
             writer.write_table(table.select(["line", *columns]).cast(schema))
-    pq.write_table(
-        pa.table(
-            {
-                "line": pa.array([], pa.int64()),
-                "reason": pa.array([], pa.string()),
-                "cells": pa.array([], pa.list_(pa.string())),
-            }
-        ),
-        rejected,
-    )
+    reasons = [("line", pa.int64()), ("reason", pa.string()), ("cells", pa.list_(pa.string()))]
+    pq.write_table(pa.schema(reasons).empty_table(), rejected)
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Staged(

@@ -1,15 +1,20 @@
-"""Plan of the demo centre: length, size, seed, last day."""
+"""Plan of the demo centre: length, size, seed, last day; and its texts."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from qa_core.base import environment
+
+TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
+"""Invented names, campaigns, remarks and stories, from the file of that name."""
 
 
 @dataclass(frozen=True)

@@ -36,15 +36,9 @@ EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3
 """Contacts with audio per advisor and month: evaluated ones, and others."""
 
 FOUND = (
-    "source_system",
-    "contact_id",
-    "local_start",
-    "queue",
-    "reason",
-    "talk_seconds",
-    "recording_purpose",
-    "advisor",
-)
+    "source_system", "contact_id", "local_start", "queue", "reason", "talk_seconds",
+    "recording_purpose", "advisor",
+)  # fmt: skip
 
 
 def read_calls() -> list[dict[str, Any]]:

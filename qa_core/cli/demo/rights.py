@@ -12,7 +12,6 @@ from qa_core.access.sessions import SignedIn
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre.rules import name_decisions
-from qa_core.cli.demo import accounts
 from qa_core.cli.demo.recordings import BATCH
 from qa_core.compliance import exclusions, requests
 from qa_core.compliance.documents import printing
@@ -21,12 +20,7 @@ from qa_core.ingest import subjects
 from qa_core.ingest.rules import due
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
-from qa_core.storage.records.centre_rules import NameDecision
-from qa_core.storage.records.listening import Playback, Recording
-from qa_core.storage.records.people import AccountRequest
-from qa_core.storage.records.retention import ListeningExclusion, Objection, SubjectRequest
-from qa_core.storage.records.settings import SettingValue
-from qa_core.storage.records.store import Session
+from qa_core.storage.records.listening import Recording
 
 DETAILS = {
     "organisation_name": "Centre de démonstration (inventé)",
@@ -97,18 +91,3 @@ def _listen(viewer: Viewer, kept: list[Recording], count: int, purpose: str, rea
             count -= 1
         if not count:
             return
-
-
-def remove(session: Session) -> None:
-    """Remove what these people entered; the journal keeps that they did."""
-    names = [one["username"] for one in accounts.read().get("sign_ins", [])]
-    for column in (
-        Playback.username,
-        Objection.entered_by,
-        ListeningExclusion.entered_by,
-        AccountRequest.asked_by,
-        NameDecision.decided_by,
-        SubjectRequest.entered_by,
-        SettingValue.set_by,
-    ):
-        session.execute(sa.delete(column.class_).where(column.in_(names)))

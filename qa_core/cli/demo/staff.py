@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.plan import TEXTS, DemoPlan
 from qa_core.cli.demo.seasons import Calendar
 
 SITES = ("Lyon", "Nantes")
@@ -32,25 +32,7 @@ TEAM_QUEUES = np.array(
 )
 """Weight of each queue in each team: every team serves all queues."""
 
-FIRST_NAMES = (
-    "Aïcha", "Adrien", "Agathe", "Ahmed", "Alix", "Amandine", "Antoine", "Baptiste", "Bérénice",
-    "Bilal", "Camille", "Capucine", "Cédric", "Clément", "Coralie", "Damien", "Diane", "Dounia",
-    "Élodie", "Émile", "Enzo", "Estelle", "Fabien", "Fatou", "Florian", "Gaëlle", "Gabin",
-    "Hélène", "Hugo", "Inès", "Ismaël", "Jeanne", "Joël", "Justine", "Karim", "Laurène", "Léo",
-    "Lina", "Loïc", "Lucie", "Maëlys", "Malik", "Margaux", "Mathis", "Mélanie", "Nadia", "Nathan",
-    "Noémie", "Océane", "Olivier", "Ophélie", "Paul", "Quentin", "Rachel", "Rémi", "Salomé",
-    "Samir", "Solène", "Théo", "Valentine",
-)  # fmt: skip
-LAST_NAMES = (
-    "Abadie", "Aubertin", "Barrault", "Beaumel", "Benslim", "Bertholon", "Bonnefoy", "Bourdelle",
-    "Brossard", "Cassagne", "Chabrier", "Charpin", "Clavaud", "Combret", "Coursol", "Dalmas",
-    "Delorge", "Desmarets", "Diallon", "Dussard", "Escoffre", "Fauvel", "Ferrandi", "Fontanel",
-    "Fournel", "Gaillac", "Garriguet", "Gautreau", "Ghezzal", "Grangier", "Guilloteau", "Hamelin",
-    "Jacquard", "Joubertin", "Kermarec", "Lacombe", "Lagarde", "Larivière", "Lescure", "Maillard",
-    "Malherbe", "Marchandeau", "Mazerolle", "Meddour", "Montagnac", "Morvand", "Nogaret",
-    "Oudinot", "Pagès", "Pelissard", "Peyrot", "Quemener", "Rambault", "Rivoal", "Roussillon",
-    "Sabatier", "Santonel", "Tavernel", "Thévenard", "Vauquier", "Verdanne",
-)  # fmt: skip
+FIRST_NAMES, LAST_NAMES = TEXTS["names"]["first"], TEXTS["names"]["last"]
 EVALUATORS = ("Ève Mazerat", "Claire Vasseron", "Marc Tillier")
 """Evaluators; the first is the display name of a demo account, the others have none."""
 

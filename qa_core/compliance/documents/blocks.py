@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from qa_core.base.i18n import _
 
@@ -50,6 +51,11 @@ def mark_blank(what: str) -> str:
 def label(what: str, text: str) -> str:
     """Write a text under its label."""
     return _("{what}: {text}", what=what, text=text)
+
+
+def write_paragraph(message: str, **params: Any) -> Paragraph:
+    """Write a message in the reader's language; it needs no mark for the catalogues."""
+    return Paragraph(_(message, **params))
 
 
 def list_texts(blocks: Iterable[Block]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
 from qa_core.compliance import accreditations, gates, notices, proportionality, retention
@@ -80,10 +80,6 @@ class Facts:
         if entry.setting in gates.BY_NAME and entry.setting not in self.gate_values:
             return _blank_gate(entry.setting)
         return entry.describe_period(self.periods[kind])
-
-    def describe_months(self, name: str) -> str:
-        """Describe a setting that counts months."""
-        return ngettext("{n} month", "{n} months", getattr(self.settings, name))
 
 
 def read() -> Facts:

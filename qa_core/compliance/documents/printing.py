@@ -202,7 +202,6 @@ def _digest(kind: DocumentKind, known: Facts) -> str:
 
 
 def _find_missing(blocks: list[Block]) -> tuple[str, ...]:
-    """Find the blanks of a document, each once."""
     return tuple(
         dict.fromkeys(blank for text in list_texts(blocks) for blank in BLANK.findall(text))
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates
 from qa_core.compliance.documents import statements
 from qa_core.compliance.documents.blocks import (
@@ -11,13 +11,39 @@ from qa_core.compliance.documents.blocks import (
     Bullets,
     Grid,
     Heading,
-    Paragraph,
     label,
+    write_paragraph,
 )
 from qa_core.compliance.documents.facts import Facts
 from qa_core.metrics import formatting
 
 FACT_SHARES = (0.27, 0.73)
+RISKS = (
+    (
+        N_("Surveillance of staff"),
+        N_("Stress, loss of autonomy, unfair decisions"),
+        N_("Ceiling per advisor, random draw, separate purposes, playbacks visible to advisors"),
+    ),
+    (
+        N_("Unlawful access to recordings or evaluations"),
+        N_("Disclosure of private matters of callers, harm to the reputation of advisors"),
+        N_("Accreditation, encryption, access by role, journal, short periods"),
+    ),
+    (
+        N_("Unwanted change"),
+        N_("An advisor is judged on wrong data"),
+        N_(
+            "Signed evaluations, corrections kept with the earlier version, sealed journal, "
+            "disputes"
+        ),
+    ),
+    (
+        N_("Loss of data"),
+        N_("An advisor or a caller cannot prove what was said"),
+        N_("Backups, imports that are done whole or not at all, health checks"),
+    ),
+)
+"""Feared event, effects, measures."""
 
 
 def build_register(facts: Facts) -> list[Block]:
@@ -39,109 +65,94 @@ def build_register(facts: Facts) -> list[Block]:
         (_("Security"), _("See “Security measures” below")),
     )
     return [
-        Paragraph(_(statements.DRAFT_NOTE)),
+        write_paragraph(statements.DRAFT_NOTE),
         statements.list_contacts(facts),
         statements.explain_former_notification(),
         Heading(_("Entry 1. Recording, listening and evaluation")),
-        Grid(
-            (),
+        _list_facts(
+            (_("Purposes"), facts.list_purposes()),
+            (_("Legal basis"), basis),
+            (_("Persons"), _describe_persons(facts)),
+            (_("Channels and queues"), _describe_places(facts)),
+            (_("Data"), statements.list_data()),
             (
-                (_("Purposes"), facts.list_purposes()),
-                (_("Legal basis"), basis),
-                (_("Persons"), _describe_persons(facts)),
-                (_("Channels and queues"), _describe_places(facts)),
-                (_("Data"), statements.list_data()),
-                (
-                    _("Source"),
-                    _(
-                        "Files of the telephony and customer tools; what evaluators and advisors "
-                        "enter"
-                    ),
-                ),
-                (_("Recipients"), recipients),
-                (
-                    _("Kept for"),
-                    _(
-                        "Recordings: {recordings}; evaluations and coaching: {analyses}",
-                        recordings=facts.describe_period("recordings"),
-                        analyses=facts.describe_period("evaluations"),
-                    ),
-                ),
-                *common,
+                _("Source"),
+                _("Files of the telephony and customer tools; what evaluators and advisors enter"),
             ),
-            FACT_SHARES,
+            (_("Recipients"), recipients),
+            (
+                _("Kept for"),
+                _(
+                    "Recordings: {recordings}; evaluations and coaching: {analyses}",
+                    recordings=facts.describe_period("recordings"),
+                    analyses=facts.describe_period("evaluations"),
+                ),
+            ),
+            *common,
         ),
         Heading(_("Entry 2. Statistics of contacts and satisfaction")),
-        Grid(
-            (),
+        _list_facts(
             (
-                (
-                    _("Purposes"),
-                    _(
-                        "Steer the service: calls answered, waiting, resolution, satisfaction, "
-                        "origin of calls"
-                    ),
+                _("Purposes"),
+                _(
+                    "Steer the service: calls answered, waiting, resolution, satisfaction, "
+                    "origin of calls"
                 ),
-                (_("Legal basis"), basis),
-                (_("Persons"), _("Callers and customers; advisors")),
-                (_("Channels and queues"), _describe_places(facts)),
-                (
-                    _("Data"),
-                    _(
-                        "Day, time, durations, queue, reason and outcome of the contact; pseudonym "
-                        "of the caller; advisor; ratings and comments of surveys; campaign and "
-                        "tracking number"
-                    ),
-                ),
-                (_("Source"), _("Files of the telephony, survey and call-tracking tools")),
-                (
-                    _("Recipients"),
-                    _(
-                        "By role, as the sheet for the works council says; executives see large "
-                        "groups alone"
-                    ),
-                ),
-                (
-                    _("Kept for"),
-                    _(
-                        "Caller and advisor of a contact: {contacts}; survey comments: {comments}",
-                        contacts=facts.describe_period("contacts"),
-                        comments=facts.describe_period("survey_comments"),
-                    ),
-                ),
-                *common,
             ),
-            FACT_SHARES,
+            (_("Legal basis"), basis),
+            (_("Persons"), _("Callers and customers; advisors")),
+            (_("Channels and queues"), _describe_places(facts)),
+            (
+                _("Data"),
+                _(
+                    "Day, time, durations, queue, reason and outcome of the contact; pseudonym "
+                    "of the caller; advisor; ratings and comments of surveys; campaign and "
+                    "tracking number"
+                ),
+            ),
+            (_("Source"), _("Files of the telephony, survey and call-tracking tools")),
+            (
+                _("Recipients"),
+                _(
+                    "By role, as the sheet for the works council says; executives see large "
+                    "groups alone"
+                ),
+            ),
+            (
+                _("Kept for"),
+                _(
+                    "Caller and advisor of a contact: {contacts}; survey comments: {comments}",
+                    contacts=facts.describe_period("contacts"),
+                    comments=facts.describe_period("survey_comments"),
+                ),
+            ),
+            *common,
         ),
         Heading(_("Entry 3. Accounts and journal")),
-        Grid(
-            (),
+        _list_facts(
+            (_("Purposes"), _("Give access by need, and trace it")),
             (
-                (_("Purposes"), _("Give access by need, and trace it")),
-                (
-                    _("Legal basis"),
-                    _("Legal obligation to secure processing (GDPR art. 6(1)(c) and art. 32)"),
-                ),
-                (_("Persons"), _("Holders of an account")),
-                (
-                    _("Data"),
-                    _(
-                        "User name, displayed name, role, teams, password hash, sign-ins; journal "
-                        "of acts"
-                    ),
-                ),
-                (_("Source"), _("Administrators; use of the product")),
-                (_("Recipients"), _("Administrators; the data protection officer for the journal")),
-                (
-                    _("Kept for"),
-                    _(
-                        "Audit log: {journal}; accounts: while the person needs access",
-                        journal=facts.describe_period("journal"),
-                    ),
-                ),
-                *common,
+                _("Legal basis"),
+                _("Legal obligation to secure processing (GDPR art. 6(1)(c) and art. 32)"),
             ),
-            FACT_SHARES,
+            (_("Persons"), _("Holders of an account")),
+            (
+                _("Data"),
+                _(
+                    "User name, displayed name, role, teams, password hash, sign-ins; journal "
+                    "of acts"
+                ),
+            ),
+            (_("Source"), _("Administrators; use of the product")),
+            (_("Recipients"), _("Administrators; the data protection officer for the journal")),
+            (
+                _("Kept for"),
+                _(
+                    "Audit log: {journal}; accounts: while the person needs access",
+                    journal=facts.describe_period("journal"),
+                ),
+            ),
+            *common,
         ),
         Heading(_("Accredited listeners")),
         *statements.list_listeners(facts),
@@ -155,40 +166,34 @@ def build_register(facts: Facts) -> list[Block]:
 def build_assessment(facts: Facts) -> list[Block]:
     """Build the draft of the impact assessment, with the actions left open."""
     return [
-        Paragraph(_(statements.DRAFT_NOTE)),
+        write_paragraph(statements.DRAFT_NOTE),
         statements.list_contacts(facts),
         Heading(_("1. Why an assessment")),
-        Paragraph(
-            _(
-                "The processing evaluates persons, concerns employees, who are not free to refuse "
-                "it, and could become systematic monitoring. Two of the nine criteria of the "
-                "European guidelines (WP 248) are enough to require an assessment. Constant "
-                "monitoring of employees is on the CNIL's list of 2018: the measures of section 3 "
-                "are there to exclude it."
-            )
+        write_paragraph(
+            "The processing evaluates persons, concerns employees, who are not free to refuse it, "
+            "and could become systematic monitoring. Two of the nine criteria of the European "
+            "guidelines (WP 248) are enough to require an assessment. Constant monitoring of "
+            "employees is on the CNIL's list of 2018: the measures of section 3 are there to "
+            "exclude it."
         ),
         statements.explain_former_notification(),
         Heading(_("2. The processing")),
         *statements.describe_purposes(facts),
-        Grid(
-            (),
+        _list_facts(
+            (_("Persons"), _describe_persons(facts)),
+            (_("Channels and queues"), _describe_places(facts)),
             (
-                (_("Persons"), _describe_persons(facts)),
-                (_("Channels and queues"), _describe_places(facts)),
-                (
-                    _("Life of the data"),
-                    _(
-                        "The telephony records a share of the contacts. Écoute reads the files, "
-                        "replaces numbers by pseudonyms and keeps the recordings that the law "
-                        "allows, encrypted. Contacts are drawn, listened to and evaluated. "
-                        "Recordings go after {recordings}, evaluations after {analyses}.",
-                        recordings=facts.describe_period("recordings"),
-                        analyses=facts.describe_period("evaluations"),
-                    ),
+                _("Life of the data"),
+                _(
+                    "The telephony records a share of the contacts. Écoute reads the files, "
+                    "replaces numbers by pseudonyms and keeps the recordings that the law "
+                    "allows, encrypted. Contacts are drawn, listened to and evaluated. "
+                    "Recordings go after {recordings}, evaluations after {analyses}.",
+                    recordings=facts.describe_period("recordings"),
+                    analyses=facts.describe_period("evaluations"),
                 ),
-                (_("Processors"), facts.describe_detail("processors")),
             ),
-            FACT_SHARES,
+            (_("Processors"), facts.describe_detail("processors")),
         ),
         Heading(_("3. Necessity and proportion")),
         Grid((_("Principle"), _("How it is met")), tuple(_list_principles(facts)), FACT_SHARES),
@@ -202,37 +207,35 @@ def build_assessment(facts: Facts) -> list[Block]:
                 _("Severity of harm"),
                 _("Likelihood"),
             ),
-            tuple((*risk, "", "") for risk in _list_risks()),
+            tuple((*map(_, risk), "", "") for risk in RISKS),
             (0.18, 0.25, 0.29, 0.12, 0.16),
         ),
-        Paragraph(
-            _(
-                "Severity and likelihood (negligible, limited, significant, maximum) are rated by "
-                "the controller, with the advice of the data protection officer."
-            )
+        write_paragraph(
+            "Severity and likelihood (negligible, limited, significant, maximum) are rated by the "
+            "controller, with the advice of the data protection officer."
         ),
         Heading(_("5. Security measures")),
         statements.list_security(facts),
         Heading(_("6. Actions left open by the configuration")),
         Bullets(tuple(_list_actions(facts))),
         Heading(_("7. Opinions and decision")),
-        Grid(
-            (),
+        _list_facts(
             (
-                (
-                    _("Staff representatives"),
-                    _(
-                        "Consulted on {day}. Opinion: {line}",
-                        day=facts.describe_day("works_council_consulted_on"),
-                        line=LINE,
-                    ),
+                _("Staff representatives"),
+                _(
+                    "Consulted on {day}. Opinion: {line}",
+                    day=facts.describe_day("works_council_consulted_on"),
+                    line=LINE,
                 ),
-                (_("Data protection officer"), _("Opinion, day, signature: {line}", line=LINE)),
-                (_("Controller"), _("Decision, day, signature: {line}", line=LINE)),
             ),
-            FACT_SHARES,
+            (_("Data protection officer"), _("Opinion, day, signature: {line}", line=LINE)),
+            (_("Controller"), _("Decision, day, signature: {line}", line=LINE)),
         ),
     ]
+
+
+def _list_facts(*rows: tuple[str, str]) -> Grid:
+    return Grid((), rows, FACT_SHARES)
 
 
 def _describe_persons(facts: Facts) -> str:
@@ -312,32 +315,6 @@ def _list_principles(facts: Facts) -> Iterator[tuple[str, str]]:
             "Requests are entered with a clock of one month; an objection acts at once and for the "
             "future; access and erasure cover every store."
         ),
-    )
-
-
-def _list_risks() -> Iterator[tuple[str, str, str]]:
-    yield (
-        _("Surveillance of staff"),
-        _("Stress, loss of autonomy, unfair decisions"),
-        _("Ceiling per advisor, random draw, separate purposes, playbacks visible to advisors"),
-    )
-    yield (
-        _("Unlawful access to recordings or evaluations"),
-        _("Disclosure of private matters of callers, harm to the reputation of advisors"),
-        _("Accreditation, encryption, access by role, journal, short periods"),
-    )
-    yield (
-        _("Unwanted change"),
-        _("An advisor is judged on wrong data"),
-        _(
-            "Signed evaluations, corrections kept with the earlier version, sealed journal, "
-            "disputes"
-        ),
-    )
-    yield (
-        _("Loss of data"),
-        _("An advisor or a caller cannot prove what was said"),
-        _("Backups, imports that are done whole or not at all, health checks"),
     )
 
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from qa_core.access.roles import ROLE_TITLES, Role
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import gates, retention
-from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Paragraph, label, mark_blank
+from qa_core.compliance.documents.blocks import (
+    Block,
+    Bullets,
+    Grid,
+    Paragraph,
+    label,
+    mark_blank,
+    write_paragraph,
+)
 from qa_core.compliance.documents.facts import Facts
 from qa_core.metrics import formatting
 
@@ -47,12 +55,9 @@ def describe_purposes(facts: Facts) -> list[Block]:
     ]
     return [
         Bullets(tuple(items or [facts.list_purposes()])),
-        Paragraph(
-            _(
-                "Nothing else is allowed. Recordings that prove a contract are a separate "
-                "processing operation with a period of its own: here they are never drawn, played "
-                "or evaluated."
-            )
+        write_paragraph(
+            "Nothing else is allowed. Recordings that prove a contract are a separate processing "
+            "operation with a period of its own: here they are never drawn, played or evaluated."
         ),
     ]
 
@@ -83,13 +88,11 @@ def list_listeners(facts: Facts) -> list[Block]:
             tuple(rows or [(mark_blank(_(gates.LISTENERS_TITLE)), "", "", "")]),
             (0.3, 0.2, 0.33, 0.17),
         ),
-        Paragraph(
-            _(
-                "An accreditation names a person and purposes, lasts {months} at most, and can be "
-                "ended at any time. It is checked at each playback. Besides these persons, an "
-                "advisor alone listens, to their own contacts.",
-                months=facts.describe_months("accreditation_months"),
-            )
+        write_paragraph(
+            "An accreditation names a person and purposes, lasts {months} at most, and can be "
+            "ended at any time. It is checked at each playback. Besides these persons, an advisor "
+            "alone listens, to their own contacts.",
+            months=ngettext("{n} month", "{n} months", facts.settings.accreditation_months),
         ),
     ]
 
@@ -199,20 +202,16 @@ def list_security(facts: Facts) -> Bullets:
 def list_rights(facts: Facts) -> list[Block]:
     """Describe the rights of callers and advisors alike, and how to complain."""
     return [
-        Paragraph(
-            _(
-                "You may ask for access to your data, for a copy, for its rectification or "
-                "erasure, for its restriction, and object to its use for reasons of your own "
-                "(GDPR art. 15 to 21). Write to: {contact}. You get an answer within a month, "
-                "once your identity has been checked.",
-                contact=facts.describe_detail("dpo_contact"),
-            )
+        write_paragraph(
+            "You may ask for access to your data, for a copy, for its rectification or erasure, "
+            "for its restriction, and object to its use for reasons of your own (GDPR art. 15 to "
+            "21). Write to: {contact}. You get an answer within a month, once your identity has "
+            "been checked.",
+            contact=facts.describe_detail("dpo_contact"),
         ),
-        Paragraph(
-            _(
-                "If the answer does not satisfy you, you may complain to the CNIL: "
-                "www.cnil.fr/fr/plaintes, or 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07."
-            )
+        write_paragraph(
+            "If the answer does not satisfy you, you may complain to the CNIL: "
+            "www.cnil.fr/fr/plaintes, or 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07."
         ),
     ]
 
@@ -243,13 +242,11 @@ def list_advisor_rights(facts: Facts) -> list[Block]:
 
 def explain_former_notification() -> Paragraph:
     """Explain what replaced the notification to the CNIL."""
-    return Paragraph(
-        _(
-            "The centre no longer notifies the CNIL. Since the GDPR applies (25 May 2018), prior "
-            "declarations and the simplified norm NS-57 have no legal force. In their place the "
-            "controller keeps this processing in its register (art. 30), involves its data "
-            "protection officer (art. 37 to 39), and carries out an impact assessment where the "
-            "risk is high (art. 35). The CNIL is consulted only if a high risk remains (art. 36). "
-            "The periods of NS-57 are still the benchmark."
-        )
+    return write_paragraph(
+        "The centre no longer notifies the CNIL. Since the GDPR applies (25 May 2018), prior "
+        "declarations and the simplified norm NS-57 have no legal force. In their place the "
+        "controller keeps this processing in its register (art. 30), involves its data protection "
+        "officer (art. 37 to 39), and carries out an impact assessment where the risk is high "
+        "(art. 35). The CNIL is consulted only if a high risk remains (art. 36). The periods of "
+        "NS-57 are still the benchmark."
     )

@@ -147,10 +147,10 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
             raise Unfit("image_attached")
         return "ogg", 0
     skip = _tag_bytes(head)
-    if skip or _is_mpeg_frame(head):
+    if skip or tags.find_frame_end(head, 0):
         with path.open("rb") as file:
             file.seek(skip)
-            if not _is_mpeg_frame(file.read(4)):
+            if not tags.find_frame_end(file.read(4), 0):
                 raise Unfit("not_audio" if not skip else "damaged_audio")
         return "mp3", skip
     if head and all(byte >> 4 == 0xD for byte in head[::GSM_FRAME]):
@@ -180,17 +180,6 @@ def _tag_bytes(head: bytes) -> int:
     for byte in head[6:10]:
         size = size << 7 | byte & 0x7F
     return 10 + size + (10 if head[5] & 0x10 else 0)
-
-
-def _is_mpeg_frame(head: bytes) -> bool:
-    """Tell whether these bytes begin a frame of MPEG audio, layer III."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return False
-    version = head[1] >> 3 & 3
-    layer = head[1] >> 1 & 3
-    bit_rate = head[2] >> 4
-    sample_rate = head[2] >> 2 & 3
-    return version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
 
 
 def _flac_blocks(head: bytes) -> Iterator[int]:

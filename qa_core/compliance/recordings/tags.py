@@ -1,6 +1,7 @@
 """Tags in audio files, which may name people or hold pictures, and are not kept."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -14,6 +15,7 @@ BIT_RATES = (
 )
 """Kilobits a second of layer III, for MPEG 2 and 2.5, and for MPEG 1."""
 SAMPLE_RATES = (44_100, 48_000, 32_000)
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Misshapen(Exception):
@@ -28,7 +30,7 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
         kind = data[start + 1] & 0x1E, data[start + 2] & 0x0C
         position, is_lost = start, False
         while 0 <= position < len(data) - 3:
-            end = _find_frame_end(data, position, kind)
+            end = find_frame_end(data, position, kind)
             # Found again behind something else, a frame is one when another follows.
             if end and end <= len(data) and not (is_lost and not _starts(data, end, kind)):
                 yield position, end
@@ -38,15 +40,19 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _starts(data: mmap, position: int, kind: tuple[int, int]) -> bool:
-    return position == len(data) or _find_frame_end(data, position, kind) is not None
+    return position == len(data) or find_frame_end(data, position, kind) is not None
 
 
-def _find_frame_end(data: mmap, position: int, kind: tuple[int, int]) -> int | None:
-    """Find the end of the frame that begins there; None without one of that version and rate."""
+def find_frame_end(
+    data: mmap | bytes, position: int, kind: tuple[int, int] | None = None
+) -> int | None:
+    """Find the end of the frame of MPEG audio, layer III, that begins there; None without
+    one (of that version and rate).
+    """
     head = data[position : position + 4]
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None
-    if (head[1] & 0x1E, head[2] & 0x0C) != kind:
+    if kind is not None and (head[1] & 0x1E, head[2] & 0x0C) != kind:
         return None
     version, rate = head[1] >> 3 & 3, head[2] >> 2 & 3
     bit_rate = BIT_RATES[version == 3][head[2] >> 4]
@@ -124,22 +130,9 @@ def _find_comments(packet: bytes) -> list[int]:
     return positions
 
 
-def _make_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        value = byte << 24
-        for _bit in range(8):
-            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
-        table.append(value)
-    return tuple(table)
-
-
-_TABLE = _make_table()
-
-
 def _checksum(page: bytes | bytearray) -> int:
-    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero."""
-    value = 0
-    for byte in page:
-        value = value << 8 & 0xFFFFFFFF ^ _TABLE[value >> 24 ^ byte]
-    return value
+    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero: that of
+    zlib with the bits in reverse, and without its inversions.
+    """
+    value = zlib.crc32(page.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2)

@@ -77,7 +77,7 @@ RULES: tuple[ComplianceRule, ...] = (
         N_("Recordings are deleted after six months, names of people in contacts after thirteen."),
         "NS-57, délibération 2014-474",
         _RUNS,
-        measures.judge_recordings,
+        lambda facts: facts.judge_retention("R5"),
     ),
     ComplianceRule(
         "R6",
@@ -85,7 +85,7 @@ RULES: tuple[ComplianceRule, ...] = (
         N_("Evaluations, comments and coaching are deleted after a year."),
         "NS-57, délibération 2014-474",
         _RUNS,
-        measures.judge_analyses,
+        lambda facts: facts.judge_retention("R6"),
     ),
     ComplianceRule(
         "R7",

@@ -162,16 +162,6 @@ def judge_advisors(facts: RuleFacts) -> RuleFinding:
     return conclude(evidence, _("Delete this audio.") if wrong else "", to_do)
 
 
-def judge_recordings(facts: RuleFacts) -> RuleFinding:
-    """Judge R5: nothing is kept past the periods of recordings, identities and files."""
-    return facts.judge_retention("R5")
-
-
-def judge_analyses(facts: RuleFacts) -> RuleFinding:
-    """Judge R6: no analysis is kept past its period."""
-    return facts.judge_retention("R6")
-
-
 def judge_listeners(facts: RuleFacts) -> RuleFinding:
     """Judge R7: playbacks by people who were accredited at that moment."""
     held: dict[str, list[Accreditation]] = {}

@@ -22,7 +22,7 @@ from qa_core.stats.agreement import (
     sum_alignments,
 )
 from qa_core.storage.records import store
-from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
+from qa_core.storage.records.evaluations import Evaluation
 
 ENOUGH_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
@@ -106,11 +106,7 @@ def get_results(viewer: Viewer, number: int) -> Results:
         if row.closed_at is None:
             raise sessions.build_open_refusal()
         found = sessions.build(session, viewer, row)
-        submitted = sa.select(Evaluation).where(
-            Evaluation.calibration_id == number,
-            Evaluation.kind == CALIBRATION,
-            Evaluation.state != "draft",
-        )
+        submitted = sa.select(Evaluation).where(*sessions.is_submitted(number))
         submitted = submitted.options(selectinload(Evaluation.answers))
         evaluations = session.scalars(on_marks(submitted)).all()
         numbers = {

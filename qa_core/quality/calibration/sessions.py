@@ -174,11 +174,7 @@ def close_session(viewer: Viewer, number: int) -> None:
         drafts = sa.select(Evaluation).where(
             Evaluation.calibration_id == number, Evaluation.state == "draft"
         )
-        submitted = sa.select(sa.func.count()).where(
-            Evaluation.calibration_id == number,
-            Evaluation.kind == CALIBRATION,
-            Evaluation.state != "draft",
-        )
+        submitted = sa.select(sa.func.count()).where(*is_submitted(number))
         done = session.scalar(on_marks(submitted)) or 0
         for draft in session.scalars(on_marks(drafts)).all():
             session.delete(draft)
@@ -258,11 +254,7 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
     """Build a session as this viewer may see it."""
     names = people.find_names(session)
     scorecard_row = session.get_one(ScorecardVersion, row.grid_id)
-    done = sa.select(Evaluation.evaluator, sa.func.count()).where(
-        Evaluation.calibration_id == row.id,
-        Evaluation.kind == CALIBRATION,
-        Evaluation.state != "draft",
-    )
+    done = sa.select(Evaluation.evaluator, sa.func.count()).where(*is_submitted(row.id))
     counted = dict(session.execute(on_marks(done.group_by(Evaluation.evaluator))).all())
     knows_all = row.closed_at is not None or viewer.can(Permission.MANAGE_CALIBRATIONS)
     return build_from_row(
@@ -289,6 +281,12 @@ def build(session: Session, viewer: Viewer, row: Calibration) -> CalibrationSess
         },
         opened_by=names.get(row.opened_by, row.opened_by),
     )
+
+
+def is_submitted(number: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Build the conditions of the evaluations submitted in a session."""
+    of_session = Evaluation.calibration_id == number
+    return of_session, Evaluation.kind == CALIBRATION, Evaluation.state != "draft"
 
 
 def build_open_refusal() -> Refusal:

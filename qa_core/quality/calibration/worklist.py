@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.row_values import read_fields
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance import accreditations, gates, law
 from qa_core.metrics.query import listening_rights
 from qa_core.quality.calibration import sessions
@@ -45,38 +45,30 @@ def find_worklist(viewer: Viewer) -> list[Task]:
     """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_GRIDS)
-    own = sa.select(
-        Evaluation.calibration_id,
-        Evaluation.source_system,
-        Evaluation.contact_id,
-        Evaluation.id,
-        Evaluation.state,
-    ).where(Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username)
+    own = sa.select(Evaluation).where(
+        Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username
+    )
     with store.reading() as session:
         existing = {
-            tuple(row[:3]): (row.id, row.state) for row in session.execute(Scoped(own, viewer))
+            (row.calibration_id, row.source_system, row.contact_id): (row.id, row.state)
+            for row in session.scalars(Scoped(own, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):
         for contact in item.contacts if item.is_open else ():
-            evaluation_id, state = existing.get(
-                (item.id, contact.source_system, contact.contact_id), (None, None)
+            key = (item.id, contact.source_system, contact.contact_id)
+            evaluation_id, state = existing.get(key, (None, None))
+            task = build_from_row(
+                Task,
+                contact,
+                contact_number=contact.id,
+                calibration_id=item.id,
+                title=item.title,
+                due_on=item.due_on,
+                state="waiting" if state is None else "started" if state == "draft" else "done",
+                evaluation_id=evaluation_id,
             )
-            state = "waiting" if state is None else "started" if state == "draft" else "done"
-            key = (contact.source_system, contact.contact_id)
-            tasks.append(
-                Task(
-                    contact.id,
-                    item.id,
-                    item.title,
-                    contact.position,
-                    *key,
-                    contact.local_start,
-                    item.due_on,
-                    state,
-                    evaluation_id,
-                )
-            )
+            tasks.append(task)
     return sorted(
         tasks,
         key=lambda task: (

@@ -8,8 +8,8 @@ beyond chance (DerSimonian and Laird 1986).
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -19,8 +19,7 @@ from qa_core.base import environment
 from qa_core.metrics import formatting, query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.quality.coaching import plans
-from qa_core.quality.coaching.members import find_names
-from qa_core.quality.coaching.plans import CoachingPlanView
+from qa_core.quality.coaching.plans import CoachingPlanView, find_names
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
@@ -105,16 +104,18 @@ def find_effect(viewer: Viewer, plan_id: int) -> CoachingEffect:
         names = find_names(session)
         # Advisors coached on the same criteria are excluded even if the viewer
         # may not see their plans; nothing of these plans is shown.
-        every_plan = Unscoped(
-            sa.select(CoachingPlan),
+        plans_meanwhile = Unscoped(
+            sa.select(CoachingPlan).where(
+                CoachingPlan.starts_on <= after.last_day,
+                sa.or_(CoachingPlan.ended_on.is_(None), CoachingPlan.ended_on >= before.first_day),
+            ),
             "Colleagues coached on the same criteria are no comparison, also when another lead "
             "coached them. They are excluded, and their plans are not shown.",
         )
         coached = {
-            names.get(key, key)
-            for key in _find_coached(
-                session.scalars(every_plan), plan, before.first_day, after.last_day
-            )
+            names.get(row.advisor_id, row.advisor_id)
+            for row in session.scalars(plans_meanwhile)
+            if not row.criteria or not plan.criteria or set(row.criteria) & set(plan.criteria)
         }
     others = [
         BeforeAndAfter(side, sides[1].get(name, PeriodScores(0)))
@@ -140,9 +141,9 @@ def estimate(
 ) -> CoachingEffect:
     """Estimate the effect from sums; `others` None: not visible to the viewer."""
     missing = [max(0, MIN_EVALUATIONS - side.n) for side in (own.before, own.after)]
-    sees = others is not None
+    found = CoachingEffect(own, before, after, *missing, sees_colleagues=others is not None)
     if any(missing):
-        return CoachingEffect(own, before, after, *missing, sees_colleagues=sees)
+        return found
     matched = match_colleagues(own.before, others or ())
     everybody = [side for course in (own, *matched) for side in (course.before, course.after)]
     within = stats.pooled_variance(
@@ -152,13 +153,9 @@ def estimate(
     own_square = _compute_variance(own, within)
     change = _build_estimate(own.change, own_square, freedom)
     missing_for_power = stats.extra_values_needed(math.sqrt(within), own.after.n, DETECTABLE_CHANGE)
-    found = {
-        "change": change,
-        "missing_for_power": missing_for_power if not change.is_significant else None,
-        "sees_colleagues": sees,
-    }
     if not matched:
-        return CoachingEffect(own, before, after, *missing, **found)
+        lacking = None if change.is_significant else missing_for_power
+        return replace(found, change=change, missing_for_power=lacking)
     changes = [course.change for course in matched]
     squares = [_compute_variance(course, within) for course in matched]
     k, mean = len(matched), sum(changes) / len(matched)
@@ -167,13 +164,14 @@ def estimate(
     effect = _build_estimate(
         own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom
     )
-    found["missing_for_power"] = missing_for_power if not effect.is_significant else None
-    levels = {
-        f"colleagues_{name}": sum(getattr(course, name).mean for course in matched) / k
-        for name in ("before", "after")
-    }
-    return CoachingEffect(
-        own, before, after, *missing, **found, effect=effect, colleagues=k, **levels
+    return replace(
+        found,
+        change=change,
+        effect=effect,
+        colleagues=k,
+        colleagues_before=sum(course.before.mean for course in matched) / k,
+        colleagues_after=sum(course.after.mean for course in matched) / k,
+        missing_for_power=None if effect.is_significant else missing_for_power,
     )
 
 
@@ -225,17 +223,4 @@ def _read_scores(
         )
         for row in frame.itertuples()
         if not formatting.is_missing(row.value)
-    }
-
-
-def _find_coached(
-    rows: Iterable[CoachingPlan], plan: CoachingPlanView, first_day: date, last_day: date
-) -> set[str]:
-    """Return the advisors coached on one of these criteria in that time."""
-    return {
-        row.advisor_id
-        for row in rows
-        if row.starts_on <= last_day
-        and (row.ended_on is None or row.ended_on >= first_day)
-        and (not row.criteria or not plan.criteria or set(row.criteria) & set(plan.criteria))
     }

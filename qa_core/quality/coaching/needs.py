@@ -27,8 +27,7 @@ from qa_core.quality.coaching.gaps import (
     find_gaps,
     find_rises,
 )
-from qa_core.quality.coaching.members import find_members, find_names
-from qa_core.quality.coaching.plans import CoachingState
+from qa_core.quality.coaching.plans import CoachingState, find_members, find_names
 from qa_core.quality.sampling.worklist import OPEN
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store

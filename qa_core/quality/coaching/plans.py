@@ -7,9 +7,9 @@ with the team it was opened in: once the advisor has left, its lead can only end
 the new lead does not see it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +23,9 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
-from qa_core.quality.coaching.members import find_members, find_names
+from qa_core.metrics import query
+from qa_core.metrics.dimensions import Period
+from qa_core.metrics.query.dimension_sql import Names
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped, Unscoped
@@ -39,6 +41,8 @@ from qa_core.storage.records.store import Session
 
 LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
+RECENT_DAYS = 28
+"""Days before the newest data whose contacts place an advisor."""
 
 
 class CoachingState(StrEnum):
@@ -243,13 +247,8 @@ def find_plans(
             else (CoachingPlan.state != CoachingState.OPEN)
         )
     with store.reading() as session:
-        names = find_names(session)
-        accounts = people.find_names(session)
-        teams = members.find_teams(session, environment.today())
-        found = [
-            _build_view(viewer, row, names, accounts, teams)
-            for row in session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
-        ]
+        rows = session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
+        found = _build_views(session, viewer, rows)
     still = sorted(
         (plan for plan in found if plan.state == CoachingState.OPEN),
         key=lambda plan: plan.due_on or date.max,
@@ -266,14 +265,8 @@ def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
     """Return one plan. Raise AccessDenied for missing and forbidden alike."""
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
-        teams = members.find_teams(session, environment.today())
-        return _build_view(
-            viewer,
-            store.get_in_scope(session, viewer, CoachingPlan, plan_id),
-            find_names(session),
-            people.find_names(session),
-            teams,
-        )
+        row = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
+        return _build_views(session, viewer, [row])[0]
 
 
 def read_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
@@ -318,6 +311,39 @@ def find_evaluations(
     newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id.desc()).limit(limit)
     with store.reading() as session:
         return tuple(EvaluationReference(*row) for row in session.execute(Scoped(newest, viewer)))
+
+
+def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
+    """Return advisor → team, for advisors who are on that day in a team that the viewer
+    leads or manages (for the system: any).
+
+    By dated memberships; advisors without any, as where none were ever imported, by
+    their latest contacts.
+    """
+    teams = viewer.teams_on(day)
+    found = members.find_members(session, day, None if viewer.is_system else teams)
+    loose = members.find_never_placed(session)
+    through = query.data_through(viewer) if loose else None
+    if through is not None:
+        for advisor in query.find_advisors(
+            viewer, Period(through.date() - timedelta(days=RECENT_DAYS), through.date())
+        ):
+            team = next(
+                (
+                    name
+                    for name in advisor.teams
+                    if name is not None and (viewer.is_system or name in teams)
+                ),
+                None,
+            )
+            if advisor.advisor_id in loose and team is not None:
+                found[advisor.advisor_id] = team
+    return found
+
+
+def find_names(session: Session) -> dict[str, str]:
+    """Return advisor → name, with the id where several share the name."""
+    return dict(Names.load(session, frozenset({"advisor"})).advisors)
 
 
 def _may_change(viewer: Viewer, plan: CoachingPlan) -> bool:
@@ -382,29 +408,32 @@ def _find_known_criteria(session: Session, viewer: Viewer, advisor_id: str) -> d
     return dict.fromkeys([*declared, *evaluated])
 
 
-def _build_view(
-    viewer: Viewer,
-    row: CoachingPlan,
-    people: Mapping[str, str],
-    accounts: Mapping[str, str],
-    teams: Mapping[str, frozenset[str]],
-) -> CoachingPlanView:
-    still_open, has_left = row.state == CoachingState.OPEN, _has_left(row, teams)
-    return build_from_row(
-        CoachingPlanView,
-        row,
-        advisor=people.get(row.advisor_id, row.advisor_id),
-        criteria=tuple(row.criteria),
-        evaluations=tuple(row.evaluations),
-        state=CoachingState(row.state),
-        opened_by=accounts.get(row.opened_by, row.opened_by),
-        notes=tuple(
+def _build_views(
+    session: Session, viewer: Viewer, rows: Iterable[CoachingPlan]
+) -> list[CoachingPlanView]:
+    names, accounts = find_names(session), people.find_names(session)
+    teams = members.find_teams(session, environment.today())
+    views = []
+    for row in rows:
+        still_open, has_left = row.state == CoachingState.OPEN, _has_left(row, teams)
+        notes = (
             SessionNote(
                 note.text, note.minutes, accounts.get(note.author, note.author), note.written_at
             )
             for note in row.notes
-        ),
-        has_left=has_left,
-        may_change=still_open and _may_change(viewer, row),
-        may_note=still_open and not has_left and _may_note(viewer, row),
-    )
+        )
+        view = build_from_row(
+            CoachingPlanView,
+            row,
+            advisor=names.get(row.advisor_id, row.advisor_id),
+            criteria=tuple(row.criteria),
+            evaluations=tuple(row.evaluations),
+            state=CoachingState(row.state),
+            opened_by=accounts.get(row.opened_by, row.opened_by),
+            notes=tuple(notes),
+            has_left=has_left,
+            may_change=still_open and _may_change(viewer, row),
+            may_note=still_open and not has_left and _may_note(viewer, row),
+        )
+        views.append(view)
+    return views

@@ -1,5 +1,6 @@
 """Texts on coaching: needs, state of plans, effects with their uncertainty."""
 
+from qa_core.analysis import chart_titles
 from qa_core.base import environment
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
@@ -81,7 +82,6 @@ def _describe_rise(rise: ClearRise) -> str:
 
 
 def _describe_lead(gap: CriterionGap, texts: GridTexts) -> str:
-    """Describe by how much an advisor is above the rest of the team."""
     part = gap.criterion
     return _(
         "{what}: about {points} points above the team ({mean} against {others} of 100, n = {n}; "
@@ -215,11 +215,7 @@ def describe_verdict(effect: CoachingEffect) -> str:
 def severity_of(effect: CoachingEffect) -> str:
     """Return `better`, `attention` or empty, as `ChartTitle.severity`."""
     shown = effect.effect or effect.change
-    if shown is None or not shown.is_significant:
-        return ""
-    if shown.value > 0:
-        return "better"
-    return "attention"
+    return chart_titles.severity_of(shown.value if shown and shown.is_significant else 0, "up")
 
 
 def describe_result(effect: CoachingEffect) -> str:

@@ -16,8 +16,7 @@ from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.query.scorecard_texts import GridTexts, find_grid_texts
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.coaching import plans
-from qa_core.quality.coaching.members import find_names
-from qa_core.quality.coaching.plans import CoachingPlanView
+from qa_core.quality.coaching.plans import CoachingPlanView, find_names
 from qa_core.quality.coaching.texts import describe_criteria, describe_state
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -25,20 +24,11 @@ from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
 KIND = "training_file"
-HEADER = (
-    N_("Day"),
-    N_("Entry"),
-    N_("Text"),
-    N_("State"),
-    N_("Due"),
-    N_("Minutes"),
-    N_("Criterion"),
-    N_("Points"),
-    N_("Possible"),
-    N_("Score"),
-    N_("By"),
-)
-DETAILS = ("state", "due", "minutes", "criterion", "points", "possible", "score")
+COLUMNS = {
+    "day": N_("Day"), "entry": N_("Entry"), "text": N_("Text"), "state": N_("State"),
+    "due": N_("Due"), "minutes": N_("Minutes"), "criterion": N_("Criterion"),
+    "points": N_("Points"), "possible": N_("Possible"), "score": N_("Score"), "by": N_("By"),
+}  # fmt: skip
 KINDS = {
     "scored": N_("Evaluation"),
     "targeted": N_("Targeted evaluation"),
@@ -62,6 +52,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
             *(row for plan in reversed(found) for row in _build_plan_rows(plan, texts)),
             *_build_evaluation_rows(viewer, session, evaluations, texts),
         ]
+    header = [_(title) for title in COLUMNS.values()]
     listened_count = sum(evaluation.kind != "self" for evaluation in evaluations)
     about = [
         [_("Training file"), name],
@@ -71,9 +62,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
         [_("Evaluations"), listened_count],
         spreadsheets.describe_exporter(viewer),
     ]
-    return make_file(
-        Sheet(f"ecoute-training-{advisor_id}", [_(title) for title in HEADER], rows, about), form
-    )
+    return make_file(Sheet(f"ecoute-training-{advisor_id}", header, rows, about), form)
 
 
 def _require_in_scope(viewer: Viewer, advisor_id: str) -> None:
@@ -97,8 +86,9 @@ def _build_plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[
 def _build_row(
     day: date, entry: str, text: str | None, by: str | None, **details: Any
 ) -> list[Any]:
-    """Build a row by `HEADER`; `details`: the cells of `DETAILS` that it has."""
-    return [day, entry, text, *(details.get(name) for name in DETAILS), by]
+    """Build a row by `COLUMNS`; `details`: other cells that it has."""
+    cells = {"day": day, "entry": entry, "text": text, "by": by, **details}
+    return [cells.get(name) for name in COLUMNS]
 
 
 def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list[Evaluation]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import masking
+from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
@@ -35,6 +35,8 @@ from qa_core.storage.records.store import Session
 
 CONTACT = ("source_system", "contact_id", "advisor_id", "team")
 """Fields that an evaluation takes over from its contact."""
+OCCASIONS = ("drawn_id", "calibration_id", "answered_evaluation_id")
+"""Occasions of an evaluation, one at most: a draw, a session, another evaluation."""
 CHANGED_MEANWHILE = "changed_meanwhile"
 WITHDRAWN = "contact_withdrawn"
 
@@ -77,29 +79,16 @@ def open_draft(
     evaluator: str,
     purpose: str,
     local_day: date,
-    source_system: str | None = None,
-    contact_id: str | None = None,
-    advisor_id: str | None = None,
-    team: str | None = None,
-    drawn_id: int | None = None,
-    calibration_id: int | None = None,
-    answered_evaluation_id: int | None = None,
+    **about: Any,
 ) -> Evaluation:
     """Return this person's evaluation for that contact and occasion, in whatever state,
-    or create a draft.
+    or create a draft. `about`: fields of `CONTACT`, and the id of the occasion.
 
     The caller checks permissions; every later call on the draft checks them again.
     Flush, so that it has its id.
     """
-    same = {
-        "kind": kind,
-        "evaluator": evaluator,
-        "source_system": source_system,
-        "contact_id": contact_id,
-        "drawn_id": drawn_id,
-        "calibration_id": calibration_id,
-        "answered_evaluation_id": answered_evaluation_id,
-    }
+    same = {"kind": kind, "evaluator": evaluator}
+    same |= {name: about.get(name) for name in ("source_system", "contact_id", *OCCASIONS)}
     existing = (
         sa.select(Evaluation)
         .filter_by(**same)
@@ -110,12 +99,10 @@ def open_draft(
         return found
     scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
     evaluation = Evaluation(
-        **same,
+        **(about | same),
         grid_id=scorecard_row.id,
         grid_name=scorecard_row.title,
         purpose=purpose,
-        advisor_id=advisor_id,
-        team=team,
         local_day=local_day,
         state="draft",
         draft={"answers": {}, "comments": {}},
@@ -262,13 +249,12 @@ def submit(
         drawn = _find_drawn(session, evaluation)
         if drawn is not None:
             drawn.state = "done"
-        if evaluation.kind != CALIBRATION:  # calibrations are never published
-            publication.publish_or_wait(
-                session,
-                evaluation,
-                viewer.username,
-                drawn.draw.plan.publish_after_days if drawn else 0,
-            )
+        if evaluation.kind == CALIBRATION:  # never published
+            return
+        if drawn is not None and (days := drawn.draw.plan.publish_after_days):
+            evaluation.publish_on = environment.today() + timedelta(days=days)
+        else:
+            publication.publish(session, evaluation, viewer.username)
 
 
 @dataclass(frozen=True)
@@ -289,24 +275,17 @@ class SubmittedEvaluation:
 def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
     """Return the evaluations that the viewer submitted last, newest first."""
     viewer.require(Permission.FILL_GRIDS)
-    columns = (
-        Evaluation.id,
-        Evaluation.kind,
-        Evaluation.local_day,
-        Evaluation.submitted_at,
-        Evaluation.grid_name,
-        Evaluation.score,
-        Evaluation.outcome,
-    )
-    statement = sa.select(*columns, Evaluation.published_at, Evaluation.publish_on).where(
+    statement = sa.select(Evaluation).where(
         Evaluation.evaluator == viewer.username,
         Evaluation.submitted_at.is_not(None),
         Evaluation.state != "draft",
     )
+    newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
     with store.reading() as session:
-        newest = statement.order_by(Evaluation.submitted_at.desc(), Evaluation.id.desc())
-        rows = session.execute(Scoped(newest.limit(limit), viewer)).all()
-    return [SubmittedEvaluation(*row) for row in rows]
+        return [
+            build_from_row(SubmittedEvaluation, row, scorecard=row.grid_name)
+            for row in session.scalars(Scoped(newest.limit(limit), viewer))
+        ]
 
 
 def get_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:

@@ -209,19 +209,12 @@ def _read_sections(
     scores = _score_sections(scorecard, evaluation)
     sections = []
     for section in scorecard.sections:
-        answers = tuple(
+        answers = (
             _read_answer(by_criterion[criterion.key], criterion, disputes)
             for criterion in section.criteria
         )
-        sections.append(
-            SectionView(
-                section.name,
-                section.text,
-                scores.get(section.name),
-                sum(answer.share for answer in answers),
-                answers,
-            )
-        )
+        score = scores.get(section.name)
+        sections.append(SectionView(section.name, section.text, score, tuple(answers)))
     return tuple(sections)
 
 
@@ -274,15 +267,7 @@ def _read_without_scorecard(
         counted = [answer for answer in answers if answer.earned is not None]
         possible = sum(answer.most for answer in counted)
         score = 100 * sum(answer.earned for answer in counted) / possible if possible else None
-        sections.append(
-            SectionView(
-                name,
-                Text(name, name),
-                score,
-                sum(answer.share for answer in answers),
-                tuple(answers),
-            )
-        )
+        sections.append(SectionView(name, Text(name, name), score, tuple(answers)))
     return tuple(sections)
 
 

@@ -54,13 +54,17 @@ class AnswerView:
 
 @dataclass(frozen=True)
 class SectionView:
-    """Section; `score` 0–100 (None: nothing applies), `share` of the whole 0–1."""
+    """Section; `score` 0–100 (None: nothing applies)."""
 
     name: str
     text: Text
     score: float | None
-    share: float
     answers: tuple[AnswerView, ...]
+
+    @property
+    def share(self) -> float:
+        """Return its part of the whole, 0–1."""
+        return sum(answer.share for answer in self.answers)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from qa_core import scoring
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.row_values import read_fields
+from qa_core.base.row_values import read_fields, write_fields
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.listening import EvaluationRevision
 
@@ -20,7 +20,7 @@ def apply_scores(
     scorecard: scoring.Scorecard,
     answers: Mapping[str, Any],
     comments: Mapping[str, str] | None = None,
-) -> scoring.Result:
+) -> None:
     """Set score, calculated score, outcome and answer rows of an evaluation from its
     answers (criterion → points or "na") and comments by criterion.
 
@@ -28,23 +28,36 @@ def apply_scores(
     Raise Refusal for a missing (`unanswered`) or wrong (`bad_answer`) answer.
     """
     require_complete(scorecard, answers)
-    result = scoring.score(scorecard, answers)
-    evaluation.score = _decimal(result.score)
-    evaluation.calculated_score = _decimal(result.calculated_score)
-    evaluation.outcome = result.outcome
+    scores, answer_values = read_result(scoring.score(scorecard, answers))
+    write_fields(evaluation, scores)
     current_rows = {answer.criterion: answer for answer in evaluation.answers}
-    rows = [
-        current_rows.get(answer.key) or EvaluationAnswer(criterion=answer.key)
+    rows = []
+    for values in answer_values:
+        comment = ((comments or {}).get(values["criterion"]) or "").strip() or None
+        row = current_rows.get(values["criterion"]) or EvaluationAnswer()
+        write_fields(row, values | {"comment": comment})
+        rows.append(row)
+    evaluation.answers[:] = rows
+
+
+def read_result(result: scoring.Result) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the scores of an evaluation, and its answers with `ANSWER_FIELDS`."""
+    scores = {
+        "score": _decimal(result.score),
+        "calculated_score": _decimal(result.calculated_score),
+        "outcome": result.outcome,
+    }
+    return scores, [
+        {
+            "section": answer.section,
+            "criterion": answer.key,
+            "earned": _decimal(answer.earned),
+            "possible": float(answer.possible),
+            "applied_weight": float(answer.applied_weight),
+            "applicable": answer.applicable,
+        }
         for answer in result.answers
     ]
-    for row, answer in zip(rows, result.answers, strict=True):
-        row.section, row.applicable = answer.section, answer.applicable
-        row.earned = _decimal(answer.earned)
-        row.possible = float(answer.possible)
-        row.applied_weight = float(answer.applied_weight)
-        row.comment = ((comments or {}).get(answer.key) or "").strip() or None
-    evaluation.answers[:] = rows
-    return result
 
 
 def find_missing(

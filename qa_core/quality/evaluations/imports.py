@@ -11,11 +11,11 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access import people
-from qa_core.base.row_values import read_fields
+from qa_core.base.row_values import read_fields, write_fields
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
 from qa_core.quality import scorecards
-from qa_core.quality.evaluations.finalise import ANSWER_FIELDS
+from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
@@ -142,8 +142,7 @@ class EvaluationImporter:
             # key.
             found.answers.clear()
             self._session.flush()
-        for name, value in values.items():
-            setattr(found, name, value)
+        write_fields(found, values)
         found.given_advisor_id = found.given_team = None
         found.batch_id, found.state = self._batch_id, "published"
         found.changed_at = find_moment_of_change(self._session.connection())
@@ -243,25 +242,8 @@ def _compute_score(
         return {"score": item.score, "calculated_score": item.score, "outcome": None}, []
     answers = _match_answers(scorecard, item.marks) if scorecard else None
     if answers is not None:
-        result = scoring.score(scorecard, answers)
-        rows = [
-            {
-                "section": answer.section,
-                "criterion": answer.key,
-                "earned": None if answer.earned is None else float(answer.earned),
-                "possible": float(answer.possible),
-                "applied_weight": float(answer.applied_weight),
-                "applicable": answer.applicable,
-            }
-            for answer in result.answers
-        ]
-        score, calculated = (
-            None if value is None else float(value)
-            for value in (result.score, result.calculated_score)
-        )
-        return {"score": score, "calculated_score": calculated, "outcome": result.outcome}, sorted(
-            rows, key=lambda answer: answer["criterion"]
-        )
+        scores, rows = read_result(scoring.score(scorecard, answers))
+        return scores, sorted(rows, key=lambda answer: answer["criterion"])
     # The file's criteria are not those of the scorecard: weigh all points equally.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
     rows = [
@@ -349,8 +331,8 @@ def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:
 
 
 def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
-    for name in (*FIELDS, "batch_id", "state"):
-        setattr(found, name, content.get(name))  # older images have no comment
+    # Older images have no comment.
+    write_fields(found, {name: content.get(name) for name in (*FIELDS, "batch_id", "state")})
     found.given_advisor_id = found.given_team = None
     found.local_day = date.fromisoformat(content["local_day"])
     found.evaluated_at = datetime.fromisoformat(content["evaluated_at"])

@@ -2,8 +2,6 @@
 submitted ones are published (docs/compliance.md, R18).
 """
 
-from datetime import timedelta
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
@@ -15,16 +13,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.store import Session
-
-
-def publish_or_wait(
-    session: Session, evaluation: Evaluation, actor: str, after_days: int = 0
-) -> None:
-    """Publish a submitted evaluation, or set the day of its publication."""
-    if after_days > 0:
-        evaluation.publish_on = environment.today() + timedelta(days=after_days)
-    else:
-        publish(session, evaluation, actor)
 
 
 def publish(session: Session, evaluation: Evaluation, actor: str) -> None:

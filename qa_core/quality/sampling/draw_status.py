@@ -88,7 +88,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     viewer.require(Permission.MANAGE_LISTENING)
     found = []
     with store.reading() as session:
-        labels = Names.load(session, frozenset({"advisor"}))
+        names = Names.load(session, frozenset({"advisor"})).advisors
         statement = (
             sa.select(Draw)
             .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
@@ -97,10 +97,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
         for stored in session.scalars(statement.order_by(Draw.id.desc())):
             if not draws.may_see(session, viewer, stored):
                 continue
-            short = {
-                labels.advisor_label(advisor) or advisor: missing
-                for advisor, missing in stored.short.items()
-            }
+            short = {names.get(key, key): missing for key, missing in stored.short.items()}
             found.append(
                 build_from_row(
                     StoredDraw,
@@ -172,21 +169,17 @@ def find_load(viewer: Viewer) -> list[Load]:
         .where(DrawnContact.evaluator.is_not(None), DrawnContact.state != "replaced")
         .group_by(DrawnContact.evaluator, ListeningPlan.purpose)
     )
-    sums: dict[str, tuple[int, int, int, bool]] = {}
+    loads: dict[str, Load] = {}
     with store.reading() as session:
         names = people.find_names(session)
-        for evaluator, purpose, waiting, overdue, done in session.execute(
-            Scoped(statement, viewer)
-        ):
-            before = sums.get(evaluator, (0, 0, 0, True))
-            may = before[3] and (
-                not waiting or accreditations.is_accredited(session, evaluator, purpose)
+        for name, purpose, waiting, overdue, done in session.execute(Scoped(statement, viewer)):
+            before = loads.get(name, Load(names.get(name, name), 0, 0, 0, True))
+            loads[name] = Load(
+                before.evaluator,
+                before.waiting + int(waiting),
+                before.overdue + int(overdue),
+                before.done + int(done),
+                before.may_listen
+                and (not waiting or accreditations.is_accredited(session, name, purpose)),
             )
-            sums[evaluator] = (
-                before[0] + int(waiting),
-                before[1] + int(overdue),
-                before[2] + int(done),
-                may,
-            )
-    loads = [Load(names.get(name, name), *values) for name, values in sums.items()]
-    return sorted(loads, key=lambda load: (-load.waiting, load.evaluator))
+    return sorted(loads.values(), key=lambda load: (-load.waiting, load.evaluator))

@@ -166,7 +166,9 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
     """Repeat a stored draw as at its time, and compare. Raise AccessDenied if out of scope."""
     viewer.require(Permission.MANAGE_LISTENING)
     with store.reading() as session:
-        stored = get_draw(session, viewer, draw_id)
+        stored = session.get(Draw, draw_id)
+        if stored is None or not may_see(session, viewer, stored):
+            raise AccessDenied()
         drawer = find_drawer(session, stored.drawn_by)
         cutoff = DrawCutoff(stored.id, stored.drawn_at)
         again = compute(session, drawer, stored.plan, stored.seed, cutoff)
@@ -186,14 +188,6 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
             stored.frame,
             again.frame,
         )
-
-
-def get_draw(session: Session, viewer: Viewer, draw_id: int) -> Draw:
-    """Return a draw that the viewer `may_see`. Raise AccessDenied for any other."""
-    stored = session.get(Draw, draw_id)
-    if stored is None or not may_see(session, viewer, stored):
-        raise AccessDenied()
-    return stored
 
 
 def find_drawer(session: Session, username: str) -> Viewer:
@@ -271,9 +265,6 @@ def compute(
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
     }
-    labels = Names.load(session, frozenset({"advisor"}))
-    known = {advisor: labels.advisor_label(advisor) or advisor for advisor in found.advisors}
-    digest = _digest(found)
     return DrawResult(
         plan.name,
         seed,
@@ -281,9 +272,9 @@ def compute(
         found.excluded,
         drawn,
         short,
-        digest,
+        _digest(found),
         _assess_fairness(found, drawn, seed),
-        known,
+        Names.load(session, frozenset({"advisor"})).advisors,
     )
 
 
@@ -332,20 +323,15 @@ def _find_earlier_draw(
         build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
         for one in find_originals(stored)
     )
-    labels = Names.load(session, frozenset({"advisor"}))
-    advisors = {*stored.short, *(one.advisor_id for one in drawn)}
-    known = {advisor: labels.advisor_label(advisor) or advisor for advisor in advisors}
-    return DrawResult(
-        plan.name,
-        seed,
-        stored.frame,
-        stored.excluded,
-        drawn,
-        stored.short,
-        stored.frame_digest,
-        read_fairness(stored),
-        known,
-        stored.id,
+    return build_from_row(
+        DrawResult,
+        stored,
+        plan=plan.name,
+        drawn=drawn,
+        digest=stored.frame_digest,
+        shares=read_fairness(stored),
+        names=Names.load(session, frozenset({"advisor"})).advisors,
+        draw_id=stored.id,
     )
 
 

@@ -57,12 +57,13 @@ def assess_fairness(
         key=lambda value: (value is None, value or ""),
     )
     advisors = [advisor for advisor in frame if sum(drawn.get(advisor, {}).values())]
-    sizes = np.array(
-        [[frame[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
-    ).reshape(len(advisors), len(values))
-    counts = np.array(
-        [[drawn[advisor].get(value, 0) for value in values] for advisor in advisors], dtype=np.int64
-    ).reshape(len(advisors), len(values))
+    sizes, counts = (
+        np.array(
+            [[of[advisor].get(value, 0) for value in values] for advisor in advisors],
+            dtype=np.int64,
+        ).reshape(len(advisors), len(values))
+        for of in (frame, drawn)
+    )
     frame_totals = [sum(counted.get(value, 0) for counted in frame.values()) for value in values]
     drawn_totals, total = counts.sum(axis=1), sizes.sum(axis=1)
     share = sizes / np.maximum(total, 1)[:, None]
@@ -80,20 +81,15 @@ def assess_fairness(
         strict=True,
     )
     shares = tuple(AdvisorShare(*row) for row in rows)
-    if not advisors or np.linalg.matrix_rank(covariance, tol=1e-9) == 0:
+    rank = np.linalg.matrix_rank(covariance, tol=1e-9) if advisors else 0
+    if rank == 0:
         return Fairness(dimension, shares, None, False)
     if expected[expected > 0].min() >= MIN_EXPECTED:
         gap = observed - expected
         distance = float(gap @ np.linalg.pinv(covariance, rcond=1e-9) @ gap)
-        return Fairness(
-            dimension,
-            shares,
-            float(special.chdtrc(np.linalg.matrix_rank(covariance, tol=1e-9), distance)),
-            False,
-        )
-    return Fairness(
-        dimension, shares, _simulate(sizes, drawn_totals, expected, observed, seed), True
-    )
+        return Fairness(dimension, shares, float(special.chdtrc(rank, distance)), False)
+    p_value = _simulate(sizes, drawn_totals, expected, observed, seed)
+    return Fairness(dimension, shares, p_value, True)
 
 
 def _simulate(

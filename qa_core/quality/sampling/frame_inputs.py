@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from qa_core.compliance import law, listened, notices
 from qa_core.compliance.listened import DrawCutoff, Key
-from qa_core.metrics.dimensions import Period, add_months
+from qa_core.metrics import periods
+from qa_core.metrics.dimensions import Period
 from qa_core.metrics.query import sampling_frame
 from qa_core.storage.guard import Unscoped
 from qa_core.storage.records.listening import ListeningPlan, Recording
@@ -46,12 +47,13 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
     )
     touched |= dict.fromkeys((key for key in found.evaluated_keys if key[1]), "already_evaluated")
     audio, keeps_audio = _audio(session, period, before)
+    months = [f"{day:%Y-%m}" for day in periods.starts_of("month", period)]
     full = {place for place, count in by_month.items() if count >= ceiling}
     full |= {
         (advisor, month)
         for advisor, count in counts.items()
         if count >= maximum
-        for month in _list_months(period)
+        for month in months
     }
     moment = before.moment if before else None
     legal = law.load(session, moment, notices.find_information_days(session, moment))
@@ -66,14 +68,6 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
         frozenset(full),
     )
     return FrameInputs(frame_query, maximum, counts, found.count_drawn(plan.id))
-
-
-def _list_months(period: Period) -> list[str]:
-    months, day = [], period.first_day.replace(day=1)
-    while day <= period.last_day:
-        months.append(f"{day:%Y-%m}")
-        day = add_months(day, 1)
-    return months
 
 
 def _read(session: Session, statement: sa.Select) -> sa.Result:

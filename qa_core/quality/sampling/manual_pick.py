@@ -11,7 +11,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import accreditations, gates
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics import periods
 from qa_core.metrics.query import sampling_frame
 from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
@@ -67,12 +67,15 @@ def pick(
         )
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
-        month = _find_month(viewer, source_system, contact_id)
-        plan = _get_or_create_plan(session, viewer, month, key)
+        start = sampling_frame.find_start(viewer, (source_system, contact_id))
+        if start is None:
+            raise AccessDenied()
+        plan = _get_or_create_plan(session, viewer, start.date().replace(day=1), key)
         frame_query = frame_inputs.gather(session, plan).frame_query
-        outside, row = (
-            sampling_frame.judge(viewer, frame_query, (source_system, contact_id)) or _deny()
-        )
+        judged = sampling_frame.judge(viewer, frame_query, (source_system, contact_id))
+        if judged is None:
+            raise AccessDenied()
+        outside, row = judged
         if outside is not None:
             message = N_("This contact cannot be listened to: {reason}.")
             raise Refusal(
@@ -81,7 +84,8 @@ def pick(
                 reason=_(sampling_frame.REASONS[outside]),
                 outside=outside,
             )
-        listeners = assignment.find_listeners(session, _narrow_to(plan, evaluator))
+        theirs = ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
+        listeners = assignment.find_listeners(session, theirs)
         if listeners[evaluator] == row["advisor_id"]:
             raise Refusal(
                 "own_call", "Nobody listens to their own calls; choose another evaluator."
@@ -100,23 +104,10 @@ def pick(
         return drawn_row.id
 
 
-def _deny() -> tuple[str | None, dict]:
-    raise AccessDenied()
-
-
-def _find_month(viewer: Viewer, source_system: str, contact_id: str) -> date:
-    start = sampling_frame.find_start(viewer, (source_system, contact_id))
-    return start.date().replace(day=1) if start is not None else _deny()
-
-
-def _narrow_to(plan: ListeningPlan, evaluator: str) -> ListeningPlan:
-    return ListeningPlan(name=plan.name, purpose=plan.purpose, evaluators=[evaluator])
-
-
 def _get_or_create_plan(
     session: Session, viewer: Viewer, month: date, scorecard: str
 ) -> ListeningPlan:
-    last = add_months(month, 1) - timedelta(days=1)
+    last = periods.end_of("month", month)
     name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
     found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
     if found is not None:
@@ -137,14 +128,8 @@ def _get_or_create_plan(
     )
     session.add(plan)
     session.flush()
-    empty = {
-        "lake_version": "",
-        "frame": 0,
-        "frame_digest": "",
-        "excluded": {},
-        "short": {},
-        "frame_shares": {},
-    }
-    session.add(Draw(plan_id=plan.id, seed=0, drawn_by=viewer.username, **empty))
+    nothing = {"lake_version": "", "frame": 0, "frame_digest": ""}
+    nothing |= {"excluded": {}, "short": {}, "frame_shares": {}}
+    session.add(Draw(plan_id=plan.id, seed=0, drawn_by=viewer.username, **nothing))
     session.flush()
     return plan

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance import gates
 from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
@@ -28,23 +27,11 @@ from qa_core.storage.records.store import Session
 TARGETED = "targeted"
 
 
-@dataclass(frozen=True)
-class PlanState:
+@dataclass(frozen=True, kw_only=True)
+class PlanState(PlanContent):
     """Plan and its progress in scope. `short`: missing in the newest draw."""
 
     id: int
-    name: str
-    purpose: str
-    starts_on: date
-    ends_on: date
-    grid_key: str
-    per_advisor: int
-    maximum_per_advisor: int
-    strata: tuple[str, ...]
-    filters: Mapping[str, Any]
-    evaluators: tuple[str, ...]
-    most_per_evaluator: int | None
-    due_on: date | None
     is_closed: bool
     draws: int
     drawn: int
@@ -55,24 +42,16 @@ class PlanState:
     def as_json(self) -> dict[str, Any]:
         """Return the plan in the words of its file, with its progress."""
         return {
-            "name": self.name,
-            "purpose": self.purpose,
+            **read_fields(self, ("name", "purpose")),
             "from": self.starts_on,
             "to": self.ends_on,
             "grid": self.grid_key,
-            "per_advisor": self.per_advisor,
-            "maximum_per_advisor": self.maximum_per_advisor,
-            "strata": list(self.strata),
+            **read_fields(self, ("per_advisor", "maximum_per_advisor", "strata")),
             **self.filters,
-            "evaluators": list(self.evaluators),
-            "most_per_evaluator": self.most_per_evaluator,
+            **read_fields(self, ("evaluators", "most_per_evaluator")),
             "due": self.due_on,
             "closed": self.is_closed,
-            "draws": self.draws,
-            "drawn": self.drawn,
-            "done": self.done,
-            "overdue": self.overdue,
-            "short": self.short,
+            **read_fields(self, ("draws", "drawn", "done", "overdue", "short")),
         }
 
 

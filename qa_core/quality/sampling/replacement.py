@@ -35,7 +35,8 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
     with store.writing() as session:
         old = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
-        if not _may_replace(viewer, old):
+        is_theirs = viewer.can(Permission.FILL_GRIDS) and old.evaluator == viewer.username
+        if not (is_theirs or viewer.can(Permission.MANAGE_LISTENING)):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan
         if old.state not in ("waiting", "started") or plan.purpose == plans.TARGETED:
@@ -80,8 +81,3 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
             session, viewer.username, "drawn_replaced", f"{plan.name}/{old.id}", reason=reason
         )
         return new.id if new is not None else None
-
-
-def _may_replace(viewer: Viewer, old: DrawnContact) -> bool:
-    is_theirs = viewer.can(Permission.FILL_GRIDS) and old.evaluator == viewer.username
-    return is_theirs or viewer.can(Permission.MANAGE_LISTENING)

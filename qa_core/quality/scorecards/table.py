@@ -99,12 +99,8 @@ def _build_spellings() -> dict[str, str]:
             *titles_text.split("|"),
             *(titles[name] for titles in (COLUMNS, HEADER) if name in titles),
         ):
-            found.setdefault(_normalise(spelling), name)
+            found.setdefault(normalise_name(spelling), name)
     return found
-
-
-def _normalise(text: str) -> str:
-    return normalise_name(text).strip()
 
 
 SPELLINGS = _build_spellings()
@@ -113,7 +109,9 @@ SPELLINGS = _build_spellings()
 def find_name(title: Any) -> str | None:
     """Return the column or header line that a title names; None for any other."""
     return (
-        SPELLINGS.get(_normalise(str(title))) if title is not None and str(title).strip() else None
+        SPELLINGS.get(normalise_name(str(title)))
+        if title is not None and str(title).strip()
+        else None
     )
 
 
@@ -222,7 +220,7 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
         if (value := _to_flag(row.get(flag))) is not False:
             criterion[flag] = value
     critical = _read_code("critical", row.get("critical"))
-    if _normalise(str(critical or "")) not in NO:
+    if normalise_name(str(critical or "")) not in NO:
         _set(criterion, "critical", critical)
     _set(criterion, "fails", _read_code("fails", row.get("fails")))
     return criterion
@@ -319,9 +317,10 @@ def _read_code(name: str, cell: Any) -> Any:
     if is_blank(cell):
         return None
     word = str(cell).strip()
-    known = {_normalise(spelling): code for spelling, code in WORDS[name].items()}
+    known = {normalise_name(spelling): code for spelling, code in WORDS[name].items()}
     return known.get(
-        _normalise(word), word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word
+        normalise_name(word),
+        word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word,
     )
 
 

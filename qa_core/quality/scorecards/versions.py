@@ -134,7 +134,6 @@ def has_criteria(row: ScorecardVersion) -> bool:
 
 
 def _select_with_counts(*conditions: sa.ColumnElement[bool]) -> Unscoped:
-    """Select versions, each with its number of evaluations."""
     evaluation_count = (
         sa.select(sa.func.count(Evaluation.id))
         .where(Evaluation.grid_id == ScorecardVersion.id)

@@ -129,7 +129,6 @@ def _write_calculation(
 
 
 def _compute_uncapped(scorecard: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
-    """Return the calculated score before its cap."""
     sums = [one for one in find_sums(scorecard, result) if one.share]
     if sums:
         return 100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
