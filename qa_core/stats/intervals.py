@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 
 Z95 = 1.959963984540054
 CONFIDENCE = 0.95
-MANY = 200
-"""Degrees of freedom from which the expansion of Student's t is exact to twelve digits."""
-NEWTON_STEPS = 6
+MANY = 1000
+"""Degrees of freedom from which the expansion of Student's t is exact to 15 digits."""
 NORMAL = 1_000_000
 """Degrees of freedom beyond which Student's t is the normal distribution."""
 
@@ -128,46 +127,17 @@ def nps_interval(promoters: int, passives: int, detractors: int) -> tuple[float,
 @functools.lru_cache(maxsize=4096)
 def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided quantile of Student's t: 97.5 % point for 95 %."""
-    if confidence == CONFIDENCE and freedom >= 1 and float(freedom).is_integer():
-        return _find_t95(int(freedom))
+    if confidence == CONFIDENCE and freedom >= MANY:
+        # Abramowitz and Stegun 26.7.5. SciPy says the same, and takes 0.1 s to load.
+        x = Z95
+        terms = (
+            x,
+            (x**3 + x) / 4,
+            (5 * x**5 + 16 * x**3 + 3 * x) / 96,
+            (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
+            (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
+        )
+        return sum(term / freedom**power for power, term in enumerate(terms))
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2))
-
-
-def _find_t95(freedom: int) -> float:
-    """Find the quantile as SciPy does, without the tenth of a second that loading it takes:
-    by its expansion, and for few degrees of freedom by Newton's method from there
-    (Abramowitz and Stegun 26.7.3–26.7.5).
-    """
-    x = Z95
-    terms = (
-        x,
-        (x**3 + x) / 4,
-        (5 * x**5 + 16 * x**3 + 3 * x) / 96,
-        (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
-        (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
-    )
-    found = 0.0
-    for term in reversed(terms):
-        found = found / freedom + term
-    if freedom >= MANY:
-        return found
-    gammas = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
-    peak = 2 * math.exp(gammas) / math.sqrt(freedom * math.pi)
-    for _step in range(NEWTON_STEPS):
-        slope = peak * (1 + found * found / freedom) ** (-(freedom + 1) / 2)
-        found -= (_share_within(found, freedom) - CONFIDENCE) / slope
-    return found
-
-
-def _share_within(t: float, freedom: int) -> float:
-    """Compute the share of Student's t between −`t` and `t`."""
-    angle, is_odd = math.atan2(t, math.sqrt(freedom)), freedom % 2
-    cosine = math.cos(angle)
-    term, total = cosine if is_odd else 1.0, 0.0
-    for power in range(is_odd, freedom - 1, 2):
-        total += term
-        term *= cosine * cosine * (power + 1) / (power + 2)
-    share = math.sin(angle) * total
-    return 2 / math.pi * (angle + share) if is_odd else share
