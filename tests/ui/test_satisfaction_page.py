@@ -349,7 +349,7 @@ def test_the_page_opens_for_everybody_who_may_see_it_even_with_one_week_of_few_r
     )
 
 
-def test_only_the_open_tab_and_the_open_section_are_drawn(
+def test_the_address_says_the_breakdown_and_the_open_section(
     centre: Path, open_app, add_person
 ) -> None:
     land_all(rated("Billing", 60, 40), rated("Sales", 40, 20, channel="email"))
@@ -361,7 +361,7 @@ def test_only_the_open_tab_and_the_open_section_are_drawn(
     assert read_tables() == [["Sales", "Billing"]]
     assert "How customers rated" not in " ".join(text.value for text in app.markdown)
 
-    app.session_state["satisfaction_cuts"] = "Channel"
+    app.query_params["by"] = "channel"
     app.query_params["answers"] = "yes"
     app.run()
 

@@ -10,7 +10,16 @@ from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, download_links, sections, styles, tables, trend_cards
+from qa_core.ui import (
+    cached,
+    cards,
+    download_links,
+    sections,
+    segmented_choice,
+    styles,
+    tables,
+    trend_cards,
+)
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
 
@@ -77,18 +86,15 @@ def _read_year_before(
 
 
 def show_cuts(viewer: Viewer, state: FilterState) -> None:
-    """Show where satisfaction is better or worse, by the dimension of the open tab."""
+    """Show where satisfaction is better or worse, by one dimension."""
     by_cut = survey_response.read_cuts(viewer, state)
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return
     with st.container(key=styles.NOT_PRINTED):
-        titles = [_(dimensions.get_dimension(cut).title) for cut in by_cut]
-        tabs = st.tabs(titles, key="satisfaction_cuts", on_change="rerun")
-        for tab, (dimension, by) in zip(tabs, by_cut.items(), strict=True):
-            if tab.open:
-                with tab:
-                    _show_table(viewer, state, dimension, by)
+        titles = {cut: _(dimensions.get_dimension(cut).title) for cut in by_cut}
+        cut = segmented_choice.ask("by", _("Break down by"), titles, key="satisfaction_by")
+        _show_table(viewer, state, cut, by_cut[cut])
 
 
 def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.Rows) -> None:
