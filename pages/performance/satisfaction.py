@@ -3,7 +3,7 @@
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui import empty_states, filter_bar, gate, styles
-from qa_core.ui.views.performance import satisfaction
+from qa_core.ui.views.performance import satisfaction, survey_response
 
 viewer = gate.current_viewer(Permission.SEE_SATISFACTION)
 state = filter_bar.current()
@@ -12,5 +12,6 @@ filter_bar.show_title(_("Satisfaction"))
 if not empty_states.is_shown(viewer, state):
     styles.fit_one_page()
     satisfaction.show_top(viewer, state)
-    satisfaction.show_why(viewer, state)
-    satisfaction.show_cuts(viewer, state)
+    by_cut = survey_response.read_cuts(viewer, state)
+    satisfaction.show_why(viewer, state, by_cut)
+    satisfaction.show_cuts(viewer, state, by_cut)

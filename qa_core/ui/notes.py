@@ -38,17 +38,19 @@ def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return
-    with st.popover(
+    place = st.popover(
         "",
         icon=":material/edit_calendar:",
         type="tertiary",
         help=_("Add a note"),
         key=f"note_{key}",
-    ):
-        ask(scopes, key, state.last_day)
-        show_list(
-            [note for note in cached.find_notes(viewer, state.trend) if note.is_mine_to_remove], key
-        )
+        on_change="rerun",
+    )
+    if place.open:  # a page has many of them
+        own = [note for note in cached.find_notes(viewer, state.trend) if note.is_mine_to_remove]
+        with place:
+            ask(scopes, key, state.last_day)
+            show_list(own, key)
 
 
 def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:

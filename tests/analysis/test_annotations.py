@@ -152,6 +152,9 @@ def test_a_lead_adds_a_note_from_a_trend_and_takes_it_away(
     )  # without any a lead sees no answer rate
     add_person("lea", "team_lead", teams=("Nord",))
     app = open_app("lea", "overview")
+    assert "What happened?" not in [field.label for field in app.text_input]
+    app.session_state["note_trend_answer_rate"] = True
+    app.run()
     app.text_input(key="note_title_trend_answer_rate").input("New headsets")
     next(
         button

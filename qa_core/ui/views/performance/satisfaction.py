@@ -1,5 +1,6 @@
 """The Satisfaction page: what customers say and how sure it is. Never a person."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import streamlit as st
@@ -53,14 +54,17 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
                 )
 
 
-def show_why(viewer: Viewer, state: FilterState) -> None:
-    """Show what satisfaction goes with, the year before, and who answered."""
+def show_why(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
+    """Show what satisfaction goes with, the year before, and who answered.
+
+    `by_cut`: the rows of `survey_response.read_cuts`.
+    """
     left, right = st.columns([5, 4], gap="small")
     with left:
         satisfaction_drivers.show(viewer, state)
     with right:
         year_over_year.show(viewer, state)
-        survey_response.show(viewer, state)
+        survey_response.show(viewer, state, by_cut)
     sections.show("answers", _("Answers month by month"), lambda: _show_answers(viewer, state))
 
 
@@ -85,9 +89,8 @@ def _read_year_before(
     return found
 
 
-def show_cuts(viewer: Viewer, state: FilterState) -> None:
+def show_cuts(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
     """Show where satisfaction is better or worse, by one dimension."""
-    by_cut = survey_response.read_cuts(viewer, state)
     if not by_cut:
         cards.show_one_cut(_("Satisfaction"))
         return

@@ -40,7 +40,7 @@ def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
     return {cut: tables.wide(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
 
 
-def show(viewer: Viewer, state: FilterState) -> None:
+def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
     """Show satisfaction as answered, as weighted, and between its bounds."""
     rows = read_whole(viewer, state)
     csat = rows["csat"]
@@ -50,7 +50,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
     differs: dict[str, bool | None] = {}
-    for dimension, by in read_cuts(viewer, state).items():
+    for dimension, by in by_cut.items():
         title = _(dimensions.get_dimension(dimension).title)
         title = title[0].lower() + title[1:]
         if weighted := _weigh(by, csat, rows["answered"]):
