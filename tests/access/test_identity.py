@@ -326,6 +326,7 @@ def test_a_local_account_signs_in_while_no_provider_answers(
     assert sessions.sign_in("root", PASSWORD, HERE, one_time_days=7)
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_the_sign_out_leads_to_the_provider_and_back(lying: identity_provider.Provider) -> None:
     origin = sessions.sign_out(open_session(lying, sid="s1"), HERE)
 

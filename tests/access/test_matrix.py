@@ -156,8 +156,9 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
 
 @pytest.fixture
 def at_home(marked: Centre, centre: Path, monkeypatch: pytest.MonkeyPatch) -> Centre:
-    """The marked centre as the centre of this test."""
+    """The marked centre, with its records in SQLite, as the centre of this test."""
     monkeypatch.setenv("QA_HOME", str(marked.folder))
+    monkeypatch.delenv("QA_DATABASE_URL", raising=False)
     return marked
 
 

@@ -77,6 +77,7 @@ def test_a_managers_token_has_the_teams_that_its_sites_have_today(
     assert (viewer.managed_teams, viewer.sees_unassigned) == (("Red",), True)
 
 
+@pytest.mark.sqlite("it looks into the file of the records")
 def test_of_a_secret_only_its_digest_is_kept(centre: Path) -> None:
     token = service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
 
