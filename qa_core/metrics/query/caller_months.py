@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from qa_core.metrics.dimensions import Period
 from qa_core.metrics.kpis import CALLERS, COUNTED_DIRECTION, FactTable, Kpi
 from qa_core.metrics.query import dimension_sql, month_sums, statements
-from qa_core.metrics.query.statements import FEW_DAYS, MetricQuery
+from qa_core.metrics.query.statements import MetricQuery, has_few_days
 from qa_core.storage import engine
 from qa_core.storage.guard import Scoped
 from qa_core.storage.schema import CONTACTS
@@ -30,16 +30,17 @@ def find_records(question: MetricQuery, kpis: Sequence[Kpi]) -> list[dict[str, A
     A short period is counted as fast from its contacts.
     """
     period = question.where.period
-    is_short = period.is_bounded and period.days <= FEW_DAYS
-    if is_short or question.cuts or month_sums.FROM_DAYS.keys() & {*question.by}:
+    if has_few_days(period) or question.cuts or month_sums.FROM_DAYS.keys() & {*question.by}:
         return None
     months = month_sums.list_whole_months(period)
     if not months:
         return None
 
+    build = functools.partial(_count_by_month, kpis=kpis)
+
     def run(part: MetricQuery) -> pd.DataFrame:
         months = statements.months_of(part, FactTable.CUSTOMERS)
-        return engine.current().run(_count_by_month(part, kpis), **months)
+        return engine.current().run(build(part), **months)
 
     def count_once(table: pa.Table) -> pa.Table:
         """Count whom no month of the period has counted yet."""
@@ -48,10 +49,9 @@ def find_records(question: MetricQuery, kpis: Sequence[Kpi]) -> list[dict[str, A
             is_news = pc.fill_null(pc.less(before, f"{months[0]:%Y-%m}"), True)
             for name in (f"{kpi.key}__n", f"{kpi.key}__hits"):
                 counted = pc.if_else(is_news, table.column(name), 0)
-                table = table.set_column(table.column_names.index(name), name, counted)
+                table = month_sums.set_column(table, name, counted)
         return table.drop_columns([BEFORE + kpi.key for kpi in kpis])
 
-    build = functools.partial(_count_by_month, kpis=kpis)
     return month_sums.collect_months(question, build, months, run, count_once)
 
 
@@ -64,7 +64,7 @@ def _count_by_month(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
     own = [COUNTED_DIRECTION, *question.filters(CONTACTS.c)]
     conditions = [*own, *dimension_sql.within(Period(last_day=period.last_day), CONTACTS.c)]
     customers = None
-    if period.is_bounded and period.days <= FEW_DAYS:
+    if has_few_days(period):
         # After an import: of all months before, only the contacts of its callers are needed.
         inside = dimension_sql.within(period, CONTACTS.c)
         asked = sa.select(CONTACTS.c.customer_number).where(*own, *inside).cte("asked")

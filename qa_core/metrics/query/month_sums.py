@@ -175,12 +175,13 @@ def _choose(table: pa.Table, name: str, choices: Sequence[Any], question: Metric
         is_alone = functools.reduce(pc.and_, (pc.equal(table.column(one), 1) for one in others))
         values = table.column(own)
         empty = pa.scalar(None, values.type)
-        table = _set_column(table, own, pc.if_else(is_alone, values, empty))
-        table = _set_column(table, out, pc.if_else(is_alone, table.column(out), 1))
+        table = set_column(table, own, pc.if_else(is_alone, values, empty))
+        table = set_column(table, out, pc.if_else(is_alone, table.column(out), 1))
     return table
 
 
-def _set_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+def set_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    """Put these values in the place of a column."""
     return table.set_column(table.column_names.index(name), name, values)
 
 
@@ -401,13 +402,13 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     maps = [name for name in names if name.endswith(HISTOGRAM)]
     spreads = [name.removesuffix(DEVIATION) for name in names if name.endswith(DEVIATION)]
     for kpi in spreads:
-        table = _set_column(table, kpi + DEVIATION, _find_squares(table, kpi))
+        table = set_column(table, kpi + DEVIATION, _find_squares(table, kpi))
     added = [name for name in names if name not in (*groups, *maps)]
     rules = [(name, "max" if name.startswith(NEWEST) else "sum", ADD_KNOWN) for name in added]
     grouped = pa.TableGroupBy(table, groups, use_threads=False).aggregate(rules)
     grouped = grouped.rename_columns([*groups, *added])
     for kpi in spreads:
-        grouped = _set_column(grouped, kpi + DEVIATION, _find_deviation(grouped, kpi))
+        grouped = set_column(grouped, kpi + DEVIATION, _find_deviation(grouped, kpi))
     together = grouped.to_pandas()
     place = _find_places(table, groups) if maps else None
     for name in maps:

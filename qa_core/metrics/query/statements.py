@@ -50,7 +50,6 @@ EVALUATION_DIMENSIONS = frozenset({
 """What an evaluation knows by itself; for the others its contact is looked up."""
 
 FEW_DAYS = 120
-"""Days of a period up to which finding its customers first takes less than it saves."""
 
 SettingsHistory = tuple[tuple[date | None, Settings], ...]
 
@@ -197,6 +196,11 @@ def conditions_on(
     return [*dimension_sql.within(question.where.period, columns), *question.filters(columns)]
 
 
+def has_few_days(period: Period) -> bool:
+    """Tell whether finding the customers of a period first takes less than it saves."""
+    return period.is_bounded and period.days <= FEW_DAYS
+
+
 def callers_of(
     question: MetricQuery,
     conditions: Sequence[sa.ColumnElement[bool]],
@@ -206,9 +210,7 @@ def callers_of(
     the numbers of theirs, where known.
     """
     every = EVERY_CONTACT.c
-    period = question.where.period
-    is_short = period.is_bounded and period.days <= FEW_DAYS
-    if customers is None and (question.where.values or is_short):
+    if customers is None and (question.where.values or has_few_days(question.where.period)):
         # Of millions of customers few are asked about: the first contacts of the others
         # need not be looked for.
         customers = sa.select(CONTACTS.c.customer_number).where(*conditions)

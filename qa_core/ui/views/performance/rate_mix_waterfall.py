@@ -1,4 +1,4 @@
-"""Why a rate changed: effects of each segment's rate and of the mix."""
+"""Change of a rate: effects of each segment's rate and of the mix."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why the three resolutions differ, and what could not be judged."""
+"""Differences between the three resolutions, and contacts that could not be judged."""
 
 from dataclasses import dataclass
 from typing import Any
