@@ -69,7 +69,8 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     if lake.span() is None:
         return Recovery(**NONE)
     question = build_query(viewer, (), where)
-    records = month_sums.collect(question, _count_misses, DAYS_AROUND[FactTable.MISSED])
+    around = DAYS_AROUND[FactTable.MISSED]
+    records = month_sums.collect(question, _count_misses, around=around)
     if not records:
         return Recovery(**NONE)
     return Recovery(**{name: int(records[0][f"n_{name}"]) for name in NONE})
