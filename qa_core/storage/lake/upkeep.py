@@ -1,5 +1,6 @@
 """Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
 
+import functools
 import os
 import shutil
 import tempfile
@@ -116,7 +117,14 @@ HAS_COMMENT = "survey_comment IS NOT NULL"
 
 
 def find_due_contacts(condition: str, before: date) -> DueContacts | None:
-    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content."""
+    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content,
+    once per version of the lake.
+    """
+    return _count_due(condition, before, tables.lake_folder(), tables.version("contacts"))
+
+
+@functools.lru_cache(maxsize=8)
+def _count_due(condition: str, before: date, _lake: Path, _version: int) -> DueContacts | None:
     files = tables.snapshot("contacts").files(last_month=_last_month(before))
     if not files:
         return None
