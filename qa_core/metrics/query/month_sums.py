@@ -56,6 +56,8 @@ DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
 
+MOST_CONTACTS = 1_000_000
+"""Contacts counted together at most: their values, counted one by one, take memory."""
 MOST_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 """Rule of sums: only known values count, and a sum of none is missing."""
@@ -352,15 +354,18 @@ def _recall(
     keys = {days: _make_key(text, contacts, days, around) for days in spans}
     tables = {}
     missing: list[list[Days]] = []
-    previous = None
+    previous, counted = None, 0
     for days in spans:
         table = month_sums.read(days, keys[days])
+        rows = sum(part.rows for part in contacts.parts if part.overlaps(*days))
         if table is not None:
             tables[days] = table
-        elif missing and missing[-1][-1] == previous:
+        elif missing and missing[-1][-1] == previous and counted + rows <= MOST_CONTACTS:
             missing[-1].append(days)
+            counted += rows
         else:
             missing.append([days])
+            counted = rows
         previous = days
     for together in missing:
         tables |= _compute(question, together, keys, run)
