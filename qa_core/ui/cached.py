@@ -195,9 +195,10 @@ def _measure(
     where: Filters = Filters(),
     compare: Period | None = None,
     overrides: Mapping[str, str] | None = None,
+    has_percentiles: bool = True,
 ) -> pd.DataFrame:
     """Measure as pages show it: of advisors they show no percentiles."""
-    has_percentiles = "advisor" not in by
+    has_percentiles &= "advisor" not in by
     return query.measure(viewer, kpis, by, where, compare, overrides, has_percentiles)
 
 
@@ -230,7 +231,7 @@ def _build_trends(
     compare: Period | None = None,
 ) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
     """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
-    frame = measure(viewer, kpis, (grain,), where, compare, overrides)
+    frame = measure(viewer, kpis, (grain,), where, compare, overrides, False)
     changes = [
         change
         for change in find_changes(viewer, where.period, kpis)

@@ -56,6 +56,8 @@ DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
 
+FORMAT = "2"
+"""Number of the types in which sums are kept."""
 MOST_CONTACTS = 1_000_000
 """Contacts counted together at most: their values, counted one by one, take memory."""
 MOST_DESCRIBED = 1_000
@@ -69,7 +71,7 @@ Test = Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]
 Tests = list[tuple[str, Test]]
 """Dimensions, each with a test of its values."""
 Build = Callable[[MetricQuery], Scoped | Unscoped]
-Run = Callable[[MetricQuery], pd.DataFrame]
+Run = Callable[[MetricQuery], pd.DataFrame | pa.Table]
 
 
 def collect(question: MetricQuery, build: Build, **options: Any) -> list[Record]:
@@ -94,14 +96,15 @@ def collect_frame(
     that `build` is given.
     """
 
-    def run(part: MetricQuery) -> pd.DataFrame:
-        months = dimension_sql.months(part.where.period, around, around)
-        return engine.current().run(build(part), leaves_out_damaged=leaves_out_damaged, **months)
+    def run(part: MetricQuery, as_arrow: bool = True) -> pd.DataFrame | pa.Table:
+        options = dimension_sql.months(part.where.period, around, around)
+        options |= {"leaves_out_damaged": leaves_out_damaged, "as_arrow": as_arrow}
+        return engine.current().run(build(part), **options)
 
     plan = _plan(question, build)
     # What is counted without files that are away for a while is not kept.
     if plan is None or (leaves_out_damaged and lake.find_damage(names=["contacts"])):
-        return run(question)
+        return run(question, as_arrow=False)
     wide, tests = _widen(question)
     if is_of_teams and _may_share(wide):
         wide = replace(_group_by(wide, "team"), viewer=Viewer.SYSTEM)
@@ -410,7 +413,7 @@ def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int | None
         files = contacts.files(**dimension_sql.months(Period(*days), around, around))
     else:
         files = [part.path for part in contacts.parts if part.overlaps(*days)]
-    return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((FORMAT, text, *files)).encode()).hexdigest()
 
 
 def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -431,18 +434,33 @@ def _compute(
     by = question.by if has_time else (*question.by, "month")
     whole = question.where.with_period(Period(spans[0][0], spans[-1][1]))
     cuts = question.cuts if has_time else tuple((*cut, "month") for cut in question.cuts)
-    frame = run(replace(question, by=by, where=whole, cuts=cuts))
-    day_of = pd.to_datetime(frame["by_month"] + "-01" if "month" in by else frame["by_day"])
+    table = _to_arrow(run(replace(question, by=by, where=whole, cuts=cuts)))
+    is_by_month = "month" in by
+    place = table.column("by_month") if is_by_month else table.column("by_day").cast(pa.date32())
     if not has_time:
-        frame = frame.drop(columns=["by_month", "by_month__out"], errors="ignore")
+        extra = {"by_month", "by_month__out"} & {*table.column_names}
+        table = table.drop_columns([*extra])
     tables = {}
     for days in spans:
-        tables[days] = _to_arrow(frame[day_of.between(*map(pd.Timestamp, days))])
+        first, last = (f"{day:%Y-%m}" if is_by_month else day for day in days)
+        is_inside = pc.and_(pc.greater_equal(place, first), pc.less_equal(place, last))
+        tables[days] = table.filter(is_inside)
         month_sums.write(days, keys[days], tables[days])
     return tables
 
 
-def _to_arrow(frame: pd.DataFrame) -> pa.Table:
+def _to_arrow(frame: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return a result with the types of sums: values of which none is known may have any."""
+    if isinstance(frame, pa.Table):
+        types = [
+            pa.float64()
+            if pa.types.is_decimal(kind)
+            else pa.map_(pa.float64(), pa.int64())
+            if pa.types.is_map(kind)
+            else kind
+            for kind in frame.schema.types
+        ]
+        return frame.cast(pa.schema(zip(frame.column_names, types, strict=True)))
     maps = [name for name in frame if name.endswith(HISTOGRAM)]
     table = pa.Table.from_pandas(frame.drop(columns=maps), preserve_index=False)
     for name in maps:
