@@ -18,7 +18,9 @@ ANSWERED, ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL, CLOSED, REFUSED, FAILED, UNAN
 
 REASONS = STORY.reasons
 BILLING = BILLING_QUEUE = 0
-RESOLVED, TALK_SECONDS = column(REASONS, "resolved"), column(REASONS, "talk_seconds")
+OWN_QUEUE, RESOLVED, TALK_SECONDS = (
+    column(REASONS, name) for name in ("queue", "resolved", "talk_seconds")
+)
 
 CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
@@ -114,23 +116,21 @@ class Simulation:
         chance, size, calendar = self.chance, len(wave), self.calendar
         day, hour = calendar.position(wave.at), calendar.hour(wave.at)
         misrouted = chance.random(size) < 0.05
-        other, usual = chance.integers(0, len(QUEUES), size), column(REASONS, "queue")[wave.reason]
-        wave.queue = np.where(misrouted, other, usual)
+        wave.queue = chance.integers(0, len(QUEUES), size)
+        wave.queue[~misrouted] = OWN_QUEUE[wave.reason[~misrouted]]
         outbound = wave.direction == OUTBOUND
         self._queue_up(wave, day, hour, outbound)
         answered = wave.outcome == ANSWERED
         # What comes in while the centre is closed is taken when it opens.
-        opened = np.minimum(calendar.next_open[day], calendar.size - 1)
-        served = np.where(calendar.is_open[day], day, opened)
+        served = np.minimum(calendar.next_open[day], calendar.size - 1)
         half = np.where((served == day) & (hour >= 14), 1, 0)
-        takers = self.staff.draw(served, half, wave.queue, chance)
-        wave.advisor = np.where(answered | outbound, takers, -1)
+        wave.advisor = self.staff.draw(served, half, wave.queue, chance)
+        wave.advisor[~(answered | outbound)] = -1
         self._talk(wave, answered, misrouted)
         advisor = np.maximum(wave.advisor, 0)
-        less_resolved = np.where(wave.reason == BILLING, LAUNCH.less_resolved, 0.02)
         odds = RESOLVED[wave.reason] + self.staff.resolves[advisor]
         odds += 0.05 * np.minimum(wave.depth, 3)
-        odds -= less_resolved * calendar.trouble[day]
+        odds -= np.where(wave.reason == BILLING, LAUNCH.less_resolved, 0.02) * calendar.trouble[day]
         odds -= 0.09 * np.exp(-self.staff.tenure[served, advisor] / 60)
         odds -= 0.1 * (wave.transfers > 0) + column(STORY.channels, "unresolved")[wave.channel]
         wave.resolved = answered & (chance.random(size) < np.clip(odds, 0.05, 0.98))
@@ -142,11 +142,12 @@ class Simulation:
         chance, size, calendar = self.chance, len(wave), self.calendar
         phone, chat = wave.channel == PHONE, wave.channel == CHAT
         written = ~phone & ~chat
-        morning, afternoon = np.exp(-((hour - 10.7) ** 2) / 2), np.exp(-((hour - 15) ** 2) / 3)
-        rush = 1 + 0.1 * morning + 0.07 * afternoon - 0.08 * (hour > 18)
-        launch = np.where(wave.queue == BILLING_QUEUE, *LAUNCH.loads) * calendar.trouble[day]
-        monday = np.where(calendar.weekday[day] == 0, 1.04, 1.0)
-        load = calendar.surprise[day] * rush * (1 + launch) * monday
+        rush = 1 + 0.1 * np.exp(-((hour - 10.7) ** 2) / 2)
+        rush += 0.07 * np.exp(-((hour - 15) ** 2) / 3)
+        rush -= 0.08 * (hour > 18)
+        load = calendar.surprise[day] * rush
+        load *= 1 + np.where(wave.queue == BILLING_QUEUE, *LAUNCH.loads) * calendar.trouble[day]
+        load *= np.where(calendar.weekday[day] == 0, 1.04, 1.0)
         at_once = np.clip(0.83 - 0.95 * (load - 1), 0.1, 0.95)
         queued = chance.exponential(76 * np.clip(load, 0.7, 2) ** 2.6)
         wait = np.where(chance.random(size) < at_once, chance.gamma(2.2, 3.1, size), 12 + queued)
@@ -199,15 +200,18 @@ class Simulation:
     def _come_back(self, wave: Wave) -> Wave:
         """Draw repeats of unsettled needs, mostly within days; a few repeat anyway."""
         chance, answered = self.chance, wave.outcome == ANSWERED
-        returns = np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
-        after = wave.keep(answered & (chance.random(len(wave)) < returns))
+        again = chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
+        after = wave.keep(answered & again)
         size = len(after)
-        soon, anyway = 0.3 + chance.exponential(5, size), chance.lognormal(np.log(1.6), 1.05, size)
+        days = np.where(
+            after.resolved,
+            0.3 + chance.exponential(5, size),
+            chance.lognormal(np.log(1.6), 1.05, size),
+        )
         other = after.resolved & (chance.random(size) < 0.35)
         after.reason = np.where(other, chance.integers(0, len(REASONS), size), after.reason)
         after.channel = np.where(chance.random(size) < 0.55, PHONE, after.channel)
         after.depth, after.tries = after.depth + 1, np.zeros_like(after.tries)
-        days = np.where(after.resolved, soon, anyway)
         return self._follow(after, days * DAY_SECONDS, INBOUND)
 
     def _try_again(self, wave: Wave) -> Wave:
