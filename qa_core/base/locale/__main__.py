@@ -17,7 +17,7 @@ from qa_core.base.environment import PROJECT
 FOLDER = Path(__file__).parent
 MESSAGES = {
     "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1, 2),
-    "drop_column": (1, 2), "write_paragraph": (0,),
+    "drop_column": (1, 2),
 }  # fmt: skip
 """Calls whose arguments at these places are messages."""
 PLURALS_OF = ("ngettext", "NN_")
@@ -40,14 +40,15 @@ def collect() -> Catalog:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
+            place = [(file.relative_to(PROJECT).as_posix(), node.lineno)]
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             constants = (arg.value if isinstance(arg, ast.Constant) else "" for arg in node.args)
             texts = [text if isinstance(text, str) else "" for text in constants]
             for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
                 if text:
-                    catalogue.add(text)
+                    catalogue.add(text, locations=place)
             if name in PLURALS_OF and all(texts[:2]):
-                catalogue.add(tuple(texts[:2]))
+                catalogue.add(tuple(texts[:2]), locations=place)
     return catalogue
 
 
