@@ -55,7 +55,8 @@ def ask_week(viewer: Viewer) -> None:
     _first, last = query.data_span(Viewer.SYSTEM)
     week, before = (Period(last - timedelta(n + 6), last - timedelta(n)) for n in (0, 7))
     query.measure(viewer, KPIS, (), Filters(week), before)
-    query.measure(viewer, KPIS, ("week",), Filters(Period(last - timedelta(90), last)))
+    quarter = Filters(Period(last - timedelta(90), last))
+    query.measure(viewer, KPIS, ("week",), quarter, has_percentiles=False)
 
 
 def ask_first(viewer: Viewer, first: bool) -> None:
