@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,8 +59,8 @@ deviation is pooled, the counts by value are merged, of moments the newest is ke
 
 FORMAT = "2"
 """Number of the types in which sums are kept."""
-MOST_CONTACTS = 1_000_000
-"""Contacts counted together at most: their values, counted one by one, take memory."""
+MOST_CONTACTS = 500_000
+"""Contacts counted together at most where percentiles are asked for: that takes memory."""
 MOST_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 """Rule of sums: only known values count, and a sum of none is missing."""
@@ -358,12 +359,13 @@ def _recall(
     tables = {}
     missing: list[list[Days]] = []
     previous, counted = None, 0
+    most = MOST_CONTACTS if _has_histograms(build) else contacts.rows
     for days in spans:
         table = month_sums.read(days, keys[days])
         rows = sum(part.rows for part in contacts.parts if part.overlaps(*days))
         if table is not None:
             tables[days] = table
-        elif missing and missing[-1][-1] == previous and counted + rows <= MOST_CONTACTS:
+        elif missing and missing[-1][-1] == previous and counted + rows <= most:
             missing[-1].append(days)
             counted += rows
         else:
@@ -541,7 +543,14 @@ def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, di
     added = pa.TableGroupBy(entries, ["group", "value"], use_threads=False).aggregate(
         [("count", "sum")]
     )
-    merged: dict[int, dict[float, int]] = {}
-    for group, value, count in zip(*(name.to_pylist() for name in added.columns), strict=True):
-        merged.setdefault(group, {})[value] = count
-    return merged
+    by_group, values, counts = (
+        column.to_numpy() for column in added.sort_by("group").combine_chunks().columns
+    )
+    starts = np.flatnonzero(np.diff(by_group, prepend=-1))
+    # Group by group: the values of all of them as objects would take much memory.
+    return {
+        int(by_group[start]): dict(
+            zip(values[start:end].tolist(), counts[start:end].tolist(), strict=True)
+        )
+        for start, end in zip(starts, [*starts[1:], len(by_group)], strict=True)
+    }
