@@ -552,5 +552,5 @@ def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, di
         int(by_group[start]): dict(
             zip(values[start:end].tolist(), counts[start:end].tolist(), strict=True)
         )
-        for start, end in zip(starts, [*starts[1:], len(by_group)], strict=True)
+        for start, end in zip(starts, [*starts[1:], len(by_group)], strict=False)
     }
