@@ -16,7 +16,15 @@ from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, sessions
 from qa_core.access.accounts import TOKEN, AccountAction, AccountTerms
-from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access.roles import (
+    DEFAULT_TOKEN_DAYS,
+    MAX_TOKEN_DAYS,
+    TOKEN_ROLES,
+    Permission,
+    Role,
+    TeamSpan,
+    Viewer,
+)
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
@@ -27,9 +35,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, AccountRequest, ServiceToken, Site, Team
 
-ROLES = (Role.EXECUTIVE, Role.MANAGER, Role.TEAM_LEAD)
-"""Roles that a token may have: those that see figures of more than one person."""
-USUAL_DAYS, MOST_DAYS = 90, 365
 PREFIX = "ecoute_"
 """Beginning of every secret, by which scanners of source code know it."""
 
@@ -64,7 +69,7 @@ class NewToken:
     state: TokenState
 
 
-def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) -> NewToken:
+def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = DEFAULT_TOKEN_DAYS) -> NewToken:
     """Add a token; `terms.display_name` says what it is for.
 
     Where there is a second person, it waits for their confirmation. Raises Misuse for bad
@@ -177,7 +182,7 @@ def note_use(viewer: Viewer, kpis: list[str], dimensions: list[str], refused: st
 
 def _check(session: Session, terms: AccountTerms, days: int) -> None:
     message = N_("A token cannot have the role {name}. Possible: {known}.")
-    require_known(terms.role, ROLES, "unknown_role", message)
+    require_known(terms.role, TOKEN_ROLES, "unknown_role", message)
     if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
         terms.sites and terms.role != Role.MANAGER
     ):
@@ -190,8 +195,8 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
             require_known(
                 one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
             )
-    if not 1 <= days <= MOST_DAYS:
-        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MOST_DAYS)
+    if not 1 <= days <= MAX_TOKEN_DAYS:
+        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MAX_TOKEN_DAYS)
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:

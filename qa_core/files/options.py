@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from qa_core.base.arguments import declare_option, find_declared, parse_day, parse_pairs
 from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
@@ -20,8 +21,19 @@ ALL_KINDS = (*KINDS, "recordings")
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
+PURPOSES = ("training", "evaluation", "quality", "proof")
+"""Purposes of recordings."""
 IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
+
+
+def _declare_pairs(name: str, help_text: str, metavar: str, at_last: bool = False) -> Any:
+    """Declare a field of pairs: an option NAME=VALUE, as often as wanted."""
+
+    def parse(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
+        return tuple(parse_pairs(texts, at_last))
+
+    return declare_option(name, help_text, metavar, parse, default={})
 
 
 def require_kind(kind: str) -> None:
@@ -43,26 +55,64 @@ class ImportOptions:
     value could not be meant.
     """
 
-    system: str | None = None
-    profile: str | None = None
-    save_mapping: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    system: str | None = declare_option(
+        "--system", "Name of the tool that the file comes from; first part of a contact's key."
+    )
+    profile: str | None = declare_option(
+        "--profile", "Read as this profile, platform or saved mapping, and recognise nothing."
+    )
+    save_mapping: str | None = declare_option(
+        "--save-mapping", "Keep the mapping under this name.", "NAME"
+    )
+    columns: Mapping[str, str] = _declare_pairs(
+        "--map", "The column of a field; ignore=COLUMN skips a column.", "FIELD=COLUMN"
+    )
     ignored: tuple[str, ...] = ()
-    timezone: str | None = None
-    date_order: str | None = None
-    start_date: date | None = None
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    units: Mapping[str, str] = field(default_factory=dict)
-    scales: Mapping[str, str] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    only: Mapping[str, str] = field(default_factory=dict)
-    yes: bool = False
-    purpose: str | None = None
-    pattern: str | None = None
-    dry_run: bool = False
+    timezone: str | None = declare_option("--timezone", "Time zone of local times in the file.")
+    date_order: str | None = declare_option(
+        "--date-order", "Order of day, month and year in dates.", choices=DATE_ORDERS
+    )
+    start_date: date | None = declare_option(
+        "--start-date", "The day, where no column has it.", "DATE", parse_day
+    )
+    sheet: str | None = declare_option("--sheet", "The sheet of a workbook to read.")
+    encoding: str | None = declare_option("--encoding", "Encoding of a text file.")
+    delimiter: str | None = declare_option("--delimiter", "Separator of its columns.")
+    decimal: str | None = declare_option("--decimal", "Decimal sign.", choices=DECIMALS)
+    units: Mapping[str, str] = _declare_pairs(
+        "--unit", "Unit of a duration.", f"FIELD={'|'.join(UNITS)}"
+    )
+    scales: Mapping[str, str] = _declare_pairs(
+        "--scale", "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX"
+    )
+    words: Mapping[str, str] = _declare_pairs(
+        "--word",
+        "What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+        "COLUMN:VALUE=MEANING",
+        at_last=True,
+    )
+    only: Mapping[str, str] = _declare_pairs(
+        "--only", "A value that all rows share, such as outcome=abandoned.", "FIELD=VALUE"
+    )
+    yes: bool = declare_option(
+        "--yes", "Accept odd results that the import asked about.", default=False
+    )
+    purpose: str | None = declare_option(
+        "--purpose", "Purpose of recordings, where no column has it.", choices=PURPOSES
+    )
+    pattern: str | None = declare_option(
+        "--pattern",
+        "Pattern of file names, for recordings without a manifest, such as "
+        "{system}_{date}_{time}_{contact_id}. Default: {contact_id}.",
+    )
+    dry_run: bool = declare_option(
+        "--dry-run", "Say what would happen; write nothing at all.", default=False
+    )
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, Any]) -> ImportOptions:
+        """Parse options as the command line has them. Raises Misuse."""
+        return cls(**{name: declared.parse(texts[name]) for name, declared in find_declared(cls)})
 
     def __post_init__(self) -> None:
         pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
@@ -82,8 +132,9 @@ class ImportOptions:
                     "{value} is not an IANA time zone. Write one such as Europe/Paris.",
                     value=self.timezone,
                 ) from error
-        _require_one_of("--date-order", self.date_order, DATE_ORDERS)
-        _require_one_of("--decimal", self.decimal, DECIMALS)
+        for name, declared in find_declared(type(self)):
+            if declared.choices:
+                _require_one_of(declared.name, getattr(self, name), declared.choices)
         for text in self.words:
             if ":" not in text:
                 raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base.i18n import _
 from qa_core.metrics import dimensions, formatting, kpis
@@ -48,7 +48,7 @@ def show_tokens(viewer: Viewer) -> None:
 def show_new(viewer: Viewer) -> None:
     """Show the form of a new token, and once the secret of one that was added."""
     st.subheader(_("New service token"), anchor=False)
-    role = st.selectbox(_("Role"), service_tokens.ROLES, format_func=menu.name_role)
+    role = st.selectbox(_("Role"), TOKEN_ROLES, format_func=menu.name_role)
     with st.form(NEW, border=True):
         name = st.text_input(_("Name"), max_chars=80)
         purpose = st.text_input(_("Purpose"), max_chars=200)
@@ -64,9 +64,7 @@ def show_new(viewer: Viewer) -> None:
             format_func=lambda key: _(kpis.BY_KEY[key].title),
             placeholder=_("All"),
         )
-        days = st.number_input(
-            _("Days until it expires"), 1, service_tokens.MOST_DAYS, service_tokens.USUAL_DAYS
-        )
+        days = st.number_input(_("Days until it expires"), 1, MAX_TOKEN_DAYS, DEFAULT_TOKEN_DAYS)
         sent = st.form_submit_button(_("Add the token"), type="primary")
     if sent:
         with actions.show_refusals():
