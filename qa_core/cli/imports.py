@@ -116,7 +116,7 @@ def watch_folder(
     import signal
 
     from qa_core import ingest
-    from qa_core.base.stop_signal import Stop
+    from qa_core.base.progress import Stop
     from qa_core.ingest.report import FileReport
     from qa_core.ingest.watch.folder import Watch, lock_folder
     from qa_core.storage.records import store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -131,6 +132,16 @@ class ImportOptions:
                     "unknown_timezone",
                     "{value} is not an IANA time zone. Write one such as Europe/Paris.",
                     value=self.timezone,
+                ) from error
+        if self.encoding is not None:
+            try:
+                codecs.getincrementaldecoder(self.encoding)
+            except LookupError as error:
+                raise Misuse(
+                    "unknown_encoding",
+                    "{value} is not an encoding. Try utf-8 or cp1252.",
+                    ("--encoding utf-8", "--encoding cp1252"),
+                    value=self.encoding,
                 ) from error
         for name, declared in find_declared(type(self)):
             if declared.choices:
