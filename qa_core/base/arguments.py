@@ -5,8 +5,9 @@ fields of a dataclass declare.
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
+from functools import partial
 from typing import Any
 
 from qa_core.base.errors import Misuse
@@ -16,51 +17,40 @@ _OPTION = "option"
 
 @dataclass(frozen=True)
 class DeclaredOption:
-    """Option of the command line for a field of a dataclass."""
-
-    name: str
-    help_text: str
-    metavar: str | None
-    parse: Callable[[Any], Any]
-    choices: tuple[str, ...]
-    is_flag: bool
-    is_repeated: bool
-
-
-def declare_option(
-    name: str,
-    help_text: str,
-    metavar: str | None = None,
-    parse: Callable[[Any], Any] | None = None,
-    choices: tuple[str, ...] = (),
-    default: Any = None,
-) -> Any:
-    """Declare a field of a dataclass together with its option of the command line.
-
-    `parse` turns the text into the value; `choices` are the only values. The option is a
-    flag where the default is False, and can be repeated where it is a mapping.
+    """Option of the command line for a field of a dataclass: its name there, and the only
+    values that it may have, if any. `parse` turns its text into the value.
     """
-    is_repeated = isinstance(default, dict)
-    declared = DeclaredOption(
-        name,
-        help_text,
-        "|".join(choices) or metavar,
-        parse or (lambda text: text),
-        choices,
-        default is False,
-        is_repeated,
-    )
-    metadata = {_OPTION: declared}
-    if is_repeated:
-        return field(default_factory=dict, metadata=metadata)
-    return field(default=default, metadata=metadata)
+
+    help_text: str
+    metavar: str | None = None
+    name: str | None = None
+    choices: tuple[str, ...] = ()
+    is_repeated: bool = False
+    parse: Callable[[Any], Any] | None = None
 
 
-def find_declared(kind: type) -> Iterator[tuple[str, DeclaredOption]]:
+def declare_option(help_text: str, metavar: str | None = None, **declared: Any) -> Any:
+    """Declare a field of a dataclass, None by default, with its `DeclaredOption`."""
+    return field(default=None, metadata={_OPTION: DeclaredOption(help_text, metavar, **declared)})
+
+
+def declare_flag(help_text: str) -> Any:
+    """Declare a field of a dataclass, False by default, with its `DeclaredOption`."""
+    return field(default=False, metadata={_OPTION: DeclaredOption(help_text)})
+
+
+def declare_pairs(help_text: str, metavar: str, name: str, at_last: bool = False) -> Any:
+    """Declare a field of pairs, with an option NAME=VALUE that may be repeated."""
+    parse = partial(parse_pairs, at_last=at_last)
+    declared = DeclaredOption(help_text, metavar, name, is_repeated=True, parse=parse)
+    return field(default_factory=dict, metadata={_OPTION: declared})
+
+
+def find_declared(kind: type) -> Iterator[tuple[Field, DeclaredOption]]:
     """Find the fields of a dataclass that declare an option, with it."""
     for item in fields(kind):
         if declared := item.metadata.get(_OPTION):
-            yield item.name, declared
+            yield item, declared
 
 
 def parse_day(text: str | None) -> date | None:

@@ -30,8 +30,8 @@ def evaluate() -> Output:
 
 @ALERTS.command("list")
 def list_alerts(
-    every: bool = flag("--all", "Closed ones too."),
-    as_: str | None = option("--as", "Only what that person may see.", "USERNAME"),
+    every: bool = flag("Closed ones too.", name="--all"),
+    as_: str | None = option("Only what that person may see.", "USERNAME", name="--as"),
 ) -> Output:
     """List the rules in force, and the open alerts."""
     from qa_core.analysis import alerts
@@ -54,22 +54,18 @@ def list_alerts(
 def add_rule(
     kpi: str | None = argument("KPI", default=None),
     above: str | None = option(
-        "--above", "Needs a look above this; a rate as 0.85 or 85%, times in seconds.", "VALUE"
+        "Needs a look above this; a rate as 0.85 or 85%, times in seconds.", "VALUE"
     ),
-    below: str | None = option("--below", "Needs a look below this.", "VALUE"),
-    target: bool = flag("--target", "Needs a look when it clearly misses its target."),
-    by: str | None = option("--by", "For each value of a dimension.", "DIM"),
-    where: str | None = option("--where", "For one value of a dimension.", "DIM=VALUE"),
-    grain: str = option("--grain", None, "day|week|month", default="week"),
+    below: str | None = option("Needs a look below this.", "VALUE"),
+    target: bool = flag("Needs a look when it clearly misses its target."),
+    by: str | None = option("For each value of a dimension.", "DIM"),
+    where: str | None = option("For one value of a dimension.", "DIM=VALUE"),
+    grain: str = option(None, "day|week|month", default="week"),
     periods: int = option(
-        "--periods", "Days, weeks or months in a row, for --above and --below.", "N", default=1
+        "Days, weeks or months in a row, for --above and --below.", "N", default=1
     ),
-    clear_after: int = option(
-        "--clear-after", "Clear periods in a row that close an alert.", "N", default=2
-    ),
-    suggested: bool = flag(
-        "--suggested", "Add the rules that a new centre starts with, where they are missing."
-    ),
+    clear_after: int = option("Clear periods in a row that close an alert.", "N", default=2),
+    suggested: bool = flag("Add the rules that a new centre starts with, where they are missing."),
 ) -> Lines:
     """Add a rule: KPI beyond its usual range, or with --above, --below or --target."""
     from qa_core.analysis import alerts, targets

@@ -30,9 +30,7 @@ def suggest(kind: str = KIND) -> Output:
 
 @NAMES.command("merge")
 def merge(
-    kind: str = KIND,
-    spelling: str = argument("SPELLING"),
-    kept: str = argument("KEPT"),
+    kind: str = KIND, spelling: str = argument("SPELLING"), kept: str = argument("KEPT")
 ) -> Lines:
     """Count one name as another, in past and future contacts."""
     from qa_core.centre.rules import name_decisions
@@ -48,11 +46,7 @@ def merge(
 
 
 @NAMES.command("apart")
-def apart(
-    kind: str = KIND,
-    one: str = argument("ONE"),
-    other: str = argument("OTHER"),
-) -> Lines:
+def apart(kind: str = KIND, one: str = argument("ONE"), other: str = argument("OTHER")) -> Lines:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
 
@@ -93,15 +87,15 @@ def set_hours(
         "DAYS=HOURS", "mon-fri=09:00-18:00 sat=09:00-12:00,14:00-17:00", default=None
     ),
     first_day: str | None = option(
-        "--from", "The first day on which they apply; default: always.", "DATE"
+        "The first day on which they apply; default: always.", "DATE", name="--from"
     ),
     holidays: str | None = option(
-        "--holidays", "FR, alsace-moselle, another country or region, none.", "CALENDAR"
+        "FR, alsace-moselle, another country or region, none.", "CALENDAR"
     ),
     closed: list[str] | None = option(
-        "--closed", "A day on which the site is closed; replaces the earlier list.", "DATE"
+        "A day on which the site is closed; replaces the earlier list.", "DATE"
     ),
-    always_open: bool = flag("--clear", "Remove the hours: no contact is closed any more."),
+    always_open: bool = flag("Remove the hours: no contact is closed any more.", name="--clear"),
 ) -> Lines:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
     from qa_core.centre.rules import opening_hours, site_hours

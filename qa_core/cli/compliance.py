@@ -52,9 +52,9 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
 @ROOT.command("accredit")
 def accredit(
     name: str = argument("NAME", "The account of an evaluator, a team lead or a manager."),
-    until: str = option("--until", "The last day of listening.", "DATE", default=...),
+    until: str = option("The last day of listening.", "DATE", default=...),
     purpose: list[str] | None = option(
-        "--purpose", "training, evaluation or quality; default: all purposes of the gate."
+        "training, evaluation or quality; default: all purposes of the gate."
     ),
 ) -> Lines:
     """Accredit a person to listen, for a time and for named purposes."""
@@ -73,9 +73,9 @@ def accredit(
 
 @ROOT.command("inform")
 def inform(
-    on: str = option("--on", "The day on which they were informed.", "DATE", default=...),
+    on: str = option("The day on which they were informed.", "DATE", default=...),
     advisors: list[str] | None = argument("ADVISOR…", "Ids or names.", default=None),
-    everybody: bool = flag("--all", "Every advisor without a notice."),
+    everybody: bool = flag("Every advisor without a notice.", name="--all"),
 ) -> Lines:
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
@@ -101,9 +101,9 @@ def inform(
 @ROOT.command("purge")
 def purge(
     as_of: str | None = option(
-        "--as-of", "Delete what must be deleted when that day begins; default: today.", "DATE"
+        "Delete what must be deleted when that day begins; default: today.", "DATE"
     ),
-    dry_run: bool = flag("--dry-run", "Count what would be deleted, and delete nothing."),
+    dry_run: bool = flag("Count what would be deleted, and delete nothing."),
 ) -> Output:
     """Delete everything past its retention period, in every store, and certify it."""
     from qa_core.compliance import key_rotation, retention
@@ -141,9 +141,9 @@ def list_documents() -> Output:
 @DOCUMENTS.command("print")
 def print_document(
     name: str = argument("NAME", "A name of `documents list`."),
-    language: str | None = option("--language", "Default: QA_LANGUAGE.", "fr|en"),
+    language: str | None = option("Default: QA_LANGUAGE.", "fr|en"),
     out: Path | None = option(
-        "--out", "Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.", "FILE"
+        "Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.", "FILE"
     ),
 ) -> Lines:
     """Print a document into a file that only its owner can read; an older file is replaced."""

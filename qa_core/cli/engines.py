@@ -18,8 +18,8 @@ ENGINE = ROOT.add_group("engine", "The engine that answers questions.")
 @ENGINE.command("check")
 def check(
     url: str | None = argument("URL", "sc://HOST:PORT; default QA_ENGINE_URL.", default=None),
-    times: int = option("--times", "How often the engine is asked.", default=3, min=1),
-    days: int = option("--days", "The last days of the data.", default=183, min=1),
+    times: int = option("How often the engine is asked.", default=3, min=1),
+    days: int = option("The last days of the data.", default=183, min=1),
 ) -> Output:
     """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
     from qa_core.metrics.query import engine_check

@@ -35,7 +35,7 @@ def import_files(
     ),
     files: list[Path] | None = argument("FILE…", default=None),
     *,
-    only_words: bool = flag("--words", "Print every header and word that is known."),
+    only_words: bool = flag("Print every header and word that is known.", name="--words"),
     as_json: bool = AS_JSON,
     **texts: Any,
 ) -> int:
@@ -84,26 +84,25 @@ def watch_folder(
         "DIR", "Sub-folders say what files hold: contacts/ tracking/ surveys/ …"
     ),
     follow: list[Path] | None = option(
-        "--follow", "A growing queue_log elsewhere; one in DIR is followed anyway.", "LOG"
+        "A growing queue_log elsewhere; one in DIR is followed anyway.", "LOG"
     ),
-    once: bool = flag("--once", "Import the files that are there, then end."),
-    every: float = option("--every", "Seconds between two looks.", default=5.0, min=0.1),
+    once: bool = flag("Import the files that are there, then end."),
+    every: float = option("Seconds between two looks.", default=5.0, min=0.1),
     settle: float = option(
-        "--settle", "Seconds without change after which a file is complete.", default=5.0, min=0.0
+        "Seconds without change after which a file is complete.", default=5.0, min=0.0
     ),
     keep: int | None = option(
-        "--keep",
         "Delete delivered files, which have clear numbers, after these days; at most 30.",
         "DAYS",
         min=0,
     ),
     system: str | None = option(
-        "--system", "Name of the tool that the files come from, where no import.toml says so."
+        "Name of the tool that the files come from, where no import.toml says so."
     ),
     profile: str | None = option(
-        "--profile", "Read as this profile or saved mapping, where no import.toml says so."
+        "Read as this profile or saved mapping, where no import.toml says so."
     ),
-    timezone: str | None = option("--timezone", "Time zone of local times in the files."),
+    timezone: str | None = option("Time zone of local times in the files."),
 ) -> int:
     """Import files as they appear in DIR, and new calls of a growing queue_log.
 
@@ -159,11 +158,7 @@ def watch_folder(
 @BATCHES.command("list")
 def list_batches(
     last: int = option(
-        "--last",
-        "Number of the newest; 0: all. With --json always all.",
-        "N",
-        default=LISTED_BATCHES,
-        min=0,
+        "Number of the newest; 0: all. With --json always all.", "N", default=LISTED_BATCHES, min=0
     ),
 ) -> Output:
     """List the imports, newest first."""

@@ -16,20 +16,18 @@ if TYPE_CHECKING:
 @ROOT.command("kpi")
 def kpi(
     names: list[str] = argument("NAME…", "KPIs, by key; `kpis` lists them."),
-    by: list[str] | None = option(
-        "--by", "Split by a dimension, or by combinations of several.", "DIM"
-    ),
-    first: str | None = option("--from", "First day, inclusive.", "DATE"),
-    last: str | None = option("--to", "Last day, inclusive.", "DATE"),
+    by: list[str] | None = option("Split by a dimension, or by combinations of several.", "DIM"),
+    first: str | None = option("First day, inclusive.", "DATE", name="--from"),
+    last: str | None = option("Last day, inclusive.", "DATE", name="--to"),
     where: list[str] | None = option(
-        "--where",
-        "Filter; the same dimension twice means or; DIM= selects missing values.",
-        "DIM=VALUE",
+        "Filter; the same dimension twice means or; DIM= selects missing values.", "DIM=VALUE"
     ),
-    set_: list[str] | None = option("--set", "Override a setting for this question.", "NAME=VALUE"),
+    set_: list[str] | None = option(
+        "Override a setting for this question.", "NAME=VALUE", name="--set"
+    ),
     as_: str | None = AS_USERNAME,
     explained: bool = flag(
-        "--explain", "Also what is counted and excluded, settings and sources; not with --by."
+        "Also what is counted and excluded, settings and sources; not with --by.", name="--explain"
     ),
 ) -> Output:
     """Measure KPIs."""

@@ -18,18 +18,14 @@ TOKEN = ROOT.add_group("token", "Service tokens of scripts.")
 @PEOPLE.command("add", needs_records=False)
 def add(
     name: str = NAME,
-    role: str = option("--role", " ".join(Role), "ROLE", default=...),
-    team: list[str] | None = option("--team", "A team that this person leads."),
-    site: list[str] | None = option("--site", "A site that this person manages."),
-    unassigned: bool = flag(
-        "--unassigned", "With --site: contacts of no team too, such as missed calls."
-    ),
-    advisor: str | None = option("--advisor", "The advisor that this person is.", "ID"),
-    since: str | None = option(
-        "--since", "The first day as team lead; default: the beginning.", "DATE"
-    ),
+    role: str = option(" ".join(Role), "ROLE", default=...),
+    team: list[str] | None = option("A team that this person leads."),
+    site: list[str] | None = option("A site that this person manages."),
+    unassigned: bool = flag("With --site: contacts of no team too, such as missed calls."),
+    advisor: str | None = option("The advisor that this person is.", "ID"),
+    since: str | None = option("The first day as team lead; default: the beginning.", "DATE"),
     password_stdin: bool = flag(
-        "--password-stdin", "Read the password from stdin; without it a one-time one is printed."
+        "Read the password from stdin; without it a one-time one is printed."
     ),
 ) -> Lines:
     """Add an account."""
@@ -118,7 +114,7 @@ def verify_journal() -> Output:
 
 @JOURNAL.command("anchor")
 def anchor_journal(
-    reason: str = option("--reason", "Why: a restored backup, a new file.", default=...),
+    reason: str = option("Why: a restored backup, a new file.", default=...),
 ) -> Lines:
     """Accept the present end of the journal, after you have checked it."""
     from qa_core.storage import audit_log
@@ -132,12 +128,12 @@ def anchor_journal(
 @TOKEN.command("add")
 def add_token(
     name: str = NAME,
-    role: str = option("--role", " ".join(TOKEN_ROLES), "ROLE", default=...),
-    team: list[str] | None = option("--team", "A team of a team lead's token."),
-    site: list[str] | None = option("--site", "A site of a manager's token."),
-    kpi: list[str] | None = option("--kpi", "A KPI that it may read; default: all of the role."),
-    days: int = option("--days", f"1 to {MAX_TOKEN_DAYS}.", "N", default=DEFAULT_TOKEN_DAYS),
-    purpose: str = option("--purpose", "What it is for.", "TEXT", default=""),
+    role: str = option(" ".join(TOKEN_ROLES), "ROLE", default=...),
+    team: list[str] | None = option("A team of a team lead's token."),
+    site: list[str] | None = option("A site of a manager's token."),
+    kpi: list[str] | None = option("A KPI that it may read; default: all of the role."),
+    days: int = option(f"1 to {MAX_TOKEN_DAYS}.", "N", default=DEFAULT_TOKEN_DAYS),
+    purpose: str = option("What it is for.", "TEXT", default=""),
     as_: str | None = AS_USERNAME,
 ) -> Output:
     """Add a service token; its secret is printed once."""

@@ -2,10 +2,12 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from inspect import Parameter
 from typing import Any, TypeVar
 
 import typer
+from typer.models import OptionInfo
 
 from qa_core.access.roles import Viewer
 from qa_core.base import arguments
@@ -15,15 +17,22 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def option(
-    name: str, help_text: str, metavar: str | None = None, default: Any = None, **limits: Any
+    help_text: str | None,
+    metavar: str | None = None,
+    name: str | None = None,
+    default: Any = None,
+    **limits: Any,
 ) -> Any:
-    """Declare an option with a value; with the default `...` it is required."""
-    return typer.Option(default, name, metavar=metavar, help=help_text, **limits)
+    """Declare an option with a value, named after its parameter unless a name is given. With
+    the default `...` it is required.
+    """
+    names = (name,) if name else ()
+    return typer.Option(default, *names, metavar=metavar, help=help_text, **limits)
 
 
-def flag(name: str, help_text: str | None = None, is_hidden: bool = False) -> Any:
-    """Declare an option without a value."""
-    return typer.Option(False, name, help=help_text, hidden=is_hidden)
+def flag(help_text: str | None = None, name: str | None = None, is_hidden: bool = False) -> Any:
+    """Declare an option without a value, named after its parameter unless a name is given."""
+    return option(help_text, name=name, default=False, hidden=is_hidden)
 
 
 def argument(metavar: str, help_text: str | None = None, default: Any = ...) -> Any:
@@ -32,8 +41,8 @@ def argument(metavar: str, help_text: str | None = None, default: Any = ...) -> 
 
 
 NAME, NUMBER = argument("NAME"), argument("NUMBER")
-AS_USERNAME = option("--as", "Read exactly as that person.", "USERNAME")
-AS_JSON = flag("--json", "One JSON document on stdout.")
+AS_USERNAME = option("Read exactly as that person.", "USERNAME", name="--as")
+AS_JSON = flag("One JSON document on stdout.", name="--json")
 
 
 class CommandGroup:
@@ -115,21 +124,31 @@ def _prepare(
         return command(**given)
 
     run.__doc__, run.__annotations__ = command.__doc__, {}
-    run.__signature__ = signature.replace(parameters=parameters)
+    run.__signature__ = signature.replace(parameters=[*map(_with_name, parameters)])
     return run
 
 
 def _find_options(kind: type) -> list[Parameter]:
     """Turn the fields of a dataclass into the options that they declare."""
     parameters = []
-    for field, declared in arguments.find_declared(kind):
-        if declared.is_flag:
-            default = flag(declared.name, declared.help_text)
-            annotation: Any = bool
-        else:
-            default = option(declared.name, declared.help_text, declared.metavar)
-            annotation = list[str] | None if declared.is_repeated else str | None
+    for item, declared in arguments.find_declared(kind):
+        annotation: Any = list[str] | None if declared.is_repeated else str | None
+        default = option(
+            declared.help_text, "|".join(declared.choices) or declared.metavar, declared.name
+        )
+        if item.default is False:
+            annotation, default = bool, flag(declared.help_text, declared.name)
         parameters.append(
-            Parameter(field, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            Parameter(item.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         )
     return parameters
+
+
+def _with_name(parameter: Parameter) -> Parameter:
+    """Name an option after its parameter; typer would give a flag a `--no-…` beside it."""
+    declared = parameter.default
+    if not isinstance(declared, OptionInfo) or declared.param_decls:
+        return parameter
+    named = copy(declared)
+    named.param_decls = ("--" + parameter.name.replace("_", "-"),)
+    return parameter.replace(default=named)

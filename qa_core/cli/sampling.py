@@ -68,11 +68,9 @@ def close_plan(name: str = NAME) -> Lines:
 
 @ROOT.command("draw")
 def draw(
-    plan: str = option("--plan", "The plan to draw for.", "NAME", default=...),
-    seed: int = option(
-        "--seed", "The same plan, seed and contacts give the same list.", "N", default=...
-    ),
-    dry_run: bool = flag("--dry-run", "Show what would be drawn; write nothing."),
+    plan: str = option("The plan to draw for.", "NAME", default=...),
+    seed: int = option("The same plan, seed and contacts give the same list.", "N", default=...),
+    dry_run: bool = flag("Show what would be drawn; write nothing."),
 ) -> Output:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""
     from qa_core.metrics.query.sampling_frame import REASONS

@@ -40,8 +40,8 @@ def list_grids() -> Output:
 @GRID.command("import")
 def import_grid(
     file: Path = argument("FILE", "TOML, XLSX, ODS or CSV."),
-    key: str | None = option("--key", "The scorecard of the draft; default: made from its title."),
-    publish: bool = flag("--publish", "Publish it at once as the next version."),
+    key: str | None = option("The scorecard of the draft; default: made from its title."),
+    publish: bool = flag("Publish it at once as the next version."),
 ) -> Output:
     """Read a scorecard from a file and keep it as a draft, or publish it."""
     from qa_core.quality import scorecards
@@ -86,7 +86,7 @@ def import_grid(
 def export_grid(
     key: str = argument("KEY"),
     file: Path = argument("FILE", "Its suffix is the format: .toml, .xlsx, .csv."),
-    version: int | None = option("--version", "Default: the newest published one.", "N"),
+    version: int | None = option("Default: the newest published one.", "N"),
 ) -> Lines:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards

@@ -65,7 +65,7 @@ def _describe(value: float | int | str | None) -> str:
 @SETTINGS.command("set", needs_records=False)
 def set_setting(
     pair: str = argument("NAME=VALUE"),
-    first: str | None = option("--from", "The first day; default: for all time.", "DATE"),
+    first: str | None = option("The first day; default: for all time.", "DATE", name="--from"),
 ) -> Lines:
     """Set a value; the value of its own day applies to each contact."""
     from qa_core.centre import settings
@@ -102,14 +102,14 @@ def list_targets() -> Output:
 @TARGETS.command("set")
 def set_target(
     pair: str = argument("KPI=VALUE", "A rate as 0.85 or 85%; times in seconds."),
-    team: str | None = option("--team", "For one team."),
-    queue: str | None = option("--queue", "For one queue."),
-    site: str | None = option("--site", "For one site."),
+    team: str | None = option("For one team."),
+    queue: str | None = option("For one queue."),
+    site: str | None = option("For one site."),
     first: str | None = option(
-        "--from", "The first day on which it applies; default: always.", "DATE"
+        "The first day on which it applies; default: always.", "DATE", name="--from"
     ),
     last: str | None = option(
-        "--to", "The last day on which it applies; default: until the next target.", "DATE"
+        "The last day on which it applies; default: until the next target.", "DATE", name="--to"
     ),
 ) -> Lines:
     """Set a target of a KPI."""

@@ -15,7 +15,7 @@ SECRETS = ROOT.add_group("secrets", "Keys of this centre, and new ones.")
 
 
 @ROOT.command("init", needs_records=False)
-def init(admin: str | None = option("--admin", "Make the first administrator.", "NAME")) -> Lines:
+def init(admin: str | None = option("Make the first administrator.", "NAME")) -> Lines:
     """Create the stores and secrets; what exists stays as it is."""
     from qa_core.access import accounts
     from qa_core.analysis import alerts
@@ -43,14 +43,14 @@ def init(admin: str | None = option("--admin", "Make the first administrator.", 
 
 @ROOT.command("demo", needs_records=False)
 def demo(
-    months: int = option("--months", "Months of data.", default=18, min=1, max=60),
-    advisors: int = option("--advisors", "Number of advisors.", default=60, min=6, max=2000),
+    months: int = option("Months of data.", default=18, min=1, max=60),
+    advisors: int = option("Number of advisors.", default=60, min=6, max=2000),
     contacts: int = option(
-        "--contacts", "Approximate number of contacts.", default=250_000, min=100, max=20_000_000
+        "Approximate number of contacts.", default=250_000, min=100, max=20_000_000
     ),
-    seed: int = option("--seed", "The same seed gives the same centre.", default=7),
-    remove: bool = flag("--remove", "Remove the demo centre."),
-    if_empty: bool = flag("--if-empty", is_hidden=True),
+    seed: int = option("The same seed gives the same centre.", default=7),
+    remove: bool = flag("Remove the demo centre."),
+    if_empty: bool = flag(is_hidden=True),
 ) -> Lines:
     """Fill the stores with an invented centre, or remove it."""
     from qa_core.cli import demo as centre
@@ -85,7 +85,7 @@ def _is_empty() -> bool:
 
 
 @ROOT.command("doctor", needs_records=False)
-def doctor(deep: bool = flag("--deep", "Read every file of the lake, too.")) -> Output:
+def doctor(deep: bool = flag("Read every file of the lake, too.")) -> Output:
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 
@@ -165,13 +165,9 @@ def list_secrets() -> Output:
 def restore(
     file: Path | None = argument("FILE", "A file that `backup` wrote.", default=None),
     replay_from: str | None = option(
-        "--replay-from",
-        "For stores restored by other means: repeat the deletions since that day.",
-        "DATE",
+        "For stores restored by other means: repeat the deletions since that day.", "DATE"
     ),
-    accept_gaps: bool = flag(
-        "--accept-gaps", "Restore even if later erasures are not fully known."
-    ),
+    accept_gaps: bool = flag("Restore even if later erasures are not fully known."),
 ) -> Output:
     """Restore a backup into a home without stores, and repeat the deletions since then."""
     from qa_core.compliance import retention

@@ -11,9 +11,9 @@ from qa_core.base.i18n import _
 from qa_core.cli.output import Lines, Output
 from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 
-CUSTOMER = option("--customer", "A number, or the pseudonym.", "X")
-CONTACTS = option("--contact", "ID, or SYSTEM/ID.", "ID")
-ADVISOR = option("--advisor", "An id, a name or an alias.", "X")
+CUSTOMER = option("A number, or the pseudonym.", "X", name="--customer")
+CONTACTS = option("ID, or SYSTEM/ID.", "ID", name="--contact")
+ADVISOR = option("An id, a name or an alias.", "X", name="--advisor")
 
 SUBJECT = ROOT.add_group("subject", "What the stores hold of a person.")
 OBJECTIONS = ROOT.add_group("objections", "Objections of customers.")
@@ -25,9 +25,8 @@ REQUESTS = ROOT.add_group("requests", "Requests of persons, with their clock.")
 def export(
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
-    out: Path = option("--out", "Where the zip is written.", "FILE", default=Path("subject.zip")),
+    out: Path = option("Where the zip is written.", "FILE", default=Path("subject.zip")),
     request: int | None = option(
-        "--request",
         "The request that it answers. With audio, once a second person has agreed on "
         "the page Are we in order?",
         "NUMBER",
@@ -60,7 +59,7 @@ def erase(customer: str | None = CUSTOMER, advisor: str | None = ADVISOR) -> Out
 def restrict(
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
-    contact: str | None = option("--contact", "ID, or SYSTEM/ID.", "ID"),
+    contact: str | None = option("ID, or SYSTEM/ID.", "ID"),
 ) -> Output:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
     from qa_core.ingest import subjects
@@ -95,8 +94,8 @@ def list_restrictions() -> Output:
 
 @OBJECTIONS.command("add")
 def add_objection(
-    number: list[str] | None = option("--number", "A customer's number.", "N"),
-    customer: list[str] | None = option("--customer", "A pseudonym.", "X"),
+    number: list[str] | None = option("A customer's number.", "N"),
+    customer: list[str] | None = option("A pseudonym.", "X"),
     contact: list[str] | None = CONTACTS,
 ) -> Output:
     """Enter objections; they apply at once, and to later imports."""
@@ -126,10 +125,10 @@ def list_exclusions() -> Output:
 
 @EXCLUSIONS.command("add")
 def add_exclusion(
-    line: str | None = option("--line", "The dialled number.", "N"),
+    line: str | None = option("The dialled number.", "N"),
     advisor: str | None = ADVISOR,
     contact: list[str] | None = CONTACTS,
-    reason: str = option("--reason", "representative, private or requested.", default="private"),
+    reason: str = option("representative, private or requested.", default="private"),
 ) -> Output:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
     from qa_core.ingest import subjects
@@ -178,7 +177,7 @@ def add_request(
     ),
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
-    on: str | None = option("--on", "The day of receipt; default: today.", "DATE"),
+    on: str | None = option("The day of receipt; default: today.", "DATE"),
 ) -> Output:
     """Enter a request of a person; its answer is due a month later."""
     from qa_core.compliance import requests
@@ -195,9 +194,9 @@ def add_request(
 @REQUESTS.command("answer")
 def answer_request(
     number: int = NUMBER,
-    text: str = option("--answer", "The answer.", "TEXT", default=...),
-    identity_checked: bool = flag("--identity-checked", "The identity of the person was checked."),
-    is_granted: bool = flag("--exclude", "Exclude the contact that an advisor asked for."),
+    text: str = option("The answer.", "TEXT", name="--answer", default=...),
+    identity_checked: bool = flag("The identity of the person was checked."),
+    is_granted: bool = flag("Exclude the contact that an advisor asked for.", name="--exclude"),
 ) -> Output:
     """Record the answer to a request."""
     from qa_core.compliance import requests

@@ -9,7 +9,13 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qa_core.base.arguments import declare_option, find_declared, parse_day, parse_pairs
+from qa_core.base.arguments import (
+    declare_flag,
+    declare_option,
+    declare_pairs,
+    find_declared,
+    parse_day,
+)
 from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
@@ -26,15 +32,6 @@ PURPOSES = ("training", "evaluation", "quality", "proof")
 """Purposes of recordings."""
 IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
-
-
-def _declare_pairs(name: str, help_text: str, metavar: str, at_last: bool = False) -> Any:
-    """Declare a field of pairs: an option NAME=VALUE, as often as wanted."""
-
-    def parse(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
-        return tuple(parse_pairs(texts, at_last))
-
-    return declare_option(name, help_text, metavar, parse, default={})
 
 
 def require_kind(kind: str) -> None:
@@ -57,63 +54,60 @@ class ImportOptions:
     """
 
     system: str | None = declare_option(
-        "--system", "Name of the tool that the file comes from; first part of a contact's key."
+        "Name of the tool that the file comes from; first part of a contact's key."
     )
     profile: str | None = declare_option(
-        "--profile", "Read as this profile, platform or saved mapping, and recognise nothing."
+        "Read as this profile, platform or saved mapping, and recognise nothing."
     )
-    save_mapping: str | None = declare_option(
-        "--save-mapping", "Keep the mapping under this name.", "NAME"
-    )
-    columns: Mapping[str, str] = _declare_pairs(
-        "--map", "The column of a field; ignore=COLUMN skips a column.", "FIELD=COLUMN"
+    save_mapping: str | None = declare_option("Keep the mapping under this name.", "NAME")
+    columns: Mapping[str, str] = declare_pairs(
+        "The column of a field; ignore=COLUMN skips a column.", "FIELD=COLUMN", "--map"
     )
     ignored: tuple[str, ...] = ()
-    timezone: str | None = declare_option("--timezone", "Time zone of local times in the file.")
+    timezone: str | None = declare_option("Time zone of local times in the file.")
     date_order: str | None = declare_option(
-        "--date-order", "Order of day, month and year in dates.", choices=DATE_ORDERS
+        "Order of day, month and year in dates.", choices=DATE_ORDERS
     )
     start_date: date | None = declare_option(
-        "--start-date", "The day, where no column has it.", "DATE", parse_day
+        "The day, where no column has it.", "DATE", parse=parse_day
     )
-    sheet: str | None = declare_option("--sheet", "The sheet of a workbook to read.")
-    encoding: str | None = declare_option("--encoding", "Encoding of a text file.")
-    delimiter: str | None = declare_option("--delimiter", "Separator of its columns.")
-    decimal: str | None = declare_option("--decimal", "Decimal sign.", choices=DECIMALS)
-    units: Mapping[str, str] = _declare_pairs(
-        "--unit", "Unit of a duration.", f"FIELD={'|'.join(UNITS)}"
+    sheet: str | None = declare_option("The sheet of a workbook to read.")
+    encoding: str | None = declare_option("Encoding of a text file.")
+    delimiter: str | None = declare_option("Separator of its columns.")
+    decimal: str | None = declare_option("Decimal sign.", choices=DECIMALS)
+    units: Mapping[str, str] = declare_pairs(
+        "Unit of a duration.", f"FIELD={'|'.join(UNITS)}", "--unit"
     )
-    scales: Mapping[str, str] = _declare_pairs(
-        "--scale", "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX"
+    scales: Mapping[str, str] = declare_pairs(
+        "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX", "--scale"
     )
-    words: Mapping[str, str] = _declare_pairs(
-        "--word",
+    words: Mapping[str, str] = declare_pairs(
         "What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
         "COLUMN:VALUE=MEANING",
+        "--word",
         at_last=True,
     )
-    only: Mapping[str, str] = _declare_pairs(
-        "--only", "A value that all rows share, such as outcome=abandoned.", "FIELD=VALUE"
+    only: Mapping[str, str] = declare_pairs(
+        "A value that all rows share, such as outcome=abandoned.", "FIELD=VALUE", "--only"
     )
-    yes: bool = declare_option(
-        "--yes", "Accept odd results that the import asked about.", default=False
-    )
+    yes: bool = declare_flag("Accept odd results that the import asked about.")
     purpose: str | None = declare_option(
-        "--purpose", "Purpose of recordings, where no column has it.", choices=PURPOSES
+        "Purpose of recordings, where no column has it.", choices=PURPOSES
     )
     pattern: str | None = declare_option(
-        "--pattern",
         "Pattern of file names, for recordings without a manifest, such as "
-        "{system}_{date}_{time}_{contact_id}. Default: {contact_id}.",
+        "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
     )
-    dry_run: bool = declare_option(
-        "--dry-run", "Say what would happen; write nothing at all.", default=False
-    )
+    dry_run: bool = declare_flag("Say what would happen; write nothing at all.")
 
     @classmethod
     def parse(cls, texts: Mapping[str, Any]) -> ImportOptions:
         """Parse options as the command line has them. Raises Misuse."""
-        return cls(**{name: declared.parse(texts[name]) for name, declared in find_declared(cls)})
+        values = {}
+        for item, option in find_declared(cls):
+            text = texts[item.name]
+            values[item.name] = option.parse(text) if option.parse else text
+        return cls(**values)
 
     def __post_init__(self) -> None:
         pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
@@ -143,9 +137,10 @@ class ImportOptions:
                     ("--encoding utf-8", "--encoding cp1252"),
                     value=self.encoding,
                 ) from error
-        for name, declared in find_declared(type(self)):
-            if declared.choices:
-                _require_one_of(declared.name, getattr(self, name), declared.choices)
+        for item, option in find_declared(type(self)):
+            if option.choices:
+                name = "--" + item.name.replace("_", "-")
+                _require_one_of(name, getattr(self, item.name), option.choices)
         for text in self.words:
             if ":" not in text:
                 raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)
