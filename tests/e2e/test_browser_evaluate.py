@@ -28,11 +28,10 @@ def draft(server) -> int:
     return centre_with_calls.start_draft()
 
 
-def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
+def test_a_closed_tab_loses_no_answer(new_page, let_in, draft) -> None:
     page = new_page()
     address = f"/evaluate?id={draft}"
-    page.goto(address)
-    sign_in_as(page, "eve")
+    let_in(page, "eve")
     page.goto(address)
     first = page.locator(f"[class*='st-key-grid_{draft}_box_']").first
     first.get_by_role("radio").last.click()
@@ -54,11 +53,10 @@ def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
     )
 
 
-def test_words_are_kept_while_they_are_typed(new_page, sign_in_as, draft) -> None:
+def test_words_are_kept_while_they_are_typed(new_page, let_in, draft) -> None:
     page = new_page()
     address = f"/evaluate?id={draft}"
-    page.goto(address)
-    sign_in_as(page, "eve")
+    let_in(page, "eve")
     page.goto(address)
     page.locator(".player").get_by_role("button", name="Play").wait_for()
     words = page.locator("textarea").last

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.damaged_files import mutate
+from builders.forked_python import forked_python
 from builders.import_files import (
     CALLS,
     SURVEYS,
@@ -363,7 +364,7 @@ def test_what_a_killed_import_and_a_killed_dry_run_leave_is_removed(
         ["qa_core.ingest.dry_run._measure", str(path), "dry run"],
     ):
         killed = subprocess.run(
-            [sys.executable, "-c", program, *arguments], cwd=environment.PROJECT, check=False
+            [*forked_python(), "-c", program, *arguments], cwd=environment.PROJECT, check=False
         )
         assert killed.returncode == -signal.SIGKILL
     temporary = environment.current().temporary_folder

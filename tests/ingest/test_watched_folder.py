@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
 from builders.special_files import find_command_without_rights, special_files
 from hypothesis import HealthCheck, given, settings
@@ -325,7 +326,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "queue_log", LOG)
     command = [
-        sys.executable,
+        *forked_python(),
         "-m",
         "tests.builders.killed_import",
         place,
