@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,6 @@ ALL = [
     environment.PROJECT / "app.py",
     *sorted((environment.PROJECT / "tests").rglob("*.py")),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def trees() -> Iterator[None]:
-    """Free the trees of all files after the tests of this file."""
-    yield
-    sources.forget()
 
 
 @functools.cache

@@ -58,13 +58,6 @@ def test_every_message_is_in_the_catalogue(language):
     assert missing(language) == []
 
 
-@pytest.fixture(scope="module", autouse=True)
-def trees() -> Iterator[None]:
-    """Free the trees of all files after the tests of this file."""
-    yield
-    sources.forget()
-
-
 def calls(path: Path) -> Iterator[tuple[ast.Call, str, str]]:
     """Every call of the file, with the last name of its function, and all as it is written."""
     for node, written in sources.find_calls(path):

@@ -112,7 +112,7 @@ def _start(
             yield Server(f"http://127.0.0.1:{port}", folder, process, log)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=180)
 
 
 def _wait_for(server: Server) -> None:
@@ -120,7 +120,7 @@ def _wait_for(server: Server) -> None:
         if server.process.poll() is not None:
             break
         try:
-            urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1).close()
+            urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=10).close()
             return
         except OSError:
             time.sleep(0.1)

@@ -158,8 +158,7 @@ def assert_fits_a_telephone(page) -> None:
     page.wait_for_function("document.querySelector('[data-testid=stMain]').clientWidth <= 390")
     page.wait_for_function(
         "(main => main.scrollWidth <= "
-        "main.clientWidth)(document.querySelector('[data-testid=stMain]'))",
-        timeout=5_000,
+        "main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
     )
     page.set_viewport_size(usual)
 

@@ -186,7 +186,7 @@ def run_to_death(place: str, when: str, *arguments: str) -> int:
         env=os.environ,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
     ).returncode
 
 

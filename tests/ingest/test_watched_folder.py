@@ -336,7 +336,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
     ]
     assert (
         subprocess.run(
-            command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=120
+            command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=300
         ).returncode
         == -signal.SIGKILL
     )
@@ -373,7 +373,7 @@ def test_the_command_ends_cleanly_when_told_to(folder: Path, number: int) -> Non
         assert str(folder) in process.stdout.readline()
         assert "3 new" in process.stdout.readline()
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -382,7 +382,7 @@ def test_the_command_takes_what_is_there_and_ends(folder: Path) -> None:
     put(folder, "what.csv", "hello\n1\n")
     command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--once", "--settle", "0"]
     done = subprocess.run(
-        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=180
     )
     assert (
         done.returncode == 1
@@ -404,7 +404,7 @@ def test_a_file_of_somebody_else_is_told_stays_and_holds_up_no_other(folder: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 1
     assert done.stderr == f"{closed} cannot be opened: Permission denied.\n"
