@@ -520,18 +520,17 @@ def test_no_address_answers_a_stranger_or_another_session(at_home: Centre) -> No
         else Wire(None)
         for principal in PRINCIPALS
     }
-    links = {
-        principal: f"/download/{downloads.make_ticket(wires[principal].signed_in, kind, **given)}"
-        for principal, kind, given in (
-            ("admin", "grid", {"grid_id": 1}),
-            ("manager", "irritants", {}),
-            ("dpo", "journal", {}),
-        )
+    linked: dict[str, tuple[str, dict[str, Any]]] = {
+        "admin": ("grid", {"grid_id": 1}),
+        "manager": ("irritants", {}),
+        "dpo": ("journal", {}),
     }
     for principal, wire in wires.items():
         viewer = at_home.viewers.get(principal)
-        for owner, link in links.items():
-            status, headers, body = wire.ask(link)
+        for owner, (kind, given) in linked.items():
+            # Made anew for each who asks: a link is good for a minute.
+            ticket = downloads.make_ticket(wires[owner].signed_in, kind, **given)
+            status, headers, body = wire.ask(f"/download/{ticket}")
             assert status == (200 if owner == principal else 404), (owner, principal)
             assert re.fullmatch(
                 r"text/(csv|plain); charset=utf-8|application/toml", headers["content-type"]
