@@ -90,7 +90,25 @@ def wait_for_script(runner: Any, timeout: float = 3) -> None:
 local_script_runner.require_widgets_deltas = wait_for_script
 
 
+MEMORY = Path("/dev/shm")
+"""Files in memory, on Linux."""
+MEMORY_NEEDED = 4 << 30
+
+
+def keep_files_in_memory() -> None:
+    """Have the folders of tests in memory where there is room: each write to the records and
+    to the lake waits for the disk, some ten thousand times in a run.
+    """
+    if (
+        "PYTEST_DEBUG_TEMPROOT" not in os.environ
+        and os.access(MEMORY, os.W_OK)
+        and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
+    ):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    keep_files_in_memory()
     config.pluginmanager.register(durations.Durations(config))
     if postgresql.IS_ON and (reason := postgresql.explain_absence()):
         pytest.exit(f"The tests do not run on PostgreSQL: {reason}", returncode=0)
