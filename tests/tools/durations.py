@@ -15,6 +15,8 @@ from builders import forked_python
 
 FILE = Path(__file__).resolve().parents[2] / "build" / "durations.json"
 SHOWN = 25
+MIN_TESTS = 200
+"""Tests of a run from which on the longest are shown."""
 
 
 def count_processor_seconds() -> float:
@@ -65,7 +67,7 @@ class Durations:
         FILE.write_text(
             json.dumps({"processor_seconds": round(total, 1), "tests": rounded}, indent=0)
         )
-        if len(longest) > SHOWN:
+        if len(longest) >= MIN_TESTS:
             terminalreporter.section(f"processor seconds, then seconds, of the {SHOWN} longest")
             for name, (processor, seconds) in longest[:SHOWN]:
                 terminalreporter.write_line(f"{processor:7.1f} {seconds:7.1f}  {name}")
