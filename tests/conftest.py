@@ -77,14 +77,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         sources.forget()
 
 
-def wait_for_script(runner: Any, timeout: float = 3) -> None:
+LONGEST_SECONDS = 300
+"""How long a page may take on a busy machine before it counts as broken."""
+
+
+def wait_for_script(runner: Any, _timeout: float = 0) -> None:
     """Wait until the script of an AppTest is over. Streamlit's own function looks a thousand
-    times a second.
+    times a second, and gives up after three seconds.
     """
-    runner._script_thread.join(timeout)
+    runner._script_thread.join(LONGEST_SECONDS)
     if not runner.script_stopped():
         runner.request_stop()
-        raise RuntimeError(f"the page took longer than {timeout} seconds")
+        raise RuntimeError(f"the page took longer than {LONGEST_SECONDS} seconds")
 
 
 local_script_runner.require_widgets_deltas = wait_for_script
@@ -235,10 +239,6 @@ def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., s
     return add
 
 
-LONGEST_SECONDS = 300
-"""How long a page may take on a busy machine before it counts as broken."""
-
-
 @pytest.fixture
 def open_app(
     add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
@@ -265,9 +265,7 @@ def open_app(
         monkeypatch.setattr(
             "streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)
         )
-        app = AppTest.from_file(
-            str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=LONGEST_SECONDS
-        )
+        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"))
         if page is not None:
             # As a link does; `switch_page` would draw the person's first page before it.
             app._page_hash = calc_hash(menu.find_page(page).key)
