@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
@@ -55,8 +56,21 @@ def kpi(
     if as_json:
         return print_json(answer.as_json())
     _print_rows(answer.rows, answer.data_through)
+    _print_populations(answer.rows)
     for one in answer.explanations or ():
         _print_explanation(one)
+
+
+def _print_populations(rows: list[dict]) -> None:
+    """Print what is not seen behind the values, once for all KPIs that it concerns."""
+    from qa_core.analysis import note_texts
+
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        for text in note_texts.describe_populations([SimpleNamespace(notes=row.get("notes"))]):
+            said.setdefault(text, []).append(row["kpi"])
+    for text, keys in said.items():
+        print(f"{', '.join(dict.fromkeys(keys))}: {text}")
 
 
 def _print_explanation(one: Explanation) -> None:

@@ -157,6 +157,11 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
     card(finding, caption, is_stretched=True)
 
 
+def show_missing(title: str, rows: Sequence[Any]) -> None:
+    """Show a card that says why rows of `measure` have no value."""
+    show_message(title, " ".join(note_texts.describe_populations(rows)))
+
+
 def show_one_cut(title: str) -> None:
     """Show why a cut is missing for who sees one cut or one filter at a time."""
     show_message(
@@ -274,6 +279,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:
         parts.append(_("spend provisional"))
+    parts += note_texts.describe_populations([row])
     return [*parts, extra] if extra else parts
 
 
@@ -300,6 +306,4 @@ def _why_missing(row: Any) -> str:
         return _("Based on fewer than five advisors or ten contacts.")
     if row.status == "pending":
         return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
-    if any(note == "spend_beyond_scope" for note in row.notes or ()):
-        return _("Spend covers the whole centre, not single teams.")
-    return _(formatting.NO_DATA)
+    return " ".join(note_texts.describe_populations([row])) or _(formatting.NO_DATA)

@@ -13,6 +13,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings
+from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
@@ -25,6 +26,7 @@ from qa_core.metrics.query import (
     interval_totals,
     listened_contacts,
     month_sums,
+    populations,
     publication,
     statements,
 )
@@ -55,7 +57,8 @@ def measure(
     codes) and `deviation` (of a mean's rows). Rates are 0–1, times seconds, money in
     its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
     `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta`
-    (days, weeks and months are aligned by their place in the period). `overrides`
+    (days, weeks and months are aligned by their place in the period; without data on most
+    of its days they are missing, `before_incomplete`). `overrides`
     replace settings for this call, as text. Percentiles are half of the work of a KPI that
     has some; without `has_percentiles` they are null.
 
@@ -105,7 +108,8 @@ def _measure_cut(
     )
     if not before:
         return frame
-    return _beside(frame, before[0], by, where.period, compare)
+    result = _beside(frame, before[0], by, where.period, compare)
+    return _without_before(result) if populations.is_incomplete(compare) else result
 
 
 def measure_under(
@@ -132,7 +136,16 @@ def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
     def sums(inputs: KpiInputs) -> IntervalContribution:
         return kpi.sums(other(inputs))
 
-    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None)
+    def needs_missed(given: Settings) -> bool:
+        return kpi.needs_missed(given.with_values(**{setting: value}))
+
+    return replace(
+        kpi,
+        key=key,
+        parts=parts,
+        sums=sums if kpi.sums else None,
+        needs_missed=needs_missed if kpi.needs_missed else None,
+    )
 
 
 def find_rows(
@@ -192,6 +205,7 @@ def _measure(
                 by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
             for some in by_group.values():
                 rows += _counts(question, subject, some, together)
+    populations.mark_missed(question, kpis, rows)
     if viewer.needs_suppression:
         publication.hide(question, rows)
     return _complete(rows, kpis) if by else rows
@@ -342,6 +356,19 @@ def _beside(
     result = pd.concat([frame, found], axis=1)
     result["delta"] = result["value"] - result["value_before"]
     return result
+
+
+def _without_before(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take out what was before, and note why: most days of that period have no data."""
+    concerned = [declared.get_kpi(key).subject in populations.OF_DAYS for key in frame["kpi"]]
+    numbers = [f"{name}_before" for name in BEFORE if name != "status"]
+    frame.loc[concerned, [*numbers, "delta"]] = None
+    frame.loc[concerned, "status_before"] = "no_data"
+    frame["notes"] = [
+        (*notes, populations.BEFORE_INCOMPLETE) if is_concerned else notes
+        for notes, is_concerned in zip(frame["notes"], concerned, strict=True)
+    ]
+    return frame
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:
