@@ -142,9 +142,13 @@ def add_token(
     kpi: list[str] | None = typer.Option(
         None, help="A KPI that it may read; default: all of the role."
     ),
+    unassigned: bool = flag(
+        "--unassigned", "With --site: contacts of no team too, such as missed calls."
+    ),
     days: int = typer.Option(
         service_tokens.USUAL_DAYS, "--days", metavar="N", help=f"1 to {service_tokens.MOST_DAYS}."
     ),
+    until: str | None = option("--until", "DATE", "The last day on which it works."),
     purpose: str = typer.Option("", metavar="TEXT", help="What it is for."),
     as_: As = None,
     as_json: Json = False,
@@ -161,9 +165,10 @@ def add_token(
         purpose,
         tuple(team or ()),
         tuple(site or ()),
+        sees_unassigned=unassigned or None,
         kpis=tuple(kpi or ()),
     )
-    token = service_tokens.add(read_as(as_), name, terms, days)
+    token = service_tokens.add(read_as(as_), name, terms, days, parse_day(until))
     if as_json:
         return print_json(asdict(token))
     print(_("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret))
@@ -177,7 +182,8 @@ def list_tokens(as_: As = None, as_json: Json = False) -> None:
     if as_json:
         return print_json(rows)
     for row in rows:
-        bounds = ", ".join([*row["teams"], *row["sites"], *row["kpis"]])
+        unassigned = [_("without a team")] if row["sees_unassigned"] else []
+        bounds = ", ".join([*row["teams"], *row["sites"], *unassigned, *row["kpis"]])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"
         title = STATE_TITLES[row["state"]]
         print(f"{row['name']:20} {row['role']:10} {days}  {_(title):9} {bounds}")

@@ -61,6 +61,19 @@ def sees_missed(question: MetricQuery, kpi: Kpi) -> bool:
     return MISSED_OUT_OF_SCOPE not in row.notes
 
 
+def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
+    """Find which of these KPIs have no value for the viewer over the last four weeks of data,
+    because they need missed contacts out of scope. Those that the viewer may not see are none.
+    """
+    seen = [kpi for key in kpis if viewer.can((kpi := declared.get_kpi(key)).needs)]
+    span = data_span.find_span()
+    last_weeks = Period(span[1] - DAYS_AROUND, span[1]) if span else Period()
+    question = build_query(viewer, (), Filters(last_weeks))
+    rows = [Row(kpi.key) for kpi in seen]
+    mark_missed(question, seen, rows)
+    return [row.kpi for row in rows if MISSED_OUT_OF_SCOPE in row.notes]
+
+
 def _find_notes(question: MetricQuery, kpis: Sequence[Kpi]) -> dict[str, str]:
     """Map the KPIs that count missed contacts to the note of a row without them."""
     notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
