@@ -205,10 +205,11 @@ def _measure(
                 by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
             for some in by_group.values():
                 rows += _counts(question, subject, some, together)
-    populations.mark_missed(question, kpis, rows)
     if viewer.needs_suppression:
         publication.hide(question, rows)
-    return _complete(rows, kpis) if by else rows
+    rows = _complete(rows, kpis) if by else rows
+    populations.mark_missed(question, kpis, rows)
+    return rows
 
 
 def _counts(
