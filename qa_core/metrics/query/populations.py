@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import FactTable, Kpi
@@ -18,6 +19,7 @@ from qa_core.metrics.query import data_span, interval_totals, month_sums, statem
 from qa_core.metrics.query.metric_query import build_query
 from qa_core.metrics.query.result_rows import Row
 from qa_core.metrics.query.statements import MetricQuery
+from qa_core.storage import lake
 
 MISSED_OUT_OF_SCOPE = "missed_out_of_scope"
 ANSWERED_ONLY = "answered_only"
@@ -104,9 +106,8 @@ def is_incomplete(compare: Period) -> bool:
     if span is None or compare.first_day is None or compare.last_day is None:
         return False
     around = Period(compare.first_day - DAYS_AROUND, compare.last_day + DAYS_AROUND)
-    question = build_query(Viewer.SYSTEM, ("day",), Filters(around))
-    counted = _count_centre(question, "received", ("day",), question.where)
-    found = {group["day"] for group, n in counted if n}
+    versions = (lake.version("contacts"), lake.version("intervals"))
+    found = _find_days(environment.current().lake_url, versions, around)
     reached = _list_days(max(around.first_day, span[0]), min(around.last_day, span[1]))
     asked = _list_days(compare.first_day, compare.last_day)
     beside = [day for day in reached if not compare.first_day <= day <= compare.last_day]
@@ -115,6 +116,14 @@ def is_incomplete(compare: Period) -> bool:
         same = [other in found for other in beside if other.weekday() == day.weekday()]
         expected += sum(same) / len(same) if same else 0.0
     return sum(day in found for day in asked) < expected / 2
+
+
+@functools.lru_cache(maxsize=16)
+def _find_days(lake_url: str, versions: tuple[int, int], period: Period) -> frozenset[date]:
+    """Find the days with data in a period, looked up once per version of the lake."""
+    question = build_query(Viewer.SYSTEM, ("day",), Filters(period))
+    counted = _count_centre(question, "received", ("day",), question.where)
+    return frozenset(group["day"] for group, n in counted if n)
 
 
 def _list_days(first: date, last: date) -> list[date]:
