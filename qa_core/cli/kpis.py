@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import typer
@@ -65,12 +64,10 @@ def _print_populations(rows: list[dict]) -> None:
     """Print what is not seen behind the values, once for all KPIs that it concerns."""
     from qa_core.analysis import note_texts
 
-    said: dict[str, list[str]] = {}
-    for row in rows:
-        for text in note_texts.describe_populations([SimpleNamespace(notes=row.get("notes"))]):
-            said.setdefault(text, []).append(row["kpi"])
-    for text, keys in said.items():
-        print(f"{', '.join(dict.fromkeys(keys))}: {text}")
+    said = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    for code, text in note_texts.POPULATIONS.items():
+        if keys := [key for note, key in said if note == code]:
+            print(f"{', '.join(keys)}: {_(text)}")
 
 
 def _print_explanation(one: Explanation) -> None:

@@ -51,8 +51,8 @@ def test_a_manager_of_a_new_centre_reads_contacts_by_day_and_what_is_missing(
 
     assert not app.exception and not app.metric
     assert "10 contacts received" in text_of(app)
-    days, lacking = (frame.value.to_dict("records") for frame in app.dataframe)
-    assert [(line["Day"], line["Contacts"], line["Contacts missed"]) for line in days] == [
+    lacking, days = (frame.value.to_dict("records") for frame in app.dataframe)
+    assert [(line["Day"], line["Received"], line["Missed"]) for line in days] == [
         ("4 May 2026", 5, 1),
         ("5 May 2026", 5, 1),
     ]

@@ -108,8 +108,14 @@ def _measure_cut(
     )
     if not before:
         return frame
-    result = _beside(frame, before[0], by, where.period, compare)
-    return _without_before(result) if populations.is_incomplete(compare) else result
+    if populations.is_incomplete(compare):
+        concerned = {kpi.key for kpi in declarations if kpi.subject in populations.OF_DAYS}
+        before[0] = before[0][~before[0]["kpi"].isin(concerned)].reset_index(drop=True)
+        frame["notes"] = [
+            (*notes, populations.BEFORE_INCOMPLETE) if key in concerned else notes
+            for key, notes in zip(frame["kpi"], frame["notes"], strict=True)
+        ]
+    return _beside(frame, before[0], by, where.period, compare)
 
 
 def measure_under(
@@ -139,13 +145,8 @@ def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
     def needs_missed(given: Settings) -> bool:
         return kpi.needs_missed(given.with_values(**{setting: value}))
 
-    return replace(
-        kpi,
-        key=key,
-        parts=parts,
-        sums=sums if kpi.sums else None,
-        needs_missed=needs_missed if kpi.needs_missed else None,
-    )
+    needs = needs_missed if kpi.needs_missed else None
+    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None, needs_missed=needs)
 
 
 def find_rows(
@@ -357,19 +358,6 @@ def _beside(
     result = pd.concat([frame, found], axis=1)
     result["delta"] = result["value"] - result["value_before"]
     return result
-
-
-def _without_before(frame: pd.DataFrame) -> pd.DataFrame:
-    """Take out what was before, and note why: most days of that period have no data."""
-    concerned = [declared.get_kpi(key).subject in populations.OF_DAYS for key in frame["kpi"]]
-    numbers = [f"{name}_before" for name in BEFORE if name != "status"]
-    frame.loc[concerned, [*numbers, "delta"]] = None
-    frame.loc[concerned, "status_before"] = "no_data"
-    frame["notes"] = [
-        (*notes, populations.BEFORE_INCOMPLETE) if is_concerned else notes
-        for notes, is_concerned in zip(frame["notes"], concerned, strict=True)
-    ]
-    return frame
 
 
 def _align(dimension: str, value: Any, period: Period, compare: Period) -> Any:

@@ -41,7 +41,11 @@ def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> 
     """
     if question.viewer.sees_unassigned_contacts:
         return
-    notes = _find_notes(question, kpis)
+    notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
+    for kpi in kpis:
+        settings = (settings for _, settings in question.pieces)
+        if kpi.needs_missed and any(map(kpi.needs_missed, settings)):
+            notes[kpi.key] = MISSED_OUT_OF_SCOPE
     if not notes:
         return
     by = tuple(name for name in question.by if name in DIMENSIONS)
@@ -74,17 +78,6 @@ def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
     rows = [Row(kpi.key) for kpi in seen]
     mark_missed(question, seen, rows)
     return [row.kpi for row in rows if MISSED_OUT_OF_SCOPE in row.notes]
-
-
-def _find_notes(question: MetricQuery, kpis: Sequence[Kpi]) -> dict[str, str]:
-    """Map the KPIs that count missed contacts to the note of a row without them."""
-    notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
-    needing = (
-        kpi.key
-        for kpi in kpis
-        if kpi.needs_missed and any(kpi.needs_missed(settings) for _, settings in question.pieces)
-    )
-    return notes | dict.fromkeys(needing, MISSED_OUT_OF_SCOPE)
 
 
 def _find_unseen(question: MetricQuery, by: tuple[str, ...]) -> set[tuple[Any, ...]]:

@@ -52,7 +52,7 @@ def show_lost_figures(viewer: Viewer) -> None:
 
     def find() -> list[str]:
         kpis = [one.kpi for one in targets.find_all(viewer) if one.set_by == viewer.username]
-        rules = alerts.find_rules(viewer) if viewer.can(Permission.MANAGE_ALERTS) else ()
+        rules = alerts.find_rules(viewer)
         kpis += [rule.kpi for rule in rules if rule.created_by == viewer.username]
         lost = query.find_out_of_scope(viewer, tuple(dict.fromkeys(kpis)))
         return [_(get_kpi(key).title) for key in lost]

@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import formatting
 from qa_core.metrics.kpis import get_kpi
 from qa_core.ui import cached, cards, download_links, explain_link, tables
 from qa_core.ui.filter_bar import FilterState
 
-BY_DAY = ("received", "answered", "missed")
+BY_DAY = {"received": N_("Received"), "answered": N_("Answered"), "missed": N_("Missed")}
 OTHERS = (
     "answer_rate",
     "service_level",
@@ -30,10 +30,10 @@ OTHERS = (
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show contacts by day beside the comparison to make and what is missing."""
     rows = cached.headline(viewer, (*BY_DAY, *OTHERS), state.where)
-    left, right = st.columns([3, 4], gap="small")
-    with left:
-        _show_days(viewer, state, rows["received"])
+    left, right = st.columns([4, 3], gap="small")
     with right:
+        _show_days(viewer, state, rows["received"])
+    with left:
         finding = _("Compare with your telephony platform")
         text = _(
             "Open its report for the same days. A difference on every day points to a setting of "
@@ -51,8 +51,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_days(viewer: Viewer, state: FilterState, received: Any) -> None:
-    frame = cached.measure(viewer, BY_DAY, ("day",), state.where)
-    by = tables.wide(frame, "day")
+    by = tables.wide(cached.measure(viewer, tuple(BY_DAY), ("day",), state.where), "day")
     days = _list_days(state)
     finding = _(
         "{n} contacts received, {period}",
@@ -62,15 +61,17 @@ def _show_days(viewer: Viewer, state: FilterState, received: Any) -> None:
     empty = len([day for day in days if day not in by])
     hint = ngettext("{n} day without contacts", "{n} days without contacts", empty) if empty else ""
     columns = [
-        tables.name_column(_("Day"), lambda day: formatting.day(day, year=True), 120),
+        tables.name_column(_("Day"), lambda day: formatting.day(day, year=True), 106),
         *(
-            tables.kpi_column(key, lambda day, key=key: by.get(day, {}).get(key), 80)
-            for key in BY_DAY
+            tables.count_column(
+                _(title), lambda day, key=key: tables.value_of(by.get(day, {}).get(key)), 70
+            )
+            for key, title in BY_DAY.items()
         ),
     ]
     with cards.card(finding, hint):
         tables.show(days, tables.drop_empty(columns, days), "table_days", height=1_080)
-        download_links.show_figures("days", BY_DAY, ("day",), state.where)
+        download_links.show_figures("days", tuple(BY_DAY), ("day",), state.where)
 
 
 def _list_days(state: FilterState) -> list[date]:
