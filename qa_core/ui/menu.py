@@ -95,6 +95,9 @@ WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
 MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage(
+            "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
+        ),
+        MenuPage(
             "performance/first_figures.py",
             N_("Your first figures"),
             "rocket_launch",
@@ -104,9 +107,6 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             listed_for=(R.MANAGER,),
             first_for=(R.MANAGER,),
             is_needed=_needs_first_figures,
-        ),
-        MenuPage(
-            "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
         ),
         MenuPage(
             "performance/traffic.py", N_("Traffic"), "bar_chart", P.SEE_CALL_STATISTICS, FILTERS

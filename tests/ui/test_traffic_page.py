@@ -478,7 +478,7 @@ def test_a_team_lead_whose_missed_contacts_belong_to_no_team_reads_no_rates_of_t
         "Contacts received": "1",
         "Service level": ":gray[–]",
         "Abandon rate": ":gray[–]",
-        "Speed of answer": "9 s",
+        "Speed of answer": "9\xa0s",
     }
     assert why in text_of(app)
     assert "Only answered contacts are counted: the missed ones have no team." in text_of(app)
