@@ -95,6 +95,8 @@ def test_owners_read_once_what_lost_its_figure(
             targets.set_target(viewer, key, "0.9", "team", "Blue")
     saved_views.save(narrow, "Monday", "overview", {})
     service_tokens.add(root, "script", AccountTerms(Role.TEAM_LEAD, teams=("Blue",)))
+    [request] = accounts.find_requests(narrow)
+    accounts.confirm(narrow, request.id)
 
     assert WHY not in text_of(open_app(manager, "targets"))
     app = open_app("nina", "targets")
