@@ -226,7 +226,7 @@ def test_no_page_shows_a_row_of_somebody_else(
         ran.count("log", 2)
     print(ran)
     assert not ran.foreign, "\n".join(sorted(set(ran.foreign)))
-    assert ran.cells == {"pages": 560, "log": 16}
+    assert ran.cells == {"pages": 576, "log": 16}
     assert {principal: ran.own[principal] > 0 for principal in PRINCIPALS} == {
         principal: principal not in (Role.EXECUTIVE, STRANGER) for principal in PRINCIPALS
     }

@@ -326,6 +326,7 @@ def test_every_kpi_is_explained_on_its_page_with_the_same_number(
             app = open_app(person.name, "explain", kpi=key, period="2026-05")
             value = person.read(key).value
             shown = formatting.value(value, kpis.BY_KEY[key].unit)
-            assert app.metric[0].value == (":gray[no data]" if value != value else shown), key
+            missing = "hidden" if person.read(key).status == "suppressed" else "no data"
+            assert app.metric[0].value == (f":gray[{missing}]" if value != value else shown), key
             for text in _say(person.read(key).notes):
                 assert text in text_of(app)
