@@ -67,8 +67,8 @@ TEXTS = {
         N_("The first figure"),
         N_(
             "A figure that you can check elsewhere shows that all steps before it are right. The "
-            "manager compares the contacts of each day, on the page “Your first figures”, with "
-            "the report of the telephony platform."
+            "manager compares each day's contacts on the page “Your first figures” with the "
+            "telephony platform's report."
         ),
     ),
 }

@@ -36,8 +36,8 @@ def show(viewer: Viewer, state: FilterState) -> None:
     with left:
         finding = _("Compare with your telephony platform")
         text = _(
-            "Open its report for the same days. A difference on every day points to a setting of "
-            "the import, a difference on one day to a missing file. An administrator corrects "
+            "Open its report for the same days. A difference every day points to a setting of the "
+            "import. A difference on one day points to a missing file. An administrator corrects "
             "both on the page Imports."
         )
         with cards.card(finding, text):
