@@ -246,6 +246,12 @@ class Viewer:
         )
 
     @property
+    def sees_unassigned_contacts(self) -> bool:
+        """Whether contacts without a team are in the scope, such as missed calls."""
+        is_whole = self.is_system or self.role == Role.EXECUTIVE
+        return is_whole or (self.role == Role.MANAGER and self.sees_unassigned)
+
+    @property
     def needs_suppression(self) -> bool:
         """Tell whether small cells are hidden from this viewer."""
         return not self.is_system and self.role == Role.EXECUTIVE

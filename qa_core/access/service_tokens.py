@@ -7,7 +7,7 @@ A token opens no page. Who it reads for is built from the records on each reques
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -69,14 +69,26 @@ class NewToken:
     state: TokenState
 
 
-def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = DEFAULT_TOKEN_DAYS) -> NewToken:
-    """Add a token; `terms.display_name` says what it is for.
+def add(
+    viewer: Viewer,
+    name: str,
+    terms: AccountTerms,
+    days: int = DEFAULT_TOKEN_DAYS,
+    until: date | None = None,
+) -> NewToken:
+    """Add a token; `terms.display_name` says what it is for. It ends after so many days, or
+    with the day `until` by the centre's clock.
 
     Where there is a second person, it waits for their confirmation. Raises Misuse for bad
     names, roles, bounds or days; Refusal for a name that was used before.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     name = accounts.parse_username(name)
+    ends_at = now() + timedelta(days=days)
+    if until is not None:
+        days, zone = (until - environment.today()).days, environment.current().zone
+        end = datetime.combine(until + timedelta(days=1), time.min, zone)
+        ends_at = end.astimezone(ends_at.tzinfo)
     secret = PREFIX + secrets.token_urlsafe(32)
     with store.writing() as session:
         _check(session, terms, days)
@@ -93,10 +105,11 @@ def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = DEFAULT_TOKE
             role=terms.role,
             teams=list(terms.teams),
             sites=list(terms.sites),
+            sees_unassigned=bool(terms.sees_unassigned),
             kpis=list(terms.kpis),
             created_by=viewer.username,
             created_at=now(),
-            expires_at=now() + timedelta(days=days),
+            expires_at=ends_at,
         )
         session.add(token)
         if accounts.enter_token(session, viewer, AccountAction.ADD_TOKEN, name, terms):
@@ -122,11 +135,11 @@ def revoke(viewer: Viewer, name: str) -> None:
 
 
 def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
-    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites, kpis,
-    state, created_by, created_at, expires_at, last_used_on.
+    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites,
+    sees_unassigned, kpis, state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    names = ("name", "purpose", "role", "teams", "sites", "kpis", "created_by")
+    names = ("name", "purpose", "role", "teams", "sites", "sees_unassigned", "kpis", "created_by")
     with store.reading() as session:
         return [
             read_fields(token, names)
@@ -138,6 +151,17 @@ def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
             }
             for token in session.scalars(sa.select(ServiceToken).order_by(ServiceToken.name))
         ]
+
+
+def find_viewers(viewer: Viewer) -> dict[str, Viewer]:
+    """Return who each active token reads as, by its name."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with store.reading() as session:
+        return {
+            token.name: _build_viewer(session, token)
+            for token in session.scalars(sa.select(ServiceToken).order_by(ServiceToken.name))
+            if _find_state(session, token) == TokenState.ACTIVE
+        }
 
 
 def open_token(secret: str, origin: Browser) -> Viewer:
@@ -184,10 +208,12 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
     message = N_("A token cannot have the role {name}. Possible: {known}.")
     require_known(terms.role, TOKEN_ROLES, "unknown_role", message)
     if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
-        terms.sites and terms.role != Role.MANAGER
+        (terms.sites or terms.sees_unassigned) and terms.role != Role.MANAGER
     ):
         raise Misuse(
-            "bad_bounds", "A team lead's token needs teams. Only a manager's token can have sites."
+            "bad_bounds",
+            "A team lead's token needs teams. Only a manager's token can have sites, or "
+            "contacts without a team.",
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
@@ -218,7 +244,7 @@ def _is_administrator(session: Session, username: str) -> bool:
 
 def _build_viewer(session: Session, token: ServiceToken) -> Viewer:
     is_manager = token.role == Role.MANAGER
-    sees_unassigned = is_manager and not token.sites
+    sees_unassigned = is_manager and (token.sees_unassigned or not token.sites)
     return Viewer(
         username=TOKEN + token.name,
         role=Role(token.role),

@@ -45,8 +45,19 @@ def kpi(
         if through
         else _("No data yet.")
     )
+    yield from _describe_populations(answer.rows)
     for one in answer.explanations or ():
         yield from _explain(one)
+
+
+def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is not seen behind the values, once for all KPIs that it concerns."""
+    from qa_core.analysis import note_texts
+
+    said = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    for code, text in note_texts.POPULATIONS.items():
+        if keys := [key for note, key in said if note == code]:
+            yield f"{', '.join(keys)}: {_(text)}"
 
 
 def _explain(one: "Explanation") -> Iterator[str]:

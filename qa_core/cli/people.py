@@ -132,7 +132,9 @@ def add_token(
     team: list[str] | None = option("A team of a team lead's token."),
     site: list[str] | None = option("A site of a manager's token."),
     kpi: list[str] | None = option("A KPI that it may read; default: all of the role."),
+    unassigned: bool = flag("With --site: contacts of no team too, such as missed calls."),
     days: int = option(f"1 to {MAX_TOKEN_DAYS}.", "N", default=DEFAULT_TOKEN_DAYS),
+    until: str | None = option("The last day on which it works.", "DATE"),
     purpose: str = option("What it is for.", "TEXT", default=""),
     as_: str | None = AS_USERNAME,
 ) -> Output:
@@ -149,9 +151,10 @@ def add_token(
         purpose,
         tuple(team or ()),
         tuple(site or ()),
+        sees_unassigned=unassigned or None,
         kpis=tuple(kpi or ()),
     )
-    token = service_tokens.add(read_as(as_), name, terms, days)
+    token = service_tokens.add(read_as(as_), name, terms, days, parse_day(until))
     yield asdict(token)
     yield _("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret)
     if token.state == service_tokens.TokenState.WAITING:
@@ -166,7 +169,8 @@ def list_tokens(as_: str | None = AS_USERNAME) -> Output:
     rows = service_tokens.find_tokens(read_as(as_))
     yield rows
     for row in rows:
-        bounds = ", ".join([*row["teams"], *row["sites"], *row["kpis"]])
+        unassigned = [_("without a team")] if row["sees_unassigned"] else []
+        bounds = ", ".join([*row["teams"], *row["sites"], *unassigned, *row["kpis"]])
         days = f"{row['expires_at'][:10]}  {row['last_used_on'] or '–':10}"
         title = service_tokens.STATE_TITLES[row["state"]]
         yield f"{row['name']:20} {row['role']:10} {days}  {_(title):9} {bounds}"
