@@ -14,6 +14,7 @@ import pyarrow as pa
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
 from qa_core.files.sample import Sample
+from qa_core.ingest.words import tables
 
 
 class ValueType(StrEnum):
@@ -37,13 +38,17 @@ class ValueType(StrEnum):
 @dataclass(frozen=True)
 class Field:
     """Field that a file may carry. `synonyms`: headers that name it, the best first,
-    separated by `|`; its name is one too. `low`, `high`: limits of a number. `of_many`:
-    seconds of many contacts, so that great numbers are no sign of milliseconds.
+    separated by `|`; its name is one too. `other_synonyms`: those in the languages that
+    come last. `kind`: the kind of file that has these headers. `low`, `high`: limits of
+    a number. `of_many`: seconds of many contacts, so that great numbers are no sign of
+    milliseconds.
     """
 
     name: str
     value_type: ValueType
     synonyms: str = ""
+    other_synonyms: str = ""
+    kind: str = ""
     low: float | None = None
     high: float | None = None
     of_many: bool = False
@@ -54,12 +59,23 @@ class Field:
 
 
 def build_fields(
-    synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
+    kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build fields from synonyms by name, type and, for numbers, limits."""
+    """Build the fields of a kind of file from groups (names separated by spaces, type
+    and, for numbers, limits); the tables of `words` have their headers.
+    """
     return tuple(
-        Field(name, value_type, spellings, *limits, of_many=name in of_many)
-        for (name, value_type, *limits), spellings in synonyms.items()
+        Field(
+            name,
+            value_type,
+            "|".join(tables.rank_headers(kind, name)),
+            "|".join(tables.find_other_headers(kind, name)),
+            kind,
+            *limits,
+            of_many=name in of_many,
+        )
+        for names, value_type, *limits in groups
+        for name in names.split()
     )
 
 
