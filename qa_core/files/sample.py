@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any
 
 from qa_core.files.archives import Content, require_columns
-from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 
 SAMPLE_BYTES = 256 << 10
@@ -39,19 +38,6 @@ class Sample:
             next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
             for line in self.lines
         ]
-
-    def has_headers(self, *names: str) -> bool:
-        """Tell whether one of the first rows has all these headers, however they are spelt."""
-        headers = {simplify(name) for name in names}
-        return any(headers <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
-
-    def has_keys(self, *names: str) -> bool:
-        return bool(self.objects) and all(
-            all(name in item for name in names) for item in self.objects
-        )
-
-    def has_any_with(self, *names: str) -> bool:
-        return any(all(name in item for name in names) for item in self.objects)
 
 
 def take_sample(content: Content) -> Sample:

@@ -6,43 +6,81 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
-from qa_core.files.options import KINDS, ImportOptions
+from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
 from qa_core.files.sample import Sample, take_sample
-from qa_core.ingest import platforms
+from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
-from qa_core.ingest.declaration import Platform, Profile
-from qa_core.ingest.profiles import (
-    advisors,
-    contacts,
-    evaluations,
-    google_ads_calls,
-    intervals,
-    recordings,
-    spend,
-    surveys,
-    three_cx,
-    tracking,
-    vocalcom_hermes,
-)
+from qa_core.ingest.declaration import Profile
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.signatures import Beginning, Signature
+
+GENERIC = "generic"
+
+
+def _find_declared(package: ModuleType, name: str) -> list[Any]:
+    """Find what the modules of a package declare under that name."""
+    modules = (
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    )
+    return [getattr(module, name) for module in modules if hasattr(module, name)]
 
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
     """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
-    modules = (
-        importlib.import_module(f"{platforms.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(platforms.__path__)
-    )
+    found = _find_declared(platforms, "PLATFORM")
+    return tuple(sorted(found, key=lambda platform: platform.name))
+
+
+@cache
+def find_profiles() -> tuple[Profile, ...]:
+    """Find every PROFILE that a module of `profiles` declares; the generic ones come first."""
+    found = _find_declared(profiles, "PROFILE")
     return tuple(
         sorted(
-            (module.PLATFORM for module in modules if hasattr(module, "PLATFORM")),
-            key=lambda platform: platform.name,
+            found,
+            key=lambda profile: (
+                profile.name != GENERIC,
+                ALL_KINDS.index(profile.kind),
+                profile.name,
+            ),
         )
+    )
+
+
+@cache
+def list_signatures() -> tuple[tuple[str | None, Signature, Platform | Profile], ...]:
+    """List what files must show to be recognised: the kind of a profile (None: platform),
+    the signature, and what it belongs to.
+    """
+    of_platforms = [
+        (None, signature, found) for found in find_platforms() for signature in found.signatures
+    ]
+    of_profiles = [
+        (found.kind, signature, found)
+        for found in find_profiles()
+        for signature in found.signatures
+    ]
+    return (*of_platforms, *of_profiles)
+
+
+def _recognise(beginning: Beginning, kind: str | None = None) -> Any:
+    """Find the platform (kind None) or the profile of a kind whose signature fits, or None."""
+    return next(
+        (
+            found
+            for signed_kind, signature, found in list_signatures()
+            if signed_kind == kind and signature.fits(beginning)
+        ),
+        None,
     )
 
 
@@ -52,12 +90,10 @@ def is_platform(name: str | None) -> bool:
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    fits = (
-        platform
-        for platform in find_platforms()
-        if (platform.recognise(sample) if name is None else platform.name == name)
-    )
-    found = next(fits, None)
+    if name is None:
+        found = _recognise(Beginning(sample))
+    else:
+        found = next((item for item in find_platforms() if item.name == name), None)
     if found is not None and kind not in found.kinds:
         if (
             name is None
@@ -75,14 +111,6 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
             kind=kind,
         )
     return found
-
-
-def find_profiles() -> tuple[Profile, ...]:
-    """Find every profile; the first of a kind is its generic one."""
-    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
-    return tuple(
-        module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls)
-    )
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
@@ -107,27 +135,25 @@ def get_profile(kind: str, name: str | None) -> Profile:
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
     """Find the profile whose own headers are together in one of these rows, or None."""
-    seen = [
+    names = [
         {header_matching.parse_header(cell).words for cell in row}
         | {simplify(cell) for cell in row}
         for row in rows
     ]
-    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
-    return next(
-        (profile for profile in signed if any(set(profile.signature) <= words for words in seen)),
-        None,
-    )
+    return _recognise(Beginning(Sample(""), names), kind)
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     """Find the kind of a file by its content. Raises Refusal unless just one fits."""
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
-    sample = take_sample(content)
     name = options.profile
-    for platform in find_platforms():
-        if platform.name == name or (name is None and platform.recognise(sample)):
-            return platform.kinds[0]
+    if name is None:
+        platform = _recognise(Beginning(take_sample(content)))
+    else:
+        platform = next((item for item in find_platforms() if item.name == name), None)
+    if platform is not None:
+        return platform.kinds[0]
     for profile in find_profiles():
         if profile.name == name:
             return profile.kind

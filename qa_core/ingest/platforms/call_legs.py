@@ -4,6 +4,7 @@ contact arrive, in whichever order, it is folded anew from all of them.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,22 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.ingest.declaration import LegChain, Platform
 from qa_core.ingest.own_rows import of_files
+from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
 
 MAX_STEPS = 50
 KIND = "legs"
+_EARLIER_NAMES = {
+    "wait_seconds": "wait",
+    "talk_seconds": "talk",
+    "hold_seconds": "hold",
+    "wrap_seconds": "wrap",
+    "tracking_number": "did",
+}
+"""Names of columns under which earlier versions kept legs."""
 MAX_DISTANCE = timedelta(days=2)
 """Greatest distance in time of a contact's legs that come in different files."""
 
@@ -60,17 +69,52 @@ def find_roots(
 
 
 TALKS = """
-    SELECT call, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
+    SELECT call, CASE WHEN bool_and(talk_seconds IS NOT NULL) THEN sum(greatest(0,
         date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
     FROM (
-        SELECT call, talk, until, greatest(since, coalesce(max(until) OVER earlier,
+        SELECT call, talk_seconds, until, greatest(since, coalesce(max(until) OVER earlier,
             since)) AS since
-        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
+        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk_seconds,
             0) AS BIGINT)) AS until FROM spoken)
         WINDOW earlier AS (PARTITION BY call ORDER BY since,
             line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ) GROUP BY call"""
 """SELECT of (call, talk_seconds) from legs in `spoken`; talk at the same time counts once."""
+
+FIRST, LAST = "arg_min", "arg_max"
+"""The value of the first leg of a contact that has one, or of the last."""
+_OF_LEGS = {
+    "line": "min(line)",
+    "started_at": "min(started_at)",
+    "direction": FIRST,
+    "tracking_number": FIRST,
+    "customer_key": FIRST,
+}
+
+
+def fold_legs(
+    columns: Mapping[str, str],
+    by: str = "call",
+    legs: str = "records",
+    order: str = "(started_at, line)",
+    copies: str = "",
+    contact_id: str = "call",
+) -> str:
+    """Build the SELECT of contacts, one per value of `by`, from `legs` (SQL).
+
+    `columns`: contact column → SQL over its legs, or `FIRST` or `LAST` in their `order`,
+    beside what every contact takes from its first leg. `copies`: SQL for the older
+    copies of legs, which stay as duplicates.
+    """
+    values = ", ".join(
+        f"{sql}({name}, {order}) AS {name}" if sql in (FIRST, LAST) else f"{sql} AS {name}"
+        for name, sql in ({"contact_id": contact_id} | _OF_LEGS | dict(columns)).items()
+    )
+    older = (
+        f" UNION ALL BY NAME SELECT line, {contact_id} AS contact_id, started_at, "
+        f"NULL AS updated_at FROM {copies}"
+    )
+    return f"SELECT {values} FROM {legs} GROUP BY {by}" + (older if copies else "")
 
 
 def load_earlier_legs(
@@ -186,7 +230,9 @@ def _register_stored(
     }
     columns = []
     for item in schema:
-        values = [leg.get(item.name) for leg in legs.values()]
+        values = [
+            leg.get(item.name, leg.get(_EARLIER_NAMES.get(item.name))) for leg in legs.values()
+        ]
         if pa.types.is_timestamp(item.type):
             values = [value and datetime.fromisoformat(value) for value in values]
         columns.append(pa.array(values, item.type))

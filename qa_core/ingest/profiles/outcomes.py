@@ -119,7 +119,7 @@ def decide_outcome(context: FileContext) -> None:
         context.guesses.add("outcome")
     if _is_weak(context, plan):
         context.guesses.add("outcome")
-    plan.talk = context.has("talk_seconds") and not context.profile.signature
+    plan.talk = context.has("talk_seconds") and not context.profile.signatures
     _describe(context, plan, only)
 
 

@@ -9,6 +9,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
 from qa_core.ingest.pseudonyms import find_outside_number
+from qa_core.ingest.signatures import Headers
 from qa_core.storage.schema import Direction
 
 _SYNONYMS = {
@@ -82,5 +83,5 @@ PROFILE = Profile(
     build,
     contacts.finish,
     required=contacts.REQUIRED,
-    signature=("call time", "caller id", "ringing", "talking"),
+    signatures=(Headers(("call time", "caller id", "ringing", "talking")),),
 )

@@ -9,6 +9,7 @@ from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.signatures import Headers
 from qa_core.storage.schema import Outcome
 
 _SYNONYMS = {
@@ -77,6 +78,6 @@ PROFILE = Profile(
     build,
     contacts.finish,
     required=contacts.REQUIRED,
-    signature=("ani", "wait duration", "conv duration", "abandon"),
+    signatures=(Headers(("ani", "wait duration", "conv duration", "abandon")),),
     date_order="dmy",
 )
