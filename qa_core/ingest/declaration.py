@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
-from qa_core.ingest.signatures import Signature
+from qa_core.files.signatures import Signature
 from qa_core.ingest.words import tables
 
 

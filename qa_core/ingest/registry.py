@@ -15,11 +15,11 @@ from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
 from qa_core.files.sample import Sample, take_sample
+from qa_core.files.signatures import Beginning, Signature
 from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.declaration import Profile
 from qa_core.ingest.platforms.declaration import Platform
-from qa_core.ingest.signatures import Beginning, Signature
 
 GENERIC = "generic"
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from qa_core.files.json_documents import look_up
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
-from qa_core.ingest.signatures import Keys
 
 _MISSED = {
     "out of opening hours": "closed",

@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import FIRST, find_roots, fold_legs
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import FoldSession, report_lost_roots
-from qa_core.ingest.signatures import Keys
 
 _INBOUND = (
     "INBOUND", "API", "TRANSFER", "QUEUE_TRANSFER", "DISCONNECT", "WEBRTC_API",

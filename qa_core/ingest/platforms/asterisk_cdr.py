@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.header_text import simplify
+from qa_core.files.signatures import Headers, Layout, Rows
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import LAST, TALKS, fold_legs
@@ -16,7 +17,6 @@ from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
-from qa_core.ingest.signatures import Headers, Layout, Rows
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",

@@ -12,6 +12,7 @@ import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
+from qa_core.files.signatures import Headers, Lines
 from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
@@ -19,7 +20,6 @@ from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Text, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
-from qa_core.ingest.signatures import Headers, Lines
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")

@@ -6,11 +6,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
-from qa_core.ingest.signatures import Keys
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {

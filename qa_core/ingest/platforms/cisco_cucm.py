@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.header_text import simplify
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import LAST, fold_legs
@@ -14,7 +15,6 @@ from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells, Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.ingest.signatures import Headers
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Keys
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import ExportReader
-from qa_core.ingest.signatures import Keys
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:

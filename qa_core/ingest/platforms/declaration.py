@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Signature
 from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Text, Words, build_schema
-from qa_core.ingest.signatures import Signature
 
 
 @dataclass(frozen=True)

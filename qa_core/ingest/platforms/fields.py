@@ -6,7 +6,6 @@ that of contacts, or of its class where contacts have no such column.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -45,30 +44,37 @@ def require(value: T | None, reason: str) -> T:
     return value
 
 
+def _as_text(value: Any) -> str | None:
+    is_plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return str(value) if is_plain and str(value).strip() else None
+
+
 class Text:
     """Column of texts, or of numbers as text. `missing`, `bad`: the reason that rejects a
-    record without a value, or with one that cannot be read.
+    record without a value, or with one that `parse` cannot read.
     """
 
     type: pa.DataType = pa.string()
+    parse: Callable[[Any], Any] = staticmethod(_as_text)
 
-    def __init__(self, *paths: str, shown: str = "", missing: str = "", bad: str = "") -> None:
-        self.paths, self.missing, self.bad = paths, missing, bad or missing
-        self.shown = shown or ", ".join(paths)
+    def __init__(
+        self,
+        *paths: str,
+        shown: str = "",
+        missing: str = "",
+        bad: str = "",
+        parse: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.paths, self.shown = paths, shown or ", ".join(paths)
+        self.missing, self.bad = missing, bad or missing
+        self.parse = parse or self.parse
 
     def read(self, item: Item) -> Any:
         """Read the value of an item; raises RejectedRecord."""
-        found = self.find(item)
-        value = self.convert(require(found, self.missing) if self.missing else found)
-        return require(value, self.bad) if self.bad else value
-
-    def find(self, item: Item) -> Any:
         values = (item[path] if path in item else look_up(item, path) for path in self.paths)
-        return next((value for value in values if value not in (None, "", [], {})), None)
-
-    def convert(self, value: Any) -> Any:
-        is_plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-        return str(value) if is_plain and str(value).strip() else None
+        found = next((value for value in values if value not in (None, "", [], {})), None)
+        value = self.parse(require(found, self.missing) if self.missing else found)
+        return require(value, self.bad) if self.bad else value
 
 
 class Computed(Text):
@@ -80,25 +86,24 @@ class Computed(Text):
 
 
 class Moment(Text):
-    """Column of moments, in ISO 8601 unless `parse` reads them."""
+    """Column of moments in ISO 8601."""
 
     type = MOMENT
-
-    def __init__(
-        self,
-        *paths: str,
-        parse: Callable[[Any], datetime | None] = scalars.from_stamp,
-        **options: str,
-    ) -> None:
-        super().__init__(*paths, **options)
-        self.convert = parse
+    parse = staticmethod(scalars.from_stamp)
 
 
 class Seconds(Text):
     """Column of durations in seconds; a value that is none is asked about."""
 
     type = pa.float64()
-    convert = staticmethod(scalars.read_seconds)
+    parse = staticmethod(scalars.read_seconds)
+
+
+class Flag(Text):
+    """Column that is true where the export has a value."""
+
+    type = pa.bool_()
+    parse = bool
 
 
 class Words(Text):
@@ -113,12 +118,12 @@ class Words(Text):
         *paths: str,
         known: Mapping[str, str | None] = scalars.DIRECTIONS,
         title: str = "",
-        **options: str,
+        shown: str = "",
     ) -> None:
-        super().__init__(*paths, **options)
+        super().__init__(*paths, shown=shown)
         self.known, self.title = known, title
 
-    def convert(self, value: Any) -> str | None:
+    def parse(self, value: Any) -> str | None:
         return scalars.find_meaning(value, self.known, self.meanings)
 
 
@@ -128,15 +133,6 @@ class OutcomeWords(Words):
 
 class DirectionWords(Words):
     meanings = Direction
-
-
-class Flag(Text):
-    """Column that is true where the export has a value."""
-
-    type = pa.bool_()
-
-    def convert(self, value: Any) -> bool:
-        return bool(value)
 
 
 def build_schema(fields: Mapping[str, Text]) -> pa.Schema:

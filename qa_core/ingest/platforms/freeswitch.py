@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import look_up
+from qa_core.files.signatures import Headers, Keys, Layout, Rows
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import FIRST, TALKS, find_roots, fold_legs
@@ -18,7 +19,6 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.ingest.signatures import Headers, Keys, Layout, Rows
 from qa_core.storage.schema import Outcome
 
 EXAMPLE = (

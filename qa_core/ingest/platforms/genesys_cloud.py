@@ -5,12 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
-from qa_core.ingest.signatures import Keys
 
 _CHANNELS = {
     "voice": "phone",

@@ -31,6 +31,7 @@ from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.readers import parse_delimiter
 from qa_core.files.sample import Sample, take_sample
+from qa_core.files.signatures import take_inner
 from qa_core.ingest import reason_texts
 from qa_core.ingest.columns import date_order, taught_words, timestamps
 from qa_core.ingest.columns.arrays import map_texts
@@ -44,7 +45,6 @@ from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Cells, Item, RejectedRecord, SkippedRecord
 from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
-from qa_core.ingest.signatures import take_inner
 from qa_core.ingest.tally import ImportTally
 from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quote

@@ -6,13 +6,13 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
+from qa_core.files.signatures import Headers, Keys
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import FIRST, fold_legs
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
-from qa_core.ingest.signatures import Headers, Keys
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.header_text import simplify
+from qa_core.files.signatures import Headers, Keys
 from qa_core.ingest.columns.scalars import fold_case, from_stamp
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.call_legs import TALKS, find_roots, fold_legs
@@ -15,7 +16,6 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, report_lost_roots
 from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.ingest.signatures import Headers, Keys
 
 _OUTCOMES = {
     **dict.fromkeys(("queued", "initiated", "ringing", "in progress")),

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.arrays import as_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
 from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.ingest.signatures import Headers
 from qa_core.storage.schema import Direction
 
 _SYNONYMS = {

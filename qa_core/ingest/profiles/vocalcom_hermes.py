@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
-from qa_core.ingest.signatures import Headers
 from qa_core.storage.schema import Outcome
 
 _SYNONYMS = {
