@@ -9,7 +9,7 @@ import pyarrow as pa
 from qa_core.files.signatures import Keys
 from qa_core.ingest.columns.scalars import as_number, from_epoch, from_stamp, seconds_between
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import FIRST, find_roots, fold_legs
+from qa_core.ingest.platforms.call_legs import ANSWERED_OR_LAST, find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import FoldSession, report_lost_roots
@@ -117,30 +117,23 @@ def fold(session: FoldSession) -> str:
     )
     report_lost_roots(session, "SELECT contact_id FROM newest")
     columns = {
-        "updated_at": "coalesce(max(updated_at), min(started_at))",
-        "channel": FIRST,
         "queue": """coalesce(arg_max(queue, (started_at, line)) FILTER (connected_at IS NOT
             NULL), arg_max(queue, (started_at, line)))""",
         "advisor": "arg_max(advisor, connected_at) FILTER (connected_at IS NOT NULL)",
-        "outcome": "CASE WHEN bool_or(outcome = 'answered') THEN 'answered' "
-        "ELSE arg_max(outcome, (started_at, line)) END",
+        "outcome": ANSWERED_OR_LAST,
         "wait_seconds": """sum(wait_seconds) FILTER (answered_at IS NULL OR started_at <=
             answered_at AND (connected_at IS NULL OR connected_at = answered_at))""",
         **{name: _sum_connected(name) for name in _SUMS},
         "transfers": "CASE WHEN bool_or(outcome = 'answered') THEN CAST(count(*) FILTER "
         "(is_transfer) AS INTEGER) END",
-        "recorded": "bool_or(recorded)",
     }
-    rows = fold_legs(
-        columns,
-        legs="legs JOIN first_answers USING (call)",
-        copies="(SELECT n.*, root AS call FROM numbered n JOIN roots r ON r.id = n.contact_id) "
-        "WHERE copy > 1",
+    session.connection.execute(
+        """
+        CREATE OR REPLACE TEMP VIEW legs AS SELECT n.*, root AS call, min(connected_at)
+            FILTER (copy = 1) OVER (PARTITION BY root) AS answered_at
+        FROM numbered n JOIN roots r ON r.id = n.contact_id"""
     )
-    return f"""
-        WITH legs AS (SELECT n.*, r.root AS call FROM newest n JOIN roots r ON r.id = n.contact_id),
-        first_answers AS (SELECT call, min(connected_at) AS answered_at FROM legs GROUP BY call)
-        {rows}"""
+    return session.fold_legs(columns, "(FROM legs WHERE copy = 1)", copies="legs WHERE copy > 1")
 
 
 PLATFORM = Platform(

@@ -12,7 +12,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers, Layout, Rows
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import LAST, TALKS, fold_legs
+from qa_core.ingest.platforms.call_legs import LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
@@ -160,7 +160,7 @@ def _find_queue(cells: Cells) -> str | None:
 def fold(session: FoldSession) -> str:
     """Fold legs by linked id: talk at the same time once, the wait until the first answer."""
     columns = {
-        "contact_id": "arg_min(r.uniqueid, r.line)",
+        "contact_id": "arg_min(uniqueid, line)",
         "queue": LAST,
         "advisor": "arg_max(advisor, (started_at, line)) FILTER (advisor IS NOT NULL)",
         "outcome": """CASE WHEN bool_or(outcome = 'answered') THEN 'answered'
@@ -169,19 +169,14 @@ def fold(session: FoldSession) -> str:
             ELSE arg_max(outcome, (started_at, line)) END""",
         "wait_seconds": """CASE WHEN bool_or(outcome = 'answered') THEN
             date_diff('microsecond', min(started_at), min(coalesce(answered_at, started_at
-                + to_microseconds(CAST(1000000 * (duration - r.talk_seconds) AS BIGINT))))
+                + to_microseconds(CAST(1000000 * (duration - legs.talk_seconds) AS BIGINT))))
                 FILTER (outcome = 'answered')) / 1e6
             ELSE max(duration) END""",
         "talk_seconds": "any_value(t.talk_seconds)",
         "transfers": "CASE WHEN bool_or(outcome = 'answered') THEN CAST(greatest(0, "
         "count(DISTINCT advisor) - 1) AS INTEGER) END",
-        "recorded": "bool_or(recorded)",
     }
-    return f"""
-        WITH spoken AS (SELECT *, coalesce(answered_at, started_at) AS since FROM records
-            WHERE outcome = 'answered'),
-        talks AS ({TALKS})
-        {fold_legs(columns, legs="records r LEFT JOIN talks t USING (call)")}"""
+    return session.fold_legs(columns, "records legs", since="coalesce(answered_at, started_at)")
 
 
 PLATFORM = Platform(

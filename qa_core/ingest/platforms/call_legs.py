@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.ingest.load.staged import SCHEMAS
 from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.storage import lake
@@ -83,38 +84,53 @@ TALKS = """
 
 FIRST, LAST = "arg_min", "arg_max"
 """The value of the first leg of a contact that has one, or of the last."""
+ANSWERED_OR_LAST = (
+    "CASE WHEN bool_or(outcome = 'answered') THEN 'answered' "
+    "ELSE arg_max(outcome, (started_at, line)) END"
+)
 _OF_LEGS = {
     "line": "min(line)",
+    "contact_id": "call",
     "started_at": "min(started_at)",
-    "direction": FIRST,
-    "tracking_number": FIRST,
-    "customer_key": FIRST,
+    "updated_at": "coalesce(max(updated_at), min(started_at))",
+    "recorded": "bool_or(recorded)",
 }
 
 
 def fold_legs(
+    schema: pa.Schema,
     columns: Mapping[str, str],
-    by: str = "call",
     legs: str = "records",
+    by: str = "call",
     order: str = "(started_at, line)",
+    since: str = "",
+    spoken: str = "outcome = 'answered'",
     copies: str = "",
-    contact_id: str = "call",
 ) -> str:
-    """Build the SELECT of contacts, one per value of `by`, from `legs` (SQL).
+    """Build the SELECT of contacts, one per value of `by`, from `legs` (SQL, with `call`).
 
-    `columns`: contact column → SQL over its legs, or `FIRST` or `LAST` in their `order`,
-    beside what every contact takes from its first leg. `copies`: SQL for the older
-    copies of legs, which stay as duplicates.
+    `schema`: of the records. `columns`: contact column → SQL over its legs, or `FIRST` or
+    `LAST` in their `order`; of the first leg by default. `since`: when the talk of a leg
+    that was `spoken` began, for `t.talk_seconds`. `copies`: the older copies of legs,
+    which stay as duplicates.
     """
+    known = {"line", "contact_id", *schema.names} & {"line", *SCHEMAS["contacts"]}
+    picked = {name: _OF_LEGS.get(name, FIRST) for name in sorted(known)} | dict(columns)
     values = ", ".join(
         f"{sql}({name}, {order}) AS {name}" if sql in (FIRST, LAST) else f"{sql} AS {name}"
-        for name, sql in ({"contact_id": contact_id} | _OF_LEGS | dict(columns)).items()
+        for name, sql in picked.items()
     )
-    older = (
-        f" UNION ALL BY NAME SELECT line, {contact_id} AS contact_id, started_at, "
-        f"NULL AS updated_at FROM {copies}"
-    )
-    return f"SELECT {values} FROM {legs} GROUP BY {by}" + (older if copies else "")
+    rows = f"SELECT {values} FROM {legs}"
+    if since:
+        talks = f"spoken AS (SELECT *, {since} AS since FROM {legs} WHERE {spoken}), talks AS"
+        rows = f"WITH {talks} ({TALKS}) {rows} LEFT JOIN talks t USING (call)"
+    rows += f" GROUP BY {by}"
+    if copies:
+        rows += (
+            f" UNION ALL BY NAME SELECT line, {picked['contact_id']} AS contact_id, started_at, "
+            f"NULL AS updated_at FROM {copies}"
+        )
+    return rows
 
 
 def load_earlier_legs(

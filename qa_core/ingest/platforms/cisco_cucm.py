@@ -10,7 +10,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import LAST, fold_legs
+from qa_core.ingest.platforms.call_legs import ANSWERED_OR_LAST, LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells, Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
@@ -91,10 +91,9 @@ def _find_outcome(cells: Cells) -> str:
 
 def fold(session: FoldSession) -> str:
     """Fold legs by call id: the wait until the first connection, the talk of all connected."""
-    return fold_legs(
+    return session.fold_legs(
         {
-            "outcome": "CASE WHEN bool_or(outcome = 'answered') THEN 'answered' "
-            "ELSE arg_max(outcome, (started_at, line)) END",
+            "outcome": ANSWERED_OR_LAST,
             "queue": LAST,
             "advisor": "arg_max(advisor, connected_at)",
             "wait_seconds": "CASE WHEN bool_or(connected_at IS NOT NULL) THEN "

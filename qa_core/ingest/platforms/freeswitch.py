@@ -14,7 +14,7 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.signatures import Headers, Keys, Layout, Rows
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import FIRST, TALKS, find_roots, fold_legs
+from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
@@ -302,7 +302,6 @@ def fold(session: FoldSession) -> str:
                 CASE WHEN arg_max(outcome, (started_at, line)) FILTER (is_leg) = 'abandoned'
                     THEN 'abandoned' ELSE 'unanswered' END
             ELSE arg_min(outcome, (is_leg, line)) END""",
-        "queue": FIRST,
         "advisor": """arg_max(advisor, (started_at, line)) FILTER (advisor IS NOT NULL AND (is_leg
             OR NOT has_legs OR outcome <> 'answered'))""",
         "wait_seconds": """CASE WHEN bool_or(outcome = 'answered' AND is_leg = has_legs) THEN
@@ -314,23 +313,16 @@ def fold(session: FoldSession) -> str:
         "transfers": """CASE WHEN bool_or(has_legs AND is_leg AND outcome = 'answered') THEN
             CAST(greatest(0, count(DISTINCT advisor) FILTER (is_leg AND outcome = 'answered') - 1)
                 AS INTEGER) END""",
-        "recorded": "bool_or(recorded)",
     }
-    rows = fold_legs(
+    return session.fold_legs(
         columns,
-        legs="legs LEFT JOIN talks t USING (call)",
+        "legs",
         order="(is_leg, line)",
+        since="started_at + to_microseconds(CAST(1000000 * coalesce(wait_seconds, 0) AS BIGINT))",
+        spoken="outcome = 'answered' AND is_leg = has_legs",
         copies="(SELECT n.*, root AS call FROM numbered n JOIN roots r ON r.id = n.uuid) "
         "WHERE copy > 1",
     )
-    return f"""
-        WITH spoken AS (
-            SELECT *, started_at + to_microseconds(CAST(1000000 * coalesce(wait_seconds,
-                0) AS BIGINT)) AS since FROM legs
-            WHERE outcome = 'answered' AND is_leg = has_legs
-        ),
-        talks AS ({TALKS})
-        {rows}"""
 
 
 PLATFORM = Platform(

@@ -437,6 +437,10 @@ class FoldSession:
     connection: duckdb.DuckDBPyConnection
     export: ExportReader
 
+    def fold_legs(self, columns: Mapping[str, str], legs: str = "records", **places: str) -> str:
+        """Build the SELECT of contacts from legs (`call_legs.fold_legs`)."""
+        return call_legs.fold_legs(self.export.platform.schema, columns, legs, **places)
+
     def count(self, statement: str) -> int:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
 

@@ -9,7 +9,6 @@ from qa_core.files.json_documents import look_up
 from qa_core.files.signatures import Headers, Keys
 from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import FIRST, fold_legs
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
@@ -97,23 +96,23 @@ def _find_queue(legs: list[Item]) -> str | None:
 def fold(session: FoldSession) -> str:
     """Fold the records of each session, under the id of the first: answered if any was."""
     columns = {
-        "updated_at": "coalesce(max(updated_at), min(started_at))",
         "outcome": "coalesce(max(outcome) FILTER (outcome = 'answered'), max(outcome) FILTER "
         "(outcome = 'voicemail'), arg_max(outcome, (started_at, line)))",
-        "queue": FIRST,
         "advisor": "arg_max(advisor, (started_at, line)) FILTER (outcome = 'answered' AND "
         "advisor IS NOT NULL)",
         "talk_seconds": "max(talk_seconds) FILTER (outcome = 'answered')",
         "transfers": "max(transfers)",
-        "recorded": "bool_or(recorded)",
     }
-    rows = fold_legs(columns, "session, call", "legs WHERE copy = 1", copies="legs WHERE copy > 1")
-    return f"""
-        WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY contact_id
-            ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),
-        legs AS (SELECT *, first_value(contact_id) OVER (PARTITION BY session ORDER BY started_at,
-            line) AS call FROM numbered)
-        {rows}"""
+    session.connection.execute(
+        """
+        CREATE OR REPLACE TEMP VIEW legs AS SELECT *, first_value(contact_id) OVER (PARTITION BY
+            session ORDER BY started_at, line) AS call
+        FROM (SELECT *, row_number() OVER (PARTITION BY contact_id
+            ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records)"""
+    )
+    return session.fold_legs(
+        columns, "(FROM legs WHERE copy = 1)", by="session, call", copies="legs WHERE copy > 1"
+    )
 
 
 PLATFORM = Platform(

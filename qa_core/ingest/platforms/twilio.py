@@ -11,7 +11,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers, Keys
 from qa_core.ingest.columns.scalars import fold_case, from_stamp
 from qa_core.ingest.platforms import fields
-from qa_core.ingest.platforms.call_legs import TALKS, find_roots, fold_legs
+from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, report_lost_roots
@@ -105,7 +105,6 @@ def fold(session: FoldSession) -> str:
     report_lost_roots(session, "SELECT sid FROM numbered")
     columns = {
         "started_at": "min(started_at) FILTER (NOT is_leg)",
-        "updated_at": "coalesce(max(updated_at), min(started_at))",
         "direction": "arg_min(direction, started_at) FILTER (NOT is_leg)",
         "outcome": """CASE WHEN bool_or(is_leg) THEN CASE WHEN bool_or(is_leg
             AND outcome = 'answered' AND duration > 0) THEN 'answered'
@@ -122,16 +121,13 @@ def fold(session: FoldSession) -> str:
         "tracking_number": "any_value(tracking_number) FILTER (NOT is_leg)",
         "customer_key": "any_value(customer_key) FILTER (NOT is_leg)",
     }
-    rows = fold_legs(
+    return session.fold_legs(
         columns,
-        legs="legs LEFT JOIN talks t USING (call) WHERE copy = 1",
+        "(SELECT *, duration AS talk_seconds FROM legs WHERE copy = 1) l",
+        since="started_at",
+        spoken="outcome = 'answered' AND is_leg = has_legs",
         copies="legs WHERE copy > 1",
     )
-    return f"""
-        WITH spoken AS (SELECT *, started_at AS since, duration AS talk_seconds FROM legs
-            WHERE copy = 1 AND outcome = 'answered' AND is_leg = has_legs),
-        talks AS ({TALKS})
-        {rows}"""
 
 
 PLATFORM = Platform(
