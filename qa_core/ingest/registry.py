@@ -36,64 +36,52 @@ def _find_declared(package: ModuleType, name: str) -> list[Any]:
 @cache
 def find_platforms() -> tuple[Platform, ...]:
     """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
-    found = _find_declared(platforms, "PLATFORM")
-    return tuple(sorted(found, key=lambda platform: platform.name))
+    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda found: found.name))
 
 
 @cache
 def find_profiles() -> tuple[Profile, ...]:
-    """Find every PROFILE that a module of `profiles` declares; the generic ones come first."""
-    found = _find_declared(profiles, "PROFILE")
-    return tuple(
-        sorted(
-            found,
-            key=lambda profile: (
-                profile.name != GENERIC,
-                ALL_KINDS.index(profile.kind),
-                profile.name,
-            ),
-        )
-    )
+    """Find every PROFILE that a module of `profiles` declares; the first of a kind is generic."""
+    found = sorted(_find_declared(profiles, "PROFILE"), key=lambda profile: profile.name)
+    found.sort(key=lambda profile: (profile.name != GENERIC, ALL_KINDS.index(profile.kind)))
+    return tuple(found)
 
 
 @cache
-def list_signatures() -> tuple[tuple[str | None, Signature, Platform | Profile], ...]:
-    """List what files must show to be recognised: the kind of a profile (None: platform),
-    the signature, and what it belongs to.
+def list_signatures() -> tuple[tuple[Signature, str | None, Any], ...]:
+    """List what files must show to be recognised: signature, kind (None: any), and the
+    platform or profile that it belongs to.
     """
-    of_platforms = [
-        (None, signature, found) for found in find_platforms() for signature in found.signatures
-    ]
-    of_profiles = [
-        (found.kind, signature, found)
-        for found in find_profiles()
-        for signature in found.signatures
-    ]
-    return (*of_platforms, *of_profiles)
+    kinds = [(None, platform) for platform in find_platforms()]
+    kinds += [(profile.kind, profile) for profile in find_profiles()]
+    return tuple(
+        (signature, kind, found) for kind, found in kinds for signature in found.signatures
+    )
 
 
 def _recognise(beginning: Beginning, kind: str | None = None) -> Any:
-    """Find the platform (kind None) or the profile of a kind whose signature fits, or None."""
-    return next(
-        (
-            found
-            for signed_kind, signature, found in list_signatures()
-            if signed_kind == kind and signature.fits(beginning)
-        ),
-        None,
+    """Find the platform, or the profile of a kind, that the beginning of a file shows."""
+    fits = (
+        found
+        for signature, its_kind, found in list_signatures()
+        if its_kind == kind and signature.fits(beginning)
     )
+    return next(fits, None)
 
 
 def is_platform(name: str | None) -> bool:
     return name in {platform.name for platform in find_platforms()}
 
 
+def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
+    if name is None:
+        return _recognise(Beginning(sample))
+    return next((platform for platform in find_platforms() if platform.name == name), None)
+
+
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    if name is None:
-        found = _recognise(Beginning(sample))
-    else:
-        found = next((item for item in find_platforms() if item.name == name), None)
+    found = _find_any_platform(sample, name)
     if found is not None and kind not in found.kinds:
         if (
             name is None
@@ -147,18 +135,14 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     """Find the kind of a file by its content. Raises Refusal unless just one fits."""
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
-    name = options.profile
-    if name is None:
-        platform = _recognise(Beginning(take_sample(content)))
-    else:
-        platform = next((item for item in find_platforms() if item.name == name), None)
+    platform = _find_any_platform(take_sample(content), options.profile)
     if platform is not None:
         return platform.kinds[0]
     for profile in find_profiles():
-        if profile.name == name:
+        if profile.name == options.profile:
             return profile.kind
-    profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
-    fits = _count_fields(content, profiles, options)
+    of_rows = [profile for profile in find_profiles() if profile.kind in KINDS]
+    fits = _count_fields(content, of_rows, options)
     best = max(fits.values(), default=0)
     kinds = [kind for kind, count in fits.items() if count == best]
     if len(kinds) == 1:
@@ -173,10 +157,10 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
 
 
 def _count_fields(
-    content: Content, profiles: Iterable[Profile], options: ImportOptions
+    content: Content, of_rows: Iterable[Profile], options: ImportOptions
 ) -> dict[str, int]:
     vocabularies = {
-        profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
+        profile: header_matching.build_vocabulary(profile.fields) for profile in of_rows
     }
     counts: dict[str, int] = {}
     try:

@@ -59,12 +59,12 @@ PLATFORM = Platform(
     title="Aircall",
     signatures=(Keys(("direction", "started_at", "raw_digits"), within=_WRAPPERS),),
     fields={
-        "contact_id": fields.Text("id", missing="missing_key"),
+        "contact_id": fields.Value("id", missing="missing_key"),
         "started_at": fields.Moment("started_at", parse=_read_moment, missing="missing_start"),
         "direction": fields.DirectionWords("direction"),
-        "queue": fields.Text("number.name"),
+        "queue": fields.Value("number.name"),
         "reason": fields.Computed("tags"),
-        "advisor": fields.Text(
+        "advisor": fields.Value(
             *("user.name", "user.email", "user"),
             *("assigned_to.name", "assigned_to.email", "assigned_to"),
             shown="user.name",
@@ -77,9 +77,9 @@ PLATFORM = Platform(
         "wait_seconds": fields.Computed("answered_at"),
         "talk_seconds": fields.Computed("ended_at"),
         "transfers": fields.Computed("transferred_to"),
-        "tracking_number": fields.Text("number.digits"),
+        "tracking_number": fields.Value("number.digits"),
         "recorded": fields.Flag("recording"),
-        "customer": fields.Text("raw_digits"),
+        "customer": fields.Value("raw_digits"),
     },
     build=build,
     of_answered=("advisor", "transfers"),

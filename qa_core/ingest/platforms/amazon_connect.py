@@ -144,12 +144,12 @@ PLATFORM = Platform(
         for name in _IDS
     ),
     fields={
-        "contact_id": fields.Text(
+        "contact_id": fields.Value(
             *_IDS, missing="missing_key", shown="InitialContactId, ContactId"
         ),
-        "before": fields.Text("PreviousContactId"),
-        "first": fields.Text("InitialContactId"),
-        "after": fields.Text("NextContactId"),
+        "before": fields.Value("PreviousContactId"),
+        "first": fields.Value("InitialContactId"),
+        "after": fields.Value("NextContactId"),
         "started_at": fields.Moment(
             "InitiationTimestamp", parse=_read_moment, missing="missing_start"
         ),
@@ -160,10 +160,10 @@ PLATFORM = Platform(
         ),
         "direction": fields.Computed("InitiationMethod"),
         "channel": fields.Computed("Channel"),
-        "queue": fields.Text(
+        "queue": fields.Value(
             *("Queue.Name", "Queue.Id", "QueueInfo.Name", "QueueInfo.Id"), shown="Queue.Name"
         ),
-        "advisor": fields.Text(
+        "advisor": fields.Value(
             *("Agent.Username", "Agent.Id", "AgentInfo.Username", "AgentInfo.Id"),
             shown="Agent.Username",
         ),
@@ -173,9 +173,9 @@ PLATFORM = Platform(
         "hold_seconds": fields.Computed("Agent.CustomerHoldDuration"),
         "wrap_seconds": fields.Computed("Agent.AfterContactWorkDuration"),
         "is_transfer": fields.Computed(type=pa.bool_()),
-        "tracking_number": fields.Text("SystemEndpoint.Address"),
+        "tracking_number": fields.Value("SystemEndpoint.Address"),
         "recorded": fields.Computed("Recordings"),
-        "customer": fields.Text("CustomerEndpoint.Address"),
+        "customer": fields.Value("CustomerEndpoint.Address"),
     },
     build=build,
     skip=skip,

@@ -18,7 +18,7 @@ from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.platforms.declaration import Platform
-from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Text, build_schema
+from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
@@ -80,14 +80,14 @@ _NEEDED = (
 """Spellings of the headers that a database export has."""
 RECORD = {
     "moment": Moment(),
-    "callid": Text(),
+    "callid": Value(),
     "queue": Computed("queue"),
-    "agent": Text(),
-    "event": Text(),
+    "agent": Value(),
+    "event": Value(),
     "wait": Seconds(),
     "talk": Seconds(),
     "customer": Computed("ENTERQUEUE: callerid"),
-    "did": Text(),
+    "did": Value(),
 }
 """Columns of the record of an event."""
 SCHEMA = build_schema(RECORD)

@@ -111,15 +111,15 @@ PLATFORM = Platform(
     title="Cisco CUCM",
     signatures=(Headers(("globalCallID_callId", "dateTimeOrigination", "callingPartyNumber")),),
     fields={
-        "call": fields.Text("globalCallID_callId", missing="missing_key"),
+        "call": fields.Value("globalCallID_callId", missing="missing_key"),
         "started_at": fields.Moment(
             "dateTimeOrigination", parse=scalars.from_epoch, missing="missing_start"
         ),
         "connected_at": fields.Moment("dateTimeConnect", parse=scalars.from_epoch),
         "direction": fields.Computed("callingPartyNumber, finalCalledPartyNumber"),
         "outcome": fields.Computed("dateTimeConnect, origCause_value, destCause_value"),
-        "queue": fields.Text("huntPilotDN"),
-        "advisor": fields.Text(
+        "queue": fields.Value("huntPilotDN"),
+        "advisor": fields.Value(
             "finalCalledPartyUnicodeLoginUserID", shown="finalCalledPartyNumber"
         ),
         "wait_seconds": fields.Computed("dateTimeConnect"),

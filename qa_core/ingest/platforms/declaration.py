@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.signatures import Signature
-from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Text, Words, build_schema
+from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Value, Words, build_schema
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Platform:
     name: str
     title: str
     signatures: tuple[Signature, ...]
-    fields: Mapping[str, Text]
+    fields: Mapping[str, Value]
     build: Callable[[Any, dict[str, Any]], Mapping[str, Any]] | None = None
     skip: Callable[[Any], str | None] | None = None
     of_answered: tuple[str, ...] = ()
@@ -114,5 +114,5 @@ class Platform:
         return record if is_whole else record | dict.fromkeys(self.of_answered)
 
     @cached_property
-    def _read_columns(self) -> list[tuple[str, Text]]:
+    def _read_columns(self) -> list[tuple[str, Value]]:
         return [(name, column) for name, column in self.fields.items() if column.paths]

@@ -49,7 +49,7 @@ def _as_text(value: Any) -> str | None:
     return str(value) if is_plain and str(value).strip() else None
 
 
-class Text:
+class Value:
     """Column of texts, or of numbers as text. `missing`, `bad`: the reason that rejects a
     record without a value, or with one that `parse` cannot read.
     """
@@ -77,7 +77,7 @@ class Text:
         return require(value, self.bad) if self.bad else value
 
 
-class Computed(Text):
+class Computed(Value):
     """Column that `build` computes. `type`: where contacts have no such column."""
 
     def __init__(self, shown: str = "", type: pa.DataType = pa.string()) -> None:
@@ -85,28 +85,28 @@ class Computed(Text):
         self.type = type
 
 
-class Moment(Text):
+class Moment(Value):
     """Column of moments in ISO 8601."""
 
     type = MOMENT
     parse = staticmethod(scalars.from_stamp)
 
 
-class Seconds(Text):
+class Seconds(Value):
     """Column of durations in seconds; a value that is none is asked about."""
 
     type = pa.float64()
     parse = staticmethod(scalars.read_seconds)
 
 
-class Flag(Text):
+class Flag(Value):
     """Column that is true where the export has a value."""
 
     type = pa.bool_()
     parse = bool
 
 
-class Words(Text):
+class Words(Value):
     """Column of words: `known` ones with meanings (None: nothing yet); others are asked
     about. `title`: the header in the export, where rows are read by other names.
     """
@@ -135,7 +135,7 @@ class DirectionWords(Words):
     meanings = Direction
 
 
-def build_schema(fields: Mapping[str, Text]) -> pa.Schema:
+def build_schema(fields: Mapping[str, Value]) -> pa.Schema:
     """Build the schema of records: `line`, and the columns; a customer is a pseudonym."""
     contacts = SCHEMAS["contacts"]
     types = {

@@ -339,9 +339,9 @@ PLATFORM = Platform(
         TEMPLATES,
     ),
     fields={
-        "uuid": fields.Text("uuid"),
-        "parent": fields.Text("parent"),
-        "child": fields.Text("other uuid"),
+        "uuid": fields.Value("uuid"),
+        "parent": fields.Value("parent"),
+        "child": fields.Value("other uuid"),
         "started_at": fields.Moment(
             "start",
             parse=_read_moment,
@@ -354,7 +354,7 @@ PLATFORM = Platform(
         "outcome": fields.OutcomeWords(
             "cause", known=_OUTCOMES, title="hangup_cause", shown="billsec, hangup_cause"
         ),
-        "queue": fields.Text("queue", shown="cc_queue"),
+        "queue": fields.Value("queue", shown="cc_queue"),
         "advisor": fields.Computed("cc_agent, destination_number"),
         "duration": fields.Seconds("duration"),
         "talk_seconds": fields.Seconds("talk", shown="billsec"),

@@ -173,7 +173,7 @@ PLATFORM = Platform(
     title="Genesys Cloud",
     signatures=(Keys(("conversationId", "conversationStart", "participants")),),
     fields={
-        "contact_id": fields.Text("conversationId", missing="missing_key"),
+        "contact_id": fields.Value("conversationId", missing="missing_key"),
         "started_at": fields.Moment("conversationStart", missing="missing_start"),
         "ended_at": fields.Moment("conversationEnd"),
         "direction": fields.DirectionWords("originatingDirection"),

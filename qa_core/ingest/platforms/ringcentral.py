@@ -123,8 +123,8 @@ PLATFORM = Platform(
         Keys(("id", "sessionId", "startTime", "direction"), some=("result", "from")),
     ),
     fields={
-        "contact_id": fields.Text("id", missing="missing_key"),
-        "session": fields.Text("telephonySessionId", "sessionId"),
+        "contact_id": fields.Value("id", missing="missing_key"),
+        "session": fields.Value("telephonySessionId", "sessionId"),
         "started_at": fields.Moment("startTime", missing="missing_start"),
         "updated_at": fields.Moment("lastModifiedTime"),
         "direction": fields.DirectionWords("direction"),

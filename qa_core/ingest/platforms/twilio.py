@@ -140,8 +140,8 @@ PLATFORM = Platform(
         Headers(("sid|call_sid", "parent_call_sid", "direction")),
     ),
     fields={
-        "sid": fields.Text("sid", missing="missing_key"),
-        "call": fields.Text("parent_call_sid"),
+        "sid": fields.Value("sid", missing="missing_key"),
+        "call": fields.Value("parent_call_sid"),
         "is_leg": fields.Computed(type=pa.bool_()),
         "started_at": fields.Moment("start_time", parse=_read_date),
         "updated_at": fields.Moment("date_updated", parse=_read_date),
