@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from qa_core.files.archives import Content, require_columns
+from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 
 SAMPLE_BYTES = 256 << 10
@@ -38,6 +39,11 @@ class Sample:
             next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
             for line in self.lines
         ]
+
+    @cached_property
+    def header_rows(self) -> list[set[str]]:
+        """The simplified cells of each of the first rows, one of which may be the header."""
+        return [{simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS]]
 
 
 def take_sample(content: Content) -> Sample:

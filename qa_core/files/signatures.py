@@ -5,34 +5,10 @@ must be sure: a plain table belongs to the generic profile.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import TITLE_ROWS, Sample
-
-
-class Beginning:
-    """What the beginning of a file shows, looked at once for all signatures.
-    `header_rows`: for each of the first rows, the names that its cells have.
-    """
-
-    def __init__(self, sample: Sample, header_rows: Iterable[set[str]] | None = None) -> None:
-        self.sample = sample
-        self._keys: dict[tuple[str, ...], list[set[str]]] = {}
-        self._header_rows = header_rows
-
-    @cached_property
-    def header_rows(self) -> list[set[str]]:
-        if self._header_rows is not None:
-            return list(self._header_rows)
-        return [{simplify(cell) for cell in row} for row in self.sample.rows[:TITLE_ROWS]]
-
-    def find_keys(self, within: tuple[str, ...]) -> list[set[str]]:
-        """Find the keys of each object, or of what it wraps under one of `within`."""
-        if within not in self._keys:
-            self._keys[within] = [set(take_inner(item, within)) for item in self.sample.objects]
-        return self._keys[within]
+from qa_core.files.sample import Sample
 
 
 def take_inner(item: Mapping[str, Any], within: Iterable[str]) -> Mapping[str, Any]:
@@ -52,8 +28,8 @@ class Keys:
     within: tuple[str, ...] = ()
     endings: tuple[str, ...] = ()
 
-    def fits(self, beginning: Beginning) -> bool:
-        objects = beginning.find_keys(self.within)
+    def fits(self, sample: Sample) -> bool:
+        objects = [set(take_inner(item, self.within)) for item in sample.objects]
         return (
             bool(objects)
             and all(keys.issuperset(self.every) for keys in objects)
@@ -74,15 +50,18 @@ class Headers:
     names: tuple[str, ...]
     values: Mapping[str, Iterable[str]] = field(default_factory=dict, hash=False)
 
-    def fits(self, beginning: Beginning) -> bool:
+    def fits(self, sample: Sample) -> bool:
+        place = self.find_row(sample.header_rows)
+        return place is not None and all(
+            self._has_values(sample.rows[place:], name, values)
+            for name, values in self.values.items()
+        )
+
+    def find_row(self, rows: Iterable[set[str]]) -> int | None:
+        """Find the first of these rows of simplified cells that has all headers."""
         groups = [{simplify(text) for text in name.split("|")} for name in self.names]
-        for place, cells in enumerate(beginning.header_rows):
-            if all(group & cells for group in groups):
-                return all(
-                    self._has_values(beginning.sample.rows[place:], name, values)
-                    for name, values in self.values.items()
-                )
-        return False
+        fits = (place for place, row in enumerate(rows) if all(row & group for group in groups))
+        return next(fits, None)
 
     def _has_values(self, rows: list[list[str]], name: str, values: Iterable[str]) -> bool:
         header = [simplify(cell) for cell in rows[0]]
@@ -112,8 +91,8 @@ class Rows:
 
     layouts: tuple[Layout, ...]
 
-    def fits(self, beginning: Beginning) -> bool:
-        rows = [row for row in beginning.sample.rows if any(row)]
+    def fits(self, sample: Sample) -> bool:
+        rows = [row for row in sample.rows if any(row)]
         return sum(self.find_layout(row) is not None for row in rows) * 2 > len(rows)
 
     def find_layout(self, row: list[str]) -> tuple[str, ...] | None:
@@ -127,8 +106,8 @@ class Lines:
 
     pattern: re.Pattern[str]
 
-    def fits(self, beginning: Beginning) -> bool:
-        lines = [line for line in beginning.sample.lines if line.strip()]
+    def fits(self, sample: Sample) -> bool:
+        lines = [line for line in sample.lines if line.strip()]
         return sum(bool(self.pattern.match(line)) for line in lines) * 2 > len(lines)
 
 

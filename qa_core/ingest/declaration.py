@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
-from qa_core.files.signatures import Signature
+from qa_core.files.signatures import Headers
 from qa_core.ingest.words import tables
 
 
@@ -151,7 +151,7 @@ class Profile:
     build: Callable[..., Mapping[str, pa.Array]]
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[Headers, ...] = ()
     date_order: str | None = None
     required: tuple[str, ...] | None = None
 

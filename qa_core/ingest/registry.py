@@ -15,7 +15,7 @@ from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
 from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import Beginning, Signature
+from qa_core.files.signatures import Signature
 from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.declaration import Profile
@@ -48,25 +48,10 @@ def find_profiles() -> tuple[Profile, ...]:
 
 
 @cache
-def list_signatures() -> tuple[tuple[Signature, str | None, Any], ...]:
-    """List what files must show to be recognised: signature, kind (None: any), and the
-    platform or profile that it belongs to.
-    """
-    kinds = [(None, platform) for platform in find_platforms()]
-    kinds += [(profile.kind, profile) for profile in find_profiles()]
-    return tuple(
-        (signature, kind, found) for kind, found in kinds for signature in found.signatures
-    )
-
-
-def _recognise(beginning: Beginning, kind: str | None = None) -> Any:
-    """Find the platform, or the profile of a kind, that the beginning of a file shows."""
-    fits = (
-        found
-        for signature, its_kind, found in list_signatures()
-        if its_kind == kind and signature.fits(beginning)
-    )
-    return next(fits, None)
+def list_signatures() -> tuple[tuple[Signature, Platform | Profile], ...]:
+    """List what files must show to be recognised, and the platform or profile of each."""
+    declared = (*find_platforms(), *find_profiles())
+    return tuple((signature, found) for found in declared for signature in found.signatures)
 
 
 def is_platform(name: str | None) -> bool:
@@ -74,9 +59,14 @@ def is_platform(name: str | None) -> bool:
 
 
 def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
-    if name is None:
-        return _recognise(Beginning(sample))
-    return next((platform for platform in find_platforms() if platform.name == name), None)
+    if name is not None:
+        return next((platform for platform in find_platforms() if platform.name == name), None)
+    fits = (
+        found
+        for signature, found in list_signatures()
+        if isinstance(found, Platform) and signature.fits(sample)
+    )
+    return next(fits, None)
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
@@ -128,7 +118,14 @@ def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | Non
         | {simplify(cell) for cell in row}
         for row in rows
     ]
-    return _recognise(Beginning(Sample(""), names), kind)
+    fits = (
+        found
+        for signature, found in list_signatures()
+        if isinstance(found, Profile)
+        and found.kind == kind
+        and signature.find_row(names) is not None
+    )
+    return next(fits, None)
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:

@@ -18,6 +18,7 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.schema import CONTACTS
 
 MAX_STEPS = 50
 KIND = "legs"
@@ -161,7 +162,7 @@ def load_earlier_legs(
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild_first_legs(connection, chain, system)
+        _rebuild_first_legs(connection, platform, system)
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT "
         "* FROM taken"
@@ -259,8 +260,9 @@ def _register_stored(
 
 
 def _rebuild_first_legs(
-    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
+    connection: duckdb.DuckDBPyConnection, platform: Platform, system: str
 ) -> None:
+    chain = platform.chain
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text
@@ -273,9 +275,11 @@ def _rebuild_first_legs(
     ]
     if not missing or lake.version("contacts") < 0:
         return
-    values = ", ".join(f"{expression} AS {name}" for name, expression in chain.from_contact.items())
-    with lake.working() as stored:
-        found = stored.sql(
+    stored = {name: name for name in platform.schema.names if name in CONTACTS.c}
+    columns = stored | dict(chain.from_contact)
+    values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+    with lake.working() as working:
+        found = working.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
             params=[system, missing],

@@ -14,7 +14,8 @@ from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Value,
 @dataclass(frozen=True)
 class LegChain:
     """References between legs: `id_column`, and `reference_columns` with ids of others.
-    `from_contact`: column → SQL over `contacts` that rebuilds a lone first leg.
+    `from_contact`: column → SQL over `contacts` that rebuilds a lone first leg, beside
+    the columns that contacts have too.
     """
 
     id_column: str

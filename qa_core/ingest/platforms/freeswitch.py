@@ -98,10 +98,6 @@ _NUMBERED = {
 }
 
 
-_OF_CONTACT = (
-    "started_at", "direction", "outcome", "queue", "wait_seconds", "talk_seconds",
-    "tracking_number", "recorded", "customer_key",
-)  # fmt: skip
 _CONTACT_ID = "CASE WHEN starts_with(call, 'line ') THEN NULL ELSE call END"
 
 
@@ -376,7 +372,6 @@ PLATFORM = Platform(
             "from_queue": "queue IS NOT NULL",
             "advisor": "advisor_id",
             "duration": "coalesce(wait_seconds, 0) + coalesce(talk_seconds, 0)",
-            **{name: name for name in _OF_CONTACT},
         },
     ),
     is_local=True,

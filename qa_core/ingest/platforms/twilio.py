@@ -32,7 +32,6 @@ _DIRECTIONS = {
         "trunking terminating"), "outbound"
     ),
 }  # fmt: skip
-_OF_CONTACT = ("started_at", "direction", "outcome", "tracking_number", "customer_key")
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
@@ -168,7 +167,6 @@ PLATFORM = Platform(
             "call": "contact_id",
             "is_leg": "false",
             "duration": "talk_seconds",
-            **{name: name for name in _OF_CONTACT},
         },
     ),
     shown=("sid", "start_time"),
