@@ -5,6 +5,7 @@ must be sure: a plain table belongs to the generic profile.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from qa_core.files.header_text import simplify
@@ -78,10 +79,16 @@ class Layout:
     tests: Mapping[str, Callable[[str], object]] = field(hash=False)
     min_cells: int = 0
 
+    @cached_property
+    def _places(self) -> list[tuple[int, Callable[[str], object]]]:
+        return sorted(
+            ((self.names.index(name), test) for name, test in self.tests.items()),
+            key=lambda place: place[0],
+        )
+
     def fits(self, row: list[str]) -> bool:
-        places = {self.names.index(name): test for name, test in self.tests.items()}
-        return len(row) >= max(self.min_cells, *(place + 1 for place in places)) and all(
-            test(row[place]) for place, test in places.items()
+        return len(row) >= max(self.min_cells, self._places[-1][0] + 1) and all(
+            test(row[place]) for place, test in self._places
         )
 
 

@@ -45,8 +45,10 @@ def require(value: T | None, reason: str) -> T:
 
 
 def _as_text(value: Any) -> str | None:
-    is_plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    return str(value) if is_plain and str(value).strip() else None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number else None
 
 
 class Value:
@@ -66,14 +68,20 @@ class Value:
         parse: Callable[[Any], Any] | None = None,
     ) -> None:
         self.paths, self.shown = paths, shown or ", ".join(paths)
+        self._steps = [(path, "." in path) for path in paths]
         self.missing, self.bad = missing, bad or missing
         self.parse = parse or self.parse
 
     def read(self, item: Item) -> Any:
         """Read the value of an item; raises RejectedRecord."""
-        values = (item[path] if path in item else look_up(item, path) for path in self.paths)
-        found = next((value for value in values if value not in (None, "", [], {})), None)
-        value = self.parse(require(found, self.missing) if self.missing else found)
+        found = None
+        for path, is_nested in self._steps:
+            found = look_up(item, path) if is_nested else item.get(path)
+            if found or isinstance(found, (int, float)):
+                break
+        else:
+            found = require(None, self.missing) if self.missing else None
+        value = self.parse(found)
         return require(value, self.bad) if self.bad else value
 
 
