@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.signatures import Signature
+from qa_core.ingest.load.staged import SCHEMAS
 from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Value, Words, build_schema
 
 
@@ -85,7 +86,8 @@ class Platform:
     def mapping(self) -> dict[str, str]:
         """Field → what of the export it comes from, for the report."""
         shown = {name: source.shown for name, source in self.fields.items() if source.shown}
-        return shown | dict(self.folded)
+        shown |= self.folded
+        return {name: shown[name] for name in (*SCHEMAS["contacts"], *shown) if name in shown}
 
     @cached_property
     def words(self) -> tuple[WordColumn, ...]:
