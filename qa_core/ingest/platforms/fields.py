@@ -77,7 +77,10 @@ class Value:
         found = None
         for path, is_nested in self._steps:
             found = look_up(item, path) if is_nested else item.get(path)
-            if found or isinstance(found, (int, float)):
+            if isinstance(found, str):
+                if found and not found.isspace():
+                    break
+            elif found or isinstance(found, (int, float)):
                 break
         else:
             found = require(None, self.missing) if self.missing else None
