@@ -16,11 +16,12 @@ PSEUDONYM = "[0-9a-f]{32}"
 def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
     """Count the newest month's contacts with a key, and those whose key is no pseudonym."""
     viewer.require(Permission.SEE_RULES)
-    return _count(environment.current().lake_url, lake.version("contacts"))
+    damage = lake.find_damage(names=["contacts"])
+    return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
 
 
 @functools.lru_cache(maxsize=2)
-def _count(lake_url: str, version: int) -> tuple[int, int]:
+def _count(_lake_url: str, _state: tuple[object, ...]) -> tuple[int, int]:
     span = lake.span()
     if span is None:
         return 0, 0
