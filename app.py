@@ -4,12 +4,13 @@ all of them. Run: streamlit run app.py
 
 import streamlit as st
 
-from qa_core.ui import gate, server
+from qa_core.ui import asgi
+from qa_core.ui.frame import gate
 
-server.check_start()
+asgi.check_start()
 app = st.App(
     "qa_core/ui/front_door.py",
-    routes=server.ROUTES,
-    middleware=server.MIDDLEWARE,
+    routes=asgi.ROUTES,
+    middleware=asgi.MIDDLEWARE,
     on_script_error=gate.report_error,
 )

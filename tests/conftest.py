@@ -249,7 +249,8 @@ def open_app(
     The person is signed in for real: a session in the records, its cookie in the
     browser's connection. `password`: of accounts that `add_person` did not make.
     """
-    from qa_core.ui import browser, menu
+    from qa_core.ui.frame import menu
+    from qa_core.ui.server import browser
 
     def open_page(
         username: str | None, page: str | None = None, password: str = PASSWORD, **query: str

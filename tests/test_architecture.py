@@ -279,7 +279,7 @@ DATABASE_ITSELF = {
 }
 ASK_FOR_A_SCOPE = {
     # Whether a round or a draw lies in a scope as a whole: its rows outside are looked for.
-    "qa_core/metrics/query/calibration_metrics.py",
+    "qa_core/metrics/kpi/calibration_metrics.py",
     "qa_core/quality/sampling/draws.py",
 }
 READS_FOR_NOBODY = {"ingest", "centre", "storage"}
@@ -334,5 +334,5 @@ def test_the_ui_reads_through_the_rooms_and_notes_nothing_itself() -> None:
             assert not {
                 name
                 for name in imports_of(path)
-                if name.startswith(("qa_core.storage.audit_log", "qa_core.storage.guard"))
+                if name.startswith(("qa_core.storage.audit_log", "qa_core.storage.facts.guard"))
             }, name_of(path)

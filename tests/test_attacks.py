@@ -26,7 +26,7 @@ from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import LoginSession
-from qa_core.ui import server
+from qa_core.ui import asgi
 
 
 def act(*actions: str) -> None:
@@ -223,7 +223,7 @@ def test_an_id_of_a_file_breaks_no_header_of_a_download(
     add_people({'Zoé";\r\nX: y': "Zoé"}, {"Blue": "Lyon"})
     add_person("zoe", "advisor", advisor_id='Zoé";\r\nX: y')
     zoe = Wire("zoe")
-    server.load_download_rooms()
+    asgi.load_download_rooms()
     ticket = downloads.make_ticket(zoe.signed_in, "training_file", advisor_id='Zoé";\r\nX: y')
     status, headers, _body = zoe.ask(f"/download/{ticket}")
     assert (status, headers["content-disposition"]) == (
@@ -234,7 +234,7 @@ def test_an_id_of_a_file_breaks_no_header_of_a_download(
 
 def test_a_range_of_five_thousand_digits_asks_for_the_whole(centre: Path) -> None:
     for header in ("bytes=0-" + "9" * 5000, "bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000):
-        assert server._find_span(header, 100) == (0, 100, False)
+        assert asgi._find_span(header, 100) == (0, 100, False)
 
 
 def test_errors_of_the_system_are_said_in_words(tmp_path: Path) -> None:

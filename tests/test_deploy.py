@@ -21,7 +21,7 @@ from streamlit import config
 from tools import documents
 
 from qa_core.base import environment
-from qa_core.ui import server
+from qa_core.ui import asgi
 
 PROJECT = environment.PROJECT
 DEPLOY = PROJECT / "deploy"
@@ -153,7 +153,7 @@ def test_the_image_runs_without_rights_and_is_asked_for_its_health() -> None:
     asked = re.search(r"http://127\.0\.0\.1:8501(/\w+)", DOCKERFILE)
 
     assert user < command and "\nVOLUME /var/lib/ecoute" in DOCKERFILE
-    assert asked and asked[1] in {route.path for route in server.ROUTES}
+    assert asked and asked[1] in {route.path for route in asgi.ROUTES}
     require_command(yaml.safe_load(DOCKERFILE[command + 4 :]))
     names = set(re.findall(r"\b((?:QA|STREAMLIT)_[A-Z_]+)=", DOCKERFILE))
     assert names and names <= find_known_variables()
@@ -223,7 +223,7 @@ def test_a_page_names_variables_files_units_and_addresses_that_are_there(page: P
         name = re.sub(r"@\d+", "@", unit)
         assert (DEPLOY / (name if "." in name else f"{name}.service")).exists(), unit
     for address in re.findall(r"http://127\.0\.0\.1:8501(/\w+)", lines):
-        assert address in {route.path for route in server.ROUTES}
+        assert address in {route.path for route in asgi.ROUTES}
 
 
 def test_the_pages_for_operators_have_commands() -> None:

@@ -17,7 +17,7 @@ from qa_core.access import accounts
 from qa_core.base import environment
 from qa_core.base.locale.__main__ import MESSAGES, PLURALS_OF, collect, missing, read
 from qa_core.compliance import audit_labels
-from qa_core.storage import schema
+from qa_core.storage.facts import schema
 from qa_core.storage.records.base import Base
 
 SOURCES = [

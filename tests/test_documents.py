@@ -20,9 +20,9 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.cli.app import run
 from qa_core.metrics import kpis
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpi.measure import find_rows
 from qa_core.metrics.kpis import call_statistics
-from qa_core.metrics.query.measure import find_rows
+from qa_core.metrics.kpis.dimensions import Filters
 
 PROJECT = environment.PROJECT
 DOCUMENTS = sorted(

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.account import glossary
 
 viewer = gate.current_signed_in().viewer

@@ -4,7 +4,8 @@ import streamlit as st
 
 from qa_core.access import accounts
 from qa_core.base.i18n import _
-from qa_core.ui import gate, sign_in
+from qa_core.ui import sign_in
+from qa_core.ui.frame import gate
 from qa_core.ui.views.admin import account_requests, own_sessions
 
 signed_in = gate.current_signed_in()

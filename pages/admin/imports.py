@@ -4,8 +4,9 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import freshness, gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.admin import imports
+from qa_core.ui.widgets import freshness
 
 viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from qa_core.access.accounts import find_accounts
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.admin.account_requests import show_requests
 from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one
 

@@ -5,7 +5,7 @@ import streamlit as st
 from qa_core.access.accounts import find_changes
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.admin import account_requests
 
 viewer = gate.current_viewer(Permission.CONFIRM_ACCOUNTS)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.compliance import journal
 
 viewer = gate.current_viewer(Permission.SEE_JOURNAL)

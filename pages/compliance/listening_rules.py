@@ -4,7 +4,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import actions, gate, styles
+from qa_core.ui.frame import gate, styles
 from qa_core.ui.views.compliance import (
     accredited_people,
     documents,
@@ -12,6 +12,7 @@ from qa_core.ui.views.compliance import (
     person_requests,
     rules,
 )
+from qa_core.ui.widgets import actions
 
 viewer = gate.current_viewer(Permission.SEE_RULES)
 

@@ -2,8 +2,9 @@
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import empty_states, filter_bar, gate
+from qa_core.ui.frame import filter_bar, gate
 from qa_core.ui.views.conversations import contacts
+from qa_core.ui.widgets import empty_states
 
 viewer = gate.current_viewer(Permission.SEE_CONTACTS)
 state = filter_bar.current()

@@ -4,9 +4,10 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import drill, empty_states, filter_bar, gate
+from qa_core.ui.frame import filter_bar, gate
 from qa_core.ui.views.quality import advisor as view
 from qa_core.ui.views.quality import coaching
+from qa_core.ui.widgets import drill, empty_states
 
 viewer = gate.current_viewer(Permission.SEE_ADVISORS)
 state = filter_bar.current()

@@ -2,7 +2,7 @@
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import filter_bar, gate
+from qa_core.ui.frame import filter_bar, gate
 from qa_core.ui.views.quality import disputes
 
 viewer = gate.current_viewer(Permission.DECIDE_DISPUTES)

@@ -4,9 +4,10 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui import drill, gate
+from qa_core.ui.frame import gate
 from qa_core.ui.views.quality import evaluation as view
 from qa_core.ui.views.quality import evaluation_answers, evaluation_correction
+from qa_core.ui.widgets import drill
 
 viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
 

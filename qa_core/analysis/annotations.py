@@ -14,7 +14,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Site

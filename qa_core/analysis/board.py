@@ -17,9 +17,9 @@ from qa_core.analysis.targets import TargetStep
 from qa_core.base import environment
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting, periods, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.metrics import query
+from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Drivers
 
 USUAL = "3m"

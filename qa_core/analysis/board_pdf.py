@@ -15,8 +15,8 @@ from qa_core.analysis.charts.labels import find_range, format_tick, list_values
 from qa_core.analysis.charts.palette import LIGHT
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
-from qa_core.metrics import downloads, formatting, printed_pages
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics import downloads, printed_pages
+from qa_core.metrics.kpis import Unit, formatting
 from qa_core.metrics.printed_pages import mark_up, replace_unknown
 
 TEXT_SHARE = 0.4

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from qa_core import stats
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Kpi, Unit
+from qa_core.metrics.kpis import Kpi, Unit, formatting
 from qa_core.stats import CellSums, StandardisedValue
 
 KIND = ("channel", "queue", "reason")

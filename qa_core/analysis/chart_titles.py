@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.stats import CONFIDENCE, Comparison
 from qa_core.stats.control_charts import RUN, ControlLimits, Signals
 

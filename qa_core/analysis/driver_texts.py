@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, dimensions, formatting
 from qa_core.metrics.query import Drivers
-from qa_core.metrics.query.driver_factors import BY_KEY, CRITERION
+from qa_core.metrics.rows.driver_factors import BY_KEY, CRITERION
 from qa_core.stats.adjusted_differences import Driver
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import exports
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import downloads, formatting, query
-from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, get_kpi
+from qa_core.metrics import downloads, query
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, formatting, get_kpi
+from qa_core.metrics.kpis.setting_texts import setting_value
 from qa_core.metrics.query import Explanation
-from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.metrics.setting_texts import setting_value
 from qa_core.metrics.spreadsheets import Sheet, make_file
 
 _ALL_CONTACTS, _COUNTED_CONTACTS = N_("All contacts, inbound and outbound"), N_("Counted contacts")

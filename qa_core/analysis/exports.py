@@ -8,10 +8,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import note_texts, tracking_numbers
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
-from qa_core.metrics import downloads, formatting, query, spreadsheets
-from qa_core.metrics.dimensions import BY_KEY, Filters, Period, get_dimension
-from qa_core.metrics.kpis import Kpi, get_kpi
-from qa_core.metrics.setting_texts import setting_value, since
+from qa_core.metrics import downloads, query, spreadsheets
+from qa_core.metrics.kpis import Kpi, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import BY_KEY, Filters, Period, get_dimension
+from qa_core.metrics.kpis.setting_texts import setting_value, since
 from qa_core.metrics.spreadsheets import (
     DAY,
     MOMENT,

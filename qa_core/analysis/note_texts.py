@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 POPULATIONS = {
     "missed_out_of_scope": N_("Missed contacts have no team, so they are outside your scope."),

@@ -11,8 +11,7 @@ import pandas as pd
 from qa_core import stats
 from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Kpi, Unit
+from qa_core.metrics.kpis import Kpi, Unit, formatting
 from qa_core.stats import Comparison, Funnel
 
 MIN_RATE_VALUES, MIN_MEAN_VALUES = 5, 2

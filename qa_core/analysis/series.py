@@ -9,9 +9,8 @@ import pandas as pd
 
 from qa_core.analysis import chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.metrics import formatting, periods
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import Kpi, Unit
+from qa_core.metrics.kpis import Kpi, Unit, formatting, periods
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.stats import control_charts
 from qa_core.stats.control_charts import ControlLimits, Signals, SteppedLimits
 

@@ -20,9 +20,9 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.metrics import periods, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi
+from qa_core.metrics import query
+from qa_core.metrics.kpis import BY_KEY, Kpi, Unit, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now

@@ -10,8 +10,8 @@ import pandas as pd
 from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.dialled_numbers import SOURCE_COLUMNS
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.rows.dialled_numbers import SOURCE_COLUMNS
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 

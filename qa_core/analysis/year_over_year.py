@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from qa_core.metrics import periods
-from qa_core.metrics.dimensions import Period, add_months
+from qa_core.metrics.kpis import periods
+from qa_core.metrics.kpis.dimensions import Period, add_months
 from qa_core.stats import adjusted_differences
 
 MONTHS_PER_YEAR = 12

@@ -132,6 +132,8 @@ def list_sites() -> Output:
 
 
 def _apply() -> str:
-    from qa_core.ingest.rules import due
+    from qa_core.ingest.load import due_rules
 
-    return ngettext("This changes {n} contact.", "This changes {n} contacts.", due.apply_due())
+    return ngettext(
+        "This changes {n} contact.", "This changes {n} contacts.", due_rules.apply_due()
+    )

@@ -36,8 +36,8 @@ def list_gates() -> Output:
 @GATE.command("set")
 def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     """Set one gate or several, all or none of them."""
-    from qa_core.compliance import gates
-    from qa_core.ingest import purge as of_stores
+    from qa_core.compliance.conditions import gates
+    from qa_core.upkeep import purge as of_stores
 
     entered = parse_pairs(pairs)
     gates.set_gates(Viewer.SYSTEM, entered)
@@ -58,7 +58,7 @@ def accredit(
     ),
 ) -> Lines:
     """Accredit a person to listen, for a time and for named purposes."""
-    from qa_core.compliance import accreditations
+    from qa_core.compliance.conditions import accreditations
 
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
@@ -80,7 +80,7 @@ def inform(
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
     """
-    from qa_core.compliance import notices
+    from qa_core.compliance.conditions import notices
 
     if bool(advisors) == everybody:
         raise Misuse(
@@ -107,7 +107,7 @@ def purge(
 ) -> Output:
     """Delete everything past its retention period, in every store, and certify it."""
     from qa_core.compliance import key_rotation, retention
-    from qa_core.ingest import purge as of_stores
+    from qa_core.upkeep import purge as of_stores
 
     result = of_stores.purge(Viewer.SYSTEM, parse_day(as_of), dry_run)
     if not dry_run:
@@ -160,7 +160,7 @@ def print_document(
 
 
 def _find_rows() -> list[dict[str, Any]]:
-    from qa_core.compliance import accreditations, gates
+    from qa_core.compliance.conditions import accreditations, gates
 
     rows = [
         {
@@ -190,7 +190,7 @@ def _find_rows() -> list[dict[str, Any]]:
 
 
 def _find_uninformed() -> list[str]:
-    from qa_core.compliance import notices
+    from qa_core.compliance.conditions import notices
 
     found = notices.find_all(Viewer.SYSTEM)
     return [notice.advisor_id for notice in found if notice.informed_on is None]
@@ -198,7 +198,7 @@ def _find_uninformed() -> list[str]:
 
 def _describe_next() -> str:
     """Describe the first missing condition of listening, with the command that meets it."""
-    from qa_core.compliance import gates
+    from qa_core.compliance.conditions import gates
     from qa_core.storage.records import store
 
     with store.reading() as session:

@@ -17,13 +17,13 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
-from qa_core.ingest import purge
-from qa_core.metrics.query import engine_check
+from qa_core.metrics.kpi import engine_check
 from qa_core.storage import audit_log, lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
+from qa_core.upkeep import purge
 
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3

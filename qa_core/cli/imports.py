@@ -62,7 +62,7 @@ def import_files(
 
 
 def _list_words(kind: str) -> Output:
-    from qa_core.ingest import known_words
+    from qa_core.ingest.reading import known_words
 
     require_kind(kind)
     found = {"headers": [*known_words.list_headers(kind)], "words": [*known_words.list_words()]}
@@ -116,7 +116,7 @@ def watch_folder(
 
     from qa_core import ingest
     from qa_core.base.progress import Stop
-    from qa_core.ingest.report import FileReport
+    from qa_core.ingest.reading.report import FileReport
     from qa_core.ingest.watch.folder import Watch, lock_folder
     from qa_core.storage.records import store
 
@@ -164,7 +164,7 @@ def list_batches(
     """List the imports, newest first."""
     from qa_core import ingest
     from qa_core.ingest.load.batches import STATES
-    from qa_core.metrics import formatting
+    from qa_core.metrics.kpis import formatting
 
     found = ingest.find_batches(Viewer.SYSTEM)
     yield found

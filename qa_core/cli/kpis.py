@@ -31,7 +31,8 @@ def kpi(
     ),
 ) -> Output:
     """Measure KPIs."""
-    from qa_core.metrics import formatting, kpi_question
+    from qa_core.metrics import kpi_question
+    from qa_core.metrics.kpis import formatting
 
     question = kpi_question.KpiQuestion(
         names, by or (), first, last, where or (), set_ or (), explained
@@ -62,7 +63,7 @@ def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _explain(one: "Explanation") -> Iterator[str]:
     from qa_core.analysis import explanations
-    from qa_core.metrics import formatting, setting_texts
+    from qa_core.metrics.kpis import formatting, setting_texts
 
     yield f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}"
     for title, n in explanations.build_rows(one):
@@ -102,8 +103,8 @@ def score(grid: Path = argument("GRID.toml"), answers: Path = argument("ANSWERS.
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    from qa_core.metrics import formatting
     from qa_core.metrics import kpis as declared
+    from qa_core.metrics.kpis import formatting
 
     def build_cells(row: dict[str, Any]) -> Iterator[str]:
         unit, currency = declared.BY_KEY[row["kpi"]].unit, row["by"].get("currency")

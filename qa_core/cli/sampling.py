@@ -73,7 +73,7 @@ def draw(
     dry_run: bool = flag("Show what would be drawn; write nothing."),
 ) -> Output:
     """Draw the contacts that a plan still lacks, and assign them to its evaluators."""
-    from qa_core.metrics.query.sampling_frame import REASONS
+    from qa_core.metrics.law.sampling_frame import REASONS
     from qa_core.quality import sampling
 
     result = sampling.draw(Viewer.SYSTEM, plan, seed, dry_run)

@@ -69,7 +69,7 @@ def set_setting(
 ) -> Lines:
     """Set a value; the value of its own day applies to each contact."""
     from qa_core.centre import settings
-    from qa_core.ingest.rules import due
+    from qa_core.ingest.load import due_rules
     from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
@@ -78,15 +78,14 @@ def set_setting(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     yield f"{name} = {value or _('not set')}"
-    due.apply_due()
+    due_rules.apply_due()
 
 
 @TARGETS.command("list")
 def list_targets() -> Output:
     """List every target: KPI, team, queue or site, period, value."""
     from qa_core.analysis import targets
-    from qa_core.metrics import formatting
-    from qa_core.metrics.kpis import BY_KEY
+    from qa_core.metrics.kpis import BY_KEY, formatting
 
     found = targets.find_all(Viewer.SYSTEM)
     yield [target.as_json() for target in found]
@@ -114,7 +113,7 @@ def set_target(
 ) -> Lines:
     """Set a target of a KPI."""
     from qa_core.analysis import targets
-    from qa_core.metrics.dimensions import Period
+    from qa_core.metrics.kpis.dimensions import Period
 
     scopes = [
         (dimension, name)

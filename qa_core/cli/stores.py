@@ -102,7 +102,7 @@ def backup(file: Path = argument("FILE", "A new file, outside of QA_HOME.")) -> 
     """Write the stores into one encrypted file, while the app runs. The secrets are not in
     it.
     """
-    from qa_core.ingest import backup as of_stores
+    from qa_core.upkeep import backup as of_stores
 
     made = of_stores.back_up(Viewer.SYSTEM, file)
     yield made.as_json()
@@ -171,8 +171,8 @@ def restore(
 ) -> Output:
     """Restore a backup into a home without stores, and repeat the deletions since then."""
     from qa_core.compliance import retention
-    from qa_core.ingest import restore as of_stores
     from qa_core.storage.records import store
+    from qa_core.upkeep import restore as of_stores
 
     day = parse_day(replay_from)
     if (file is None) == (day is None):

@@ -33,7 +33,7 @@ def export(
     ),
 ) -> Lines:
     """Write all data of a person into a zip that only its owner can read."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     if request is not None and not (customer or advisor):
         content = subjects.export_for(Viewer.SYSTEM, request)
@@ -47,7 +47,7 @@ def export(
 @SUBJECT.command("erase")
 def erase(customer: str | None = CUSTOMER, advisor: str | None = ADVISOR) -> Output:
     """Erase a person from every store, at once and for good."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     yield {"erased": dict(counts)}
@@ -62,7 +62,7 @@ def restrict(
     contact: str | None = option("ID, or SYSTEM/ID.", "ID"),
 ) -> Output:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     [of_contact] = subjects.read_contacts([contact]) if contact else [None]
     subjects.restrict(Viewer.SYSTEM, **_find(customer, advisor), contact=of_contact)
@@ -72,7 +72,7 @@ def restrict(
 @SUBJECT.command("lift")
 def lift(number: int = NUMBER) -> Output:
     """Lift a restriction: everything counts and is listed again."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     subjects.lift(Viewer.SYSTEM, number)
     yield from list_restrictions()
@@ -82,7 +82,7 @@ def lift(number: int = NUMBER) -> Output:
 def list_restrictions() -> Output:
     """List the restrictions in force, and how many contacts they leave out."""
     from qa_core.compliance import restrictions
-    from qa_core.metrics.query import restricted_contacts
+    from qa_core.metrics.law import restricted_contacts
 
     found = restrictions.find_all(Viewer.SYSTEM)
     count = restricted_contacts.count_restricted(Viewer.SYSTEM)
@@ -99,7 +99,7 @@ def add_objection(
     contact: list[str] | None = CONTACTS,
 ) -> Output:
     """Enter objections; they apply at once, and to later imports."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     keys = [subjects.find_customer(text) for text in (*(number or ()), *(customer or ()))]
     contacts = subjects.read_contacts(contact or ())
@@ -113,7 +113,7 @@ def add_objection(
 @EXCLUSIONS.command("list")
 def list_exclusions() -> Output:
     """List the lines, advisors and contacts that are never recorded or heard."""
-    from qa_core.compliance import exclusions
+    from qa_core.compliance.conditions import exclusions
 
     found = exclusions.find_all(Viewer.SYSTEM)
     yield [item.as_json() for item in found]
@@ -131,7 +131,7 @@ def add_exclusion(
     reason: str = option("representative, private or requested.", default="private"),
 ) -> Output:
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     deleted = subjects.exclude(
         Viewer.SYSTEM,
@@ -149,7 +149,7 @@ def add_exclusion(
 @EXCLUSIONS.command("remove")
 def remove_exclusion(number: int = NUMBER) -> Output:
     """Take an entry off the list; deleted audio stays deleted."""
-    from qa_core.compliance import exclusions
+    from qa_core.compliance.conditions import exclusions
 
     exclusions.remove(Viewer.SYSTEM, number)
     yield from list_exclusions()
@@ -200,7 +200,7 @@ def answer_request(
 ) -> Output:
     """Record the answer to a request."""
     from qa_core.compliance import requests
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     if is_granted:
         subjects.grant_exclusion(Viewer.SYSTEM, number)
@@ -209,7 +209,7 @@ def answer_request(
 
 
 def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:
-    from qa_core.ingest import subjects
+    from qa_core.upkeep import subjects
 
     return {
         "customer": subjects.find_customer(customer) if customer else None,

@@ -17,9 +17,9 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import settings
 from qa_core.compliance.recordings import vault
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
 

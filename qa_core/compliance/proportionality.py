@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.compliance import listened
+from qa_core.compliance.conditions import listened
 from qa_core.compliance.retention import start_of
-from qa_core.metrics.dimensions import Period, add_months
-from qa_core.metrics.query.recorded_shares import RecordedShare, count_recorded
+from qa_core.metrics.kpis.dimensions import Period, add_months
+from qa_core.metrics.law.recorded_shares import RecordedShare, count_recorded
 from qa_core.storage import lake, name_merges
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Playback

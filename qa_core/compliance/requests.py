@@ -10,8 +10,8 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
-from qa_core.metrics.dimensions import add_months
-from qa_core.metrics.query import recording_flags
+from qa_core.metrics.kpis.dimensions import add_months
+from qa_core.metrics.law import recording_flags
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import SubjectRequest

@@ -11,13 +11,13 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Unscoped
-from qa_core.storage.lake.upkeep import IMAGE_DAYS
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.records import store
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.listening import Playback, Recording

@@ -1,5 +1,5 @@
 """Import of files from other tools: reading, checking, matching, loading, undoing."""
 
 from qa_core.ingest.load.batches import find_batches
-from qa_core.ingest.load.erasure import ErasureCounts, erase_customer
 from qa_core.ingest.pipeline import resume, run, run_upload, undo
+from qa_core.upkeep.erasure import ErasureCounts, erase_customer

@@ -23,11 +23,11 @@ from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.load import contacts
-from qa_core.ingest.load.staged import Staged
-from qa_core.ingest.registry import get_profile
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import BY_KEY
+from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.staging.staged import Staged
+from qa_core.metrics import query
+from qa_core.metrics.kpis import BY_KEY, formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.centre import settings
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.storage import lake
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import OpeningHours
 from qa_core.storage.records.people import Account, Site, Team

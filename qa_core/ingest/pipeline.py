@@ -21,12 +21,12 @@ from qa_core.files import uploads
 from qa_core.files.archives import refuse_special
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, require_kind
-from qa_core.ingest import file_names, plausibility
-from qa_core.ingest.columns import table_reader
+from qa_core.ingest import plausibility
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
-from qa_core.ingest.load.duckdb_session import one_database, open_session
-from qa_core.ingest.load.staged import Staged
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading import file_names, table_reader
+from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging.duckdb_session import one_database, open_session
+from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import daily
 from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store

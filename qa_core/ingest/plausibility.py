@@ -13,10 +13,11 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import reason_texts, registry
 from qa_core.ingest.load.contacts import select_system
-from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.platforms.reader import AS_TABLE
+from qa_core.ingest.reading import registry
+from qa_core.ingest.staging import reason_texts
+from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.records import store
 
 MIN_ROWS = 200

@@ -11,7 +11,7 @@ from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 
 
 @dataclass(frozen=True)

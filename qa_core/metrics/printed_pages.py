@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from qa_core.base import environment
 from qa_core.base.i18n import _, language
 from qa_core.centre import settings
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 
 MARGIN = 18

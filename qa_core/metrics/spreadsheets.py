@@ -14,10 +14,9 @@ from xlsxwriter.worksheet import Worksheet
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
 from qa_core.metrics.downloads import FORMULA_STARTS, Download, to_csv
-from qa_core.metrics.formatting import is_missing
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
+from qa_core.metrics.kpis.formatting import is_missing
 from qa_core.storage.records.base import now
 
 FORMATS = {

@@ -19,13 +19,14 @@ from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.storage import duckdb_connection, lake, name_merges, restrictions
-from qa_core.storage.guard import Scoped, Unscoped, has_scope
+from qa_core.storage import lake, name_merges, restrictions
+from qa_core.storage.facts import duckdb_connection
+from qa_core.storage.facts.guard import Scoped, Unscoped, has_scope
+from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.damage import explaining_damage
 from qa_core.storage.records import store
 from qa_core.storage.restrictions import CONTACT_COLUMNS, Restrictions
-from qa_core.storage.schema import CONTACTS, EVERY_CONTACT
 from qa_core.storage.spark.cluster import Cluster, Unreadable, find_host
 
 if TYPE_CHECKING:

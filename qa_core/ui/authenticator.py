@@ -17,7 +17,8 @@ import streamlit_authenticator
 from streamlit_authenticator.models import CookieModel
 
 from qa_core.access import sessions
-from qa_core.ui import browser, gate
+from qa_core.ui.frame import gate
+from qa_core.ui.server import browser
 
 
 class Form(streamlit_authenticator.Authenticate):

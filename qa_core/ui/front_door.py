@@ -3,7 +3,8 @@
 import streamlit as st
 
 from qa_core.base.i18n import _
-from qa_core.ui import gate, menu, sign_in, styles
+from qa_core.ui import sign_in
+from qa_core.ui.frame import gate, menu, styles
 
 st.set_page_config(page_icon=str(styles.ICON), layout="wide")
 
@@ -21,9 +22,9 @@ if signed_in is None:
     sign_in.show_sign_in()
 elif sign_in.keep_cookie():
     if opened:
-        from qa_core.ui import frame
+        from qa_core.ui import page_frame
 
-        frame.show(signed_in.viewer, page, entry)
+        page_frame.show(signed_in.viewer, page, entry)
     elif signed_in.must_change_password:
         sign_in.show_password_change()
     else:

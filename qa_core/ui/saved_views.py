@@ -8,9 +8,10 @@ from qa_core.access.saved_views import View
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import actions, cached, filter_bar, gate, layout, menu, notices
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis.dimensions import BY_KEY
+from qa_core.ui.frame import cached, filter_bar, gate, layout, menu
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, notices
 
 NOT_CUT = ("day", "week", "month")
 MISSING = {"", "-"}

@@ -6,7 +6,10 @@ from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.storage.records.base import now
-from qa_core.ui import browser, freshness, gate, menu, saved_views, styles
+from qa_core.ui import saved_views
+from qa_core.ui.frame import gate, menu, styles
+from qa_core.ui.server import browser
+from qa_core.ui.widgets import freshness
 
 LOGO = styles.LOGO.read_text(encoding="utf-8")
 _NEWS = "account_news"

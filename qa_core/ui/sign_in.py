@@ -13,8 +13,10 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.storage.records import store
-from qa_core.ui import actions, browser, gate
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.server import browser
+from qa_core.ui.widgets import actions
 
 _ADDRESS, _RECOVERY = "second_factor_address", "second_factor_recovery"
 

@@ -21,7 +21,7 @@ from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance.recordings import playback_list
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import advisor_response
 from qa_core.storage.records import store
 

@@ -14,10 +14,10 @@ from builders.centres import add_people, contact, land
 from qa_core.access import kept_rows
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.metrics import measure
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import engine
-from qa_core.storage.guard import Scoped
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.guard import Scoped
+from qa_core.storage.facts.schema import CONTACTS
 
 TEAMS = ("North", "South", "East", None)
 FIRST, LAST = date(2025, 1, 1), date(2025, 6, 20)

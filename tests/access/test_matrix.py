@@ -40,13 +40,14 @@ from qa_core.base.errors import Refusal
 from qa_core.cli import demo
 from qa_core.cli.app import run
 from qa_core.metrics import downloads
-from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
-from qa_core.storage.guard import Scoped
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan, Recording
 from qa_core.storage.records.people import ManagedSite
-from qa_core.ui import menu, server
+from qa_core.ui import asgi
+from qa_core.ui.frame import menu
 
 MATRIX = tomllib.loads(Path(__file__).with_name("matrix.toml").read_text(encoding="utf-8"))
 DOORS = tomllib.loads(Path(__file__).with_name("doors.toml").read_text(encoding="utf-8"))
@@ -290,7 +291,7 @@ READS = re.compile(
     "build_(file|numbers|contacts)|describe|is_listener|choices)"
 )
 """First words of the names of functions that only read."""
-OF_OBJECTS = {"metrics.query.measure.find_rows"}
+OF_OBJECTS = {"metrics.kpi.measure.find_rows"}
 """Take declared KPIs, not their keys."""
 MEASURED = ("received", "csat", "evaluation_score")
 
@@ -469,7 +470,7 @@ def test_no_file_that_leaves_holds_a_row_of_somebody_else(at_home: Centre) -> No
 
 def find_kinds() -> list[str]:
     """Find every kind of file, as a server that has shown no page knows them."""
-    server.load_download_rooms()
+    asgi.load_download_rooms()
     return sorted(downloads.KINDS)
 
 
@@ -554,7 +555,7 @@ def test_no_address_answers_a_stranger_or_another_session(at_home: Centre) -> No
         assert wire.ask("/sign-in/nobody/logout", method="POST")[0] == 400
         assert wire.ask("/api/kpi?kpi=received")[0] == 401  # a session is no token
         status = wire.ask("/_stcore/upload_file/session/file", method="PUT")[0]
-        may_upload = viewer is not None and any(map(viewer.can, server.UPLOADERS))
+        may_upload = viewer is not None and any(map(viewer.can, asgi.UPLOADERS))
         assert status == (404 if may_upload else 403), principal
         ran.count("addresses", 2 * 7)
     print(ran, sorted(played))
@@ -629,7 +630,7 @@ def test_the_table_has_every_exit_under_its_permission() -> None:
     assert {name for one in exits.values() for name in one.get("commands", ())} == read_as
     assert set(MATRIX["operator"]["commands"]) == set(commands) - read_as
     addresses = {name for one in exits.values() for name in one.get("addresses", ())}
-    assert addresses | set(everybody["addresses"]) == {route.path for route in server.ROUTES}
+    assert addresses | set(everybody["addresses"]) == {route.path for route in asgi.ROUTES}
 
 
 def test_every_permission_has_an_exit_and_a_server_knows_every_kind_of_file() -> None:
@@ -640,7 +641,7 @@ def test_every_permission_has_an_exit_and_a_server_knows_every_kind_of_file() ->
         for path in (environment.PROJECT / "qa_core").rglob("*.py")
         if re.search(r"^downloads\.declare\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    assert sorted(declaring) == sorted(server.DOWNLOAD_ROOMS)
+    assert sorted(declaring) == sorted(asgi.DOWNLOAD_ROOMS)
 
 
 def count(exits: Mapping[str, Any], kind: str) -> int:

@@ -15,9 +15,9 @@ from builders.centres import add_people, contact, land
 from qa_core.access import accounts, saved_views
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.ingest import subjects
 from qa_core.storage.records import changes, store
 from qa_core.storage.records.people import SavedView
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 BILLING = {"queue": ["Billing"], "period": ["91d"]}

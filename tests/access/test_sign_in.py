@@ -27,7 +27,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import Account, LoginSession, SignInThrottle
-from qa_core.ui import browser as browsers
+from qa_core.ui.server import browser as browsers
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
 

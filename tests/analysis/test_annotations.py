@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import alerts, annotations, targets
 from qa_core.base.errors import AccessDenied, Misuse
-from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 

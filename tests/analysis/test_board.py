@@ -22,7 +22,7 @@ from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.compliance import audit_report
 from qa_core.metrics import downloads
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.kpis.dimensions import add_months
 
 SYSTEM = Viewer.SYSTEM
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)

@@ -14,9 +14,8 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.series import build_series
 from qa_core.base import i18n
-from qa_core.metrics import periods
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import BY_KEY, Unit
+from qa_core.metrics.kpis import BY_KEY, Unit, periods
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.stats import Comparison
 from qa_core.stats.control_charts import ControlLimits, Signals
 

@@ -24,9 +24,9 @@ from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
 from qa_core.access.sessions import SignedIn
 from qa_core.analysis import exports
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics import downloads, formatting, query, spreadsheets
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics import downloads, query, spreadsheets
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 
 EVE, MARC = Viewer("eve", Role.EVALUATOR), Viewer("marc", Role.EVALUATOR)

@@ -27,9 +27,9 @@ from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli import app
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow

@@ -18,7 +18,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import targets
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 

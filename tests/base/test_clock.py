@@ -24,13 +24,13 @@ from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.app import run
-from qa_core.compliance import gates
-from qa_core.ingest import purge
+from qa_core.compliance.conditions import gates
 from qa_core.metrics import downloads, query
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SecondFactor
+from qa_core.upkeep import purge
 
 HERE, THERE = (Browser(name * 16, "Firefox", "192.0.2.7") for name in (b"a", b"b"))
 SetClock = Callable[[str], None]

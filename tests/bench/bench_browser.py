@@ -29,7 +29,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.cli import demo
 from qa_core.storage import lake
 from qa_core.storage.records import store
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 TURNS = 3
 QUIET = 300

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from qa_core.access.roles import Viewer
 from qa_core.quality import sampling
 from qa_core.quality.sampling import draws
-from qa_core.storage import schema
+from qa_core.storage.facts import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice, ListeningPlan

@@ -32,7 +32,7 @@ from qa_core.base.environment import PROJECT
 from qa_core.centre import settings
 from qa_core.cli import demo
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.lake import month_sums
 from qa_core.storage.records import store

@@ -22,8 +22,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.query import evaluation_table
+from qa_core.metrics.kpi import evaluation_table
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.quality.evaluations import drafts, finalise
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -183,7 +183,8 @@ def show_pages(folder: str) -> None:
     from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
     from qa_core.access import accounts, passwords, sessions
-    from qa_core.ui import browser, menu
+    from qa_core.ui.frame import menu
+    from qa_core.ui.server import browser
 
     passwords.ROUNDS = 4
     centres.land(

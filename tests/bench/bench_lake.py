@@ -22,8 +22,9 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from qa_core.storage import engine, lake, schema
-from qa_core.storage.guard import Unscoped
+from qa_core.storage import engine, lake
+from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
 
 SPAWN = multiprocessing.get_context("spawn")
 MILLION = 1_000_000

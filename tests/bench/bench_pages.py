@@ -31,7 +31,8 @@ from qa_core.base import environment
 from qa_core.cli import demo
 from qa_core.storage import lake
 from qa_core.storage.records import store
-from qa_core.ui import browser, menu
+from qa_core.ui.frame import menu
+from qa_core.ui.server import browser
 from qa_core.ui.views.performance import overview
 
 AIM_MILLISECONDS, AIM_MEGABYTES = 300, 1000

@@ -37,10 +37,10 @@ from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.cli import demo
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import lake
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui.server import browser
 
 PEOPLE, SECONDS, THINK = map(int, sys.argv[1:4] if len(sys.argv) > 3 else (50, 300, 25))
 PROCESSES = int(sys.argv[4]) if len(sys.argv) > 4 else 1

@@ -20,9 +20,9 @@ import pandas as pd
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.cli import demo
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpi.published_families import FAMILIES, dimensions_of, family_of
 from qa_core.metrics.kpis import BY_KEY
-from qa_core.metrics.query.published_families import FAMILIES, dimensions_of, family_of
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
 

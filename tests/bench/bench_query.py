@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.metrics import kpis, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Membership, Team

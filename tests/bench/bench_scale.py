@@ -30,7 +30,8 @@ from qa_core.cli import demo
 from qa_core.storage import engine, lake
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.records import store
-from qa_core.ui import browser, menu
+from qa_core.ui.frame import menu
+from qa_core.ui.server import browser
 
 SPAWN = multiprocessing.get_context("spawn")
 KEPT = ("records.sqlite", "secrets", "recordings", "published", "quarantine")

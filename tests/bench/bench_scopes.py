@@ -24,7 +24,7 @@ from bench_pages import centre
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.lake import month_sums
 from qa_core.ui.views.performance import overview
 

@@ -35,7 +35,7 @@ from qa_core.base import environment
 from qa_core.cli import demo
 from qa_core.storage import lake
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui.server import browser
 
 AIM_MEGABYTES = 500
 PROCESSES = tuple(map(int, os.environ.get("QA_BENCH_PROCESSES", "1,2").split(",")))

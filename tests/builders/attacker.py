@@ -25,10 +25,10 @@ from qa_core.analysis.irritants import detection
 from qa_core.base.i18n import _
 from qa_core.cli.app import run
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period, add_months
+from qa_core.metrics.kpi.data_span import find_last_closed_day
+from qa_core.metrics.kpi.publication import PUBLISHED_BY
 from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
-from qa_core.metrics.query.data_span import find_last_closed_day
-from qa_core.metrics.query.publication import PUBLISHED_BY
+from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)

@@ -12,11 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from qa_core.storage import lake
-from qa_core.storage.records import store
-from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
-from qa_core.storage.records.people import Advisor, Site, Team
-from qa_core.storage.schema import (
+from qa_core.storage.facts.schema import (
     CONTACT_KEY,
     CONTACTS,
     DERIVED,
@@ -26,6 +22,10 @@ from qa_core.storage.schema import (
     SPEND,
     arrow_schema,
 )
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.people import Advisor, Site, Team
 
 ENVIRONMENT = (
     "QA_DATABASE_URL",

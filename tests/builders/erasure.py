@@ -9,7 +9,7 @@ import pytest
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
-from qa_core.storage.lake import upkeep
+from qa_core.storage.lake import maintenance
 
 ANN, BOB = "0612345601", "0612345602"
 CALLS = f"""contact_id,ticket,started_at,customer,outcome,queue

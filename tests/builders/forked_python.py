@@ -28,9 +28,9 @@ from typing import Any
 TESTS = Path(__file__).resolve().parents[1]
 IMPORTED = (
     "qa_core.cli.app",
-    "qa_core.ingest.backup",
-    "qa_core.ingest.restore",
-    "qa_core.ingest.purge",
+    "qa_core.upkeep.backup",
+    "qa_core.upkeep.restore",
+    "qa_core.upkeep.purge",
     "qa_core.ingest.watch.folder",
     "qa_core.quality.evaluations.drafts",
     "qa_core.quality.daily",

@@ -14,7 +14,7 @@ from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading.report import FileReport
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer

@@ -15,10 +15,10 @@ from builders.import_files import CALLS, SURVEYS, write
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
-from qa_core.ingest import backup, purge
 from qa_core.quality.evaluations import drafts
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import DrawnContact
+from qa_core.upkeep import backup, purge
 from tests.builders.killed_purge import count_writes
 
 SYSTEM = Viewer.SYSTEM
@@ -64,9 +64,9 @@ def purge_now(_folder: Path, say: Say) -> None:
 
 def serve(_folder: Path, say: Say) -> None:
     """Start as a server does, whose own purge finds what is due."""
-    from qa_core.ui import server
+    from qa_core.ui import asgi
 
-    server.check_start()
+    asgi.check_start()
     while purge.find_overdue(SYSTEM):
         time.sleep(0.05)
     say("purged")

@@ -13,7 +13,7 @@ import sys
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
-from qa_core.ingest import purge
+from qa_core.upkeep import purge
 
 
 def arm(place: str, when: str, number: int) -> None:

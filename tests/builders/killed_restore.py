@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from qa_core.access.roles import Viewer
-from qa_core.ingest import restore
+from qa_core.upkeep import restore
 from tests.builders.killed_purge import arm
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.compliance import accreditations, gates, notices
+from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics import query
 from qa_core.storage.records import store

@@ -21,7 +21,7 @@ from qa_core.analysis import annotations, targets
 from qa_core.cli import demo
 from qa_core.metrics import query
 from qa_core.storage import lake
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import SCORED, SELF, Evaluation
 from qa_core.storage.records.irritants import Irritant, IrritantTeam

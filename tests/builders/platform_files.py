@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import table_reader
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.reading import table_reader
+from qa_core.ingest.staging.staged import Staged
 
 
 def stage(

@@ -9,7 +9,7 @@ from qa_core.base.environment import PROJECT
 
 
 def find_public_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Find each with its module, `metrics.query.measure` for qa_core/metrics/query/measure.py."""
+    """Find each with its module, `metrics.kpi.measure` for qa_core/metrics/kpi/measure.py."""
     for path in sorted((PROJECT / "qa_core").rglob("*.py")):
         module = ".".join(path.relative_to(PROJECT / "qa_core").with_suffix("").parts)
         if not module.startswith("ui."):

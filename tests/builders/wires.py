@@ -10,7 +10,8 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 from builders.visitors import PASSWORD
 from qa_core.access import sessions
 from qa_core.compliance import recordings
-from qa_core.ui import browser, server
+from qa_core.ui import asgi
+from qa_core.ui.server import browser
 
 
 class Wire:
@@ -77,9 +78,7 @@ class Wire:
         async def send(message: dict) -> None:
             sent.append(message)
 
-        asyncio.run(
-            Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)(scope, receive, send)
-        )
+        asyncio.run(Starlette(routes=asgi.ROUTES, middleware=asgi.MIDDLEWARE)(scope, receive, send))
         return (
             sent[0]["status"],
             {name.decode(): value.decode() for name, value in sent[0]["headers"]},

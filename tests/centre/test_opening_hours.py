@@ -19,7 +19,7 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import opening_hours, site_hours
 from qa_core.centre.rules.opening_hours import OpeningSpan
 from qa_core.cli.app import run
-from qa_core.ingest.rules import due
+from qa_core.ingest.load import due_rules
 from qa_core.metrics import query
 
 SYSTEM = Viewer.SYSTEM
@@ -52,7 +52,7 @@ def set_opening(*args: Any, **options: Any) -> int:
     many contacts changed.
     """
     site_hours.set_opening(SYSTEM, *args, **options)
-    return due.apply_due()
+    return due_rules.apply_due()
 
 
 def find_closed() -> list[str]:

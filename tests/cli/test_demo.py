@@ -22,7 +22,7 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import demo
 from qa_core.cli.demo import accounts
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.quality import calibration
 from qa_core.quality.calibration import contact_choice
 from qa_core.quality.coaching import plans

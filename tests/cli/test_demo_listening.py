@@ -16,7 +16,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli import demo
 from qa_core.cli.demo import recordings as calls
-from qa_core.compliance import accreditations, gates, notices
+from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recording
 from qa_core.storage.records.people import Account, Advisor

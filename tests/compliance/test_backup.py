@@ -32,16 +32,17 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
-from qa_core.compliance import exclusions, gates, restrictions
+from qa_core.compliance import restrictions
+from qa_core.compliance.conditions import exclusions, gates
 from qa_core.compliance.recordings import vault
-from qa_core.ingest import backup, purge, restore, subjects
 from qa_core.storage import audit_log, replay_list
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.retention import Objection
+from qa_core.upkeep import backup, purge, restore, subjects
 
 pytestmark = pytest.mark.sqlite("backup refuses records in PostgreSQL")
 SYSTEM = Viewer.SYSTEM
@@ -479,9 +480,9 @@ def test_a_centre_from_seven_months_ago_holds_nothing_that_expired_or_was_erased
 
 
 PLACES = [
-    ("qa_core.ingest.backup._read_manifest", "after", "1"),
+    ("qa_core.upkeep.backup._read_manifest", "after", "1"),
     ("qa_core.storage.records.store.migrate", "before", "1"),
-    ("qa_core.ingest.purge.purge", "after", "1"),
+    ("qa_core.upkeep.purge.purge", "after", "1"),
     ("qa_core.base.environment.write_private", "after", "1"),
     ("pathlib.Path.rename", "after", "2"),
     ("pathlib.Path.rename", "after", "4"),

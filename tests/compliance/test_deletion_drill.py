@@ -22,12 +22,12 @@ from builders.plain_overdue import count_outside, count_overdue
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.ingest import purge
 from qa_core.metrics import kpis, measure
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query.closed_months import LEFT_OUT
+from qa_core.metrics.kpi.closed_months import LEFT_OUT
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 FIRST_DAY = date(2025, 1, 1)

@@ -25,16 +25,17 @@ from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import LANGUAGES
 from qa_core.centre import settings
 from qa_core.cli.app import run
-from qa_core.compliance import audit_report, gates
+from qa_core.compliance import audit_report
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import capabilities, printing
 from qa_core.compliance.documents.blocks import Grid
 from qa_core.compliance.recordings import playback_list
 from qa_core.compliance.recordings.playback_list import OwnCounts
-from qa_core.ingest import purge, purge_certificate
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Playback
 from qa_core.storage.records.people import SignInThrottle
+from qa_core.upkeep import purge, purge_certificate
 
 SYSTEM = Viewer.SYSTEM
 DETAILS = {

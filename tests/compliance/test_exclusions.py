@@ -24,14 +24,15 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli.app import run
-from qa_core.compliance import exclusions, requests
+from qa_core.compliance import requests
+from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import subjects
-from qa_core.ingest.rules import due
-from qa_core.metrics.query import measure
+from qa_core.ingest.load import due_rules
+from qa_core.metrics.kpi import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.retention import ListeningExclusion
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
@@ -123,7 +124,7 @@ def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) ->
     add_people({"V": "Vera"})
     subjects.exclude(SYSTEM, "representative", advisor="V")
     name_decisions.merge(SYSTEM, "advisor", "A1", "V")
-    due.apply_due()
+    due_rules.apply_due()
     assert find_audio() == {"c"}
 
 

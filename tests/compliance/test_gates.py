@@ -19,13 +19,14 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
-from qa_core.compliance import accreditations, gates, notices, proportionality
-from qa_core.ingest import purge
+from qa_core.compliance import proportionality
+from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Accreditation, GateValue, Playback, Recording
 from qa_core.storage.records.people import Advisor
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 ADVISORS = {"A1": "Anne", "A2": "Bruno", "A3": "Carla"}

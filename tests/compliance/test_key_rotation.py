@@ -31,12 +31,12 @@ from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import audit_report, key_rotation
 from qa_core.compliance.recordings import vault
-from qa_core.ingest import backup, restore
 from qa_core.storage import audit_log, replay_list
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.listening import Recording
+from qa_core.upkeep import backup, restore
 
 SYSTEM = Viewer.SYSTEM
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")

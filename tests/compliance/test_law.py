@@ -22,21 +22,16 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
-from qa_core.compliance import accreditations, gates, law, listened, recordings
-from qa_core.compliance.recordings import playback
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import accreditations, gates, listened
+from qa_core.compliance.recordings import law, playback
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import subjects
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query import evaluator_contact, listening_rights, sampling_frame
-from qa_core.metrics.query.legal_obstacles import (
-    RULES,
-    Exclusions,
-    LegalAct,
-    LegalFacts,
-    judge_rows,
-)
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.law import evaluator_contact, listening_rights, sampling_frame
+from qa_core.metrics.law.legal_obstacles import RULES, Exclusions, LegalAct, LegalFacts, judge_rows
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 NOW = datetime(2026, 11, 20, 12)

@@ -18,14 +18,14 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.cli import doctor
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.compliance.retention import Overdue
-from qa_core.ingest import purge
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
 from qa_core.storage.records.listening import Calibration, CoachingPlan, Recording
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 KEYS = {"advisor_id": "a1", "customer_key": "k1"}

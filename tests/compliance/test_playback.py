@@ -25,11 +25,11 @@ from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.compliance import accreditations, gates, recordings
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import deletion, playback, vault
-from qa_core.ingest import purge
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -42,6 +42,7 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
+from qa_core.upkeep import purge
 
 TODAY = environment.today()
 MORNING = datetime.combine(TODAY, datetime.min.time()) + timedelta(hours=9) - timedelta(days=3)

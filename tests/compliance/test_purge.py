@@ -30,7 +30,6 @@ from qa_core.centre import settings
 from qa_core.cli.app import run
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.recordings import vault
-from qa_core.ingest import purge
 from qa_core.storage import audit_log
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
@@ -52,6 +51,7 @@ from qa_core.storage.records.listening import (
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.records.row_rules import PERSONAL
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 OLD = datetime(2024, 1, 15, 9, tzinfo=UTC)
@@ -315,24 +315,24 @@ def test_the_journal_goes_by_age_and_the_rest_is_still_verified(
 
 
 PLACES = [
-    ("qa_core.ingest.purge._save", "before", "2"),
+    ("qa_core.upkeep.purge._save", "before", "2"),
     ("qa_core.quality.retention.EvaluationKeeper.delete_due", "after", "1"),
     ("qa_core.storage.lake.tables.commit", "after", "1"),
     ("qa_core.compliance.recordings.vault.remove", "before", "1"),
     ("qa_core.storage.lake.vacuum", "before", "1"),
-    ("qa_core.ingest.purge._close", "before", "1"),
+    ("qa_core.upkeep.purge._close", "before", "1"),
 ]
 MORE_PLACES = [
-    ("qa_core.ingest.purge._save", "before", "1"),
-    ("qa_core.ingest.purge._save", "before", "5"),
-    ("qa_core.ingest.purge._save", "before", "9"),
+    ("qa_core.upkeep.purge._save", "before", "1"),
+    ("qa_core.upkeep.purge._save", "before", "5"),
+    ("qa_core.upkeep.purge._save", "before", "9"),
     ("qa_core.quality.retention.EvaluationKeeper.delete_due", "before", "1"),
     ("qa_core.quality.retention.CalibrationKeeper.delete_due", "after", "1"),
     ("qa_core.storage.lake.tables.commit", "before", "1"),
     ("qa_core.storage.lake.tables.commit", "before", "2"),
     ("qa_core.compliance.recordings.vault.remove", "after", "1"),
-    ("qa_core.storage.lake.upkeep._vacuum_table", "after", "1"),
-    ("qa_core.ingest.purge._close", "after", "1"),
+    ("qa_core.storage.lake.maintenance._vacuum_table", "after", "1"),
+    ("qa_core.upkeep.purge._close", "after", "1"),
 ]
 
 

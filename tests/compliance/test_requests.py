@@ -22,8 +22,8 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.compliance import requests
-from qa_core.ingest import subjects
 from qa_core.storage.records import store
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 

@@ -21,17 +21,18 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.cli.app import run
-from qa_core.compliance import law, recordings, restrictions
-from qa_core.ingest import purge, subjects
+from qa_core.compliance import recordings, restrictions
+from qa_core.compliance.recordings import law
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query import sampling_frame
-from qa_core.metrics.query.restricted_contacts import count_restricted
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.law import sampling_frame
+from qa_core.metrics.law.restricted_contacts import count_restricted
 from qa_core.storage import lake
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording
+from qa_core.upkeep import purge, subjects
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))

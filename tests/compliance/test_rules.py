@@ -21,11 +21,11 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
-from qa_core.compliance import gates, proportionality, requests
+from qa_core.compliance import proportionality, requests
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
-from qa_core.ingest import purge
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -33,6 +33,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import RuleDay
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))

@@ -23,13 +23,13 @@ from builders.sounds import make
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
-from qa_core.ingest import subjects
-from qa_core.ingest.pseudonyms import Pseudonyms
-from qa_core.storage.guard import Unscoped
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan, Recording
+from qa_core.upkeep import subjects
 
 SYSTEM = Viewer.SYSTEM
 ANN, BOB = "0612345601", "0612345602"

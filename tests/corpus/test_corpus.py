@@ -13,7 +13,7 @@ from builders.listening_centre import allow_evaluations
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics import measure
 
 HERE = Path(__file__).parent

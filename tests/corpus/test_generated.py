@@ -14,7 +14,7 @@ from corpus.generator import GeneratedFile, generate
 
 from qa_core.base.errors import Refusal
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import table_reader
+from qa_core.ingest.reading import table_reader
 
 MANY = int(os.environ.get("QA_GENERATED_FILES") or count_seeds(5_000))
 

@@ -17,7 +17,7 @@ from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_N
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
-from qa_core.ui import browser as web_browser
+from qa_core.ui.server import browser as web_browser
 
 
 @pytest.fixture(scope="module")

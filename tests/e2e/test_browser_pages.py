@@ -18,11 +18,12 @@ from builders.servers import Server, living_in, serve
 from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli import demo
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Advisor
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 pytestmark = pytest.mark.browser
 PLAN = demo.DemoPlan.until_yesterday(15, 12, 6_000)

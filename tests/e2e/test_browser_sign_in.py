@@ -22,8 +22,8 @@ from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.storage.records import store
 from qa_core.storage.records.people import LoginSession, SignInThrottle
-from qa_core.ui import menu
-from qa_core.ui import server as wall
+from qa_core.ui import asgi as wall
+from qa_core.ui.frame import menu
 
 COOKIE, XSRF = "ecoute_session", "_streamlit_xsrf"
 

@@ -20,7 +20,7 @@ from builders.visitors import PASSWORD
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
-from qa_core.ui import browser
+from qa_core.ui.server import browser
 
 PACKAGE = "oidc-provider@9.13.3"
 SCRIPT = Path(__file__).with_name("identity_provider.mjs")

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
-from qa_core.ui import browser, connections
+from qa_core.ui.server import browser, connections
 
 
 @pytest.fixture(scope="module")

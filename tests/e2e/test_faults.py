@@ -39,15 +39,15 @@ from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.cli import doctor
-from qa_core.ingest import backup, purge
 from qa_core.storage import audit_log, permissions
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.system_errors import find_refusal
-from qa_core.ui import browser
+from qa_core.ui.server import browser
+from qa_core.upkeep import backup, purge
 
 pytestmark = pytest.mark.long
 SYSTEM = Viewer.SYSTEM

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from qa_core.access import accounts, identity
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
-from qa_core.ui import browser, connections, identity_routes
+from qa_core.ui.server import browser, connections, identity_routes
 
 Provider = identity_provider.Provider
 

@@ -27,7 +27,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.storage.records import store
 from qa_core.storage.records.people import SignInThrottle
-from qa_core.ui import browser
+from qa_core.ui.server import browser
 
 IS_INSTALLED = not postgresql.explain_absence()
 COOKIE = "ecoute_process"

@@ -16,7 +16,7 @@ from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import LoginSession
-from qa_core.ui import browser
+from qa_core.ui.server import browser
 
 IDLE, LONGEST = 8, 20
 LEEWAY = 1.0

@@ -20,9 +20,9 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.files import uploads
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import reason_texts
 from qa_core.ingest.load import batches
-from qa_core.ingest.report import FileReport, find_option
+from qa_core.ingest.reading.report import FileReport, find_option
+from qa_core.ingest.staging import reason_texts
 from qa_core.storage.records import store
 
 MORE = """contact_id,started_at,advisor,queue,customer,outcome

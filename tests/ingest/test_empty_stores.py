@@ -15,7 +15,7 @@ from builders.listening_centre import allow_evaluations
 
 from qa_core.base import environment
 from qa_core.cli.app import run as run_command
-from qa_core.ingest import registry
+from qa_core.ingest.reading import registry
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule

@@ -15,7 +15,7 @@ from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.centre.settings import set_value
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.ingest.watch.queue_log import Follower
 from qa_core.storage.records import store
 

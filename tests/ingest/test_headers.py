@@ -13,8 +13,8 @@ import pytest
 
 from qa_core.base.errors import Refusal
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns.table_reader import stage
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.reading.table_reader import stage
+from qa_core.ingest.staging.staged import Staged
 
 ROWS = "C1;13/03/2026;09:00:00;Diane;1;2\nC2;14/03/2026;09:00:00;Eve;2;3\n"
 COLUMNS = ("contact_id", "advisor", "wait_seconds", "talk_seconds")

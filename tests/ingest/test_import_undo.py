@@ -35,11 +35,11 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n
 from qa_core.base.errors import Refusal
-from qa_core.ingest import subjects
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Advisor, Site, Team
+from qa_core.upkeep import subjects
 
 MARKS = (
     "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\nC9,Max,"
@@ -166,7 +166,7 @@ def test_what_is_not_standing_cannot_be_undone(centre: Path) -> None:
 
 
 MOMENTS = [
-    ("qa_core.ingest.columns.table_reader.stage", "after"),
+    ("qa_core.ingest.reading.table_reader.stage", "after"),
     ("qa_core.ingest.load.contacts.prepare_contacts", "after"),
     ("qa_core.ingest.load.batches.start", "after"),
     ("qa_core.storage.lake.tables.write_part", "after"),

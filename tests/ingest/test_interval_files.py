@@ -14,8 +14,8 @@ from builders.import_files import bring, write
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.registry import find_kind
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading.registry import find_kind
+from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics import query
 from qa_core.storage import lake
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builders.platform_files import pick, stage
 
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 
 
 def csv_row(

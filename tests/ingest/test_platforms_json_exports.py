@@ -12,7 +12,7 @@ import pytest
 from builders.platform_files import pick, stage
 
 from qa_core.base.errors import Refusal
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 
 
 def conversation(

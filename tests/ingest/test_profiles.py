@@ -10,7 +10,7 @@ import pytest
 from builders.platform_files import pick, stage
 
 from qa_core.base.errors import Refusal
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 
 LOG = (
     "Call Time,Caller ID,Destination,Trunk,Did,Status,Ringing,Talking,Total Duration\n"

@@ -31,7 +31,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.compliance import key_rotation, recordings
 from qa_core.compliance.recordings import vault
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading.report import FileReport
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
@@ -240,7 +240,7 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
 def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_apart(
     open_centre: Path,
 ) -> None:
-    from qa_core.compliance import gates
+    from qa_core.compliance.conditions import gates
 
     gates.set_gate(Viewer.SYSTEM, "purposes", "quality")
     sounds.make(open_centre / "sent" / "a.wav")
@@ -478,7 +478,7 @@ def test_a_full_disk_keeps_nothing_half_and_the_next_try_brings_all_once(open_ce
     [
         "qa_core.compliance.recordings.vault.write after",
         "qa_core.ingest.load.batches.start before",
-        "qa_core.ingest.load.quarantine.write before",
+        "qa_core.ingest.staging.quarantine.write before",
     ],
 )
 def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment: str) -> None:

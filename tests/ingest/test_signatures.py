@@ -11,9 +11,9 @@ import pytest
 from qa_core.files.archives import open_content
 from qa_core.files.sample import Sample, take_sample
 from qa_core.files.signatures import Headers, Keys
-from qa_core.ingest import registry
-from qa_core.ingest.declaration import Profile
 from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.reading import registry
+from qa_core.ingest.staging.declaration import Profile
 
 SIGNED = registry.list_signatures()
 BY_KEYS = [(signature, found) for signature, found in SIGNED if isinstance(signature, Keys)]

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from qa_core.base.errors import Refusal
 from qa_core.files import text_blocks
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.columns import table_reader
+from qa_core.ingest.reading import table_reader
 
 REAL = os.environ.get("QA_REAL_DATA")
 needs_real_files = pytest.mark.skipif(

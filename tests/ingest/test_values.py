@@ -18,8 +18,8 @@ from qa_core.ingest.columns import durations, numbers, timestamps, vocabulary
 from qa_core.ingest.columns.column_inference import ANSWER_WORDS
 from qa_core.ingest.columns.date_order import OrderHints, decide_reading
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.pseudonyms import Pseudonyms, find_number
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.staging.pseudonyms import Pseudonyms, find_number
+from qa_core.storage.facts.schema import Outcome
 
 MONTHS_IN_FRENCH = (
     "janvier",
@@ -421,7 +421,7 @@ def test_a_key_is_the_hmac_of_the_number(secret):
 
 
 def test_keys_stay_the_same_when_more_cells_come_than_are_remembered(monkeypatch):
-    monkeypatch.setattr("qa_core.ingest.pseudonyms.MAX_CACHED_KEYS", 3)
+    monkeypatch.setattr("qa_core.ingest.staging.pseudonyms.MAX_CACHED_KEYS", 3)
     pseudonyms = Pseudonyms("FR", b"k" * 32)
     for texts in (["a", "b"], ["b", "c", "d"], ["a", "e", "f", "g", "b"]):
         assert pseudonyms.find_keys(pa.array(texts)).to_pylist() == [

@@ -28,7 +28,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.progress import Stop
-from qa_core.ingest.report import FileReport
+from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.watch import folder as watching
 from qa_core.ingest.watch.folder import Watch, lock_folder
 from qa_core.ingest.watch.queue_log import Follower

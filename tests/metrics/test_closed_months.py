@@ -15,12 +15,12 @@ import pytest
 from builders.centres import ENVIRONMENT, add_people, contact, evaluation, land
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.ingest import purge
 from qa_core.metrics import kpis, measure
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query.closed_months import FROM_CLOSED, LEFT_OUT
+from qa_core.metrics.kpi.closed_months import FROM_CLOSED, LEFT_OUT
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
+from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 EXECUTIVE = Viewer("clara", Role.EXECUTIVE)

@@ -41,11 +41,11 @@ from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings as declared_settings
 from qa_core.cli.app import run
 from qa_core.metrics import kpis, query
-from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import FactTable
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import ScorecardVersion
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 SYSTEM = Viewer.SYSTEM
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)

@@ -8,9 +8,8 @@ from datetime import date, datetime
 import pytest
 
 from qa_core.base import i18n
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
+from qa_core.metrics.kpis.dimensions import Period
 
 NB, NARROW = "\u00a0", "\u202f"
 

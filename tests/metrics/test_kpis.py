@@ -14,8 +14,9 @@ from builders.centres import add_people, contact, evaluation, land
 from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.centre import settings as declared_settings
-from qa_core.metrics import dimensions, kpis, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import kpis, query
+from qa_core.metrics.kpis import dimensions
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import ScorecardVersion
 

@@ -14,7 +14,7 @@ from builders.centres import add_people, contact, interval, land, land_intervals
 from qa_core.access.roles import Role, Viewer
 from qa_core.centre import settings
 from qa_core.metrics import measure, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import Restriction

@@ -15,7 +15,7 @@ from builders.centres import add_people, contact, interval, land, land_intervals
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.centre.settings import SERVICE_LEVEL_FORMULAS
 from qa_core.metrics import kpis, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Recovery
 
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))

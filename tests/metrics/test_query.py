@@ -15,7 +15,7 @@ from builders.centres import PARIS, add_people, close_month, contact, evaluation
 from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Calibration

@@ -35,7 +35,7 @@ from hypothesis import strategies as st
 
 from qa_core.access.roles import Viewer
 from qa_core.metrics import kpis, query
-from qa_core.metrics.dimensions import DIMENSIONS, Filters, Period
+from qa_core.metrics.kpis.dimensions import DIMENSIONS, Filters, Period
 
 PLACES = {"day", "week", "month", "weekday", "hour", "half_hour", "channel", "queue"}
 """Cuts under which missed contacts are counted in the whole centre."""

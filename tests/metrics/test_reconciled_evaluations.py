@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 
 from qa_core.access.roles import Viewer
 from qa_core.metrics import kpis, query
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 

@@ -16,9 +16,10 @@ from builders.centres import add_people, contact, evaluation, land
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query import evaluator_contact, sampling_frame, severity
-from qa_core.metrics.query.legal_obstacles import LegalFacts
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.law import evaluator_contact, sampling_frame
+from qa_core.metrics.law.legal_obstacles import LegalFacts
+from qa_core.metrics.rows import severity
 from qa_core.storage.records import store
 
 SYSTEM = Viewer.SYSTEM

@@ -22,13 +22,13 @@ from builders.visitors import PASSWORD
 from qa_core.access import accounts, passwords
 from qa_core.access.roles import GRANTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.ingest import subjects
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpi import publication
+from qa_core.metrics.kpi.published_families import KIND_OF, family_of
 from qa_core.metrics.kpis import ALL
-from qa_core.metrics.query import publication
-from qa_core.metrics.query.published_families import KIND_OF, family_of
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
+from qa_core.upkeep import subjects
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))

@@ -21,9 +21,10 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli.app import run
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.query import calibration_metrics
+from qa_core.metrics import query
+from qa_core.metrics.kpi import calibration_metrics
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.quality import calibration
 from qa_core.quality.evaluations import drafts, evaluation_view
 from qa_core.storage.records import store

@@ -19,8 +19,8 @@ from builders.drafts import draw
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.rows.scorecard_texts import GridTexts
 from qa_core.quality.coaching import effect, needs, plans, texts, training_file
 from qa_core.quality.coaching.effect import BeforeAndAfter, PeriodScores
 from qa_core.quality.coaching.gaps import AdvisorMean, find_gaps

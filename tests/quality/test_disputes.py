@@ -20,7 +20,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.compliance import requests
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import (
     EvaluationImporter,
     ImportedAnswer,

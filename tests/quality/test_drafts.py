@@ -21,9 +21,8 @@ from builders.forked_python import forked_python
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.compliance import accreditations
-from qa_core.ingest import subjects
-from qa_core.metrics.query import evaluation_table as published
+from qa_core.compliance.conditions import accreditations
+from qa_core.metrics.kpi import evaluation_table as published
 from qa_core.quality.evaluations import corrections, disputes, publication
 from qa_core.quality.evaluations.drafts import find_submitted, get_draft, save, start, submit
 from qa_core.quality.sampling.worklist import find_worklist
@@ -36,6 +35,7 @@ from qa_core.storage.records.listening import (
     EvaluationRevision,
 )
 from qa_core.storage.records.people import Account
+from qa_core.upkeep import subjects
 
 __all__ = ["room"]
 

@@ -23,9 +23,9 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli import app
-from qa_core.compliance.listened import whole_months
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query import sampling_frame as frames
+from qa_core.compliance.conditions.listened import whole_months
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.law import sampling_frame as frames
 from qa_core.quality import sampling
 from qa_core.quality.sampling import draw_status
 from qa_core.storage.records import store

@@ -23,7 +23,7 @@ from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
 from qa_core.metrics.downloads import FORMULA_STARTS
-from qa_core.metrics.query.scorecard_texts import find_grid_texts
+from qa_core.metrics.rows.scorecard_texts import find_grid_texts
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import files, publication, table, worked_score
 from qa_core.storage.records import store

@@ -14,8 +14,8 @@ from builders import centres
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query import severity
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.rows import severity
 from qa_core.stats.severity import fit_severity
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Advisor

@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
-from qa_core.storage import lake, schema
+from qa_core.storage import lake
 from qa_core.storage.engine import current
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.spark.cluster import find_host
 
 C = schema.CONTACTS.c

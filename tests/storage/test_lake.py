@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from qa_core.base.errors import Refusal
 from qa_core.cli import app
-from qa_core.storage import lake, schema
-from qa_core.storage.lake import tables, upkeep
-from qa_core.ui import server
+from qa_core.storage import lake
+from qa_core.storage.facts import schema
+from qa_core.storage.lake import maintenance, tables
+from qa_core.ui import asgi
 
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
 STORED = [name for name in SCHEMA.names if name not in schema.NEIGHBOURS]
@@ -609,7 +610,7 @@ def test_an_object_store_is_refused_before_anything_is_made(
     assert app.run([command]) == 2
     assert "Object stores are not supported. Give a path" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
-        server.check_start()
+        asgi.check_start()
     assert end.value.code == 2
     assert set(centre.iterdir()) == before
 

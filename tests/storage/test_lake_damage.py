@@ -14,7 +14,7 @@ from qa_core.base.errors import Refusal
 from qa_core.cli import doctor
 from qa_core.cli.app import run
 from qa_core.metrics import measure
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.lake import month_sums
 

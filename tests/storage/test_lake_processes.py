@@ -19,8 +19,9 @@ import pytest
 import sqlalchemy as sa
 
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.storage import engine, lake, schema
-from qa_core.storage.guard import Unscoped
+from qa_core.storage import engine, lake
+from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
 
 SPAWN = multiprocessing.get_context(
     "spawn"

@@ -16,8 +16,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from qa_core.storage import lake
-from qa_core.storage.lake import tables, upkeep
-from qa_core.storage.schema import CONTACT_KEY, INTERVAL_KEY, arrow_schema
+from qa_core.storage.facts.schema import CONTACT_KEY, INTERVAL_KEY, arrow_schema
+from qa_core.storage.lake import maintenance, tables
 
 SPAWN = multiprocessing.get_context("spawn")
 NOON = datetime(2026, 3, 10, 12)
@@ -149,7 +149,7 @@ def test_an_old_month_is_changed_compacted_and_erased_like_any_other(centre: Pat
         ("c3", "T1", 5.0),
     ]
     lake.compact()
-    upkeep.vacuum()
+    maintenance.vacuum()
     assert lake.erase("bob") == 1
     assert read("contacts", "contact_id", "ticket") == [("c1", None), ("c3", "T1")]
 

@@ -34,13 +34,13 @@ from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
 from qa_core.compliance import audit_report
-from qa_core.ingest import backup, purge, restore
-from qa_core.ingest.rules import due
+from qa_core.ingest.load import due_rules
 from qa_core.metrics import query
 from qa_core.storage import audit_log, permissions, replay_list
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import Account, SignInThrottle
+from qa_core.upkeep import backup, purge, restore
 
 pytestmark = pytest.mark.skipif(
     bool(builders.postgresql.explain_absence()), reason=str(builders.postgresql.explain_absence())
@@ -85,7 +85,7 @@ def bring_all(folder: Path) -> None:
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     name_decisions.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
     name_decisions.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
-    due.apply_due()
+    due_rules.apply_due()
 
 
 def everything() -> list[object]:

@@ -22,11 +22,11 @@ from builders.centres import (
 )
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.metrics.query import evaluation_table
+from qa_core.metrics.kpi import evaluation_table
 from qa_core.storage import engine
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
+from qa_core.storage.facts.schema import ANSWERS, CONTACTS, EVERY_CONTACT, INTERVALS, SPEND
 from qa_core.storage.records import store
-from qa_core.storage.schema import ANSWERS, CONTACTS, EVERY_CONTACT, INTERVALS, SPEND
 
 NORD = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 EVERYTHING = sa.select(CONTACTS.c.contact_id).order_by(CONTACTS.c.contact_id)

@@ -16,7 +16,7 @@ from builders.listening_centre import build_draw
 from sqlalchemy.orm import aliased, selectinload
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import row_rules, store
 from qa_core.storage.records.base import Base, now
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer, ScorecardVersion

@@ -27,15 +27,17 @@ from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT
 from qa_core.base.errors import Refusal
 from qa_core.metrics import measure, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query import engine_check, sampling_frame, severity
-from qa_core.metrics.query.data_span import find_span
-from qa_core.metrics.query.evaluation_table import load
+from qa_core.metrics.kpi import engine_check
+from qa_core.metrics.kpi.data_span import find_span
+from qa_core.metrics.kpi.evaluation_table import load
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.law import sampling_frame
+from qa_core.metrics.rows import severity
 from qa_core.storage import engine
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
+from qa_core.storage.facts.schema import ANSWERS, CONTACTS
 from qa_core.storage.lake import month_sums
 from qa_core.storage.records import store
-from qa_core.storage.schema import ANSWERS, CONTACTS
 
 SYSTEM = Viewer.SYSTEM
 OBSTACLE = spark_cluster.find_obstacle()

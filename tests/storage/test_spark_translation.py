@@ -21,9 +21,9 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
 from qa_core.centre import settings as declared_settings
 from qa_core.metrics import kpis, measure
-from qa_core.metrics.dimensions import DIMENSIONS
+from qa_core.metrics.kpis.dimensions import DIMENSIONS
 from qa_core.storage import engine
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.spark import belief
 from qa_core.storage.spark.cluster import seal_table

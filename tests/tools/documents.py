@@ -115,7 +115,7 @@ def list_settings() -> str:
 def list_dimensions() -> str:
     """List the dimensions with the permission that each takes."""
     from qa_core.access.roles import DIMENSION_PERMISSIONS, EXECUTIVE_DIMENSIONS
-    from qa_core.metrics.dimensions import DIMENSIONS
+    from qa_core.metrics.kpis.dimensions import DIMENSIONS
 
     return build_table(
         ("dimension", "title", "family", "permission", "executives"),
@@ -198,7 +198,7 @@ def list_kpi_words() -> str:
 
 def list_terms() -> str:
     """List the terms beside the KPIs, by subject."""
-    from qa_core.metrics import terms
+    from qa_core.metrics.kpis import terms
 
     return build_table(
         ("English", "French", "meaning"),
@@ -274,7 +274,7 @@ def list_marks() -> str:
 def list_pages() -> str:
     """List the pages with the permission that each takes and the roles that have it."""
     from qa_core.access.roles import Role, Viewer
-    from qa_core.ui import menu
+    from qa_core.ui.frame import menu
 
     return build_table(
         ("page", "address", "permission", "opens for"),
@@ -298,7 +298,7 @@ def list_pages() -> str:
 def list_gates() -> str:
     """List the legal gates with what each expects."""
     from qa_core.base.i18n import _
-    from qa_core.compliance import gates
+    from qa_core.compliance.conditions import gates
 
     rows = [
         (
@@ -341,7 +341,7 @@ def list_periods() -> str:
 def list_fields() -> str:
     """List the fields of each kind of file, and which of them a file must have."""
     from qa_core.files.options import ALL_KINDS
-    from qa_core.ingest import registry
+    from qa_core.ingest.reading import registry
 
     profiles = [registry.get_profile(kind, None) for kind in ALL_KINDS]
     return build_table(
@@ -359,7 +359,7 @@ def list_fields() -> str:
 
 def list_profiles() -> str:
     """List the profiles that tables with headers are read by."""
-    from qa_core.ingest import registry
+    from qa_core.ingest.reading import registry
 
     return build_table(
         ("kind", "profile", "recognised by", "date order"),
@@ -378,7 +378,7 @@ def list_profiles() -> str:
 
 def list_platforms() -> str:
     """List the platforms whose exports are recognised by their content."""
-    from qa_core.ingest import registry
+    from qa_core.ingest.reading import registry
 
     return build_table(
         ("platform", "`--profile`", "kinds"),
@@ -391,7 +391,7 @@ def list_platforms() -> str:
 
 def list_reasons() -> str:
     """List the codes of rows that bring nothing in."""
-    from qa_core.ingest import reason_texts
+    from qa_core.ingest.staging import reason_texts
 
     groups = {
         "rejected": reason_texts.REJECTED,
@@ -431,7 +431,7 @@ def list_system() -> str:
 
 def list_examples() -> str:
     """List the examples of the API."""
-    from qa_core.ui import api_examples
+    from qa_core.ui.views.admin import api_examples
 
     return "\n\n".join(
         f"### {example.tool}\n\n{example.hint}\n\n```{example.language}\n{example.code}\n```"
@@ -441,7 +441,7 @@ def list_examples() -> str:
 
 def list_health() -> str:
     """List the reasons why the app is not ready."""
-    from qa_core.ui import health
+    from qa_core.ui.server import health
 
     rows = ((code(name), message) for name, message in health.REASONS.items())
     return build_table(("code", "message"), rows)

@@ -63,7 +63,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_COMPLIANCE)",
             "qa_core/compliance/requests.py: ask_exclusion: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/ingest/subjects.py: export_for: viewer.require(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/upkeep/subjects.py: export_for: viewer.require(Permission.MANAGE_COMPLIANCE)",
             "qa_core/quality/calibration/results.py: get_results: "
             "viewer.require(Permission.SEE_CALIBRATIONS)",
             "qa_core/quality/calibration/worklist.py: find_worklist: "
@@ -82,7 +82,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.MANAGE_LISTENING)",
             "qa_core/quality/sampling/worklist.py: find_worklist: "
             "viewer.require(Permission.FILL_GRIDS)",
-            "qa_core/ui/frame.py: show: viewer.require(entry.permission)",
+            "qa_core/ui/page_frame.py: show: viewer.require(entry.permission)",
         ),
         ("A manager has every permission that a KPI needs."): (
             "qa_core/analysis/alerts/rules.py: _may_manage: viewer.can(get_kpi(rule.kpi).needs)",
@@ -100,16 +100,16 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/cli/demo/__init__.py: remove: viewer.require(Permission.MANAGE_IMPORTS)",
             "qa_core/cli/demo/__init__.py: build: viewer.require(Permission.MANAGE_ACCOUNTS)",
             "qa_core/cli/demo/__init__.py: remove: viewer.require(Permission.MANAGE_ACCOUNTS)",
-            "qa_core/metrics/query/advisors.py: find_evaluations_of: "
+            "qa_core/metrics/rows/advisors.py: find_evaluations_of: "
             "viewer.require(Permission.SEE_SCORES)",
-            "qa_core/metrics/query/contacts.py: get_contact: viewer.can(Permission.SEE_SCORES)",
-            "qa_core/metrics/query/satisfaction_drivers.py: find_drivers: "
+            "qa_core/metrics/rows/contacts.py: get_contact: viewer.can(Permission.SEE_SCORES)",
+            "qa_core/metrics/rows/satisfaction_drivers.py: find_drivers: "
             "viewer.can(Permission.SEE_SCORES)",
-            "qa_core/metrics/query/severity.py: find_adjusted_scores: "
+            "qa_core/metrics/rows/severity.py: find_adjusted_scores: "
             "viewer.require(Permission.SEE_SCORES)",
-            "qa_core/metrics/query/severity.py: find_evaluators: "
+            "qa_core/metrics/rows/severity.py: find_evaluators: "
             "viewer.require(Permission.SEE_SCORES)",
-            "qa_core/metrics/query/waits.py: find_unhappy_by_wait: "
+            "qa_core/metrics/rows/waits.py: find_unhappy_by_wait: "
             "viewer.require(Permission.SEE_SATISFACTION)",
         ),
         _ADVISORS_ALONE: (
@@ -117,9 +117,9 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/compliance/recordings/playback_list.py: find_own: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/query/advisor_self_view.py: find_own_evaluations: "
+            "qa_core/metrics/rows/advisor_self_view.py: find_own_evaluations: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/query/advisor_self_view.py: team_medians: "
+            "qa_core/metrics/rows/advisor_self_view.py: team_medians: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/quality/evaluations/advisor_response.py: acknowledge: "
             "viewer.require(Permission.ANSWER_EVALUATIONS)",
@@ -164,31 +164,29 @@ EQUIVALENT: dict[str, str] = {
             "Scoped(existing.order_by(Evaluation.id).limit(1), viewer)",
         ),
         _READERS: (
-            "qa_core/metrics/query/comments.py: may_read_remarks: "
+            "qa_core/metrics/rows/comments.py: may_read_remarks: "
             "viewer.can(Permission.SEE_CONTACTS)",
-            "qa_core/metrics/query/comments.py: may_read_remarks: "
+            "qa_core/metrics/rows/comments.py: may_read_remarks: "
             "viewer.can(Permission.SEE_SATISFACTION)",
-            "qa_core/metrics/query/comments.py: _find_notes: viewer.can(Permission.SEE_SCORES)",
+            "qa_core/metrics/rows/comments.py: _find_notes: viewer.can(Permission.SEE_SCORES)",
         ),
         ("It asks for no row."): (
-            "qa_core/metrics/query/contacts.py: _read_page: Scoped(statement.where(sa.false()), "
+            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(sa.false()), "
             "viewer)",
         ),
         ("Rows of contacts that were not found within the scope just before are dropped."): (
-            "qa_core/metrics/query/contacts.py: _read_page: Scoped(statement.where(*found), "
-            "viewer)",
+            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*found), viewer)",
         ),
         _SPEND: (
-            "qa_core/metrics/query/currencies.py: find_currencies: Scoped(statement, viewer)",
-            "qa_core/metrics/query/statements.py: on_spend: "
+            "qa_core/metrics/rows/currencies.py: find_currencies: Scoped(statement, viewer)",
+            "qa_core/metrics/kpi/statements.py: on_spend: "
             "Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)",
         ),
         ("Percentiles are hidden from executives afterwards too."): (
-            "qa_core/metrics/query/measure.py: _measure: question.viewer.needs_suppression",
+            "qa_core/metrics/kpi/measure.py: _measure: question.viewer.needs_suppression",
         ),
         ("Without it no KPI that comes from a grid is seen, so that no change of one is left."): (
-            "qa_core/metrics/query/rule_changes.py: find_changes: "
-            "viewer.can(Permission.SEE_SCORES)",
+            "qa_core/metrics/rows/rule_changes.py: find_changes: viewer.can(Permission.SEE_SCORES)",
         ),
         ("The evaluation that a remark belongs to is asked just before or just after."): (
             "qa_core/quality/evaluations/timed_comments.py: find_remarks: Scoped(statement, "
@@ -206,12 +204,12 @@ EQUIVALENT: dict[str, str] = {
             "Only a control or a sentence is shown or hidden: the room behind it refuses the "
             "same people, or gives them nothing."
         ): (
-            "qa_core/ui/alert_banner.py: show_open: viewer.can(Permission.EDIT_ALERTS)",
-            "qa_core/ui/alert_banner.py: describe: viewer.can(Permission.SEE_TRACKING)",
-            "qa_core/ui/download_links.py: show_download: "
+            "qa_core/ui/widgets/alert_banner.py: show_open: viewer.can(Permission.EDIT_ALERTS)",
+            "qa_core/ui/widgets/alert_banner.py: describe: viewer.can(Permission.SEE_TRACKING)",
+            "qa_core/ui/widgets/download_links.py: show_download: "
             "signed_in.viewer.can(downloads.KINDS[kind].permission)",
-            "qa_core/ui/filter_bar.py: _ask_values: viewer.needs_suppression",
-            "qa_core/ui/player/__init__.py: show: viewer.can(Permission.LISTEN)",
+            "qa_core/ui/frame/filter_bar.py: _ask_values: viewer.needs_suppression",
+            "qa_core/ui/widgets/player/__init__.py: show: viewer.can(Permission.LISTEN)",
             "qa_core/ui/views/account/find.py: show: viewer.can(Permission.SEE_CONTACTS)",
             "qa_core/ui/views/admin/scorecards.py: show: viewer.can(Permission.EDIT_GRIDS)",
             "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.MANAGE_ALERTS)",
@@ -323,7 +321,7 @@ def _find_places(tree: ast.AST, file: str) -> Iterator[tuple[str, ast.expr, str]
             # The operator sees every row: without the scope nothing would change.
             if name == "Scoped" and len(node.args) == 2 and "SYSTEM" not in ast.unparse(node):
                 kept = ast.unparse(node.args[0])
-                guard = "__import__('qa_core.storage.guard', fromlist=['Unscoped'])"
+                guard = "__import__('qa_core.storage.facts.guard', fromlist=['Unscoped'])"
                 yield "scope", node, f"{guard}.Unscoped({kept}, 'Mutant.')"
         elif isinstance(node, ast.If) and any(
             isinstance(statement, ast.Raise) and "AccessDenied" in ast.unparse(statement)

@@ -74,7 +74,7 @@ def find_imports(modules: Mapping[str, Path]) -> dict[str, set[str]]:
 
 
 def room_of(module: str) -> str | None:
-    """Return the room of a module: `metrics` for qa_core.metrics.periods; None for what
+    """Return the room of a module: `metrics` for qa_core.metrics.kpis.periods; None for what
     stands on top of all rooms.
     """
     parts = module.split(".")

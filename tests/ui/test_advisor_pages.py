@@ -25,13 +25,13 @@ from qa_core.base.errors import AccessDenied
 from qa_core.compliance import audit_report
 from qa_core.files.options import ImportOptions
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.stats import CellSums
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 from qa_core.ui.views.quality import criteria
 
 SYSTEM = Viewer.SYSTEM

@@ -15,12 +15,12 @@ from builders.centres import add_people, contact, land
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.lake import month_sums
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.people import Advisor, Team
-from qa_core.ui import cached
+from qa_core.ui.frame import cached
 
 NORTH = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
 MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))

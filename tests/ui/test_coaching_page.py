@@ -22,7 +22,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, DrawnContact
 from qa_core.storage.records.people import Membership
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 LEAD = Viewer("leo", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 

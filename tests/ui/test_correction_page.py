@@ -14,7 +14,7 @@ from test_evaluate_page import texts
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.compliance import accreditations
+from qa_core.compliance.conditions import accreditations
 from qa_core.quality.evaluations import advisor_response, corrections, disputes, drafts
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation

@@ -16,7 +16,7 @@ from builders.evaluated_centre import GIVEN, viewer
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.query import find_own_evaluations
 from qa_core.quality.evaluations import (
     EvaluationImporter,

@@ -27,13 +27,15 @@ from qa_core.access.roles import GRANTS, Permission, Role, Viewer
 from qa_core.analysis import alerts, board, board_pdf, exports, note_texts, targets
 from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
-from qa_core.metrics import formatting, kpis, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import kpis, query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.spreadsheets import FORMS
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent, AlertRule
-from qa_core.ui import cards, kpi_api
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.server import kpi_api
+from qa_core.ui.widgets import cards
 
 SYSTEM = Viewer.SYSTEM
 MAY = Period(date(2026, 5, 1), date(2026, 5, 31))

@@ -14,9 +14,9 @@ from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.metrics import formatting, periods
-from qa_core.metrics.dimensions import Period
-from qa_core.ui import filter_bar, menu
+from qa_core.metrics.kpis import formatting, periods
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.ui.frame import filter_bar, menu
 
 MANAGER, EXECUTIVE = Viewer("max", Role.MANAGER), Viewer("rex", Role.EXECUTIVE)
 

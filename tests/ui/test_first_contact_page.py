@@ -22,7 +22,7 @@ from qa_core.analysis import exports
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings as declared_settings
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.stats import control_charts
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow

@@ -15,7 +15,7 @@ from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import targets
 from qa_core.storage.records import store
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 FIRST = date(2026, 5, 4)
 WHY = "Without a figure, because missed contacts have no team"

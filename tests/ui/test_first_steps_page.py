@@ -23,7 +23,7 @@ from qa_core.ingest import samples
 from qa_core.ingest.first_steps import Step, find_set_up
 from qa_core.ingest.load import batches
 from qa_core.metrics import query
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 SYSTEM = Viewer.SYSTEM
 ADMIN = Viewer("root", Role.ADMIN)

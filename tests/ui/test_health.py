@@ -21,7 +21,8 @@ from qa_core.base.i18n import use
 from qa_core.cli.app import run
 from qa_core.storage import lake, permissions
 from qa_core.storage.records import store
-from qa_core.ui import health, server
+from qa_core.ui import asgi
+from qa_core.ui.server import health
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_strangers_get_nothing_but_the_health_from_the_addresses_of_the_server(
 ) -> None:
     answers = {
         route.path: Wire(None).ask(route.path.format(provider="none", ticket="x.y"))[0]
-        for route in server.ROUTES
+        for route in asgi.ROUTES
     }
 
     assert len(answers) > 5

@@ -26,7 +26,9 @@ from qa_core.base import environment
 from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui import api_examples, kpi_api, server
+from qa_core.ui import asgi
+from qa_core.ui.server import kpi_api
+from qa_core.ui.views.admin import api_examples
 
 SYSTEM = Viewer.SYSTEM
 TERMS = {
@@ -341,7 +343,7 @@ def test_the_documented_examples_for_curl_and_python_run(
     two_teams: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ECOUTE_TOKEN", add_token("manager"))
-    app = Starlette(routes=server.ROUTES, middleware=server.MIDDLEWARE)
+    app = Starlette(routes=asgi.ROUTES, middleware=asgi.MIDDLEWARE)
     running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

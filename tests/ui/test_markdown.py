@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from test_account_pages import add_account
 from tools.markdown_calls import find_calls
 
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame.markdown import escape
 
 PLAIN_TEXTS = {
     "alert_banner": ["cards.ICONS[item.severity] + item.text"],

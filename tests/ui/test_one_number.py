@@ -30,12 +30,12 @@ from python_calamine import CalamineWorkbook
 from qa_core.access.roles import Viewer
 from qa_core.analysis import exports
 from qa_core.cli.app import run
-from qa_core.metrics import formatting, kpis, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import KpiKind
+from qa_core.metrics import kpis, query
+from qa_core.metrics.kpis import KpiKind, formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
-from qa_core.ui import cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards
 
 SYSTEM = Viewer.SYSTEM
 WHERE = Filters(Period(FIRST.date(), (FIRST + timedelta(days=DAYS)).date()))

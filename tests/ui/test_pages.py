@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 
 PAGES = [page for pages in menu.MENU.values() for page in pages]
 BOUNDS = {

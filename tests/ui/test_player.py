@@ -16,11 +16,13 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.compliance import accreditations, recordings
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import accreditations
 from qa_core.compliance.recordings import absence, playback_list
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Playback, Recording
-from qa_core.ui import player, server
+from qa_core.ui import asgi
+from qa_core.ui.widgets import player
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ def test_the_script_of_the_player_comes_from_this_server_and_no_policy_is_loosen
         assert "import(" not in vendored and "eval(" not in vendored
     assert "BSD 3-Clause" in player.FOLDER.joinpath("vendor/LICENSE").read_text(encoding="utf-8")
     assert "<script" not in player.FOLDER.joinpath("player.html").read_text(encoding="utf-8")
-    (scripts,) = (part for part in server.PAGE_POLICY.split("; ") if part.startswith("script-src"))
+    (scripts,) = (part for part in asgi.PAGE_POLICY.split("; ") if part.startswith("script-src"))
     assert (
         "blob:" not in scripts
         and "data:" not in scripts

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.ui import browser, proxies
+from qa_core.ui.server import browser, proxies
 
 
 @contextmanager

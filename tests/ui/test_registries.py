@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.metrics import kpis, query
-from qa_core.ui import cards, filter_bar, menu
+from qa_core.ui.frame import filter_bar, menu
+from qa_core.ui.widgets import cards
 
 
 @pytest.fixture

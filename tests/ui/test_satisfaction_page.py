@@ -17,7 +17,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.analysis import year_over_year
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
 MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))

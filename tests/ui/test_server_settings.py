@@ -15,7 +15,7 @@ import pytest
 from builders.wires import Wire
 
 from qa_core.base import environment
-from qa_core.ui import connections
+from qa_core.ui.server import connections
 
 CONFIG = tomllib.loads(
     (environment.PROJECT / ".streamlit" / "config.toml").read_text(encoding="utf-8")

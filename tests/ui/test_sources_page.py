@@ -20,10 +20,10 @@ from qa_core.analysis import exports, tracking_numbers
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
-from qa_core.ui import sections, tables
 from qa_core.ui.views.tracking import source_comparison, source_steps
+from qa_core.ui.widgets import sections, tables
 
 SYSTEM = Viewer.SYSTEM
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))

@@ -14,7 +14,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.compliance import audit_labels
 from qa_core.files.decision import Decision
-from qa_core.metrics.query import scorecard_texts
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion

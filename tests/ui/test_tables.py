@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 
 def show_two_tables() -> None:
-    from qa_core.ui import tables
+    from qa_core.ui.widgets import tables
 
     columns = [
         tables.name_column("Advisor", lambda line: line["name"]),

@@ -18,11 +18,12 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, Viewer
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base.errors import AccessDenied, Misuse
-from qa_core.metrics import half_hours, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.half_hours import ClockChange
+from qa_core.metrics import query
+from qa_core.metrics.kpis import half_hours
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.kpis.half_hours import ClockChange
 from qa_core.metrics.query import Recovery
-from qa_core.ui import menu
+from qa_core.ui.frame import menu
 from qa_core.ui.views.performance import traffic, waiting_times
 
 SYSTEM, EXECUTIVE = Viewer.SYSTEM, Viewer("rex", Role.EXECUTIVE)

@@ -11,9 +11,9 @@ from qa_core.analysis.alerts.rules import Rule, RuleKind, build_rule
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.metrics import dimensions, formatting, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics import query
+from qa_core.metrics.kpis import dimensions, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent, AlertRule

@@ -16,9 +16,9 @@ from qa_core.analysis.alerts.rule_evaluation import Firing
 from qa_core.analysis.alerts.rules import Rule, RuleKind
 from qa_core.analysis.series import Series, build_series, read_start
 from qa_core.base import environment
-from qa_core.metrics import formatting, periods, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics import query
+from qa_core.metrics.kpis import Unit, formatting, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertEvent

@@ -7,8 +7,8 @@ from typing import Any
 
 from qa_core.analysis.alerts.rules import Rule, RuleKind
 from qa_core.analysis.series import Series
-from qa_core.metrics import formatting
-from qa_core.metrics.query.result_rows import SMALL_SAMPLE
+from qa_core.metrics.kpi.result_rows import SMALL_SAMPLE
+from qa_core.metrics.kpis import formatting
 from qa_core.stats import control_charts
 
 

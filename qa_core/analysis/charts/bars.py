@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import FONT, LEGEND, SERIES, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 WRITTEN = 0.1
 """Minimum share whose bar has room for its text."""

@@ -10,8 +10,7 @@ from qa_core.analysis.charts.labels import cut, find_range, format_point, list_v
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 
 LONGEST_LABEL = 32
 """Characters of a label beside a difference."""

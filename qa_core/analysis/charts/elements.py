@@ -6,7 +6,7 @@ from typing import Any
 from qa_core.analysis.charts.labels import format_tick
 from qa_core.analysis.charts.palette import Colours
 from qa_core.analysis.charts.sketch import Sketch
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 
 def draw_line(

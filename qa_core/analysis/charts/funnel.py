@@ -10,8 +10,7 @@ from qa_core.analysis.charts import elements
 from qa_core.analysis.charts.labels import cut, find_range, format_point
 from qa_core.analysis.charts.palette import colours, dress
 from qa_core.analysis.charts.sketch import Sketch
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 
 STEPS = 60

@@ -10,8 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 
 _TAG = re.compile(r"<[^>]+>")
 

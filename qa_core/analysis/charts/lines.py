@@ -13,8 +13,7 @@ from qa_core.analysis.charts.labels import find_range, format_point, list_values
 from qa_core.analysis.charts.palette import Colours, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 from qa_core.stats.control_charts import SteppedLimits
 
 LABEL_HEIGHT = 17

@@ -10,7 +10,7 @@ from qa_core.analysis.charts.elements import draw_line, label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.palette import SERIES, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 
 def build_history(

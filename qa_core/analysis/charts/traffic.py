@@ -23,8 +23,7 @@ from qa_core.analysis.charts.lines import date_axis, draw_curve
 from qa_core.analysis.charts.palette import LEGEND, Colours, colours, dress
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 
 LEAST_SPREAD = 0.1
 """Minimum range of rates for the full colour scale."""

@@ -15,7 +15,7 @@ from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Permission, Viewer
 from qa_core.analysis.irritants.subject import TEXT_KINDS, WAIT, IrritantKind, IrritantSubject
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.irritants import Irritant, IrritantStep, IrritantTeam

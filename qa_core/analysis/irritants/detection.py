@@ -23,8 +23,9 @@ from qa_core.analysis.irritants.subject import (
 from qa_core.analysis.irritants.term_counts import Document, TermShare
 from qa_core.analysis.irritants.terms import Mention, extract, find_mentions, split_sentences
 from qa_core.base.errors import AccessDenied
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 
 KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATINGS: "unhappy_rate"}

@@ -15,8 +15,8 @@ from qa_core.analysis.irritants.subject import (
     IrritantSubject,
 )
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import dimensions, downloads, formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics import downloads
+from qa_core.metrics.kpis import Unit, dimensions, formatting
 from qa_core.metrics.spreadsheets import Cell, Sheet, make_file, unit_format
 
 KINDS = {

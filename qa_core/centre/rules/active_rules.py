@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from qa_core.centre import settings
 from qa_core.centre.rules.opening_hours import SiteHours, load_hours
 from qa_core.storage import name_merges
+from qa_core.storage.facts.schema import AS_GIVEN, Direction, Outcome
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.people import Team
-from qa_core.storage.schema import AS_GIVEN, Direction, Outcome
 
 SPELLED_COLUMNS = ("queue", "reason", "campaign")
 SHARED_NUMBERS = "shared_numbers"

@@ -32,11 +32,11 @@ from qa_core.cli.demo import (
     staff,
 )
 from qa_core.cli.demo.story import STORY, DemoPlan
-from qa_core.compliance import gates
-from qa_core.ingest.rules import due
+from qa_core.compliance.conditions import gates
+from qa_core.ingest.load import due_rules
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log, lake
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
@@ -144,7 +144,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     hours = opening_hours.parse_hours(STORY.seasons.opening)
     for site in staff.SITES:
         site_hours.set_opening(viewer, site, hours, calendar="FR")
-    due.apply_due()
+    due_rules.apply_due()
     accounts.open_all(viewer, cast)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)

@@ -11,7 +11,7 @@ from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.story import STORY
 from qa_core.quality.evaluations import advisor_response, disputes, evaluation_view, finalise
 from qa_core.quality.evaluations.disputes import DisputeDecision
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, EvaluationRevision

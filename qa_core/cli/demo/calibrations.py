@@ -13,13 +13,14 @@ from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE, read_grid
 from qa_core.cli.demo.staff import EVALUATORS
 from qa_core.cli.demo.story import STORY, DemoPlan, Entry
-from qa_core.compliance import law, retention
-from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.listening_rights import Listenable
+from qa_core.compliance import retention
+from qa_core.compliance.recordings import law
+from qa_core.metrics.law import listening_rights
+from qa_core.metrics.law.listening_rights import Listenable
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.calibration.sessions import build_contacts
 from qa_core.quality.evaluations import finalise
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, ScorecardVersion
 from qa_core.storage.records.listening import Calibration, Recording

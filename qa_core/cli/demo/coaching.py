@@ -5,8 +5,9 @@ from datetime import time
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import Cast, order_colleagues
 from qa_core.cli.demo.story import STORY, DemoPlan, Entry
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 

@@ -10,7 +10,7 @@ from qa_core.base import environment
 from qa_core.cli.demo import contacts
 from qa_core.cli.demo.staff import QUEUES, Staff
 from qa_core.cli.demo.story import STORY, DemoPlan
-from qa_core.ingest.pseudonyms import Pseudonyms
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
 
 SYSTEMS = ("telephony", "messaging", "helpdesk")
 SYSTEM_OF_CHANNEL = np.array([SYSTEMS.index(channel.system) for channel in STORY.channels], np.int8)

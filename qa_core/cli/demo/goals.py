@@ -15,7 +15,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.seasons import LAUNCH
 from qa_core.cli.demo.story import STORY, DemoPlan
-from qa_core.metrics.dimensions import Filters
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.irritants import Irritant, IrritantStep

@@ -9,8 +9,8 @@ from qa_core.centre import members
 from qa_core.cli.demo import evaluations
 from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.story import STORY
-from qa_core.compliance import accreditations, gates, notices
-from qa_core.metrics.dimensions import add_months
+from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import sampling
 from qa_core.storage.records import store
 

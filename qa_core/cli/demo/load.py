@@ -18,14 +18,14 @@ from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
 from qa_core.cli.demo.staff import Staff
 from qa_core.cli.demo.story import STORY, DemoPlan
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import load, load_job, recovery
-from qa_core.ingest.load.staged import SCHEMAS, Staged
-from qa_core.ingest.report import FileReport
-from qa_core.ingest.tally import ImportTally
+from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging.staged import SCHEMAS, Staged
+from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.records import store
 
 PROFILE = "demo"

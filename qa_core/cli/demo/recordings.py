@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.cli.demo.accounts import Cast
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, deletion
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Recording

@@ -15,14 +15,15 @@ from qa_core.centre.rules import name_decisions
 from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.recordings import BATCH
 from qa_core.cli.demo.story import STORY, Entry
-from qa_core.compliance import exclusions, requests
+from qa_core.compliance import requests
+from qa_core.compliance.conditions import exclusions
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback
-from qa_core.ingest import subjects
-from qa_core.ingest.rules import due
-from qa_core.storage.guard import Scoped
+from qa_core.ingest.load import due_rules
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
+from qa_core.upkeep import subjects
 
 RIGHTS = STORY.rights
 
@@ -54,7 +55,7 @@ def set_up(cast: Cast) -> None:
     confirm(officer, find_requests(officer)[0].id)
     with suppress(AccessDenied, Refusal):  # a small centre has no call of both campaigns
         name_decisions.merge(admin, "campaign", *RIGHTS.spellings)
-        due.apply_due()
+        due_rules.apply_due()
     for kind in printing.ALL:
         if kind.name != RIGHTS.not_printed:
             printing.print_document(officer, kind.name, "fr", "pdf")

@@ -15,7 +15,7 @@ from typing import Any
 from qa_core.base import i18n
 from qa_core.compliance.documents.blocks import Blank, Block, Bullets, Grid, Heading, Paragraph
 from qa_core.compliance.documents.facts import Facts
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 FOLDER = Path(__file__).with_name("templates")
 LINE = "." * 24

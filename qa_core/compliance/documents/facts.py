@@ -11,11 +11,13 @@ from qa_core.access.roles import ROLE_TITLES, Role, Viewer
 from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
-from qa_core.compliance import accreditations, gates, notices, proportionality, retention
-from qa_core.compliance.accreditations import AccreditationEntry
+from qa_core.compliance import proportionality, retention
+from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.compliance.conditions.accreditations import AccreditationEntry
 from qa_core.compliance.documents import capabilities
 from qa_core.compliance.documents.blocks import Blank
-from qa_core.metrics import formatting, query
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
 from qa_core.storage.records.store import Session

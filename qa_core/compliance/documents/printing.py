@@ -16,7 +16,8 @@ from qa_core.compliance.documents.blocks import BLANK, Block, list_texts
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.documents.facts import DETAILS, Facts
 from qa_core.compliance.documents.rendering import RENDERERS, PrintedDocument
-from qa_core.metrics import downloads, formatting, printed_pages
+from qa_core.metrics import downloads, printed_pages
+from qa_core.metrics.kpis import formatting
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 

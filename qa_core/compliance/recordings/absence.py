@@ -8,9 +8,9 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
-from qa_core.compliance import accreditations, gates
-from qa_core.metrics import formatting
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.metrics.kpis import formatting
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import DrawnContact, Recording
 from qa_core.storage.records.store import Session

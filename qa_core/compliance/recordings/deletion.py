@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, vault
-from qa_core.metrics.dimensions import add_months
+from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log, replay_list
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
@@ -237,9 +237,9 @@ def delete_expired(viewer: Viewer, as_of: date | None = None) -> int:
 def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
     # Only here: what asks the lake loads the libraries of the pages, which an import of
     # a file that is known does without.
-    from qa_core.compliance import exclusions
+    from qa_core.compliance.conditions import exclusions
     from qa_core.metrics import query
-    from qa_core.metrics.query import recording_flags
+    from qa_core.metrics.law import recording_flags
 
     with store.reading() as session:
         is_excluded = exclusions.load(session).build_test()

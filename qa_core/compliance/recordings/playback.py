@@ -16,11 +16,11 @@ from qa_core.access.sessions import SignedIn
 from qa_core.base import masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import build_from_row
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import vault
 from qa_core.compliance.recordings.deletion import find_last_moment, is_over, known_advisor
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation
@@ -198,8 +198,9 @@ def _require(
     session: Session, viewer: Viewer, recording_id: int, purpose: str
 ) -> tuple[Recording, RecordedContact]:
     # Only here: an import that deletes recordings does without the libraries of the pages.
-    from qa_core.compliance import law, listened
-    from qa_core.metrics.query.legal_obstacles import LegalAct
+    from qa_core.compliance.conditions import listened
+    from qa_core.compliance.recordings import law
+    from qa_core.metrics.law.legal_obstacles import LegalAct
 
     viewer.require(Permission.LISTEN)
     if viewer.is_system or (purpose == OWN) != (viewer.role == Role.ADVISOR):
@@ -248,7 +249,7 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
     """Tell whether an evaluator must listen to a contact, or its advisor was evaluated on it."""
-    from qa_core.metrics.query.calibration_metrics import find_calibrations  # as in _require
+    from qa_core.metrics.kpi.calibration_metrics import find_calibrations
 
     if viewer.role == Role.EVALUATOR:
         draws = sa.select(DrawnContact.id).where(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation

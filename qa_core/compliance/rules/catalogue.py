@@ -11,7 +11,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.compliance.retention import Overdue
 from qa_core.compliance.rules import history, measures
 from qa_core.compliance.rules.findings import STATE_TITLES, RuleFacts, RuleFinding, RuleState
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 
 TO_DO_DAYS = 30
@@ -236,7 +236,7 @@ class RuleVerdict:
 
 def judge_all(viewer: Viewer, find_overdue: Callable[[], Sequence[Overdue]]) -> list[RuleVerdict]:
     """Judge the twenty rules on the stores as they stand, for the whole centre: counts
-    alone, no names. `find_overdue`: as `ingest.purge.find_overdue`.
+    alone, no names. `find_overdue`: as `upkeep.purge.find_overdue`.
     """
     viewer.require(Permission.SEE_RULES)
     with store.reading() as session:

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_, ngettext
-from qa_core.compliance import law, retention
-from qa_core.compliance.recordings import deletion
+from qa_core.compliance import retention
+from qa_core.compliance.recordings import deletion, law
 from qa_core.compliance.retention import Overdue
-from qa_core.metrics import formatting
-from qa_core.metrics.query.legal_obstacles import RULES, LegalAct
-from qa_core.storage.guard import Unscoped
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law.legal_obstacles import RULES, LegalAct
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.store import Session
 
 DAYS = 30

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import gates, listened, notices, proportionality, requests
-from qa_core.compliance.accreditations import holds_on
+from qa_core.compliance import proportionality, requests
+from qa_core.compliance.conditions import gates, listened, notices
+from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.documents import printing
 from qa_core.compliance.rules.findings import DAYS, RuleFacts, RuleFinding, RuleState, conclude
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.customer_keys import count_customer_keys
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.rows.customer_keys import count_customer_keys
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import (

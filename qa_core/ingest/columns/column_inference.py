@@ -23,11 +23,11 @@ from qa_core.ingest.columns import (
     timestamps,
     vocabulary,
 )
-from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.declaration import Column, Profile, ValueType
-from qa_core.ingest.pseudonyms import Pseudonyms
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.declaration import Column, Profile, ValueType
+from qa_core.ingest.staging.pseudonyms import Pseudonyms
+from qa_core.storage.facts.schema import Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
 MANY_WORDS = 60

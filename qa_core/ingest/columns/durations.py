@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
-from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
     decide_decimal,
@@ -19,7 +18,8 @@ from qa_core.ingest.columns.numbers import (
     read_plain,
     strip_decoration,
 )
-from qa_core.ingest.declaration import ColumnEvidence
+from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.declaration import ColumnEvidence
 
 SECONDS_IN = {"s": 1.0, "ms": 0.001, "min": 60.0, "h": 3_600.0, "day": 86_400.0}
 UNIT_NAMES = {

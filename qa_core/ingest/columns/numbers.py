@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.arrays import to_numpy
-from qa_core.ingest.declaration import ColumnEvidence
+from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.declaration import ColumnEvidence
 
 MAX_FAULT_SHARE = 0.01
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009]|['’](?=\d{3}(?!\d))")

@@ -8,7 +8,7 @@ from typing import Any
 
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.timezones import FIRST_YEAR, LAST_YEAR
-from qa_core.storage.schema import Direction
+from qa_core.storage.facts.schema import Direction
 
 CLOCK_PARTS = 3
 DIRECTIONS: Mapping[str, str | None] = {item.value: item.value for item in Direction}

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from qa_core.base.errors import Misuse
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
-from qa_core.ingest.declaration import Column, Profile
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.ingest.staging.declaration import Column, Profile
+from qa_core.storage.facts.schema import Direction, Outcome
 
 Meaning = Outcome | Direction | bool | str | None
 """Meaning of a word: a truth, a number as text, None for a missing value."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.ingest.columns import timezones
-from qa_core.ingest.columns.arrays import to_numpy
-from qa_core.ingest.declaration import ColumnEvidence
+from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.staging.declaration import ColumnEvidence
 
 PIVOT_YEAR = 70
 

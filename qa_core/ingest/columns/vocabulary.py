@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
-from qa_core.ingest.columns.arrays import map_texts, to_numpy
-from qa_core.ingest.declaration import ColumnEvidence
+from qa_core.ingest.staging.arrays import map_texts, to_numpy
+from qa_core.ingest.staging.declaration import ColumnEvidence
 from qa_core.ingest.words import tables
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Outcome
 
 _EMPTY = (
     "null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-",

@@ -19,13 +19,13 @@ from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest import registry
-from qa_core.ingest.load import quarantine
-from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach
-from qa_core.ingest.own_rows import of_files
-from qa_core.ingest.report import FileReport
-from qa_core.ingest.tally import ImportTally
+from qa_core.ingest.reading import registry
+from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging import quarantine
+from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.staging.tally import ImportTally
+from qa_core.ingest.staging.unscoped_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store

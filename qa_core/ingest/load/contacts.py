@@ -12,11 +12,11 @@ import pyarrow as pa
 from qa_core.centre.advisors import AdvisorReference, ResolvedNames
 from qa_core.centre.rules.active_rules import ActiveRules, source_value
 from qa_core.centre.rules.number_assignments import BY_NUMBER
-from qa_core.ingest.load.duckdb_session import write_rows
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import lake, name_merges
+from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.lake.tables import quote, select_from_files
-from qa_core.storage.schema import AS_GIVEN
 
 NOT_IN_LAKE = (
     "line", "source_system", "contact_id", "advisor", "advisor_name", "site", "updated_at", "team",

@@ -10,11 +10,11 @@ import duckdb
 
 from qa_core.base.errors import Refusal
 from qa_core.ingest.columns.period_labels import DAY_MINUTES
-from qa_core.ingest.load.duckdb_session import write_rows
-from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.profiles.intervals import refuse_unknown_length
+from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.staged import Staged
+from qa_core.storage.facts.schema import INTERVAL_KEY
 from qa_core.storage.lake.tables import quote
-from qa_core.storage.schema import INTERVAL_KEY
 
 MAX_CONTRADICTORY_SHARE = 0.05
 """Share of contradictory rows for one interval above which another column must

@@ -13,23 +13,23 @@ from qa_core.base.i18n import N_
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest import plausibility
 from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
-from qa_core.ingest.load.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.load.load_job import LoadJob
-from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.rules import apply
+from qa_core.ingest.staging.duckdb_session import RowComparison, compare, open_session, write_rows
+from qa_core.ingest.staging.quarantine import RejectedRow
+from qa_core.ingest.staging.staged import Staged
 from qa_core.quality import evaluations
 from qa_core.storage import lake, name_merges
+from qa_core.storage.facts.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
-from qa_core.storage.schema import EXCLUDED_BY, INTERVAL_KEY, RESTRAINTS, SPEND_KEY
 
 SHOWN_NAMES = 20
 OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR)

@@ -10,12 +10,13 @@ from qa_core.access.roles import Viewer
 from qa_core.base.progress import Progress
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import batches, quarantine
-from qa_core.ingest.load.duckdb_session import RowComparison
-from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import Staged
-from qa_core.ingest.report import FileReport
-from qa_core.ingest.tally import ImportTally
+from qa_core.ingest.load import batches
+from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging import quarantine
+from qa_core.ingest.staging.duckdb_session import RowComparison
+from qa_core.ingest.staging.quarantine import RejectedRow
+from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.records import store
 

@@ -19,11 +19,12 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
-from qa_core.compliance import gates, recordings
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, deletion, vault
 from qa_core.ingest.load.load_job import LoadJob
-from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import Staged
+from qa_core.ingest.staging.quarantine import RejectedRow
+from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.query import RecordedContact
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -147,8 +148,8 @@ def load(job: LoadJob) -> None:
 
 def _find_contacts(rows: list[IncomingRecording], system: str | None) -> None:
     # Imported here, since files of rows need no libraries of the pages.
-    from qa_core.compliance import law
-    from qa_core.metrics.query.legal_obstacles import LegalAct
+    from qa_core.compliance.recordings import law
+    from qa_core.metrics.law.legal_obstacles import LegalAct
 
     contacts_by_id: dict[str, list[RecordedContact]] = {}
     with store.reading_or_empty() as session:

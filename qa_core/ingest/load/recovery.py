@@ -9,7 +9,7 @@ from qa_core.compliance import recordings
 from qa_core.ingest.load import batches, objections, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
-from qa_core.ingest.tally import ImportTally
+from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch

@@ -8,8 +8,8 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load.staged import Staged
 from qa_core.ingest.matching.contact_match import DAY_IN_KEY
+from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.lake.tables import quote
 
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"

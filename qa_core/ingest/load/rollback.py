@@ -16,7 +16,7 @@ from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now

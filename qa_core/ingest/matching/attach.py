@@ -9,12 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from qa_core.ingest.load.duckdb_session import write_rows
-from qa_core.ingest.load.quarantine import RejectedRow
-from qa_core.ingest.load.staged import SURVEY, TRACKING, Staged
 from qa_core.ingest.matching import contact_match
-from qa_core.storage import name_merges, schema
-from qa_core.storage.schema import AS_GIVEN
+from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.quarantine import RejectedRow
+from qa_core.ingest.staging.staged import SURVEY, TRACKING, Staged
+from qa_core.storage import name_merges
+from qa_core.storage.facts import schema
+from qa_core.storage.facts.schema import AS_GIVEN
 
 VALUES = {"surveys": SURVEY, "tracking": TRACKING}
 """Columns of a contact that each kind writes, where its file carries them."""

@@ -8,8 +8,8 @@ from itertools import groupby
 import duckdb
 import pyarrow as pa
 
+from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.storage.lake.tables import quote
-from qa_core.storage.schema import NEIGHBOUR_DAYS
 
 AMBIGUOUS, NOTHING_TO_JOIN_BY = "ambiguous_contact", "no_contact"
 BY_ID, BY_TICKET, BY_NUMBER, BY_CUSTOMER = "id", "ticket", "number_and_time", "customer_and_time"

@@ -17,21 +17,21 @@ import sqlalchemy as sa
 from qa_core.centre import advisors
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
-from qa_core.compliance import law
-from qa_core.ingest.load.staged import Staged
+from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
-from qa_core.ingest.own_rows import of_files
-from qa_core.metrics.query import legal_obstacles
-from qa_core.metrics.query.legal_obstacles import LegalAct
+from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.metrics.law import legal_obstacles
+from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage import name_merges
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import RESTRAINTS
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
-from qa_core.storage.schema import RESTRAINTS
 
 NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")

@@ -7,14 +7,14 @@ import sqlalchemy as sa
 
 from qa_core.centre import advisors, settings
 from qa_core.centre.rules.active_rules import source_value
-from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.matching import evaluation_rows, pending_rows
-from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
+from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.unscoped_rows import of_files
 from qa_core.storage import lake, system_errors
+from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.schema import AS_GIVEN
 
 LOG = logging.getLogger("qa_core")
 

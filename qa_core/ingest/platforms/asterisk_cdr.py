@@ -16,7 +16,7 @@ from qa_core.ingest.platforms.call_legs import LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside_number, is_withheld
+from qa_core.ingest.staging.pseudonyms import find_outside_number, is_withheld
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",

@@ -15,11 +15,11 @@ from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.files.signatures import Headers, Lines
 from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
-from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
+from qa_core.ingest.staging.arrays import to_numpy
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")

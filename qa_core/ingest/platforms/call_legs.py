@@ -12,13 +12,13 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.ingest.load.staged import SCHEMAS
-from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.platforms.declaration import LegChain, Platform
+from qa_core.ingest.staging.staged import SCHEMAS
+from qa_core.ingest.staging.unscoped_rows import of_files
 from qa_core.storage import lake
+from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
-from qa_core.storage.schema import CONTACTS
 
 MAX_STEPS = 50
 KIND = "legs"

@@ -11,7 +11,7 @@ from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
-from qa_core.storage.schema import Outcome
+from qa_core.storage.facts.schema import Outcome
 
 _OUTCOMES = {
     "answered": "answered", "completed": "answered", "in progress": None, "ringing": None,

@@ -14,7 +14,7 @@ from qa_core.ingest.platforms.call_legs import ANSWERED_OR_LAST, LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells, Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside_number
+from qa_core.ingest.staging.pseudonyms import find_outside_number
 
 _TYPES = ("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER", "TIMESTAMP", "BIGINT")
 _BUSY, _NUMBER_CHANGED = ("17",), ("1", "3", "22", "28")

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.signatures import Signature
-from qa_core.ingest.load.staged import SCHEMAS
 from qa_core.ingest.platforms.fields import Item, Seconds, SkippedRecord, Value, Words, build_schema
+from qa_core.ingest.staging.staged import SCHEMAS
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.load.staged import SCHEMAS
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.ingest.staging.staged import SCHEMAS
+from qa_core.storage.facts.schema import Direction, Outcome
 
 MOMENT = pa.timestamp("us")
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
-from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.staging.pseudonyms import find_outside_number
+from qa_core.storage.facts.schema import Outcome
 
 EXAMPLE = (
     "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk",

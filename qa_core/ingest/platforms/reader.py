@@ -32,23 +32,27 @@ from qa_core.files.options import ImportOptions
 from qa_core.files.readers import parse_delimiter
 from qa_core.files.sample import Sample, take_sample
 from qa_core.files.signatures import take_inner
-from qa_core.ingest import reason_texts
 from qa_core.ingest.columns import date_order, taught_words, timestamps
-from qa_core.ingest.columns.arrays import map_texts
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
-from qa_core.ingest.load import quarantine
-from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Cells, Item, RejectedRecord, SkippedRecord
 from qa_core.ingest.profiles.contacts import require_only
-from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
-from qa_core.ingest.tally import ImportTally
-from qa_core.storage import duckdb_connection
+from qa_core.ingest.staging import quarantine, reason_texts
+from qa_core.ingest.staging.arrays import map_texts
+from qa_core.ingest.staging.pseudonyms import (
+    Pseudonyms,
+    find_outside_number,
+    mask_cell,
+    normalise_numbers,
+)
+from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
+from qa_core.ingest.staging.tally import ImportTally
+from qa_core.storage.facts import duckdb_connection
+from qa_core.storage.facts.schema import Direction, Outcome
 from qa_core.storage.lake.tables import quote
-from qa_core.storage.schema import Direction, Outcome
 
 Items = Iterator[tuple[int, Item]]
 """Objects or rows of an export, each with its number or line."""

@@ -15,7 +15,7 @@ from qa_core.ingest.platforms.call_legs import find_roots
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, report_lost_roots
-from qa_core.ingest.pseudonyms import find_outside_number
+from qa_core.ingest.staging.pseudonyms import find_outside_number
 
 _OUTCOMES = {
     **dict.fromkeys(("queued", "initiated", "ringing", "in progress")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 FIELDS = build_fields(
     "advisors",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from qa_core.ingest.declaration import Field, ValueType, build_fields
+from qa_core.ingest.staging.declaration import Field, ValueType, build_fields
 
 FIELDS = build_fields(
     "contacts",

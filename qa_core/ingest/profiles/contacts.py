@@ -12,17 +12,17 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, map_texts
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
-from qa_core.ingest.declaration import Column, Profile
 from qa_core.ingest.profiles import outcomes, starts
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
-from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts
+from qa_core.ingest.staging.declaration import Column, Profile
+from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
 from qa_core.ingest.words.tables import list_words
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Outcome
 
 HALF_DAY = 43_200
 MANY_CELLS, SHARED = 100, 0.2

@@ -10,13 +10,13 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.options import parse_scale
-from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 
 FIELDS = build_fields(
     "evaluations",

@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile
 from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.staging.declaration import Profile
 
 SOURCE, MEDIUM = "google", "cpc"
 _SYNONYMS = {

@@ -13,7 +13,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
-from qa_core.storage.schema import Outcome
+from qa_core.storage.facts.schema import Outcome
 
 PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
 WITHIN_SECONDS = 1.01

@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.columns.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
 from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
-from qa_core.ingest.declaration import Column, Profile, ValueType, build_fields
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
+from qa_core.ingest.staging.declaration import Column, Profile, ValueType, build_fields
 
 AVERAGES = {
     "wait_seconds": ("average_wait", "answered"),

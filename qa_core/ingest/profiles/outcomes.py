@@ -17,8 +17,8 @@ from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationReading
 from qa_core.ingest.columns.header_matching import parse_header
-from qa_core.ingest.declaration import Column
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.ingest.staging.declaration import Column
+from qa_core.storage.facts.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
 """Ranks of a cell by what it says of the outcome; those above `UNANSWERED` say how."""

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from qa_core.ingest.columns.arrays import as_moments, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile, ValueType, build_fields
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment
+from qa_core.ingest.staging.arrays import as_moments, as_words, to_numpy
+from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 FIELDS = (
     *build_fields("recordings", ("file", ValueType.TEXT)),

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
-from qa_core.ingest.columns.arrays import as_numbers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.arrays import as_numbers
+from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
 
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.masking import mask_contact_details
-from qa_core.ingest.columns.arrays import as_moments, as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile, ValueType, build_fields
-from qa_core.ingest.load.staged import SURVEY
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment
+from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, to_numpy
+from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.staged import SURVEY
 
 FIELDS = build_fields(
     "surveys",

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.files.signatures import Headers
-from qa_core.ingest.columns.arrays import as_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
-from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.storage.schema import Direction
+from qa_core.ingest.staging.arrays import as_words
+from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.staging.pseudonyms import find_outside_number
+from qa_core.storage.facts.schema import Direction
 
 _SYNONYMS = {
     "contact_id": "call id|callid|history id",

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from qa_core.ingest.columns.arrays import as_moments, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Profile, ValueType, build_fields
-from qa_core.ingest.load.staged import TRACKING
 from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_start, decide_start
-from qa_core.ingest.pseudonyms import normalise_numbers
+from qa_core.ingest.staging.arrays import as_moments, to_numpy
+from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.ingest.staging.pseudonyms import normalise_numbers
+from qa_core.ingest.staging.staged import TRACKING
 
 if TYPE_CHECKING:
-    from qa_core.ingest.declaration import Column
+    from qa_core.ingest.staging.declaration import Column
 
 _TEXTS = ("contact_id", *TRACKING)
 _FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.files.signatures import Headers
-from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.declaration import Field, Profile, ValueType
 from qa_core.ingest.profiles import contact_fields, contacts
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.staging.arrays import as_numbers, as_words, to_numpy
+from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.storage.facts.schema import Outcome
 
 _SYNONYMS = {
     "contact_id": "id|call id|indice|session id|id session|call guid",

@@ -15,16 +15,16 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
 from qa_core.compliance import recordings
 from qa_core.ingest.load.batches import create_id
-from qa_core.ingest.load.duckdb_session import write_rows
-from qa_core.ingest.pseudonyms import find_number
 from qa_core.ingest.rules import reattach
+from qa_core.ingest.staging.duckdb_session import write_rows
+from qa_core.ingest.staging.pseudonyms import find_number
 from qa_core.storage import lake, name_merges
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import CENTRE_RULES, DueWork
 from qa_core.storage.records.store import Session
-from qa_core.storage.schema import AS_GIVEN
 
 
 def apply_if_due() -> int:

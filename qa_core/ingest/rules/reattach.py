@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from qa_core.centre import members
 from qa_core.storage import lake, name_merges
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.centre_rules import NameDecision
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import (

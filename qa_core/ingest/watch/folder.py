@@ -26,14 +26,15 @@ from qa_core.base.progress import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import refuse_special
 from qa_core.files.options import KINDS, ImportOptions
-from qa_core.ingest import pipeline, purge
-from qa_core.ingest.columns import table_reader
-from qa_core.ingest.registry import find_kind
-from qa_core.ingest.report import FileReport
+from qa_core.ingest import pipeline
+from qa_core.ingest.reading import table_reader
+from qa_core.ingest.reading.registry import find_kind
+from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import SavedMapping
+from qa_core.upkeep import purge
 
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"

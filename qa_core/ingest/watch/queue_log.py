@@ -27,11 +27,11 @@ from qa_core.base.progress import Stop
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
-from qa_core.ingest.columns import table_reader
 from qa_core.ingest.platforms import asterisk_queue_log
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, stage_platform
-from qa_core.ingest.report import FileReport
-from qa_core.storage import duckdb_connection
+from qa_core.ingest.reading import table_reader
+from qa_core.ingest.reading.report import FileReport
+from qa_core.storage.facts import duckdb_connection
 
 LOG_NAME = re.compile(r"queue_log(?:[.-]\d+)*(?:\.gz)?")
 """A log and its rotations: queue_log.1, queue_log-20261124, queue_log.2.gz."""

@@ -57,7 +57,7 @@ from qa_core.metrics.kpis.rows import (
     total,
     word,
 )
-from qa_core.storage.schema import CONTACTS, Outcome
+from qa_core.storage.facts.schema import CONTACTS, Outcome
 
 _c = CONTACTS.c
 _i = TOTALS.c

@@ -13,7 +13,7 @@ from qa_core.access.roles import Permission
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import Settings
-from qa_core.metrics import dimensions
+from qa_core.metrics.kpis import dimensions
 
 Predicate = sa.ColumnElement[bool]
 Amount = sa.ColumnElement[float]

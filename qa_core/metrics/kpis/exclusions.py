@@ -14,7 +14,7 @@ from qa_core.metrics.kpis.rows import (
     RECEIVED,
     word,
 )
-from qa_core.storage.schema import CONTACTS, Direction, Outcome
+from qa_core.storage.facts.schema import CONTACTS, Direction, Outcome
 
 _c = CONTACTS.c
 

@@ -17,7 +17,7 @@ from qa_core.metrics.kpis.declaration import (
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, KNOWN_CUSTOMER, ratio
 from qa_core.metrics.kpis.satisfaction import NOT_SURVEYED
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS
 
 _c = CONTACTS.c
 

@@ -7,7 +7,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS, FactTable, Kpi, KpiKind, Unit
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, exclude
 from qa_core.metrics.kpis.rows import ANSWERED, LISTENING, ratio
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS
 
 ALL: tuple[Kpi, ...] = (
     Kpi(

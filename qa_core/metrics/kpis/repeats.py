@@ -21,7 +21,7 @@ from qa_core.metrics.kpis.declaration import (
 )
 from qa_core.metrics.kpis.exclusions import ANSWERED_ONLY, INBOUND, UNKNOWN_CALLER
 from qa_core.metrics.kpis.rows import KNOWN_CUSTOMER, number
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS
 
 _c = CONTACTS.c
 _HANDLING = next(kpi for kpi in call_statistics.ALL if kpi.key == "average_handle_time")

@@ -13,7 +13,7 @@ from qa_core.metrics.kpis.declaration import (
     KpiNote,
     Predicate,
 )
-from qa_core.storage.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
+from qa_core.storage.facts.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
 
 
 def word(value: str) -> sa.ColumnElement[str]:

@@ -19,7 +19,7 @@ from qa_core.metrics.kpis.declaration import (
 )
 from qa_core.metrics.kpis.exclusions import INBOUND, exclude
 from qa_core.metrics.kpis.rows import number, ratio
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS
 
 _c = CONTACTS.c
 RATED = sa.and_(_c.csat.is_not(None), _c.csat_scale.is_not(None))

@@ -25,7 +25,7 @@ from qa_core.metrics.kpis.exclusions import (
     exclude,
 )
 from qa_core.metrics.kpis.rows import ANSWERED, ATTRIBUTED, EVERY, ratio
-from qa_core.storage.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS
 
 UNRESOLVED = exclude(
     "unresolved",

@@ -11,9 +11,10 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, law
-from qa_core.metrics.query import listening_rights
-from qa_core.storage.guard import Scoped
+from qa_core.compliance.conditions import accreditations
+from qa_core.compliance.recordings import law
+from qa_core.metrics.law import listening_rights
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
-from qa_core.metrics.query.calibration_metrics import on_marks
+from qa_core.metrics.kpi.calibration_metrics import on_marks
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.sessions import CalibrationSession
 from qa_core.quality.evaluations import finalise

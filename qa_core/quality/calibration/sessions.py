@@ -16,9 +16,10 @@ from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance import accreditations, gates, law
-from qa_core.metrics.query import listening_rights
-from qa_core.metrics.query.calibration_metrics import find_calibrations, on_marks
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.recordings import law
+from qa_core.metrics.kpi.calibration_metrics import find_calibrations, on_marks
+from qa_core.metrics.law import listening_rights
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.evaluations.disputes import require_short
 from qa_core.quality.evaluations.drafts import CONTACT

@@ -9,12 +9,13 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance import accreditations, gates, law
-from qa_core.metrics.query import listening_rights
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.recordings import law
+from qa_core.metrics.law import listening_rights
 from qa_core.quality.calibration import sessions
 from qa_core.quality.calibration.contact_choice import PURPOSE
 from qa_core.quality.evaluations import drafts
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import CALIBRATION, Evaluation
 

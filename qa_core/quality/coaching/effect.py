@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.plans import CoachingPlanView, find_names
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import CoachingPlan
 

@@ -17,8 +17,9 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.centre import members
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.quality.coaching.gaps import (
     AdvisorMean,
     ClearRise,
@@ -29,7 +30,7 @@ from qa_core.quality.coaching.gaps import (
 )
 from qa_core.quality.coaching.plans import CoachingState, find_members, find_names
 from qa_core.quality.sampling.worklist import OPEN
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import PUBLISHED, Evaluation

@@ -24,11 +24,11 @@ from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query.dimension_sql import Names
+from qa_core.metrics.kpi.dimension_sql import Names
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.scoring import parse_scorecard
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
     PUBLISHED,

@@ -3,8 +3,8 @@
 from qa_core.analysis import chart_titles
 from qa_core.base import environment
 from qa_core.base.i18n import N_, NN_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows.scorecard_texts import GridTexts
 from qa_core.quality.coaching.effect import (
     DETECTABLE_CHANGE,
     MIN_EVALUATIONS,

@@ -13,12 +13,12 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import downloads, query, spreadsheets
-from qa_core.metrics.query.scorecard_texts import GridTexts, find_grid_texts
+from qa_core.metrics.rows.scorecard_texts import GridTexts, find_grid_texts
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.plans import CoachingPlanView, find_names
 from qa_core.quality.coaching.texts import describe_criteria, describe_state
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session

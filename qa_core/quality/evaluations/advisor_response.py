@@ -11,7 +11,7 @@ from qa_core.base.row_values import read_fields
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view
 from qa_core.quality.evaluations.corrections import AMENDED
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation

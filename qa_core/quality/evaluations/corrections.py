@@ -14,7 +14,7 @@ from qa_core.base.i18n import N_
 from qa_core.quality.evaluations import drafts, evaluation_view, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Dispute

@@ -20,11 +20,11 @@ from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.compliance import requests
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (

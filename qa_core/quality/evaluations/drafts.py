@@ -14,12 +14,13 @@ from qa_core.base import environment, masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance import accreditations, gates, law
-from qa_core.metrics.query import evaluator_contact
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.recordings import law
+from qa_core.metrics.law import evaluator_contact
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import finalise, publication
 from qa_core.storage import audit_log, name_merges
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (

@@ -29,7 +29,7 @@ from qa_core.quality.evaluations.evaluation_view_types import (
 )
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped, Unscoped
+from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import (
     EVALUATOR_KINDS,

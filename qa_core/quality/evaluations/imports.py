@@ -16,7 +16,7 @@ from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import (
     Evaluation,

@@ -8,7 +8,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation

@@ -13,7 +13,7 @@ from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment

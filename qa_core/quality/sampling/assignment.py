@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance import accreditations, gates
+from qa_core.compliance.conditions import accreditations, gates
 from qa_core.storage import name_merges
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
 

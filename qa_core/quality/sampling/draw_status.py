@@ -11,12 +11,12 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.row_values import build_from_row
-from qa_core.compliance import accreditations, gates
-from qa_core.metrics.query.dimension_sql import Names
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.quality.sampling import draws
 from qa_core.quality.sampling.fairness import Fairness
 from qa_core.quality.sampling.worklist import OPEN
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 

@@ -13,14 +13,14 @@ from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.row_values import build_from_row
-from qa_core.compliance import gates
-from qa_core.compliance.listened import DrawCutoff
-from qa_core.metrics.query import sampling_frame
-from qa_core.metrics.query.dimension_sql import Names
-from qa_core.metrics.query.sampling_frame import DIMENSIONS
+from qa_core.compliance.conditions import gates
+from qa_core.compliance.conditions.listened import DrawCutoff
+from qa_core.metrics.kpi.dimension_sql import Names
+from qa_core.metrics.law import sampling_frame
+from qa_core.metrics.law.sampling_frame import DIMENSIONS
 from qa_core.quality.sampling import allocation, assignment, fairness, frame_inputs, plans
 from qa_core.storage import audit_log, lake
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session

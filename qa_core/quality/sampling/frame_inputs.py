@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from qa_core.compliance import law, listened, notices
-from qa_core.compliance.listened import DrawCutoff, Key
-from qa_core.metrics import periods
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.query import sampling_frame
-from qa_core.storage.guard import Unscoped
+from qa_core.compliance.conditions import listened, notices
+from qa_core.compliance.conditions.listened import DrawCutoff, Key
+from qa_core.compliance.recordings import law
+from qa_core.metrics.kpis import periods
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.law import sampling_frame
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.listening import ListeningPlan, Recording
 from qa_core.storage.records.store import Session
 

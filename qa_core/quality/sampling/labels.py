@@ -1,9 +1,9 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
 from qa_core.base.i18n import N_, _
-from qa_core.compliance import gates
-from qa_core.metrics import formatting
-from qa_core.metrics.query.sampling_frame import REASONS
+from qa_core.compliance.conditions import gates
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law.sampling_frame import REASONS
 from qa_core.quality.sampling import manual_pick, replacement
 
 DIMENSION_TITLES = {

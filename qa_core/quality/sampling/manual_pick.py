@@ -10,9 +10,9 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_, _
-from qa_core.compliance import accreditations, gates
-from qa_core.metrics import periods
-from qa_core.metrics.query import sampling_frame
+from qa_core.compliance.conditions import accreditations, gates
+from qa_core.metrics.kpis import periods
+from qa_core.metrics.law import sampling_frame
 from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
 from qa_core.storage import audit_log

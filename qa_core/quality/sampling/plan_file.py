@@ -7,8 +7,8 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
-from qa_core.compliance.gates import PURPOSES
-from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
+from qa_core.compliance.conditions.gates import PURPOSES
+from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 
 LONGEST_NAME = 80
 MOST = 1000

@@ -12,12 +12,12 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
 from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log
-from qa_core.storage.guard import Scoped
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion

@@ -7,7 +7,7 @@ from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.metrics import query
-from qa_core.metrics.dimensions import Filters, Period, add_months
+from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 
 KPI = "evaluation_score"
 USUAL_DEVIATION = 15.0

@@ -5,8 +5,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
-from qa_core.compliance import gates
-from qa_core.metrics.query import sampling_frame
+from qa_core.compliance.conditions import gates
+from qa_core.metrics.law import sampling_frame
 from qa_core.quality.sampling import allocation, assignment, draws, frame_inputs, plans
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.row_values import build_from_row
-from qa_core.compliance import accreditations, law
-from qa_core.metrics.query.evaluator_contact import find_listed
-from qa_core.storage.guard import Scoped
+from qa_core.compliance.conditions import accreditations
+from qa_core.compliance.recordings import law
+from qa_core.metrics.law.evaluator_contact import find_listed
+from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS, Evaluation
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan

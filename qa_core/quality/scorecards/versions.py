@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import build_from_row
 from qa_core.centre.advisors import normalise_name
-from qa_core.storage.guard import Unscoped
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from qa_core import scoring
 from qa_core.base.i18n import N_, _, language
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 
 @dataclass(frozen=True)

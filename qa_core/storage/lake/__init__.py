@@ -12,16 +12,7 @@ import duckdb
 from qa_core.storage.lake import damage, tables
 from qa_core.storage.lake.before_images import undo
 from qa_core.storage.lake.damage import find_damage
-from qa_core.storage.lake.merge import (
-    MergeResult,
-    commit_result,
-    has_commit,
-    merge_contacts,
-    merge_intervals,
-    merge_spend,
-)
-from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, version
-from qa_core.storage.lake.upkeep import (
+from qa_core.storage.lake.maintenance import (
     HAS_COMMENT,
     HAS_IDENTITY,
     TRIAL,
@@ -37,6 +28,15 @@ from qa_core.storage.lake.upkeep import (
     touch,
     vacuum,
 )
+from qa_core.storage.lake.merge import (
+    MergeResult,
+    commit_result,
+    has_commit,
+    merge_contacts,
+    merge_intervals,
+    merge_spend,
+)
+from qa_core.storage.lake.tables import Snapshot, scratch_folder, snapshot, version
 
 
 def files(name: str, first_month: str | None = None, last_month: str | None = None) -> list[str]:

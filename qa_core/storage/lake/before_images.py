@@ -10,7 +10,7 @@ from deltalake.transaction import Transaction
 
 from qa_core.base.errors import Refusal
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.storage import schema
+from qa_core.storage.facts import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 

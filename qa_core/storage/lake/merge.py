@@ -21,9 +21,9 @@ from qa_core.storage.lake.before_images import (
     image_folder,
     last_transaction,
 )
+from qa_core.storage.lake.maintenance import vacuum
 from qa_core.storage.lake.neighbours import INPUTS
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
-from qa_core.storage.lake.upkeep import vacuum
 
 Rows = Path | str | pa.Table | pa.RecordBatchReader
 

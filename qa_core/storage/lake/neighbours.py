@@ -5,7 +5,7 @@ Contacts of one customer are ordered by start, then by key, so that the order of
 never matters.
 """
 
-from qa_core.storage.schema import CONTACT_KEY, NEIGHBOUR_DAYS, NEIGHBOURS
+from qa_core.storage.facts.schema import CONTACT_KEY, NEIGHBOUR_DAYS, NEIGHBOURS
 
 INPUTS = ("customer_key", "started_at", "direction", "reason", "outcome")
 """Columns that neighbours depend on; a change to any other column leaves them as they are."""

@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction, Transaction
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.storage import schema
+from qa_core.storage.facts import schema
 from qa_core.storage.lake import damage, month_sums, neighbours, tables
 
 KEYS = {"contacts": schema.CONTACT_KEY, "spend": schema.SPEND_KEY, "intervals": schema.INTERVAL_KEY}

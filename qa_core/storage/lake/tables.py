@@ -29,8 +29,8 @@ from deltalake.transaction import AddAction, RemoveAction, Transaction
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.storage import duckdb_connection
-from qa_core.storage.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
+from qa_core.storage.facts import duckdb_connection
+from qa_core.storage.facts.schema import CONTACTS, DERIVED, INTERVALS, SPEND, arrow_schema
 
 TABLES: Mapping[str, sa.Table] = {table.name: table for table in (CONTACTS, SPEND, INTERVALS)}
 CLOCKS: Mapping[str, str] = {"contacts": "started_at", "spend": "day", "intervals": "started_at"}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
 
-from qa_core.storage.guard import Reader, Scoped, Unscoped
+from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer

@@ -16,7 +16,7 @@ from sqlalchemy import orm
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
-from qa_core.storage.guard import Reader, Scoped
+from qa_core.storage.facts.guard import Reader, Scoped
 from qa_core.storage.records import changes, row_rules
 from qa_core.storage.records.base import Base
 

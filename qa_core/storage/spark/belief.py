@@ -9,7 +9,7 @@ from typing import Any
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 
-COMPARED = ("metrics", "storage/engine.py", "storage/schema.py", "storage/spark")
+COMPARED = ("metrics", "storage/engine.py", "storage/facts/schema.py", "storage/spark")
 """The parts of the product that decide what a cluster is asked."""
 
 

@@ -25,8 +25,8 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
+from qa_core.storage.facts.schema import CONTACTS, DERIVED
 from qa_core.storage.lake import tables
-from qa_core.storage.schema import CONTACTS, DERIVED
 from qa_core.storage.spark import belief
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from qa_core.ui import drill, menu, scripts
+from qa_core.ui.frame import menu, scripts
+from qa_core.ui.widgets import drill
 
 FIELD = "find_field"
 """Key of the container around the field."""

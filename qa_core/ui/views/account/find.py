@@ -10,10 +10,12 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
-from qa_core.metrics import formatting, query
-from qa_core.metrics.kpis import ALL
-from qa_core.ui import cached, explain_link, menu, page_script, readings
-from qa_core.ui.markdown import escape
+from qa_core.metrics import query
+from qa_core.metrics.kpis import ALL, formatting
+from qa_core.ui import page_script
+from qa_core.ui.frame import cached, menu, open_once
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import explain_link
 
 MOST = 8
 """Results of one kind that are shown."""
@@ -96,7 +98,7 @@ def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
 
 def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     page = menu.find_page("contact")
-    found: list[dict[str, Any]] = readings.read(
+    found: list[dict[str, Any]] = open_once.read(
         "contacts_searched",
         text,
         lambda: query.read_by_id(viewer, text),

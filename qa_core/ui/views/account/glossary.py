@@ -6,9 +6,10 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import kpis, terms
-from qa_core.ui import menu
-from qa_core.ui.markdown import escape
+from qa_core.metrics import kpis
+from qa_core.metrics.kpis import terms
+from qa_core.ui.frame import menu
+from qa_core.ui.frame.markdown import escape
 
 DIRECTIONS = {
     "up": N_("Higher is better."),

@@ -6,9 +6,10 @@ from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountChange
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
-from qa_core.ui import actions, menu, tables
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import menu
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, tables
 
 ACTS = {
     AccountAction.ADD: N_("New account"),

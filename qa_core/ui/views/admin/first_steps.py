@@ -7,15 +7,16 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.ingest import samples
 from qa_core.ingest.first_steps import NEEDED_ROLES, SetUp, Step, find_set_up
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, cached, cards, download_links, gate, menu
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, gate, menu
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin.imports import KIND_TITLES
 from qa_core.ui.views.admin.names import KIND_TITLES as NAME_KINDS
+from qa_core.ui.widgets import actions, cards, download_links
 
 TEXTS = {
     Step.CENTRE: (

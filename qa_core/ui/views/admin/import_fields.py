@@ -1,7 +1,7 @@
 """The titles of the fields of an import; commands and mappings use their codes."""
 
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 
 TITLES = {
     "file": N_("File"), "customer_key": N_("Customer"),

@@ -9,11 +9,11 @@ import streamlit as st
 from qa_core.base.i18n import _
 from qa_core.files.options import IGNORE, ImportOptions
 from qa_core.ingest.columns.taught_words import MEANINGS
-from qa_core.ingest.registry import get_profile
-from qa_core.ingest.report import FileReport
-from qa_core.metrics import formatting
-from qa_core.ui import layout
-from qa_core.ui.markdown import escape
+from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.reading.report import FileReport
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import layout
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
 
 OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]

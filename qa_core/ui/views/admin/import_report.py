@@ -8,15 +8,13 @@ from typing import Any
 import streamlit as st
 
 from qa_core.base.i18n import N_, _
-from qa_core.ingest import reason_texts
 from qa_core.ingest.dry_run import Examination
-from qa_core.ingest.load import quarantine
-from qa_core.ingest.report import FileReport
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import tables
-from qa_core.ui.markdown import escape
+from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.staging import quarantine, reason_texts
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_fields
+from qa_core.ui.widgets import tables
 
 SHOWN_ROWS = 100
 TABLE_HEIGHT = 320

@@ -17,12 +17,13 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
 from qa_core.ingest.load import batches
-from qa_core.ingest.report import FileReport
-from qa_core.metrics import formatting
-from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import actions, cards, gate, layout, tables
-from qa_core.ui.markdown import escape
+from qa_core.ingest.reading.report import FileReport
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_report
+from qa_core.ui.widgets import actions, cards, tables
 
 LARGEST_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""

@@ -7,10 +7,11 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
-from qa_core.ingest.rules import due
-from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, gate, segmented_choice
-from qa_core.ui.markdown import escape
+from qa_core.ingest.load import due_rules
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import cached, gate
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, segmented_choice
 
 KIND_TITLES = {
     "advisor": N_("Advisors"),
@@ -124,7 +125,7 @@ def _merge(kind: str, spelling: str, kept: str) -> None:
 def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
     text = ngettext(
-        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due.apply_due()
+        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due_rules.apply_due()
     )
     actions.finish(text)
 

@@ -10,9 +10,10 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import opening_hours, site_hours
-from qa_core.ingest.rules import due
-from qa_core.ui import actions, gate, layout, segmented_choice
-from qa_core.ui.markdown import escape
+from qa_core.ingest.load import due_rules
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, segmented_choice
 
 WEEKDAY_TITLES = (
     N_("Monday"),
@@ -110,7 +111,7 @@ def _save(
             acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
             hours = opening_hours.parse_hours(texts)
             site_hours.set_opening(acting, site, hours, starts_on, calendar, days)
-            count = due.apply_due()
+            count = due_rules.apply_due()
         actions.finish(
             ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)
         )

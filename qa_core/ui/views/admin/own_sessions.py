@@ -4,9 +4,9 @@ import streamlit as st
 
 from qa_core.access import sessions
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.ui import browser
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.server import browser
 
 BROWSERS = {
     "Edg": "Edge",

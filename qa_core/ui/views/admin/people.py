@@ -9,9 +9,10 @@ from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.ui import actions, layout, menu, tables
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import layout, menu
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin.account_requests import ACTS, show_done
+from qa_core.ui.widgets import actions, tables
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ROOM = 560

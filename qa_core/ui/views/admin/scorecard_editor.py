@@ -13,8 +13,9 @@ from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
 from qa_core.quality.scorecards.publication import METHODS
-from qa_core.ui import actions, cards, gate, layout
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards
 
 PLACE = "place"
 ROW_HEIGHT, TALLEST = 35, 900

@@ -6,12 +6,13 @@ import streamlit as st
 
 from qa_core import scoring
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.scorecards import table, worked_score
 from qa_core.scoring import NOT_APPLICABLE, Criterion, Result, Scorecard
-from qa_core.ui import cards, layout, scorecard_answers, styles, tables
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import describe_text
+from qa_core.ui.frame import layout, styles
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, scorecard_answers, tables
+from qa_core.ui.widgets.scorecard_answers import describe_text
 
 OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 

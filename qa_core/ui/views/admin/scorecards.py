@@ -8,12 +8,13 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import i18n
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import StoredScorecard, files, publication, table
-from qa_core.ui import actions, download_links, gate, layout, tables, url_state
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate, layout, url_state
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import scorecard_editor, scorecard_preview
+from qa_core.ui.widgets import actions, download_links, tables
 
 CHOSEN = "grid"
 LARGEST_UPLOAD_MB = 2

@@ -11,9 +11,12 @@ from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting, kpis, query
-from qa_core.ui import actions, api_examples, layout, menu, notices, tables
-from qa_core.ui.markdown import escape
+from qa_core.metrics import kpis, query
+from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.ui.frame import layout, menu
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import api_examples
+from qa_core.ui.widgets import actions, notices, tables
 
 NEW = "new_service_token"
 

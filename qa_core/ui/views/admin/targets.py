@@ -10,19 +10,11 @@ from qa_core.analysis.alerts import Rule, RuleKind
 from qa_core.analysis.targets import Scope, TargetValue
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import dimensions, formatting, periods, query
-from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import (
-    actions,
-    alert_banner,
-    cached,
-    gate,
-    layout,
-    notes,
-    notices,
-    segmented_choice,
-)
-from qa_core.ui.markdown import escape
+from qa_core.metrics import query
+from qa_core.metrics.kpis import ALL, Kpi, dimensions, formatting, get_kpi, periods
+from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, alert_banner, notes, notices, segmented_choice
 
 SECTIONS = {
     "targets": (N_("Targets"), (Permission.EDIT_TARGETS,)),

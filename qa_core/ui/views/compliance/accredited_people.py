@@ -8,11 +8,12 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import accreditations, gates, notices
-from qa_core.metrics import formatting
+from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, gate, layout, menu, tables
+from qa_core.ui.frame import gate, layout, menu
 from qa_core.ui.views.compliance.listening_rules import name_purpose
+from qa_core.ui.widgets import actions, tables
 
 USUAL_DAYS = 180
 """Days that a new accreditation is proposed for."""

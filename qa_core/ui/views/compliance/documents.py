@@ -11,8 +11,9 @@ from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, s
 from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.documents.rendering import RENDERERS
 from qa_core.storage.records import store
-from qa_core.ui import actions, cards, download_links, gate
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, download_links
 
 
 def show(viewer: Viewer) -> None:

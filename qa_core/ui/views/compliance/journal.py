@@ -5,8 +5,9 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_labels, audit_report
-from qa_core.metrics import formatting
-from qa_core.ui import download_links, layout, tables, url_state
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import layout, url_state
+from qa_core.ui.widgets import download_links, tables
 
 TABLE_HEIGHT = 600
 

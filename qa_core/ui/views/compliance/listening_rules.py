@@ -8,13 +8,15 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import accreditations, gates, notices, proportionality, retention
-from qa_core.ingest import purge, purge_certificate  # noqa: F401  declares its download
-from qa_core.metrics import formatting
-from qa_core.metrics.query.recorded_shares import RecordedShare
+from qa_core.compliance import proportionality, retention
+from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law.recorded_shares import RecordedShare
 from qa_core.storage.records import store
-from qa_core.ui import actions, cards, download_links, gate, layout, tables
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, download_links, tables
+from qa_core.upkeep import purge, purge_certificate
 
 
 def show_state(viewer: Viewer) -> None:

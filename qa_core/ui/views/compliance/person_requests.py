@@ -5,12 +5,14 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import exclusions, requests, restrictions
-from qa_core.ingest import subjects
-from qa_core.metrics import formatting
-from qa_core.metrics.query import restricted_contacts
-from qa_core.ui import actions, download_links, gate, layout, tables
-from qa_core.ui.markdown import escape
+from qa_core.compliance import requests, restrictions
+from qa_core.compliance.conditions import exclusions
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law import restricted_contacts
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, download_links, tables
+from qa_core.upkeep import subjects
 
 SUBJECTS = ("customer", "advisor")
 

@@ -12,10 +12,11 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.compliance.rules.findings import STATE_TITLES, RuleState
-from qa_core.ingest import purge
-from qa_core.metrics import formatting
-from qa_core.ui import cards, styles
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import styles
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards
+from qa_core.upkeep import purge
 
 SHOWN_DAYS = 91
 ICONS = {

@@ -9,14 +9,17 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings, requests
-from qa_core.metrics import formatting, query
-from qa_core.metrics.query import ChainContact, CustomerHistory, scorecard_texts
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.query import ChainContact, CustomerHistory
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.sampling import labels, manual_pick
-from qa_core.storage.schema import NEIGHBOUR_DAYS
-from qa_core.ui import actions, cards, drill, gate, layout, player, readings, styles, tables
-from qa_core.ui.markdown import escape
+from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
+from qa_core.ui.frame import gate, layout, open_once, styles
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance.repeat_chains import describe_end
+from qa_core.ui.widgets import actions, cards, drill, player, tables
 
 Contact = dict[str, Any]
 TIMES = {
@@ -143,7 +146,7 @@ def _name(key: str, value: Any) -> Any:
 
 def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
     """Return the contact of that address."""
-    return readings.read(
+    return open_once.read(
         "contact_read",
         (source_system, contact_id),
         lambda: query.read_contact(viewer, source_system, contact_id),

@@ -12,22 +12,13 @@ from qa_core.analysis import exports
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import BY_KEY, FactTable
+from qa_core.metrics import query
+from qa_core.metrics.kpis import BY_KEY, FactTable, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
-from qa_core.ui import (
-    cards,
-    download_links,
-    drill,
-    explain_link,
-    layout,
-    menu,
-    readings,
-    tables,
-    url_state,
-)
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.ui.frame import layout, menu, open_once, url_state
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, download_links, drill, explain_link, tables
 
 PAGE = 100
 """Contacts on one page of the list."""
@@ -154,7 +145,7 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         "overrides": asked.overrides,
         "wait_range": asked.waited,
     }
-    frame = readings.read(
+    frame = open_once.read(
         "contacts_read",
         (asked, page),
         lambda: query.read_contacts(viewer, page, **contacts),

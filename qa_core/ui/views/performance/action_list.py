@@ -10,10 +10,11 @@ from qa_core.analysis.irritants import action_list, texts
 from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, ActionState
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.ui import actions, cached, cards, download_links, gate, layout, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
+from qa_core.ui.widgets import actions, cards, download_links, tables
 
 TABLE, CHOSEN = "table_action_list", "action_chosen"
 SEEN = "action_versions"

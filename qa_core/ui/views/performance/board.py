@@ -5,19 +5,11 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import board, board_pdf, charts, driver_texts
 from qa_core.base.i18n import _
-from qa_core.metrics import periods
-from qa_core.ui import (
-    cached,
-    cards,
-    download_links,
-    empty_states,
-    explain_link,
-    layout,
-    segmented_choice,
-    styles,
-)
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis import periods
+from qa_core.ui.frame import cached, layout, styles
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import satisfaction_drivers
+from qa_core.ui.widgets import cards, download_links, empty_states, explain_link, segmented_choice
 
 TREND_HEIGHT = 190
 

@@ -8,16 +8,16 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import explanations, exports, note_texts
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
-from qa_core.metrics import dimensions, formatting, setting_texts
-from qa_core.metrics.kpis import Kpi
+from qa_core.metrics.kpi.explain import Variant
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
+from qa_core.metrics.kpis import Kpi, dimensions, formatting, setting_texts
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
-from qa_core.metrics.query.explain import Variant
-from qa_core.metrics.query.freshness import SOURCE_TITLES
-from qa_core.ui import cached, cards, download_links, drill, explain_link, layout, tables
-from qa_core.ui.explain_link import Extra
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, layout
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, download_links, drill, explain_link, tables
+from qa_core.ui.widgets.explain_link import Extra
 
 STATUSES = {
     "suppressed": N_("Hidden: based on fewer than five advisors or ten contacts."),

@@ -10,10 +10,9 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, drill, peer_dots, sections, styles, trend_cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import (
     rate_mix_waterfall,
     repeat_chains,
@@ -22,6 +21,7 @@ from qa_core.ui.views.performance import (
     resolution_window,
 )
 from qa_core.ui.views.performance.resolution_window import SETTING, Window
+from qa_core.ui.widgets import cards, drill, peer_dots, sections, trend_cards
 
 REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")

@@ -9,10 +9,10 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, download_links, explain_link, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, download_links, explain_link, tables
 
 BY_DAY = {"received": N_("Received"), "answered": N_("Answered"), "missed": N_("Missed")}
 OTHERS = (

@@ -7,10 +7,12 @@ from qa_core.analysis.irritants import detection
 from qa_core.analysis.irritants.detection import Example
 from qa_core.analysis.irritants.subject import IrritantSubject
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting, query
-from qa_core.metrics.dimensions import Filters
-from qa_core.ui import drill, readings
-from qa_core.ui.markdown import escape
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.ui.frame import open_once
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import drill
 
 REQUESTED, READ = "irritant_examples", "irritant_read"
 
@@ -29,7 +31,7 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
             args=({REQUESTED: requested},),
         )
         return
-    examples = readings.read(
+    examples = open_once.read(
         READ,
         requested,
         lambda: detection.read_examples(viewer, subject, where),

@@ -11,10 +11,11 @@ from qa_core.analysis.irritants.detection import FIGURES, KPIS, WORDS
 from qa_core.analysis.irritants.subject import WAIT, IrritantCandidate
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
-from qa_core.ui import actions, cached, cards, drill, gate, layout, sections, tables
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import action_list, irritant_examples
+from qa_core.ui.widgets import actions, cards, drill, sections, tables
 
 CHOSEN = "irritant_chosen_{}"
 

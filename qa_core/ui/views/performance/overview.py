@@ -10,13 +10,13 @@ from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis import dimensions, formatting, get_kpi
 from qa_core.stats import control_charts
-from qa_core.ui import alert_banner, cached, cards, drill, styles, tables, trend_cards
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import traffic
+from qa_core.ui.widgets import alert_banner, cards, drill, tables, trend_cards
 
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
 SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")

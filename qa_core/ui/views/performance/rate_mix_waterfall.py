@@ -11,13 +11,13 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.kpis import Kpi, get_kpi
+from qa_core.metrics.kpis import Kpi, dimensions, formatting, get_kpi
 from qa_core.stats import control_charts
 from qa_core.stats.control_charts import SegmentEffect
-from qa_core.ui import cached, cards, drill, segmented_choice, styles, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
+from qa_core.ui.widgets import cards, drill, segmented_choice, tables
 
 MIX_NAMES: Mapping[str, str] = {
     "reason": N_("the mix of reasons"),

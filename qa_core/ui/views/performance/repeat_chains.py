@@ -2,16 +2,18 @@
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting, query
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
 from qa_core.metrics.query import RepeatChain
-from qa_core.ui import cached, cards, drill, readings, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, open_once
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
+from qa_core.ui.widgets import cards, drill, tables
 
 
 def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show the longest chains of the period; a click opens one as a time line."""
-    found = readings.read(
+    found = open_once.read(
         "chains_read",
         (state.where, window.days),
         lambda: query.read_chains(viewer, state.where, window.overrides),

@@ -7,10 +7,11 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
-from qa_core.ui import cached, cards, drill, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
+from qa_core.ui.widgets import cards, drill, tables
 
 REPEAT, SURVEYED = "first_contact_resolution", "first_contact_resolution_surveyed"
 TITLES = {

@@ -7,9 +7,9 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
 from qa_core.centre.settings import BY_NAME
-from qa_core.metrics import formatting
-from qa_core.ui import cached, url_state
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting
+from qa_core.ui.frame import cached, url_state
+from qa_core.ui.frame.filter_bar import FilterState
 
 SETTING = BY_NAME["first_contact_days"]
 NAME = "window"

@@ -8,21 +8,19 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis.year_over_year import find_year_before
 from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import (
-    cached,
+from qa_core.metrics.kpis import dimensions, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
+from qa_core.ui.widgets import (
     cards,
     download_links,
     sections,
     segmented_choice,
-    styles,
     tables,
     trend_cards,
 )
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
 
 KPIS = survey_response.RATES
 TREND_HEIGHT = 220

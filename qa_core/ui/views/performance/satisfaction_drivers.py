@@ -6,8 +6,9 @@ from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit
 from qa_core.metrics.query import Drivers
 from qa_core.stats.adjusted_differences import MIN_ROWS, Driver
-from qa_core.ui import cached, cards, styles
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards
 
 MOST_ROWS = 18
 

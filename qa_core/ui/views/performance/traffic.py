@@ -13,21 +13,12 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import dimensions, formatting, half_hours
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.half_hours import ClockChange
-from qa_core.metrics.kpis import Unit, get_kpi
-from qa_core.ui import (
-    cached,
-    cards,
-    download_links,
-    drill,
-    segmented_choice,
-    styles,
-    tables,
-    trend_cards,
-)
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi, half_hours
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.kpis.half_hours import ClockChange
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, download_links, drill, segmented_choice, tables, trend_cards
 
 WAIT = "average_speed_of_answer"
 TILES = ("received", "service_level", "abandon_rate", WAIT)

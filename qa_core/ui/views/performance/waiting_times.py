@@ -10,13 +10,14 @@ from qa_core.analysis import note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting, query
-from qa_core.metrics.kpis import Unit, get_kpi
+from qa_core.metrics import query
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.query import Recovery
-from qa_core.ui import cached, cards, download_links, drill, styles, trend_cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import traffic
 from qa_core.ui.views.performance.traffic import ENOUGH, WAIT, Clock
+from qa_core.ui.widgets import cards, download_links, drill, trend_cards
 
 WAITS_OF = {"answered": WAIT, "abandoned": "average_time_to_abandon"}
 """KPI that counts the contacts of each kind of bar: those with a known wait."""

@@ -10,12 +10,12 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, year_over_year
 from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import get_kpi
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.stats import Z95, control_charts, holm
-from qa_core.ui import cached, cards, styles
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards
 
 KPIS = ("csat", "nps", "ces", "response_rate")
 

@@ -12,16 +12,18 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import case_mix, charts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting, periods, query
-from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.kpis import Kpi, get_kpi
-from qa_core.metrics.query import AdvisorProfile, scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.metrics import query
+from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.query import AdvisorProfile
+from qa_core.metrics.rows import scorecard_texts
+from qa_core.metrics.rows.scorecard_texts import GridTexts
 from qa_core.stats import StandardisedValue
-from qa_core.ui import cached, cards, drill, readings, segmented_choice, styles, tables, trend_cards
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, open_once, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality.advisors import MEASURES
+from qa_core.ui.widgets import cards, drill, segmented_choice, tables, trend_cards
 
 LEAST_MATCHED = 0.8
 """Share of contacts that colleagues should have met of the very same kind."""
@@ -45,7 +47,7 @@ class CaseMixSide:
 
 def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
     """Return the advisor of that id in the address."""
-    return readings.read(
+    return open_once.read(
         "advisor_read",
         advisor_id,
         lambda: query.read_advisor(viewer, advisor_id, period),

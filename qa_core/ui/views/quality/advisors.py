@@ -8,11 +8,12 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import peers
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import normalise_name
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit, get_kpi
-from qa_core.metrics.query.severity import Adjusted
-from qa_core.ui import (
-    cached,
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
+from qa_core.metrics.rows.severity import Adjusted
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.views.quality import criteria, disputes, teams
+from qa_core.ui.widgets import (
     cards,
     download_links,
     drill,
@@ -21,8 +22,6 @@ from qa_core.ui import (
     tables,
     trend_cards,
 )
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.quality import criteria, disputes, teams
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
 MEASURES = ("evaluation_score", *teams.OTHERS)

@@ -10,18 +10,18 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import get_kpi
-from qa_core.metrics.query.scorecard_texts import find_grid_texts
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.rows.scorecard_texts import find_grid_texts
 from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
 from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
 from qa_core.quality.scorecards.versions import PublishedScorecard
-from qa_core.ui import actions, cached, cards, drill, gate, layout, segmented_choice, tables
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import describe_text
+from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import calibration_results, evaluators
+from qa_core.ui.widgets import actions, cards, drill, segmented_choice, tables
+from qa_core.ui.widgets.scorecard_answers import describe_text
 
 CLOSING = "calibration_closing"
 """Number of the session whose closing waits for a confirmation."""

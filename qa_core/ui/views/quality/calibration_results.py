@@ -9,17 +9,17 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
+from qa_core.metrics.kpis import Unit, formatting
 from qa_core.quality import calibration
 from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
 from qa_core.quality.calibration.sessions import LONGEST_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
-from qa_core.ui import actions, cards, drill, gate, layout, tables
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import describe_text
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, drill, tables
+from qa_core.ui.widgets.scorecard_answers import describe_text
 
 READINGS = ((0.8, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf"), N_("not enough")))
 """Krippendorff's reading of α: least value, and what it allows."""

@@ -7,14 +7,15 @@ import streamlit as st
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics.query import scorecard_texts
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.needs import Need
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.ui import cached, cards, drill, layout, menu, segmented_choice, tables, url_state
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, layout, menu, url_state
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import coaching_plan
+from qa_core.ui.widgets import cards, drill, segmented_choice, tables
 
 VIEWS = {"open": N_("Under way"), "ended": N_("Ended plans")}
 

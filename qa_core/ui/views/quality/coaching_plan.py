@@ -9,23 +9,14 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting
-from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows.scorecard_texts import GridTexts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.ui import (
-    actions,
-    cached,
-    cards,
-    download_links,
-    drill,
-    gate,
-    layout,
-    personal_data,
-    readings,
-)
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, gate, layout, open_once
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, download_links, drill, personal_data
 
 PLAN, READ = "plan", "coaching_read"
 SEEN = "coaching_seen"
@@ -54,7 +45,7 @@ def show_training_file(advisor_id: str) -> None:
 
 def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     """Show the plan, with what this viewer may do about it."""
-    plan = readings.read(
+    plan = open_once.read(
         READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
     )
     # An end is decided on what was on the screen, not on what this run has just read.

@@ -10,10 +10,11 @@ from qa_core.analysis import charts
 from qa_core.analysis.charts.labels import plain
 from qa_core.base.i18n import _, ngettext
 from qa_core.centre.advisors import normalise_name
-from qa_core.metrics import formatting
-from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cached, cards, download_links, drill, styles
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows import scorecard_texts
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, download_links, drill
 
 LEAST = 3
 """Evaluations from which on a share is no anecdote."""

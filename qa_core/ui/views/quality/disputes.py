@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.query import scorecard_texts
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
-from qa_core.ui import cards, drill, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.quality.evaluation_disputes import DECIDED, format_points
+from qa_core.ui.widgets import cards, drill, tables
 
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""

@@ -10,13 +10,14 @@ from qa_core import stats
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.query.sampling_frame import DIMENSIONS, REASONS
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law.sampling_frame import DIMENSIONS, REASONS
 from qa_core.quality import sampling
 from qa_core.quality.sampling import DrawnAssignment, PlanState, StoredDraw, labels, replacement
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.ui import actions, cards, gate, layout, styles, tables
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate, layout, styles
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, tables
 
 SEED, PLAN, TRIED = "listening_seed", "listening_plan_drawn", "listening_tried"
 MOST_NAMES = 12

@@ -11,30 +11,19 @@ from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import accreditations, recordings
-from qa_core.compliance.gates import PURPOSE_TITLES
-from qa_core.metrics import formatting
-from qa_core.metrics.query import scorecard_texts
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import accreditations
+from qa_core.compliance.conditions.gates import PURPOSE_TITLES
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import calibration, sampling
 from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft, SubmittedEvaluation
 from qa_core.quality.sampling import Assignment, labels, replacement
-from qa_core.ui import (
-    actions,
-    cards,
-    drill,
-    gate,
-    layout,
-    menu,
-    personal_data,
-    player,
-    scorecard_form,
-    styles,
-    tables,
-    url_state,
-)
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import describe_text
+from qa_core.ui.frame import gate, layout, menu, styles, url_state
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, drill, personal_data, player, scorecard_form, tables
+from qa_core.ui.widgets.scorecard_answers import describe_text
 
 PAGE, TABLE = "evaluate", "waiting_contacts"
 WorkItem = Assignment | calibration.Task

@@ -4,14 +4,16 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import gates, recordings
-from qa_core.metrics import formatting
+from qa_core.compliance import recordings
+from qa_core.compliance.conditions import gates
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations.evaluation_view import get_evaluation, read_evaluation
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.ui import cards, drill, layout, player, readings, url_state
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.frame import layout, open_once, url_state
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality.evaluation_disputes import format_points
+from qa_core.ui.widgets import cards, drill, player
+from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
 
 OUTCOMES = {
     "pass": (N_("Passed"), "green", "check_circle"),
@@ -25,7 +27,7 @@ READ = "evaluation_read"
 def read(viewer: Viewer, given: str) -> EvaluationView:
     """Return the evaluation of that number in the address."""
     number = url_state.read_number(given)
-    return readings.read(
+    return open_once.read(
         READ, given, lambda: read_evaluation(viewer, number), lambda: get_evaluation(viewer, number)
     )
 

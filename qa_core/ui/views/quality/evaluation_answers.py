@@ -4,7 +4,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import advisor_response
 from qa_core.quality.evaluations.disputes import LONGEST_TEXT
 from qa_core.quality.evaluations.evaluation_view_types import (
@@ -14,11 +14,12 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     SelfEvaluationView,
 )
 from qa_core.storage.records.evaluations import EVALUATOR_KINDS
-from qa_core.ui import actions, cards, drill, layout, personal_data
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import describe_text
+from qa_core.ui.frame import layout
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import evaluation_disputes
 from qa_core.ui.views.quality.evaluation_disputes import format_points, of_most
+from qa_core.ui.widgets import actions, cards, drill, personal_data
+from qa_core.ui.widgets.scorecard_answers import describe_text
 
 CRITICAL = {
     "customer": N_("critical for the customer"),

@@ -8,14 +8,15 @@ from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
-from qa_core.ui import cards, gate, layout, personal_data, scorecard_answers, scorecard_form
-from qa_core.ui.markdown import escape
-from qa_core.ui.scorecard_answers import OVERALL, describe_text
-from qa_core.ui.scorecard_form import OpenDraft
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, personal_data, scorecard_answers, scorecard_form
+from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.widgets.scorecard_form import OpenDraft
 
 OPEN = "correction_open"
 """Number of the evaluation whose form is open."""

@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.quality.evaluations.evaluation_view_types import (
@@ -15,8 +15,9 @@ from qa_core.quality.evaluations.evaluation_view_types import (
     EvaluationView,
 )
 from qa_core.scoring import NOT_APPLICABLE
-from qa_core.ui import actions, cards, gate, layout, personal_data
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import gate, layout
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, personal_data
 
 OPEN = "disputed_criterion"
 """Key of the criterion whose form is open."""

@@ -8,14 +8,14 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Period
-from qa_core.metrics.kpis import Unit
-from qa_core.metrics.query.severity import EvaluatorFigures, Evaluators
+from qa_core.metrics.kpis import Unit, formatting
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.rows.severity import EvaluatorFigures, Evaluators
 from qa_core.quality.evaluations import disputes
 from qa_core.stats.severity import RaterEffect
-from qa_core.ui import cached, cards, segmented_choice, tables
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, segmented_choice, tables
 
 SPANS = (90, 180, 365)
 FEW = 30

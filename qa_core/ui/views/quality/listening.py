@@ -10,16 +10,17 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.compliance import gates
-from qa_core.metrics import dimensions, formatting
-from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.sampling_frame import DIMENSIONS, FILTERS
+from qa_core.compliance.conditions import gates
+from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling
 from qa_core.quality.sampling import PlanState, labels
 from qa_core.quality.sampling.plan_file import LIMITS
-from qa_core.ui import actions, cached, cards, empty_states, gate, layout, segmented_choice
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import draws, sample_sizes
+from qa_core.ui.widgets import actions, cards, empty_states, segmented_choice
 
 SECTION = "part"
 SECTIONS = {

@@ -7,13 +7,14 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance.gates import PURPOSE_TITLES
-from qa_core.metrics import formatting, query
-from qa_core.metrics.kpis import get_kpi
-from qa_core.metrics.query import scorecard_texts
+from qa_core.compliance.conditions.gates import PURPOSE_TITLES
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations.advisor_response import News, find_news
-from qa_core.ui import cached, cards, drill, empty_states, layout, styles, tables, trend_cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached, layout, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, drill, empty_states, tables, trend_cards
 
 PAGE = "my_quality"
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")

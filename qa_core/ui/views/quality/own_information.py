@@ -6,12 +6,12 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.compliance import gates
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback_list
-from qa_core.metrics import formatting
-from qa_core.ui import cards, drill, tables
+from qa_core.metrics.kpis import formatting
 from qa_core.ui.views.compliance import documents
+from qa_core.ui.widgets import cards, drill, tables
 
 PURPOSES = {
     **gates.PURPOSE_TITLES,

@@ -6,9 +6,9 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
+from qa_core.metrics.kpis import formatting
 from qa_core.quality.sampling import PlanState, power
-from qa_core.ui import cards, tables
+from qa_core.ui.widgets import cards, tables
 
 PER_MONTH, POINTS, TEAM = "sizes_each", "sizes_points", "sizes_team"
 TEAM_SIZE = 10

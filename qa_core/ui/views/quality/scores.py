@@ -8,10 +8,12 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import _
-from qa_core.metrics import formatting, query
-from qa_core.metrics.query import scorecard_texts
-from qa_core.ui import cached, cards, drill, styles, tables, trend_cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows import scorecard_texts
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, drill, tables, trend_cards
 
 KPIS = ("evaluations", "evaluation_score", "evaluation_pass_rate")
 

@@ -7,11 +7,11 @@ from qa_core.analysis import chart_titles, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _
 from qa_core.centre.advisors import normalise_name
-from qa_core.metrics import formatting
-from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import get_kpi
-from qa_core.ui import cached, cards, download_links, drill, peer_dots, segmented_choice, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, download_links, drill, peer_dots, segmented_choice, tables
 
 BOTH = OVER_ALL, OF_MEANS = ("evaluation_score", "advisor_mean_score")
 OTHERS = (

@@ -8,17 +8,18 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.query import scorecard_texts
-from qa_core.metrics.query.scorecard_texts import GridTexts
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.rows import scorecard_texts
+from qa_core.metrics.rows.scorecard_texts import GridTexts
 from qa_core.quality import calibration, sampling
 from qa_core.quality.coaching.needs import Need, NeedKind
 from qa_core.quality.coaching.texts import describe_reason
 from qa_core.quality.evaluations.disputes import find_disputes
-from qa_core.ui import cached, cards, layout, menu
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, layout, menu
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import coaching_plan, disputes
 from qa_core.ui.views.quality.calibration import SESSION
+from qa_core.ui.widgets import cards
 
 MOST_LINES = 3
 """Lines of a group; the page behind them has the others."""

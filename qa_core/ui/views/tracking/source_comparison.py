@@ -13,23 +13,14 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import FactTable, get_kpi
+from qa_core.metrics.kpis import FactTable, formatting, get_kpi
 from qa_core.stats import Comparison, control_charts
-from qa_core.ui import (
-    alert_banner,
-    cached,
-    cards,
-    drill,
-    segmented_choice,
-    styles,
-    tables,
-    trend_cards,
-)
-from qa_core.ui.alert_banner import AttentionItem
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.tracking import source_steps, source_tables
+from qa_core.ui.widgets import alert_banner, cards, drill, segmented_choice, tables, trend_cards
+from qa_core.ui.widgets.alert_banner import AttentionItem
 
 RATES = (
     "answer_rate",

@@ -10,10 +10,11 @@ from qa_core.analysis import charts, exports
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN, CampaignSpan, UnassignedContacts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import dimensions, formatting
-from qa_core.ui import cached, cards, download_links, drill, styles, tables
-from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.markdown import escape
+from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, download_links, drill, tables
 
 MOST_NUMBERS = 16
 ADVICE = {

@@ -13,10 +13,10 @@ from qa_core.analysis import note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import formatting
-from qa_core.metrics.kpis import Unit
-from qa_core.ui import cached, cards, drill, layout, styles, tables, url_state
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import Unit, formatting
+from qa_core.ui.frame import cached, layout, styles, url_state
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, drill, tables
 
 COUNTED = (
     "received",

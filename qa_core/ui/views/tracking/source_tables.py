@@ -9,12 +9,13 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics import dimensions, formatting, periods
+from qa_core.metrics.kpis import dimensions, formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
-from qa_core.ui import cached, cards, download_links, drill, tables
-from qa_core.ui.filter_bar import FilterState
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
 from qa_core.ui.views.tracking.source_steps import COUNTED, DIMENSIONS, KPIS, OF_MISSES, title_of
+from qa_core.ui.widgets import cards, download_links, drill, tables
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 CALLERS = ("first_time_callers", "returning_callers")

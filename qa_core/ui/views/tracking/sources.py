@@ -6,10 +6,11 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting
-from qa_core.ui import cached, cards, sections, segmented_choice, trend_cards
-from qa_core.ui.filter_bar import FilterState
+from qa_core.metrics.kpis import dimensions, formatting
+from qa_core.ui.frame import cached
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_comparison, source_numbers, source_steps, source_tables
+from qa_core.ui.widgets import cards, sections, segmented_choice, trend_cards
 
 TILES = ("attribution_rate", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
 

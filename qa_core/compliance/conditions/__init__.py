@@ -1,0 +1,1 @@
+"""Conditions of listening: gates, accreditations, exclusions, notices."""

@@ -1,0 +1,186 @@
+"""Accreditations: who may listen, for what, and until when (docs/compliance.md, R7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access import accounts, people
+from qa_core.access.roles import Permission, Viewer, has_on_others
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row
+from qa_core.centre import settings
+from qa_core.compliance.conditions import gates
+from qa_core.metrics.kpis.dimensions import add_months
+from qa_core.storage import audit_log
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.listening import Accreditation
+
+
+@dataclass(frozen=True)
+class AccreditationEntry:
+    """An accreditation; `holds` today."""
+
+    id: int
+    username: str
+    display_name: str
+    role: str
+    purposes: tuple[str, ...]
+    starts_on: date
+    ends_on: date
+    given_by: str
+    is_ended: bool
+    holds: bool
+
+
+def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
+    """Let a person listen from today to that day, for these purposes (default: the centre's)."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    today = environment.today()
+    if until < today:
+        raise Misuse(
+            "bad_date",
+            "{day} is in the past. An accreditation ends today or later.",
+            day=until.isoformat(),
+        )
+    for purpose in purposes:
+        message = N_("{name} is not a purpose. Known: {known}.")
+        require_known(purpose, gates.PURPOSES, "unknown_purpose", message)
+    username = accounts.normalise_username(username)
+    with store.writing() as session:
+        last_day = find_last_day(session)
+        if until > last_day:
+            raise Misuse(
+                "bad_date",
+                "{day} is too late. An accreditation ends on {last} at the latest.",
+                day=until.isoformat(),
+                last=last_day.isoformat(),
+            )
+        account = people.find_people(session).get(username)
+        if account is None:
+            raise AccessDenied(N_("There is no account {name}."), name=username)
+        if not has_on_others(account.role, Permission.LISTEN):
+            raise Refusal(
+                "role_never_listens",
+                "The role of {name} never listens. Only evaluators, team leads and managers "
+                "can be accredited.",
+                name=username,
+            )
+        centre_purposes = (gates.value_of(session, "purposes") or "").split(",")
+        own_purposes = (
+            list(dict.fromkeys(purposes))
+            or [purpose for purpose in gates.PURPOSES if purpose in centre_purposes]
+            or list(gates.PURPOSES)
+        )
+        accreditation = Accreditation(
+            username=username,
+            purposes=own_purposes,
+            starts_on=today,
+            ends_on=until,
+            given_by=viewer.username,
+        )
+        session.add(accreditation)
+        session.flush()
+        reason = f"{','.join(own_purposes)} until {until}"
+        audit_log.record(session, viewer.username, "accredited", username, reason)
+        return accreditation.id
+
+
+def find_last_day(session: Session) -> date:
+    """Return the last day that an accreditation given today may have."""
+    return add_months(environment.today(), settings.current(session).accreditation_months)
+
+
+def end(viewer: Viewer, accreditation_id: int) -> None:
+    """End an accreditation at once."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    with store.writing() as session:
+        accreditation = session.get(Accreditation, accreditation_id)
+        if accreditation is None:
+            raise AccessDenied()
+        if accreditation.ended_at is None:
+            accreditation.ended_at, accreditation.ended_by = now(), viewer.username
+            audit_log.record(
+                session, viewer.username, "accreditation_ended", accreditation.username
+            )
+
+
+def find_all(viewer: Viewer) -> list[AccreditationEntry]:
+    """List every accreditation ever given, those that hold first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    today = environment.today()
+    with store.reading() as session:
+        rows = session.scalars(sa.select(Accreditation)).all()
+        accounts_by_name = people.find_people(session)
+    entries = [
+        build_from_row(
+            AccreditationEntry,
+            row,
+            display_name=accounts_by_name[row.username].name,
+            role=accounts_by_name[row.username].role,
+            purposes=tuple(row.purposes),
+            is_ended=row.ended_at is not None,
+            holds=holds_on(row, today),
+        )
+        for row in rows
+    ]
+    return sorted(entries, key=lambda item: (not item.holds, item.username, item.ends_on))
+
+
+def find_eligible(viewer: Viewer) -> dict[str, str]:
+    """List who may be accredited: username → shown name, by name."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        accounts_by_name = people.find_people(session).values()
+    labels = {
+        person.username: (
+            f"{person.name} ({person.username})"
+            if person.name != person.username
+            else person.username
+        )
+        for person in accounts_by_name
+        if person.is_active and has_on_others(person.role, Permission.LISTEN)
+    }
+    return dict(sorted(labels.items(), key=lambda entry: entry[1].casefold()))
+
+
+def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
+    """Tell whether a person may listen today, for that purpose if one is named."""
+    required_purpose = gates.COUNTS_AS.get(purpose, purpose)
+    rows = session.scalars(
+        sa.select(Accreditation).where(
+            Accreditation.username == username, Accreditation.ended_at.is_(None)
+        )
+    )
+    return any(
+        holds_on(row, environment.today())
+        and (required_purpose is None or required_purpose in row.purposes)
+        for row in rows
+    )
+
+
+def is_listener(viewer: Viewer) -> bool:
+    """Tell whether the viewer may listen today, for any purpose."""
+    with store.reading() as session:
+        return is_accredited(session, viewer.username)
+
+
+def require(session: Session, viewer: Viewer, purpose: str | None = None) -> None:
+    """Refuse a person who is not accredited today; the system always is."""
+    if not viewer.is_system and not is_accredited(session, viewer.username, purpose):
+        message = N_(
+            "You are not accredited to listen for this purpose today. Ask your data protection "
+            "officer for an accreditation."
+        )
+        raise Refusal("not_accredited", message)
+
+
+def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:
+    """Tell whether an accreditation holds on a day, or held then at that moment of the day."""
+    is_ended = row.ended_at is not None and (moment is None or row.ended_at <= moment)
+    return not is_ended and row.starts_on <= day <= row.ends_on

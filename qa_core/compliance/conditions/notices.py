@@ -1,0 +1,93 @@
+"""Notices to advisors of recording and listening, and their days (docs/compliance.md, R4)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
+from qa_core.centre import advisors, members
+from qa_core.storage import audit_log, name_merges
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import AdvisorNotice
+from qa_core.storage.records.store import Session
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An advisor and the day they were first informed; None: not yet."""
+
+    advisor_id: str
+    name: str
+    informed_on: date | None
+
+
+def inform(viewer: Viewer, names: list[str], on: date) -> int:
+    """Enter the day these advisors (id, name, alias) were informed, all or none; return count."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    if on > environment.today():
+        raise Misuse(
+            "bad_date", "{day} is in the future. Enter it after the event.", day=on.isoformat()
+        )
+    with store.writing() as session:
+        directory = advisors.Directory.load(session)
+        advisor_ids = list(dict.fromkeys(_find(directory, name) for name in names))
+        session.add_all(
+            AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username)
+            for advisor_id in advisor_ids
+        )
+        for advisor_id in advisor_ids:
+            who = audit_log.name_advisor(advisor_id)
+            audit_log.record(session, viewer.username, "advisor_informed", who, on.isoformat())
+    return len(advisor_ids)
+
+
+def find_all(viewer: Viewer) -> list[Notice]:
+    """List every advisor once with the day they were informed, those not informed first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        information_days = find_information_days(session)
+        kept_ids = name_merges.find_kept_names(session)["advisor"]
+        names = members.find_names(session)
+    notices = [
+        Notice(advisor_id, name, information_days.get(advisor_id))
+        for advisor_id, name in names.items()
+        if advisor_id not in kept_ids
+    ]
+    return sorted(notices, key=lambda notice: (notice.informed_on is not None, notice.name))
+
+
+def find_information_days(session: Session, until: datetime | None = None) -> dict[str, date]:
+    """Map each advisor id to the day they were first informed, under any of their merged ids;
+    `until`: by the notices entered until then.
+    """
+    kept_ids = name_merges.find_kept_names(session)["advisor"]
+    first: dict[str, date] = {}
+    entered = [AdvisorNotice.entered_at <= until] if until else []
+    every_notice = Unscoped(
+        sa.select(AdvisorNotice.advisor_id, AdvisorNotice.informed_on).where(*entered),
+        "Only informed advisors may be listened to. Only the day of the notice is read.",
+    )
+    for advisor_id, day in session.execute(every_notice):
+        advisor_id = kept_ids.get(advisor_id, advisor_id)
+        first[advisor_id] = min(day, first.get(advisor_id, day))
+    return first
+
+
+def _find(directory: advisors.Directory, name: str) -> str:
+    advisor_id = directory.find(name)
+    if advisor_id is not None:
+        return advisor_id
+    namesakes = directory.by_name.get(advisors.normalise_name(name), [])
+    if namesakes:
+        raise Refusal(
+            "several_advisors",
+            "Several advisors are called {name}: {ids}. Give the id.",
+            name=name,
+            ids=", ".join(namesakes),
+        )
+    raise AccessDenied(N_("There is no advisor {name}."), name=name)

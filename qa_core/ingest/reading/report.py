@@ -1,0 +1,173 @@
+"""Report of an import: every row accounted for, or why the file was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_core.base import i18n
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
+from qa_core.files.decision import Decision
+from qa_core.files.options import UNITS
+from qa_core.ingest.reading.registry import find_profiles
+from qa_core.ingest.staging import reason_texts
+from qa_core.ingest.staging.declaration import ValueType
+from qa_core.ingest.staging.tally import COUNTS, ImportTally
+
+if TYPE_CHECKING:
+    from qa_core.ingest.dry_run import Examination
+    from qa_core.ingest.plausibility import Oddity
+
+
+@dataclass
+class FileReport:
+    """Import result of one file (docs/contract.md, section 4)."""
+
+    file: str
+    kind: str = ""
+    system: str = ""
+    profile: str = ""
+    mapping: dict[str, str] = field(default_factory=dict)
+    tally: ImportTally = field(default_factory=ImportTally)
+    quarantine: Path | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    batch_id: str | None = None
+    """Id of the batch that imported the file, now or before; None in a dry run."""
+    recognised: bool = False
+    dry_run: bool = False
+    refusal: Refusal | None = None
+    dropped: tuple[str, ...] = ()
+    """Columns of the file that are not kept."""
+    headers: tuple[str, ...] = ()
+    plausibility: list[Oddity] = field(default_factory=list)
+    examination: Examination | None = None
+    """Further findings of a dry run."""
+
+    @property
+    def changes_figures(self) -> bool:
+        """True where the import may have changed figures."""
+        return not (self.is_refused or self.dry_run or self.recognised) and bool(
+            self.tally.new or self.tally.updated
+        )
+
+    @property
+    def is_refused(self) -> bool:
+        return self.refusal is not None
+
+    @property
+    def verdict(self) -> str:
+        """Tell whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
+        if self.refusal is None:
+            return "sure"
+        return "asks" if self.refusal.answers else "refused"
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the object that `import --json` prints for this file."""
+        if self.refusal is not None:
+            error = {
+                "code": self.refusal.code,
+                "message": i18n.format_refusal(self.refusal),
+                "options": list(self.refusal.options),
+            }
+            return {"file": self.file, "verdict": self.verdict, "error": error}
+        return {
+            "file": self.file,
+            "verdict": self.verdict,
+            "system": self.system,
+            "profile": self.profile,
+            "mapping": self.mapping,
+            **self.tally.as_counts(),
+            "quarantine": str(self.quarantine) if self.quarantine else None,
+            "decisions": [decision.as_json() for decision in self.decisions],
+            "plausibility": [oddity.as_json() for oddity in self.plausibility],
+        }
+
+    def as_text(self) -> str:
+        """Format the report for a terminal, in the current language."""
+        if self.refusal is not None:
+            return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
+        tally = self.tally
+        counts = {name: getattr(tally, name) for name in COUNTS}
+        shown = (f"{count} {_(name)}" for name, count in counts.items() if count or name == "read")
+        lines: list[str] = []
+        if self.recognised:
+            lines.append(_("This file was already imported. Nothing was changed."))
+        if self.dry_run:
+            lines.append(_("Dry run: nothing was written."))
+            places = {"profile": self.profile, "system": self.system}
+            lines.append(_("Read as {profile}, from the system {system}.", **places))
+            lines.extend(f"{name} ← {column}" for name, column in self.mapping.items())
+        for decision in self.decisions:
+            texts = decision.as_json()
+            evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
+            option = find_option(decision, self.kind) if self.dry_run else ""
+            option = option and f" [{option}]"
+            lines.append(f"{texts['field']}: {texts['decision']}{evidence}{option}")
+        for title, kinds in (
+            (_("skipped"), tally.skipped_kinds),
+            (_("folded"), tally.folded_kinds),
+            (_("rejected"), tally.reasons),
+        ):
+            lines.extend(
+                f"{title}: {count} × {reason_texts.describe(code)}"
+                for code, count in sorted(kinds.items())
+            )
+        for column, reasons in sorted(tally.blanked.items()):
+            lines.extend(
+                f"{column}: {count} × {reason_texts.describe(code)}, " + _("read as missing")
+                for code, count in sorted(reasons.items())
+            )
+        lines.extend(oddity.format() for oddity in self.plausibility)
+        if self.examination is not None:
+            lines.extend(self.examination.as_lines())
+        if self.quarantine:
+            lines.append(_("Rejected rows: {path}", path=str(self.quarantine)))
+        head = f"{self.file}: {' · '.join(shown)}"
+        return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+_BY_PLACE = {
+    "encoding": "--encoding E --delimiter D",
+    "good": "--encoding E",
+    "sheet": "--sheet NAME",
+    "zone": "--timezone TZ",
+    "platform": "--profile NAME",
+    "day": "--start-date DATE",
+    "currency": "--map currency=COLUMN",
+}
+"""Options by the name of a place in the decision's message."""
+
+
+def find_option(decision: Decision, kind: str) -> str:
+    """Find the option that would override that decision; empty where none does."""
+    places = dict(decision.params)
+    for name, option in _BY_PLACE.items():
+        if name in places:
+            return option
+    if "possible" in places:
+        return f"--scale {decision.field}=MIN-MAX"
+    if "names" in places or "batch" in places or "joined" in places:
+        return ""
+    if decision.field == "file":
+        return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
+    if decision.field == "customer" and "columns" in places:
+        return "--map ignore=COLUMN"
+    fields = {
+        item.name: item.value_type
+        for profile in reversed(find_profiles())
+        if profile.kind == kind
+        for item in profile.fields
+    }
+    reads = fields.get(decision.field)
+    if "column" in places:
+        if reads == ValueType.MOMENT:
+            return "--date-order dmy|mdy|ymd"
+        if reads == ValueType.DURATION:
+            return f"--unit {decision.field}={'|'.join(UNITS)}"
+        if reads in (ValueType.MARK, ValueType.CRITERION):
+            return f"--scale {decision.field}=MIN-MAX"
+        if reads in (ValueType.NUMBER, ValueType.WHOLE):
+            return "--decimal ,|."
+    return f"--map {decision.field}=COLUMN" if reads else ""

@@ -1,0 +1,72 @@
+"""DuckDB connection over one staged file and the facts in the lake, in which rows are
+numbered, compared and joined before the commit.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from qa_core.ingest.staging.staged import Staged
+from qa_core.storage import lake
+from qa_core.storage.facts.schema import CONTACT_KEY
+from qa_core.storage.lake import tables
+
+
+def one_database(staged: Staged) -> AbstractContextManager[None]:
+    """Let everything that the import of this file asks be of one database. It spills into
+    the folder of the staged file.
+    """
+    rows = lake.snapshot("contacts").rows + staged.accepted
+    return tables.one_database(rows, staged.folder / "spill")
+
+
+@contextmanager
+def open_session(staged: Staged) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection with a view per table of the lake, and the view `staged`. It
+    spills into the folder of the staged file, and writes nowhere else.
+    """
+    rows = f"read_parquet({tables.quote(str(staged.rows))})"
+    with lake.working(staged.accepted, staged.folder / "spill") as connection:
+        connection.execute(f"CREATE TEMP VIEW staged AS SELECT * FROM {rows}")
+        yield connection
+
+
+@dataclass(frozen=True)
+class RowComparison:
+    """Counts of the rows of a file that a merge would add, change or leave."""
+
+    new: int
+    updated: int
+    unchanged: int
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    path: Path,
+    key: Sequence[str] = CONTACT_KEY,
+    carried: Sequence[str] = (),
+) -> RowComparison:
+    """Count what merging the Parquet rows at `path` would change, for a dry run."""
+    same_key = " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in key)
+    same_values = (
+        " AND ".join(f'r."{name}" IS NOT DISTINCT FROM c."{name}"' for name in carried) or "true"
+    )
+    row = connection.execute(
+        f"""
+        SELECT count(*) FILTER (WHERE c.batch_id IS NULL),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND NOT ({same_values})),
+            count(*) FILTER (WHERE c.batch_id IS NOT NULL AND {same_values})
+        FROM read_parquet({tables.quote(str(path))}) r LEFT JOIN {table} c ON {same_key}"""
+    ).fetchone()
+    return RowComparison(*row)
+
+
+def write_rows(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
+    """Write the result of a SELECT as Parquet; returns its number of rows."""
+    return connection.execute(
+        f"COPY ({select}) TO {tables.quote(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+    ).fetchone()[0]

@@ -1,0 +1,178 @@
+"""Pseudonyms of customers: numbers are normalised to E.164, then hashed with a secret
+key. No clear number or name of a customer goes any further.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from functools import cache
+
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qa_core.base import environment
+from qa_core.base.masking import MASK
+from qa_core.files.header_text import simplify
+from qa_core.ingest.staging.arrays import map_texts
+
+KEY_LENGTH = 32
+MIN_NUMBER_DIGITS = 6
+"""Numbers of fewer digits are extensions, not customers."""
+MIN_WHOLE_DIGITS = 8
+"""A called number of fewer digits is the short number of a line."""
+_WITHHELD_WORDS = (
+    "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué",
+    "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
+    "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000",
+    "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
+)  # fmt: skip
+_WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
+MAX_CACHED_KEYS = 300_000
+"""Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
+_DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
+_BRACKETED = re.compile(r"<([^<>]*)>|\(([^()]*)\)\s*$")
+_NOBODY = re.compile(r"^\+?(?:(\d)\1{5,}|0?123456789\d?|\d(?:[.,]\d+)?[eE]\+?\d+)$")
+"""Placeholders for a number, and numbers that a spreadsheet has rounded."""
+_ADDRESS = re.compile(r"^(?:sips?|tel):([^@;]+)", re.IGNORECASE)
+
+
+class Pseudonyms:
+    """Conversion of customer cells to keys; national numbers are of `country`."""
+
+    def __init__(self, country: str, key: bytes) -> None:
+        self.country = country
+        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+        self._known: dict[str, str | None] = {}
+        self._national = _build_national_pattern(country)
+
+    @classmethod
+    def current(cls, may_create: bool = True) -> Pseudonyms:
+        """Load country and secret of this centre. A dry run may not create one: it uses another."""
+        here = environment.current()
+        if not may_create and not environment.has_secret("pseudonyms", here):
+            return cls(here.country, secrets.token_bytes(environment.SECRET_BYTES))
+        return cls(here.country, environment.secret("pseudonyms", here))
+
+    def find_key(self, text: str) -> str | None:
+        """Find the key of one customer's number or id; None when withheld."""
+        return self.find_keys(pa.array([text], pa.string()))[0].as_py()
+
+    def find_keys(self, values: pa.Array) -> pa.Array:
+        """Find the keys of cells (empty ones null); null where withheld."""
+        encoded = values.dictionary_encode()
+        return pc.take(self._find_unique(encoded.dictionary), encoded.indices)
+
+    def _find_unique(self, texts: pa.Array) -> pa.Array:
+        cached, cells = self._known, texts.to_pylist()
+        new_cells = [text for text in cells if text not in cached]
+        if len(cached) + len(new_cells) > MAX_CACHED_KEYS:
+            cached.clear()
+            new_cells = cells
+        cached.update(
+            zip(new_cells, self._make_keys(pa.array(new_cells, pa.string())), strict=True)
+        )
+        return pa.array([cached[text] for text in cells], pa.string())
+
+    def _make_keys(self, texts: pa.Array) -> list[str | None]:
+        quick = [None] * len(texts)
+        if self._national:
+            code, pattern = self._national
+            bare = pc.replace_substring_regex(texts, _DECORATION, "")
+            quick = [
+                f"tel:+{code}{number}" if number else None
+                for number in pc.struct_field(pc.extract_regex(bare, pattern), "n").to_pylist()
+            ]
+        identities = [
+            known or self._find_identity(text)
+            for known, text in zip(quick, texts.to_pylist(), strict=True)
+        ]
+        return [
+            self._compute_key(identity.encode()) if identity else None for identity in identities
+        ]
+
+    def _compute_key(self, identity: bytes) -> str:
+        mac = self._mac.copy()  # costs less than to begin with the key each time
+        mac.update(identity)
+        return mac.hexdigest()[:KEY_LENGTH]
+
+    def _find_identity(self, text: str) -> str | None:
+        if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
+            return None
+        number = find_number(text, self.country)
+        return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())
+
+
+def find_number(text: str, country: str) -> str | None:
+    """Find the E.164 form of a possible phone number, else None."""
+    if not re.fullmatch(r"\+?[\d\s\u00a0\u202f.\-/()]{6,24}", text.strip()):
+        return None
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return (
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.is_possible_number(number)
+        else None
+    )
+
+
+def normalise_numbers(values: pa.Array) -> pa.Array:
+    """Normalise numbers of own lines to E.164 where complete: `01 23 45 67 89`, `+33123456789`."""
+    country = environment.current().country
+
+    def normalise(text: str) -> str:
+        is_whole = sum(sign.isdigit() for sign in text) >= MIN_WHOLE_DIGITS
+        return (find_number(text, country) if is_whole else None) or text
+
+    return map_texts(normalise, values)
+
+
+@cache
+def _build_national_pattern(country: str) -> tuple[int, str] | None:
+    """Build country code and pattern of national numbers as `phonenumbers` accepts: to
+    parse a million takes twenty seconds. None where prefixes are not that simple.
+    """
+    code = phonenumbers.country_code_for_region(country)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None) if code else None
+    if (
+        metadata is None
+        or metadata.international_prefix != "00"
+        or metadata.national_prefix != "0"
+        or metadata.national_prefix_for_parsing != "0"
+    ):
+        return None
+    pattern = metadata.general_desc.national_number_pattern if metadata.general_desc else None
+    return (code, rf"^(?:\+{code}|00{code}|0)(?P<n>{pattern})$") if pattern else None
+
+
+def is_withheld(text: str) -> bool:
+    return simplify(text) in _WITHHELD
+
+
+def is_extension(text: str) -> bool:
+    """Tell whether a cell is the short number of an extension, or a technical channel."""
+    return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
+
+
+def find_outside_number(text: str | None) -> str | None:
+    """Find the number outside in a caller id, SIP address or cell; else None."""
+    if not text:
+        return None
+    bracketed = _BRACKETED.search(text)
+    inner = (bracketed[1] or bracketed[2] or "") if bracketed else ""
+    plain = inner if any(letter.isdigit() for letter in inner) else text
+    address = _ADDRESS.match(plain.strip())
+    plain = (address[1] if address else plain).strip()
+    if is_extension(plain) or sum(letter.isdigit() for letter in plain) < MIN_NUMBER_DIGITS:
+        return None
+    return plain
+
+
+def mask_cell(text: str | None) -> str | None:
+    """Mask an identity for the quarantine; an empty cell stays empty."""
+    return MASK if text else text

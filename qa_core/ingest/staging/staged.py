@@ -1,0 +1,173 @@
+"""Result of reading a file: typed rows waiting on disk, rejected rows with their
+reason, and every decision with its evidence.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qa_core.files.decision import Decision
+from qa_core.ingest.staging.tally import ImportTally
+from qa_core.storage.facts import schema
+
+
+@dataclass
+class Staged:
+    """File that was read: of the rows of its `tally`, `accepted` ones are to be loaded.
+
+    `rows`: Parquet with `line` (int64, the line of the file or row of the sheet) and
+    one typed column per entry of `columns` (see `SCHEMAS`); what the file does not
+    carry has no column. Only evaluations may have several rows per line (one per
+    criterion). `rejected_rows`: Parquet with `line` (int64), `reason` (text) and
+    `cells` (list of text, aligned with `headers`, identities masked). `mapping`: field
+    → column of the file as it was recognised. `dropped`: columns of the file that are
+    not kept. `defaults`: columns that a *new* row gets although the file does not carry
+    them (direction inbound, channel phone); they must not overwrite stored values.
+    """
+
+    kind: str
+    system: str
+    profile: str
+    file: Path
+    digest: str
+    folder: Path
+    rows: Path
+    rejected_rows: Path
+    headers: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    mapping: dict[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+    defaults: dict[str, str] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    tally: ImportTally = field(default_factory=ImportTally)
+    accepted: int = 0
+    guesses: frozenset[str] = frozenset()
+    """Fields that rest on a default or a guess, not on the words of the file."""
+    before: dict[int, dict[str, str]] = field(default_factory=dict)
+    """First rows as the file has them, by line: cells of the columns in use, identities
+    masked.
+    """
+    pseudonymised: tuple[str, ...] = ()
+    """Columns of the file that identify a customer; of them only pseudonyms are kept."""
+    legs: list[dict[str, Any]] = field(default_factory=list)
+    """Legs of incomplete contacts, as they are kept until the others come."""
+
+    def select_column(self, name: str, relation: str = "", kind: str = "VARCHAR") -> str:
+        """Build SQL for a column of `rows`, NULL of that type where the file has none.
+        `relation`: an alias and a dot.
+        """
+        return f'{relation}"{name}"' if name in self.columns else f"CAST(NULL AS {kind})"
+
+    def discard(self) -> None:
+        """Remove the temporary files, once the rows are committed or given up."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a temporary Parquet file, packed as fast as can be."""
+    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+
+
+MOMENT = pa.timestamp("us")
+TRACKING = ("tracking_number", "source", "medium", "campaign", "keyword", "landing_page")
+SURVEY = (
+    "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment",
+)  # fmt: skip
+"""Columns of a contact that files of tracking and of surveys carry."""
+_CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
+
+SCHEMAS: dict[str, dict[str, pa.DataType]] = {
+    # `source_system`: the one that the row names, null for that of the whole file.
+    # `customer_key`: the pseudonym. `advisor`: the file's own text, not yet resolved by
+    # aliases; `advisor_name`: the name beside it where the file has both. `updated_at`
+    # tells which of two rows of one contact is newer. `started_at` is UTC, `local_start`
+    # the centre's wall clock; other moments (answered_at, ended_at …) are seconds here.
+    "contacts": {
+        **{
+            name: kind
+            for name, kind in _CONTACT.items()
+            if name not in (*schema.NEIGHBOURS, *schema.AFTER_DELETION)
+            and name not in ("month", "advisor_id", "batch_id", "tracking_match")
+        },
+        "advisor": pa.string(),
+        "advisor_name": pa.string(),
+        "site": pa.string(),
+        "updated_at": MOMENT,
+    },
+    "tracking": {
+        "contact_id": pa.string(),
+        "started_at": MOMENT,
+        "local_start": MOMENT,
+        **{name: _CONTACT[name] for name in (*TRACKING, "customer_key")},
+        # Of a file that assigns numbers to campaigns: first and last day, inclusive.
+        "from": pa.date32(),
+        "to": pa.date32(),
+    },
+    # `answered_at` and `sent_at` in UTC. The file's `resolved`, `contacts` and `comment`
+    # have the names of the contact's columns.
+    "surveys": {
+        "contact_id": pa.string(),
+        "ticket": pa.string(),
+        "answered_at": MOMENT,
+        "sent_at": MOMENT,
+        **{name: _CONTACT[name] for name in ("customer_key", "survey_sent", *SURVEY)},
+    },
+    "spend": {
+        "day": pa.date32(),
+        "source": pa.string(),
+        "medium": pa.string(),
+        "campaign": pa.string(),
+        "amount": pa.float64(),
+        "currency": pa.string(),
+    },
+    # Totals: `started_at` in UTC, `local_start` on the centre's wall clock. Without
+    # `length_minutes` the length follows from the starts of the whole file.
+    "intervals": {
+        item.name: item.type
+        for item in schema.arrow_schema(schema.INTERVALS)
+        if item.name not in ("source_system", "month", "batch_id")
+    },
+    "advisors": {
+        "advisor_id": pa.string(),
+        "name": pa.string(),
+        "aliases": pa.list_(pa.string()),
+        "team": pa.string(),
+        "site": pa.string(),
+        "from": pa.date32(),
+        "to": pa.date32(),
+    },
+    # Long: one row per criterion with `points` of `possible` (both null: not
+    # applicable). With one mark for the whole, `criterion` is null and `score` is
+    # 0–100. In a wide file the rows of one evaluation share their `line`; in a long one
+    # they share contact, evaluator, `evaluated_at` and grid.
+    "evaluations": {
+        "evaluation_id": pa.string(),
+        "contact_id": pa.string(),
+        "advisor": pa.string(),
+        "evaluator": pa.string(),
+        "evaluated_at": MOMENT,
+        "local_start": MOMENT,
+        "grid": pa.string(),
+        "section": pa.string(),
+        "criterion": pa.string(),
+        "points": pa.float64(),
+        "possible": pa.float64(),
+        "score": pa.float64(),
+        "comment": pa.string(),
+        "tags": pa.string(),
+    },
+    # `file` relative to the manifest; `recorded_at` in UTC.
+    "recordings": {
+        "file": pa.string(),
+        "contact_id": pa.string(),
+        "source_system": pa.string(),
+        "recorded_at": MOMENT,
+        "notice_played": pa.bool_(),
+        "purpose": pa.string(),
+    },
+}
+"""Columns that `rows` may have, by kind, in this order."""

@@ -1,0 +1,1 @@
+"""From a question about KPIs to its rows."""

@@ -1,0 +1,69 @@
+"""Span of the data: first and last day, and the last month that is over."""
+
+from datetime import UTC, date, datetime
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied
+from qa_core.metrics.kpis import periods
+from qa_core.storage import lake
+
+
+def data_through(viewer: Viewer) -> datetime | None:
+    """Return when the last contact or interval of the whole lake started, by the
+    centre's clock (with its zone); None while the lake is empty.
+    """
+    _require_role(viewer)
+    span = _find_moments()
+    return span[1] if span else None
+
+
+def data_span(viewer: Viewer) -> tuple[date, date] | None:
+    """Find the first and the last day that the viewer may look at, by the centre's
+    clock; None while the lake is empty.
+
+    For an executive the last is the end of the last month that is over: before the
+    first while no month is.
+    """
+    _require_role(viewer)
+    span = find_span()
+    if span is None or not viewer.needs_suppression:
+        return span
+    return span[0], find_last_closed_day()
+
+
+def find_span() -> tuple[date, date] | None:
+    """Find the first and the last day of the whole lake, for whoever asks in this room."""
+    span = _find_moments()
+    return (span[0].date(), span[1].date()) if span else None
+
+
+def find_last_contact_day() -> date | None:
+    """Find the last day with contacts, whatever intervals there are; None without any."""
+    span = lake.span()
+    return _by_the_clock(span[1]).date() if span else None
+
+
+def find_last_closed_day() -> date | None:
+    """Find the end of the last calendar month that is over and that the data reaches
+    the end of; it may lie before the first day. None while the lake is empty.
+    """
+    span = find_span()
+    return periods.last_closed_day(span[1], environment.today()) if span else None
+
+
+def _require_role(viewer: Viewer) -> None:
+    if not viewer.is_system and viewer.role not in set(Role):
+        raise AccessDenied()
+
+
+def _find_moments() -> tuple[datetime, datetime] | None:
+    spans = [span for name in ("contacts", "intervals") if (span := lake.span(name))]
+    if not spans:
+        return None
+    first, last = min(first for first, _ in spans), max(last for _, last in spans)
+    return _by_the_clock(first), _by_the_clock(last)
+
+
+def _by_the_clock(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC).astimezone(environment.current().zone)

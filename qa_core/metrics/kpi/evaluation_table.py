@@ -1,0 +1,260 @@
+"""Arrow table of published evaluations, registered with DuckDB; only changes are read anew."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.records.evaluations import (
+    SCORED,
+    Evaluation,
+    EvaluationAnswer,
+    ScorecardVersion,
+)
+from qa_core.storage.records.store import Session
+
+AT_ONCE = 2_000
+"""Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
+MOST_PIECES = 64
+"""Beyond so many pieces, each with its own list of texts, they are put together."""
+ASKED_BY_NAME = 500
+"""Up to so many changed evaluations are asked for by their ids; beyond, all are read."""
+
+
+@dataclass(frozen=True)
+class _CachedTable:
+    """Table of evaluations, with the counter and the grids as of which it was read."""
+
+    counter: tuple[Any, ...]
+    critical: dict[tuple[int, str], str]
+    titles: dict[int, str]
+    table: pa.Table
+
+
+_lock = threading.Lock()
+_tables: dict[str, _CachedTable] = {}
+_CONDITIONS = (Evaluation.state == "published", Evaluation.kind == SCORED)
+_OF_EVALUATION = (
+    "evaluation_id", "source_system", "contact_id", "advisor_id", "team", "local_start",
+    "evaluator", "grid", "score", "outcome",
+)  # fmt: skip
+_COLUMNS = (
+    Evaluation.id, Evaluation.source_system, Evaluation.contact_id, Evaluation.advisor_id,
+    Evaluation.team, Evaluation.local_day, Evaluation.evaluator, Evaluation.grid_name,
+    Evaluation.score, Evaluation.outcome, Evaluation.grid_id,
+)  # fmt: skip
+_SCHEMA = pa.schema(
+    [
+        pa.field(
+            field.name,
+            pa.dictionary(pa.int32(), pa.string()) if field.type == pa.string() else field.type,
+        )
+        for field in schema.arrow_schema(schema.ANSWERS)
+    ]
+)
+"""Texts repeat on every answer: as a list and places in it they take a tenth of the memory."""
+
+
+def change_counter(session: Session) -> tuple[Any, ...]:
+    """Return a value that differs after any change of an evaluation."""
+    counts = sa.select(
+        sa.func.count(),
+        sa.func.max(Evaluation.id),
+        sa.func.max(Evaluation.changed_at),
+        sa.func.sum(Evaluation.id),
+    )
+    return tuple(_execute(session, counts.where(*_CONDITIONS)).one())
+
+
+def load(session: Session) -> pa.Table:
+    """Load all published evaluations, one row per answered criterion (schema.ANSWERS).
+    The engine shows a statement those of its viewer.
+    """
+    address, counter = str(session.get_bind().url), change_counter(session)
+    with _lock:
+        cached = _tables.get(address)
+        if cached is None or cached.counter != counter:
+            critical, titles = _read_grids(session)
+            table = (
+                _bring_up_to_date(session, cached, counter, titles, critical)
+                if cached and (cached.critical, cached.titles) == (critical, titles)
+                else None
+            )
+            if table is None:
+                table = _join(list(_read(session, titles, critical)))
+            cached = _tables[address] = _CachedTable(counter, critical, titles, table)
+        return cached.table
+
+
+def _bring_up_to_date(
+    session: Session,
+    previous: _CachedTable,
+    counter: tuple[Any, ...],
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+) -> pa.Table | None:
+    """Return the table kept, with what changed since put in its place; None where too
+    much did, or what is gone cannot be found that way.
+
+    Whoever writes an evaluation holds the only right to write until it is committed, so
+    none that is older than the newest read can come up later.
+    """
+    newest: datetime | None = previous.counter[2]
+    if newest is None:
+        return None
+    since = sa.select(Evaluation.id).where(Evaluation.changed_at >= newest)
+    changed_ids = list(_execute(session, since.limit(ASKED_BY_NAME + 1)).scalars())
+    if len(changed_ids) > ASKED_BY_NAME:
+        return None
+    table = previous.table
+    ids = table["evaluation_id"]
+    if changed_ids and pc.any(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))).as_py():
+        table = table.filter(pc.invert(pc.is_in(ids, value_set=pa.array(changed_ids, pa.int32()))))
+    table = pa.concat_tables([table, *_read(session, titles, critical, changed_ids)])
+    firsts = table.filter(table["is_first"])["evaluation_id"]
+    # Deleted or withdrawn, an evaluation leaves no newer moment behind: then the sums
+    # do not come out.
+    if (len(firsts), pc.sum(firsts).as_py()) != (counter[0], counter[3]):
+        return None
+    return _join([table]) if table["grid"].num_chunks > MOST_PIECES else table
+
+
+def _read(
+    session: Session,
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+    only: list[int] | None = None,
+) -> Iterator[pa.Table]:
+    """Yield those evaluations (default: all) with their answers, piece by piece."""
+    statement = sa.select(*_COLUMNS).where(*_CONDITIONS).order_by(Evaluation.id)
+    # Of the table, not of the class, whose rows would take as long again.
+    answer = EvaluationAnswer.__table__.c
+    answers = sa.select(
+        answer.evaluation_id,
+        answer.criterion,
+        answer.section,
+        answer.earned,
+        answer.possible,
+        answer.applied_weight,
+    ).order_by(answer.evaluation_id, answer.criterion)
+    after = None
+    while True:
+        piece = statement if after is None else statement.where(Evaluation.id > after)
+        piece = piece if only is None else piece.where(Evaluation.id.in_(only))
+        evaluations = _execute(session, piece.limit(AT_ONCE)).all()
+        if not evaluations:
+            return
+        first, after = evaluations[0].id, evaluations[-1].id
+        within = answers.where(answer.evaluation_id.between(first, after))
+        answer_rows = _execute(
+            session, within if only is None else within.where(answer.evaluation_id.in_(only))
+        )
+        yield _build(evaluations, answer_rows.cursor.fetchall(), titles, critical)
+
+
+def _execute(session: Session, statement: sa.Executable) -> sa.CursorResult:
+    return session.execute(
+        Unscoped(
+            statement,
+            "Published evaluations are cached once for all viewers. The engine limits the table "
+            "to each viewer's scope.",
+        )
+    )
+
+
+def _build(
+    evaluations: list[Any],
+    answers: list[Any],
+    titles: dict[int, str],
+    critical: dict[tuple[int, str], str],
+) -> pa.Table:
+    """Build one row per answer, and one for each evaluation without any."""
+    ids = np.array([evaluation[0] for evaluation in evaluations], np.int64)  # in their order
+    of = np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
+    rows = np.searchsorted(ids, of)
+    is_known = ids[np.minimum(rows, len(ids) - 1)] == of
+    bare = np.setdiff1d(np.arange(len(ids)), rows[is_known])
+    if len(bare) or not is_known.all():
+        matches = [answer for answer, is_match in zip(answers, is_known, strict=True) if is_match]
+        answers = sorted(
+            [*matches, *((int(ids[place]), None, None, None, None, None) for place in bare)],
+            key=lambda answer: answer[0],
+        )  # stable
+        rows = np.searchsorted(
+            ids, np.fromiter((answer[0] for answer in answers), np.int64, len(answers))
+        )
+    _ids, *rest = zip(*answers, strict=True)
+    columns = dict(
+        zip(
+            _OF_EVALUATION,
+            zip(*(evaluation[:10] for evaluation in evaluations), strict=True),
+            strict=True,
+        )
+    )
+    grids = [evaluation[10] for evaluation in evaluations]
+    columns["grid"] = [
+        titles.get(grid, name) for grid, name in zip(grids, columns["grid"], strict=True)
+    ]
+    arrays = {"is_first": pa.array(np.diff(rows, prepend=-1) != 0)}
+    for name, values in columns.items():
+        kind = _SCHEMA.field(name).type
+        array = (
+            pa.array(values, pa.date32()).cast(kind)
+            if name == "local_start"
+            else _encode(values, kind)
+        )
+        arrays[name] = array.take(pa.array(rows))
+    for name, values in zip(
+        ("criterion", "section", "earned", "possible", "applied_weight"), rest, strict=True
+    ):
+        arrays[name] = _encode(values, _SCHEMA.field(name).type)
+    harm = (
+        [
+            critical.get((grids[row], criterion))
+            for row, criterion in zip(rows.tolist(), rest[0], strict=True)
+        ]
+        if critical
+        else [None] * len(rows)
+    )
+    arrays["critical"] = _encode(harm, _SCHEMA.field("critical").type)
+    return pa.Table.from_arrays([arrays[name] for name in _SCHEMA.names], schema=_SCHEMA)
+
+
+def _encode(values: Any, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, kind)
+
+
+def _join(pieces: list[pa.Table]) -> pa.Table:
+    if pieces:
+        return pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+    return _SCHEMA.empty_table()
+
+
+def _read_grids(session: Session) -> tuple[dict[tuple[int, str], str], dict[int, str]]:
+    """Read the class of each critical criterion, by grid and key, and the titles of the grids."""
+    harm_classes, titles = {}, {}
+    for grid_id, title, content in session.execute(
+        sa.select(ScorecardVersion.id, ScorecardVersion.title, ScorecardVersion.content)
+    ):
+        titles[grid_id] = title
+        criteria = (
+            criterion
+            for section in content.get("section", ())
+            for criterion in section.get("criterion", ())
+        )
+        harm_classes |= {
+            (grid_id, criterion.get("key")): criterion["critical"]
+            for criterion in criteria
+            if criterion.get("critical")
+        }
+    return harm_classes, titles

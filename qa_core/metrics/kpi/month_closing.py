@@ -1,0 +1,147 @@
+"""Closing months: add up their figures before the people behind them are deleted."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import MINIMUM_ADVISORS, Viewer
+from qa_core.metrics.kpi import closed_months, dimension_sql, publication, statements
+from qa_core.metrics.kpi.closed_months import ANALYSES, CUTS, IDENTITIES, Record
+from qa_core.metrics.kpi.measure import beside_the_lake
+from qa_core.metrics.kpi.metric_query import build_query
+from qa_core.metrics.kpi.statements import MetricQuery
+from qa_core.metrics.kpis import FactTable, Kpi, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
+from qa_core.metrics.kpis.periods import starts_of
+from qa_core.storage import engine, lake
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.records import store
+from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
+
+KINDS = {ANALYSES: "evaluations", IDENTITIES: "contacts"}
+"""The kind of published tables that a group of months decides about."""
+COLUMNS = {"declared": "declared_resolved", "surveyed": "survey_resolved"}
+OF_OTHERS = ("site", "criterion", "section", "grid")
+"""Dimensions that are no columns of a contact."""
+
+
+def close(group: str, through: date) -> None:
+    """Close the months of a group up to the one of that day, all in one transaction; those
+    that are closed stay as they are.
+
+    Only figures of at least five advisors are kept.
+    """
+    last, span = closed_months.find_last(group), lake.span()
+    until = add_months(through.replace(day=1), 1) - timedelta(days=1)
+    if last is not None and last >= until:
+        return
+    period = Period(last + timedelta(days=1) if last else None, until)
+    rows = list(_add_up(group, period))
+    tables = publication.find_tables(KINDS[group])
+    first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
+    with store.writing() as session:
+        session.add_all(rows)
+        session.add_all(
+            ClosedMonth(group=group, month=month, published=tables.get(month, {}))
+            for start in starts_of("month", Period(first, until))
+            if (month := f"{start:%Y-%m}")
+        )
+    if group == IDENTITIES:
+        lake.mark_known_customers(until + timedelta(days=1))
+
+
+def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
+    kpis, cuts = closed_months.kpis_of(group), _find_cuts(period)
+    for subject in dict.fromkeys(kpi.subject for kpi in kpis):
+        some = [kpi for kpi in kpis if kpi.subject == subject]
+        figures = list(_cut(group, subject, some, None, period))
+        yield from figures
+        # Where all together are too few advisors, no part has enough.
+        for dimension in cuts if figures else ():
+            cut_kpis = [kpi for kpi in some if dimension in kpi.dimensions]
+            if cut_kpis:
+                yield from _cut(group, subject, cut_kpis, dimension, period)
+
+
+def _find_cuts(period: Period) -> list[str]:
+    """List the dimensions with a value in the period; those of evaluations always."""
+    columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
+    statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
+    query = Unscoped(
+        statement.where(*dimension_sql.within(period, CONTACTS.c)),
+        "The dimensions of closed months are the same for everybody. Only numbers are read.",
+    )
+    [counts] = engine.current().run(query, **dimension_sql.months(period)).to_dict("records")
+    return [name for name in CUTS if name in OF_OTHERS or counts[name]]
+
+
+def _cut(
+    group: str, subject: FactTable, kpis: Sequence[Kpi], dimension: str | None, period: Period
+) -> Iterator[MonthlyFigure]:
+    """Add up by one dimension, of the whole centre and of each team."""
+    beside = beside_the_lake(subject)
+    own = (dimension,) if dimension else ()
+    for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
+        question = build_query(Viewer.SYSTEM, (*above, *own, "month"), Filters(period))
+        places = _find_large(question, subject, kpis, beside)
+        if not places:
+            return  # nothing large enough, so nothing within teams either
+        records = {
+            question.key_of(record): record for record in _run(question, subject, kpis, beside)
+        }
+        for place, key in sorted(places, key=repr):
+            group_values = dict(zip(question.by, place, strict=True))
+            yield MonthlyFigure(
+                group=group,
+                kpi=key,
+                local_day=date.fromisoformat(f"{group_values['month']}-01"),
+                is_whole=not above,
+                team=group_values["team"] if above else None,
+                dimension=dimension,
+                value=group_values[dimension] if dimension else None,
+                sums=_sums_of(records.get(place, {}), key),
+            )
+
+
+def _find_large(
+    question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
+) -> set[tuple[tuple[Any, ...], str]]:
+    """Find the places and KPIs with enough advisors behind them. Behind a missed or a
+    repeated caller stand those who answer in that place.
+    """
+    is_own = subject not in (FactTable.MISSED, FactTable.CUSTOMERS)
+    counted_kpis = kpis if is_own else [get_kpi("received")]
+    table = subject if is_own else FactTable.CONTACTS
+    advisors: Counter[tuple[tuple[Any, ...], str]] = Counter()
+    by_advisor = replace(question, by=(*question.by, "advisor"))
+    for record in _run(by_advisor, table, counted_kpis, beside):
+        if isinstance(record["by_advisor"], str):
+            place = question.key_of(record)
+            advisors.update((place, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
+    return {
+        (place, kpi.key)
+        for (place, key), count in advisors.items()
+        for kpi in kpis
+        if count >= MINIMUM_ADVISORS and key in (kpi.key, "received")
+    }
+
+
+def _run(
+    question: MetricQuery, subject: FactTable, kpis: Sequence[Kpi], beside: Mapping[str, Any]
+) -> list[Record]:
+    statement = statements.BUILDERS[subject](question, list(kpis))
+    months = statements.months_of(question, subject)
+    return engine.current().run(statement, beside, **months).to_dict("records")
+
+
+def _sums_of(record: Record, kpi: str) -> dict[str, Any]:
+    return {
+        name.partition("__")[2]: float(value)
+        for name, value in record.items()
+        if name.startswith(f"{kpi}__") and value is not None and value == value
+    }

@@ -1,0 +1,261 @@
+"""The law on one contact and one act: rules as data, each an expression over the contact
+(docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from qa_core.base.i18n import N_
+from qa_core.storage import engine
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import CONTACTS, arrow_schema
+
+
+class LegalAct(StrEnum):
+    """Act with a contact that the rules decide about."""
+
+    STORE = "store"
+    DRAW = "draw"
+    PICK = "pick"
+    PLAY = "play"
+    EVALUATE = "evaluate"
+    CALIBRATE = "calibrate"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """Everything that is never recorded or heard: numbers that were dialled, advisors, and contacts
+    (system, or None for any, and id).
+    """
+
+    numbers: frozenset[str] = frozenset()
+    advisors: frozenset[str] = frozenset()
+    contacts: frozenset[tuple[str | None, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers or self.advisors or self.contacts)
+
+    def build_test(self) -> sa.ColumnElement[bool]:
+        """Build the predicate of the contacts that are excluded."""
+        keys = [
+            sa.and_(_c.contact_id == contact_id, _c.source_system == system)
+            if system
+            else _c.contact_id == contact_id
+            for system, contact_id in sorted(self.contacts, key=str)
+        ]
+        return _is(
+            sa.or_(
+                _c.tracking_number.in_(sorted(self.numbers)),
+                _c.advisor_id.in_(sorted(self.advisors)),
+                *keys,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class LegalFacts:
+    """Facts that the rules need besides the contact, as of one moment of the centre's
+    clock.
+
+    `information_days`: advisor id → the day they were informed; `oldest_recording` and
+    `oldest_analysis`: contacts before these days are over.
+    """
+
+    moment: datetime = datetime.max
+    consulted_on: date | None = None
+    callers_informed_since: date | None = None
+    oldest_recording: date = date.min
+    oldest_analysis: date = date.min
+    information_days: Mapping[str, date] = field(default_factory=dict)
+    exclusions: Exclusions = Exclusions()
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """Build the tables that a statement with `find_obstacle` reads besides the lake."""
+        ids, days = list(self.information_days), list(self.information_days.values())
+        columns = [pa.array(ids, pa.string()), pa.array(days, pa.date32())]
+        return {"informed": pa.table(columns, names=["advisor_id", "informed_on"])}
+
+
+_c = CONTACTS.c
+_INFORMATION_DAYS = sa.table(
+    "informed", sa.column("advisor_id", sa.Text), sa.column("informed_on", sa.Date)
+)
+Test = Callable[[LegalFacts], sa.ColumnElement[bool]]
+
+
+def _is(column: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.func.coalesce(column, sa.literal_column("false", sa.Boolean))
+
+
+def _is_before(day: date | None) -> sa.ColumnElement[bool]:
+    if day is None or day == date.min:
+        return sa.false()
+    return _c.local_start < sa.literal(datetime.combine(day, time()), sa.DateTime)
+
+
+def _is_uninformed(_facts: LegalFacts) -> sa.ColumnElement[bool]:
+    is_informed = sa.exists().where(
+        _INFORMATION_DAYS.c.advisor_id == _c.advisor_id,
+        _INFORMATION_DAYS.c.informed_on <= sa.cast(_c.local_start, sa.Date),
+    )
+    return sa.and_(_c.advisor_id.is_not(None), sa.not_(is_informed))
+
+
+@dataclass(frozen=True)
+class LegalRule:
+    """Rule: `code` for scripts, its number, and the contacts whose acts it forbids."""
+
+    code: str
+    title: str
+    rule: str
+    acts: frozenset[LegalAct]
+    is_broken: Test
+
+
+_EVERY = frozenset(LegalAct)
+_CHOOSE = frozenset({LegalAct.DRAW, LegalAct.PICK})
+_JUDGE = frozenset({LegalAct.EVALUATE, LegalAct.CALIBRATE, LegalAct.IMPORT})
+"""Acts that need no recording: a chat is judged by its words."""
+
+RULES: tuple[LegalRule, ...] = (
+    LegalRule(
+        "in_the_future",
+        N_("dated in the future"),
+        "R5",
+        _EVERY,
+        lambda facts: _c.local_start > sa.literal(facts.moment, sa.DateTime),
+    ),
+    LegalRule(
+        "before_consultation",
+        N_("before the works council was consulted"),
+        "R4",
+        _EVERY,
+        lambda facts: _is_before(facts.consulted_on),
+    ),
+    LegalRule(
+        "before_callers_informed",
+        N_("before callers were informed"),
+        "R3",
+        _EVERY,
+        lambda facts: _is_before(facts.callers_informed_since),
+    ),
+    LegalRule(
+        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
+    ),
+    LegalRule(
+        "objected",
+        N_("the customer objected"),
+        "R3",
+        _EVERY,
+        lambda facts: _is(_c.customer_objected),
+    ),
+    LegalRule(
+        "no_notice",
+        N_("no notice was played"),
+        "R3",
+        _EVERY - _CHOOSE,
+        lambda facts: _is(sa.not_(_c.notice_played)),
+    ),
+    LegalRule(
+        "no_notice",
+        N_("no notice was played"),
+        "R3",
+        _CHOOSE,
+        lambda facts: sa.not_(_is(_c.notice_played)),
+    ),
+    LegalRule(
+        "stopped_by_advisor",
+        N_("stopped by the advisor"),
+        "R9",
+        _EVERY,
+        lambda facts: _is(_c.stopped_by_advisor),
+    ),
+    LegalRule(
+        "private_line",
+        N_("private or representatives' line"),
+        "R9",
+        _EVERY,
+        lambda facts: _is(_c.private_line),
+    ),
+    LegalRule(
+        "excluded",
+        N_("excluded by the data protection officer"),
+        "R9",
+        _EVERY,
+        lambda facts: facts.exclusions.build_test(),
+    ),
+    LegalRule(
+        "expired",
+        N_("past the retention of recordings"),
+        "R5",
+        _EVERY - _JUDGE,
+        lambda facts: _is_before(facts.oldest_recording),
+    ),
+    LegalRule(
+        "too_old",
+        N_("past the retention of evaluations"),
+        "R6",
+        _JUDGE,
+        lambda facts: _is_before(facts.oldest_analysis),
+    ),
+    LegalRule(
+        "proof",
+        N_("kept as proof of a contract"),
+        "R1",
+        _EVERY,
+        lambda facts: _is(_c.recording_purpose == sa.literal_column("'proof'", sa.Text)),
+    ),
+)
+"""Every rule that a contact itself can break; the first that applies is named. Proof comes
+last: audio that is kept as proof may break this one.
+"""
+TITLES: Mapping[str, str] = {rule.code: rule.title for rule in RULES}
+
+
+def find_tests(act: LegalAct, facts: LegalFacts) -> dict[str, sa.ColumnElement[bool]]:
+    """Build the test of each rule for that act, by code, in the order of the rules."""
+    return {rule.code: rule.is_broken(facts) for rule in RULES if act in rule.acts}
+
+
+def find_obstacle(act: LegalAct, facts: LegalFacts) -> sa.ColumnElement[str]:
+    """Build the expression that names the first rule against that act; null: none.
+
+    The statement needs `facts.tables`.
+    """
+    tests = find_tests(act, facts)
+    return sa.case(
+        *((test, sa.literal_column(f"'{code}'", sa.Text)) for code, test in tests.items()),
+        else_=sa.cast(sa.null(), sa.Text),
+    )
+
+
+def judge_rows(
+    act: LegalAct, facts: LegalFacts, rows: Iterable[Mapping[str, Any]]
+) -> list[str | None]:
+    """Judge rows that look like contacts, wherever they come from; the first rule against
+    each, in their order. Columns that a row lacks are missing.
+    """
+    schema = arrow_schema(CONTACTS)
+    contacts = [
+        {**dict.fromkeys(schema.names), **row, "ticket": f"{place:09}"}
+        for place, row in enumerate(rows)
+    ]
+    if not contacts:
+        return []
+    nullable = pa.schema([item.with_nullable(True) for item in schema])
+    query = Unscoped(
+        sa.select(_c.ticket, find_obstacle(act, facts).label("obstacle")).order_by(_c.ticket),
+        "The legal rules of a contact are the same for everybody. The caller provides the rows.",
+    )
+    tables = {**facts.tables, "contacts": pa.Table.from_pylist(contacts, schema=nullable)}
+    obstacles = engine.current().run(query, tables)["obstacle"]
+    return [value if isinstance(value, str) else None for value in obstacles]

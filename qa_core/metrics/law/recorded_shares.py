@@ -1,0 +1,126 @@
+"""Share of contacts that are recorded, team by team: counts alone, for whoever watches
+that recording is not permanent (docs/compliance.md, R2).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.metrics.kpis.rows import ANSWERED
+from qa_core.metrics.law.recording_flags import text_or_none
+from qa_core.storage import engine, lake
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.records import store
+from qa_core.storage.records.listening import Recording
+
+_AUDIO = sa.table(
+    "with_audio", sa.column("source_system", sa.Text), sa.column("contact_id", sa.Text)
+)
+
+
+@dataclass(frozen=True)
+class RecordedShare:
+    """Of the answered contacts of a team (None: of none), how many were recorded. Of
+    `unknown_contacts`, calls that are not among the answered, nobody can say.
+    """
+
+    team: str | None
+    answered_contacts: int
+    recorded_contacts: int
+    unknown_contacts: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self.recorded_contacts / self.answered_contacts if self.answered_contacts else None
+
+
+@dataclass(frozen=True)
+class RecordingCounts:
+    """Shares by team, the highest first, and the advisors who answered anything."""
+
+    shares: tuple[RecordedShare, ...] = ()
+    advisors: frozenset[str] = frozenset()
+
+
+def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> RecordingCounts:
+    """Count from one day through another. The data protection officer counts for the
+    whole centre, and sees no contact.
+
+    A contact is recorded when its source says so, or when its audio is or was stored
+    here. Where the source says nothing, other contacts of a system whose audio comes
+    here are not recorded.
+    """
+    viewer.require(Permission.SEE_COMPLIANCE)
+    if lake.span() is None:
+        return RecordingCounts()
+    audio = _find_audio(first_day, last_day)
+    c, has_audio = CONTACTS.c, _AUDIO.c.contact_id.is_not(None)
+    is_recorded = sa.case(
+        (has_audio, sa.true()),
+        (c.recorded.is_not(None), c.recorded),
+        (c.source_system.in_(sorted({system for system, _id in audio})), sa.false()),
+    )
+    is_phone = sa.func.coalesce(c.channel, "phone") == "phone"
+    statement = (
+        sa.select(
+            c.team,
+            c.advisor_id,
+            sa.func.count(is_recorded).label("known"),
+            sa.func.count().filter(is_recorded).label("recorded"),
+            sa.func.count().filter(is_recorded.is_(None), is_phone).label("unknown"),
+        )
+        .select_from(
+            CONTACTS.outerjoin(
+                _AUDIO,
+                sa.and_(
+                    _AUDIO.c.source_system == c.source_system, _AUDIO.c.contact_id == c.contact_id
+                ),
+            )
+        )
+        .where(
+            ANSWERED,
+            c.local_start >= datetime.combine(first_day, time.min),
+            c.local_start < datetime.combine(last_day + timedelta(days=1), time.min),
+        )
+        .group_by(c.team, c.advisor_id)
+    )
+    query = Unscoped(
+        statement,
+        "The data protection officer checks recording in the whole centre. Only counts by team "
+        "and advisor are read.",
+    )
+    keys = [pa.array([key[place] for key in audio], pa.string()) for place in range(2)]
+    frame = engine.current().run(
+        query,
+        {_AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
+        first_month=f"{first_day:%Y-%m}",
+        last_month=f"{last_day:%Y-%m}",
+    )
+    counts: dict[str | None, Counter[str]] = {}
+    for row in frame.itertuples():
+        counts.setdefault(text_or_none(row.team), Counter()).update(
+            known=int(row.known), recorded=int(row.recorded), unknown=int(row.unknown)
+        )
+    shares = [
+        RecordedShare(team, count["known"], count["recorded"], count["unknown"])
+        for team, count in counts.items()
+    ]
+    shares.sort(key=lambda share: (-(share.rate or 0), share.team or ""))
+    return RecordingCounts(tuple(shares), frozenset(frame["advisor_id"].dropna()))
+
+
+def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
+    """Find the contacts of those days whose audio is stored, or was until it was deleted."""
+    keys = sa.select(Recording.source_system, Recording.contact_id).distinct()
+    query = Unscoped(
+        keys.where(Recording.local_day.between(first_day, last_day)),
+        "The data protection officer checks recording in the whole centre. Only keys of contacts "
+        "with audio are counted.",
+    )
+    with store.reading() as session:
+        return [tuple(row) for row in session.execute(query)]

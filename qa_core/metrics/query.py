@@ -1,0 +1,56 @@
+"""The door to the facts: every figure, list and single contact that a person sees comes
+through here, for a `Viewer`, within what they may see.
+"""
+
+from qa_core.metrics.kpi.data_span import data_span, data_through
+from qa_core.metrics.kpi.explain import Explanation, explain, find_settings
+from qa_core.metrics.kpi.freshness import Freshness, find_freshness
+from qa_core.metrics.kpi.measure import measure, measure_cuts, measure_under
+from qa_core.metrics.kpi.populations import find_out_of_scope
+from qa_core.metrics.kpi.publication import is_closed, may_cut
+from qa_core.metrics.kpi.result_rows import to_json
+from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded
+from qa_core.metrics.rows.advisor_self_view import find_own_evaluations, team_medians
+from qa_core.metrics.rows.advisors import (
+    AdvisorProfile,
+    find_advisors,
+    find_evaluations_of,
+    get_advisor,
+    read_advisor,
+)
+from qa_core.metrics.rows.callbacks import Recovery, find_recovery
+from qa_core.metrics.rows.comments import find_remarks, may_read_remarks
+from qa_core.metrics.rows.contacts import (
+    WaitRange,
+    contact_columns,
+    count_contacts,
+    find_all_values,
+    find_by_id,
+    find_contacts,
+    find_values,
+    get_contact,
+    read_by_id,
+    read_contact,
+    read_contacts,
+)
+from qa_core.metrics.rows.currencies import find_currencies
+from qa_core.metrics.rows.dialled_numbers import find_number_uses
+from qa_core.metrics.rows.my_evaluations import find_given_evaluations
+from qa_core.metrics.rows.ratings import find_ratings
+from qa_core.metrics.rows.repeat_chains import (
+    ChainContact,
+    CustomerHistory,
+    RepeatChain,
+    find_chains,
+    find_history,
+    read_chains,
+)
+from qa_core.metrics.rows.rule_changes import Change, find_changes
+from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
+from qa_core.metrics.rows.waits import (
+    LONGEST_WAIT,
+    UNHAPPY_BANDS,
+    find_service_levels,
+    find_unhappy_by_wait,
+    find_waits,
+)

@@ -1,0 +1,1 @@
+"""Lists of contacts, evaluations and remarks behind the figures."""

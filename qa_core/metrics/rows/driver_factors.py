@@ -1,0 +1,137 @@
+"""Factors compared with satisfaction: properties of a contact, with levels fixed for all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.base.i18n import N_
+from qa_core.metrics.kpis import KpiInputs
+from qa_core.metrics.kpis.rows import KNOWN_CUSTOMER, number, word
+from qa_core.storage.facts.schema import CONTACTS
+
+_c = CONTACTS.c
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One thing that contacts differ by. `levels`: key → title (an English message),
+    none for a dimension, whose values are names. `compared_levels`: default all; the
+    second of two would say the same once more. `title` is empty where that of the level
+    says it all. `expression`: the level of a contact, null
+    where unknown.
+    """
+
+    key: str
+    title: str
+    levels: dict[str, str] = field(default_factory=dict, hash=False)
+    compared_levels: tuple[str, ...] | None = None
+    expression: Callable[[KpiInputs], sa.ColumnElement[Any]] | None = None
+
+    @property
+    def is_dimension(self) -> bool:
+        return self.expression is None
+
+
+def _bands(
+    column: sa.ColumnElement[Any], *edges: tuple[str | None, str]
+) -> Callable[[KpiInputs], sa.ColumnElement[Any]]:
+    """Return the first band whose edge the value stays below; the last has none."""
+    *below, (_, last) = edges
+    cases = [
+        (column.is_(None), sa.cast(sa.null(), sa.Text)),
+        *((column < number(edge), word(name)) for edge, name in below),
+    ]
+    return lambda inputs: sa.case(*cases, else_=word(last))
+
+
+def _came_back(inputs: KpiInputs) -> sa.ColumnElement[Any]:
+    """Tell whether the customer was in touch again within the window of first contact;
+    unknown while it is open, and for an unknown customer.
+    """
+    if inputs.span is None:
+        return sa.cast(sa.null(), sa.Text)
+    is_over = _c.started_at + sa.literal(inputs.window) <= sa.literal(inputs.span[1], sa.DateTime)
+    came = sa.and_(_c.seconds_to_next.is_not(None), _c.seconds_to_next <= inputs.window_seconds)
+    return sa.case(
+        (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
+        (came, word("yes")),
+        (is_over, word("no")),
+    )
+
+
+def _had_been_in_touch(inputs: KpiInputs) -> sa.ColumnElement[Any]:
+    before = sa.and_(
+        _c.seconds_since_previous.is_not(None), _c.seconds_since_previous <= inputs.window_seconds
+    )
+    return sa.case(
+        (sa.not_(KNOWN_CUSTOMER), sa.cast(sa.null(), sa.Text)),
+        (before, word("yes")),
+        else_=word("no"),
+    )
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor("reason", N_("Reason")),
+    Factor("queue", N_("Queue")),
+    Factor("channel", N_("Channel")),
+    Factor("campaign", N_("Campaign")),
+    Factor(
+        "wait",
+        N_("Wait"),
+        {
+            "short": N_("under 10 s"),
+            "some": N_("10–30 s"),
+            "long": N_("30 s – 2 min"),
+            "very_long": N_("2 min and more"),
+        },
+        None,
+        _bands(
+            _c.wait_seconds,
+            ("10.0", "short"),
+            ("30.0", "some"),
+            ("120.0", "long"),
+            (None, "very_long"),
+        ),
+    ),
+    Factor(
+        "talk",
+        N_("Talk"),
+        {
+            "short": N_("under 3 min"),
+            "some": N_("3–5 min"),
+            "long": N_("5–10 min"),
+            "very_long": N_("10 min and more"),
+        },
+        None,
+        _bands(
+            _c.talk_seconds,
+            ("180.0", "short"),
+            ("300.0", "some"),
+            ("600.0", "long"),
+            (None, "very_long"),
+        ),
+    ),
+    Factor(
+        "transfers",
+        N_("Transfers"),
+        {"none": "0", "one": "1", "more": N_("2 or more")},
+        None,
+        _bands(_c.transfers, ("1", "none"), ("2", "one"), (None, "more")),
+    ),
+    Factor("declared", N_("Declared"), compared_levels=("no",)),
+    Factor("came_back", "", {"yes": N_("Further contact soon after")}, ("yes",), _came_back),
+    Factor(
+        "had_been_in_touch",
+        "",
+        {"yes": N_("Previous contact shortly before")},
+        ("yes",),
+        _had_been_in_touch,
+    ),
+)
+BY_KEY = {factor.key: factor for factor in FACTORS}
+CRITERION = "criterion"
+"""The factor of what an evaluation of the same contact says: each criterion with all
+its points, against those with fewer.
+"""

@@ -1,0 +1,1 @@
+"""Columns of the facts, and statements that name their scope."""

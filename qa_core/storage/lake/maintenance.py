@@ -1,0 +1,388 @@
+"""Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
+
+import functools
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+from qa_core.base import environment
+from qa_core.storage.facts import schema
+from qa_core.storage.lake import month_sums, tables
+from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
+from qa_core.storage.lake.damage import Damage, find_damage
+from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
+
+TRIAL = "ecoute-trial"
+"""Beginning of the names of folders that dry runs make outside of the home."""
+
+ContactKey = tuple[str | None, str]
+"""A contact: its system, where known, and its id."""
+
+READER_SECONDS = 600
+"""Seconds that a replaced version stays on disk: longer than any statement takes."""
+
+SHARED_KEY = schema.AS_GIVEN["customer_key"]
+"""Column of the key of a shared number, on contacts that have no customer."""
+
+IMAGE_DAYS = 90
+"""Days in which a batch can be undone; a later before-image is never dropped before an
+earlier one.
+"""
+
+
+def erase(customer_key: str) -> int:
+    """Remove every contact of that customer, their key from contacts of a shared
+    number, which identify nobody and so stay, and both from the before-images. Returns
+    the number of contacts removed.
+
+    Files of earlier versions still hold them until `vacuum` clears those away. Of the
+    other stores, `ingest.erase_customer` takes care.
+    """
+
+    def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
+        rewrite = Rewrite(connection, base, (SHARED_KEY,))
+        customer = tables.quote(customer_key)
+        connection.execute(
+            f"CREATE TEMP VIEW stored AS {tables.select_from_files('contacts', base.files())}"
+        )
+        connection.execute(f"""
+            CREATE TEMP TABLE incoming AS
+            SELECT {rewrite.list_key("s")}, CAST(NULL AS VARCHAR) AS {SHARED_KEY} FROM stored s
+                WHERE {SHARED_KEY} = {customer}
+        """)
+        connection.execute(f"""
+            CREATE TEMP TABLE fate AS
+            SELECT {rewrite.list_key("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
+                THEN s.month END AS new_month, s.started_at AS old_clock, s.started_at AS new_clock,
+                CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
+                s.customer_key AS before_customer, s.started_at AS before_start,
+                    CAST(NULL AS VARCHAR) AS after_customer, CAST(NULL AS TIMESTAMP) AS after_start
+            FROM stored s WHERE customer_key = {customer} OR {SHARED_KEY} = {customer}
+        """)
+        # The images go first: were we stopped in between, a second call would still
+        # find the contacts and finish.
+        _erase_from_images(rewrite, customer)
+        rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
+        if rows:
+            rewrite.run([], {"erased": rows})
+        return rows
+
+    return commit_with_retries("contacts", attempt)
+
+
+def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
+    for image in sorted(image_folder().glob("contacts-*.parquet")):
+        # An image of an earlier version may lack the column of shared numbers.
+        source, columns = (
+            f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
+            f"{read_image(image.name)})",
+            "*",
+        )
+        condition = is_touched = (
+            "EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND "
+            f"{rewrite.match('f', 'i')})"
+        )
+        if status_of(image.name) == "new":
+            columns = rewrite.list_key("i")
+        else:
+            condition += f" OR customer_key = {customer}"
+            is_touched = f"{condition} OR {SHARED_KEY} = {customer}"
+            columns += f" REPLACE (nullif({SHARED_KEY}, {customer}) AS {SHARED_KEY})"
+        if not rewrite.connection.execute(
+            f"SELECT 1 FROM {source} i WHERE {is_touched} LIMIT 1"
+        ).fetchone():
+            continue
+        kept_rows = f"SELECT {columns} FROM {source} i WHERE ({condition}) IS NOT TRUE"
+        _replace_image(rewrite.connection, image, kept_rows)
+
+
+@dataclass(frozen=True)
+class DueContacts:
+    """Contacts with content that must go: how many, and the days of the first and last."""
+
+    count: int
+    oldest: date
+    newest: date
+
+
+HAS_IDENTITY = " OR ".join(f"{column} IS NOT NULL" for column in schema.IDENTITY)
+HAS_COMMENT = "survey_comment IS NOT NULL"
+
+
+def find_due_contacts(condition: str, before: date) -> DueContacts | None:
+    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content,
+    once per version of the lake while its files are there.
+    """
+    state = (tables.version("contacts"), *find_damage(names=["contacts"]))
+    return _count_due(condition, before, tables.lake_folder(), state)
+
+
+@functools.lru_cache(maxsize=8)
+def _count_due(
+    condition: str, before: date, _lake: Path, _state: tuple[int | Damage, ...]
+) -> DueContacts | None:
+    files = tables.snapshot("contacts").files(last_month=_last_month(before))
+    if not files:
+        return None
+    with tables.scratch(0) as connection:
+        count, oldest, newest = connection.execute(
+            "SELECT count(*), min(local_start), max(local_start) FROM "
+            f"({tables.select_from_files('contacts', files)}) WHERE local_start < "
+            f"DATE '{before}' AND ({condition})"
+        ).fetchone()
+    return DueContacts(count, oldest.date(), newest.date()) if count else None
+
+
+def remove_identities(before: date) -> None:
+    """Delete the keys of customers and advisors from contacts from before that day, and
+    from the before-images.
+
+    What the KPIs need of them stays: that there was a customer, and how many whole days
+    (to the call-back: hours) lie between their contacts, too coarse to follow anybody.
+    """
+    days = (f"ceil({name} / 86400.0) * 86400" for name in schema.NEIGHBOURS[:2])
+    hours = f"ceil({schema.NEIGHBOURS[2]} / 3600.0) * 3600"
+    coarse = zip(schema.NEIGHBOURS, (*days, hours), strict=True)
+    empty_values = dict.fromkeys(schema.IDENTITY, "CAST(NULL AS VARCHAR)")
+    had_customer = "CASE WHEN customer_key IS NOT NULL OR had_customer THEN true END"
+    values = empty_values | dict(coarse) | {"had_customer": had_customer}
+    _change(f"local_start < DATE '{before}' AND ({HAS_IDENTITY})", values, _last_month(before))
+
+
+def remove_comments(before: date) -> None:
+    """Delete what customers wrote from contacts from before that day, and from the
+    before-images.
+    """
+    empty_values = {"survey_comment": "CAST(NULL AS VARCHAR)"}
+    _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
+
+
+def remove_advisor(advisor_id: str) -> None:
+    """Delete an advisor from all contacts and the before-images; the contacts stay."""
+    columns = ("advisor_id", "given_advisor_id")
+    who = tables.quote(advisor_id)
+    values = {name: f"nullif({name}, {who})" for name in columns}
+    _change(" OR ".join(f"{name} = {who}" for name in columns), values)
+
+
+def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKey]) -> None:
+    """Enter an objection on every contact of these customers, and on these contacts (a
+    system of None: of any system).
+    """
+    tests = [f"customer_key = {tables.quote(key)}" for key in customer_keys]
+    for system, contact_id in contacts:
+        test = f"contact_id = {tables.quote(contact_id)}"
+        tests.append(f"({test} AND source_system = {tables.quote(system)})" if system else test)
+    if tests:
+        condition = f"customer_objected IS NOT TRUE AND ({' OR '.join(tests)})"
+        _change(condition, {"customer_objected": "true"})
+
+
+def touch() -> None:
+    """Make a next version with the same contacts, so that nobody answers from what was
+    kept of this one.
+    """
+
+    def attempt(_connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        if base.version >= 0:
+            tables.commit(base, tables.Commit())
+
+    commit_with_retries("contacts", attempt)
+
+
+def mark_known_customers(day: date) -> None:
+    """Mark the first inbound contact from that day on of each customer who had one before,
+    so that nobody counts as new when the earlier ones name nobody any more.
+    """
+
+    def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        inbound = (
+            f"({tables.select_from_files('contacts', base.files())}) WHERE customer_key IS NOT "
+            "NULL AND coalesce(direction, 'inbound') = 'inbound'"
+        )
+        connection.execute(f"""
+            CREATE TEMP TABLE known AS
+            SELECT source_system, contact_id, seen_before FROM {inbound}
+                AND local_start >= DATE '{day}' AND customer_key IN (
+                    SELECT customer_key FROM {inbound} AND local_start < DATE '{day}')
+            QUALIFY row_number() OVER (PARTITION BY customer_key ORDER BY started_at,
+                source_system, contact_id) = 1
+        """)
+        connection.execute("DELETE FROM known WHERE seen_before")
+        is_known = "(source_system, contact_id) IN (SELECT (source_system, contact_id) FROM known)"
+        _rewrite_files(connection, base, None, is_known, {"seen_before": "true"})
+
+    commit_with_retries("contacts", attempt)
+
+
+def _change(condition: str, values: Mapping[str, str], last_month: str | None = None) -> None:
+    """Set columns of the contacts that fulfil the condition, and of the before-images."""
+
+    def attempt(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> None:
+        _change_images(connection, condition, values)
+        _rewrite_files(connection, base, last_month, condition, values)
+
+    commit_with_retries("contacts", attempt)
+
+
+def _rewrite_files(
+    connection: duckdb.DuckDBPyConnection,
+    base: tables.Snapshot,
+    last_month: str | None,
+    condition: str,
+    values: Mapping[str, str],
+) -> None:
+    """Set columns of the rows that fulfil the condition, in one commit; neighbours stay."""
+    replacements = ", ".join(
+        f"CASE WHEN {condition} THEN {value} ELSE {name} END AS {name}"
+        for name, value in values.items()
+    )
+    adds, changed = [], []
+    for part in base.parts:
+        rows = tables.select_from_files("contacts", [str(base.folder / part.path)])
+        if (last_month and part.month > last_month) or not _has_rows(connection, rows, condition):
+            continue
+        changed.append(part)
+        rewritten_rows = f"SELECT * REPLACE ({replacements}) FROM ({rows})"
+        add = tables.write_part(connection, base, part.month, rewritten_rows)
+        adds += [add] if add else []
+    if changed:
+        tables.commit(base, tables.Commit(adds, changed))
+
+
+def _change_images(
+    connection: duckdb.DuckDBPyConnection, is_due: str, values: Mapping[str, str]
+) -> None:
+    for image in sorted(image_folder().glob("contacts-*.parquet")):
+        if status_of(image.name) == "new":
+            continue
+        # An image of an earlier version may lack a column.
+        rows = (
+            f"({tables.select_from_files('contacts', [])} UNION ALL BY NAME SELECT * FROM "
+            f"{read_image(image.name)})"
+        )
+        if _has_rows(connection, rows, is_due):
+            columns = ", ".join(
+                f"CASE WHEN {is_due} THEN {value} ELSE {name} END AS {name}"
+                for name, value in values.items()
+            )
+            _replace_image(connection, image, f"SELECT * REPLACE ({columns}) FROM {rows}")
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, rows: str, condition: str) -> bool:
+    row = connection.execute(f"SELECT 1 FROM ({rows}) WHERE {condition} LIMIT 1").fetchone()
+    return row is not None
+
+
+def _replace_image(connection: duckdb.DuckDBPyConnection, image: Path, select: str) -> None:
+    draft = image.with_suffix(".draft")
+    connection.execute(
+        f"COPY ({select}) TO {tables.quote(str(draft))} (FORMAT parquet, COMPRESSION zstd)"
+    )
+    os.replace(draft, image)
+
+
+def _last_month(before: date) -> str:
+    return f"{before - timedelta(days=1):%Y-%m}"
+
+
+def vacuum(at_once: bool = False) -> int:
+    """Delete the files that no version of the last ten minutes holds, and what killed
+    writers left behind. Returns the number of files.
+
+    `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
+    minutes from now at most.
+    """
+    count = 0
+    if at_once:
+        tables.wait_for_readers(READER_SECONDS)
+    for name in tables.TABLES:
+        with tables.writing(name):
+            base = tables.snapshot(name)
+            count += _vacuum_table(base, 0 if at_once else READER_SECONDS) + _vacuum_images(base)
+    if at_once:
+        month_sums.forget()  # a reader of an earlier version may have kept some since
+    month_sums.tidy()
+    remove_dead_folders()
+    return count
+
+
+def _vacuum_table(base: tables.Snapshot, seconds: float) -> int:
+    if base.version < 0:
+        return 0
+    table = DeltaTable(base.folder)
+    horizon = (time.time() - seconds) * 1000
+    superseded_at = float("inf")
+    kept_versions = []
+    for entry in table.history():
+        if kept_versions and superseded_at <= horizon:
+            break
+        kept_versions.append(entry["version"])
+        superseded_at = entry["timestamp"]
+    return len(
+        table.vacuum(
+            retention_hours=0,
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,
+            keep_versions=kept_versions,
+        )
+    )
+
+
+def _vacuum_images(base: tables.Snapshot) -> int:
+    horizon = time.time() - IMAGE_DAYS * 86400
+    images = {
+        image
+        for entry in current_commits(base)
+        if entry["timestamp"] / 1000 >= horizon
+        for image in entry["undo"]
+    }
+    stale = [image for image in image_folder().glob(f"{base.name}-*") if image.name not in images]
+    for image in stale:
+        image.unlink(missing_ok=True)
+    return len(stale)
+
+
+def remove_dead_folders() -> None:
+    """Remove the temporary folders of processes that were killed, by the number of the
+    process in their names: those of this home, and those of trials, which lie outside.
+    """
+    here, outside = environment.current().temporary_folder, Path(tempfile.gettempdir())
+    patterns = [(here, f"{name}-*") for name in ("lake", "engine", "staged")]
+    for parent, pattern in (*patterns, (outside, f"{TRIAL}-*")):
+        for folder in parent.glob(pattern):
+            try:
+                os.kill(int(folder.name.removeprefix(pattern[:-1]).split("-")[0]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(folder, ignore_errors=True)
+            except (PermissionError, ValueError):
+                pass  # alive, under another user, or none of ours
+
+
+def compact() -> int:
+    """Join the files of each month that has small ones, as other writers may leave them.
+    Returns the number of files joined.
+    """
+    return sum(commit_with_retries(name, _join_files) for name in tables.TABLES)
+
+
+def _join_files(connection: duckdb.DuckDBPyConnection, base: tables.Snapshot) -> int:
+    adds, joined = [], []
+    for month in sorted(base.months):
+        parts = base.parts_of(month)
+        if sum(part.rows for part in parts) < tables.ROWS_PER_FILE * (len(parts) - 1):
+            joined += parts
+            rows = tables.select_from_files(base.name, base.files(months=[month]))
+            adds += tables.write_parts(connection, base, month, rows, parts)
+    if joined:
+        tables.commit(base, tables.Commit(adds, joined))
+    return len(joined)

@@ -1,0 +1,354 @@
+"""The parts of the server around Streamlit: security headers, closed addresses, uploads
+only from those who may, downloads and audio.
+"""
+
+import base64
+import contextlib
+import hashlib
+import importlib
+import logging
+import re
+import sys
+import threading
+import time
+from itertools import chain
+from pathlib import Path
+
+import streamlit
+from h11 import LocalProtocolError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+from qa_core.access import identity, sessions
+from qa_core.access.roles import Permission
+from qa_core.base import environment, i18n
+from qa_core.base.errors import Misuse, Refusal
+from qa_core.compliance import audit_report, recordings
+from qa_core.metrics import downloads
+from qa_core.storage import lake, permissions, system_errors
+from qa_core.storage.records import store
+from qa_core.ui.server import browser, connections, health, identity_routes, kpi_api, proxies
+
+CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
+UPLOADS = "/_stcore/upload_file/"
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+"""Signs that do not stand in the name of a file that is handed out."""
+DOWNLOAD_ROOMS = (
+    "analysis.board_pdf",
+    "analysis.exports",
+    "analysis.explanations",
+    "analysis.irritants.texts",
+    "compliance.audit_report",
+    "compliance.documents.printing",
+    "upkeep.purge_certificate",
+    "ingest.samples",
+    "upkeep.subjects",
+    "quality.coaching.training_file",
+    "quality.scorecards.files",
+)
+"""Rooms that declare kinds of files, loaded at the first download: a server that has not yet
+shown the page of a link knows its file too.
+"""
+CACHEABLE = ("/static/", "/component/")
+"""Addresses of files that are the same for everybody. Nothing else may be kept by a
+browser or a proxy.
+"""
+
+UPKEEP_SECONDS = 600
+"""Seconds between two looks for what is due."""
+WARMING_SECONDS = 2
+"""Seconds between two looks at the version of the lake."""
+
+LOG = logging.getLogger("qa_core")
+
+UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
+"""Permissions of which one is needed to send files at all; what is done with them is
+checked again where it is written.
+"""
+
+
+def _shell_script() -> str:
+    # Streamlit's page has one small script of its own; its digest is allowed, so that
+    # no other inline script is.
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    digests = (
+        hashlib.sha256(script.encode()).digest()
+        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    )
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+def _policy(scripts: str, ancestors: str) -> str:
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {scripts}".rstrip(),
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "media-src 'self' blob:",
+            "connect-src 'self'",
+            "worker-src 'self' blob:",
+            "frame-src 'self'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            f"frame-ancestors {ancestors}",
+        )
+    )
+
+
+PAGE_POLICY = _policy(f"'unsafe-eval' 'wasm-unsafe-eval' {_shell_script()}", "'none'")
+COMPONENT_POLICY = _policy("'unsafe-inline'", "'self'")
+
+
+def headers_for(path: str) -> dict[str, str]:
+    """Return the headers of a response from that address."""
+    is_component = path.startswith("/component/")
+    headers = {
+        "Content-Security-Policy": COMPONENT_POLICY if is_component else PAGE_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "SAMEORIGIN" if is_component else "DENY",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if not path.startswith(CACHEABLE):
+        headers["Cache-Control"] = "no-store"
+    return headers
+
+
+class Wall:
+    """ASGI middleware: closed addresses answer 404, uploads need a session that may
+    upload, and every answer carries the headers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in headers_for(path).items():
+                    headers[name] = value
+            # Who sent what is no HTTP was answered by the server below already.
+            with contextlib.suppress(LocalProtocolError):
+                await send(message)
+
+        host = Headers(scope=scope).get("host")
+        if not is_host_allowed(host):
+            said = f"This host name is not allowed: {host}. See STREAMLIT_SERVER_ALLOWED_HOSTS."
+            LOG.warning(said)
+            await PlainTextResponse(said, 403)(scope, receive, send_with_headers)
+        elif CLOSED.fullmatch(path):
+            await PlainTextResponse("Not Found", 404)(scope, receive, send_with_headers)
+        elif (
+            path.startswith(UPLOADS)
+            and scope["method"] != "OPTIONS"
+            and not await run_in_threadpool(_may_upload, scope)
+        ):
+            await PlainTextResponse("Forbidden", 403)(scope, receive, send_with_headers)
+        else:
+            await self.app(scope, receive, send_with_headers)
+
+
+def find_signed_in(request: Request) -> sessions.SignedIn | None:
+    """Return the live session behind a plain request, by its cookie and the browser's
+    token; None for a stranger.
+    """
+    return sessions.resume(request.cookies.get(browser.COOKIE), browser.build_for(request))
+
+
+def check_start() -> None:
+    """Make or check the secrets and migrate the records; if that fails, print why and exit."""
+    try:
+        if store.has_tables():
+            environment.now()  # a moved clock is refused before anything is touched
+        for name in environment.SECRETS:
+            environment.secret(name)
+        environment.find_proxies()
+        identity.find_providers()
+        store.migrate()
+        permissions.protect()
+        audit_report.note_from_now_on()
+    except Refusal as refusal:
+        print(i18n.format_for_operator(refusal), file=sys.stderr)
+        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from refusal
+    proxies.install()
+    hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
+    print(
+        i18n._(
+            "Host names served: {hosts}. To serve others, set STREAMLIT_SERVER_ALLOWED_HOSTS.",
+            hosts=hosts,
+        )
+    )
+    # Beside the serving: it waits for an import that another process has under way.
+    threading.Thread(target=_work_unattended, name="upkeep", daemon=True).start()
+    threading.Thread(target=_keep_warm, name="warming", daemon=True).start()
+
+
+def _keep_warm() -> None:
+    """Have the last questions answered anew after each change of the lake, whichever
+    process made it.
+    """
+    known = None
+    while True:
+        try:
+            before, known = known, lake.versions()
+            if before not in (None, known):
+                importlib.import_module("qa_core.ui.frame.cached").warm()
+        except Exception as error:
+            system_errors.log_failure(LOG, "the warming of answers", error)
+        time.sleep(WARMING_SECONDS)
+
+
+def _work_unattended() -> None:
+    """Finish interrupted imports; then, as long as the server runs, do what each day asks
+    for, whether anybody is signed in or not.
+    """
+    from qa_core import ingest
+    from qa_core.quality import daily
+    from qa_core.upkeep import purge
+
+    try:
+        ingest.resume()
+    except Exception as error:  # such as records that are held by others: the rest goes on
+        system_errors.log_failure(LOG, "the end of what was interrupted", error)
+    # What only pages need, and the sign-in form does not wait for, is there for the first.
+    importlib.import_module("qa_core.ui.frame")
+    forgotten = 0
+    while True:
+        purge.purge_daily()
+        try:
+            daily.do_daily()
+            # By another process, or by a person, as well.
+            if (deletion := audit_report.find_last_deletion()) != forgotten:
+                importlib.import_module("qa_core.ui.frame.cached").forget()
+                forgotten = deletion
+        except Exception as error:
+            system_errors.log_failure(LOG, "what the day asks for", error)
+        purge.wait_for_request(UPKEEP_SECONDS)
+
+
+def _may_upload(scope: Scope) -> bool:
+    try:
+        signed_in = _find_ready(Request(scope))
+    except Refusal:
+        return False
+    return signed_in is not None and any(signed_in.viewer.can(one) for one in UPLOADERS)
+
+
+def _find_ready(request: Request) -> sessions.SignedIn | None:
+    """Return the live session; None also for who has a password to change first."""
+    signed_in = find_signed_in(request)
+    return None if signed_in is None or signed_in.must_change_password else signed_in
+
+
+def load_download_rooms() -> None:
+    """Make every kind of download known."""
+    for room in DOWNLOAD_ROOMS:
+        importlib.import_module(f"qa_core.{room}")
+
+
+def _download(request: Request) -> Response:
+    load_download_rooms()
+    browser.use_language_of(request)
+    try:
+        signed_in = _find_ready(request)
+        if signed_in is None:
+            return PlainTextResponse("Not Found", 404)
+        if signed_in.viewer.language:
+            i18n.use(signed_in.viewer.language)
+        made = downloads.open_ticket(signed_in, request.path_params["ticket"])
+    except Refusal as refusal:
+        return _refuse(refusal)
+    return Response(
+        made.content,
+        media_type=made.media_type,
+        headers={
+            # An id of a file, which may hold any sign, is part of some names.
+            "Content-Disposition": f'attachment; filename="{UNSAFE.sub("_", made.file_name)}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _audio(request: Request) -> Response:
+    if request.method != "GET":
+        return PlainTextResponse("Method Not Allowed", 405)
+    browser.use_language_of(request)
+    try:
+        signed_in = _find_ready(request)
+        if signed_in is None:
+            return PlainTextResponse("Not Found", 404)
+        sound = recordings.open_ticket(signed_in, request.path_params["ticket"])
+        span = _find_span(request.headers.get("range"), sound.clear_bytes)
+        if span is None:
+            return PlainTextResponse(
+                "Range Not Satisfiable",
+                416,
+                headers={"Content-Range": f"bytes */{sound.clear_bytes}"},
+            )
+        start, end, is_part = span
+        pieces = recordings.read(sound, start, end)
+        # Read before anything is sent, so that a file that is gone or damaged gives 404.
+        first = next(pieces, b"")
+    except Refusal as refusal:
+        return _refuse(refusal)
+    except (recordings.DamagedFile, OSError):
+        LOG.exception("a recording cannot be read")
+        return PlainTextResponse("Not Found", 404)
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+        "Content-Disposition": "inline",
+        "Cache-Control": "no-store",
+    }
+    if is_part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.clear_bytes}"
+    return StreamingResponse(
+        chain([first], pieces), 206 if is_part else 200, headers, sound.media_type
+    )
+
+
+def _refuse(refusal: Refusal) -> Response:
+    is_temporary = refusal.code in system_errors.TEMPORARY_CODES
+    return PlainTextResponse(i18n.format_refusal(refusal), 503 if is_temporary else 404)
+
+
+def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
+    """Return the first byte that a Range asks for, the byte after the last, and whether
+    that is a part: all of them where it asks for none, or for several spans. None: beyond
+    the end.
+    """
+    asked = re.fullmatch(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", header or "")
+    if asked is None or asked.groups() == ("", ""):
+        return 0, size, False
+    first, last = asked.groups()
+    if not first:
+        return (max(size - int(last), 0), size, True) if int(last) and size else None
+    start, end = int(first), min(int(last) + 1, size) if last else size
+    return (start, end, True) if start < end else None
+
+
+ROUTES = (
+    *identity_routes.ROUTES,
+    *kpi_api.ROUTES,
+    *health.ROUTES,
+    Route("/download/{ticket}", _download, methods=["GET"]),
+    Route("/audio/{ticket}", _audio, methods=["GET"]),
+)
+MIDDLEWARE = (Middleware(Wall), Middleware(connections.Connections))

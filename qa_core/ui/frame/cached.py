@@ -1,0 +1,290 @@
+"""Reads whose results are cached: the only place that caches data. Every key holds what
+decides the viewer's rows, and the state of the data.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+from types import SimpleNamespace
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import alerts, annotations, board, charts, targets, tracking_numbers
+from qa_core.analysis.irritants import detection
+from qa_core.analysis.series import SettingSpan, build_series
+from qa_core.base import environment
+from qa_core.centre import settings
+from qa_core.centre.rules import name_decisions, name_suggestions
+from qa_core.centre.settings import Settings
+from qa_core.metrics import query
+from qa_core.metrics.kpi import calibration_metrics, evaluation_table, listened_contacts, month_sums
+from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.rows import severity
+from qa_core.quality.coaching import effect, needs, plans
+from qa_core.quality.evaluations import disputes
+from qa_core.storage import lake
+from qa_core.storage.records import changes, store
+
+_VERSION = "data_version"
+MOST_RESULTS = 1000
+CENTRE = ("people", "centre_rules", "settings", "targets", "retention")
+"""Subjects of the records that a figure of contacts depends on."""
+OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+Read = Callable[Concatenate[Viewer, Given], Result]
+_READS: dict[str, Callable[..., Any]] = {}
+MOST_WARMED = 40
+_asked: OrderedDict[str, Callable[[], Any]] = OrderedDict()
+"""The last questions of all sessions by their key, the newest last."""
+_warmed: ContextVar[Version | None] = ContextVar("warmed", default=None)
+"""The version of which a thread without a session asks."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """State of the data: which stores, and marks that differ after a change."""
+
+    facts: tuple[Any, ...]
+    """Of the lake, and of what the records say of the centre."""
+    marks: Mapping[str, str]
+    """Of each subject of the records."""
+    evaluations: tuple[Any, ...]
+    """Of published evaluations, of what was listened to and of calibrations."""
+
+
+def current_settings() -> Settings:
+    """Return the settings in force today; read anew each time."""
+    with store.reading() as session:
+        return settings.current(session)
+
+
+def look_up_version() -> Version:
+    """Look up, and keep for this run, the version of the data: its reads see one state."""
+    found = st.session_state[_VERSION] = _find_version()
+    return found
+
+
+def warm() -> None:
+    """Ask the last questions again, of the data as they stand: after an import nobody waits
+    for a figure that somebody looked at before. An error is left to who asks next.
+    """
+    token = _warmed.set(_find_version())
+    try:
+        for ask in [*_asked.values()][::-1]:
+            with suppress(Exception):
+                ask()
+    finally:
+        _warmed.reset(token)
+
+
+def forget() -> None:
+    """Forget all results, questions and statements, and the charts made of them."""
+    _asked.clear()
+    st.cache_data.clear()
+    month_sums.forget_statements()
+    charts.forget_charts()
+
+
+def _find_version() -> Version:
+    here = environment.current()
+    with store.reading() as session:
+        marks = changes.find_marks(session)
+        evaluations = (
+            *evaluation_table.change_counter(session),
+            *listened_contacts.change_counter(session),
+            *calibration_metrics.change_counter(session),
+            *plans.change_counter(session),
+            *disputes.change_counter(session),
+        )
+    facts = (
+        here.database_url,
+        here.lake_url,
+        here.timezone,
+        environment.today(),
+        *lake.versions(),
+        *map(marks.get, CENTRE),
+    )
+    return Version(facts, marks, tuple(map(str, evaluations)))
+
+
+def _cached(
+    read: Read[Given, Result],
+    subjects: Sequence[str] = (),
+    is_of_contacts: Callable[..., bool] = lambda *_: False,
+) -> Read[Given, Result]:
+    """Keep the results of that read for everybody who sees the same rows.
+
+    `subjects`: those of the records that it reads besides the usual ones. `is_of_contacts`
+    says of its arguments whether it reads neither evaluations nor what was listened to.
+    """
+    name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)
+    _READS[name] = read
+
+    @functools.wraps(read)
+    def cached(viewer: Viewer, *given: Given.args, **named: Given.kwargs) -> Result:
+        bound = signature.bind(viewer.without_name(), *given, **named)
+        bound.apply_defaults()  # given or left out, a usual value makes the same key
+        version = _warmed.get()
+        if version is None:
+            version = st.session_state.get(_VERSION) or look_up_version()
+            # Of viewers by team the last one asks for all: the sums are the same.
+            asker = viewer.role if viewer.spans is not None else bound.args[0]
+            key = repr((name, asker, bound.args[1:]))
+            _keep_question(key, functools.partial(cached, *bound.args))
+        state = (*version.facts, *map(version.marks.get, subjects))
+        if not is_of_contacts(*bound.args):
+            state += version.evaluations
+        # As text, which is complete for text, numbers, days and dataclasses: Streamlit takes
+        # longer to hash each of them than to find the result.
+        return _read(repr((name, state, bound.args)), name, bound.args)
+
+    return cached
+
+
+def _keep_question(key: str, ask: Callable[[], Any]) -> None:
+    _asked[key] = ask
+    with suppress(KeyError):  # another session may have taken it away
+        _asked.move_to_end(key)
+        if len(_asked) > MOST_WARMED:
+            _asked.popitem(last=False)
+
+
+@st.cache_data(max_entries=MOST_RESULTS, show_spinner=False)
+def _read(key: str, _name: str, _arguments: tuple[Any, ...]) -> Any:
+    # By its name, which is part of the key: to Streamlit's cache, functions wrapped in a
+    # loop would all be one.
+    return _READS[_name](*_arguments)
+
+
+def _measures_contacts(_viewer: Viewer, kpis: str | Sequence[str], *_: Any) -> bool:
+    keys = (kpis,) if isinstance(kpis, str) else kpis
+    return all(BY_KEY[key].subject in OF_CONTACTS for key in keys if key in BY_KEY)
+
+
+def _cuts_contacts(_viewer: Viewer, names: str | Sequence[str], *_: Any) -> bool:
+    names = (names,) if isinstance(names, str) else names
+    return all(dimensions.get_dimension(name).family != "quality" for name in names)
+
+
+def _always(*_: Any) -> bool:
+    return True
+
+
+def _measure(
+    viewer: Viewer,
+    kpis: Sequence[str],
+    by: Sequence[str] = (),
+    where: Filters = Filters(),
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+    has_percentiles: bool = True,
+) -> pd.DataFrame:
+    """Measure as pages show it: of advisors they show no percentiles."""
+    has_percentiles &= "advisor" not in by
+    return query.measure(viewer, kpis, by, where, compare, overrides, has_percentiles)
+
+
+def _measure_headline(
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    where: Filters,
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Measure without any cut: the rows, with their gap to the target, by the key of their
+    KPI (the first, where currencies differ).
+    """
+    frame = query.measure(viewer, kpis, where=where, compare=compare, overrides=overrides)
+    rows: dict[str, Any] = {}
+    for record in targets.add_gaps(viewer, frame, (), where).to_dict("records"):
+        rows.setdefault(record["kpi"], SimpleNamespace(**record))
+    return rows
+
+
+def _build_trends(
+    viewer: Viewer,
+    kpis: tuple[str, ...],
+    grain: str,
+    where: Filters,
+    first_day: date,
+    last_day: date,
+    usual_until: date,
+    overrides: Mapping[str, str] | None = None,
+    compare: Period | None = None,
+) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
+    """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
+    frame = measure(viewer, kpis, (grain,), where, compare, overrides, False)
+    changes = [
+        change
+        for change in find_changes(viewer, where.period, kpis)
+        if change.name not in (overrides or {})
+    ]
+    found = [
+        build_series(
+            frame,
+            get_kpi(key),
+            grain,
+            where.period,
+            first_day,
+            last_day,
+            usual_until,
+            [change.day for change in changes if key in change.kpis],
+        )
+        for key in kpis
+    ]
+    return [(series.points, series.spans) for series in found]
+
+
+measure = _cached(_measure, (), _measures_contacts)
+measure_under = _cached(query.measure_under, (), _measures_contacts)
+explain = _cached(query.explain, (), _measures_contacts)
+measure_cuts = _cached(query.measure_cuts, (), _measures_contacts)
+find_values = _cached(query.find_values, (), _cuts_contacts)
+find_all_values = _cached(query.find_all_values, (), _cuts_contacts)
+find_waits = _cached(query.find_waits, (), _always)
+find_service_levels = _cached(query.find_service_levels, (), _always)
+find_drivers = _cached(query.find_drivers)
+find_board = _cached(board.find_figures)
+find_ratings = _cached(query.find_ratings, (), _always)
+find_recovery = _cached(query.find_recovery, (), _always)
+find_chains = _cached(query.find_chains, (), _always)
+find_advisors = _cached(query.find_advisors)
+find_changes = _cached(query.find_changes, ("evaluations",))
+find_trends = _cached(_build_trends, ("evaluations",))
+find_freshness = _cached(query.find_freshness, ("imports",))
+data_through = _cached(query.data_through, (), _always)
+team_medians = _cached(query.team_medians)
+find_adjusted_scores = _cached(severity.find_adjusted_scores, ("evaluations",))
+find_evaluators = _cached(severity.find_evaluators, ("evaluations",))
+find_targets = _cached(targets.find)
+find_suggestions = _cached(name_suggestions.find_suggestions, (), _always)
+find_names = _cached(name_decisions.find_names, (), _always)
+find_notes = _cached(annotations.find, (), _always)
+find_note_scopes = _cached(annotations.find_scopes, (), _always)
+find_alerts = _cached(alerts.find, ("alerts",))
+find_numbers = _cached(tracking_numbers.find_history, (), _always)
+find_irritants = _cached(detection.find_candidates, ("irritants",))
+find_follow_up = _cached(detection.find_follow_up, ("irritants",))
+find_needs = _cached(needs.find_needs, ("evaluations", "listening"))
+find_effect = _cached(effect.find_effect, ("evaluations",))
+_find_currencies = _cached(query.find_currencies, (), _always)
+headline = _cached(_measure_headline, (), _measures_contacts)
+
+
+def find_currency(viewer: Viewer) -> str | None:
+    """Return the currency of all spend; None where there are several, or none."""
+    found = _find_currencies(viewer)
+    return found[0] if len(found) == 1 else None

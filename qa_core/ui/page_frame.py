@@ -1,0 +1,47 @@
+"""The frame around every page: what is due, menu, filters, and the page itself."""
+
+import gc
+from datetime import timedelta
+
+import streamlit as st
+
+from qa_core.access.roles import Viewer
+from qa_core.base.errors import Refusal
+from qa_core.quality import daily
+from qa_core.storage.records import store
+from qa_core.ui import page_script, sidebar
+from qa_core.ui.frame import cached, filter_bar, gate, menu
+from qa_core.ui.views.admin import first_steps
+from qa_core.ui.widgets import drill
+
+draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
+"""Empty part that runs by itself: for a page with one, the browser asks for a run when it is
+connected again. Another process may have taken over, and would drop the first click.
+"""
+
+
+def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
+    """Draw that page for its reader, or say why they may not have it."""
+    daily.do_daily()
+    with store.one_state():
+        cached.look_up_version()
+        page_key = entry.key if entry else menu.HOME
+        sidebar.show(viewer, page_key)
+        with st.sidebar:
+            draw_when_reconnected()
+            page_script.listen(page_key)
+        try:
+            if entry is not None and entry.permission is not None:
+                viewer.require(entry.permission)
+            drill.follow(page_key)
+            if entry is not None:
+                first_steps.show_way_back(viewer, entry)
+                filter_bar.show(viewer, entry.key)
+            page.run()
+        except Refusal as refusal:
+            gate.report_error(refusal)
+
+
+# Streamlit collects garbage after every run; it need not look through all that was
+# loaded, which stays anyway, each time.
+gc.freeze()

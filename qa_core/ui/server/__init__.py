@@ -1,0 +1,1 @@
+"""The ASGI application: connections, proxies, health, routes, API."""

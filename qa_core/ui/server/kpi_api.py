@@ -1,0 +1,181 @@
+"""The API: `GET /api/kpi` answers as `kpi --json` does, with limits (docs/api.md)."""
+
+import json
+import logging
+import math
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from qa_core.access import service_tokens
+from qa_core.base import i18n
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.i18n import N_
+from qa_core.metrics import kpi_question, kpis
+from qa_core.metrics.kpis import dimensions
+from qa_core.storage.system_errors import TEMPORARY_CODES, find_refusal
+from qa_core.ui.server import browser
+from qa_core.ui.server.connections import Budget
+
+PARAMETERS = ("kpi", "by", "from", "to", "where", "set", "explain")
+"""Parameters of the address: the options of the command `kpi`, by the same names."""
+A_MINUTE, AT_ONCE, WORKERS, MOST_WAITING = 60, 2, 4, 40
+"""Requests of one token: in a minute, and at once. Requests of all: worked on, and waiting."""
+MOST_ROWS, LONGEST_QUERY = 50_000, 8_000
+UNAVAILABLE = TEMPORARY_CODES | {"store_read_only", "lake_damaged", "busy"}
+"""Codes of refusals that say nothing against the question."""
+
+LOG = logging.getLogger("qa_core")
+
+
+class Limits:
+    """Requests that are under way, and what each token may still ask."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.budgets: dict[str, Budget] = {}
+        self.running: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, token: str) -> Iterator[None]:
+        """Count one request of a token. Raises Refusal `too_many_requests`."""
+        with self.lock:
+            budget = self.budgets.setdefault(token, Budget(A_MINUTE, A_MINUTE / 60))
+            if self.running[token] >= AT_ONCE:
+                wait = 1.0
+            elif wait := budget.take():
+                budget.give_back()
+            if wait:
+                raise Refusal(
+                    "too_many_requests",
+                    "A token may send {minute} requests a minute and {at_once} at once. Wait "
+                    "{seconds} seconds and try again.",
+                    minute=A_MINUTE,
+                    at_once=AT_ONCE,
+                    seconds=math.ceil(wait),
+                )
+            self.running[token] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.running[token] -= 1
+
+
+class KpiEndpoint(HTTPEndpoint):
+    """`GET /api/kpi`; other methods answer 405."""
+
+    async def get(self, request: Request) -> Response:
+        if WAITING.statistics().tasks_waiting > MOST_WAITING:
+            return _refuse(BUSY)
+        return await anyio.to_thread.run_sync(_respond, request, limiter=WAITING)
+
+
+LIMITS, WAITING = Limits(), anyio.CapacityLimiter(WORKERS)
+BUSY = Refusal("busy", "The server is too busy. Try again in a moment.")
+
+
+def _respond(request: Request) -> Response:
+    browser.use_language_of(request)
+    try:
+        return _encode(_answer(request))
+    except Refusal as refusal:
+        return _refuse(refusal)
+    except Exception as error:
+        if refusal := find_refusal(error):
+            return _refuse(refusal)
+        LOG.exception("a question to the API failed")
+        return _refuse(Refusal("failed", "Unexpected error. The server log has the cause."))
+
+
+def _answer(request: Request) -> dict[str, Any]:
+    scheme, _space, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise service_tokens.TokenRefused(
+            "no_token",
+            N_("Send a service token in the header “Authorization: Bearer …”, and nowhere else."),
+        )
+    address = request.client.host if request.client else ""
+    origin = browser.build({}, dict(request.headers), address)
+    viewer = service_tokens.open_token(secret.strip(), origin)
+    with LIMITS.hold(viewer.username):
+        names, cuts, refused = [], [], "failed"
+        try:
+            question = _read(request)
+            # What is no declared name is not written into the audit log.
+            names = [name for name in kpis.BY_KEY if name in question.names]
+            filters = {text.partition("=")[0] for text in question.where}
+            cuts = [name for name in dimensions.BY_KEY if name in {*question.by, *filters}]
+            document = kpi_question.answer(viewer, question, MOST_ROWS).as_json()
+            refused = ""
+            return document
+        except Refusal as refusal:
+            refused = refusal.code
+            raise
+        finally:
+            service_tokens.note_use(viewer, names, cuts, refused)
+
+
+def _read(request: Request) -> kpi_question.KpiQuestion:
+    if len(request.url.query) > LONGEST_QUERY:
+        message = N_("The address is too long: at most {most} characters after the question mark.")
+        raise Misuse("too_long", message, most=LONGEST_QUERY)
+    given = request.query_params
+    for name in given:
+        message = N_("There is no parameter {name}. Known: {known}.")
+        require_known(name, PARAMETERS, "unknown_parameter", message)
+        if name in ("from", "to", "explain") and len(given.getlist(name)) > 1:
+            raise Misuse("repeated", "The parameter {name} occurs twice. Send it once.", name=name)
+    if "kpi" not in given:
+        raise Misuse("no_kpi", "Name a KPI: kpi=answer_rate; several are allowed.")
+    explain = given.get("explain", "0")
+    require_known(explain, ("0", "1"), "bad_value", N_("explain is 0 or 1."))
+    return kpi_question.KpiQuestion(
+        given.getlist("kpi"),
+        given.getlist("by"),
+        given.get("from"),
+        given.get("to"),
+        given.getlist("where"),
+        given.getlist("set"),
+        explain == "1",
+    )
+
+
+def _refuse(refusal: Refusal) -> Response:
+    headers = {}
+    if isinstance(refusal, service_tokens.TokenRefused):
+        status, headers = 401, {"WWW-Authenticate": "Bearer"}
+    elif refusal.code in ("too_many_tries", "too_many_requests"):
+        status, headers = 429, {"Retry-After": str(refusal.params["seconds"])}
+    elif refusal.code in UNAVAILABLE:
+        status, headers = 503, {"Retry-After": "5"}
+    elif isinstance(refusal, AccessDenied):
+        status = 403
+    else:
+        status = 500 if refusal.code == "failed" else 400
+    error = {
+        "code": refusal.code,
+        "message": i18n.format_refusal(refusal),
+        # The options of the command are the parameters of the address.
+        "options": [re.sub(r"--(\w+) ", r"\1=", option) for option in refusal.answers],
+    }
+    return _encode({"error": error}, status, headers)
+
+
+def _encode(
+    document: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    content = json.dumps(document, ensure_ascii=False, default=str)
+    return Response(content, status, headers, "application/json")
+
+
+ROUTES = (Route("/api/kpi", KpiEndpoint),)

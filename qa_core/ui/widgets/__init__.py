@@ -1,0 +1,1 @@
+"""Parts of pages: cards, tables, notes, player."""

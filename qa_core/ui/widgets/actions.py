@@ -1,0 +1,50 @@
+"""Acts of a person: a refusal is shown where it happens, the outcome above the page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import streamlit as st
+
+from qa_core.base.errors import Refusal
+from qa_core.ui.frame import gate
+from qa_core.ui.frame.markdown import escape
+
+_OUTCOME, _REFUSAL = "action_outcome", "action_refusal"
+
+
+@contextmanager
+def show_refusals() -> Iterator[None]:
+    """Show a Refusal raised in the block; the rest of the block is skipped."""
+    try:
+        yield
+    except Refusal as refusal:
+        gate.show_refusal(refusal)
+
+
+@contextmanager
+def keep_refusals(key: str = _REFUSAL) -> Iterator[None]:
+    """Keep a Refusal raised in the block, in a callback; usually for `show_outcome`."""
+    try:
+        yield
+    except Refusal as refusal:
+        st.session_state[key] = refusal
+
+
+def finish(outcome: str = "") -> NoReturn:
+    """Run the page again, with that outcome above it."""
+    keep_outcome(outcome)
+    st.rerun()
+
+
+def keep_outcome(outcome: str) -> None:
+    """Keep an outcome for `show_outcome`; for callbacks, which the page's run follows."""
+    st.session_state[_OUTCOME] = outcome
+
+
+def show_outcome() -> None:
+    """Show what came of the last act, once."""
+    if refusal := st.session_state.pop(_REFUSAL, None):
+        gate.show_refusal(refusal)
+    if outcome := st.session_state.pop(_OUTCOME, ""):
+        st.success(escape(outcome), icon=":material/check:")

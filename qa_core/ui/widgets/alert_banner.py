@@ -1,0 +1,103 @@
+"""All that needs a look on a page: alerts with their acknowledgement, and clear changes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.analysis import alerts
+from qa_core.base.i18n import _
+from qa_core.metrics.kpis import formatting, get_kpi
+from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
+from qa_core.ui.frame import cached, gate, layout, menu
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, drill, sections
+
+
+@dataclass(frozen=True)
+class AttentionItem:
+    """A change or a difference that may need a look.
+
+    `strength`: in units of its own uncertainty. `severity`: empty where chance explains
+    it. A click opens the contacts of `values` that `behind` counts.
+    """
+
+    strength: float
+    text: str
+    severity: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    behind: str = ""
+
+
+def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
+    """Return the worse ones and the better ones, each by strength."""
+    ordered = sorted(items, key=lambda item: -item.strength)
+    worse = [item for item in ordered if item.severity == "attention"]
+    return worse, [item for item in ordered if item.severity == "better"]
+
+
+def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
+    """Show these items, each with the way to its contacts."""
+    for position, item in enumerate(items):
+        with layout.line():
+            st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
+            if item.behind and drill.is_open_to(viewer):
+                drill.show_arrow(f"look_{position}", dict(item.values), item.behind)
+
+
+def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
+    """Show alerts that nobody acknowledged; `with_rule`: their rule and first day too."""
+    for event in found:
+        with layout.line():
+            since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
+            text = f":orange[:material/notifications_active:] {describe(viewer, event)}{since}"
+            st.markdown(text, width="stretch")
+            _show_link(viewer, event)
+            if viewer.can(Permission.EDIT_ALERTS):
+                key = f"acknowledge_{event.id}"
+                layout.show_icon_button("check", _("Acknowledge"), key, _acknowledge, event.id)
+
+
+def describe(viewer: Viewer, event: alerts.Alert) -> str:
+    """Return one alert as markdown."""
+    currency = cached.find_currency(viewer) if viewer.can(Permission.SEE_TRACKING) else None
+    return (
+        f"**{escape(alerts.describe_slice(event))}** – {escape(alerts.describe(event, currency))}"
+    )
+
+
+def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
+    """Show the way to the contacts, or to the page on that KPI for who sees no contacts."""
+    kpi, values = get_kpi(event.rule.kpi), event.values
+    is_month = event.rule.grain == "month"
+    start = _format_start(event, event.period.first_day)
+    if (
+        drill.is_open_to(viewer)
+        and kpi.subject == "contacts"
+        and set(values) <= set(CONTACT_DIMENSIONS)
+    ):
+        drill.show_arrow(f"rung_{event.id}", values | {event.rule.grain: start}, kpi.key)
+        return
+    page = menu.find_page_explaining(kpi.needs)
+    if page.is_open_to(viewer) and set(values) <= set(page.filters or ()):
+        period = {"period": start} if is_month else {}
+        address = values | period | sections.find_address(kpi.key)
+        menu.show_page_link(page.key, symbol="arrow_forward", query=address)
+
+
+def _describe_since(event: alerts.Alert) -> str:
+    first = formatting.name(event.rule.grain, _format_start(event, event.first_day))
+    return escape(
+        _("Since: {first}. Rule: {rule}.", first=first, rule=alerts.describe_rule(event.rule))
+    )
+
+
+def _format_start(event: alerts.Alert, day: date) -> str:
+    return f"{day:%Y-%m}" if event.rule.grain == "month" else day.isoformat()
+
+
+def _acknowledge(number: int) -> None:
+    alerts.acknowledge(gate.current_viewer(Permission.EDIT_ALERTS), number)

@@ -1,0 +1,264 @@
+"""Advisors or teams side by side on one KPI: dots in bands, the funnel, the table."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from qa_core import stats
+from qa_core.access.roles import Viewer
+from qa_core.analysis import chart_titles, charts, peers
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.peers import Group, Peer
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.centre.advisors import normalise_name
+from qa_core.metrics.kpis import FactTable, formatting, get_kpi
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, segmented_choice, tables
+
+MOST_ROWS = 24
+MOST_NAMES = 6
+SHRUNK = N_("Shrunk estimate")
+Callback = Callable[[], None] | None
+
+
+def read_group(
+    viewer: Viewer, state: FilterState, key: str, dimension: str = "advisor"
+) -> Group | None:
+    """Compare the advisors or teams in scope on one KPI; None for fewer than two."""
+    frame = cached.measure(viewer, (key,), (dimension,), state.where)
+    return peers.build_group(get_kpi(key), frame, dimension)
+
+
+def show_nobody(key: str) -> None:
+    """Show that there are not two advisors to compare."""
+    kpi = get_kpi(key)
+    text = _(
+        "Needs two advisors with at least {n} values each in this period.",
+        n=peers.find_minimum(kpi),
+    )
+    cards.show_message(_("{title}: nobody to compare with", title=cards.title_of(kpi)), text)
+
+
+def show_bands(
+    group: Group, on_select: Callback, with_shrunk: bool = False, finding: ChartTitle | None = None
+) -> None:
+    """Show dots and intervals, band by band and by name, never in an order of merit.
+
+    `finding`: the heading, where the members are no advisors.
+    """
+    kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
+    drawn = _choose(group.peers)
+    frame = _frame(group, drawn)
+    figure = charts.build_dots(
+        frame if with_shrunk else frame.drop(columns="shrunk"),
+        kpi.unit,
+        dark=styles.is_dark(),
+        centre=group.centre,
+        bounds=kpi.bounds,
+        row_height=_row_height(len(drawn)),
+        breaks=[row for row in range(1, len(drawn)) if drawn[row].band != drawn[row - 1].band],
+    )
+    parts = [
+        _(
+            "{start}with 95 % confidence interval. Grey: range from chance alone. {rest}",
+            start=cards.title_of(kpi) + ", ",
+            rest=chart_titles.describe_outliers(group.comparison, names, kpi.better),
+        ).strip()
+    ]
+    if with_shrunk:
+        parts.append(_("Open circle: shrunk towards the group average."))
+    if hidden := len(group.peers) - len(drawn):
+        parts.append(ngettext("{n} other is not shown.", "{n} others are not shown.", hidden))
+    if group.excluded:
+        text = ngettext(
+            "{n} with too few values is left out.",
+            "{n} with too few values are left out.",
+            len(group.excluded),
+        )
+        parts.append(text)
+    caption = " ".join(parts)
+    cards.show_chart(
+        figure,
+        finding or chart_titles.describe_comparison(group.comparison, names, kpi.better),
+        caption[0].upper() + caption[1:],
+        f"dots_{kpi.key}",
+        on_select=on_select,
+        kpi=kpi.key,
+    )
+
+
+def show_funnel(group: Group, on_select: Callback) -> None:
+    """Show value against number of values, between limits that widen where there are few."""
+    distance = {peer.name: abs(peer.value - group.centre) for peer in group.peers}
+    beyond = [
+        peer
+        for peer in group.peers
+        if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER_CONFIDENCE)
+    ]
+    named = beyond or [peer for peer in group.peers if peer.band != "alike"]
+    names = {peer.name for peer in named[:MOST_NAMES]}
+    frame = _frame(group, group.peers)
+    rows = min(len(group.peers), MOST_ROWS)
+    figure = charts.build_funnel_plot(
+        frame.assign(is_named=[name in names for name in frame["key"]]),
+        group.funnel,
+        group.kpi.unit,
+        dark=styles.is_dark(),
+        bounds=group.kpi.bounds,
+        height=max(300, 46 + rows * _row_height(rows)),
+    )
+    text = _("All are within the outer limits of the funnel")
+    if beyond:
+        text = ngettext(
+            "{n} of {all} is outside the outer limits",
+            "{n} of {all} are outside the outer limits",
+            len(beyond),
+            all=len(group.peers),
+        )
+    outside = sum(distance[peer.name] > group.funnel.half_width(peer.n) for peer in group.peers)
+    caption = _explain_funnel(group, beyond, outside)
+    cards.show_chart(
+        figure, text, caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key
+    )
+
+
+def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
+    """Explain the limits: so many peers are `beyond` the outer, `outside` the inner."""
+    parts = [
+        _(
+            "Horizontal: number of values. Dashed: 95 % of values lie within by chance "
+            "alone. Solid: 99.8 %."
+        )
+    ]
+    if outside:
+        text = ngettext(
+            "{n} is outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            "{n} are outside the dashed limits; chance alone would put {by_chance} of {all} there.",
+            outside,
+            all=len(group.peers),
+            by_chance=formatting.number(0.05 * len(group.peers), 1),
+        )
+        parts.append(text)
+    if any(peer.band == "alike" for peer in beyond):
+        text = _(
+            "The funnel tests each one alone, the bands test all together. Only the bands "
+            "show who clearly differs."
+        )
+        parts.append(text)
+    if group.funnel.spread >= 1.05:
+        text = _(
+            "The limits are {spread} times wider than for chance alone, because values here "
+            "usually vary that much.",
+            spread=formatting.number(group.funnel.spread, 1),
+        )
+        parts.append(text)
+    return " ".join(parts)
+
+
+def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> None:
+    """Show everybody by name, and the values still needed. `title`: of the names."""
+    kpi = group.kpi
+    sizes = {f"{size:g}": _format_size(group, size) for size in peers.DIFFERENCES[kpi.unit]}
+    counted = _("evaluations") if kpi.subject == FactTable.EVALUATION_ANSWERS else _("contacts")
+    with cards.card():
+        top, right = st.columns([3, 2], vertical_alignment="top")
+        with right:
+            chosen = segmented_choice.ask("difference", _("Difference to detect"), sizes)
+        size = float(chosen)
+        needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
+        with top:
+            finding = _describe_needed(list(needed.values()), sizes[chosen], counted)
+            cards.show_heading(finding, _explain_needed(counted))
+        columns = (
+            tables.name_column(title, lambda peer: peer.name),
+            tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
+            tables.count_column("n", lambda peer: peer.n),
+            tables.text_column(
+                cards.column_of(kpi.key), lambda peer: tables.with_interval(peer, kpi.unit)
+            ),
+            tables.text_column(_(SHRUNK), lambda peer: formatting.value(peer.shrunk, kpi.unit)),
+            tables.count_column(_("Still needed"), lambda peer: needed[peer.name], 105),
+            tables.text_column(
+                _("Detectable today"),
+                lambda peer: f"± {_format_size(group, group.detectable_difference(peer))}",
+            ),
+        )
+        lines = sorted(group.peers, key=lambda peer: normalise_name(peer.name))
+        tables.show(
+            lines, columns, f"needed_{kpi.key}", lambda peer: on_name(peer.name), height=520
+        )
+
+
+def _format_size(group: Group, size: float) -> str:
+    return formatting.change(size, group.kpi.unit).lstrip("+")
+
+
+def _describe_needed(needed: list[int], difference: str, counted: str) -> str:
+    waiting = [count for count in needed if count]
+    if not waiting:
+        return _("Enough data to detect {difference} for everyone", difference=difference)
+    if len(waiting) == len(needed):
+        return _(
+            "To detect {difference}, everyone needs more {counted}: {least} to {most}",
+            difference=difference,
+            counted=counted,
+            least=formatting.number(min(waiting)),
+            most=formatting.number(max(waiting)),
+        )
+    return ngettext(
+        "To detect {difference}, {n} of {all} needs more {counted}",
+        "To detect {difference}, {n} of {all} need more {counted}",
+        len(waiting),
+        difference=difference,
+        all=len(needed),
+        counted=counted,
+    )
+
+
+def _explain_needed(counted: str) -> str:
+    return " ".join(
+        (
+            _("In alphabetical order. Advisors in the same band show no clear difference."),
+            _(
+                "Still needed: {counted} it takes to detect a difference of this size from the "
+                "group (80 % power).",
+                counted=counted,
+            ),
+            _("Detectable today: the smallest difference that this number of values can show."),
+        )
+    )
+
+
+def _row_height(rows: int) -> int:
+    return min(28, max(18, 440 // rows))
+
+
+def _choose(members: Sequence[Peer]) -> list[Peer]:
+    """Return all, or of many those who stand out and the first of the others by name."""
+    apart = [peer for peer in members if peer.band != "alike"][:MOST_ROWS]
+    alike = [peer for peer in members if peer.band == "alike"][: MOST_ROWS - len(apart)]
+    return [peer for peer in members if peer in apart or peer in alike]
+
+
+def _frame(group: Group, chosen: Sequence[Peer]) -> pd.DataFrame:
+    records = []
+    for peer in chosen:
+        # As wide as chance alone asks: the funnel beside it has its own, wider limits.
+        half = stats.Z95 * group.deviation / peer.n**0.5
+        records.append(
+            {
+                "key": peer.name,
+                "label": peer.name,
+                "value": peer.value,
+                "low": peer.low,
+                "high": peer.high,
+                "n": peer.n,
+                "shrunk": peer.shrunk,
+                "chance_low": group.centre - half,
+                "chance_high": group.centre + half,
+                "severity": group.severity_of(peer),
+            }
+        )
+    return pd.DataFrame(records).astype({"low": float, "high": float})

@@ -1,0 +1,38 @@
+"""Sections of a page that open: a closed one runs nothing, an open one is in the address."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from qa_core.ui.frame import url_state
+from qa_core.ui.frame.markdown import escape
+
+OPEN = "yes"
+OF_KPI = {
+    **dict.fromkeys(("first_time_callers", "returning_callers"), "callers"),
+    **dict.fromkeys(("spend", "cost_per_contact", "cost_per_answered"), "costs"),
+    "cost_per_resolved": "costs",
+}
+"""Section that shows a KPI value by value, for links that are about this KPI."""
+
+
+def show(name: str, title: str, draw: Callable[[], None]) -> None:
+    """Show the title of a section, and what `draw` shows while the section is open.
+
+    `title`: the same whether open or closed. The address of the page says `<name>=yes`.
+    """
+    key = f"section_{name}"
+    # Set on every run: under another title, as in another language, it is another widget.
+    st.session_state[key] = (
+        st.query_params.get(name) == OPEN if url_state.is_news(name, key) else st.session_state[key]
+    )
+    place = st.expander(escape(title), key=key, on_change="rerun")
+    url_state.give(name, OPEN if place.open else "", "", key)
+    if place.open:
+        with place:
+            draw()
+
+
+def find_address(kpi: str) -> dict[str, str]:
+    """Return what the address of a page says so that the section with that KPI is open."""
+    return {OF_KPI[kpi]: OPEN} if kpi in OF_KPI else {}

@@ -1,0 +1,333 @@
+"""Tables: columns with their values and look, lines to compare and to click."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pandas as pd
+import streamlit as st
+from streamlit import column_config
+
+from qa_core.base.i18n import _
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import get_dimension
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import cards, explain_link
+
+ROW_HEIGHT, TWO_LINES = 36, 66
+"""Height of a row; Streamlit wraps texts only in a row above 64 pixels."""
+FULL = 930
+"""Pixels for the columns of a table as wide as the page, on a screen of 1,280."""
+IN_SECTION = 895
+"""The same in a section that opens."""
+NARROW, WIDE, PADDING = 4.2, 7.6, 17
+"""Pixels of a character (of `NARROW_LETTERS`, and others), and beside a text."""
+NARROW_LETTERS = frozenset("fijlrtI.,:;'’|!()[]-– \u00a0\u202f")
+SMALLEST, LONGEST_WORD, LARGEST = 60, 110, 400
+"""Least and most pixels that a word asks for, and most of a column."""
+WIDTHS = {"small": 75, "medium": 200, "large": 400}
+Line = TypeVar("Line")
+Rows = Mapping[Any, Mapping[str, Any]]
+"""Rows of `measure` by the value of a dimension (None: missing), then KPI."""
+Width = int | str | None
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column: its heading, the value of a line in it, and how the browser shows it."""
+
+    heading: str
+    value: Callable[[Any], Any]
+    config: Any = None
+
+
+def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -> TableColumn:
+    """Build the column that names the lines; it stays in sight when the rest scrolls."""
+    config = column_config.TextColumn(heading, width=width, pinned=True)
+    return TableColumn(heading, value, config)
+
+
+def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
+    """Build the column that names the values of a dimension, each of which is a line."""
+    title = _(get_dimension(dimension).title)
+    return name_column(title, lambda value: formatting.name(dimension, value), width)
+
+
+def text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None, help_text: str = ""
+) -> TableColumn:
+    """Build a column of text."""
+    config = None
+    if width is not None or help_text:
+        config = column_config.TextColumn(heading, width=width, help=help_text or None)
+    return TableColumn(heading, value, config)
+
+
+def day_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
+) -> TableColumn:
+    """Build a column of days as text; `missing`: what is written in place of none."""
+
+    def describe(line: Any) -> str | None:
+        day = value(line)
+        return formatting.day(day, year=True) if day else missing
+
+    return text_column(heading, describe, width)
+
+
+def number_text_column(
+    heading: str, value: Callable[[Any], Any], width: Width = None
+) -> TableColumn:
+    """Build a column of numbers that are texts already, such as `3 / 4`."""
+    config = column_config.TextColumn(heading, width=width, alignment="right")
+    return TableColumn(heading, value, config)
+
+
+def count_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of numbers."""
+    config = column_config.NumberColumn(heading, format="localized", width=width)
+    return TableColumn(heading, value, config)
+
+
+def share_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of rates (0–1) as bars."""
+    config = column_config.ProgressColumn(
+        heading, format="%.0f %%", min_value=0, max_value=100, width=width
+    )
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
+
+
+def percent_column(
+    heading: str, value: Callable[[Any], Any], width: Width = "small"
+) -> TableColumn:
+    """Build a column of rates (0–1) as numbers, where there is no room for bars."""
+    config = column_config.NumberColumn(heading, format="%.0f %%", width=width)
+    return TableColumn(heading, lambda line: _in_hundredths(value(line)), config)
+
+
+def trend_column(heading: str, value: Callable[[Any], Any], width: Width = "small") -> TableColumn:
+    """Build a column of small line charts."""
+    return TableColumn(heading, value, column_config.LineChartColumn(heading, width=width))
+
+
+def moment_column(heading: str, value: Callable[[Any], Any], pinned: bool = False) -> TableColumn:
+    """Build a column of days with their times."""
+    config = column_config.DatetimeColumn(
+        heading, format="DD/MM/YYYY HH:mm", width=118, pinned=pinned
+    )
+    return TableColumn(heading, value, config)
+
+
+def day_column(heading: str, value: Callable[[Any], Any]) -> TableColumn:
+    """Build a column of days."""
+    config = column_config.DateColumn(heading, format="DD/MM/YYYY", width=95)
+    return TableColumn(heading, value, config)
+
+
+def kpi_column(
+    key: str, row_of: Callable[[Any], Any], width: Width = None, has_bar: bool = False
+) -> TableColumn:
+    """Build the column of a KPI in the format of its unit; rates as bars with `has_bar`.
+
+    `row_of` returns the row of `measure` of a line, or None for a dash.
+    """
+    heading, unit = cards.column_of(key), get_kpi(key).unit
+    if unit == Unit.RATE:
+        build = share_column if has_bar else percent_column
+        return build(heading, lambda line: value_of(row_of(line)), width or "small")
+    if unit == Unit.COUNT:
+        return count_column(heading, lambda line: whole(value_of(row_of(line))), width or "small")
+    return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
+
+
+def interval_column(
+    key: str, row_of: Callable[[Any], Any], missing: str = "", heading: str = ""
+) -> TableColumn:
+    """Build the column of a KPI with its interval beside each value."""
+    return text_column(
+        heading or cards.column_of(key), lambda line: with_interval(row_of(line)) or missing
+    )
+
+
+def drop_empty(
+    columns: Sequence[TableColumn | None], lines: Sequence[Any]
+) -> list[TableColumn | None]:
+    """Return the columns without those that have no value in any line."""
+    return [
+        None if column is not None and all(map(_is_empty, map(column.value, lines))) else column
+        for column in columns
+    ]
+
+
+def _is_empty(value: Any) -> bool:
+    return value in (None, "", "–") or formatting.is_missing(value)
+
+
+def show(
+    lines: Sequence[Line],
+    columns: Sequence[TableColumn | None],
+    key: str,
+    on_line: Callable[[Line], None] | None = None,
+    height: int | None = None,
+    room: int = FULL,
+    empty: str = "",
+    **options: Any,
+) -> Any:
+    """Show a table of these lines; columns that are None are left out.
+
+    `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
+    pixels on a small screen, where long texts wrap so that no column is out of sight.
+    `empty`: shown in place of a table without lines. `options` go to `st.dataframe` in place
+    of the usual ones; returns what it returns.
+    """
+    if empty and not lines:
+        st.caption(empty)
+        return None
+    shown = [column for column in columns if column is not None]
+    frame = pd.DataFrame(
+        [{column.heading: column.value(line) for column in shown} for line in lines]
+    )
+    widths = _find_widths(shown, frame, room)
+    row_height = TWO_LINES if widths else ROW_HEIGHT
+    fits = height is None or row_height * len(lines) + ROW_HEIGHT <= height
+    usual = {
+        "on_select": (lambda: _open(key, lines, on_line)) if on_line else "ignore",
+        "selection_mode": "single-cell",
+        "row_height": row_height,
+        "height": "content" if fits else height,
+        "placeholder": "–",
+    }
+    return st.dataframe(
+        frame,
+        column_config={
+            column.heading: {**(column.config or {}), **widths.get(column.heading, {})}
+            for column in shown
+            if column.config or column.heading in widths
+        },
+        hide_index=True,
+        key=key,
+        **usual | options,
+    )
+
+
+def _find_widths(
+    columns: Sequence[TableColumn], frame: pd.DataFrame, room: int
+) -> dict[str, dict[str, int]]:
+    """Return widths of the columns of text that fit the room: at least their longest word,
+    and the room that is left shared out. Empty where all columns have room as they are.
+    """
+    fixed, needed, least = 0.0, {}, {}
+    for column in columns:
+        config, values = column.config or {}, list(frame.get(column.heading, ()))
+        texts = [column.heading, *(value for value in values if isinstance(value, str))]
+        width = config.get("width")
+        width = WIDTHS.get(width, width) or min(LARGEST, max(map(_measure, texts)))
+        kind = (config.get("type_config") or {"type": "text"})["type"]
+        if kind == "text" and (len(texts) > 1 or all(map(formatting.is_missing, values))):
+            needed[column.heading] = width
+            words = (word for text in texts for word in text.split(" "))
+            word = max(SMALLEST, *map(_measure, words))
+            least[column.heading] = min(width, LONGEST_WORD, word)
+        else:
+            fixed += width
+    if fixed + sum(needed.values()) <= room:
+        return {}
+    left, widths = max(0.0, room - fixed - sum(least.values())), {}
+    for place, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
+        more = min(needed[heading] - least[heading], left / (len(needed) - place))
+        widths[heading] = {"width": int(least[heading] + more)}
+        left -= more
+    return widths
+
+
+def _measure(text: str) -> float:
+    narrow = sum(letter in NARROW_LETTERS for letter in text)
+    return NARROW * narrow + WIDE * (len(text) - narrow) + PADDING
+
+
+def find_clicked(key: str, lines: Sequence[Line]) -> Line | None:
+    """Return the line of that table that was clicked."""
+    cells = st.session_state.get(key, {}).get("selection", {}).get("cells")
+    return lines[cells[0][0]] if cells and cells[0][0] < len(lines) else None
+
+
+def value_of(row: Any) -> float | None:
+    """Return the value of a row of `measure`; None where it is missing."""
+    return None if row is None or formatting.is_missing(row.value) else row.value
+
+
+def whole(value: float | None) -> int | None:
+    """Return a number as a whole one; None where it is missing."""
+    return None if formatting.is_missing(value) else int(value)
+
+
+def with_interval(row: Any, unit: str = "") -> str:
+    """Return the value of a row of `measure`, or of a thing in that unit, with its interval."""
+    unit = unit or get_kpi(row.kpi).unit
+    if formatting.is_missing(row.value):
+        return ""
+    between = formatting.interval(row.low, row.high, unit)
+    return formatting.value(row.value, unit) + (f"  ({between})" if between else "")
+
+
+def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dict[Any, list[float]]:
+    """Return a KPI over time by value of a dimension, where there are two points."""
+    lines: dict[Any, list[float]] = {}
+    for row in frame[frame["kpi"] == kpi].sort_values(grain).itertuples():
+        if not formatting.is_missing(row.value):
+            lines.setdefault(_known(getattr(row, dimension)), []).append(float(row.value))
+    return {value: known for value, known in lines.items() if len(known) > 1}
+
+
+def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
+    """Return the rows of a frame by the dimension's value (None: missing), then KPI."""
+    table: dict[Any, dict[str, Any]] = {}
+    for row in frame.itertuples():
+        table.setdefault(_known(getattr(row, dimension)), {})[row.kpi] = row
+    return table
+
+
+def largest_first(by: Rows, kpi: str) -> list[Any]:
+    """Return the values of `wide` by their number of that KPI, missing numbers last."""
+    return sorted(
+        by,
+        key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n,
+        reverse=True,
+    )
+
+
+def show_foot() -> Any:
+    """Return the line below a table, for its definitions and its export."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="medium")
+
+
+def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> None:
+    """Show on demand what the columns mean. `key`: where a page has several tables."""
+    with st.popover(
+        _("Definitions"),
+        icon=":material/help:",
+        type="tertiary",
+        key=f"definitions_{key}" if key else None,
+    ):
+        st.caption(state.period_title)
+        for name in kpis:
+            kpi = get_kpi(name)
+            st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{escape(_(kpi.formula))}")
+            explain_link.show_link(name)
+
+
+def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
+    cells = st.session_state[key]["selection"]["cells"]
+    if cells:
+        act(lines[cells[0][0]])
+
+
+def _in_hundredths(value: float | None) -> float | None:
+    # Of the formats of the browser only that of whole numbers reads alike in both
+    # languages.
+    return None if formatting.is_missing(value) else 100 * value
+
+
+def _known(value: Any) -> Any:
+    return None if formatting.is_missing(value) else value

@@ -1,0 +1,179 @@
+"""Trend cards: a KPI over time, shared by several pages."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from qa_core.access.roles import Viewer
+from qa_core.analysis import charts
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.series import Series, build_series
+from qa_core.base.i18n import _
+from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.stats import control_charts
+from qa_core.ui.frame import cached, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.widgets import cards, drill, notes
+
+
+def read_series(
+    viewer: Viewer,
+    state: FilterState,
+    kpis: Sequence[str],
+    overrides: Mapping[str, str] | None = None,
+    compare: Period | None = None,
+) -> Mapping[str, Series]:
+    """Return the trend of each KPI, with its control limits. `compare`: the period beside
+    which the page asks for the same values, so that both are read once.
+    """
+    found = cached.find_trends(
+        viewer,
+        tuple(kpis),
+        state.grain,
+        state.trend,
+        state.first_day,
+        state.whole_until,
+        state.where.period.first_day,
+        overrides,
+        compare,
+    )
+    return {
+        key: Series(get_kpi(key), state.grain, points, spans)
+        for key, (points, spans) in zip(kpis, found, strict=True)
+    }
+
+
+def build(
+    state: FilterState, frame: pd.DataFrame, kpi: Kpi, grain: str, restarts: Sequence[date] = ()
+) -> Series:
+    """Build the trend of a KPI over the longer period of the filters."""
+    span = (state.trend.period, state.first_day, state.whole_until, state.where.period.first_day)
+    return build_series(frame, kpi, grain, *span, restarts)
+
+
+def describe_lately(
+    viewer: Viewer, where: Filters, kpis: Sequence[str], series: Mapping[str, Series] | None = None
+) -> dict[str, str]:
+    """Describe how the last days differ from those before; empty for a short period."""
+    parts = periods.split_late(where.period)
+    keys = tuple(key for key in kpis if not get_kpi(key).is_amount)
+    if parts is None or not keys:
+        return {}
+    late, before = parts
+    rows = cached.headline(viewer, keys, where.with_period(late), before)
+    return {
+        key: _describe_late(rows[key], series[key].spread if series else 1.0)
+        for key in keys
+        if not formatting.is_missing(rows[key].value)
+    }
+
+
+def _describe_late(row: Any, spread: float) -> str:
+    unit = get_kpi(row.kpi).unit
+    interval = control_charts.interval_of_change(row, spread)
+    said = _("no clear change")
+    if interval is None:
+        said = _("too few to compare")
+    elif interval[0] > 0 or interval[1] < 0:
+        said = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
+    return _(
+        "{value} (n = {n}), {said}",
+        value=formatting.value(row.value, unit),
+        n=formatting.number(row.n),
+        said=said,
+    )
+
+
+def show_trend(
+    viewer: Viewer,
+    state: FilterState,
+    series: Series,
+    height: int = 270,
+    title: str = "",
+    before: Sequence[float | None] | None = None,
+    window: str | None = None,
+    why_empty: str = "",
+) -> None:
+    """Show one KPI over time; a click on a point opens the contacts of that week or month.
+
+    `title` leads the heading. `before`: values of the year before. `window`: days of the
+    repeat window, where they are not those of the settings. `why_empty`: what to
+    say if no value is known.
+    """
+    kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
+    if series.points["value"].isna().all():
+        nothing = ChartTitle(_("Nothing to show in this period"))
+        text = why_empty or _("No value is known, or all are pending or hidden.")
+        cards.show_message(prefix(title, nothing) if title else nothing, text)
+        return
+    targets = [
+        charts.TargetLine(step.target.value, step.first_day, step.last_day)
+        for step in cached.find_targets(viewer, kpi.key, state.trend)
+    ]
+    figure = charts.build_trend(
+        series.points,
+        kpi.unit,
+        grain=series.grain,
+        dark=styles.is_dark(),
+        limits=series.limits,
+        signals=series.signal_severities,
+        before=before,
+        targets=targets,
+        marks=notes.find_markers(viewer, state, kpi.key),
+        bounds=kpi.bounds,
+        height=height,
+        currency=state.currency,
+    )
+    counts_contacts = kpi.subject == "contacts"
+    cards.show_chart(
+        figure,
+        prefix(title, finding) if title else finding,
+        _describe(series, before, targets, state.currency),
+        key,
+        on_select=drill.on_point(viewer, key, series.grain, kpi.key, window)
+        if counts_contacts
+        else None,
+        beside=lambda: notes.show_popover(viewer, state, key),
+        kpi="" if window else kpi.key,
+    )
+
+
+def prefix(title: str, finding: ChartTitle) -> ChartTitle:
+    """Return the finding as the rest of a sentence that begins with a title."""
+    text = finding.text[0].lower() + finding.text[1:]
+    return ChartTitle(_("{title}: {finding}", title=title, finding=text), finding.severity)
+
+
+def describe_grain(kpi: Kpi, grain: str) -> str:
+    """Return the title of a KPI with the step of its trend."""
+    title = cards.title_of(kpi)
+    if grain == "month":
+        return _("{title} by month", title=title)
+    return _("{title} by week", title=title)
+
+
+def _describe(
+    series: Series,
+    before: Sequence[float | None] | None,
+    targets: Sequence[charts.TargetLine],
+    currency: str | None,
+) -> str:
+    parts = [describe_grain(series.kpi, series.grain)]
+    if series.points["low"].notna().any():
+        parts.append(_("band: 95 % confidence interval"))
+    if series.control:
+        parts.append(_("grey line: usual level, dashed: control limits"))
+    if series.signal_severities:
+        parts.append(_("marked points: unusual values"))
+    if before and any(not formatting.is_missing(value) for value in before):
+        parts.append(_("grey, dotted: a year before"))
+    if targets:
+        value = formatting.value(targets[-1].value, series.kpi.unit, currency)
+        parts.append(_("green, long dashes: target {value}", value=value))
+    caption = ", ".join(parts)
+    if series.points["provisional"].any():
+        caption = _("{caption}; dotted end: provisional", caption=caption)
+    return caption

@@ -1,0 +1,299 @@
+"""Purge of personal data past its retention, in every store (docs/compliance.md, section 3)."""
+
+import logging
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
+from qa_core.centre import settings
+from qa_core.compliance import key_rotation, recordings, retention
+from qa_core.compliance.retention import Overdue
+from qa_core.compliance.rules import catalogue, history
+from qa_core.compliance.rules.catalogue import RuleVerdict
+from qa_core.files import uploads
+from qa_core.ingest.load import recovery
+from qa_core.metrics.kpi import closed_months, month_closing
+from qa_core.metrics.kpis.dimensions import add_months
+from qa_core.quality import retention as quality_retention
+from qa_core.storage import audit_log, lake, replay_list, system_errors
+from qa_core.storage.records import store
+from qa_core.storage.records.base import now
+from qa_core.storage.records.retention import Purge
+from qa_core.storage.retention import DueData, Keeper
+from qa_core.upkeep import retention as import_retention
+
+LOG = logging.getLogger("qa_core")
+KEEPERS: tuple[Keeper, ...] = (
+    *quality_retention.KEEPERS,
+    *import_retention.KEEPERS,
+    *retention.KEEPERS,
+)
+"""Every kind of personal data that goes by age, whichever room keeps it."""
+
+CLOSES = {
+    "evaluations": closed_months.ANALYSES,
+    "playbacks": closed_months.ANALYSES,
+    "contacts": closed_months.IDENTITIES,
+}
+"""Kinds whose monthly totals are computed before they go, and the group of these."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Certificate of a purge: kind → number and days of the oldest and newest, the
+    place in the audit log, and a signature over all of it. No content.
+    """
+
+    number: int
+    as_of: date
+    finished_at: datetime
+    actor: str
+    kinds: Mapping[str, DueData]
+    seq: int
+    mac: str
+    signature: str
+
+    @property
+    def is_genuine(self) -> bool:
+        """Tell whether the signature fits what the certificate says."""
+        return audit_log.is_signature(self.signature, *_name_content(self))
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the certificate as docs/contract.md, section 3 prints it."""
+        return {
+            "number": self.number,
+            "as_of": self.as_of.isoformat(),
+            "finished_at": self.finished_at.isoformat(),
+            "actor": self.actor,
+            "kinds": {kind: _note(due) for kind, due in self.kinds.items()},
+            "journal": {"seq": self.seq, "seal": self.mac},
+            "signature": self.signature,
+        }
+
+
+@dataclass(frozen=True)
+class PurgeResult:
+    """Counts deleted, or to be deleted, by kind; `certificate` is None if nothing was."""
+
+    as_of: date
+    is_dry_run: bool
+    deleted: Mapping[str, int]
+    certificate: Certificate | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the document of `purge --json` (docs/contract.md, section 3)."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "dry_run": self.is_dry_run,
+            "deleted": dict(self.deleted),
+            "certificate": self.certificate.as_json() if self.certificate else None,
+        }
+
+
+def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> PurgeResult:
+    """Delete what is past its retention at the start of that day (default: today). One
+    purge runs at a time; an interrupted one is finished first. Needs MANAGE_COMPLIANCE.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    as_of = as_of or environment.today()
+    if dry_run:
+        due_kinds = (keeper.find_due(as_of) for keeper in KEEPERS)
+        return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
+        with store.reading() as session:
+            unfinished = session.scalars(open_ones).all()
+        for number in unfinished:
+            _finish(number)
+        retention.JournalKeeper().rehearse(as_of)
+        _note_for_backups(as_of)
+        if not any(keeper.find_due(as_of) for keeper in KEEPERS):
+            _clear_leftovers()
+            return PurgeResult(as_of, False, {})
+        with store.writing() as session:
+            started = Purge(as_of=as_of, actor=viewer.username)
+            session.add(started)
+            session.flush()
+            number = started.id
+        certificate = _finish(number)
+    return PurgeResult(
+        as_of, False, {kind: due.count for kind, due in certificate.kinds.items()}, certificate
+    )
+
+
+def find_overdue(viewer: Viewer) -> list[Overdue]:
+    """Count what is past its retention today in the whole centre, by kind."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    today, order = environment.today(), list(retention.BY_KIND)
+    due_kinds = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
+    return [
+        Overdue(due.kind, due.count, due.since)
+        for due in sorted(due_kinds, key=lambda due: order.index(due.kind))
+    ]
+
+
+def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
+    """Judge the rules R1 to R20 on the stores as they stand. Needs SEE_RULES."""
+    return catalogue.judge_all(viewer, lambda: find_overdue(Viewer.SYSTEM))
+
+
+def note_rules() -> None:
+    """Note for the history how the rules stand today; the last states of a day hold."""
+    verdicts = judge_rules(Viewer.SYSTEM)
+    history.note({verdict.rule.number: verdict.state for verdict in verdicts})
+
+
+def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificate]:
+    """List the certificates of finished purges, newest first."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    finished = sa.select(Purge).where(Purge.finished_at.is_not(None)).order_by(Purge.id.desc())
+    with store.reading() as session:
+        return [_certify(row) for row in session.scalars(finished.limit(limit))]
+
+
+_DAYS = ("oldest", "newest", "since")
+_purged_through: dict[str, date] = {}
+_is_wanted = threading.Event()
+
+
+def request() -> None:
+    """Request a purge from the server now: a period was shortened."""
+    _purged_through.clear()
+    _is_wanted.set()
+
+
+def wait_for_request(seconds: float) -> None:
+    """Wait until a purge is requested in this process, so many seconds at most."""
+    _is_wanted.wait(seconds)
+    _is_wanted.clear()
+
+
+def purge_daily() -> None:
+    """Purge, once a day in this process. Never fails: what stays overdue is tried again."""
+    here, today = environment.current().database_url, environment.today()
+    if not store.is_ready():
+        return
+    try:
+        key_rotation.finish()
+    except Exception:
+        LOG.exception("the rotation of a secret is not finished")
+    if _purged_through.get(here) == today:
+        return
+    try:
+        purge(Viewer.SYSTEM)
+        note_rules()
+    except Exception as error:
+        system_errors.log_failure(LOG, "the purge", error)
+    else:
+        _purged_through[here] = today
+
+
+def _note_for_backups(as_of: date) -> None:
+    """Note for restored backups: a day to come as of which this ran, and periods entered."""
+    if as_of > environment.today():
+        replay_list.add("purge", as_of.isoformat())
+    noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}
+    with store.reading() as session:
+        for kind, entry in retention.BY_KIND.items():
+            period = str(retention.find_period(session, kind))
+            if period != noted.get(kind, str(entry.period)):
+                replay_list.add("period", kind, value=period)
+        months = settings.current(session).backup_retention_months
+    oldest_day = add_months(environment.today(), -months)
+    replay_list.forget_before(retention.start_of(oldest_day))
+
+
+def _finish(number: int) -> Certificate:
+    """Delete kind by kind; what is due is noted first, so a killed purge still certifies it."""
+    for keeper in KEEPERS:
+        with store.reading() as session:
+            row = session.get_one(Purge, number)
+            as_of, note = row.as_of, row.kinds.get(keeper.kind)
+        if note and note["done"]:
+            continue
+        due = keeper.find_due(as_of)
+        if note is None and due:
+            _save(number, keeper.kind, {**_note(due), "done": False})
+        if due:
+            if keeper.kind in CLOSES:
+                _close_months(keeper.kind, as_of)
+            keeper.delete_due(as_of)
+        if note or due:
+            _save(number, keeper.kind, {"done": True})
+    lake.vacuum(at_once=True)
+    certificate = _close(number)
+    _clear_leftovers()
+    return certificate
+
+
+def _close_months(kind: str, as_of: date) -> None:
+    with store.reading() as session:
+        last_due_day = retention.find_oldest_day(session, kind, as_of) - timedelta(days=1)
+    month_closing.close(CLOSES[kind], last_due_day)
+
+
+def _clear_leftovers() -> None:
+    """Remove what killed processes left behind. The caller holds the lock of imports."""
+    recordings.sweep()
+    uploads.remove_leftovers()
+    lake.remove_dead_folders()
+    store.empty_log()
+    shutil.rmtree(store.restoring_folder(), ignore_errors=True)
+
+
+def _close(number: int) -> Certificate:
+    with store.writing() as session:
+        row = session.get_one(Purge, number)
+        reason = ", ".join(f"{kind}: {note['count']}" for kind, note in row.kinds.items())
+        audit_log.record(session, row.actor, "purged", str(number), reason=reason)
+        end = audit_log.find_end(session)
+        row.seq, row.mac, row.finished_at = end.seq, end.mac, now()
+        row.signature = ""
+        row.signature = audit_log.sign(*_name_content(_certify(row)))
+        return _certify(row)
+
+
+def _save(number: int, kind: str, note: Mapping[str, Any]) -> None:
+    with store.writing() as session:
+        row = session.get_one(Purge, number)
+        row.kinds = {**row.kinds, kind: {**row.kinds.get(kind, {}), **note}}
+
+
+def _note(due: DueData) -> dict[str, Any]:
+    days = {name: getattr(due, name).isoformat() for name in _DAYS}
+    return {"count": due.count, **days}
+
+
+def _certify(row: Purge) -> Certificate:
+    kinds = {
+        kind: DueData(kind, note["count"], *(date.fromisoformat(note[name]) for name in _DAYS))
+        for kind, note in row.kinds.items()
+    }
+    return Certificate(
+        row.id, row.as_of, row.finished_at, row.actor, kinds, row.seq, row.mac, row.signature
+    )
+
+
+def _name_content(certificate: Certificate) -> tuple[int | str, ...]:
+    kinds = (
+        f"{kind} {due.count} {due.oldest} {due.newest} {due.since}"
+        for kind, due in sorted(certificate.kinds.items())
+    )
+    return (
+        "purge",
+        certificate.number,
+        certificate.as_of.isoformat(),
+        certificate.finished_at.isoformat(timespec="seconds"),
+        certificate.actor,
+        certificate.seq,
+        certificate.mac,
+        *kinds,
+    )

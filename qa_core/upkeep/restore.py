@@ -1,0 +1,279 @@
+"""Restoring of a backup into a home without stores: unpacked apart, cleared of whatever was
+to be deleted since, then moved into place (docs/backup.md).
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.centre import settings
+from qa_core.compliance import recordings, retention
+from qa_core.compliance.conditions import gates
+from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
+from qa_core.storage import audit_log, replay_list
+from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.lake import tables
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import BeforeImage, WaitingRow
+from qa_core.storage.records.people import Advisor
+from qa_core.storage.replay_list import ReplayEntry
+from qa_core.upkeep import backup, purge, subjects
+
+PARTS = ("recordings", "quarantine", "watching", "drill_clock", "lake", backup.RECORDS)
+"""Parts that are moved into place, the records last: with them the restoration is done."""
+READY = "ready.json"
+"""Made when all is unpacked and cleared: from then on only moving is left."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Restoration: the moment of its stores, what was erased again, and `deleted` by kind."""
+
+    made_at: datetime
+    customers: int = 0
+    advisors: int = 0
+    objections: int = 0
+    deleted: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the document of `restore --json` (docs/contract.md, section 3)."""
+        return {
+            "made_at": self.made_at.isoformat(),
+            "replayed": {
+                "customers": self.customers,
+                "advisors": self.advisors,
+                "objections": self.objections,
+            },
+            "deleted": dict(self.deleted),
+        }
+
+
+def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
+    """Restore a backup, and delete in it whoever was erased and whatever fell due
+    since. Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an
+    interrupted one is finished, or begun again, by the next. Raises Refusal for stores
+    that exist, other secrets, a damaged file, and a gap in the list of erasures, unless
+    `accept_gaps`.
+    """
+    if not viewer.is_system:
+        raise AccessDenied()
+    here = environment.current()
+    _require_own_folder(here)
+    with store.one_import_at_a_time():
+        staging = store.restoring_folder()
+        if (staging / READY).exists():
+            return _finish(staging)
+        _require_bare(here)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(mode=0o700, parents=True)
+        try:
+            with backup.opening(path) as (made, archive):
+                _require_list(made.made_at, made.number, accept_gaps)
+                for entry in backup.iterate(archive):
+                    backup.extract(archive, entry, staging)
+            with _using(here, staging):
+                store.migrate()
+                result = replay(viewer, made.made_at, path.name, accept_gaps=True)
+                store.close()
+            os.sync()
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        environment.write_private(staging / READY, json.dumps(result.as_json()).encode())
+        return _finish(staging)
+
+
+def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False) -> Restored:
+    """Delete in stores that were brought back from `since` what was erased or fell due later,
+    and begin the noted end of the audit log anew. `name` says in it where they came from.
+    """
+    if not viewer.is_system:
+        raise AccessDenied()
+    _require_list(since, 0, accept_gaps)
+    known = replay_list.ensure()
+    by_kind: dict[str, list[ReplayEntry]] = {}
+    for entry in known.entries:
+        if entry.at >= since:
+            by_kind.setdefault(entry.kind, []).append(entry)
+    customers = _find_erased("customer", by_kind, _find_customers())
+    for key in customers:
+        subjects.erase(viewer, customer=key)
+    advisors = _find_erased("advisor", by_kind, _find_advisors())
+    for advisor_id in advisors:
+        subjects.erase(viewer, advisor=advisor_id)
+    objections = [json.loads(entry.key) for entry in by_kind.get("objection", ())]
+    subjects.object_to(
+        viewer,
+        [key for key, _system, _contact in objections if key],
+        [(system, contact) for key, system, contact in objections if not key],
+    )
+    _leave_out(viewer, by_kind)
+    _delete_audio(viewer, by_kind.get("audio", ()))
+    _shorten_periods(viewer, by_kind.get("period", ()))
+    days = [date.fromisoformat(entry.key) for entry in by_kind.get("purge", ())]
+    deleted = purge.purge(viewer, max([environment.today(), *days])).deleted
+    # What was repeated keeps its moment: a later backup may hold new contacts of a customer.
+    replay_list.write(known)
+    with store.writing() as session:
+        audit_log.record(session, viewer.username, "backup_restored", name, since.isoformat())
+        audit_log.anchor(session, viewer.username, f"restored as of {since.isoformat()}")
+    return Restored(since, len(customers), len(advisors), len(objections), deleted)
+
+
+def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
+    for entry in by_kind.get("exclusion", ()):
+        what = json.loads(entry.key)
+        contacts = [(what["source_system"], what["contact_id"])] if "contact_id" in what else []
+        subjects.exclude(viewer, entry.value, what.get("number"), what.get("advisor_id"), contacts)
+    for entry in by_kind.get("restriction", ()):
+        what = json.loads(entry.key)
+        contact = (what["source_system"], what["contact_id"]) if what["contact_id"] else None
+        subjects.restrict(viewer, what["customer_key"], what["advisor_id"], contact)
+
+
+def _require_own_folder(here: environment.Environment) -> None:
+    usual = f"sqlite:///{here.folder / backup.RECORDS}", here.folder / "lake"
+    if (here.database_url, Path(here.lake_url)) != usual:
+        raise Refusal(
+            "restore_elsewhere",
+            "Backups are restored into QA_HOME. Unset QA_DATABASE_URL and QA_LAKE_URL first, "
+            "and move the lake afterwards. For PostgreSQL, see docs/backup.md, section 4.",
+        )
+
+
+def _require_bare(here: environment.Environment) -> None:
+    for name in PARTS:
+        path = here.folder / name
+        files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+        if any(not item.name.startswith(".") for item in files):
+            raise Refusal(
+                "stores_exist",
+                "There are already stores in {folder} ({path}). Move them away, but leave the "
+                "folder secrets. Then restore again.",
+                folder=str(here.folder),
+                path=str(path),
+            )
+
+
+def _require_list(made_at: datetime, number: int, accept_gaps: bool) -> None:
+    known = replay_list.find()
+    if accept_gaps or (known and known.number >= number and known.complete_since <= made_at):
+        return
+    raise Misuse(
+        "erasures_unknown",
+        "It is unknown who was erased since {day}. {file} is missing, older than the backup, "
+        "or does not reach back far enough. Put back its newest copy, or accept the gap and "
+        "erase these people again.",
+        options=("--accept-gaps",),
+        day=environment.to_local(made_at).date().isoformat(),
+        file=str(environment.current().secrets_folder / replay_list.FILE),
+    )
+
+
+@contextmanager
+def _using(here: environment.Environment, staging: Path) -> Iterator[None]:
+    (staging / "secrets").symlink_to(here.secrets_folder, target_is_directory=True)
+    unpacked = replace(
+        here,
+        folder=staging,
+        database_url=f"sqlite:///{staging / backup.RECORDS}",
+        lake_url=str(staging / "lake"),
+    )
+    with environment.use_environment(unpacked):
+        yield
+
+
+def _finish(staging: Path) -> Restored:
+    """Move what is ready into place; goes on where an earlier one stopped."""
+    document = json.loads((staging / READY).read_text(encoding="utf-8"))
+    home = staging.parent
+    for name in PARTS:
+        if (staging / name).exists():
+            shutil.rmtree(home / name, ignore_errors=True)  # without files, as was checked
+            (staging / name).rename(home / name)
+    environment.sync(home)
+    shutil.rmtree(staging)
+    made_at = datetime.fromisoformat(document["made_at"])
+    return Restored(made_at, **document["replayed"], deleted=document["deleted"])
+
+
+def _find_erased(
+    kind: str, by_kind: Mapping[str, list[ReplayEntry]], present: Iterable[str]
+) -> list[str]:
+    digests = {entry.key for entry in by_kind.get(kind, ())}
+    if not digests:
+        return []
+    return sorted(
+        value
+        for value in set(present)
+        if not digests.isdisjoint(replay_list.find_digests(kind, value))
+    )
+
+
+def _find_customers() -> Iterator[str]:
+    yield from _read_columns("customer_key", "given_customer_key")
+    with store.reading() as session:
+        for content in session.scalars(_whole(sa.select(WaitingRow.content))):
+            yield from re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content))
+
+
+def _find_advisors() -> Iterator[str]:
+    yield from _read_columns("advisor_id", "given_advisor_id")
+    with store.reading() as session:
+        yield from session.scalars(_whole(sa.select(Advisor.advisor_id)))
+        images = sa.select(BeforeImage.key).where(BeforeImage.object == "advisor")
+        yield from session.scalars(_whole(images))
+
+
+def _read_columns(*names: str) -> set[str]:
+    values: set[str] = set()
+    folders = tables.lake_folder(), environment.current().folder / "watching"
+    for path in (path for folder in folders for path in folder.rglob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            present = [name for name in names if name in file.schema_arrow.names]
+            for batch in file.iter_batches(columns=present) if present else ():
+                for column in batch.columns:
+                    values.update(column.unique().drop_null().to_pylist())
+    return values
+
+
+def _delete_audio(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
+    reasons = {tuple(json.loads(entry.key)): entry.value for entry in entries}
+    with store.one_import_at_a_time(), store.writing() as session:
+        for reason in sorted(set(reasons.values())):
+            keys = [key for key, other in reasons.items() if other == reason]
+            recordings.delete_of(session, keys, reason, viewer.username)
+
+
+def _shorten_periods(viewer: Viewer, entries: Iterable[ReplayEntry]) -> None:
+    shorter: dict[str, str] = {}
+    with store.reading() as session:
+        for entry in entries:
+            name = retention.BY_KIND[entry.key].setting
+            if name and int(entry.value) < retention.find_period(session, entry.key):
+                shorter[name] = entry.value
+    for name, value in shorter.items():
+        if name in gates.BY_NAME:
+            gates.set_gate(viewer, name, value)
+        else:
+            with store.writing() as session:
+                settings.set_value(session, viewer, name, value)
+
+
+def _whole(statement: Any) -> Unscoped:
+    return Unscoped(
+        statement, "People erased since the backup are searched in the whole centre, by key."
+    )
