@@ -282,7 +282,7 @@ ASK_FOR_A_SCOPE = {
     "qa_core/metrics/kpi/calibration_metrics.py",
     "qa_core/quality/sampling/draws.py",
 }
-READS_FOR_NOBODY = {"ingest", "centre", "storage"}
+READS_FOR_NOBODY = {"ingest", "upkeep", "centre", "storage"}
 
 
 def files_that_call(*names: str) -> set[str]:

@@ -19,10 +19,10 @@ from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
 from qa_core.metrics.kpi import engine_check
 from qa_core.storage import audit_log, lake, permissions, system_errors
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
-from qa_core.storage.records.imports import ALERTS, DueWork, ImportBatch
+from qa_core.storage.records.imports import AFTER_IMPORT, ImportBatch
 from qa_core.upkeep import purge
 
 OK, WARN, BAD = "ok", "warn", "bad"
@@ -212,15 +212,20 @@ def _marks() -> tuple[str, str]:
 
 def _alerts() -> tuple[str, str]:
     with store.reading() as session:
-        failed = session.get(DueWork, ALERTS)
         count = session.scalar(sa.select(sa.func.count()).where(AlertRule.ended_at.is_(None)))
-    if failed:
-        return WARN, _(
-            "The alert rules could not be evaluated on {day}. Run: python -m qa_core alerts "
-            "evaluate",
-            day=f"{failed.asked_at:%Y-%m-%d}",
-        )
     return OK, str(count)
+
+
+def _due_work() -> tuple[str, str]:
+    waiting = [(name, since) for name in AFTER_IMPORT if (since := due_work.find(name))]
+    if not waiting:
+        return OK, _("nothing waits")
+    return WARN, _(
+        "Waiting since {day}: {names}. The served app or watch does it, or run: "
+        "python -m qa_core alerts evaluate",
+        day=f"{min(since for _name, since in waiting):%Y-%m-%d %H:%M}",
+        names=", ".join(name for name, _since in waiting),
+    )
 
 
 def _hosts() -> tuple[str, str]:
@@ -295,6 +300,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     (N_("imports"), _imports, True),
     (N_("marks of evaluations"), _marks, True),
     (N_("alert rules"), _alerts, True),
+    (N_("work after imports"), _due_work, True),
     (N_("host names"), _hosts, False),
     (N_("retention"), _retention, True),
     (N_("backup"), _backup, True),

@@ -44,6 +44,7 @@ def import_files(
     """
     from qa_core import ingest
     from qa_core.storage.records import store
+    from qa_core.upkeep import after_import
 
     if only_words:
         return print_output(_list_words(kind), as_json)
@@ -54,10 +55,12 @@ def import_files(
         store.require_ready()
     with show_progress(quiet=as_json) as progress:
         reports = ingest.run(Viewer.SYSTEM, kind, files, options, progress=progress)
+    # The bar ends with the report; what follows takes its time.
     if as_json:
         print_json([report.as_json() for report in reports])
     for report in reports:
         print(report.as_text(), file=sys.stderr if as_json or report.is_refused else sys.stdout)
+    after_import.do_due()
     return REFUSED if any(report.is_refused for report in reports) else DONE
 
 
@@ -119,6 +122,11 @@ def watch_folder(
     from qa_core.ingest.reading.report import FileReport
     from qa_core.ingest.watch.folder import Watch, lock_folder
     from qa_core.storage.records import store
+    from qa_core.upkeep import after_import, purge
+
+    def do_due() -> None:
+        after_import.do_due()
+        purge.purge_daily()
 
     def tell(told: FileReport | Refusal) -> None:
         failed = isinstance(told, Refusal) or told.is_refused
@@ -145,6 +153,7 @@ def watch_folder(
         settle,
         keep,
         tell,
+        do_due,
     )
     with lock_folder(folder):
         if once:
@@ -222,7 +231,9 @@ def list_mappings() -> Output:
 def undo_batch(batch: str = argument("ID")) -> Output:
     """Restore what was there before that import."""
     from qa_core import ingest
+    from qa_core.upkeep import after_import
 
     restored = ingest.undo(Viewer.SYSTEM, batch)
+    after_import.do_due()
     yield restored
     yield _("Import {batch} is undone.", batch=batch)

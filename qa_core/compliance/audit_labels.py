@@ -51,6 +51,7 @@ TITLES = {
     "alert_acknowledged": N_("Alert acknowledged"),
     "alerts_evaluated": N_("Alert rules evaluated"),
     "alerts_failed": N_("Alert rules could not be evaluated"),
+    "publications_failed": N_("Due evaluations could not be published"),
     "grid_publish": N_("Scorecard published"),
     "grid_draft_saved": N_("Draft of a scorecard saved"),
     "grid_draft_deleted": N_("Draft of a scorecard deleted"),

@@ -2,4 +2,3 @@
 
 from qa_core.ingest.load.batches import find_batches
 from qa_core.ingest.pipeline import resume, run, run_upload, undo
-from qa_core.upkeep.erasure import ErasureCounts, erase_customer

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,21 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
 from qa_core.base.masking import MASK
 from qa_core.files import readers
 from qa_core.files.archives import open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import header_matching, table_bounds
-from qa_core.ingest.load import contacts
+from qa_core.ingest.reading.examination import (
+    ClockHour,
+    Examination,
+    FigureEffect,
+    Overlap,
+    ShownRow,
+)
 from qa_core.ingest.reading.registry import get_profile
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics import query
-from qa_core.metrics.kpis import BY_KEY, formatting
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import lake
 from qa_core.storage.lake import tables
@@ -40,146 +44,9 @@ HEADLINE = (
     "csat",
 )
 FREE_TEXT = ("survey_comment", "comment")
-MAX_COLUMNS = 12
 
 Merge = Callable[[], lake.MergeResult]
 """Merge of the import into the lake."""
-
-
-@dataclass(frozen=True)
-class ShownRow:
-    """Row of a file: its cells in used columns, and the values they become; identities masked."""
-
-    line: int
-    cells: dict[str, str]
-    values: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ClockHour:
-    """An hour that the centre's clock showed twice, and how many rows fall into it."""
-
-    start: datetime
-    rows: int
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """Contacts that another source already has for days and queues of this file."""
-
-    system: str
-    contacts: int
-    rows: int
-    first_day: date
-    last_day: date
-
-
-@dataclass(frozen=True)
-class FigureEffect:
-    """Headline figure of the file's days, today and after; None without data, by `status`."""
-
-    kpi: str
-    before: float | None
-    after: float | None
-    n_before: int
-    n_after: int
-    status_before: str
-    status_after: str
-
-    @property
-    def title(self) -> str:
-        """An English gettext message."""
-        return BY_KEY[self.kpi].title
-
-    def format_before(self) -> str:
-        return _format_value(self.kpi, self.before, self.status_before)
-
-    def format_after(self) -> str:
-        return _format_value(self.kpi, self.after, self.status_after)
-
-
-@dataclass(frozen=True)
-class Examination:
-    """Findings of a dry run besides the counts of the report."""
-
-    rows: tuple[ShownRow, ...] = ()
-    first_day: date | None = None
-    last_day: date | None = None
-    clock_hours: tuple[ClockHour, ...] = ()
-    overlaps: tuple[Overlap, ...] = ()
-    in_period: int = 0
-    """Number of stored contacts of the same system on the file's days."""
-    pseudonymised: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    comments: tuple[str, ...] = ()
-    """Columns of free text, which are kept as they are written."""
-    effects: tuple[FigureEffect, ...] = ()
-
-    def as_remarks(self) -> Iterator[str]:
-        """Yield all but rows and figures, a sentence each, in the current language."""
-        if self.first_day and self.last_day:
-            yield _(
-                "Days of the file: {period}",
-                period=formatting.period(Period(self.first_day, self.last_day)),
-            )
-        if self.in_period:
-            yield _(
-                "Already imported for these days from the same tool: {count} contacts.",
-                count=formatting.number(self.in_period),
-            )
-        for hour in self.clock_hours:
-            yield _(
-                "{rows} rows fall into the hour from {moment}, which the clock showed "
-                "twice that night.",
-                rows=formatting.number(hour.rows),
-                moment=formatting.moment(hour.start),
-            )
-        if self.pseudonymised:
-            yield _(
-                "Personal columns, kept only as pseudonyms: {columns}",
-                columns=formatting.listing(self.pseudonymised),
-            )
-        if self.comments:
-            yield _(
-                "Free text, kept as written: {columns}. Make sure that it names no customer.",
-                columns=formatting.listing(self.comments),
-            )
-        if self.dropped:
-            yield _(
-                "Columns not kept: {columns}",
-                columns=header_matching.format_headers(list(self.dropped), MAX_COLUMNS),
-            )
-
-    def as_warnings(self) -> Iterator[str]:
-        """Yield what might make the figures wrong, in the current language."""
-        for overlap in self.overlaps:
-            yield _(
-                "{rows} rows fall on days and queues for which {system} already brought "
-                "{contacts} contacts ({period}). The same calls would count twice. Import "
-                "only one of the two, or give both the same tool name.",
-                rows=formatting.number(overlap.rows),
-                system=overlap.system,
-                contacts=formatting.number(overlap.contacts),
-                period=formatting.period(Period(overlap.first_day, overlap.last_day)),
-            )
-
-    def as_lines(self) -> list[str]:
-        """List all findings as lines for a terminal."""
-        lines = [*self.as_warnings(), *self.as_remarks()]
-        for effect in self.effects:
-            lines.append(f"{_(effect.title)}: {effect.format_before()} → {effect.format_after()}")
-        for row in self.rows:
-            cells = (f"{name}: {cell}" for name, cell in row.cells.items() if cell)
-            values = (f"{name}: {value}" for name, value in row.values.items())
-            lines.append(_("line {line}", line=row.line))
-            lines += ["  < " + " · ".join(cells), "  > " + " · ".join(values)]
-        return lines
-
-
-def _format_value(kpi: str, value: float | None, status: str) -> str:
-    if value is None:
-        return _("window not complete yet") if status == "pending" else _("no data")
-    return formatting.value(value, BY_KEY[kpi].unit)
 
 
 def examine(
@@ -323,7 +190,7 @@ def _count_in_period(
 
 
 def _select_systems(staged: Staged) -> str:
-    return f"SELECT DISTINCT {contacts.select_system(staged)} FROM staged"
+    return f"SELECT DISTINCT {staged.select_system()} FROM staged"
 
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:

@@ -2,14 +2,12 @@
 or not at all, and every row of it is accounted for.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
@@ -21,19 +19,14 @@ from qa_core.files import uploads
 from qa_core.files.archives import refuse_special
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, require_kind
-from qa_core.ingest import plausibility
 from qa_core.ingest.load import batches, load, load_job, recovery, rollback
-from qa_core.ingest.reading import file_names, table_reader
+from qa_core.ingest.reading import file_names, plausibility, table_reader
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging.duckdb_session import one_database, open_session
 from qa_core.ingest.staging.staged import Staged
-from qa_core.quality import daily
 from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store
-from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import ImportBatch
-
-LOG = logging.getLogger("qa_core")
 
 
 def run(
@@ -43,27 +36,11 @@ def run(
     options: ImportOptions | None = None,
     progress: Progress = ignore_progress,
 ) -> list[FileReport]:
-    """Import files of one kind and report on each, then evaluate the alert rules; a
-    refused file does not stop the next. Needs MANAGE_IMPORTS.
+    """Import files of one kind and report on each; a refused file does not stop the next.
+    What follows is due work (`upkeep.after_import`). Needs MANAGE_IMPORTS.
 
     With `options.dry_run` nothing is written, not even a folder. Raises Misuse for an
     unknown kind.
-    """
-    reports = import_files(viewer, kind, paths, options, progress)
-    if any(report.changes_figures for report in reports):
-        follow_up()
-    return reports
-
-
-def import_files(
-    viewer: Viewer,
-    kind: str,
-    paths: Iterable[Path | str],
-    options: ImportOptions | None = None,
-    progress: Progress = ignore_progress,
-) -> list[FileReport]:
-    """Import files as `run` does, without the alert rules, for callers that import file
-    after file and evaluate the rules from time to time.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
     require_kind(kind)
@@ -85,39 +62,7 @@ def run_upload(
     `name`.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    report = _import_file(viewer, kind, path, name, options, progress)
-    if report.changes_figures:
-        follow_up()
-    return report
-
-
-def follow_up() -> None:
-    """Do what new figures ask for. Never fails, since the import is done: a failure is
-    logged, and the rest goes on.
-    """
-    works = {
-        "the publication of what is due": daily.do_what_is_due,
-        "the evaluation of the alert rules": evaluate_alerts,
-    }
-    for name, work in works.items():
-        try:
-            work()
-        except Exception as error:
-            system_errors.log_failure(LOG, name, error)
-
-
-def evaluate_alerts() -> None:
-    """Evaluate the alert rules, if there are any."""
-    with store.reading() as session:
-        has_rules = (
-            session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1))
-            is not None
-        )
-    if has_rules:
-        # Only here: it loads the libraries of the pages.
-        from qa_core.analysis import alerts
-
-        alerts.evaluate_after_import()
+    return _import_file(viewer, kind, path, name, options, progress)
 
 
 def _import_file(
@@ -343,5 +288,4 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
         rollback.rollback(batch_id, viewer.username)
-    follow_up()
     return {"batch": batch_id, "state": "undone"}

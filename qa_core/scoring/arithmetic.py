@@ -89,6 +89,17 @@ class Result:
         }
 
 
+def score_given(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result | None:
+    """Score the answers given so far, as if the scorecard asked nothing else; None without any."""
+    given = {key: value for key, value in answers.items() if value is not None}
+    parts = (
+        replace(part, criteria=tuple(item for item in part.criteria if item.key in given))
+        for part in scorecard.sections
+    )
+    sections = tuple(part for part in parts if part.criteria)
+    return score(replace(scorecard, sections=sections), given) if sections else None
+
+
 def score(scorecard: Scorecard, answers: Mapping[str, Any]) -> Result:
     """Score the answers (key → points or `"na"`) to every criterion of the scorecard.
 

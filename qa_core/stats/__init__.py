@@ -7,6 +7,7 @@ from their own files, so that other callers do not load those libraries.
 
 from qa_core.stats.comparison import (
     Comparison,
+    bonferroni_factor,
     compare_means,
     compare_rates,
     holm,
@@ -19,11 +20,15 @@ from qa_core.stats.intervals import (
     CONFIDENCE,
     NORMAL,
     Z95,
+    chance_range,
     difference_interval,
     mean_interval,
     nps_interval,
+    p_value_of,
     percentiles,
+    pooled_mean_interval,
     poststratify_rate,
+    rate_deviation,
     t_quantile,
     wilson,
 )

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
-from qa_core.stats.intervals import CONFIDENCE
+from qa_core.stats.intervals import CONFIDENCE, Z95
 from qa_core.stats.shrinkage import pooled_variance
 
 PERMUTATIONS = 2000
@@ -71,6 +72,11 @@ def holm(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> tuple[bool
             break
         sure[index] = True
     return tuple(sure)
+
+
+def bonferroni_factor(count: int) -> float:
+    """Return by how much 95 % intervals widen for that many tests at once (Bonferroni)."""
+    return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2 / count) / Z95
 
 
 @dataclass(frozen=True)

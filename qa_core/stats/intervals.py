@@ -89,6 +89,38 @@ def mean_interval(mean: float, deviation: float | None, n: int) -> tuple[float, 
     return mean - half, mean + half
 
 
+def pooled_mean_interval(
+    means: Sequence[float], deviations: Sequence[float | None], n: Sequence[int]
+) -> tuple[float, tuple[float, float] | None]:
+    """Return the mean of groups taken together, and its 95 % interval (None below two values)."""
+    count = sum(n)
+    mean = sum(value * size for value, size in zip(means, n, strict=True)) / count
+    squares = sum(
+        (size - 1) * (deviation or 0.0) ** 2 + size * (value - mean) ** 2
+        for value, deviation, size in zip(means, deviations, n, strict=True)
+    )
+    return mean, mean_interval(mean, math.sqrt(squares / (count - 1)), count) if count > 1 else None
+
+
+def chance_range(centre: float, deviation: float, n: float = 1) -> tuple[float, float]:
+    """Return where 95 % of the means of n values lie by chance alone. `deviation`: of one value."""
+    half = Z95 * deviation / math.sqrt(n)
+    return centre - half, centre + half
+
+
+def rate_deviation(rate: float) -> float:
+    """Return the standard deviation of one value of a rate: of 0 and 1."""
+    return math.sqrt(rate * (1 - rate))
+
+
+def p_value_of(change: float, low: float, high: float) -> float:
+    """Return a difference's p-value from the half of its 95 % interval towards zero."""
+    half = change - low if change > 0 else high - change
+    if not change or half <= 0:
+        return 0.0 if change else 1.0
+    return math.erfc(Z95 * abs(change) / half / math.sqrt(2))
+
+
 def percentiles(counts: Mapping[float, int], shares: Sequence[float]) -> tuple[float | None, ...]:
     """Return the percentiles of a sample given as counts by value, one for each share
     (0–1), interpolated between neighbours; None without values.

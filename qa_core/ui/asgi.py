@@ -221,16 +221,17 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.quality import daily
-    from qa_core.upkeep import purge
+    from qa_core.upkeep import after_import, purge
 
     try:
         ingest.resume()
     except Exception as error:  # such as records that are held by others: the rest goes on
         system_errors.log_failure(LOG, "the end of what was interrupted", error)
     # What only pages need, and the sign-in form does not wait for, is there for the first.
-    importlib.import_module("qa_core.ui.frame")
+    importlib.import_module("qa_core.ui.page_frame")
     forgotten = 0
     while True:
+        after_import.do_due()
         purge.purge_daily()
         try:
             daily.do_daily()
@@ -240,7 +241,7 @@ def _work_unattended() -> None:
                 forgotten = deletion
         except Exception as error:
             system_errors.log_failure(LOG, "what the day asks for", error)
-        purge.wait_for_request(UPKEEP_SECONDS)
+        after_import.wait(UPKEEP_SECONDS)
 
 
 def _may_upload(scope: Scope) -> bool:

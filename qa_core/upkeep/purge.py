@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -27,6 +26,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Purge
 from qa_core.storage.retention import DueData, Keeper
+from qa_core.upkeep import after_import
 from qa_core.upkeep import retention as import_retention
 
 LOG = logging.getLogger("qa_core")
@@ -161,19 +161,12 @@ def find_certificates(viewer: Viewer, limit: int | None = 50) -> list[Certificat
 
 _DAYS = ("oldest", "newest", "since")
 _purged_through: dict[str, date] = {}
-_is_wanted = threading.Event()
 
 
 def request() -> None:
     """Request a purge from the server now: a period was shortened."""
     _purged_through.clear()
-    _is_wanted.set()
-
-
-def wait_for_request(seconds: float) -> None:
-    """Wait until a purge is requested in this process, so many seconds at most."""
-    _is_wanted.wait(seconds)
-    _is_wanted.clear()
+    after_import.wake()
 
 
 def purge_daily() -> None:

@@ -25,6 +25,7 @@ from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.upkeep import after_import
 
 SYSTEM = Viewer.SYSTEM
 MANAGER = Viewer("max", Role.MANAGER, managed_teams=("Nord",))
@@ -383,6 +384,7 @@ def test_an_import_evaluates_the_rules_and_taking_it_back_closes_what_it_rang(
     report = bring(tmp_path, "contacts", CALLS)
     assert standing() == [("open", 3.0, "2026-03-02")]
     ingest.undo(SYSTEM, report.batch_id)
+    after_import.do_due()
     assert standing() == []
 
 
@@ -394,7 +396,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
             AlertRule(kpi="answer_rate", kind="control", grain="fortnight", created_by="somebody")
         )
     assert bring(tmp_path, "contacts", CALLS).tally.new == 3
-    [check] = [check for check in doctor.examine() if check.name == "alert rules"]
+    [check] = [check for check in doctor.examine() if check.name == "work after imports"]
     assert check.state == "warn" and "alerts evaluate" in check.detail
     with store.writing() as session:
         assert (
@@ -403,7 +405,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doct
         )
         session.execute(sa.delete(AlertRule))
     alerts.evaluate(SYSTEM)
-    [check] = [check for check in doctor.examine() if check.name == "alert rules"]
+    [check] = [check for check in doctor.examine() if check.name == "work after imports"]
     assert check.state == "ok"
 
 

@@ -18,7 +18,6 @@ from builders.import_files import bring, find_contacts
 from builders.listening_centre import allow_evaluations
 from streamlit.testing.v1 import AppTest
 
-from qa_core import ingest
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis.irritants import action_list, detection, term_counts, terms, texts
 from qa_core.analysis.irritants.action_list import ActionPlan, ActionState
@@ -37,6 +36,7 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.irritants import Irritant
 from qa_core.storage.records.people import Team, TeamLead
+from qa_core.upkeep import erasure
 
 MARCH = Filters(Period(date(2026, 3, 1), date(2026, 3, 31)))
 MANAGER = Viewer("mona", Role.MANAGER, managed_teams=("Nord", "Sud"))
@@ -411,7 +411,7 @@ def test_a_customer_who_is_erased_takes_along_what_evaluators_wrote_of_their_con
             "generic:E3": "fine",
         }
     assert find_contacts() == [("C2",)]
-    assert ingest.erase_customer(Viewer.SYSTEM, "nobody").contacts == 0
+    assert erasure.erase_customer(Viewer.SYSTEM, "nobody").contacts == 0
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.storage.lake import maintenance
+from qa_core.upkeep import erasure
 
 ANN, BOB = "0612345601", "0612345602"
 CALLS = f"""contact_id,ticket,started_at,customer,outcome,queue
@@ -39,7 +39,7 @@ def find_traces(centre: Path, key: str) -> list[str]:
     return found
 
 
-def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> ingest.ErasureCounts:
+def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> erasure.ErasureCounts:
     """Erase, as if the ten minutes for readers had passed."""
-    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
-    return ingest.erase_customer(Viewer.SYSTEM, key)
+    monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
+    return erasure.erase_customer(Viewer.SYSTEM, key)

@@ -20,6 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.people import Membership
+from qa_core.upkeep import after_import
 
 CALLS = """contact_id,started_at,advisor,team,customer,outcome,wait_seconds,talk_seconds,tracking_number
 C1,2026-03-02 09:00:00,Diane,North,0612345601,answered,10,120,+33170000001
@@ -58,6 +59,8 @@ def bring(
     report = ingest.run(Viewer.SYSTEM, kind, [path], ImportOptions(**options))[0]
     assert not report.is_refused, report.as_text()
     report.tally.require_identity(report.file)
+    if not report.dry_run:
+        after_import.do_due()
     return report
 
 

@@ -11,13 +11,13 @@ import pytest
 from builders.erasure import ANN, BOB, CALLS, find_traces, forget
 from builders.import_files import bring, find_contacts, find_waiting
 
-from qa_core import ingest
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.centre.settings import set_value
 from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.ingest.watch.queue_log import Follower
 from qa_core.storage.records import store
+from qa_core.upkeep import erasure
 
 QUEUE_LOG = f"""{{at}}|1.1|600|NONE|ENTERQUEUE||{ANN}|1
 {{at}}|1.2|600|NONE|ENTERQUEUE||{BOB}|2
@@ -54,7 +54,7 @@ def test_no_file_holds_the_key_of_an_erased_customer(
     assert find_traces(centre, ann) == []
     assert find_contacts("queue") == [("C2", "Help")]
     assert len(find_waiting()) == 2, "Bob's, and one of a ticket that nobody knows"
-    assert forget(ann, monkeypatch) == ingest.ErasureCounts(0, 0, 0)
+    assert forget(ann, monkeypatch) == erasure.ErasureCounts(0, 0, 0)
 
 
 def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
@@ -123,4 +123,4 @@ def test_a_call_in_progress_goes_on_without_its_customer(
 
 def test_nobody_who_is_signed_in_erases_by_themselves(centre: Path, ann: str) -> None:
     with pytest.raises(AccessDenied):
-        ingest.erase_customer(Viewer("adam", Role.ADMIN), ann)
+        erasure.erase_customer(Viewer("adam", Role.ADMIN), ann)

@@ -44,14 +44,13 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.app import run as run_command
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.pipeline import evaluate_alerts
 from qa_core.ingest.reading import table_reader
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Advisor
-from qa_core.upkeep import backup
+from qa_core.upkeep import after_import, backup
 
 LOG = """1772442000|L1|support|NONE|ENTERQUEUE||0612345601|1
 1772442010|L1|support|SIP/diane|CONNECT|10|x|4
@@ -412,7 +411,7 @@ def test_alert_rules_that_find_the_records_held_fail_no_import(
     bring(centre, "contacts", CALLS)
     holder = sqlite3.connect(centre / "records.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    evaluate_alerts()
+    after_import.do_due()
     holder.rollback()
     assert "Another program is using the records" in caplog.text and "Traceback" not in caplog.text
     store.engine_for.cache_clear()

@@ -37,6 +37,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.listening import Recording
+from qa_core.upkeep import erasure
 
 DAY = datetime.combine(environment.today() - timedelta(days=3), datetime.min.time()) + timedelta(
     hours=9
@@ -385,7 +386,7 @@ def test_erasing_a_customer_deletes_their_recordings(open_centre: Path) -> None:
     sounds.make(open_centre / "sent" / "a.wav")
     take(write(open_centre, "a.wav,k1,,,quality", "a.wav,c1,,,quality"))
 
-    ingest.erase_customer(Viewer.SYSTEM, "key-of-a-customer")
+    erasure.erase_customer(Viewer.SYSTEM, "key-of-a-customer")
 
     assert stored() == [("generic", "c1", "quality")]
     assert len(files()) == 1

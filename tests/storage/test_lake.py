@@ -477,7 +477,7 @@ def test_an_erased_customer_is_found_nowhere_in_the_lake(
     merge("b2", contact("c1", NOON + MINUTE, "secret-ann"), contact("c2", NOON, "bob"))
     assert lake.erase("secret-ann") == 1
     assert stored("contact_id") == [("c2",)]
-    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
+    monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
     lake.vacuum()
     assert b"secret-ann" not in plain_content(centre / "lake")
     lake.undo("b2")
@@ -509,7 +509,7 @@ def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(
     lake.vacuum()
     assert Path(held[0]).exists()
     assert not left_behind.exists()
-    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
+    monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
     lake.vacuum()
     assert not Path(held[0]).exists()
     assert stored("outcome") == [("abandoned",)]
@@ -520,7 +520,7 @@ def test_vacuum_leaves_the_files_of_the_last_ten_minutes_for_their_readers(
 def test_merges_clear_away_what_they_replaced_now_and_then(
     centre: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "READER_SECONDS", 0)
+    monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
     for number in range(12):
         merge(f"b{number}", contact("c1", NOON, wait_seconds=float(number)))
     assert len(list((centre / "lake" / "contacts").rglob("part-*.parquet"))) <= 3

@@ -15,6 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("ui", "cli"),
+    ("upkeep",),
     ("ingest",),
     ("quality",),
     ("analysis", "compliance"),
@@ -90,6 +91,22 @@ def find_arrows(imports: Mapping[str, set[str]]) -> dict[tuple[str, str], set[tu
             if here and there and here != there:
                 arrows[here, there].add((name, target))
     return dict(arrows)
+
+
+def find_folder_imports(
+    modules: Mapping[str, Path], imports: Mapping[str, set[str]]
+) -> dict[str, set[str]]:
+    """Find which folders of a room import which others of the same room."""
+    folder_of = {
+        name: name if path.name == "__init__.py" else name.rpartition(".")[0]
+        for name, path in modules.items()
+    }
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, targets in imports.items():
+        for target in targets:
+            if room_of(name) and room_of(name) == room_of(target):
+                found[folder_of[name]] |= {folder_of[target]} - {folder_of[name]}
+    return dict(found)
 
 
 def find_circles(graph: Mapping[str, set[str]]) -> list[list[str]]:

@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import exports, tracking_numbers
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
+from qa_core.analysis.value_comparison import compare_values
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
@@ -346,17 +347,17 @@ def test_campaigns_are_told_apart_only_by_more_than_chance(centre: Path) -> None
         ]
     )
 
-    names, rows, compared = source_comparison.compare(read_rows(), "answer_rate")
+    compared = compare_values(read_rows(), "answer_rate")
 
-    assert dict(zip(names, (row.value for row in rows), strict=True)) == {
+    assert {name: row.value for name, row in zip(compared.names, compared.rows, strict=True)} == {
         "Few": 0.4,
         "Many": 0.95,
         "Most": 0.96,
     }
-    assert compared.below == ("Few",)
-    alike = source_comparison.compare(
+    assert compared.result.below == ("Few",)
+    alike = compare_values(
         {name: row for name, row in read_rows().items() if name != "Few"}, "answer_rate"
-    )[2]
+    ).result
     assert (
         source_comparison.describe(alike, 2, "Answered", "up").text
         == "Answered: no clear difference between the 2"

@@ -9,7 +9,7 @@ from qa_core.analysis.alerts.alerts import (
     describe_slice,
     find,
 )
-from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate, evaluate_after_import
+from qa_core.analysis.alerts.evaluation import EvaluationResult, evaluate
 from qa_core.analysis.alerts.rules import (
     DIMENSIONS,
     SUGGESTED,

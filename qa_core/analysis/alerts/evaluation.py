@@ -1,8 +1,6 @@
 """Evaluation of the alert rules: one query per dimension and grain."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,13 +17,12 @@ from qa_core.base import environment
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Unit, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.storage import audit_log, system_errors
-from qa_core.storage.records import store
+from qa_core.storage import audit_log
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertEvent
 from qa_core.storage.records.base import now
-from qa_core.storage.records.imports import ALERTS, DueWork
+from qa_core.storage.records.imports import ALERTS
 
-LOG = logging.getLogger("qa_core")
 PERIODS_BACK = {"day": 35, "week": 26, "month": 14}
 """Periods looked at: as many as the trends on the pages show."""
 RECENT_PERIODS = 4
@@ -52,20 +49,6 @@ class _RuleResult:
     firings: Mapping[int, Firing]
 
 
-def evaluate_after_import() -> None:
-    """Evaluate the rules after an import. Never fails the import: an error is logged,
-    audited and stored for `doctor`.
-    """
-    try:
-        evaluate(Viewer.SYSTEM)
-    except Exception as error:
-        system_errors.log_failure(LOG, "the evaluation of the alert rules", error)
-        # Records that stopped it may stop its note as well; the next import tries again.
-        with suppress(sa.exc.OperationalError), store.writing() as session:
-            session.merge(DueWork(name=ALERTS))
-            audit_log.record(session, Viewer.SYSTEM.username, "alerts_failed", type(error).__name__)
-
-
 def evaluate(viewer: Viewer) -> EvaluationResult:
     """Evaluate every rule on the current data: open, update and close alerts. Needs
     MANAGE_IMPORTS. Idempotent.
@@ -76,8 +59,8 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
     viewer.require(Permission.MANAGE_IMPORTS)
     with store.reading() as session:
         active = rules.read_rules(session)
-        is_idle = not active and session.get(DueWork, ALERTS) is None
-    if is_idle:
+    asked_at = due_work.find(ALERTS)
+    if not active and asked_at is None:
         return EvaluationResult(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
     found = (
@@ -85,7 +68,10 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
         if span and active
         else []
     )
-    return _store(viewer, found)
+    result = _store(viewer, found)
+    if asked_at:
+        due_work.settle(ALERTS, asked_at)
+    return result
 
 
 def _group(active: Sequence[Rule]) -> list[list[Rule]]:
@@ -188,7 +174,6 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
         for event in (event for key, event in unclosed.items() if key not in followed):
             event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
             closed += 1
-        session.execute(sa.delete(DueWork).filter_by(name=ALERTS))
         if opened or closed:
             audit_log.record(
                 session, viewer.username, "alerts_evaluated", f"opened={opened} closed={closed}"

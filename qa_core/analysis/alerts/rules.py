@@ -15,9 +15,10 @@ from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.metrics import query
 from qa_core.metrics.kpis import BY_KEY, get_kpi
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertEvent, AlertRule
 from qa_core.storage.records.base import now
+from qa_core.storage.records.imports import ALERTS
 
 DIMENSIONS = (
     "queue", "team", "site", "channel", "reason", "direction", "source", "medium", "campaign",
@@ -247,6 +248,7 @@ def _insert(session: Session, viewer: Viewer, rule: Rule) -> Rule:
     if rule.kind != RuleKind.THRESHOLD:
         rule = replace(rule, side=None, threshold=None, periods=1)
     names = ("kpi", "grain", "dimension", "side", "threshold", "periods", "clear_after")
+    due_work.request(session, ALERTS)
     row = AlertRule(
         **read_fields(rule, names),
         kind=str(rule.kind),

@@ -2,7 +2,6 @@
 else `failed` or `undone`. One import runs at a time.
 """
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,15 +22,21 @@ from qa_core.ingest.matching import attach
 from qa_core.ingest.reading import registry
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine
-from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.staging.staged import Staged, create_batch_id
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.ingest.staging.unscoped_rows import of_files
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.centre_rules import TrackingAssignment
-from qa_core.storage.records.imports import BeforeImage, ImportBatch, SavedMapping, WaitingRow
+from qa_core.storage.records.imports import (
+    AFTER_IMPORT,
+    BeforeImage,
+    ImportBatch,
+    SavedMapping,
+    WaitingRow,
+)
 from qa_core.storage.records.store import Session
 
 DRY_RUN_BATCH = "rehearsal"
@@ -63,11 +68,6 @@ def open_dry_run(kind: str) -> Iterator[Session]:
         session.add(ImportBatch(id=DRY_RUN_BATCH, kind=kind, options={}, **unsaid))
         session.flush()
         yield session
-
-
-def create_id(moment: datetime | None = None) -> str:
-    """Create an identifier that sorts by time (default: now)."""
-    return f"{moment or now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def _find_start(session: Session) -> datetime:
@@ -190,7 +190,7 @@ def start(
     )
     with store.writing() as session:
         batch.started_at = _find_start(session)
-        batch.id = create_id(batch.started_at)
+        batch.id = create_batch_id(batch.started_at)
         session.add(batch)
         session.flush()
         write(session, batch.id)
@@ -209,6 +209,8 @@ def finish(
     batch.first_day, batch.last_day = days
     path = quarantine.build_path(batch_id)
     batch.quarantine = str(path) if path.exists() else None
+    if counts["new"] or counts["updated"]:
+        due_work.request(session, *AFTER_IMPORT)
     audit_log.record(
         session, batch.actor, "import", batch.id, reason=f"{batch.kind}: {batch.file_name}"
     )

@@ -66,7 +66,7 @@ def assign_keys(
     reference = staged.select_column("contact_id")
     if scope:
         reference = f"({reference} || '@' || strftime(local_start, {quote(scope)}))"
-    system = select_system(staged)
+    system = staged.select_system()
     values = ", ".join(
         f"""coalesce(CAST("{name}" AS VARCHAR), chr(30))"""
         for name in sorted(set(staged.columns) - NOT_IN_ROW_ID)
@@ -103,13 +103,6 @@ def assign_keys(
     kind = "TABLE" if staged.accepted <= FEW_ROWS else "VIEW"
     connection.execute(f"CREATE TEMP {kind} known AS {stored}")
     return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
-
-
-def select_system(staged: Staged) -> str:
-    """Build SQL for the system of a row of `staged`: the one that the row names, else
-    that of the whole file.
-    """
-    return f"coalesce({staged.select_column('source_system')}, {quote(staged.system)})"
 
 
 def find_advisors(connection: duckdb.DuckDBPyConnection, staged: Staged) -> list[AdvisorReference]:

@@ -15,11 +15,11 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest import plausibility
 from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
 from qa_core.ingest.load.load_job import LoadJob
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
+from qa_core.ingest.reading import plausibility
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.duckdb_session import RowComparison, compare, open_session, write_rows
 from qa_core.ingest.staging.quarantine import RejectedRow

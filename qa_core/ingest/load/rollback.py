@@ -21,7 +21,7 @@ from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import Evaluation
-from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch, WaitingRow
+from qa_core.storage.records.imports import AFTER_IMPORT, CENTRE_RULES, ImportBatch, WaitingRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 
@@ -66,7 +66,7 @@ def rollback(batch_id: str, actor: str) -> None:
         pending_rows.release(session, batch_id)
         batches.rollback_records(session, batch_id)
         # Restored values were written under the rules of their time.
-        due_work.request(session, CENTRE_RULES)
+        due_work.request(session, CENTRE_RULES, *AFTER_IMPORT)
         batch.state, batch.finished_at, batch.quarantine = "undone", now(), None
         audit_log.record(
             session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}"

@@ -17,8 +17,8 @@ from qa_core.ingest.staging.declaration import ValueType
 from qa_core.ingest.staging.tally import COUNTS, ImportTally
 
 if TYPE_CHECKING:
-    from qa_core.ingest.dry_run import Examination
-    from qa_core.ingest.plausibility import Oddity
+    from qa_core.ingest.reading.examination import Examination
+    from qa_core.ingest.reading.plausibility import Oddity
 
 
 @dataclass
@@ -44,13 +44,6 @@ class FileReport:
     plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
     """Further findings of a dry run."""
-
-    @property
-    def changes_figures(self) -> bool:
-        """True where the import may have changed figures."""
-        return not (self.is_refused or self.dry_run or self.recognised) and bool(
-            self.tally.new or self.tally.updated
-        )
 
     @property
     def is_refused(self) -> bool:

@@ -14,10 +14,10 @@ from qa_core.centre import advisors
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import SPELLED_COLUMNS, ActiveRules, source_value
 from qa_core.compliance import recordings
-from qa_core.ingest.load.batches import create_id
 from qa_core.ingest.rules import reattach
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.pseudonyms import find_number
+from qa_core.ingest.staging.staged import create_batch_id
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import AS_GIVEN
@@ -86,7 +86,7 @@ def _apply_to_contacts() -> int:
             rows = write_rows(connection, _select_changes(rules), path)
         if rows:
             lake.merge_contacts(
-                path, CARRIED, f"conventions-{create_id()}", create=False, is_derived=True
+                path, CARRIED, f"conventions-{create_batch_id()}", create=False, is_derived=True
             )
     return rows
 

@@ -2,8 +2,10 @@
 reason, and every decision with its evidence.
 """
 
+import secrets
 import shutil
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pyarrow.parquet as pq
 from qa_core.files.decision import Decision
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import schema
+from qa_core.storage.lake.tables import quote
+from qa_core.storage.records.base import now
 
 
 @dataclass
@@ -62,9 +66,18 @@ class Staged:
         """
         return f'{relation}"{name}"' if name in self.columns else f"CAST(NULL AS {kind})"
 
+    def select_system(self) -> str:
+        """Build SQL for the system of a row: the one that the row names, else that of the file."""
+        return f"coalesce({self.select_column('source_system')}, {quote(self.system)})"
+
     def discard(self) -> None:
         """Remove the temporary files, once the rows are committed or given up."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def create_batch_id(moment: datetime | None = None) -> str:
+    """Create an id that sorts by time (default: now)."""
+    return f"{moment or now():%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
 
 
 def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

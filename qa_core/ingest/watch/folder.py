@@ -34,7 +34,6 @@ from qa_core.ingest.watch.queue_log import LOG_NAME, Follower
 from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import SavedMapping
-from qa_core.upkeep import purge
 
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
@@ -52,7 +51,7 @@ REST_FACTOR = 10
 GROWTH_SECONDS = 3600.0
 """Seconds for which an imported file is watched: if it grows, it is imported again."""
 
-ALERT_SECONDS = 600.0
+DUE_SECONDS = 600.0
 """Minimum of seconds between evaluations of the alert rules, which are about whole days."""
 
 Report = Callable[[FileReport | Refusal], None]
@@ -89,12 +88,14 @@ class Watch:
         stable_seconds: float = 5.0,
         keep_days: int | None = None,
         report: Report = lambda _report: None,
+        do_due: Callable[[], None] = lambda: None,
     ) -> None:
         viewer.require(Permission.MANAGE_IMPORTS)
         self.viewer = viewer
         self.folder = folder.absolute()
         self.options = options or ImportOptions()
         self.report = report
+        self.do_due = do_due
         self.stable_seconds, self.keep_days = stable_seconds, keep_days
         self.refused = 0
         """Number of refusals of files so far."""
@@ -103,7 +104,7 @@ class Watch:
         self._archived: dict[Path, tuple[Path, int, float]] = {}
         self._logs: dict[Path, tuple[Follower, FileSighting]] = {}
         self._reported_problems: set[tuple[str, str]] = set()
-        self._has_new_figures, self._alerts_at = False, -ALERT_SECONDS
+        self._done_at = -DUE_SECONDS
         for path in logs:
             self._follow(path.absolute(), self.options)
 
@@ -112,25 +113,23 @@ class Watch:
         while not stop.is_set():
             try:
                 self.check(stop)
-                if time.monotonic() - self._alerts_at >= ALERT_SECONDS:
-                    self._work_unattended()
+                if time.monotonic() - self._done_at >= DUE_SECONDS:
+                    self._do_due()
             except Exception as error:  # such as records that others hold: it says so and goes on
                 self._report_once(_as_refusal(error))
             stop.wait(every)
-        self._work_unattended()
+        self._do_due()
 
     def run_once(self, stop: Stop) -> None:
         """Import the complete files, read the logs to their end, and return."""
         self.check(stop)
         stop.wait(self.stable_seconds + 0.01)
         self.check(stop)
-        self._work_unattended()
+        self._do_due()
 
-    def _work_unattended(self) -> None:
-        if self._has_new_figures:
-            pipeline.follow_up()
-        purge.purge_daily()
-        self._has_new_figures, self._alerts_at = False, time.monotonic()
+    def _do_due(self) -> None:
+        self.do_due()
+        self._done_at = time.monotonic()
 
     def check(self, stop: Stop | None = None) -> None:
         """Check once: note new files, import complete ones, read the logs on."""
@@ -204,7 +203,7 @@ class Watch:
                 or _find_mapping_kind(instructions.options.profile)
                 or find_kind(path, instructions.options)
             )
-            report = pipeline.import_files(self.viewer, kind, [path], instructions.options)[0]
+            report = pipeline.run(self.viewer, kind, [path], instructions.options)[0]
             refusal = report.refusal
         except Refusal as refused:
             report, refusal = FileReport(file=str(path), refusal=refused), refused
@@ -213,7 +212,6 @@ class Watch:
             refusal = _as_refusal(error)
             report = FileReport(file=str(path), refusal=refusal)
         if refusal is None:
-            self._has_new_figures |= report.changes_figures
             self.report(report)
             self._archive(path, sighting.state, report)
         elif refusal.code == "no_file":
@@ -325,7 +323,6 @@ class Watch:
             for report in follower.catch_up(stop):
                 refusal, has_loaded = report.refusal, True
                 if refusal is None:
-                    self._has_new_figures |= report.changes_figures
                     self.report(report)
         except Exception as error:
             refusal = _as_refusal(error)

@@ -73,8 +73,14 @@ class SavedMapping(Base):
 CENTRE_RULES = "conventions"
 """Due work: applying the centre's rules to everything stored."""
 
+PUBLICATIONS = "publications"
+"""Due work: publishing postponed evaluations."""
+
 ALERTS = "alerts"
-"""Due work: evaluating alert rules, noted where it failed after an import."""
+"""Due work: evaluating the alert rules."""
+
+AFTER_IMPORT = (PUBLICATIONS, ALERTS)
+"""Due work that follows every import and undo, in order (`upkeep.after_import`)."""
 
 
 class DueWork(Base):

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import re
 import threading
 from collections import Counter
@@ -61,7 +60,7 @@ class Limits:
                     "{seconds} seconds and try again.",
                     minute=A_MINUTE,
                     at_once=AT_ONCE,
-                    seconds=math.ceil(wait),
+                    seconds=-int(-wait // 1),
                 )
             self.running[token] += 1
         try:

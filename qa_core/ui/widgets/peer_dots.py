@@ -246,7 +246,7 @@ def _frame(group: Group, chosen: Sequence[Peer]) -> pd.DataFrame:
     records = []
     for peer in chosen:
         # As wide as chance alone asks: the funnel beside it has its own, wider limits.
-        half = stats.Z95 * group.deviation / peer.n**0.5
+        low, high = stats.chance_range(group.centre, group.deviation, peer.n)
         records.append(
             {
                 "key": peer.name,
@@ -256,8 +256,8 @@ def _frame(group: Group, chosen: Sequence[Peer]) -> pd.DataFrame:
                 "high": peer.high,
                 "n": peer.n,
                 "shrunk": peer.shrunk,
-                "chance_low": group.centre - half,
-                "chance_high": group.centre + half,
+                "chance_low": low,
+                "chance_high": high,
                 "severity": group.severity_of(peer),
             }
         )

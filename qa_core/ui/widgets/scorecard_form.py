@@ -65,7 +65,7 @@ def show_score(draft: Draft) -> None:
     missing = sum(
         draft.answers.get(criterion.key) is None for criterion in draft.scorecard.criteria
     )
-    result = _score_so_far(draft)
+    result = scoring.score_given(draft.scorecard, draft.answers)
     with cards.card():
         st.markdown(f"### {_colour_score(result, is_complete=not missing)}")
         st.caption(" · ".join(_describe_score(draft, result, missing)))
@@ -183,7 +183,7 @@ def _hold(draft: Draft) -> OpenDraft:
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
-    result = _score_so_far(draft)
+    result = scoring.score_given(draft.scorecard, draft.answers)
     scores = {part.name: part.score for part in result.sections} if result else {}
     score = scores.get(section.name)
     with cards.card(gap="small"):
@@ -280,18 +280,3 @@ def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
         kept = drafts.get_draft(viewer, draft.id)
         held.version = kept.version
         scorecard_answers.fill(_prefix(kept.id), kept)
-
-
-def _score_so_far(draft: Draft) -> scoring.Result | None:
-    """Score the answers given, as if the scorecard asked nothing else; None without any."""
-    answers = {key: value for key, value in draft.answers.items() if value is not None}
-    parts = (
-        dataclasses.replace(
-            part, criteria=tuple(item for item in part.criteria if item.key in answers)
-        )
-        for part in draft.scorecard.sections
-    )
-    sections = tuple(part for part in parts if part.criteria)
-    if not sections:
-        return None
-    return scoring.score(dataclasses.replace(draft.scorecard, sections=sections), answers)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.base.i18n import N_, _
-from qa_core.ingest.dry_run import Examination
+from qa_core.ingest.reading.examination import Examination
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine, reason_texts
 from qa_core.metrics.kpis import formatting, get_kpi

@@ -24,6 +24,7 @@ from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.admin import import_mapping, import_report
 from qa_core.ui.widgets import actions, cards, tables
+from qa_core.upkeep import after_import
 
 LARGEST_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
@@ -153,6 +154,7 @@ def _run(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileRe
             return ingest.run_upload(viewer, kind, path, sent.name, options, tell)
     finally:
         bar.empty()
+        after_import.wake()
 
 
 def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
@@ -390,5 +392,6 @@ def _show_batch(batch: dict[str, Any]) -> None:
             ):
                 with actions.show_refusals():
                     ingest.undo(gate.current_viewer(Permission.MANAGE_IMPORTS), batch["id"])
+                    after_import.wake()
                     forget_dry_runs()
                     actions.finish()

@@ -15,6 +15,7 @@ from qa_core.metrics.kpis import ALL, Kpi, dimensions, formatting, get_kpi, peri
 from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, alert_banner, notes, notices, segmented_choice
+from qa_core.upkeep import after_import
 
 SECTIONS = {
     "targets": (N_("Targets"), (Permission.EDIT_TARGETS,)),
@@ -230,7 +231,7 @@ def _ask_rule(viewer: Viewer) -> None:
             if kind == RuleKind.THRESHOLD:
                 rule = replace(rule, threshold=targets.parse_value(get_kpi(key), value))
             alerts.add(acting, rule)
-            alerts.evaluate_after_import()
+            after_import.do_due()
             actions.finish(_("The rule is set. It is checked now and after each import."))
 
 
@@ -277,4 +278,4 @@ def _end_rule(number: int) -> None:
 
 def _add_suggested() -> None:
     alerts.add_suggested(gate.current_viewer(Permission.MANAGE_ALERTS))
-    alerts.evaluate_after_import()
+    after_import.do_due()

@@ -1,7 +1,5 @@
 """Waiting: percentiles, the distribution of waits, and missed callers."""
 
-import math
-
 import pandas as pd
 import streamlit as st
 
@@ -199,7 +197,7 @@ def split_waits(waits: pd.DataFrame, threshold: float) -> tuple[pd.DataFrame, in
     )
     width = next((width for width in WIDTHS if reach / width <= MOST_BARS), WIDTHS[-1])
     places = (waits["second"].clip(lower=1) + width - 1) // width
-    count = min(math.ceil(reach / width), MOST_BARS)
+    count = min(-int(-reach // width), MOST_BARS)
     bars = (
         waits.groupby(places)[["answered", "abandoned"]]
         .sum()

@@ -1,6 +1,5 @@
 """Satisfaction a year apart: months against the same months before, and seasons."""
 
-import math
 from datetime import date
 from typing import Any
 
@@ -12,7 +11,7 @@ from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.stats import Z95, control_charts, holm
+from qa_core.stats import control_charts, holm, p_value_of
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards
@@ -56,7 +55,12 @@ def show(viewer: Viewer, state: FilterState) -> None:
 def _frame(months: list[Any]) -> pd.DataFrame:
     """Return the months, newest first; a tone where the change is clear, all tried."""
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
-    sure = holm([_p_value(row.delta, *ends) for row, ends in zip(months, between, strict=True)])
+    sure = holm(
+        [
+            1.0 if ends[0] is None else p_value_of(row.delta, *ends)
+            for row, ends in zip(months, between, strict=True)
+        ]
+    )
     records = [
         {
             "label": formatting.month(row.month),
@@ -71,14 +75,6 @@ def _frame(months: list[Any]) -> pd.DataFrame:
         for row, (low, high), apart in zip(months, between, sure, strict=True)
     ]
     return pd.DataFrame(records[::-1])
-
-
-def _p_value(change: float, low: float | None, high: float | None) -> float:
-    """Return a difference's p value from the half of its interval towards zero."""
-    if low is None or not change:
-        return 1.0
-    half = change - low if change > 0 else high - change
-    return math.erfc(Z95 * abs(change) / half / math.sqrt(2)) if half > 0 else 0.0
 
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:

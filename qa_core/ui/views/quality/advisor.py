@@ -341,8 +341,9 @@ def _find_chance(
         is_known = other is not None and not any(
             map(formatting.is_missing, (other.value, other.deviation))
         )
-        half = stats.Z95 * other.deviation / row.n**0.5 if is_known else None
-        ends.append((other.value - half, other.value + half) if is_known else (None, None))
+        ends.append(
+            stats.chance_range(other.value, other.deviation, row.n) if is_known else (None, None)
+        )
     return ends
 
 

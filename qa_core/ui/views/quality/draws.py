@@ -193,7 +193,7 @@ def _show_fairness(stored: StoredDraw) -> None:
     drawn = sum(share.drawn for share in entry.shares) or 1
     rows = []
     for share in entry.shares:
-        half = stats.Z95 * share.deviation
+        low, high = stats.chance_range(share.expected, share.deviation)
         rows.append(
             {
                 "key": share.value,
@@ -202,8 +202,8 @@ def _show_fairness(stored: StoredDraw) -> None:
                 "low": None,
                 "high": None,
                 "n": share.drawn,
-                "chance_low": max(0.0, (share.expected - half) / drawn),
-                "chance_high": min(1.0, (share.expected + half) / drawn),
+                "chance_low": max(0.0, low / drawn),
+                "chance_high": min(1.0, high / drawn),
             }
         )
     figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1))

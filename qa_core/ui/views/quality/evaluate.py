@@ -1,6 +1,5 @@
 """The Evaluate page: what waits, what is due, and the contact heard and judged."""
 
-import math
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -142,7 +141,7 @@ def _show_items(items: Sequence[WorkItem]) -> None:
 
     def minutes(item: WorkItem) -> int | None:
         seconds = getattr(item, "seconds", None)
-        return None if seconds is None else math.ceil(seconds / 60)
+        return None if seconds is None else -int(-seconds // 60)
 
     hint = _("Earliest due date first. Select a row to see it above; a heading sorts.")
     columns = (

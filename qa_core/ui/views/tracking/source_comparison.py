@@ -1,17 +1,15 @@
 """Campaigns (sources, numbers) against each other and before: what needs a look."""
 
-import math
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts, peers
+from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis.value_comparison import MIN_VALUES, compare_values
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import FactTable, formatting, get_kpi
 from qa_core.stats import Comparison, control_charts
@@ -29,9 +27,6 @@ RATES = (
     "first_contact_resolution_declared",
     "csat",
 )
-LEAST = 5
-"""Values from which on a rate is compared."""
-MOST_ROWS = 20
 MOST_ITEMS = 6
 
 
@@ -45,25 +40,6 @@ def find_rates(by: tables.Rows) -> tuple[str, ...]:
     return known or RATES
 
 
-def compare(by: tables.Rows, key: str) -> tuple[list[Any], list[Any], Comparison]:
-    """Return the values that can be compared on one rate, their rows, and the result."""
-    known = [
-        (value, row[key])
-        for value, row in by.items()
-        if value is not None
-        and key in row
-        and not formatting.is_missing(row[key].value)
-        and row[key].n >= LEAST
-    ]
-    rows = [row for _value, row in known]
-    compared = peers.compare_rates(
-        tuple(str(value) for value, _row in known),
-        tuple(int(row.numerator) for row in rows),
-        tuple(int(row.n) for row in rows),
-    )
-    return [value for value, _row in known], rows, compared
-
-
 def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show one rate of all values: dot and interval over the bar that chance would fill."""
     titles = {key: source_steps.title_of(key) for key in find_rates(by)}
@@ -71,27 +47,29 @@ def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: st
         place = st.container(gap="xxsmall")
         key = segmented_choice.ask("on", _("Compare on"), titles)
         kpi = get_kpi(key)
-        names, rows, compared = compare(by, key)
-        if len(rows) < 2:
+        compared = compare_values(by, key)
+        if len(compared.rows) < 2:
             with place:
-                hint = _("Needs two rows with at least {n} values each in this period.", n=LEAST)
+                hint = _(
+                    "Needs two rows with at least {n} values each in this period.", n=MIN_VALUES
+                )
                 cards.show_heading(_("{title}: nothing to compare", title=titles[key]), hint)
             return
-        finding = describe(compared, len(names), titles[key], kpi.better)
+        finding = describe(compared.result, len(compared.names), titles[key], kpi.better)
         parts = (
             _("With 95 % confidence interval. Grey: range from chance alone."),
-            _describe_rest(compared),
+            _describe_rest(compared.result),
             source_tables.describe_basis(viewer, state, by, dimension),
         )
         caption = " ".join(filter(None, parts))
         with place:
             cards.show_heading(finding, caption)
-        frame = _frame(names, rows, compared, kpi.better)
+        frame = compared.as_frame()
         figure = charts.build_dots(
             frame,
             kpi.unit,
             dark=styles.is_dark(),
-            centre=_centre(rows),
+            centre=compared.centre,
             bounds=kpi.bounds,
             row_height=min(28, max(18, 440 // len(frame))),
         )
@@ -144,39 +122,6 @@ def _describe_rest(compared: Comparison) -> str:
     return " ".join(parts)
 
 
-def _centre(rows: list[Any]) -> float:
-    return sum(row.numerator for row in rows) / sum(row.n for row in rows)
-
-
-def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str) -> pd.DataFrame:
-    """Return the dots, highest rate first: of many, those who stand out and the largest."""
-    centre, good, bad = _centre(rows), compared.above, compared.below
-    if better != "up":
-        good, bad = bad, good
-    apart = {*good, *bad}
-    places = sorted(
-        range(len(rows)), key=lambda place: (str(names[place]) not in apart, -rows[place].n)
-    )[:MOST_ROWS]
-    records = []
-    for place in sorted(places, key=lambda place: -rows[place].value):
-        row, name = rows[place], str(names[place])
-        half = stats.Z95 * math.sqrt(centre * (1 - centre) / row.n)
-        records.append(
-            {
-                "key": names[place],
-                "label": name,
-                "value": row.value,
-                "low": row.low,
-                "high": row.high,
-                "n": row.n,
-                "chance_low": centre - half,
-                "chance_high": centre + half,
-                "severity": "better" if name in good else "attention" if name in bad else "",
-            }
-        )
-    return pd.DataFrame(records)
-
-
 def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show what differs from the rest or moved, and the attribution; worse first."""
     rates = find_rates(by)
@@ -189,7 +134,7 @@ def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
         finding = ChartTitle(_("What got better"), "better")
     elif better:
         finding = ChartTitle(_("What stands out"), "better")
-    elif tried or any(compare(by, key)[2].p_value is not None for key in rates):
+    elif tried or any(compare_values(by, key).result.p_value is not None for key in rates):
         finding = ChartTitle(_("Nothing stands out"))
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
@@ -201,9 +146,9 @@ def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
 def _find_apart(by: tables.Rows, rates: tuple[str, ...], dimension: str) -> Iterator[AttentionItem]:
     """Find those that differ from the rest by more than chance, a rate's values at once."""
     for key in rates:
-        names, rows, compared = compare(by, key)
-        for name, row in zip(names, rows, strict=True):
-            side = 1 if str(name) in compared.above else -1 if str(name) in compared.below else 0
+        compared = compare_values(by, key)
+        for name, row in zip(compared.names, compared.rows, strict=True):
+            side = compared.side_of(name)
             if not side:
                 continue
             said = {
@@ -217,10 +162,8 @@ def _find_apart(by: tables.Rows, rates: tuple[str, ...], dimension: str) -> Iter
                 if side > 0
                 else _("**{name}**: {kpi} {value} ({between}), below the rest", **said)
             )
-            centre = _centre(rows)
-            error = math.sqrt(centre * (1 - centre) / row.n) or 1.0
-            strength = abs(row.value - centre) / error / stats.Z95
             severity = chart_titles.severity_of(side, get_kpi(key).better)
+            strength = compared.strength_of(row)
             yield AttentionItem(strength, text, severity, {dimension: name}, _contacts_behind(key))
 
 
@@ -240,15 +183,15 @@ def _find_moved(
     tried = [
         (value, row)
         for value, row in rows
-        if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= LEAST
+        if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= MIN_VALUES
     ]
     if not tried:
         return [], 0, len(rows)
     # Bonferroni: with so many tries at once, each must be that much surer.
-    wider = NormalDist().inv_cdf(1 - chart_titles.SIGNIFICANCE_LEVEL / 2 / len(tried)) / stats.Z95
+    factor = stats.bonferroni_factor(len(tried))
     series = trend_cards.read_series(viewer, state, rates)
     items = (
-        _describe_moved(value, row, dimension, wider * series[row.kpi].spread)
+        _describe_moved(value, row, dimension, factor * series[row.kpi].spread)
         for value, row in tried
     )
     return [item for item in items if item is not None], len(tried), len(rows)
@@ -289,7 +232,7 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[AttentionI
         value=formatting.percent(row.value),
     )
     strength = 2 * abs(row.delta) / (between[1] - between[0])
-    severity = chart_titles.severity_of(math.copysign(1, row.delta), "up")
+    severity = chart_titles.severity_of(row.delta, "up")
     yield AttentionItem(strength, text, severity)
 
 

@@ -1,6 +1,5 @@
 """The steps of contacts, from received to evaluated; each a share of its base."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -191,13 +190,11 @@ def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
     n = sum(row.n for row in scored)
     if count.count is None or not n:
         return count
-    mean = sum(row.value * row.n for row in scored) / n
-    squares = sum(
-        (row.n - 1) * (0 if formatting.is_missing(row.deviation) else row.deviation) ** 2
-        + row.n * (row.value - mean) ** 2
-        for row in scored
+    mean, between = stats.pooled_mean_interval(
+        [row.value for row in scored],
+        [None if formatting.is_missing(row.deviation) else row.deviation for row in scored],
+        [int(row.n) for row in scored],
     )
-    between = stats.mean_interval(mean, math.sqrt(squares / (n - 1)), int(n)) if n > 1 else None
     low, high = between or (None, None)
     return PathStep("evaluations", count.count, low=low, high=high, score=mean, status="ok")
 

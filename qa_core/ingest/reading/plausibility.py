@@ -13,7 +13,6 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load.contacts import select_system
 from qa_core.ingest.platforms.reader import AS_TABLE
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging import reason_texts
@@ -201,7 +200,7 @@ def _check_figures(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
 
 
 def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Iterator[Oddity]:
-    system = select_system(staged)
+    system = staged.select_system()
     earlier_contacts = (
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )

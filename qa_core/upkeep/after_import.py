@@ -1,0 +1,69 @@
+"""Work that follows an import: noted in the transaction that loads or undoes the rows,
+done by the command after its report, by the served app, and by a watched folder.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from qa_core.access.roles import Viewer
+from qa_core.storage import audit_log, system_errors
+from qa_core.storage.records import due_work, store
+from qa_core.storage.records.imports import ALERTS, PUBLICATIONS
+
+LOG = logging.getLogger("qa_core")
+
+
+def _evaluate_alerts() -> None:
+    from qa_core.analysis import alerts  # its libraries take longer to load than most imports
+
+    alerts.evaluate(Viewer.SYSTEM)
+
+
+def _publish_evaluations() -> None:
+    from qa_core.quality.evaluations import publication
+
+    publication.publish_due()
+
+
+WORK: Mapping[str, Callable[[], None]] = {
+    PUBLICATIONS: _publish_evaluations,
+    ALERTS: _evaluate_alerts,
+}
+
+_is_wanted = threading.Event()
+
+
+def wake() -> None:
+    """Have the served app do what is due now."""
+    _is_wanted.set()
+
+
+def wait(seconds: float) -> None:
+    """Wait until work is wanted in this process, so many seconds at most."""
+    _is_wanted.wait(seconds)
+    _is_wanted.clear()
+
+
+def do_due() -> None:
+    """Do what the last imports made due, in order. Never fails: the rows are in, and work
+    that failed stays due.
+    """
+    if not store.is_ready():
+        return
+    for name, work in WORK.items():
+        asked_at = due_work.find(name)
+        if asked_at is None:
+            continue
+        try:
+            work()
+        except Exception as error:
+            system_errors.log_failure(LOG, f"the work after an import ({name})", error)
+            # Records that stopped it may stop its note as well.
+            with suppress(sa.exc.OperationalError), store.writing() as session:
+                audit_log.record(session, "system", f"{name}_failed", type(error).__name__)
+        else:
+            due_work.settle(name, asked_at)
