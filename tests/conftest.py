@@ -77,7 +77,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         sources.forget()
 
 
-LONGEST_SECONDS = 300
+MAX_SECONDS = 300
 """How long a page may take on a busy machine before it counts as broken."""
 
 
@@ -85,10 +85,10 @@ def wait_for_script(runner: Any, _timeout: float = 0) -> None:
     """Wait until the script of an AppTest is over. Streamlit's own function looks a thousand
     times a second, and gives up after three seconds.
     """
-    runner._script_thread.join(LONGEST_SECONDS)
+    runner._script_thread.join(MAX_SECONDS)
     if not runner.script_stopped():
         runner.request_stop()
-        raise RuntimeError(f"the page took longer than {LONGEST_SECONDS} seconds")
+        raise RuntimeError(f"the page took longer than {MAX_SECONDS} seconds")
 
 
 local_script_runner.require_widgets_deltas = wait_for_script

@@ -308,10 +308,14 @@ def test_only_storage_connects_to_the_facts_and_the_records() -> None:
 
 def test_the_facts_are_read_by_the_engine_or_by_what_reads_for_nobody() -> None:
     of_engine = {room_of(path) for path in FILES if "qa_core.storage.engine" in imports_of(path)}
-    of_files = {name.split("/")[1] for name in files_that_call("lake.working", "lake.files")}
+    unscoped_import_rows = {
+        name.split("/")[1] for name in files_that_call("lake.working", "lake.files")
+    }
 
     assert of_engine == {"metrics"}
-    assert of_files - READS_FOR_NOBODY == {"metrics"}  # which asks whether there are any
+    assert unscoped_import_rows - READS_FOR_NOBODY == {
+        "metrics"
+    }  # which asks whether there are any
     assert not files_that_call("read_parquet", "DeltaTable")
 
 

@@ -68,7 +68,7 @@ def find_licence(name: str) -> str:
 
 
 def is_allowed(licence: str) -> bool:
-    """Tell whether a licence is permissive: each part of AND, at least one of OR."""
+    """Return whether a licence is permissive: each part of AND, at least one of OR."""
     return all(
         any(ALLOWED.search(choice) for choice in part.split(" OR "))
         for part in licence.strip("()").split(" AND ")

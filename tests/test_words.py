@@ -15,9 +15,9 @@ from qa_core.base.environment import PROJECT
 from qa_core.base.locale.__main__ import collect, read
 from qa_core.compliance.documents import drafting
 
-LONGEST = {"en": 20, "fr": 25}
+MAX = {"en": 20, "fr": 25}
 """Words of a sentence on the screen; a place such as `{count}` is one."""
-LONGEST_IN_DOCUMENTS = 25
+MAX_IN_DOCUMENTS = 25
 BANNED = re.compile(
     r"\b(of which|of whom|that of|those of|whoever|so long|told|it is of|came of|came back"
     r"|come back|comes back|nought|alike|beyond chance|drawn to|rings|apart)\b",
@@ -89,7 +89,7 @@ def test_sentences_on_the_screen_are_short(language):
         for text, _files in texts(language)
         if not is_allowed(text)
         for sentence in sentences(text)
-        if count_words(sentence) > LONGEST[language]
+        if count_words(sentence) > MAX[language]
     ]
     assert long == []
 
@@ -162,7 +162,7 @@ def test_documents_follow_the_same_rules():
         (name, sentence)
         for name, part in parts
         for sentence in sentences(without_code(part))
-        if count_words(sentence) > LONGEST_IN_DOCUMENTS and not is_allowed(part.strip())
+        if count_words(sentence) > MAX_IN_DOCUMENTS and not is_allowed(part.strip())
     ]
     assert len(parts) > 1_000
     assert (banned, long) == ([], [])

@@ -8,7 +8,7 @@ from qa_core.ui.frame import gate
 from qa_core.ui.views.admin import scorecards
 from qa_core.ui.widgets import actions
 
-viewer = gate.current_viewer(Permission.SEE_GRIDS)
+viewer = gate.current_viewer(Permission.SEE_SCORECARDS)
 
 st.title(_("Scorecards"), anchor=False)
 text = _(

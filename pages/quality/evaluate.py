@@ -7,7 +7,7 @@ from qa_core.base.i18n import _
 from qa_core.ui.frame import gate
 from qa_core.ui.views.quality import evaluate as view
 
-viewer = gate.current_viewer(Permission.FILL_GRIDS)
+viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
 
 if "id" in st.query_params:
     view.show_draft(viewer, view.read(viewer, st.query_params["id"]))

@@ -182,7 +182,7 @@ def find_accounts(viewer: Viewer) -> list[dict[str, Any]]:
 
 
 def has_accounts() -> bool:
-    """Tell whether anybody can sign in."""
+    """Return whether anybody can sign in."""
     with store.reading() as session:
         return session.scalar(sa.select(sa.literal(1)).where(Account.active).limit(1)) is not None
 
@@ -252,7 +252,7 @@ def reset(viewer: Viewer, username: str) -> str:
 
 
 def needs_second(viewer: Viewer, act: AccountAction, username: str) -> bool:
-    """Tell whether that action waits for a second person."""
+    """Return whether that action waits for a second person."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         account = session.get(Account, normalise_username(username))

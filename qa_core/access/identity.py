@@ -41,7 +41,7 @@ TIMEOUT, CACHE_SECONDS, LEEWAY_SECONDS = 5, 3600, 30
 LOGOUT_SECONDS = 600
 """Age from which a logout token is refused: its id has to be kept no longer."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-LONGEST_HINT = 3000
+MAX_HINT = 3000
 """Characters of an ID token that goes back at the sign-out: proxies cut longer addresses."""
 BAD_TOKEN = (jwt.PyJWTError, KeyError, TypeError, ValueError)
 """Errors of a token that is not what it should be."""
@@ -172,7 +172,7 @@ def finish(
         LOG.warning("sign-in by %s refused: %.200r", provider.name, error)
         raise Refusal("identity_refused", REFUSED) from error
     username = _apply(provider, claims)
-    hint = signed_links.seal(HINT, {"token": token}) if len(token) <= LONGEST_HINT else None
+    hint = signed_links.seal(HINT, {"token": token}) if len(token) <= MAX_HINT else None
     origin = Origin(provider.name, str(claims["sid"]) if "sid" in claims else None, hint)
     return sessions.open_external(username, browser, origin)
 
@@ -221,7 +221,7 @@ def find_sign_out(origin: Origin, return_to: str) -> str | None:
 
 
 def is_external(username: str) -> bool:
-    """Tell whether an identity provider answers for that account."""
+    """Return whether an identity provider answers for that account."""
     with store.reading() as session:
         identity = sa.select(ExternalIdentity.subject).filter_by(username=username).limit(1)
         return session.scalar(identity) is not None

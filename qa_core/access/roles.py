@@ -67,16 +67,16 @@ class Permission(StrEnum):
     MANAGE_ADVISORS = "manage_advisors"
     MANAGE_SETTINGS = "manage_settings"
     LISTEN = "listen"
-    FILL_GRIDS = "fill_grids"
+    FILL_SCORECARDS = "fill_scorecards"
     SEE_EVALUATIONS = "see_evaluations"
     ANSWER_EVALUATIONS = "answer_evaluations"
     DECIDE_DISPUTES = "decide_disputes"
     MANAGE_LISTENING = "manage_listening"
     SEE_CALIBRATIONS = "see_calibrations"
     MANAGE_CALIBRATIONS = "manage_calibrations"
-    SEE_GRIDS = "see_grids"
-    EDIT_GRIDS = "edit_grids"
-    PUBLISH_GRIDS = "publish_grids"
+    SEE_SCORECARDS = "see_scorecards"
+    EDIT_SCORECARDS = "edit_scorecards"
+    PUBLISH_SCORECARDS = "publish_scorecards"
     SEE_COACHING = "see_coaching"
     MANAGE_COACHING = "manage_coaching"
     SEE_RULES = "see_rules"
@@ -98,8 +98,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         P.SEE_ADVISORS, P.SEE_EVALUATORS, P.SEE_CONTACTS, P.SEE_IRRITANTS, P.MANAGE_IRRITANTS,
         P.EXPORT_FIGURES, P.EXPORT_CONTACTS, P.EDIT_TARGETS, P.EDIT_NOTES, P.SEE_ALERTS,
         P.EDIT_ALERTS, P.MANAGE_ALERTS, P.LISTEN, P.SEE_EVALUATIONS, P.DECIDE_DISPUTES,
-        P.MANAGE_LISTENING, P.SEE_CALIBRATIONS, P.MANAGE_CALIBRATIONS, P.SEE_GRIDS, P.PUBLISH_GRIDS,
-        P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES, P.SEE_BOARD, P.SHARE_VIEWS,
+        P.MANAGE_LISTENING, P.SEE_CALIBRATIONS, P.MANAGE_CALIBRATIONS, P.SEE_SCORECARDS,
+        P.PUBLISH_SCORECARDS, P.SEE_COACHING, P.CONFIRM_ACCOUNTS, P.SEE_RULES, P.SEE_BOARD,
+        P.SHARE_VIEWS,
     }),
     Role.TEAM_LEAD: frozenset({
         P.SEE_CALL_STATISTICS, P.SEE_TRACKING, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_TEAMS,
@@ -108,12 +109,12 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         P.SEE_COACHING, P.MANAGE_COACHING, P.SHARE_VIEWS,
     }),
     Role.EVALUATOR: frozenset({
-        P.SEE_SCORES, P.SEE_OWN_EVALUATIONS, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS,
+        P.SEE_SCORES, P.SEE_OWN_EVALUATIONS, P.LISTEN, P.FILL_SCORECARDS, P.SEE_EVALUATIONS,
         P.SEE_CALIBRATIONS,
     }),
     Role.ADVISOR: frozenset({
         P.SEE_CALL_STATISTICS, P.SEE_SATISFACTION, P.SEE_SCORES, P.SEE_OWN_QUALITY, P.SEE_CONTACTS,
-        P.EXPORT_FIGURES, P.LISTEN, P.FILL_GRIDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS,
+        P.EXPORT_FIGURES, P.LISTEN, P.FILL_SCORECARDS, P.SEE_EVALUATIONS, P.ANSWER_EVALUATIONS,
         P.SEE_COACHING,
     }),
     Role.DPO: frozenset({
@@ -122,15 +123,15 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     }),
     Role.ADMIN: frozenset({
         P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.CONFIRM_ACCOUNTS, P.MANAGE_ADVISORS,
-        P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH, P.EDIT_NOTES, P.MANAGE_ALERTS, P.SEE_GRIDS,
-        P.EDIT_GRIDS,
+        P.MANAGE_SETTINGS, P.EDIT_TARGETS, P.SEE_HEALTH, P.EDIT_NOTES, P.MANAGE_ALERTS,
+        P.SEE_SCORECARDS, P.EDIT_SCORECARDS,
     }),
 }  # fmt: skip
 
 WHOLE_CENTRE = frozenset({
     P.MANAGE_IMPORTS, P.MANAGE_ACCOUNTS, P.CONFIRM_ACCOUNTS, P.MANAGE_ADVISORS, P.MANAGE_SETTINGS,
-    P.SEE_GRIDS, P.EDIT_GRIDS, P.PUBLISH_GRIDS, P.SEE_RULES, P.SEE_COMPLIANCE, P.MANAGE_COMPLIANCE,
-    P.SEE_JOURNAL, P.SEE_HEALTH,
+    P.SEE_SCORECARDS, P.EDIT_SCORECARDS, P.PUBLISH_SCORECARDS, P.SEE_RULES, P.SEE_COMPLIANCE,
+    P.MANAGE_COMPLIANCE, P.SEE_JOURNAL, P.SEE_HEALTH,
 })  # fmt: skip
 """Permissions on what belongs to no team, such as accounts and scorecards."""
 
@@ -154,7 +155,7 @@ def find_reach(role: Role, permission: Permission) -> Reach | None:
 
 
 def has_on_others(role: str, permission: Permission) -> bool:
-    """Tell whether a role has a permission on the contacts of others: advisors listen to
+    """Return whether a role has a permission on the contacts of others: advisors listen to
     their own without an accreditation, and evaluate themselves.
     """
     return role in set(Role) and role != Role.ADVISOR and permission in GRANTS[Role(role)]
@@ -190,11 +191,11 @@ class TeamSpan:
 
     @property
     def is_dated(self) -> bool:
-        """Tell whether some days are outside."""
+        """Return whether some days are outside."""
         return bool(self.starts_on or self.ends_on)
 
     def holds_on(self, day: date) -> bool:
-        """Tell whether the team is led on that day."""
+        """Return whether the team is led on that day."""
         return (self.starts_on is None or self.starts_on <= day) and (
             self.ends_on is None or day < self.ends_on
         )
@@ -228,7 +229,7 @@ class Viewer:
             raise AccessDenied()
 
     def can_cut_by(self, dimension: str) -> bool:
-        """Tell whether this viewer may group or filter by that dimension."""
+        """Return whether this viewer may group or filter by that dimension."""
         if self.is_system:
             return True
         if self.role == Role.EXECUTIVE:
@@ -260,7 +261,7 @@ class Viewer:
 
     @property
     def needs_suppression(self) -> bool:
-        """Tell whether small cells are hidden from this viewer."""
+        """Return whether small cells are hidden from this viewer."""
         return not self.is_system and self.role == Role.EXECUTIVE
 
     @property

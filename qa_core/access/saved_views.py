@@ -20,7 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.people import SavedView
 
 SHARINGS = {"role": N_("People with my role"), "teams": N_("People of my teams")}
-LONGEST_NAME, LONGEST_PARAMETERS, MOST_VIEWS = 60, 2000, 50
+MAX_NAME, MAX_PARAMETERS, MAX_VIEWS = 60, 2000, 50
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,17 @@ def save(
     """
     name = _check(viewer, name, shared_with)
     kept = {key: list(values) for key, values in parameters.items()}
-    if len(json.dumps(kept)) > LONGEST_PARAMETERS:
+    if len(json.dumps(kept)) > MAX_PARAMETERS:
         raise Refusal("view_too_long", "Too many filters are set. Take some away, then save.")
     with store.writing() as session:
         own = session.scalars(sa.select(SavedView).filter_by(username=viewer.username)).all()
         row = next((view for view in own if view.name == name), None)
         if row is None:
-            if len(own) >= MOST_VIEWS:
+            if len(own) >= MAX_VIEWS:
                 raise Refusal(
                     "too_many_views",
                     "You have {n} views. Delete one, then save this one.",
-                    n=MOST_VIEWS,
+                    n=MAX_VIEWS,
                 )
             row = SavedView(username=viewer.username, name=name)
             session.add(row)
@@ -118,8 +118,8 @@ def _check(viewer: Viewer, name: str, shared_with: str | None) -> str:
             N_("You cannot share a view with {name}. Known: {known}."),
         )
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise Misuse("bad_view_name", "Name the view with 1 to {n} characters.", n=LONGEST_NAME)
+    if not 0 < len(name) <= MAX_NAME:
+        raise Misuse("bad_view_name", "Name the view with 1 to {n} characters.", n=MAX_NAME)
     return name
 
 

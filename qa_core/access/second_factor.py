@@ -27,13 +27,13 @@ WRONG_CODE = N_("The code is wrong or already used. Wait for the next code and e
 
 
 def is_enrolled(session: Session, username: str) -> bool:
-    """Tell whether that account needs a code to sign in."""
+    """Return whether that account needs a code to sign in."""
     row = session.get(SecondFactor, username)
     return row is not None and row.confirmed_at is not None
 
 
 def has_factor(username: str) -> bool:
-    """Tell whether that account needs a code to sign in, in a session of its own."""
+    """Return whether that account needs a code to sign in, in a session of its own."""
     with store.reading() as session:
         return is_enrolled(session, username)
 

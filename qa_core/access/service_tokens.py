@@ -181,13 +181,13 @@ def open_token(secret: str, origin: Browser) -> Viewer:
                 return _build_viewer(session, token)
             reason = "elsewhere"
         # Asked before anything is written: a flood of wrong tokens keeps no writer waiting.
-        sessions.refuse_early(sessions.find_token_wait(session, origin.address))
+        sessions.require_no_wait(sessions.find_token_wait(session, origin.address))
     with store.writing() as session:
         wait = sessions.count_bad_token(session, origin.address)
         if not wait:
             actor = TOKEN + token.name if token else "stranger"
             audit_log.record(session, actor, "token_refused", origin.address, reason)
-    sessions.refuse_early(wait)
+    sessions.require_no_wait(wait)
     raise TokenRefused(
         f"token_{reason}",
         N_("This token gives no access: it is wrong, expired, revoked or not confirmed yet."),

@@ -113,7 +113,7 @@ class NewBrowser:
 
 
 def is_loopback(address: str | None) -> bool:
-    """Tell whether that address is this machine."""
+    """Return whether that address is this machine."""
     try:
         return ipaddress.ip_address((address or "").split("%")[0]).is_loopback
     except ValueError:
@@ -143,7 +143,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
         wait = _count_try(session, username, browser)
         account = session.get(Account, username)
         password_hash = account.password_hash if account else None
-    refuse_early(wait)
+    require_no_wait(wait)
     good, ticket = passwords.matches(password, password_hash), None
     with store.writing() as session:
         account = session.get(Account, username)
@@ -187,7 +187,7 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     username = claims["username"]
     with store.writing() as session:
         wait = _count_try(session, username, browser)
-    refuse_early(wait)
+    require_no_wait(wait)
     with store.writing() as session:
         account = session.get(Account, username)
         expected_claims = account and _build_claims(account, browser)
@@ -240,7 +240,7 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
 
 
 def is_live(token: str | None, browser: Browser) -> bool:
-    """Tell whether that id is of a live session on this browser; it does not count as use."""
+    """Return whether that id is of a live session on this browser; it does not count as use."""
     if not token or not browser.token:
         return False
     with store.reading() as session:
@@ -358,7 +358,7 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
     with store.writing() as session:
         wait = _count_try(session, username, browser)
         old_hash = session.get(Account, username).password_hash
-    refuse_early(wait)
+    require_no_wait(wait)
     if not passwords.matches(current, old_hash):
         raise Refusal("wrong_password", "The current password is wrong.")
     passwords.check_policy(new, username)
@@ -586,7 +586,7 @@ def _count_failure(rows: list[tuple[SignInThrottle, int]], moment: datetime) -> 
     return timedelta(0)
 
 
-def refuse_early(wait: timedelta) -> None:
+def require_no_wait(wait: timedelta) -> None:
     """Raise Refusal `too_many_tries` while there is something to wait for."""
     if wait:
         raise Refusal(

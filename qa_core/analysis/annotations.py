@@ -20,7 +20,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.people import Site
 from qa_core.storage.records.targets import Annotation
 
-LONGEST_TITLE = 120
+MAX_TITLE = 120
 
 FIGURES = (Permission.SEE_CALL_STATISTICS, Permission.SEE_SATISFACTION, Permission.SEE_SCORES)
 
@@ -99,9 +99,9 @@ def add(
     """
     viewer.require(Permission.EDIT_NOTES)
     title = " ".join(title.split())
-    if not title or len(title) > LONGEST_TITLE:
+    if not title or len(title) > MAX_TITLE:
         raise Misuse(
-            "bad_note", "Describe what happened in 1 to {most} characters.", most=LONGEST_TITLE
+            "bad_note", "Describe what happened in 1 to {most} characters.", most=MAX_TITLE
         )
     period = Period(first_day, last_day or first_day)
     if (dimension, name) not in find_scopes(viewer):

@@ -22,8 +22,8 @@ from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import Drivers
 
-USUAL = "3m"
-MOST_TEAMS = 6
+DEFAULT = "3m"
+MAX_TEAMS = 6
 """Teams up to which the sheet names them."""
 SUBJECTS = {
     "csat": N_("Customers’ satisfaction"),
@@ -160,7 +160,7 @@ class BoardLine:
         return note_texts.describe(self.row.notes or ())
 
 
-def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
+def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
     """Find the figures of the sheet over that many whole months (`periods.MONTHS`), those
     that the viewer may see. None while no month is over. Needs SEE_BOARD.
     """
@@ -203,7 +203,7 @@ def describe_scope(figures: BoardFigures) -> str:
     """Say whose contacts the figures are of."""
     if figures.teams is None:
         return _("Whole centre.")
-    if len(figures.teams) > MOST_TEAMS:
+    if len(figures.teams) > MAX_TEAMS:
         return _("Your {n} teams.", n=formatting.number(len(figures.teams)))
     names = formatting.listing(team or _("without a team") for team in figures.teams)
     return _("Teams: {names}.", names=names)

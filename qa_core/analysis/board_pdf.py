@@ -24,7 +24,7 @@ TEXT_SHARE = 0.4
 TREND_HEIGHT, ROW_HEIGHT = 104, 13
 """Heights of a chart and of a driver, in points."""
 LEFT, RIGHT, BOTTOM, LABEL_WIDTH = 34, 18, 14, 150
-MOST_DRIVERS = 6
+MAX_DRIVERS = 6
 HEIGHT = 255
 """Height of what is printed, in millimetres."""
 LABEL_SIZE = 6.5
@@ -112,7 +112,7 @@ def _lay_out_drivers(figures: BoardFigures, width: float, styles: dict[str, Any]
     if figures.drivers is None:
         return []
     head = Paragraph(mark_up(driver_texts.conclude(figures.drivers)), styles["heading"])
-    drawn = driver_texts.choose(figures.drivers.drivers, MOST_DRIVERS)
+    drawn = driver_texts.choose(figures.drivers.drivers, MAX_DRIVERS)
     if not drawn:
         return [head]
     said = driver_texts.explain(figures.drivers, len(drawn))

@@ -44,7 +44,7 @@ CONTACT_COLUMNS = {
 }  # fmt: skip
 """Columns of a list of contacts, of which the viewer sees the allowed ones."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
-MOST_CONTACTS = 5000
+MAX_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
 
 
@@ -139,7 +139,7 @@ def build_contacts(
     waited: Sequence[float | None] = (),
     form: str = "csv",
 ) -> downloads.Download:
-    """Build a file of the first `MOST_CONTACTS` contacts the viewer sees; durations in seconds."""
+    """Build a file of the first `MAX_CONTACTS` contacts the viewer sees; durations in seconds."""
     where, kpis = read_filters(first_day, last_day, values), (get_kpi(behind),) if behind else ()
     within = (waited[0], waited[1]) if waited else None
     allowed = query.contact_columns(viewer)
@@ -148,7 +148,7 @@ def build_contacts(
         viewer,
         where,
         columns,
-        MOST_CONTACTS,
+        MAX_CONTACTS,
         order=order,
         behind=behind or None,
         overrides=overrides,

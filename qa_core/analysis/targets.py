@@ -185,7 +185,7 @@ def compare(
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
-    """Tell whether the viewer may target that KPI: whoever sees it; administrators all."""
+    """Return whether the viewer may target that KPI: whoever sees it; administrators all."""
     return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
 
 

@@ -292,7 +292,7 @@ def _check_length(name: str, key: bytes) -> bytes:
 
 
 def has_secret(name: str, home: Environment | None = None) -> bool:
-    """Tell whether that key exists, so that reading it would write nothing."""
+    """Return whether that key exists, so that reading it would write nothing."""
     return (
         bool(os.environ.get(f"QA_SECRET_{name.upper()}"))
         or ((home or current()).secrets_folder / name).exists()

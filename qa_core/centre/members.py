@@ -16,7 +16,7 @@ def find_names(session: Session) -> dict[str, str]:
 
 
 def is_known(session: Session, advisor_id: str) -> bool:
-    """Tell whether the records know that advisor."""
+    """Return whether the records know that advisor."""
     return session.get(Advisor, advisor_id) is not None
 
 

@@ -68,7 +68,7 @@ def _rules() -> list[Check]:
 
 
 def is_well(checks: list[Check]) -> bool:
-    """Tell whether nothing is bad; warnings do not count."""
+    """Return whether nothing is bad; warnings do not count."""
     return all(check.state != BAD for check in checks)
 
 

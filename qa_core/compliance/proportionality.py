@@ -24,7 +24,7 @@ DAYS, MONTHS = 30, 13
 """What is looked at: the last days, or one of the last months."""
 MUCH_RATIO, MUCH_FROM = 2.0, 5
 """Far more than the rest: over twice the mean of others, and at least so many contacts."""
-PERMANENT_FROM, ENOUGH_ANSWERED = 0.95, 5
+PERMANENT_FROM, MIN_ANSWERED = 0.95, 5
 """Nearly everything of a team or of the centre is recorded: permanent recording, which
 is not allowed. A fair sample of half of them takes all of five once in 32 times.
 """
@@ -73,18 +73,18 @@ class Proportions:
 
     @property
     def is_nobody_heard(self) -> bool:
-        """Tell whether contacts are recorded that nobody listens to."""
+        """Return whether contacts are recorded that nobody listens to."""
         return self.centre.recorded_contacts > 0 and not self.listenings
 
 
 def is_exceeded(found: Proportions) -> bool:
-    """Tell whether anything of it is beyond measure."""
+    """Return whether anything of it is beyond measure."""
     return bool(found.permanent_shares or found.much_heard or found.is_nobody_heard)
 
 
 def is_permanent(share: RecordedShare) -> bool:
-    """Tell whether nearly everything of a team is recorded."""
-    return (share.rate or 0) >= PERMANENT_FROM and share.answered_contacts >= ENOUGH_ANSWERED
+    """Return whether nearly everything of a team is recorded."""
+    return (share.rate or 0) >= PERMANENT_FROM and share.answered_contacts >= MIN_ANSWERED
 
 
 def find_months() -> list[str]:

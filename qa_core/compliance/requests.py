@@ -30,7 +30,7 @@ EXCLUSION = "exclusion"
 TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
 WITH_AUDIO = ("access", "portability")
 """Requests for which audio may be handed out."""
-LONGEST_ANSWER = 500
+MAX_ANSWER = 500
 REMIND_DAYS = 7
 """Days before the due day from which a request is pressing."""
 
@@ -64,7 +64,7 @@ class PersonRequest:
 
     @property
     def is_pressing(self) -> bool:
-        """Tell whether the answer is due within a week."""
+        """Return whether the answer is due within a week."""
         return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
 
 
@@ -171,7 +171,7 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
     there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    text = " ".join(text.split())[:LONGEST_ANSWER]
+    text = " ".join(text.split())[:MAX_ANSWER]
     if not text:
         raise Misuse("no_answer", "Enter your answer.")
     asked = next((one for one in find_all(viewer) if one.id == number), None)

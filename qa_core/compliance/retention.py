@@ -272,7 +272,7 @@ class Overdue:
 
     @property
     def is_late(self) -> bool:
-        """Tell whether a purge had a whole day for it."""
+        """Return whether a purge had a whole day for it."""
         return self.since < environment.today()
 
 

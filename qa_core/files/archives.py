@@ -90,7 +90,7 @@ class Content:
 
     @cached_property
     def _ends_lines_by_returns(self) -> bool:
-        """Tell whether lines end as on old Macs, by a carriage return alone."""
+        """Return whether lines end as on old Macs, by a carriage return alone."""
         with self.path.open("rb") as file:
             start = file.read(BLOCK_BYTES)
         return b"\r" in start and b"\n" not in start and b"\x00" not in start

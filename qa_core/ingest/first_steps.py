@@ -52,7 +52,7 @@ class SetUp:
     closed_gates: tuple[str, ...]
 
     def is_done(self, step: Step) -> bool:
-        """Tell whether a step is done. Names hold nobody back: new ones come with every import."""
+        """Return whether a step is done. Names never hold a step open: each import brings some."""
         has_contacts = self.span is not None
         return {
             Step.CENTRE: self.organisation is not None,

@@ -35,7 +35,7 @@ from qa_core.metrics.rows.contacts import (
 )
 from qa_core.metrics.rows.currencies import find_currencies
 from qa_core.metrics.rows.dialled_numbers import find_number_uses
-from qa_core.metrics.rows.my_evaluations import find_given_evaluations
+from qa_core.metrics.rows.my_evaluations import find_evaluations_given
 from qa_core.metrics.rows.ratings import find_ratings
 from qa_core.metrics.rows.repeat_chains import (
     ChainContact,
@@ -48,7 +48,7 @@ from qa_core.metrics.rows.repeat_chains import (
 from qa_core.metrics.rows.rule_changes import Change, find_changes
 from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
 from qa_core.metrics.rows.waits import (
-    LONGEST_WAIT,
+    MAX_WAIT,
     UNHAPPY_BANDS,
     find_service_levels,
     find_unhappy_by_wait,

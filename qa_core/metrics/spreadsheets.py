@@ -27,7 +27,7 @@ FORMATS = {
     Unit.NPS: "+0.0;-0.0;0.0",
 }
 MOMENT, DAY, MONTH = "yyyy-mm-dd hh:mm:ss", "d mmm yyyy", "mmm yyyy"
-MOST_CHARACTERS = 32_767
+MAX_CHARACTERS = 32_767
 """What a cell of a workbook holds."""
 NARROWEST, WIDEST = 9, 60
 """Widths of columns, in characters."""
@@ -171,7 +171,7 @@ def _write_text(
     """Write a text; one that starts like a formula is marked, so that it never becomes one."""
     if text.startswith(FORMULA_STARTS):
         properties["quote_prefix"] = True
-    sheet.write_string(row, column, text[:MOST_CHARACTERS], look(**properties))
+    sheet.write_string(row, column, text[:MAX_CHARACTERS], look(**properties))
     return max(map(len, text.splitlines()), default=0)
 
 

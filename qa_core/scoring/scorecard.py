@@ -16,7 +16,7 @@ CRITERION_FIELDS = frozenset(
     {"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"}
 )
 HIGHEST_SCORE = Fraction(100)
-SMALLEST_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
+MIN_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
@@ -294,7 +294,7 @@ def read_number(value: Any) -> Fraction | None:
     except (ValueError, OverflowError):  # not a number, infinity
         return None
     # Ratios of numbers beyond these could not be printed as decimals.
-    return exact if exact == 0 or SMALLEST_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
+    return exact if exact == 0 or MIN_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
 
 
 def format_number(value: Fraction) -> str:

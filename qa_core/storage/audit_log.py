@@ -248,7 +248,7 @@ def find_signatures(*fields: int | str) -> list[str]:
 
 
 def is_signature(signature: str, *fields: int | str) -> bool:
-    """Tell whether these fields were signed so, with the present secret or an earlier one."""
+    """Return whether these fields were signed so, with the present secret or an earlier one."""
     return any(hmac.compare_digest(signature, one) for one in find_signatures(*fields))
 
 

@@ -92,7 +92,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_denied(cause: BaseException) -> bool:
-    """Tell whether the system refuses a write below the folder of the stores."""
+    """Return whether the system refuses a write below the folder of the stores."""
     if not isinstance(cause, OSError) or cause.errno not in (
         errno.EROFS,
         errno.EACCES,

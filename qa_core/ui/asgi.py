@@ -67,7 +67,7 @@ WARMING_SECONDS = 2
 
 LOG = logging.getLogger("qa_core")
 
-UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_GRIDS})
+UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_SCORECARDS})
 """Permissions of which one is needed to send files at all; what is done with them is
 checked again where it is written.
 """

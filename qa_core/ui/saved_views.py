@@ -104,9 +104,7 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
     key = f"view_{view.id if view else 'new'}"
     sharings = saved_views.find_sharings(viewer)
     with st.form(key, border=False, clear_on_submit=view is None):
-        name = st.text_input(
-            _("Name"), view.name if view else "", max_chars=saved_views.LONGEST_NAME
-        )
+        name = st.text_input(_("Name"), view.name if view else "", max_chars=saved_views.MAX_NAME)
         titles = {NOBODY: _("Nobody")} | {key: _(saved_views.SHARINGS[key]) for key in sharings}
         chosen, held = NOBODY, view.shared_with if view else NOBODY
         if sharings:

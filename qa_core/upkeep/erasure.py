@@ -14,7 +14,7 @@ from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped
@@ -126,7 +126,7 @@ def _erase_pending(
         return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
 
     rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    pending_rows = session.execute(of_files(rows))
+    pending_rows = session.execute(unscoped_import_rows(rows))
     row_ids = [row_id for row_id, *row in pending_rows if is_theirs(*row)]
     for row_id in row_ids:
         session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
@@ -153,13 +153,13 @@ def _erase_notes(session: Session, contacts: References) -> None:
             [{"id": number, **blank, "changed_at": now()} for number in numbers],
         )
     images = session.scalars(
-        of_files(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
+        unscoped_import_rows(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
     )
     for image in images.all():
         content = image.content or {}
         if (content.get("contact_id"), content.get("source_system")) in contacts:
             image.content = {**content, **blank}
     pending_rows = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-    for row in session.scalars(of_files(pending_rows)):
+    for row in session.scalars(unscoped_import_rows(pending_rows)):
         if (row.contact_id, row.content.get("system")) in contacts:
             row.content = {**row.content, "values": {**row.content["values"], **blank}}

@@ -62,7 +62,7 @@ class Certificate:
 
     @property
     def is_genuine(self) -> bool:
-        """Tell whether the signature fits what the certificate says."""
+        """Return whether the signature fits what the certificate says."""
         return audit_log.is_signature(self.signature, *_name_content(self))
 
     def as_json(self) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Centre:
 
 
 def may_meet(mark: Mark, principal: str, viewer: Viewer | None) -> bool:
-    """Tell whether the table lets that principal meet the mark."""
+    """Return whether the table lets that principal meet the mark."""
     whose = MATRIX["marks"][mark.kind].get(principal)
     return whose == "all" or (whose == "own" and mark.belongs_to(viewer))
 

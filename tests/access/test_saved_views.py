@@ -83,7 +83,7 @@ def test_the_same_name_replaces_a_view_and_bad_ones_are_refused(people: Path) ->
             saved_views.save(lea, name, "overview", {})
     with pytest.raises(Refusal, match="Too many filters"):
         saved_views.save(lea, "Long", "overview", {"queue": ["x" * 3000]})
-    for number in range(saved_views.MOST_VIEWS - 2):
+    for number in range(saved_views.MAX_VIEWS - 2):
         saved_views.save(lea, f"view {number}", "overview", {})
     with pytest.raises(Refusal, match="You have 50 views"):
         saved_views.save(lea, "One more", "overview", {})

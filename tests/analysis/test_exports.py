@@ -78,13 +78,13 @@ def build_listened_contacts() -> None:
 def test_evaluators_list_what_they_gave_newest_first_without_advisor_or_customer(
     listened: Path,
 ) -> None:
-    found = query.find_given_evaluations(EVE, Filters(MAY))
+    found = query.find_evaluations_given(EVE, Filters(MAY))
 
     assert list(found.columns) == ["evaluation_id", "day", "grid", "queue", "score", "outcome"]
     assert found["score"].tolist() == [70.0, 90.0]
     assert found["queue"].fillna("").tolist() == ["", "=care"]
-    assert query.find_given_evaluations(MARC)["score"].tolist() == [10.0]
-    assert query.find_given_evaluations(EVE, limit=1)["score"].tolist() == [70.0]
+    assert query.find_evaluations_given(MARC)["score"].tolist() == [10.0]
+    assert query.find_evaluations_given(EVE, limit=1)["score"].tolist() == [70.0]
 
 
 def test_the_list_of_evaluators_follows_the_period_and_the_grid_like_their_figures(
@@ -92,8 +92,8 @@ def test_the_list_of_evaluators_follows_the_period_and_the_grid_like_their_figur
 ) -> None:
     sales = Filters.of(MAY, {"grid": ["Sales"]})
 
-    assert query.find_given_evaluations(EVE, sales)["score"].tolist() == [70.0]
-    assert query.find_given_evaluations(EVE, Filters(Period(date(2026, 5, 5), date(2026, 5, 5))))[
+    assert query.find_evaluations_given(EVE, sales)["score"].tolist() == [70.0]
+    assert query.find_evaluations_given(EVE, Filters(Period(date(2026, 5, 5), date(2026, 5, 5))))[
         "score"
     ].tolist() == [70.0]
     assert query.measure(EVE, ("evaluation_score",), (), sales)["value"].tolist() == [70.0]
@@ -118,13 +118,13 @@ def test_count_mean_and_spread_are_of_their_own_evaluations_alone(listened: Path
 )
 def test_only_evaluators_have_evaluations_that_they_gave(listened: Path, viewer: Viewer) -> None:
     with pytest.raises(AccessDenied):
-        query.find_given_evaluations(viewer)
+        query.find_evaluations_given(viewer)
 
 
 @pytest.mark.parametrize("dimension", ["advisor", "team", "evaluator", "queue"])
 def test_evaluators_cannot_single_out_an_advisor(listened: Path, dimension: str) -> None:
     with pytest.raises(AccessDenied):
-        query.find_given_evaluations(EVE, Filters.of(MAY, {dimension: ["a1"]}))
+        query.find_evaluations_given(EVE, Filters.of(MAY, {dimension: ["a1"]}))
 
 
 def test_the_page_of_an_evaluator_shows_the_own_scores_and_no_name(

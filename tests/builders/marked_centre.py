@@ -61,7 +61,7 @@ class Mark:
     people: frozenset[str] = frozenset()
 
     def belongs_to(self, viewer: Viewer) -> bool:
-        """Tell whether it lies in the rows of that role, by the words of docs/access.md."""
+        """Return whether it lies in the rows of that role, by the words of docs/access.md."""
         if viewer.role == Role.ADVISOR:
             return viewer.advisor_id in self.advisors
         if viewer.role == Role.EVALUATOR:

@@ -29,7 +29,7 @@ FLAGS = (
     "--disable-sync",
 )
 STREAMLIT = ("-m", "streamlit")
-LONGEST_MILLISECONDS = 180_000
+MAX_MILLISECONDS = 180_000
 """How long a page may take on a busy machine before it counts as broken."""
 
 

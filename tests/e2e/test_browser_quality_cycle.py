@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.import_files import bring
-from builders.servers import LONGEST_MILLISECONDS
+from builders.servers import MAX_MILLISECONDS
 from builders.visitors import PASSWORD
 from playwright.sync_api import TimeoutError
 
@@ -202,7 +202,7 @@ def choose_one(page, field, option: str) -> None:
         field.fill("")
         field.fill(option)
         with suppress(TimeoutError):
-            offered.click(timeout=LONGEST_MILLISECONDS / ATTEMPTS)
+            offered.click(timeout=MAX_MILLISECONDS / ATTEMPTS)
             return
     raise AssertionError(f"{field.input_value()!r} is typed, and {option} never offered")
 

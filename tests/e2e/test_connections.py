@@ -84,7 +84,7 @@ def test_strangers_of_one_address_have_so_many_connections_and_others_get_in(
     cookies = sign_in()
     refused = 0
     with contextlib.ExitStack() as opened:
-        for _ in range(connections.MOST_OF_AN_ADDRESS + 5):
+        for _ in range(connections.MAX_OF_AN_ADDRESS + 5):
             try:
                 opened.enter_context(raw.visitor(server.host))
             except InvalidStatus:

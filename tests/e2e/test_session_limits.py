@@ -18,7 +18,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.people import LoginSession
 from qa_core.ui.server import browser
 
-IDLE, LONGEST = 8, 20
+IDLE, MAX = 8, 20
 LEEWAY = 1.0
 
 
@@ -44,7 +44,7 @@ def is_in(server: Server, cookies: dict[str, str]) -> bool:
 def test_sessions_end_when_they_are_not_used_and_when_they_are_used_for_too_long(
     tmp_path: Path,
 ) -> None:
-    start = ("-m", "tests.builders.short_sessions", str(IDLE), str(LONGEST))
+    start = ("-m", "tests.builders.short_sessions", str(IDLE), str(MAX))
     with living_in(tmp_path):
         store.migrate()
         accounts.add(Viewer.SYSTEM, "dora", "dpo", password=PASSWORD)
@@ -59,12 +59,12 @@ def test_sessions_end_when_they_are_not_used_and_when_they_are_used_for_too_long
             assert not is_in(server, cookies)
 
             cookies, seen = sign_in(), []
-            while not seen or find_age() < LONGEST + LEEWAY:
+            while not seen or find_age() < MAX + LEEWAY:
                 began = find_age()
                 was_in = is_in(server, cookies)
                 seen.append((began, was_in, find_age()))
                 time.sleep(1)
-            assert [was_in for _began, was_in, ended in seen if ended < LONGEST]
-            assert all(was_in for _began, was_in, ended in seen if ended < LONGEST)
-            assert not any(was_in for began, was_in, _ended in seen if began > LONGEST)
+            assert [was_in for _began, was_in, ended in seen if ended < MAX]
+            assert all(was_in for _began, was_in, ended in seen if ended < MAX)
+            assert not any(was_in for began, was_in, _ended in seen if began > MAX)
             assert not is_in(server, cookies)

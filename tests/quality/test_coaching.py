@@ -20,7 +20,7 @@ from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.rows.scorecard_texts import GridTexts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching import effect, needs, plans, texts, training_file
 from qa_core.quality.coaching.effect import BeforeAndAfter, PeriodScores
 from qa_core.quality.coaching.gaps import AdvisorMean, find_gaps
@@ -418,7 +418,7 @@ def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nob
     score = week.needs[0].reasons[0]
     assert score.kind == NeedKind.SCORE and score.gap.n == 12 and score.gap.high < 0
     assert week.needs[0].criteria and "below the rest of the team" in texts.describe_reason(
-        score, GridTexts()
+        score, ScorecardTexts()
     )
     number = plans.open_plan(LEAD, "a5", "Work on it", week.needs[0].criteria)
     again = needs.find_needs(LEAD).needs[0]
@@ -507,7 +507,9 @@ def test_the_week_names_whom_to_listen_to_the_longest_waiting_first(two_teams: P
     ]
     planned = listening[2].reasons[1]
     assert (planned.planned, planned.due_on) == (2, days_ago(-6))
-    assert "1 of 2 planned contacts evaluated, due" in texts.describe_reason(planned, GridTexts())
+    assert "1 of 2 planned contacts evaluated, due" in texts.describe_reason(
+        planned, ScorecardTexts()
+    )
     assert not [need for need in needs.find_needs(OTHER_LEAD).listening if need.team != "Sud"]
 
 
@@ -530,7 +532,7 @@ def test_clear_strengths_are_named_and_equals_are_not(two_teams: Path) -> None:
     assert (bea.advisor, [reason.kind for reason in bea.reasons]) == ("Bea", [NeedKind.RISEN])
     rise = bea.reasons[0].rise
     assert (rise.before.mean, rise.now.mean, rise.now.n) == (60, 80, 12) and rise.low > 15
-    said = texts.describe_reason(bea.reasons[0], GridTexts())
+    said = texts.describe_reason(bea.reasons[0], ScorecardTexts())
     assert "from 60 (n = 12) to 80 (n = 12)" in said
 
 

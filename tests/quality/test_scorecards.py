@@ -23,7 +23,7 @@ from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.cli.app import run
 from qa_core.metrics.downloads import FORMULA_STARTS
-from qa_core.metrics.rows.scorecard_texts import find_grid_texts
+from qa_core.metrics.rows.scorecard_texts import find_scorecard_texts
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import files, publication, table, worked_score
 from qa_core.storage.records import store
@@ -66,7 +66,9 @@ def test_a_draft_is_kept_as_it_is_and_says_all_that_is_missing(centre: Path) -> 
     with pytest.raises(Refusal) as refused:
         scorecards.publish(MANAGER, draft, 1)
     assert refused.value.code == "bad_grid"
-    assert find_grid_texts(SYSTEM).by_dimension["grid"] == {}  # a draft names nothing on the pages
+    assert (
+        find_scorecard_texts(SYSTEM).by_dimension["grid"] == {}
+    )  # a draft names nothing on the pages
 
 
 def test_who_saves_an_older_draft_is_told(centre: Path) -> None:
@@ -500,7 +502,7 @@ def test_each_fault_of_a_sheet_names_its_row_its_cell_and_what_is_expected() -> 
         ("a.toml", b"\xff\xfe", "bad_toml"),
         ("a.toml", b'title = "x"', "bad_grid_file"),
         ("a.png", b"\x89PNG", "wrong_file_type"),
-        ("a.csv", b"x" * (files.LARGEST_BYTES + 1), "grid_file_too_large"),
+        ("a.csv", b"x" * (files.MAX_BYTES + 1), "grid_file_too_large"),
         ("a.csv", b"Criterion,Points\n" + b"c,1\n" * 1001, "grid_too_large"),
         ("a.xlsx", b"no workbook", "damaged_file"),
     ],
@@ -542,4 +544,4 @@ def test_the_command_line_brings_in_publishes_lists_and_hands_out(
 
 
 def test_grids_are_handed_out_only_to_whoever_sees_them() -> None:
-    assert files.downloads.KINDS["grid"].permission == Permission.SEE_GRIDS
+    assert files.downloads.KINDS["grid"].permission == Permission.SEE_SCORECARDS

@@ -546,7 +546,7 @@ def test_keys_are_looked_for_again_when_the_lake_changed_since_they_were_unknown
     version = lake.version("contacts")
     for batch in ("b2", "b3"):
         rows = rows_of(contact("c2", NOON, outcome="answered" if batch == "b2" else "abandoned"))
-        lake.merge_contacts(rows, ["outcome"], batch, unknown_in=version)
+        lake.merge_contacts(rows, ["outcome"], batch, keys_absent_at_version=version)
     assert stored("contact_id", "outcome", "batch_id") == [
         ("c1", "answered", "b1"),
         ("c2", "abandoned", "b3"),

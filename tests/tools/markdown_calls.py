@@ -97,7 +97,7 @@ class _Judge:
         self.scope, self.functions, self.seen = scope, functions, seen
 
     def is_safe(self, text: ast.expr) -> bool:
-        """Tell whether a text is known to hold no markdown of a person."""
+        """Return whether a text is known to hold no markdown of a person."""
         match text:
             case ast.Constant() | ast.Compare():
                 return True

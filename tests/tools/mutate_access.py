@@ -30,7 +30,7 @@ from queue import Queue
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = ("qa_core", "pages", "tests", "data", ".streamlit", "app.py", "pyproject.toml")
 TESTS = ("access", "analysis", "centre", "cli", "compliance", "metrics", "quality", "storage", "ui")
-MOST_SECONDS = 100
+MAX_SECONDS = 100
 """How long the tests of one mutant take together, as they were measured with `coverage`."""
 DOORS = "test_every_door_refuses_each_role_without_its_permission"
 """Tried before all others: it asks at most doors."""
@@ -81,7 +81,7 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/quality/sampling/manual_pick.py: find_evaluators: "
             "viewer.require(Permission.MANAGE_LISTENING)",
             "qa_core/quality/sampling/worklist.py: find_worklist: "
-            "viewer.require(Permission.FILL_GRIDS)",
+            "viewer.require(Permission.FILL_SCORECARDS)",
             "qa_core/ui/page_frame.py: show: viewer.require(entry.permission)",
         ),
         ("A manager has every permission that a KPI needs."): (
@@ -128,7 +128,7 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/quality/evaluations/advisor_response.py: start_self_evaluation: "
             "viewer.require(Permission.ANSWER_EVALUATIONS)",
             "qa_core/quality/evaluations/advisor_response.py: start_self_evaluation: "
-            "viewer.require(Permission.FILL_GRIDS)",
+            "viewer.require(Permission.FILL_SCORECARDS)",
         ),
         ("Whoever lacks it has no ground to listen, which is asked next."): (
             "qa_core/compliance/recordings/playback.py: _require: "
@@ -156,8 +156,9 @@ EQUIVALENT: dict[str, str] = {
             "ed`, which lets in others, `test_doors` asks it."
         ): (
             "qa_core/quality/evaluations/drafts.py: _require_evaluator: "
-            "viewer.require(Permission.FILL_GRIDS)",
-            "qa_core/quality/evaluations/drafts.py: get_own: viewer.require(Permission.FILL_GRIDS)",
+            "viewer.require(Permission.FILL_SCORECARDS)",
+            "qa_core/quality/evaluations/drafts.py: get_own: "
+            "viewer.require(Permission.FILL_SCORECARDS)",
         ),
         ("It asks for the viewer's own name and a contact that they were just let evaluate."): (
             "qa_core/quality/evaluations/drafts.py: open_draft: "
@@ -198,7 +199,7 @@ EQUIVALENT: dict[str, str] = {
         ),
         ("Evaluators and the advisor, who alone are let read a draft of theirs, have it."): (
             "qa_core/quality/evaluations/timed_comments.py: _is_open_to: "
-            "viewer.can(Permission.FILL_GRIDS)",
+            "viewer.can(Permission.FILL_SCORECARDS)",
         ),
         (
             "Only a control or a sentence is shown or hidden: the room behind it refuses the "
@@ -211,7 +212,7 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/ui/frame/filter_bar.py: _ask_values: viewer.needs_suppression",
             "qa_core/ui/widgets/player/__init__.py: show: viewer.can(Permission.LISTEN)",
             "qa_core/ui/views/account/find.py: show: viewer.can(Permission.SEE_CONTACTS)",
-            "qa_core/ui/views/admin/scorecards.py: show: viewer.can(Permission.EDIT_GRIDS)",
+            "qa_core/ui/views/admin/scorecards.py: show: viewer.can(Permission.EDIT_SCORECARDS)",
             "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.MANAGE_ALERTS)",
             "qa_core/ui/views/admin/targets.py: show_alerts: viewer.can(Permission.SEE_ALERTS)",
             "qa_core/ui/views/compliance/accredited_people.py: show_accreditations: "
@@ -448,7 +449,7 @@ def choose_tests(
     chosen = [DOORS] if DOORS in known else []
     seconds = 0.0
     for one in itertools.chain.from_iterable(zip(*orders, strict=True)):
-        if one not in chosen and seconds + durations[one][1] <= MOST_SECONDS:
+        if one not in chosen and seconds + durations[one][1] <= MAX_SECONDS:
             chosen.append(one)
             seconds += durations[one][1]
     return [f"{durations[one][0]}::{one}" for one in chosen]

@@ -21,7 +21,7 @@ from qa_core.storage.records.evaluations import Evaluation
 
 __all__ = ["room"]
 SECTIONS = tomllib.loads(SERVICE.read_text(encoding="utf-8"))["section"]
-MOST = {
+MAX = {
     criterion["key"]: criterion["points"]
     for section in SECTIONS
     for criterion in section["criterion"]
@@ -192,7 +192,7 @@ def test_an_imported_evaluation_is_corrected_like_any_other_and_its_file_does_no
 ) -> None:
     rows = "".join(
         "a,A1,eve,2026-03-05 "
-        f"10:00,customer-service,{key},{'' if points == 'na' else points},{MOST[key]}\n"
+        f"10:00,customer-service,{key},{'' if points == 'na' else points},{MAX[key]}\n"
         for key, points in BEST.items()
     )
     file = "contact_id,advisor,evaluator,evaluated_at,grid,criterion,points,possible\n" + rows

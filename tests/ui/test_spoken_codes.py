@@ -53,9 +53,9 @@ def test_a_grid_is_read_in_the_language_of_the_reader(centre: Path):
         )
     reader = Viewer("eva", Role.EVALUATOR)
 
-    english = scorecard_texts.find_grid_texts(reader)
+    english = scorecard_texts.find_scorecard_texts(reader)
     i18n.use("fr")
-    french = scorecard_texts.find_grid_texts(reader)
+    french = scorecard_texts.find_scorecard_texts(reader)
     i18n.use("en")
 
     assert (english.name("grid", "Customer service"), french.name("grid", "Customer service")) == (

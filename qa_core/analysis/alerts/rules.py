@@ -27,7 +27,7 @@ DIMENSIONS = (
 """Dimensions of a rule besides the whole centre: one value, or each of them."""
 GRAINS = ("day", "week", "month")
 SIDES = ("above", "below")
-MOST_PERIODS = 12
+MAX_PERIODS = 12
 
 
 class RuleKind(StrEnum):
@@ -197,8 +197,8 @@ def _check(rule: Rule) -> None:
         message = N_("A rule covers the whole centre, or one of: {known}.")
         require_known(rule.dimension, DIMENSIONS, "bad_scope", message)
         kpi.require_cut(rule.dimension)
-    if not (1 <= rule.periods <= MOST_PERIODS and 1 <= rule.clear_after <= MOST_PERIODS):
-        raise Misuse("bad_periods", "A rule counts 1 to {most} periods.", most=MOST_PERIODS)
+    if not (1 <= rule.periods <= MAX_PERIODS and 1 <= rule.clear_after <= MAX_PERIODS):
+        raise Misuse("bad_periods", "A rule counts 1 to {most} periods.", most=MAX_PERIODS)
     if rule.kind == RuleKind.THRESHOLD and (rule.side not in SIDES or rule.threshold is None):
         raise Misuse(
             "no_threshold",

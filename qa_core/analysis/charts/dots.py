@@ -12,7 +12,7 @@ from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
 
-LONGEST_LABEL = 32
+MAX_LABEL = 32
 """Characters of a label beside a difference."""
 
 
@@ -151,7 +151,7 @@ def build_differences(
         showgrid=True,
         side="bottom",
     )
-    elements.label_rows(figure, [cut(str(label), LONGEST_LABEL) for label in frame["label"]])
+    elements.label_rows(figure, [cut(str(label), MAX_LABEL) for label in frame["label"]])
     return dress(figure, tint, 34 + row_height * max(len(frame), 3))
 
 

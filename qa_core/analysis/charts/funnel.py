@@ -16,7 +16,7 @@ from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
 STEPS = 60
 ROOM_FOR_NAMES = 0.12
 """Part of the height beyond an outlier that its name takes."""
-LEAST_SPREAD = 20.0
+MIN_SPREAD = 20.0
 """Minimum range of shares in points for the full colour scale."""
 
 
@@ -110,7 +110,7 @@ def build_criteria(
         z=table.to_numpy(),
         x=list(range(len(columns))),
         y=list(range(len(rows))),
-        zmin=min(low, high - LEAST_SPREAD),
+        zmin=min(low, high - MIN_SPREAD),
         zmax=high,
         colorscale=[[0, tint.attention], [1, "rgba(127,127,127,.08)"]],
         hoverinfo="skip",

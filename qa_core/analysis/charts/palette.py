@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.sketch import Sketch
 
 SERIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
-MOST_KEPT = 200
+MAX_KEPT = 200
 """Charts kept as Plotly checked them: that takes most of the time of drawing one again."""
 FONT = "Inter, 'Helvetica Neue', Arial, sans-serif"
 LEGEND = {"orientation": "h", "traceorder": "normal", "yanchor": "bottom"}
@@ -81,7 +81,7 @@ class _Drawing:
     layout: dict[str, Any] = field(compare=False)
 
 
-@functools.lru_cache(maxsize=MOST_KEPT)
+@functools.lru_cache(maxsize=MAX_KEPT)
 def _finish(drawing: _Drawing) -> go.Figure:
     common = {"template": _build_template(drawing.tint)}
     return go.Figure(drawing.traces, common | drawing.layout)

@@ -25,9 +25,9 @@ from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Unit, formatting
 
-LEAST_SPREAD = 0.1
+MIN_SPREAD = 0.1
 """Minimum range of rates for the full colour scale."""
-MOST_TICKS = 5
+MAX_TICKS = 5
 LABEL_HEIGHT = 15
 
 
@@ -55,8 +55,8 @@ def build_when(
     )
     shown = table.stack().tolist()
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
-    if is_rate and high - low < LEAST_SPREAD:
-        low, high = (high - LEAST_SPREAD, high) if better == "up" else (low, low + LEAST_SPREAD)
+    if is_rate and high - low < MIN_SPREAD:
+        low, high = (high - MIN_SPREAD, high) if better == "up" else (low, low + MIN_SPREAD)
     empty, deep = "rgba(127,127,127,.08)", tint.accent if better == "neither" else tint.attention
     figure.add_heatmap(
         z=table.to_numpy(),
@@ -319,7 +319,7 @@ def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:
         (
             step
             for step in (1, 2, 3)
-            if sum(hour % step == 0 for _place, hour in whole) <= MOST_TICKS
+            if sum(hour % step == 0 for _place, hour in whole) <= MAX_TICKS
         ),
         4,
     )

@@ -21,7 +21,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.irritants import Irritant, IrritantStep, IrritantTeam
 from qa_core.storage.records.people import Account, Team
 
-LONGEST_NOTE = 1000
+MAX_NOTE = 1000
 
 
 class ActionState(StrEnum):
@@ -159,8 +159,8 @@ def change_entry(viewer: Viewer, number: int, version: int, plan: ActionPlan) ->
     eligible, AccessDenied for one that the viewer may not change.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
-    if len(plan.note) > LONGEST_NOTE:
-        raise Misuse("long_note", "A note has at most {most} characters.", most=LONGEST_NOTE)
+    if len(plan.note) > MAX_NOTE:
+        raise Misuse("long_note", "A note has at most {most} characters.", most=MAX_NOTE)
     with store.writing() as session:
         row = session.get(Irritant, number)
         if row is None or not _may_see(viewer, row) or not _may_change(viewer, row):

@@ -32,7 +32,7 @@ KPIS = {IrritantKind.REPEATS: "first_contact_resolution", IrritantKind.LOW_RATIN
 DIMENSIONS = ("reason", "queue")
 PARTS = FIGURES, WORDS = "figures", "words"
 """Parts of the detection: shares of contacts, and the terms of remarks and tags."""
-MOST_EXAMPLES, MOST_ALONG = 5, 4
+MAX_EXAMPLES, MAX_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
 """Days measured before and after the start: weekdays count alike."""
 _ORIGINS = {
@@ -222,7 +222,7 @@ def _find_in_words(
                 term_counts.most_frequent(
                     _spell(remark, terms) for remark in concerned if _has(remark, terms)
                 )
-                for terms in term_use.related[:MOST_ALONG]
+                for terms in term_use.related[:MAX_ALONG]
             ]
             yield IrritantCandidate(
                 subject,
@@ -293,7 +293,7 @@ def _take_distinct(examples: Iterable[Example]) -> tuple[Example, ...]:
     for example in examples:
         if (
             different.setdefault(example.sentence.casefold(), example) is example
-            and len(different) == MOST_EXAMPLES
+            and len(different) == MAX_EXAMPLES
         ):
             break
     return tuple(different.values())

@@ -102,7 +102,7 @@ def remove(viewer: Viewer) -> None:
 
 
 def is_unfinished() -> bool:
-    """Tell whether a build must start afresh: it was interrupted, or its passwords are lost."""
+    """Return whether a build must start afresh: it was interrupted, or its passwords are lost."""
     content = accounts.read()
     if content:
         return not content["complete"]

@@ -27,7 +27,7 @@ BATCH = "demo calls"
 """Batch of the demo's recordings; finds them for removal."""
 
 DAYS = 62
-SHORTEST_TALK = 60
+MIN_TALK = 60
 EVALUATED, MORE_EVALUATED, FRESH = 2, 4, 3
 """Contacts with audio per advisor and month: evaluated ones, and others."""
 
@@ -82,7 +82,7 @@ def _choose(cast: Cast) -> list[Any]:
     frame = query.find_contacts(Viewer.SYSTEM, where, columns=(*FOUND, "recorded"), limit=100_000)
     frame = frame[
         frame["recorded"].eq(True)
-        & (frame["talk_seconds"] >= SHORTEST_TALK)
+        & (frame["talk_seconds"] >= MIN_TALK)
         & frame["recording_purpose"].isin(gates.PURPOSES)
     ]
     known, keys = _find_evaluated(period), zip(frame.source_system, frame.contact_id, strict=True)

@@ -5,7 +5,7 @@ import numpy as np
 from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo.story import DAY_SECONDS, STORY, DemoPlan
 
-USUAL, LAUNCH = STORY.seasons, STORY.launch
+DEFAULT, LAUNCH = STORY.seasons, STORY.launch
 
 
 class Calendar:
@@ -28,8 +28,8 @@ class Calendar:
         self.next_open = opens[np.searchsorted(opens, np.arange(self.size + 1))]
         """The next open day from each day on; past the end, the position after the last."""
         after_closed = np.roll(~self.is_open & (self.weekday < 6), 1)
-        by_phone, in_writing = USUAL.week[self.weekday], USUAL.written_week[self.weekday]
-        year = USUAL.year[self.month]
+        by_phone, in_writing = DEFAULT.week[self.weekday], DEFAULT.written_week[self.weekday]
+        year = DEFAULT.year[self.month]
         self.usual = by_phone * year * self.is_open * np.where(after_closed, 1.18, 1.0)
         self.usual_written = in_writing * year * np.where(self.is_holiday, 0.55, 1.0)
         # Nobody is planned for what nobody foresaw: mood of the day, that drags on from
@@ -42,11 +42,11 @@ class Calendar:
         hour, saturday = np.arange(24), 5
         opens_at, closes_at = (
             times[np.minimum(np.arange(7), saturday)][:, None]
-            for times in (USUAL.opens_at, USUAL.closes_at)
+            for times in (DEFAULT.opens_at, DEFAULT.closes_at)
         )
         is_within = (hour >= opens_at) & (hour < closes_at)
-        self._open_hours = [_cumulate(np.where(within, USUAL.hours, 0)) for within in is_within]
-        self._written_hours = _cumulate(USUAL.written_hours)
+        self._open_hours = [_cumulate(np.where(within, DEFAULT.hours, 0)) for within in is_within]
+        self._written_hours = _cumulate(DEFAULT.written_hours)
 
     def position(self, moments: np.ndarray) -> np.ndarray:
         """Compute the position of the day of each moment (datetime64[s], wall clock)."""
@@ -59,7 +59,7 @@ class Calendar:
     def is_open_at(self, moments: np.ndarray) -> np.ndarray:
         position = np.minimum(self.position(moments), self.size - 1)
         weekday, hour = self.weekday[position], self.hour(moments)
-        is_within = (hour >= USUAL.opens_at[weekday]) & (hour < USUAL.closes_at[weekday])
+        is_within = (hour >= DEFAULT.opens_at[weekday]) & (hour < DEFAULT.closes_at[weekday])
         return self.is_open[position] & is_within
 
     def draw_moments(
@@ -79,7 +79,7 @@ class Calendar:
         """Draw a moment out of the opening hours, near to them on open days."""
         weekday = self.weekday[positions]
         early = chance.random(len(positions)) < 0.35
-        near = np.where(early, np.where(weekday == 5, 8, 7), USUAL.closes_at[weekday])
+        near = np.where(early, np.where(weekday == 5, 8, 7), DEFAULT.closes_at[weekday])
         closed_all_day = 9 + 10 * chance.random(len(positions))
         hour = np.where(self.is_open[positions], near, closed_all_day)
         return self._build_moments(positions, hour, chance)

@@ -150,7 +150,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
 
 
 def is_accredited(session: Session, username: str, purpose: str | None = None) -> bool:
-    """Tell whether a person may listen today, for that purpose if one is named."""
+    """Return whether a person may listen today, for that purpose if one is named."""
     required_purpose = gates.COUNTS_AS.get(purpose, purpose)
     rows = session.scalars(
         sa.select(Accreditation).where(
@@ -165,7 +165,7 @@ def is_accredited(session: Session, username: str, purpose: str | None = None) -
 
 
 def is_listener(viewer: Viewer) -> bool:
-    """Tell whether the viewer may listen today, for any purpose."""
+    """Return whether the viewer may listen today, for any purpose."""
     with store.reading() as session:
         return is_accredited(session, viewer.username)
 
@@ -181,6 +181,6 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
 
 
 def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:
-    """Tell whether an accreditation holds on a day, or held then at that moment of the day."""
+    """Return whether an accreditation holds on a day, or held then at that moment of the day."""
     is_ended = row.ended_at is not None and (moment is None or row.ended_at <= moment)
     return not is_ended and row.starts_on <= day <= row.ends_on

@@ -52,7 +52,7 @@ class Facts:
 
     @functools.cached_property
     def is_beyond_measure(self) -> bool:
-        """Tell whether recording or listening stands out today (docs/compliance.md, R2)."""
+        """Return whether recording or listening stands out today (docs/compliance.md, R2)."""
         return proportionality.is_exceeded(proportionality.find(Viewer.SYSTEM))
 
     @property

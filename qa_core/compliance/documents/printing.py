@@ -92,7 +92,7 @@ class DocumentState:
 
     @property
     def is_outdated(self) -> bool:
-        """Tell whether it would be printed differently today."""
+        """Return whether it would be printed differently today."""
         return self.printed is not None and self.printed.digest != self.digest
 
     def as_json(self) -> dict[str, Any]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import soundfile
 
 PEAKS = 400
-LONGEST_SECONDS = 4 * 3600
-MOST_WAV_BYTES = 2**32 - 64
+MAX_SECONDS = 4 * 3600
+MAX_WAV_BYTES = 2**32 - 64
 UNKNOWN_LENGTH = 0x7FFF0000
 """From here on, a length in the head of a WAV means that its writer did not know it."""
 
@@ -59,7 +59,7 @@ class Audio:
 
 
 def is_audio(path: Path) -> bool:
-    """Tell whether a file begins as audio does."""
+    """Return whether a file begins as audio does."""
     with path.open("rb") as file:
         head = file.read(READ_BYTES)
     try:
@@ -82,7 +82,7 @@ def examine(path: Path) -> Audio:
     if not frames or (kind == "flac" and frames < frame_count):
         raise Unfit("damaged_audio")
     if kind in ("wav", "gsm", "flac"):
-        if frames * channels * 2 > MOST_WAV_BYTES:
+        if frames * channels * 2 > MAX_WAV_BYTES:
             raise Unfit("too_long")
         return Audio(path, "audio/wav", frames / rate, _slices(loudest), rate, channels, frames)
     media_type = {"mp3": "audio/mpeg", "ogg": "audio/ogg"}[kind]
@@ -209,7 +209,7 @@ def _open_sound(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
 
 
 def _is_cut(log: str) -> bool:
-    """Tell whether the head of a WAV promises more samples than the file has."""
+    """Return whether the head of a WAV promises more samples than the file has."""
     return any(
         int(length) < int(head_length) < UNKNOWN_LENGTH
         for head_length, length in re.findall(r"data : (\d+) \(should be (\d+)\)", log)
@@ -224,7 +224,7 @@ def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
     loudest: list[numpy.ndarray] = []
     while len(block := sound.read(window * 1000, dtype="float32", always_2d=True)):
         frames += len(block)
-        if frames > LONGEST_SECONDS * sound.samplerate:
+        if frames > MAX_SECONDS * sound.samplerate:
             raise Unfit("too_long")
         loud = numpy.nan_to_num(numpy.abs(block).max(axis=1))
         loudest.append(numpy.maximum.reduceat(loud, range(0, len(loud), window)))

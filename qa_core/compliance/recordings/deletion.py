@@ -127,7 +127,7 @@ def find_last_moment(recording: Recording, months: int) -> datetime:
 
 
 def is_over(recording: Recording, months: int, moment: datetime) -> bool:
-    """Tell whether a recording has to be gone."""
+    """Return whether a recording has to be gone."""
     return moment > find_last_moment(recording, months)
 
 

@@ -43,7 +43,7 @@ SECONDS_TO_START = 60
 SECONDS_BEYOND = 15 * 60
 """Time a listening may go on after the recording's length: pauses, going back."""
 
-LONGEST_REASON = 200
+MAX_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def make_ticket(signed_in: SignedIn, recording_id: int, purpose: str, reason: st
     """Make the address at which that session may start playing within a minute. Raises
     Refusal without a reason, and as `require_playable`.
     """
-    reason = _mask(" ".join(reason.split())[:LONGEST_REASON])
+    reason = _mask(" ".join(reason.split())[:MAX_REASON])
     if not reason:
         raise Refusal(
             "no_reason",
@@ -177,7 +177,7 @@ def open_ticket(signed_in: SignedIn, ticket: str) -> Sound:
 
 
 def _is_under_way(session: Session, ticket: str) -> bool:
-    """Tell whether that link was used, on whichever server, and may still be."""
+    """Return whether that link was used, on whichever server, and may still be."""
     started = sa.select(Playback.played_at, Recording.seconds).join(
         Recording, Recording.id == Playback.recording_id
     )
@@ -248,7 +248,7 @@ def _to_be_judged(statement: sa.Select) -> Unscoped:
 
 
 def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
-    """Tell whether an evaluator must listen to a contact, or its advisor was evaluated on it."""
+    """Return whether an evaluator must listen to a contact, or its advisor was evaluated on it."""
     from qa_core.metrics.kpi.calibration_metrics import find_calibrations
 
     if viewer.role == Role.EVALUATOR:

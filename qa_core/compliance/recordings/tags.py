@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-MOST_COMMENTS = 64 * 1024
+MAX_COMMENTS = 64 * 1024
 """Bytes of the comments of an OGG file; what is larger holds a picture."""
 BLANK = 0x20
 BIT_RATES = (
@@ -101,7 +101,7 @@ def read_ogg_head(path: Path) -> tuple[bytes, int]:
                 if length < 255:
                     is_whole = True
                     break
-            if len(places) > MOST_COMMENTS or (places and places[-1] >= len(head)):
+            if len(places) > MAX_COMMENTS or (places and places[-1] >= len(head)):
                 raise Misshapen
     for position in _find_comments(bytes(head[place] for place in places)):
         head[places[position]] = BLANK

@@ -89,7 +89,7 @@ def sweep(names: Set[str]) -> int:
 
 
 def is_under_old_key(name: str) -> bool:
-    """Tell whether a file has to be encrypted again before an old key may go; not one
+    """Return whether a file has to be encrypted again before an old key may go; not one
     that is gone, or that no key opens.
     """
     keys = _find_keys()
@@ -115,7 +115,7 @@ def find_digest(path: Path) -> str:
 
 
 def holds(name: str, blocks: Iterable[bytes]) -> bool:
-    """Tell whether a stored file has that clear content: the digest of what was delivered
+    """Return whether a stored file has that clear content: the digest of what was delivered
     is worth nothing once its key was replaced.
     """
     try:

@@ -92,7 +92,7 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
     unknown = [
         share
         for share in found.recorded_shares
-        if not share.answered_contacts and share.unknown_contacts >= proportionality.ENOUGH_ANSWERED
+        if not share.answered_contacts and share.unknown_contacts >= proportionality.MIN_ANSWERED
     ]
     if unknown:
         return RuleFinding(

@@ -100,7 +100,7 @@ class FileContext:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def has(self, *names: str) -> bool:
-        """Tell whether the file carries every one of these fields."""
+        """Return whether the file carries every one of these fields."""
         return all(name in self.columns for name in names)
 
     def get_header(self, field_name: str) -> str:
@@ -136,7 +136,7 @@ class FileContext:
                 self.drop_column(name, "the column {column} is empty")
 
     def is_needed(self, field_name: str) -> bool:
-        """Tell whether a file of this kind means nothing without the column of that field."""
+        """Return whether a file of this kind means nothing without the column of that field."""
         return any(
             field_name in group and sum(name in self.columns for name in group) == 1
             for group in self.profile.needs

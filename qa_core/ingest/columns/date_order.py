@@ -210,7 +210,7 @@ def _decide_short_order(
 
 
 def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]) -> bool:
-    """Tell whether dates read year, day, month: the second number exceeds 12, the third never."""
+    """Return whether dates read year, day, month: the second number exceeds 12, the third never."""
     count = evidence.counts.get("year_first", 0)
     middle = evidence.count_days("year_first", "b")
     if not middle or middle <= MAX_FAULT_SHARE * count or evidence.count_days("year_first", "c"):
@@ -221,7 +221,7 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
 
 
 def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decision]) -> bool:
-    """Tell whether a spreadsheet swapped day and month of the dates that it recognised.
+    """Return whether a spreadsheet swapped day and month of the dates that it recognised.
     One that expects the other order turns `03/02/2021` into a date and leaves
     `27/01/2021` text. The pattern is exact: every text has its day above 12, every date
     has its day at most 12. Dates are swapped back when that puts them, and only that, in

@@ -155,14 +155,14 @@ def refit_columns(
             continue
         index = columns[name].index
         cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
-        if not cells or sum(bool(looks_other(cell)) for cell in cells) < _MOST * len(cells):
+        if not cells or sum(bool(looks_other(cell)) for cell in cells) < _MAX * len(cells):
             continue
         column = columns.pop(name)
         if other not in columns:
             columns[other] = Column(field, index, column.header)
 
 
-_MOST = 0.8
+_MAX = 0.8
 _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}")
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")

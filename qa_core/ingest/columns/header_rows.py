@@ -117,7 +117,7 @@ def _prefer_known(names: list[str], below: list[str], vocabulary: Vocabulary) ->
 
 
 def _are_groups(above: list[str], names: list[str]) -> bool:
-    """Tell whether the row above names groups: several names, one over more than one column."""
+    """Return whether the row above names groups: several names, one over more than one column."""
     filled = [index for index, cell in enumerate(above) if cell]
     if (
         len(filled) < 2
@@ -254,7 +254,7 @@ def _is_filled(cells: list[str]) -> bool:
 
 
 def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Tell whether a run is another table: it repeats a header, or ends elsewhere without a gap."""
+    """Return whether a run is another table: a header repeats, or it ends elsewhere, no gap."""
     shorter = min(own, other, key=lambda extent: extent[1])
     return bool(shared) or (
         abs(own[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0

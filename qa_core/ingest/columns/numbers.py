@@ -182,7 +182,7 @@ def decide_decimal(
     return "."
 
 
-LARGEST_WHOLE = np.iinfo(np.int32).max
+MAX_WHOLE = np.iinfo(np.int32).max
 """Largest count that the stores hold."""
 
 
@@ -210,7 +210,7 @@ class NumberReading:
             off_scale |= numbers > self.high + 1e-9
         if self.is_whole:
             unreadable |= ~np.isnan(numbers) & (numbers != np.floor(numbers))
-            off_scale |= numbers > LARGEST_WHOLE
+            off_scale |= numbers > MAX_WHOLE
         numbers[off_scale | unreadable] = np.nan
         return numbers, unreadable, off_scale
 

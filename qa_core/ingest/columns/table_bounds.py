@@ -115,14 +115,14 @@ def _require_header(rows: list[list[str]]) -> None:
 
 
 def looks_like_data(cells: list[str]) -> bool:
-    """Tell whether a row that names no field holds a date, a time or mostly numbers."""
+    """Return whether a row that names no field holds a date, a time or mostly numbers."""
     filled = [cell for cell in cells if cell]
     numbers = sum(not any(letter.isalpha() for letter in cell) for cell in filled)
     return any(_MOMENT.search(cell) for cell in filled) or numbers > len(filled) / 2
 
 
 def looks_like_headers(cells: list[str]) -> bool:
-    """Tell whether every filled cell has a letter, and no two are the same."""
+    """Return whether every filled cell has a letter, and no two are the same."""
     filled = [cell for cell in cells if cell]
     return all(any(letter.isalpha() for letter in cell) for cell in filled) and len(
         set(filled)
@@ -156,7 +156,7 @@ def classify_row(row: list[str], width: int, key: tuple[int, ...]) -> str | None
 
 
 def is_footer(row: list[str]) -> bool:
-    """Tell whether the first filled cell marks totals or the end of a report."""
+    """Return whether the first filled cell marks totals or the end of a report."""
     first = next((cell for cell in row if cell and not cell.isspace()), "")
     if len(first) > 60 or not first[:1].isalpha():
         return False

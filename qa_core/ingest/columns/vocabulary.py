@@ -99,7 +99,7 @@ _OUTCOME_HEADER = re.compile(
 
 
 def is_plain_outcome(word: str) -> bool:
-    """Tell whether a word describes the outcome of a call and hardly anything else."""
+    """Return whether a word describes the outcome of a call and hardly anything else."""
     return any(stem in simplify(word) for stem in _OUTCOME_STEMS)
 
 
@@ -159,7 +159,7 @@ class WordEvidence(ColumnEvidence):
 
     @property
     def is_ticked(self) -> bool:
-        """Tell whether the column holds ticks alone, or nothing: then nothing means no."""
+        """Return whether the column holds ticks alone, or nothing: then nothing means no."""
         return bool(self.seen and self.empty) and all(
             simplify(word) in (TICK, "x") for word in self.seen
         )

@@ -24,7 +24,7 @@ from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.staged import Staged, create_batch_id
 from qa_core.ingest.staging.tally import ImportTally
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import due_work, store
@@ -95,7 +95,7 @@ def find_done(
 
 
 def _may_be_overwritten(session: Session, batch: ImportBatch) -> bool:
-    """Tell whether a later import may have changed rows of these days and fields. In
+    """Return whether a later import may have changed rows of these days and fields. In
     doubt the answer is yes: reading the file again costs only time.
     """
     changed = ImportBatch.counts["updated"].as_integer() > 0
@@ -148,7 +148,7 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
     joined = sa.select(sa.func.count()).where(
         WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)
     )
-    joined_rows = session.scalar(of_files(joined))
+    joined_rows = session.scalar(unscoped_import_rows(joined))
     tally.skip("unmatched", -joined_rows)
     tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
@@ -241,7 +241,7 @@ def find_names_in_lake(session: Session, batch_id: str) -> tuple[set[str], set[s
     created = sa.select(BeforeImage.object, BeforeImage.key).where(
         BeforeImage.batch_id == batch_id, BeforeImage.object.in_(("advisor", "team"))
     )
-    images = session.execute(of_files(created)).all()
+    images = session.execute(unscoped_import_rows(created)).all()
     names_in_lake: tuple[set[str], set[str]] = (set(), set())
     if not images:
         return names_in_lake

@@ -29,8 +29,8 @@ NOT_IN_ROW_ID = frozenset(
 wall clock follows from the moment, and several contacts may belong to one ticket.
 """
 
-SAME_KEY = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
-OF_STORED = (
+KEY_JOIN = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
+STORED_COLUMNS = (
     "c.source_system", "c.contact_id", "local_start", "advisor_id", "team", "tracking_match",
     *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key")),
 )  # fmt: skip
@@ -52,7 +52,7 @@ class PreparedContacts:
     for_new: tuple[str, ...] = ()
 
 
-def assign_keys(
+def deduplicate_keys(
     connection: duckdb.DuckDBPyConnection, staged: Staged, scope: str | None = None
 ) -> int:
     """Assign a key to every row and keep the newest row of each. Creates the table
@@ -99,7 +99,9 @@ def assign_keys(
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
     stored = "SELECT * FROM contacts"
     if staged.accepted <= FEW_ROWS:
-        stored = f"SELECT {', '.join(OF_STORED)} FROM contacts c SEMI JOIN keyed k ON {SAME_KEY}"
+        stored = (
+            f"SELECT {', '.join(STORED_COLUMNS)} FROM contacts c SEMI JOIN keyed k ON {KEY_JOIN}"
+        )
     kind = "TABLE" if staged.accepted <= FEW_ROWS else "VIEW"
     connection.execute(f"CREATE TEMP {kind} known AS {stored}")
     return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
@@ -124,7 +126,7 @@ def find_teams(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[st
     return dict(connection.execute(teams).fetchall())
 
 
-def find_shared_numbers(
+def register_shared_numbers(
     connection: duckdb.DuckDBPyConnection, staged: Staged, rules: ActiveRules
 ) -> bool:
     """Create the relation of the file's shared numbers, counted together with stored
@@ -147,7 +149,7 @@ def find_shared_numbers(
         for part in base.parts
         if part.overlaps(first.date(), last.date())
     ]
-    others = f"ANTI JOIN keyed k ON {SAME_KEY} WHERE"
+    others = f"ANTI JOIN keyed k ON {KEY_JOIN} WHERE"
     in_file = "IN (SELECT customer_key FROM staged)"
     stored_rows = (
         f"SELECT {stored_key}, CAST(c.local_start AS DATE) FROM "
@@ -169,7 +171,7 @@ def find_shared_numbers(
         )
     )
     corrected = (
-        f"SELECT 1 FROM known c JOIN keyed k ON {SAME_KEY} JOIN staged s USING (line) WHERE "
+        f"SELECT 1 FROM known c JOIN keyed k ON {KEY_JOIN} JOIN staged s USING (line) WHERE "
         f"c.{source_key} IS NOT NULL AND (c.{source_key} IS DISTINCT FROM s.customer_key OR "
         "CAST(c.local_start AS DATE) <> CAST(s.local_start AS DATE)) LIMIT 1"
     )
@@ -192,7 +194,7 @@ def prepare_contacts(
     rules: ActiveRules,
 ) -> PreparedContacts:
     """Write the rows of the lake from `staged` and `keyed`, with the rules of the
-    centre applied. Needs the relation of `find_shared_numbers`.
+    centre applied. Needs the relation of `register_shared_numbers`.
     """
     own_columns = [name for name in staged.columns if name not in NOT_IN_LAKE]
     select = {name: f's."{name}"' for name in own_columns}

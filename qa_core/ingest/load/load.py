@@ -48,7 +48,7 @@ def load_contacts(job: LoadJob) -> None:
         scope, decision = reused_ids.find_key_scope(connection, staged, job.options)
         if decision:
             job.report.decisions.append(decision)
-        tally.duplicates = contacts.assign_keys(connection, staged, scope)
+        tally.duplicates = contacts.deduplicate_keys(connection, staged, scope)
         with store.reading_or_empty() as session:
             resolved_names = advisors.resolve_names(
                 session,
@@ -58,7 +58,7 @@ def load_contacts(job: LoadJob) -> None:
             memberships, rules = advisors.find_memberships(session), ActiveRules.load(session)
         _describe_created(job, resolved_names)
         rules = rules.with_teams(resolved_names.teams)
-        must_apply_rules = contacts.find_shared_numbers(connection, staged, rules) or (
+        must_apply_rules = contacts.register_shared_numbers(connection, staged, rules) or (
             rules.has_assignments and "tracking_number" in staged.columns
         )
         prepared = contacts.prepare_contacts(connection, staged, resolved_names, memberships, rules)
@@ -85,7 +85,7 @@ def load_contacts(job: LoadJob) -> None:
         batch_id,
         progress=job.progress,
         for_new=prepared.for_new,
-        unknown_in=None if is_known else version,
+        keys_absent_at_version=None if is_known else version,
     )
     joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined_rows:

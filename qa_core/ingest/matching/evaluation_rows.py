@@ -21,7 +21,7 @@ from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
 from qa_core.ingest.staging.staged import Staged
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import evaluations
@@ -197,7 +197,7 @@ def join_arrived(
 ) -> int:
     """Write evaluations whose contacts have come, where the law allows it. Returns their number."""
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
-    pending = session.scalars(of_files(waiting)).all()
+    pending = session.scalars(unscoped_import_rows(waiting)).all()
     drafts = [
         EvaluationRow(
             row.content["values"]["external_key"],
@@ -234,7 +234,7 @@ def release(session: Session, arrived_batch: str) -> None:
     """Make the evaluations that had waited for this batch's contacts pending again."""
     joined = _WAITING.where(WaitingRow.joined_by == arrived_batch).order_by(WaitingRow.id.desc())
     by_batch: dict[str, list[str]] = {}
-    for row in session.scalars(of_files(joined)):
+    for row in session.scalars(unscoped_import_rows(joined)):
         by_batch.setdefault(row.batch_id, []).append(row.content["values"]["external_key"])
     for batch_id, keys in by_batch.items():
         evaluations.restore(session, batch_id, keys)

@@ -10,7 +10,7 @@ from qa_core.centre.rules.active_rules import source_value
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.duckdb_session import write_rows
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.storage import lake, system_errors
 from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.records import store
@@ -38,7 +38,7 @@ def _join_arrived(batch_id: str) -> dict[str, int]:
         query = sa.select(WaitingRow.id).where(
             WaitingRow.kind == "evaluations", WaitingRow.joined_by.is_(None)
         )
-        pending_evaluation = session.scalar(of_files(query.limit(1)))
+        pending_evaluation = session.scalar(unscoped_import_rows(query.limit(1)))
     joined = pending_rows.join_arrived(batch_id, tolerance)
     if pending_evaluation is not None:
         with lake.working() as connection, store.writing() as session:
@@ -61,7 +61,7 @@ def fill_teams(batch_id: str) -> None:
         keys = sa.select(BeforeImage.key).where(
             BeforeImage.batch_id == batch_id, BeforeImage.object == "advisor"
         )
-        advisor_ids = list(session.scalars(of_files(keys)))
+        advisor_ids = list(session.scalars(unscoped_import_rows(keys)))
         memberships = advisors.find_memberships(session)
     day = "CAST(c.local_start AS DATE)"
     with lake.scratch_folder() as folder:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch, WaitingRow
@@ -46,7 +46,7 @@ def join_arrived(arrived_batch: str, tolerance_seconds: float) -> dict[str, int]
             .group_by(WaitingRow.batch_id, WaitingRow.kind, ImportBatch.started_at)
             .order_by(ImportBatch.started_at, WaitingRow.batch_id)
         )
-        batches = session.execute(of_files(query)).all()
+        batches = session.execute(unscoped_import_rows(query)).all()
     joined: dict[str, int] = defaultdict(int)
     for batch_id, kind, _rows in batches:
         joined[kind] += _join_batch(batch_id, kind, arrived_batch, tolerance_seconds)
@@ -61,9 +61,9 @@ def _join_batch(batch_id: str, kind: str, arrived_batch: str, tolerance: float) 
         row = WaitingRow
         columns = (row.id, row.contact_id, ticket, row.tracking_number, customer, row.happened_at)
         query = sa.select(*columns).where(row.batch_id == batch_id, row.joined_by.is_(None))
-        rows = session.execute(of_files(query)).all()
+        rows = session.execute(unscoped_import_rows(query)).all()
         systems = sa.select(row.content["system"].as_string()).where(row.batch_id == batch_id)
-        system = session.scalar(of_files(systems.limit(1)))
+        system = session.scalar(unscoped_import_rows(systems.limit(1)))
     *keys, moments_by_row = zip(*rows, strict=True)
     moments = [
         moment.astimezone(UTC).replace(tzinfo=None) if moment else None for moment in moments_by_row
@@ -93,7 +93,7 @@ def _build_rows(kind: str, matches: list[tuple[Any, ...]]) -> tuple[pa.Table, tu
         for first in range(0, len(lines), WRITE_AT_ONCE):
             chunk = lines[first : first + WRITE_AT_ONCE]
             rows = sa.select(WaitingRow.id, WaitingRow.content).where(WaitingRow.id.in_(chunk))
-            contents |= dict(session.execute(of_files(rows)).all())
+            contents |= dict(session.execute(unscoped_import_rows(rows)).all())
     # The newest comes last and stays; all rows of one batch carry the same columns.
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     with store.reading() as session:
@@ -121,7 +121,7 @@ def find_joined(session: Session, batch_id: str) -> list[str]:
     joined = sa.select(WaitingRow.joined_by).where(
         WaitingRow.batch_id == batch_id, WaitingRow.joined_by.is_not(None)
     )
-    return list(session.scalars(of_files(joined.distinct())))
+    return list(session.scalars(unscoped_import_rows(joined.distinct())))
 
 
 def find_parts(session: Session, batch_id: str) -> list[str]:
@@ -130,7 +130,9 @@ def find_parts(session: Session, batch_id: str) -> list[str]:
     """
     waited = sa.select(WaitingRow.batch_id).where(WaitingRow.joined_by == batch_id).distinct()
     parts = [build_part_name(batch_id, other) for other in find_joined(session, batch_id)]
-    parts += [build_part_name(other, batch_id) for other in session.scalars(of_files(waited))]
+    parts += [
+        build_part_name(other, batch_id) for other in session.scalars(unscoped_import_rows(waited))
+    ]
     return sorted(parts, reverse=True)
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.staging.staged import SCHEMAS
-from qa_core.ingest.staging.unscoped_rows import of_files
+from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
@@ -238,7 +238,7 @@ def _register_stored(
         .order_by(WaitingRow.id)
     )
     with store.reading_or_empty() as session:
-        rows = session.execute(of_files(query)).all()
+        rows = session.execute(unscoped_import_rows(query)).all()
     chain, schema = platform.chain, platform.schema
     legs = {
         content["values"][chain.id_column]: content["values"]

@@ -403,7 +403,7 @@ def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
 
 
 def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
-    """Tell whether one number of the dates is above 12 more often than the other."""
+    """Return whether one number of the dates is above 12 more often than the other."""
     first, second = (evidence.count_days("year_last", name) for name in ("a", "b"))
     return first != second
 

@@ -145,7 +145,7 @@ def _refuse_leads(context: FileContext) -> None:
 
 
 def _is_count(context: FileContext, index: int, header: str) -> bool:
-    """Tell whether a column counts contacts: by its header, and by numbers above one."""
+    """Return whether a column counts contacts: by its header, and by numbers above one."""
     words = header_matching.parse_header(header).words
     if not (words in _TOTAL_HEADERS or _COUNTED.search(words)) or not header:
         return False

@@ -34,7 +34,7 @@ _SMALL_SCALES = (1, 2, 5, 10)
 """Greatest marks of the scales that a column of marks may leave unstated."""
 _PERSONAL = r"^\+?[\d .()/-]{8,}$|@|^\d(?:[.,]\d+)?[eE]\+?\d+$"
 """Phone numbers and addresses, which are never marks."""
-_MOST_ROWS = 0.95
+_MAX_ROWS = 0.95
 _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 """Fields of a contact whose headers a criterion may well have."""
 
@@ -155,7 +155,7 @@ def _require_same_total(context: FileContext, criteria: list[str]) -> None:
         (np.abs(totals - scale) <= 1e-2 * np.maximum(scale, 1))[comparable].mean()
         for scale in scales
     )
-    if agreed < _MOST_ROWS:
+    if agreed < _MAX_ROWS:
         raise Refusal(
             "total_and_criteria",
             "{column} does not match the total of the criteria {criteria}. Leave the total "

@@ -17,7 +17,7 @@ from qa_core.storage.facts.schema import Outcome
 
 PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
 WITHIN_SECONDS = 1.01
-MOST_ROWS, SOME_ROWS = 0.95, 0.02
+MAX_ROWS, SOME_ROWS = 0.95, 0.02
 MIN_ROWS = 3
 MAX_DIFFERENCE = 0.05
 _TALK = re.compile(
@@ -176,7 +176,7 @@ def _decide_beside_talk(
 
 def _is_sum(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
     added = np.sum([np.nan_to_num(part) for part in parts], axis=0)
-    return bool((np.abs(total - added) <= WITHIN_SECONDS).mean() >= MOST_ROWS)
+    return bool((np.abs(total - added) <= WITHIN_SECONDS).mean() >= MAX_ROWS)
 
 
 def _decide_duration(
@@ -215,7 +215,7 @@ def _decide_duration(
 def _contains_wait(
     context: FileContext, batch: RowBatch, duration: np.ndarray, wait: np.ndarray
 ) -> bool | None:
-    """Tell whether the duration contains the wait; None where the rows do not tell."""
+    """Return whether the duration contains the wait; None where the rows do not tell."""
     comparable = ~np.isnan(duration) & ~np.isnan(wait)
     outcome = build_outcome(context, batch, None)
     answered = comparable if outcome is None else comparable & (outcome == Outcome.ANSWERED)
@@ -224,9 +224,9 @@ def _contains_wait(
         missed &= np.array([item in (Outcome.ABANDONED, Outcome.UNANSWERED) for item in outcome])
         if missed.sum() >= MIN_ROWS - 1:
             same = np.abs(duration[missed] - wait[missed]) <= WITHIN_SECONDS
-            if same.mean() >= MOST_ROWS:
+            if same.mean() >= MAX_ROWS:
                 return True
-            if (duration[missed] == 0).mean() >= MOST_ROWS:
+            if (duration[missed] == 0).mean() >= MAX_ROWS:
                 return False
     shorter = duration[answered] < wait[answered] - WITHIN_SECONDS
     if answered.sum() >= MIN_ROWS and shorter.mean() > SOME_ROWS:

@@ -54,7 +54,7 @@ FIELDS = build_fields(
     of_many=AVERAGES,
 )
 
-USUAL_THRESHOLD = 20
+DEFAULT_THRESHOLD = 20
 LONG_AVERAGE = 7_200
 """Nobody waits or talks two hours on average: greater numbers are sums."""
 
@@ -99,7 +99,9 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         elif _BEFORE.search(plain) or "<" in text:
             name = "short_abandons"
         if name and name not in columns:
-            candidates_by_field.setdefault(name, []).append((abs(seconds - USUAL_THRESHOLD), index))
+            candidates_by_field.setdefault(name, []).append(
+                (abs(seconds - DEFAULT_THRESHOLD), index)
+            )
     for name, candidates in candidates_by_field.items():
         index = min(candidates)[1]
         columns[name] = Column(
@@ -189,7 +191,7 @@ def decide_columns(context: FileContext) -> None:
 
 
 def _decide_periods(context: FileContext) -> bool:
-    """Tell whether a column labels weeks or months: the periods of the rows."""
+    """Return whether a column labels weeks or months: the periods of the rows."""
     name = "period"
     if not context.has(name):
         return False

@@ -264,7 +264,7 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
-    """Tell whether the only column of the outcome has no word but such as `completed`."""
+    """Return whether the only column of the outcome has no word but such as `completed`."""
     if set(plan.ranks) != {"outcome"} or plan.by_answer:
         return False
     ranks = plan.ranks["outcome"]

@@ -69,7 +69,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
 
 
 def _is_extension(text: str) -> bool:
-    """Tell whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
+    """Return whether a cell shows an extension: `101`, `Ext. 101`, `Marie Curie (101)`."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return 2 <= len(digits) <= 5
 

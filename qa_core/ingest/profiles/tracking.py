@@ -32,7 +32,7 @@ _STARTS = ("started_at", "date", "time")
 
 
 def are_assignments(columns: Iterable[str]) -> bool:
-    """Tell whether rows assign numbers, not calls, to campaigns."""
+    """Return whether rows assign numbers, not calls, to campaigns."""
     return bool({"from", "to"} & set(columns)) and not {"contact_id", "started_at"} & set(columns)
 
 

@@ -51,7 +51,7 @@ class FileReport:
 
     @property
     def verdict(self) -> str:
-        """Tell whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
+        """Return whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
         if self.refusal is None:
             return "sure"
         return "asks" if self.refusal.answers else "refused"

@@ -155,7 +155,7 @@ def is_withheld(text: str) -> bool:
 
 
 def is_extension(text: str) -> bool:
-    """Tell whether a cell is the short number of an extension, or a technical channel."""
+    """Return whether a cell is the short number of an extension, or a technical channel."""
     return (text.isdigit() and len(text) < MIN_NUMBER_DIGITS) or "/" in text
 
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from qa_core.storage.facts.guard import Unscoped
 
 
-def of_files(statement: sa.Select) -> Unscoped:
+def unscoped_import_rows(statement: sa.Select) -> Unscoped:
     """Exempt a statement on pending rows or before-images from the viewer's scope."""
     return Unscoped(
         statement,

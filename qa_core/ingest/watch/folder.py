@@ -42,7 +42,7 @@ UNFINISHED = (
 )  # fmt: skip
 """Endings of files that are still written; they count under their final name."""
 
-FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
+FIRST_WAIT, MAX_WAIT = 5.0, 300.0
 MAX_TRIES = 3
 """Number of unexpected failures after which a file is set aside."""
 LOG_SECONDS = 60.0
@@ -347,7 +347,7 @@ class Watch:
             )
 
     def _postpone(self, sighting: FileSighting) -> None:
-        sighting.delay = min(LONGEST_WAIT, sighting.delay * 2 or FIRST_WAIT)
+        sighting.delay = min(MAX_WAIT, sighting.delay * 2 or FIRST_WAIT)
         sighting.next_try = time.monotonic() + sighting.delay
 
     def _report_once(self, refusal: Refusal) -> None:

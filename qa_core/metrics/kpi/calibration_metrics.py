@@ -82,7 +82,7 @@ def is_visible(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def takes_part(viewer: Viewer, row: Calibration) -> bool:
-    """Tell whether the viewer manages sessions or is one of the evaluators of this one."""
+    """Return whether the viewer manages sessions or is one of the evaluators of this one."""
     return viewer.can(Permission.MANAGE_CALIBRATIONS) or viewer.username in row.evaluators
 
 
@@ -267,7 +267,7 @@ def _is_within(question: MetricQuery, start: datetime) -> bool:
 
 
 def _names_one(question: MetricQuery) -> bool:
-    """Tell whether the filters leave one criterion."""
+    """Return whether the filters leave one criterion."""
     return len(dict(question.where.values).get("criterion", ())) == 1
 
 

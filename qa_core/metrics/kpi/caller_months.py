@@ -46,9 +46,9 @@ def find_records(question: MetricQuery, kpis: Sequence[Kpi]) -> list[dict[str, A
         """Count whom no month of the period has counted yet."""
         for kpi in kpis:
             before = table.column(BEFORE + kpi.key).cast(pa.string())
-            is_news = pc.fill_null(pc.less(before, f"{months[0]:%Y-%m}"), True)
+            has_changed = pc.fill_null(pc.less(before, f"{months[0]:%Y-%m}"), True)
             for name in (f"{kpi.key}__n", f"{kpi.key}__hits"):
-                counted = pc.if_else(is_news, table.column(name), 0)
+                counted = pc.if_else(has_changed, table.column(name), 0)
                 table = month_sums.set_column(table, name, counted)
         return table.drop_columns([BEFORE + kpi.key for kpi in kpis])
 

@@ -54,7 +54,7 @@ def group_of(kpi: Kpi) -> str | None:
 
 
 def adds_up(kpi: Kpi) -> bool:
-    """Tell whether the figures of several months can be added up."""
+    """Return whether the figures of several months can be added up."""
     return kpi.kind != KpiKind.DISTINCT and kpi.subject != FactTable.ADVISORS
 
 

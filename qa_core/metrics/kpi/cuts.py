@@ -13,7 +13,7 @@ Records = list[dict[str, Any]]
 
 
 @dataclass
-class CutsTogether:
+class SharedCuts:
     """Records of several cuts: those of the first that is asked for are found with those of
     all others.
     """
@@ -52,5 +52,5 @@ class CutsTogether:
 
 
 def _is_of(name: str, by: tuple[str, ...]) -> bool:
-    """Tell whether a column is an aggregate, or one of these groups."""
+    """Return whether a column is an aggregate, or one of these groups."""
     return not name.startswith("by_") or name.removeprefix("by_") in by

@@ -23,7 +23,7 @@ from qa_core.storage.records.store import Session
 
 AT_ONCE = 2_000
 """Evaluations per piece that is read: it bounds the memory that rows take as Python objects."""
-MOST_PIECES = 64
+MAX_PIECES = 64
 """Beyond so many pieces, each with its own list of texts, they are put together."""
 ASKED_BY_NAME = 500
 """Up to so many changed evaluations are asked for by their ids; beyond, all are read."""
@@ -124,7 +124,7 @@ def _bring_up_to_date(
     # do not come out.
     if (len(firsts), pc.sum(firsts).as_py()) != (counter[0], counter[3]):
         return None
-    return _join([table]) if table["grid"].num_chunks > MOST_PIECES else table
+    return _join([table]) if table["grid"].num_chunks > MAX_PIECES else table
 
 
 def _read(

@@ -31,7 +31,7 @@ from qa_core.storage.records import store
 FROM_TOTALS = "from_totals"
 """Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
-LONGEST = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
+MAX = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
 """A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
 
 _COUNTING_SCHEMA = pa.schema(
@@ -126,10 +126,8 @@ def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> s
         *same,
     ]
     conditions += [
-        own.length_minutes <= LONGEST[name]
-        for name in sorted(
-            dimension_sql.dimensions_of(question.by, question.where) & LONGEST.keys()
-        )
+        own.length_minutes <= MAX[name]
+        for name in sorted(dimension_sql.dimensions_of(question.by, question.where) & MAX.keys())
     ]
     queue = (
         sa.case(spellings, value=own.queue, else_=own.queue).label("queue")

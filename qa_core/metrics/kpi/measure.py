@@ -27,7 +27,7 @@ from qa_core.metrics.kpi import (
     publication,
     statements,
 )
-from qa_core.metrics.kpi.cuts import CutsTogether
+from qa_core.metrics.kpi.cuts import SharedCuts
 from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.result_rows import BEFORE, Row, finish_row, read_row, to_frame
 from qa_core.metrics.kpi.statements import MetricQuery
@@ -71,7 +71,7 @@ def measure(
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
     """
-    together = CutsTogether()
+    together = SharedCuts()
     return _measure_cut(
         viewer, kpis, by, where, compare, overrides or {}, together, has_percentiles
     )
@@ -85,7 +85,7 @@ def measure_cuts(
     compare: Period | None = None,
 ) -> tuple[pd.DataFrame, ...]:
     """Measure KPIs under several cuts in one pass: a result and errors of `measure` for each."""
-    together = CutsTogether(tuple(tuple(cut) for cut in cuts))
+    together = SharedCuts(tuple(tuple(cut) for cut in cuts))
     return tuple(_measure_cut(viewer, kpis, cut, where, compare, {}, together) for cut in cuts)
 
 
@@ -96,7 +96,7 @@ def _measure_cut(
     where: Filters,
     compare: Period | None,
     overrides: Mapping[str, str],
-    together: CutsTogether,
+    together: SharedCuts,
     has_percentiles: bool = True,
 ) -> pd.DataFrame:
     declarations = tuple(declared.get_kpi(key) for key in dict.fromkeys(kpis))
@@ -160,7 +160,7 @@ def find_rows(
 ) -> list[Row]:
     """Find the rows of `measure` without a cut, for declarations at hand; with the same errors."""
     where = _check(viewer, tuple(kpis), (), where, overrides or {})
-    return _measure(viewer, tuple(kpis), (), where, overrides or {}, CutsTogether())
+    return _measure(viewer, tuple(kpis), (), where, overrides or {}, SharedCuts())
 
 
 def _check(
@@ -193,7 +193,7 @@ def _measure(
     by: tuple[str, ...],
     where: Filters,
     overrides: Mapping[str, str],
-    together: CutsTogether,
+    together: SharedCuts,
 ) -> list[Row]:
     question = build_query(viewer, by, where, overrides)
     if question.viewer.needs_suppression:
@@ -220,7 +220,7 @@ def _measure(
 
 
 def _counts(
-    question: MetricQuery, subject: FactTable, kpis: list[Kpi], together: CutsTogether
+    question: MetricQuery, subject: FactTable, kpis: list[Kpi], together: SharedCuts
 ) -> list[Row]:
     """Measure KPIs of one fact table and one group of closed months."""
     past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)

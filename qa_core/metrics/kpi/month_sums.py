@@ -26,7 +26,7 @@ from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.lake import month_sums
 from qa_core.storage.lake.month_sums import Days
 
-LEAST_MONTHS = 2
+MIN_MONTHS = 2
 OPEN_DAYS = 32
 """Days after which no window of a contact is open: beyond the longest first-contact
 window.
@@ -58,9 +58,9 @@ deviation is pooled, the counts by value are merged, of moments the newest is ke
 
 FORMAT = "2"
 """Number of the types in which sums are kept."""
-MOST_CONTACTS = 500_000
+MAX_CONTACTS = 500_000
 """Contacts counted together at most where percentiles are asked for: that takes memory."""
-MOST_DESCRIBED = 1_000
+MAX_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 """Rule of sums: only known values count, and a sum of none is missing."""
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
@@ -180,7 +180,7 @@ def _count_others(question: MetricQuery, names: Collection[str]) -> int:
 
 
 def _is_mixed(question: MetricQuery, name: str) -> bool:
-    """Tell whether cuts would mix once all are by this dimension: only the one by it alone
+    """Return whether cuts would mix once all are by this dimension: only the one by it alone
     can be told from the others.
     """
     return name in question.by and any(
@@ -205,7 +205,7 @@ def _is_chosen(
 
 
 def _may_share(question: MetricQuery) -> bool:
-    """Tell whether sums by team of the whole centre answer a question within a scope."""
+    """Return whether sums by team of the whole centre answer a question within a scope."""
     is_by_team = question.viewer.spans is not None
     return is_by_team and _count_others(question, OF_TEAMS) <= 1 and not _is_mixed(question, "team")
 
@@ -283,7 +283,7 @@ def _plan(question: MetricQuery, build: Build) -> _Plan | None:
             rest[-1] = Period(rest[-1].first_day, min(end, last))
         else:
             rest.append(Period(max(start, first), min(end, last)))
-    if not has_days and len(kept.get((False, True), ())) < LEAST_MONTHS:
+    if not has_days and len(kept.get((False, True), ())) < MIN_MONTHS:
         return None
     return _Plan(tuple((tuple(months), *how) for how, months in kept.items()), tuple(rest))
 
@@ -358,7 +358,7 @@ def _recall(
     tables = {}
     missing: list[list[Days]] = []
     previous, counted = None, 0
-    most = MOST_CONTACTS if _has_histograms(build) else contacts.rows
+    most = MAX_CONTACTS if _has_histograms(build) else contacts.rows
     for days in spans:
         table = month_sums.read(days, keys[days])
         rows = sum(part.rows for part in contacts.parts if part.overlaps(*days))
@@ -396,7 +396,7 @@ def _describe(build: Build, question: MetricQuery) -> str:
     return _write(_Statement(content, build, question))
 
 
-@functools.lru_cache(maxsize=MOST_DESCRIBED)
+@functools.lru_cache(maxsize=MAX_DESCRIBED)
 def _write(statement: _Statement) -> str:
     return engine.describe(statement.build(statement.question))
 

@@ -99,7 +99,7 @@ def close_period(where: Filters) -> Filters:
 
 
 def is_closed(period: Period) -> bool:
-    """Tell whether a period is one of whole months that are over."""
+    """Return whether a period is one of whole months that are over."""
     last_day = find_last_closed_day()
     return period.is_whole_months and last_day is not None and period.last_day <= last_day
 
@@ -136,7 +136,7 @@ def require_one_table(
 
 
 def may_cut(viewer: Viewer, where: Filters, dimension: str) -> bool:
-    """Tell whether that viewer sees figures under these filters cut by that dimension."""
+    """Return whether that viewer sees figures under these filters cut by that dimension."""
     if not viewer.needs_suppression:
         return True
     return dimension in EXECUTIVE_DIMENSIONS and all(
@@ -151,7 +151,7 @@ def shows(
     dimension: str | None = None,
     value: str | None = None,
 ) -> bool:
-    """Tell whether a cell is shown in each of these months that it has contacts in, and
+    """Return whether a cell is shown in each of these months that it has contacts in, and
     has some in one. What counts customers does not add up: it is shown for one month
     alone.
     """
@@ -201,7 +201,7 @@ def _are_shown(kpi: str, verdicts: Sequence[bool]) -> bool:
 def _find_verdicts(
     tables_by_month: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
 ) -> list[bool]:
-    """Tell whether the cell is shown, for each of the months that it has contacts in."""
+    """Return whether the cell is shown, for each of the months that it has contacts in."""
     key, cells = family_of(kpi), [cell]
     if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
         with_source = WITH_SOURCE + cell[0], cell[1]
@@ -316,7 +316,7 @@ def _within(
 
 
 def _is_kept(path: Path, key: str) -> bool:
-    """Tell whether the table of that state is at hand, in memory or else in its file."""
+    """Return whether the table of that state is at hand, in memory or else in its file."""
     if path in _tables and _tables[path][0] == key:
         return True
     try:

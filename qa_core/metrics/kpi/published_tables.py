@@ -370,12 +370,12 @@ def _has_prefix(cell: Cell) -> bool:
 
 
 def _is_limited(cell: Cell) -> bool:
-    """Tell whether enough rows have to be in a cell: whatever a KPI is measured by."""
+    """Return whether enough rows have to be in a cell: whatever a KPI is measured by."""
     return not _has_prefix(cell) or cell[0].removeprefix(WITH_SOURCE) in COST_DIMENSIONS
 
 
 def _belongs(family: Family, cell: Cell) -> bool:
-    """Tell whether a cell is one of the tables of that family."""
+    """Return whether a cell is one of the tables of that family."""
     if _has_prefix(cell):
         return cell[0].removeprefix(WITH_SOURCE) in family.with_source
     return not cell[0] or cell[0] in dimensions_of(family)

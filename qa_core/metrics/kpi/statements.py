@@ -197,7 +197,7 @@ def conditions_on(
 
 
 def has_few_days(period: Period) -> bool:
-    """Tell whether finding the customers of a period first takes less than it saves."""
+    """Return whether finding the customers of a period first takes less than it saves."""
     return period.is_bounded and period.days <= FEW_DAYS
 
 

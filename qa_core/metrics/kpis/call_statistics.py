@@ -69,7 +69,7 @@ _shorts_unknown = (
         (sa.and_(_i.short_abandons.is_(None), _i.abandoned.is_not(None)), _i.abandoned), else_=0
     ),
 )
-_UNSAID = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
+_UNANSWERED_NOTE = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
 
 
 def _always(_settings: Settings) -> bool:
@@ -97,7 +97,7 @@ def _abandon_rate(inputs: KpiInputs) -> Contribution:
         _c.outcome.is_distinct_from(word(Outcome.ABANDONED)),
         _c.outcome.is_distinct_from(word(Outcome.UNANSWERED)),
     )
-    notes = (_UNSAID, *UNKNOWN_NOTES)
+    notes = (_UNANSWERED_NOTE, *UNKNOWN_NOTES)
     return Contribution(
         denominator=sa.or_(others, long), hits=long, required_rows=KNOWN, notes=notes
     )
@@ -138,7 +138,7 @@ def _service_level(inputs: KpiInputs) -> Contribution:
         denominator=denominator,
         hits=hits,
         required_rows=sa.and_(arrivals, _c.wait_seconds.is_not(None)),
-        notes=(unknown, _UNSAID, *UNKNOWN_NOTES),
+        notes=(unknown, _UNANSWERED_NOTE, *UNKNOWN_NOTES),
     )
 
 

@@ -221,12 +221,12 @@ class Kpi:
 
     @property
     def is_rate(self) -> bool:
-        """Tell whether the value is a share of n, with a Wilson interval."""
+        """Return whether the value is a share of n, with a Wilson interval."""
         return self.unit == Unit.RATE
 
     @property
     def is_amount(self) -> bool:
-        """Tell whether the value grows with the period: totals, and customers counted once each."""
+        """Return whether the value grows with the period: totals, customers counted once."""
         return self.kind == KpiKind.TOTAL or (
             self.kind == KpiKind.DISTINCT and self.unit == Unit.COUNT
         )

@@ -23,7 +23,7 @@ _c = CONTACTS.c
 
 
 def _is_complete(inputs: KpiInputs) -> Predicate:
-    """Tell whether the data reach far enough before and after the contact to judge it."""
+    """Return whether the data reach far enough before and after the contact to judge it."""
     if not inputs.span:
         return sa.false()
     return _c.started_at.between(

@@ -25,7 +25,7 @@ def _locale() -> str:
 
 
 def is_missing(value: object) -> bool:
-    """Tell whether there is no value: None, NaN or NaT."""
+    """Return whether there is no value: None, NaN or NaT."""
     return value is None or value != value
 
 

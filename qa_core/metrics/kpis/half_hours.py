@@ -26,7 +26,7 @@ class ClockChange:
 
     @property
     def is_back(self) -> bool:
-        """Tell whether clocks went back, so that the stretch came twice."""
+        """Return whether clocks went back, so that the stretch came twice."""
         return self.hours > 24
 
 

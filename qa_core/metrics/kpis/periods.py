@@ -25,7 +25,7 @@ MONTHS: Mapping[str, str] = {
     "6m": N_("6 months"),
     "12m": N_("12 months"),
 }
-USUAL, HALF_YEAR = "28d", "182d"
+DEFAULT, HALF_YEAR = "28d", "182d"
 LATE_DAYS = 28
 """Days at the end of a longer period that are set against the days before them."""
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
@@ -41,7 +41,7 @@ def choices(viewer: Viewer) -> Mapping[str, str]:
     return MONTHS if viewer.needs_suppression else DAYS
 
 
-def default(viewer: Viewer, usual: str = USUAL) -> str:
+def default(viewer: Viewer, usual: str = DEFAULT) -> str:
     """Return the usual period, or whole months for those who see no less."""
     return "3m" if viewer.needs_suppression else usual
 
@@ -55,7 +55,7 @@ def split_late(period: Period) -> tuple[Period, Period] | None:
 
 
 def is_known(choice: str, viewer: Viewer, last_day: date) -> bool:
-    """Tell whether that viewer may look at this choice, offered or not: also one month
+    """Return whether that viewer may look at this choice, offered or not: also one month
     by its name (`2026-10`), and the periods offered to others.
     """
     if choice in choices(viewer):

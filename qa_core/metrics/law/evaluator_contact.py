@@ -49,7 +49,7 @@ def find_assigned(
     """Find the contact of that day, drawn for the viewer or being evaluated by them;
     None where the lake has it no more. Raises AccessDenied for any other.
     """
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     with store.reading() as session:
         if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
             raise AccessDenied()
@@ -84,7 +84,7 @@ def find_listed(
     """Find how long each of these contacts lasted (system and id → their day), and
     whether anybody may still listen to it; without those that the lake has no more.
     """
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     if not days:
         return {}
     months = [f"{day:%Y-%m}" for day in days.values()]

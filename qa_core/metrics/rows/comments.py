@@ -21,7 +21,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import SCORED, Evaluation
 
 UNHAPPY = "unhappy_rate"
-MOST_REMARKS = 25_000
+MAX_REMARKS = 25_000
 """The newest so many: beyond, more remarks change what is counted no more, and only take time."""
 MONTHS_AT_ONCE = 6
 FAILED = "fail"
@@ -34,7 +34,7 @@ _KEY = (CONTACTS.c.source_system, CONTACTS.c.contact_id)
 
 
 def may_read_remarks(viewer: Viewer) -> bool:
-    """Tell whether this viewer reads what customers and evaluators wrote at all."""
+    """Return whether this viewer reads what customers and evaluators wrote at all."""
     return viewer.is_system or (
         viewer.role in COMMENT_READERS
         and viewer.can(Permission.SEE_CONTACTS)
@@ -83,7 +83,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
         *conditions, unhappy.denominator, CONTACTS.c.survey_comment.is_not(None)
     )
     newest = CONTACTS.c.local_start.desc(), *_KEY
-    remarks = Scoped(remarks.order_by(*newest).limit(MOST_REMARKS), viewer)
+    remarks = Scoped(remarks.order_by(*newest).limit(MAX_REMARKS), viewer)
     frames = [_read_newest(remarks, where.period)]
     notes = _find_notes(question)
     if notes.num_rows:
@@ -115,11 +115,11 @@ def _read_newest(remarks: Scoped, period: Period) -> pd.DataFrame:
     first, last = bounds["first_month"] or "", bounds["last_month"] or "9999"
     months = sorted(month for month in lake.snapshot("contacts").months if first <= month <= last)
     frames: list[pd.DataFrame] = []
-    while months and sum(map(len, frames)) < MOST_REMARKS:
+    while months and sum(map(len, frames)) < MAX_REMARKS:
         together = months[-MONTHS_AT_ONCE:]
         del months[-MONTHS_AT_ONCE:]
         frames.append(run(remarks, first_month=together[0], last_month=together[-1]))
-    return pd.concat(frames).head(MOST_REMARKS) if frames else run(remarks, **bounds)
+    return pd.concat(frames).head(MAX_REMARKS) if frames else run(remarks, **bounds)
 
 
 def _find_notes(question: MetricQuery) -> pa.Table:
@@ -146,7 +146,7 @@ def _find_notes(question: MetricQuery) -> pa.Table:
     )
     with store.reading() as session:
         newest = statement.order_by(Evaluation.local_day.desc(), Evaluation.id)
-        rows = session.execute(Scoped(newest.limit(MOST_REMARKS), viewer)).all()
+        rows = session.execute(Scoped(newest.limit(MAX_REMARKS), viewer)).all()
     notes = [
         (system, contact, comment or "", "\n".join(tags or ()), outcome)
         for system, contact, comment, tags, outcome in rows

@@ -11,7 +11,7 @@ from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import dimension_sql, month_sums
-from qa_core.metrics.kpi.cuts import CutsTogether
+from qa_core.metrics.kpi.cuts import SharedCuts
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.metrics.kpi.interval_totals import find_totals
 from qa_core.metrics.kpi.measure import build_query, measure
@@ -254,7 +254,7 @@ def find_all_values(
         if not viewer.can_cut_by(name):
             raise AccessDenied()
     of_quality = {name for name in names if dimensions.get_dimension(name).family == "quality"}
-    together = CutsTogether(tuple((name,) for name in names if name not in of_quality))
+    together = SharedCuts(tuple((name,) for name in names if name not in of_quality))
     found = {}
     for name in names:
         if viewer.needs_suppression or name in of_quality:
@@ -329,7 +329,7 @@ def _conditions(
 
 
 def _count_values(
-    viewer: Viewer, dimension: str, where: Filters, together: CutsTogether
+    viewer: Viewer, dimension: str, where: Filters, together: SharedCuts
 ) -> dict[Any, int]:
     question = build_query(viewer, (dimension,), where)
 

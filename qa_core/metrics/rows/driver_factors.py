@@ -47,7 +47,7 @@ def _bands(
 
 
 def _came_back(inputs: KpiInputs) -> sa.ColumnElement[Any]:
-    """Tell whether the customer was in touch again within the window of first contact;
+    """Return whether the customer was in touch again within the window of first contact;
     unknown while it is open, and for an unknown customer.
     """
     if inputs.span is None:

@@ -15,7 +15,7 @@ from qa_core.storage.facts.schema import ANSWERS, EVERY_CONTACT
 from qa_core.storage.records import store
 
 
-def find_given_evaluations(
+def find_evaluations_given(
     viewer: Viewer, where: Filters = Filters(), limit: int = 50
 ) -> pd.DataFrame:
     """Find the published evaluations that the viewer gave, newest contact first:

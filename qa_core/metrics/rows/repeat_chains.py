@@ -34,7 +34,7 @@ from qa_core.storage.facts.schema import (
 )
 from qa_core.storage.records import store
 
-MOST = 100
+MAX = 100
 _KEY = tuple(CONTACTS.c[name] for name in CONTACT_KEY)
 _DETAILS = (
     "local_start", "direction", "channel", "queue", "reason", "advisor_id", "outcome",
@@ -97,7 +97,7 @@ def find_chains(
     viewer: Viewer,
     where: Filters = Filters(),
     overrides: Mapping[str, str] | None = None,
-    limit: int = MOST,
+    limit: int = MAX,
 ) -> list[RepeatChain]:
     """Find the chains that hold repeat contacts of the viewer's scope, period and
     filters, most repeats first, at most `limit`.

@@ -50,7 +50,7 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
         factor for factor in FACTORS if not factor.is_dimension or viewer.can_cut_by(factor.key)
     ]
     if viewer.needs_suppression:
-        return _find_in_tables(viewer, where, factors)
+        return _find_published(viewer, where, factors)
     own = tuple(factor.key for factor in factors if factor.is_dimension)
     question, kpi = build_query(viewer, own, where), get_kpi("csat")
     cells = _count(question, kpi, factors)
@@ -66,7 +66,7 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     )
 
 
-def _find_in_tables(viewer: Viewer, where: Filters, factors: list[Factor]) -> Drivers:
+def _find_published(viewer: Viewer, where: Filters, factors: list[Factor]) -> Drivers:
     if where.values:
         return Drivers(is_narrowed=True)
     total = measure(viewer, ("csat",), (), where).iloc[0]

@@ -12,7 +12,7 @@ from qa_core.storage.records.evaluations import ScorecardVersion
 
 
 @dataclass(frozen=True)
-class GridTexts:
+class ScorecardTexts:
     """Text by dimension (`grid`, `section`, `criterion`) and stored name."""
 
     by_dimension: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class GridTexts:
         return self.by_dimension.get(dimension, {}).get(key, key)
 
 
-def find_grid_texts(viewer: Viewer) -> GridTexts:
+def find_scorecard_texts(viewer: Viewer) -> ScorecardTexts:
     """Find the texts of all published grids in the language spoken; of two versions the
     newest decides. Open to every reader: no person is named in a grid.
     """
@@ -43,4 +43,4 @@ def find_grid_texts(viewer: Viewer) -> GridTexts:
         texts["criterion"] |= {
             criterion.key: criterion.text.in_language(language) for criterion in grid.criteria
         }
-    return GridTexts(texts)
+    return ScorecardTexts(texts)

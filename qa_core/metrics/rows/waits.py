@@ -19,13 +19,13 @@ from qa_core.storage.facts.schema import CONTACTS
 
 UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
 """Where each band of waits starts, in seconds; the last has no end."""
-LONGEST_WAIT = 1800
+MAX_WAIT = 1800
 """Longer waits are counted with those of so many seconds."""
 
 
 def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     """Count contacts by how long they waited: `second` (rounded up, so that a wait of
-    20.0 s counts with those within a threshold of 20; at most `LONGEST_WAIT`),
+    20.0 s counts with those within a threshold of 20; at most `MAX_WAIT`),
     `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single
     contacts with a known wait.
 
@@ -35,7 +35,7 @@ def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     question = _ask(viewer, where)
     second = sa.func.least(
         sa.cast(sa.func.ceil(CONTACTS.c.wait_seconds), sa.Integer),
-        sa.literal_column(str(LONGEST_WAIT)),
+        sa.literal_column(str(MAX_WAIT)),
     )
     rows = {"answered": ANSWERED, "abandoned": ABANDONED}
     known = (CONTACTS.c.wait_seconds.is_not(None), sa.or_(*rows.values()))

@@ -20,7 +20,7 @@ from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
 PURPOSE = "quality"
 """Purpose of listening: calibration judges the scorecard, not an advisor."""
-MOST_CANDIDATES = 500
+MAX_CANDIDATES = 500
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
         .join(ListeningPlan, ListeningPlan.id == Draw.plan_id)
         .where(DrawnContact.state == "done")
         .order_by(DrawnContact.local_start.desc(), DrawnContact.id)
-        .limit(MOST_CANDIDATES)
+        .limit(MAX_CANDIDATES)
     )
     with store.reading() as session:
         found = [ContactChoice(*row) for row in session.execute(Scoped(statement, viewer)).all()]

@@ -24,7 +24,7 @@ from qa_core.stats.agreement import (
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 
-ENOUGH_CONTACTS = 5
+MIN_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
 """Unclear criterion: under 4/5 of points alike, or under Krippendorff's tentative α."""
@@ -48,7 +48,7 @@ class CriterionResult:
 
     @property
     def has_enough(self) -> bool:
-        return self.agreement.contacts >= ENOUGH_CONTACTS and self.alignment.value is not None
+        return self.agreement.contacts >= MIN_CONTACTS and self.alignment.value is not None
 
     @property
     def is_unclear(self) -> bool:

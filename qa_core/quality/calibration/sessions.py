@@ -30,8 +30,8 @@ from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, Scoreca
 from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
-LEAST_EVALUATORS, MOST_CONTACTS = 2, 200
-LONGEST_TITLE, LONGEST_NOTE = 120, 2000
+MIN_EVALUATORS, MAX_CONTACTS = 2, 200
+MAX_TITLE, MAX_NOTE = 120, 2000
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def record_consensus(
     allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    require_short(note, LONGEST_NOTE)
+    require_short(note, MAX_NOTE)
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
@@ -310,16 +310,16 @@ def _check_input(
     due_on: date | None,
     reference: str | None,
 ) -> None:
-    if not title or len(title) > LONGEST_TITLE:
+    if not title or len(title) > MAX_TITLE:
         raise Refusal(
             "bad_title",
             "Give the session a title of at most {limit} characters.",
-            limit=LONGEST_TITLE,
+            limit=MAX_TITLE,
         )
-    if len(evaluators) < LEAST_EVALUATORS:
+    if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
-    if not keys or len(keys) > MOST_CONTACTS:
-        raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MOST_CONTACTS)
+    if not keys or len(keys) > MAX_CONTACTS:
+        raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MAX_CONTACTS)
     if due_on is not None and due_on < environment.today():
         raise Refusal("bad_date", "The due date is past. Choose today or a later day.")
     if reference is not None and reference not in evaluators:

@@ -45,7 +45,7 @@ class Task:
 def find_worklist(viewer: Viewer) -> list[Task]:
     """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     own = sa.select(Evaluation).where(
         Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username
     )
@@ -88,7 +88,7 @@ def start(viewer: Viewer, contact_number: int) -> int:
     Raise AccessDenied for others' sessions, Refusal for a closed one, and where the
     viewer or anybody may no longer listen to the contact.
     """
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)

@@ -29,7 +29,7 @@ BEFORE_DAYS = AFTER_DAYS = 90
 """Days before the start, and after the end, in which evaluations count."""
 MIN_EVALUATIONS, MIN_COLLEAGUE_EVALUATIONS = 5, 3
 """Minimum evaluations on each side of the start, of the advisor and of a colleague."""
-MOST_COLLEAGUES = 5
+MAX_COLLEAGUES = 5
 DETECTABLE_CHANGE = 10.0
 """Change in points that should be detectable."""
 
@@ -193,7 +193,7 @@ def match_colleagues(own: PeriodScores, others: Iterable[BeforeAndAfter]) -> lis
         key=lambda course: (
             abs(course.before.mean - own.mean) / scale + abs(math.log(course.before.n / own.n))
         ),
-    )[:MOST_COLLEAGUES]
+    )[:MAX_COLLEAGUES]
 
 
 def _compute_variance(course: BeforeAndAfter, within: float) -> float:

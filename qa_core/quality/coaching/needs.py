@@ -47,7 +47,7 @@ COMPARED_DAYS = 182
 """Days of compared scores: 26 weeks, as on the pages. Rises: second half against the first."""
 UNEVALUATED_WEEKS, UNREAD_DAYS, TURNED_DOWN_DAYS = 4, 7, 28
 """Weeks without an evaluation; days unread; days since a lost dispute."""
-MOST_NAMED = 2
+MAX_NAMED = 2
 """Criteria named where only the whole score is significantly low."""
 
 
@@ -375,7 +375,7 @@ def _build_score_reasons(
     lowest = sorted(
         (gap for gap in gaps if gap.criterion is not None and gap.shrunk_difference < 0),
         key=lambda gap: gap.shrunk_difference,
-    )[:MOST_NAMED]
+    )[:MAX_NAMED]
     found = []
     for gap in significant:
         criteria = (

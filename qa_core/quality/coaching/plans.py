@@ -39,7 +39,7 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.listening import CoachingNote, CoachingPlan
 from qa_core.storage.records.store import Session
 
-LONGEST_GOAL, LONGEST_NOTE, LONGEST_SESSION = 500, 2000, 480
+MAX_GOAL, MAX_NOTE, MAX_SESSION = 500, 2000, 480
 """Characters, characters, minutes."""
 RECENT_DAYS = 28
 """Days before the newest data whose contacts place an advisor."""
@@ -129,11 +129,11 @@ def open_plan(
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
     goal, starts_on = masking.mask(goal).strip(), starts_on or today
-    if not goal or len(goal) > LONGEST_GOAL:
+    if not goal or len(goal) > MAX_GOAL:
         raise Refusal(
             "bad_goal",
             "Say in a few words what the advisor works on (at most {most} characters).",
-            most=LONGEST_GOAL,
+            most=MAX_GOAL,
         )
     if due_on is not None and due_on < starts_on:
         raise Refusal(
@@ -166,16 +166,14 @@ def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None
     """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
     text = masking.mask(text).strip()
-    if not text or len(text) > LONGEST_NOTE:
+    if not text or len(text) > MAX_NOTE:
         raise Refusal(
             "bad_note",
             "Write what was said or agreed (at most {most} characters).",
-            most=LONGEST_NOTE,
+            most=MAX_NOTE,
         )
-    if minutes is not None and not 1 <= minutes <= LONGEST_SESSION:
-        raise Misuse(
-            "bad_minutes", "A session lasts from 1 to {most} minutes.", most=LONGEST_SESSION
-        )
+    if minutes is not None and not 1 <= minutes <= MAX_SESSION:
+        raise Misuse("bad_minutes", "A session lasts from 1 to {most} minutes.", most=MAX_SESSION)
     with store.writing() as session:
         plan = store.get_in_scope(session, viewer, CoachingPlan, plan_id)
         if not _may_note(viewer, plan):

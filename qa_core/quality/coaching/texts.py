@@ -4,7 +4,7 @@ from qa_core.analysis import chart_titles
 from qa_core.base import environment
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.rows.scorecard_texts import GridTexts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching.effect import (
     DETECTABLE_CHANGE,
     MIN_EVALUATIONS,
@@ -41,7 +41,7 @@ REASONS = {
 """Words for a need with its number; others are about a gap."""
 
 
-def describe_reason(reason: NeedReason, texts: GridTexts) -> str:
+def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:
     """Describe one need, or one strength."""
     if reason.kind == NeedKind.PLANNED:
         return _describe_planned(reason)
@@ -81,7 +81,7 @@ def _describe_rise(rise: ClearRise) -> str:
     )
 
 
-def _describe_lead(gap: CriterionGap, texts: GridTexts) -> str:
+def _describe_lead(gap: CriterionGap, texts: ScorecardTexts) -> str:
     part = gap.criterion
     return _(
         "{what}: about {points} points above the team ({mean} against {others} of 100, n = {n}; "
@@ -95,7 +95,7 @@ def _describe_lead(gap: CriterionGap, texts: GridTexts) -> str:
     )
 
 
-def _describe_gap(reason: NeedReason, texts: GridTexts) -> str:
+def _describe_gap(reason: NeedReason, texts: ScorecardTexts) -> str:
     gap = reason.gap
     points, part = formatting.number(-gap.shrunk_difference), gap.criterion
     sentence = (
@@ -156,7 +156,7 @@ def describe_week(week: CoachingWeek) -> str:
     )
 
 
-def suggest_goal(need: Need, texts: GridTexts) -> str:
+def suggest_goal(need: Need, texts: ScorecardTexts) -> str:
     """Suggest the goal of a new plan, for the lead to rewrite."""
     named = formatting.listing(texts.name("criterion", key) for key in need.criteria)
     return _("Work on: {criteria}", criteria=named) if need.criteria else ""
@@ -191,7 +191,7 @@ def describe_progress(plan: CoachingPlanView) -> str:
     )
 
 
-def describe_criteria(plan: CoachingPlanView, texts: GridTexts) -> str:
+def describe_criteria(plan: CoachingPlanView, texts: ScorecardTexts) -> str:
     """Name the criteria of a plan."""
     return formatting.listing(texts.name("criterion", key) for key in plan.criteria) or _(
         "Overall score"

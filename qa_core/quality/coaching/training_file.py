@@ -13,7 +13,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import downloads, query, spreadsheets
-from qa_core.metrics.rows.scorecard_texts import GridTexts, find_grid_texts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts, find_scorecard_texts
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.quality.coaching import plans
 from qa_core.quality.coaching.plans import CoachingPlanView, find_names
@@ -43,7 +43,7 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
     else's.
     """
     viewer.require(Permission.SEE_COACHING)
-    texts, found = find_grid_texts(viewer), plans.find_plans(viewer, advisor_id)
+    texts, found = find_scorecard_texts(viewer), plans.find_plans(viewer, advisor_id)
     _require_in_scope(viewer, advisor_id)
     with store.reading() as session:
         name = find_names(session).get(advisor_id, advisor_id)
@@ -73,7 +73,7 @@ def _require_in_scope(viewer: Viewer, advisor_id: str) -> None:
         query.get_advisor(viewer, advisor_id)
 
 
-def _build_plan_rows(plan: CoachingPlanView, texts: GridTexts) -> Iterator[list[Any]]:
+def _build_plan_rows(plan: CoachingPlanView, texts: ScorecardTexts) -> Iterator[list[Any]]:
     criteria = describe_criteria(plan, texts)
     details = {"state": describe_state(plan), "due": plan.due_on, "criterion": criteria}
     yield _build_row(plan.starts_on, _("Coaching plan"), plan.goal, plan.opened_by, **details)
@@ -103,7 +103,7 @@ def _find_evaluations(session: Session, viewer: Viewer, advisor_id: str) -> list
 
 
 def _build_evaluation_rows(
-    viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: GridTexts
+    viewer: Viewer, session: Session, evaluations: list[Evaluation], texts: ScorecardTexts
 ) -> Iterator[list[Any]]:
     """Yield a row per evaluation and per criterion."""
     titles = dict(session.execute(sa.select(ScorecardVersion.id, ScorecardVersion.title)).all())

@@ -63,7 +63,7 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
     acknowledged the evaluator's.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     with store.writing() as session:
         evaluation = disputes.get_own(session, viewer, evaluation_id)
         self_evaluations = sa.select(Evaluation.id).where(

@@ -21,7 +21,7 @@ from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
 AMENDED = "amended"
-LONGEST_REASON = 1_000
+MAX_REASON = 1_000
 
 
 @dataclass(frozen=True)

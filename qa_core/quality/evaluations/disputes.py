@@ -37,7 +37,7 @@ from qa_core.storage.records.evaluations import (
 from qa_core.storage.records.listening import Dispute
 from qa_core.storage.records.store import Session
 
-LONGEST_TEXT = 2_000
+MAX_TEXT = 2_000
 """Maximum characters of a reason or a comment."""
 
 
@@ -318,7 +318,7 @@ def clean_text(text: str) -> str:
     return text
 
 
-def require_short(text: str, limit: int = LONGEST_TEXT) -> None:
+def require_short(text: str, limit: int = MAX_TEXT) -> None:
     """Refuse a text of more than `limit` characters."""
     if len(text) > limit:
         message = N_("The text is too long. Shorten it to {limit} characters.")

@@ -275,7 +275,7 @@ class SubmittedEvaluation:
 
 def find_submitted(viewer: Viewer, limit: int = 10) -> list[SubmittedEvaluation]:
     """Return the evaluations that the viewer submitted last, newest first."""
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     statement = sa.select(Evaluation).where(
         Evaluation.evaluator == viewer.username,
         Evaluation.submitted_at.is_not(None),
@@ -316,7 +316,7 @@ def require_no_personal_data(
 
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     """Return an evaluation that the viewer made, here or elsewhere. Raise AccessDenied."""
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     found = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
     if found.evaluator != viewer.username:
         raise AccessDenied()
@@ -437,7 +437,7 @@ def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None
 
 
 def _require_evaluator(viewer: Viewer) -> None:
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     if viewer.role != Role.EVALUATOR:
         raise AccessDenied()
 

@@ -19,12 +19,12 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
-LONGEST_REMARK = 1000
+MAX_REMARK = 1000
 """Maximum characters of one remark."""
 
 
 @dataclass(frozen=True)
-class DraftComment:
+class OverallComment:
     """Remark at `seconds` of the recording. `about`: text of its criterion, None for
     the whole evaluation or an unknown scorecard.
     """
@@ -42,7 +42,7 @@ class Remarks:
     reader may add and remove them, on `criteria`.
     """
 
-    entries: tuple[DraftComment, ...]
+    entries: tuple[OverallComment, ...]
     is_open: bool
     criteria: dict[str, Text]
 
@@ -59,7 +59,9 @@ def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
             .order_by(TimedComment.seconds, TimedComment.id)
         )
         entries = tuple(
-            DraftComment(row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion))
+            OverallComment(
+                row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion)
+            )
             for row in session.scalars(Scoped(statement, viewer))
         )
         return Remarks(entries, _is_open_to(viewer, evaluation), criteria)
@@ -77,11 +79,11 @@ def add_remark(
     text = masking.mask(text.strip())
     if not text:
         raise Refusal("empty_remark", "Write what can be heard at this moment.")
-    if len(text) > LONGEST_REMARK:
+    if len(text) > MAX_REMARK:
         raise Refusal(
             "long_remark",
             "This remark has {n} characters. Shorten it to {most}.",
-            most=LONGEST_REMARK,
+            most=MAX_REMARK,
             n=len(text),
         )
     if not 0 <= seconds < float("inf"):
@@ -132,7 +134,7 @@ def _is_open_to(viewer: Viewer, evaluation: Evaluation) -> bool:
     return (
         evaluation.state == "draft"
         and evaluation.evaluator == viewer.username
-        and viewer.can(Permission.FILL_GRIDS)
+        and viewer.can(Permission.FILL_SCORECARDS)
     )
 
 

@@ -20,7 +20,7 @@ from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 
-MOST = 500
+MAX = 500
 """Maximum contacts listed, waiting ones first."""
 
 
@@ -112,7 +112,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
 
 
 def find_assignments(
-    viewer: Viewer, plan: str | None = None, limit: int = MOST
+    viewer: Viewer, plan: str | None = None, limit: int = MAX
 ) -> list[DrawnAssignment]:
     """Return the drawn contacts in scope: overdue, waiting by due day, done or replaced."""
     viewer.require(Permission.MANAGE_LISTENING)

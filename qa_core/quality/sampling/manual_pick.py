@@ -26,7 +26,7 @@ PICK_REASONS = {
     "incident": N_("an incident is under review"),
     "other": N_("another reason"),
 }
-USUAL_MAXIMUM = 6
+DEFAULT_MAXIMUM = 6
 """Maximum per advisor and month, unless a plan of that month sets one."""
 
 
@@ -123,7 +123,7 @@ def _get_or_create_plan(
         maximum_per_advisor=session.scalar(
             sa.select(sa.func.max(ListeningPlan.maximum_per_advisor)).where(overlaps)
         )
-        or USUAL_MAXIMUM,
+        or DEFAULT_MAXIMUM,
         created_by=viewer.username,
     )
     session.add(plan)

@@ -10,8 +10,8 @@ from qa_core.base.i18n import _
 from qa_core.compliance.conditions.gates import PURPOSES
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 
-LONGEST_NAME = 80
-MOST = 1000
+MAX_NAME = 80
+MAX = 1000
 YEARS = range(2000, 2100)
 """Years allowed for the days of a plan."""
 LIMITS = ("minimum_seconds", "maximum_seconds")
@@ -84,10 +84,10 @@ def _text(name: str, value: Any) -> str:
     if (
         not isinstance(value, str)
         or not value.strip()
-        or len(value.strip()) > LONGEST_NAME
+        or len(value.strip()) > MAX_NAME
         or not value.strip().isprintable()
     ):
-        raise refuse(name, _("a text of up to {n} characters.", n=LONGEST_NAME))
+        raise refuse(name, _("a text of up to {n} characters.", n=MAX_NAME))
     return value.strip()
 
 
@@ -142,8 +142,8 @@ NEEDED: dict[str, Callable[[str, Any], Any]] = {
     "from": _day,
     "to": _day,
     "grid": _text,
-    "per_advisor": _number(1, MOST),
-    "maximum_per_advisor": _number(1, MOST),
+    "per_advisor": _number(1, MAX),
+    "maximum_per_advisor": _number(1, MAX),
     "evaluators": _texts,
 }
 READERS: dict[str, Callable[[str, Any], Any]] = {
@@ -151,7 +151,7 @@ READERS: dict[str, Callable[[str, Any], Any]] = {
     "due": _day,
     **dict.fromkeys(FILTERS, _texts),
     **dict.fromkeys(LIMITS, _number(0, 86_400)),
-    "most_per_evaluator": _number(1, 100 * MOST),
+    "most_per_evaluator": _number(1, 100 * MAX),
     "publish_after_days": _number(0, 365),
     "dispute_days": _number(0, 365),
 }

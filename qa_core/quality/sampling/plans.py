@@ -142,7 +142,7 @@ def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
         "evaluators": [
             (person.username, person.name)
             for person in known
-            if person.is_active and has_on_others(person.role, Permission.FILL_GRIDS)
+            if person.is_active and has_on_others(person.role, Permission.FILL_SCORECARDS)
         ],
         "grids": sorted((starters | published).items()),
     }
@@ -201,7 +201,7 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
                 "evaluators",
                 _("{value} has no account. An administrator adds accounts.", value=name),
             )
-        if not has_on_others(roles[name], Permission.FILL_GRIDS):
+        if not has_on_others(roles[name], Permission.FILL_SCORECARDS):
             raise refuse(
                 "evaluators",
                 _(

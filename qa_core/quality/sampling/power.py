@@ -10,7 +10,7 @@ from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 
 KPI = "evaluation_score"
-USUAL_DEVIATION = 15.0
+DEFAULT_DEVIATION = 15.0
 """Points; used until a centre has evaluations of its own."""
 MIN_EVALUATIONS = 30
 """Minimum evaluations for a centre's own standard deviation."""
@@ -47,7 +47,7 @@ def find_spread(viewer: Viewer) -> Spread:
     n = [int(count or 0) for count in frame["n"].fillna(0)]
     variance = stats.pooled_variance(frame["deviation"].astype(float).tolist(), n)
     if sum(n) < MIN_EVALUATIONS or not variance:
-        return Spread(USUAL_DEVIATION, sum(n), False)
+        return Spread(DEFAULT_DEVIATION, sum(n), False)
     return Spread(math.sqrt(variance), sum(n), True)
 
 

@@ -35,7 +35,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
     with store.writing() as session:
         old = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
-        is_theirs = viewer.can(Permission.FILL_GRIDS) and old.evaluator == viewer.username
+        is_theirs = viewer.can(Permission.FILL_SCORECARDS) and old.evaluator == viewer.username
         if not (is_theirs or viewer.can(Permission.MANAGE_LISTENING)):
             raise AccessDenied()
         stored, plan = old.draw, old.draw.plan

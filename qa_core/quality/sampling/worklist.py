@@ -45,7 +45,7 @@ def find_worklist(viewer: Viewer) -> list[Assignment]:
     Leaves out purposes without accreditation today, and contacts that nobody may listen
     to any more.
     """
-    viewer.require(Permission.FILL_GRIDS)
+    viewer.require(Permission.FILL_SCORECARDS)
     today = environment.today()
     drafts = sa.select(
         Evaluation.drawn_id, sa.func.max(Evaluation.id).label("evaluation_id")

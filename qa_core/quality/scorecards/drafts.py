@@ -16,7 +16,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import ScorecardVersion
 
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-LONGEST_KEY = 60
+MAX_KEY = 60
 LARGEST = 400_000
 """Maximum characters of a scorecard; real ones have tens of thousands."""
 FIRST_NUMBER = -1
@@ -31,7 +31,7 @@ def create_draft(
     from_version: int | None = None,
 ) -> int:
     """Create a draft of `key` from content, a version or draft, or empty. Return its id."""
-    viewer.require(Permission.EDIT_GRIDS)
+    viewer.require(Permission.EDIT_SCORECARDS)
     with store.writing() as session:
         if from_version is not None:
             source = session.get(ScorecardVersion, from_version)
@@ -41,12 +41,12 @@ def create_draft(
         lowest = session.scalar(
             sa.select(sa.func.min(ScorecardVersion.version)).where(ScorecardVersion.key == key)
         )
-        if lowest is None and (len(key) > LONGEST_KEY or not KEY.fullmatch(key)):
+        if lowest is None and (len(key) > MAX_KEY or not KEY.fullmatch(key)):
             message = N_(
                 "{key} cannot name a scorecard. Use small letters, digits and single dashes, "
                 "{most} at most, such as customer-service."
             )
-            raise Misuse("bad_grid_key", message, key=key or "–", most=LONGEST_KEY)
+            raise Misuse("bad_grid_key", message, key=key or "–", most=MAX_KEY)
         kept = _normalise(content or {})
         draft = ScorecardVersion(
             key=key,
@@ -63,7 +63,7 @@ def create_draft(
 
 def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str, Any]) -> int:
     """Save a draft with its faults; return its new edition. Raise Refusal `changed_meanwhile`."""
-    viewer.require(Permission.EDIT_GRIDS)
+    viewer.require(Permission.EDIT_SCORECARDS)
     kept = _normalise(content)
     with store.writing() as session:
         draft = get_draft(session, grid_id, edition)
@@ -76,7 +76,7 @@ def save_draft(viewer: Viewer, grid_id: int, edition: int, content: Mapping[str,
 
 def delete_draft(viewer: Viewer, grid_id: int) -> None:
     """Delete a draft. Raise AccessDenied for a published version."""
-    viewer.require(Permission.EDIT_GRIDS)
+    viewer.require(Permission.EDIT_SCORECARDS)
     with store.writing() as session:
         draft = get_draft(session, grid_id)
         session.delete(draft)

@@ -23,8 +23,8 @@ from qa_core.quality.scorecards.faults import Fault, find_faults
 EXPORT_FORMATS = ("toml", "xlsx", "csv")
 """Formats of exported scorecards."""
 IMPORT_FORMATS = ("toml", "xlsx", "xlsm", "xlsb", "xls", "ods", "csv", "txt", "tsv")
-LARGEST_BYTES = 2 << 20
-MOST_ROWS = 1_000
+MAX_BYTES = 2 << 20
+MAX_ROWS = 1_000
 HEADER_SEARCH_ROWS = 40
 DELIMITERS = ";,\t|"
 FAULTS_SHOWN = 20
@@ -51,7 +51,7 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
     """Import a scorecard from a file as a draft; return the draft's id. `key`: of the
     scorecard it belongs to, else made from its title.
     """
-    viewer.require(Permission.EDIT_GRIDS)
+    viewer.require(Permission.EDIT_SCORECARDS)
     read = read_file(name, content)
     return drafts.create_draft(
         viewer,
@@ -64,12 +64,12 @@ def import_file(viewer: Viewer, name: str, content: bytes, key: str | None = Non
 
 def read_file(name: str, content: bytes) -> dict[str, Any]:
     """Read a scorecard from TOML, workbook or CSV. Raise Refusal; `FaultyFile` lists all faults."""
-    if len(content) > LARGEST_BYTES:
+    if len(content) > MAX_BYTES:
         raise Refusal(
             "grid_file_too_large",
             "{name} is larger than {most} MB. Send a file that contains only the scorecard.",
             name=name,
-            most=LARGEST_BYTES >> 20,
+            most=MAX_BYTES >> 20,
         )
     form = PurePath(name).suffix.lower().removeprefix(".")
     if form == "toml":
@@ -109,7 +109,7 @@ def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Downloa
     return make_file(Sheet(name, [_(title) for title in table.COLUMNS.values()], rows, about), form)
 
 
-downloads.declare("grid", Permission.SEE_GRIDS, build_file)
+downloads.declare("grid", Permission.SEE_SCORECARDS, build_file)
 
 
 def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,12 +228,12 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
             name=name,
             example=" · ".join(_(table.COLUMNS[one]) for one in ("section", "fr", "points")),
         )
-    if len(chosen.rows) > MOST_ROWS:
+    if len(chosen.rows) > MAX_ROWS:
         raise Refusal(
             "grid_too_large",
             "{name} has more than {most} rows. A scorecard has one row per criterion.",
             name=name,
-            most=MOST_ROWS,
+            most=MAX_ROWS,
         )
     titles = [table.find_name(cell) for cell in chosen.rows[place]]
     if "points" not in titles:

@@ -21,7 +21,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.evaluations import ScorecardVersion
 
 STARTERS = environment.PROJECT / "data" / "scorecards"
-STARTER_PERMISSIONS = (Permission.PUBLISH_GRIDS, Permission.MANAGE_LISTENING)
+STARTER_PERMISSIONS = (Permission.PUBLISH_SCORECARDS, Permission.MANAGE_LISTENING)
 
 
 def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
@@ -30,7 +30,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
     Raise Refusal: `changed_meanwhile`, `bad_grid` while it has faults,
     `nothing_changed` when it equals the last version.
     """
-    viewer.require(Permission.PUBLISH_GRIDS)
+    viewer.require(Permission.PUBLISH_SCORECARDS)
     with store.writing() as session:
         draft = drafts.get_draft(session, grid_id, edition)
         scorecard = scoring.parse_scorecard(draft.content)

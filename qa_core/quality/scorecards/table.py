@@ -88,7 +88,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 TOTALS = frozenset({"total", "sous total", "subtotal", "total general", "grand total"})
-LONGEST_CRITERION_KEY, WORDS_OF_KEY = 40, 5
+MAX_CRITERION_KEY, WORDS_OF_KEY = 40, 5
 
 
 def _build_spellings() -> dict[str, str]:
@@ -229,7 +229,7 @@ def _to_criterion(row: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
 def make_key(text: str, taken: Iterable[str] = ()) -> str:
     """Make a key from the first words of a text, unlike those taken."""
     words = [word for word in re.split(r"[^a-z0-9]+", normalise_name(text)) if word][:WORDS_OF_KEY]
-    base = "_".join(words)[:LONGEST_CRITERION_KEY].strip("_")
+    base = "_".join(words)[:MAX_CRITERION_KEY].strip("_")
     if not base:
         return ""
     number, key, known = 1, base, set(taken)

@@ -16,8 +16,8 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
-READERS = (Permission.SEE_GRIDS, Permission.SEE_EVALUATIONS)
-"""Permissions that read published scorecards. Drafts need `SEE_GRIDS`."""
+READERS = (Permission.SEE_SCORECARDS, Permission.SEE_EVALUATIONS)
+"""Permissions that read published scorecards. Drafts need `SEE_SCORECARDS`."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def find_newest_published(session: Session, key_or_file_title: str) -> Scorecard
 
 def find_all(viewer: Viewer) -> list[StoredScorecard]:
     """Return drafts, newest first, then versions by title, newest first."""
-    viewer.require(Permission.SEE_GRIDS)
+    viewer.require(Permission.SEE_SCORECARDS)
     with store.reading() as session:
         found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
     drafts = sorted((held for held in found if held.is_draft), key=lambda held: -held.id)
@@ -120,7 +120,7 @@ def find_all(viewer: Viewer) -> list[StoredScorecard]:
 
 def get(viewer: Viewer, grid_id: int) -> StoredScorecard:
     """Return that draft or version. Raise AccessDenied for an unknown id."""
-    viewer.require(Permission.SEE_GRIDS)
+    viewer.require(Permission.SEE_SCORECARDS)
     with store.reading() as session:
         row = session.execute(_select_with_counts(ScorecardVersion.id == grid_id)).one_or_none()
         if row is None:

@@ -43,5 +43,5 @@ class Unscoped:
 
 
 def has_scope(columns: Collection[str]) -> bool:
-    """Tell whether a table of facts with these columns is narrowed to a viewer's rows."""
+    """Return whether a table of facts with these columns is narrowed to a viewer's rows."""
     return set(columns) >= SCOPE_COLUMNS

@@ -14,7 +14,7 @@ from qa_core.storage.facts import schema
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
-LANDED, UNDONE = 1, 0
+LOADED, UNDONE = 1, 0
 """Transaction version of a batch in the Delta log: its rows are in the lake, or were undone."""
 
 
@@ -23,7 +23,7 @@ def image_folder() -> Path:
 
 
 def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
-    """Read the transaction version of a batch: `LANDED`, `TAKEN_BACK`, or None when the
+    """Read the transaction version of a batch: `LOADED`, `TAKEN_BACK`, or None when the
     table never saw it. Outlives checkpoints of the log.
     """
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
@@ -54,7 +54,7 @@ def undo(batch_id: str, progress: Progress = ignore_progress) -> int:
     names = [
         name
         for name in tables.TABLES
-        if last_transaction(tables.snapshot(name), batch_id) == LANDED
+        if last_transaction(tables.snapshot(name), batch_id) == LOADED
     ]
     if not names:
         raise Refusal("not_in_lake", "Import {batch} has no rows to undo.", batch=batch_id)

@@ -16,7 +16,7 @@ from qa_core.base import environment
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.storage.lake import tables
 from qa_core.storage.lake.before_images import (
-    LANDED,
+    LOADED,
     current_commits,
     image_folder,
     last_transaction,
@@ -54,7 +54,7 @@ def merge_contacts(
     progress: Progress = ignore_progress,
     for_new: Sequence[str] = (),
     is_derived: bool = False,
-    unknown_in: int | None = None,
+    keys_absent_at_version: int | None = None,
 ) -> MergeResult:
     """Merge contacts, one row per key, in one commit, neighbours included.
 
@@ -63,8 +63,8 @@ def merge_contacts(
     row takes this batch's id. Without, only known keys change and their batch stays. A
     contact whose start changes moves to its month. Only new contacts take the columns
     `for_new`, such as defaults. A change that `is_derived` follows from what is stored:
-    it cannot be undone by itself, and blocks no other batch. `unknown_in`: the version in
-    which no key was stored, if that is known: as long as it stands, none is looked for.
+    it cannot be undone by itself, and blocks no other batch. `keys_absent_at_version`: a
+    version known to hold none of the keys; while it is current, no key is looked up.
     """
     always = ("started_at", "local_start", "month") if create else ()
     return _merge(
@@ -76,7 +76,7 @@ def merge_contacts(
         progress,
         tuple(for_new),
         is_derived,
-        unknown_in,
+        keys_absent_at_version,
     )
 
 
@@ -104,9 +104,9 @@ def merge_intervals(
 
 
 def has_commit(batch_id: str) -> bool:
-    """Tell whether rows of that batch are in the lake: it landed and was not undone."""
+    """Return whether rows of that batch are in the lake: it landed and was not undone."""
     return any(
-        last_transaction(tables.snapshot(name), batch_id) == LANDED for name in tables.TABLES
+        last_transaction(tables.snapshot(name), batch_id) == LOADED for name in tables.TABLES
     )
 
 
@@ -116,7 +116,7 @@ def commit_result(batch_id: str) -> MergeResult | None:
     """
     for name in tables.TABLES:
         base = tables.snapshot(name)
-        if last_transaction(base, batch_id) == LANDED:
+        if last_transaction(base, batch_id) == LOADED:
             counts = next(
                 entry["result"] for entry in current_commits(base) if entry["batch_id"] == batch_id
             )
@@ -141,7 +141,7 @@ def _merge(
     progress: Progress,
     for_new: tuple[str, ...] = (),
     is_derived: bool = False,
-    unknown_in: int | None = None,
+    keys_absent_at_version: int | None = None,
 ) -> MergeResult:
     unknown = {*columns, *for_new} - set(tables.columns_of(name))
     if unknown:
@@ -157,7 +157,7 @@ def _merge(
                 batch_id,
                 create,
                 is_derived,
-                [] if base.version == unknown_in else base.files(),
+                [] if base.version == keys_absent_at_version else base.files(),
             ),
             _count_rows(source),
         )
@@ -179,7 +179,7 @@ def _attempt(
     _make_incoming(rewrite, source, (*columns, *rewrite.for_new), batch_id)
     stored = tables.select_from_files(rewrite.base.name, files)
     rewrite.connection.execute(f"CREATE TEMP VIEW stored AS {stored}")
-    _make_fate(rewrite, columns, create)
+    _classify_rows(rewrite, columns, create)
     result = _count(rewrite)
     # A batch that changes nothing is committed too, so that it is known to have been
     # seen.
@@ -190,7 +190,7 @@ def _attempt(
         "last_day": str(result.last_day or ""),
     }
     rewrite.run(
-        [Transaction(batch_id, LANDED)], {"batch_id": batch_id, "result": counts, **metadata}
+        [Transaction(batch_id, LOADED)], {"batch_id": batch_id, "result": counts, **metadata}
     )
     return result
 
@@ -220,7 +220,7 @@ def _make_incoming(
         raise ValueError(f"two rows for one key of {name}")
 
 
-def _make_fate(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
+def _classify_rows(rewrite: Rewrite, columns: Sequence[str], create: bool) -> None:
     """Decide for each incoming row: new, changed, unchanged, or missing."""
     name = rewrite.base.name
     clock = "day" if name == "spend" else "local_start"

@@ -22,8 +22,8 @@ from qa_core.storage.lake import tables
 Days = tuple[date, date]
 """First and last day, both included."""
 
-MOST_FILES = 50_000
-MOST_MAPPED = 2_000
+MAX_FILES = 50_000
+MAX_MAPPED = 2_000
 UNUSED_DAYS = 40
 """Days after which sums that nobody asked for again are deleted."""
 
@@ -66,7 +66,7 @@ def read(days: Days, key: str) -> pa.Table | None:
         return None
 
 
-@functools.lru_cache(maxsize=MOST_MAPPED)
+@functools.lru_cache(maxsize=MAX_MAPPED)
 def _map(path: str) -> pa.Table:
     """Map a file of sums into memory. Its name tells what is in it."""
     with pa.memory_map(path) as source:
@@ -107,7 +107,7 @@ def forget() -> None:
 
 
 def tidy() -> None:
-    """Delete sums that nobody asked for lately, and the oldest beyond `MOST_FILES`."""
+    """Delete sums that nobody asked for lately, and the oldest beyond `MAX_FILES`."""
     files = {}
     for path in folder().glob("*/*"):
         with suppress(OSError):
@@ -115,5 +115,5 @@ def tidy() -> None:
     newest_first = sorted(files, key=files.get, reverse=True)
     oldest = time.time() - UNUSED_DAYS * 86_400
     for position, path in enumerate(newest_first):
-        if position >= MOST_FILES or files[path] < oldest:
+        if position >= MAX_FILES or files[path] < oldest:
             path.unlink(missing_ok=True)

@@ -159,7 +159,7 @@ class Rewrite:
 
     @property
     def starts_empty(self) -> bool:
-        """Tell whether nothing was stored, so that every incoming row is new and needs no
+        """Return whether nothing was stored, so that every incoming row is new and needs no
         looking up.
         """
         return not self.base.parts

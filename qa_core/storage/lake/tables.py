@@ -83,7 +83,7 @@ class Part:
         return start, (start + timedelta(days=32)).replace(day=1) - timedelta(days=1)
 
     def overlaps(self, first_day: date, last_day: date) -> bool:
-        """Tell whether it can hold contacts of these days."""
+        """Return whether it can hold contacts of these days."""
         own_first, own_last = self.days
         return own_first <= last_day and first_day <= own_last
 

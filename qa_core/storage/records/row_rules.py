@@ -159,7 +159,7 @@ def _find_named(text: str) -> frozenset[str]:
 
 
 def _is_owner(frame: FrameType | None) -> bool:
-    """Tell whether the running code belongs to a room that owns people's data; others pass."""
+    """Return whether the running code belongs to a room that owns people's data; others pass."""
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("qa_core.") and module not in _BETWEEN:

@@ -282,7 +282,7 @@ def _require_known_revision() -> None:
 
 
 def is_ready() -> bool:
-    """Tell whether the records are at the newest revision; once true, it stays so here."""
+    """Return whether the records are at the newest revision; once true, it stays so here."""
     url = environment.current().database_url
     file = file_of(url)
     key = (url, file.stat().st_ino if file is not None and file.exists() else 0)
@@ -309,7 +309,7 @@ def _newest_revision() -> str:
 
 
 def has_tables() -> bool:
-    """Tell whether records exist, of whatever version."""
+    """Return whether records exist, of whatever version."""
     file = file_of(environment.current().database_url)
     if file is not None and not file.exists():
         return False

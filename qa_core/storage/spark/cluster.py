@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("qa_core")
 T = TypeVar("T")
-MOST_VIEWS = 200
+MAX_VIEWS = 200
 OPEN_SECONDS, STOP_SECONDS = 60, 5
 CHANNEL = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 2000)]
 """A new session does not wait out the pauses that failures of an old one have earned."""
@@ -85,12 +85,12 @@ class _Session:
     lock: Any = field(default_factory=threading.Lock)
 
     def keep(self, name: str, build: Callable[[], Any]) -> None:
-        """Make a temporary view, unless the session has it; the oldest beyond `MOST_VIEWS` goes."""
+        """Make a temporary view, unless the session has it; the oldest beyond `MAX_VIEWS` goes."""
         with self.lock:
             if name not in self.views:
                 build().createOrReplaceTempView(name)
             self.views[name] = self.views.pop(name, None)
-            if len(self.views) > MOST_VIEWS:
+            if len(self.views) > MAX_VIEWS:
                 oldest = next(iter(self.views))
                 del self.views[oldest]
                 self.spark.catalog.dropTempView(oldest)
@@ -128,7 +128,7 @@ class Cluster:
         view = f"files_{hashlib.sha256(repr((name, files)).encode()).hexdigest()[:32]}"
         self._files.pop(view, None)
         self._files[view] = (name, list(files))
-        if len(self._files) > MOST_VIEWS:
+        if len(self._files) > MAX_VIEWS:
             self._files.pop(next(iter(self._files)), None)
         columns = ", ".join(f'"{column}"' for column in tables.columns_of(name))
         return f'SELECT {columns} FROM "{view}"'

@@ -37,7 +37,7 @@ from qa_core.storage import lake
 from qa_core.storage.records import changes, store
 
 _VERSION = "data_version"
-MOST_RESULTS = 1000
+MAX_RESULTS = 1000
 CENTRE = ("people", "centre_rules", "settings", "targets", "retention")
 """Subjects of the records that a figure of contacts depends on."""
 OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
@@ -46,7 +46,7 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Read = Callable[Concatenate[Viewer, Given], Result]
 _READS: dict[str, Callable[..., Any]] = {}
-MOST_WARMED = 40
+MAX_WARMED = 40
 _asked: OrderedDict[str, Callable[[], Any]] = OrderedDict()
 """The last questions of all sessions by their key, the newest last."""
 _warmed: ContextVar[Version | None] = ContextVar("warmed", default=None)
@@ -158,11 +158,11 @@ def _keep_question(key: str, ask: Callable[[], Any]) -> None:
     _asked[key] = ask
     with suppress(KeyError):  # another session may have taken it away
         _asked.move_to_end(key)
-        if len(_asked) > MOST_WARMED:
+        if len(_asked) > MAX_WARMED:
             _asked.popitem(last=False)
 
 
-@st.cache_data(max_entries=MOST_RESULTS, show_spinner=False)
+@st.cache_data(max_entries=MAX_RESULTS, show_spinner=False)
 def _read(key: str, _name: str, _arguments: tuple[Any, ...]) -> Any:
     # By its name, which is part of the key: to Streamlit's cache, functions wrapped in a
     # loop would all be one.

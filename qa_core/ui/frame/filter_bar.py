@@ -24,7 +24,7 @@ ALWAYS = ("period", "from", "to", "compare")
 PAGE_DEFAULT = "default"
 """Choice of a period: on every page the one that it opens on (`MenuPage.period`)."""
 
-MOST_BUTTONS = 14
+MAX_BUTTONS = 14
 """Number of values up to which they are buttons; beyond, a list to search in."""
 
 _STATE, _PAGE = "filter_state", "filter_page"
@@ -61,7 +61,7 @@ class FilterState:
 
     @property
     def is_cut_short(self) -> bool:
-        """Tell whether the period goes on beyond the last day that is over, so that its
+        """Return whether the period goes on beyond the last day that is over, so that its
         totals are still growing.
         """
         return (
@@ -76,7 +76,7 @@ class FilterState:
 
     @property
     def has_data(self) -> bool:
-        """Tell whether the lake holds anything at all."""
+        """Return whether the lake holds anything at all."""
         return self.last_day is not None
 
 
@@ -136,7 +136,7 @@ def show(viewer: Viewer, page_key: str) -> None:
 
 
 def _fits(viewer: Viewer, page_key: str, dimension: str) -> bool:
-    """Tell whether what the page shows can be cut by that dimension. The page that explains
+    """Return whether what the page shows can be cut by that dimension. The page that explains
     has its KPI in the address; the values of contacts are hidden from evaluators there.
     """
     if page_key != "explain":
@@ -376,7 +376,7 @@ def _ask_values(
         st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles),
         st.container(width=320),
     ):
-        if len(titles) <= MOST_BUTTONS:
+        if len(titles) <= MAX_BUTTONS:
             st.pills(
                 title,
                 list(titles),

@@ -94,7 +94,7 @@ def current_signed_in() -> sessions.SignedIn:
 
 
 def lacks_second_factor(viewer: Viewer) -> bool:
-    """Tell whether the centre asks for a second factor that this person has not set up."""
+    """Return whether the centre asks for a second factor that this person has not set up."""
     held = sign_in_state()
     if not held.is_enrolled:
         with store.reading() as session:

@@ -14,7 +14,7 @@ from qa_core.base.i18n import N_, _
 
 FEW_DAYS = 28
 """Days of data below which a manager starts on the first figures."""
-USUAL, HALF_YEAR = "28d", "182d"
+DEFAULT, HALF_YEAR = "28d", "182d"
 """Keys of `metrics.kpis.periods`, which the sign-in form would wait a second for."""
 
 
@@ -30,7 +30,7 @@ class MenuPage:
     """None: every signed-in person may open the page."""
     filters: tuple[str, ...] | None = None
     """Dimensions of the filter bar, besides the period; None: no filter bar."""
-    period: str = USUAL
+    period: str = DEFAULT
     """Period that the page opens on until the reader chooses one; executives see whole
     months instead.
     """
@@ -204,7 +204,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "quality/evaluate.py",
             N_("Evaluate"),
             "headset_mic",
-            P.FILL_GRIDS,
+            P.FILL_SCORECARDS,
             listed_for=(R.EVALUATOR,),
             first_for=(R.EVALUATOR,),
         ),
@@ -281,7 +281,7 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
             "admin/imports.py", N_("Imports"), "upload_file", P.MANAGE_IMPORTS, first_for=(R.ADMIN,)
         ),
         MenuPage("admin/names.py", N_("Names"), "join", P.MANAGE_ADVISORS),
-        MenuPage("admin/scorecards.py", N_("Scorecards"), "rule", P.SEE_GRIDS),
+        MenuPage("admin/scorecards.py", N_("Scorecards"), "rule", P.SEE_SCORECARDS),
         MenuPage("admin/targets.py", N_("Targets and alerts"), "flag", P.EDIT_TARGETS),
         MenuPage("admin/opening_hours.py", N_("Opening hours"), "schedule", P.MANAGE_SETTINGS),
         MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),

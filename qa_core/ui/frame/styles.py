@@ -34,5 +34,5 @@ def keep_in_view() -> None:
 
 
 def is_dark() -> bool:
-    """Tell whether the reader's browser shows the dark theme."""
+    """Return whether the reader's browser shows the dark theme."""
     return st.context.theme.type == "dark"

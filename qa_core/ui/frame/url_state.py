@@ -71,7 +71,7 @@ def read_number(text: str) -> int:
     return int(text)
 
 
-def is_news(name: str, key: str = "") -> bool:
+def has_changed(name: str, key: str = "") -> bool:
     """Return whether the address differs from what that widget, if kept, wrote last."""
     key = key or name
     written = st.session_state.get(_WIDGETS, {}).get(key)
@@ -81,7 +81,7 @@ def is_news(name: str, key: str = "") -> bool:
 def take(name: str, known: Collection[str], usual: str, key: str = "") -> None:
     """Set a widget that is drawn next from the address, where that brings news."""
     key = key or name
-    wanted = st.query_params.get(name) if is_news(name, key) else st.session_state[key]
+    wanted = st.query_params.get(name) if has_changed(name, key) else st.session_state[key]
     wanted = wanted if wanted in known else usual
     if st.session_state.get(key) != wanted:
         st.session_state[key] = wanted

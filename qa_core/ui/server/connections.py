@@ -26,9 +26,9 @@ BROWSER_HEADER = "x-ecoute-browser"
 CONNECTION_HEADER = "x-ecoute-connection"
 CHECK_SECONDS = 0.5
 """Seconds between two looks at whether the session of a connection is still live."""
-MOST_STRANGERS, MOST_OF_AN_ADDRESS = 500, 100
+MAX_STRANGERS, MAX_OF_AN_ADDRESS = 500, 100
 STRANGER_IDLE_SECONDS = 600
-BURST, PER_SECOND, LONGEST_WAIT = 200, 3, 10
+BURST, PER_SECOND, MAX_WAIT = 200, 3, 10
 """Messages of the strangers of one address: so many at once, then so many a second. Who
 would wait for more than so many seconds is disconnected.
 """
@@ -53,7 +53,7 @@ class Connection:
     is_closed: bool = False
 
     def meets_gate(self, moment: float) -> bool:
-        """Tell whether a run may still be on its way to the gate's sign-in form."""
+        """Return whether a run may still be on its way to the gate's sign-in form."""
         self.over_at = self.over_at or moment
         return self.asked_at > self.live_at and moment - self.over_at < GATE_SECONDS
 
@@ -83,7 +83,7 @@ class Budgets(dict[str, Budget]):
     """Budgets by address, made when they are asked for."""
 
     def __missing__(self, address: str) -> Budget:
-        if len(self) > MOST_STRANGERS:
+        if len(self) > MAX_STRANGERS:
             self.clear()
         return self.setdefault(address, Budget())
 
@@ -138,8 +138,7 @@ class Connections:
 
     def _is_full(self, address: str) -> bool:
         return (
-            self.strangers[address] >= MOST_OF_AN_ADDRESS
-            or self.strangers.total() >= MOST_STRANGERS
+            self.strangers[address] >= MAX_OF_AN_ADDRESS or self.strangers.total() >= MAX_STRANGERS
         )
 
     def _slow_down(self, connection: Connection, receive: Receive, send: Send) -> Receive:
@@ -161,7 +160,7 @@ class Connections:
                     connection.asked_at = time.monotonic()
             elif connection.token is None:
                 wait = self.budgets[connection.browser.address].take()
-                if wait > LONGEST_WAIT:
+                if wait > MAX_WAIT:
                     return await _hang_up(connection, send, TRY_AGAIN_LATER)
                 await asyncio.sleep(wait)
             return message

@@ -27,9 +27,9 @@ from qa_core.ui.server.connections import Budget
 
 PARAMETERS = ("kpi", "by", "from", "to", "where", "set", "explain")
 """Parameters of the address: the options of the command `kpi`, by the same names."""
-A_MINUTE, AT_ONCE, WORKERS, MOST_WAITING = 60, 2, 4, 40
+A_MINUTE, AT_ONCE, WORKERS, MAX_WAITING = 60, 2, 4, 40
 """Requests of one token: in a minute, and at once. Requests of all: worked on, and waiting."""
-MOST_ROWS, LONGEST_QUERY = 50_000, 8_000
+MAX_ROWS, MAX_QUERY = 50_000, 8_000
 UNAVAILABLE = TEMPORARY_CODES | {"store_read_only", "lake_damaged", "busy"}
 """Codes of refusals that say nothing against the question."""
 
@@ -74,7 +74,7 @@ class KpiEndpoint(HTTPEndpoint):
     """`GET /api/kpi`; other methods answer 405."""
 
     async def get(self, request: Request) -> Response:
-        if WAITING.statistics().tasks_waiting > MOST_WAITING:
+        if WAITING.statistics().tasks_waiting > MAX_WAITING:
             return _refuse(BUSY)
         return await anyio.to_thread.run_sync(_respond, request, limiter=WAITING)
 
@@ -114,7 +114,7 @@ def _answer(request: Request) -> dict[str, Any]:
             names = [name for name in kpis.BY_KEY if name in question.names]
             filters = {text.partition("=")[0] for text in question.where}
             cuts = [name for name in dimensions.BY_KEY if name in {*question.by, *filters}]
-            document = kpi_question.answer(viewer, question, MOST_ROWS).as_json()
+            document = kpi_question.answer(viewer, question, MAX_ROWS).as_json()
             refused = ""
             return document
         except Refusal as refusal:
@@ -125,9 +125,9 @@ def _answer(request: Request) -> dict[str, Any]:
 
 
 def _read(request: Request) -> kpi_question.KpiQuestion:
-    if len(request.url.query) > LONGEST_QUERY:
+    if len(request.url.query) > MAX_QUERY:
         message = N_("The address is too long: at most {most} characters after the question mark.")
-        raise Misuse("too_long", message, most=LONGEST_QUERY)
+        raise Misuse("too_long", message, most=MAX_QUERY)
     given = request.query_params
     for name in given:
         message = N_("There is no parameter {name}. Known: {known}.")

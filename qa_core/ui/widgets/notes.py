@@ -60,7 +60,7 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
     with st.form(f"note_form_{key}", border=False, clear_on_submit=True):
         title = st.text_input(
             _("What happened?"),
-            max_chars=annotations.LONGEST_TITLE,
+            max_chars=annotations.MAX_TITLE,
             help=_("Everyone who sees these figures can read the note. Do not name people."),
             key=f"note_title_{key}",
         )

@@ -17,8 +17,8 @@ from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, segmented_choice, tables
 
-MOST_ROWS = 24
-MOST_NAMES = 6
+MAX_ROWS = 24
+MAX_NAMES = 6
 SHRUNK = N_("Shrunk estimate")
 Callback = Callable[[], None] | None
 
@@ -98,9 +98,9 @@ def show_funnel(group: Group, on_select: Callback) -> None:
         if distance[peer.name] > group.funnel.half_width(peer.n, stats.OUTER_CONFIDENCE)
     ]
     named = beyond or [peer for peer in group.peers if peer.band != "alike"]
-    names = {peer.name for peer in named[:MOST_NAMES]}
+    names = {peer.name for peer in named[:MAX_NAMES]}
     frame = _frame(group, group.peers)
-    rows = min(len(group.peers), MOST_ROWS)
+    rows = min(len(group.peers), MAX_ROWS)
     figure = charts.build_funnel_plot(
         frame.assign(is_named=[name in names for name in frame["key"]]),
         group.funnel,
@@ -237,8 +237,8 @@ def _row_height(rows: int) -> int:
 
 def _choose(members: Sequence[Peer]) -> list[Peer]:
     """Return all, or of many those who stand out and the first of the others by name."""
-    apart = [peer for peer in members if peer.band != "alike"][:MOST_ROWS]
-    alike = [peer for peer in members if peer.band == "alike"][: MOST_ROWS - len(apart)]
+    apart = [peer for peer in members if peer.band != "alike"][:MAX_ROWS]
+    alike = [peer for peer in members if peer.band == "alike"][: MAX_ROWS - len(apart)]
     return [peer for peer in members if peer in apart or peer in alike]
 
 

@@ -14,8 +14,8 @@ from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
 from qa_core.ui.frame.markdown import escape
 
-LONGEST_COMMENT = 1000
-MOST_BUTTONS = 6
+MAX_COMMENT = 1000
+MAX_BUTTONS = 6
 """Points from which on a criterion without levels is a number to type."""
 OVERALL = ""
 """Stands for the whole evaluation among the criteria of comments."""
@@ -166,7 +166,7 @@ def ask_comment(
     st.text_area(
         label,
         key=name(prefix, "comment", criterion),
-        max_chars=LONGEST_COMMENT,
+        max_chars=MAX_COMMENT,
         height=96,
         help=_(
             "Write only what the work needs: no names, numbers or health of customers. Numbers "
@@ -213,5 +213,5 @@ def _put(values: Mapping[str, Any], only_missing: bool) -> None:
 
 def _is_number(criterion: Criterion) -> bool:
     return not criterion.levels and (
-        criterion.points.denominator != 1 or criterion.points >= MOST_BUTTONS
+        criterion.points.denominator != 1 or criterion.points >= MAX_BUTTONS
     )

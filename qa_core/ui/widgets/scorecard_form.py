@@ -116,7 +116,7 @@ def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
     None: they could not be saved, and `show` says why. 0: this tab holds nothing of that
     draft any more, since an earlier click submitted it.
     """
-    viewer = gate.current_viewer(Permission.FILL_GRIDS)
+    viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
     held = st.session_state.get(f"{_prefix(draft_id)}held")
     if held is None:
         return 0
@@ -261,7 +261,7 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
 
 def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
     """Callback: save what was chosen in a conflict."""
-    viewer = gate.current_viewer(Permission.FILL_GRIDS)
+    viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
     held = st.session_state[f"{_prefix(draft.id)}held"]
     typed = held.typed
     answers, comments, comment = dict(draft.answers), dict(draft.comments), draft.comment

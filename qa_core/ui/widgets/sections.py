@@ -24,7 +24,9 @@ def show(name: str, title: str, draw: Callable[[], None]) -> None:
     key = f"section_{name}"
     # Set on every run: under another title, as in another language, it is another widget.
     st.session_state[key] = (
-        st.query_params.get(name) == OPEN if url_state.is_news(name, key) else st.session_state[key]
+        st.query_params.get(name) == OPEN
+        if url_state.has_changed(name, key)
+        else st.session_state[key]
     )
     place = st.expander(escape(title), key=key, on_change="rerun")
     url_state.give(name, OPEN if place.open else "", "", key)

@@ -24,7 +24,7 @@ IN_SECTION = 895
 NARROW, WIDE, PADDING = 4.2, 7.6, 17
 """Pixels of a character (of `NARROW_LETTERS`, and others), and beside a text."""
 NARROW_LETTERS = frozenset("fijlrtI.,:;'’|!()[]-– \u00a0\u202f")
-SMALLEST, LONGEST_WORD, LARGEST = 60, 110, 400
+SMALLEST, MAX_WORD, LARGEST = 60, 110, 400
 """Least and most pixels that a word asks for, and most of a column."""
 WIDTHS = {"small": 75, "medium": 200, "large": 400}
 Line = TypeVar("Line")
@@ -228,7 +228,7 @@ def _find_widths(
             needed[column.heading] = width
             words = (word for text in texts for word in text.split(" "))
             word = max(SMALLEST, *map(_measure, words))
-            least[column.heading] = min(width, LONGEST_WORD, word)
+            least[column.heading] = min(width, MAX_WORD, word)
         else:
             fixed += width
     if fixed + sum(needed.values()) <= room:

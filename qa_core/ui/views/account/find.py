@@ -17,7 +17,7 @@ from qa_core.ui.frame import cached, menu, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import explain_link
 
-MOST = 8
+MAX = 8
 """Results of one kind that are shown."""
 SHORTEST = 2
 """Characters from which names are searched."""
@@ -53,15 +53,15 @@ def show(viewer: Viewer) -> None:
         if viewer.can(Permission.SEE_CONTACTS):
             st.caption(_("Contacts are found by their exact id."))
         return
-    found = {title: list(islice(find(viewer, text), MOST + 1)) for title, find in kinds.items()}
+    found = {title: list(islice(find(viewer, text), MAX + 1)) for title, find in kinds.items()}
     if not any(found.values()):
         st.write(escape(_("Nothing found for “{text}” in what you may see.", text=text)))
     for title, results in found.items():
         if results:
             st.markdown(f"##### {_(title)}")
-        for result in results[:MOST]:
+        for result in results[:MAX]:
             _show_result(result)
-        if len(results) > MOST:
+        if len(results) > MAX:
             st.caption(_("There are more. Type more of the name."))
 
 
@@ -121,7 +121,7 @@ KINDS = (
 
 
 def _matches(text: str, *titles: str) -> bool:
-    """Tell whether each word typed begins a word of these titles, or is initials."""
+    """Return whether each word typed begins a word of these titles, or is initials."""
     typed = normalise_name(text).split()
     together = "".join(typed)
     if len(together) < SHORTEST:

@@ -26,9 +26,9 @@ from qa_core.ui.views.admin import import_mapping, import_report
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
-LARGEST_UPLOAD_MB = 20
+MAX_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
-REHEARSED, BROUGHT = "import_rehearsed", "import_landed"
+REHEARSED, IMPORTED = "import_rehearsed", "import_landed"
 """Reports of the dry runs, by file, and of the files that were brought in last."""
 KIND_TITLES = {
     "contacts": N_("Contacts: calls, chats, e-mails"),
@@ -62,8 +62,8 @@ LINES = 25
 
 def ask_file(viewer: Viewer) -> None:
     """Ask for files and options; examine each, and import those that are confirmed."""
-    if BROUGHT in st.session_state:
-        _show_brought(st.session_state[BROUGHT])
+    if IMPORTED in st.session_state:
+        _show_imported(st.session_state[IMPORTED])
         return
     kind, sent = _ask_kind_and_files()
     if not sent:
@@ -93,7 +93,7 @@ def ask_file(viewer: Viewer) -> None:
     if len(sent) > 1:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
     if place.button(label, type="primary", icon=":material/check:"):
-        st.session_state[BROUGHT] = [_bring(kind, file, options) for file in new]
+        st.session_state[IMPORTED] = [_bring(kind, file, options) for file in new]
         forget_dry_runs()
         st.rerun()
 
@@ -110,11 +110,11 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
         "gzip or zip. Up to {size} MB here. Compress a larger file, or import it on the server.",
-        size=LARGEST_UPLOAD_MB,
+        size=MAX_UPLOAD_MB,
     )
     left.caption(text)
     sent = right.file_uploader(
-        _("Files"), accept_multiple_files=True, max_upload_size=LARGEST_UPLOAD_MB, key="import_file"
+        _("Files"), accept_multiple_files=True, max_upload_size=MAX_UPLOAD_MB, key="import_file"
     )
     return kind, sent
 
@@ -214,7 +214,7 @@ def _split(option: str) -> tuple[str, str]:
     return name, value
 
 
-def _show_brought(reports: list[FileReport]) -> None:
+def _show_imported(reports: list[FileReport]) -> None:
     for report in reports:
         if report.refusal is not None:
             gate.show_refusal(report.refusal)
@@ -226,7 +226,7 @@ def _show_brought(reports: list[FileReport]) -> None:
         import_report.show(report)
     st.caption(_("The list below shows the import. Open it there to see rejected rows or undo it."))
     if st.button(_("Import another file"), icon=":material/upload_file:"):
-        del st.session_state[BROUGHT]
+        del st.session_state[IMPORTED]
         st.rerun()
 
 

@@ -19,7 +19,7 @@ KIND_TITLES = {
     "reason": N_("Reasons"),
     "campaign": N_("Campaigns"),
 }
-MOST_SUGGESTIONS = 30
+MAX_SUGGESTIONS = 30
 
 
 def choose_kind(viewer: Viewer) -> str:
@@ -37,9 +37,9 @@ def show_suggestions(viewer: Viewer, kind: str) -> None:
     st.subheader(_("Similar names"), anchor=False)
     if not found:
         st.caption(_("All similar names have a decision."))
-    for item in found[:MOST_SUGGESTIONS]:
+    for item in found[:MAX_SUGGESTIONS]:
         _show_suggestion(item)
-    if more := len(found[MOST_SUGGESTIONS:]):
+    if more := len(found[MAX_SUGGESTIONS:]):
         st.caption(_("{count} more will follow as you decide.", count=more))
 
 

@@ -221,7 +221,7 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
         scorecards.save_draft(viewer, held.id, held.edition, content)
         finish(held.id, _("The draft is saved."))
@@ -229,7 +229,7 @@ def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
 
 def _drop(held: StoredScorecard) -> None:
     with actions.show_refusals():
-        scorecards.delete_draft(gate.current_viewer(Permission.EDIT_GRIDS), held.id)
+        scorecards.delete_draft(gate.current_viewer(Permission.EDIT_SCORECARDS), held.id)
         actions.finish(_("The draft is deleted."))
 
 
@@ -274,7 +274,7 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
     with cards.card(title, gap="small"):
         if last is not None:
             _show_changes(last.content, content)
-        if not viewer.can(Permission.PUBLISH_GRIDS):
+        if not viewer.can(Permission.PUBLISH_SCORECARDS):
             st.caption(_("After you save it, a manager publishes it."))
             return
         number = (last.version or 0) + 1 if last else 1
@@ -285,7 +285,7 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
             key=f"publish_{held.id}_{held.edition}",
         ):
             with actions.show_refusals():
-                acting = gate.current_viewer(Permission.PUBLISH_GRIDS)
+                acting = gate.current_viewer(Permission.PUBLISH_SCORECARDS)
                 version = scorecards.publish(acting, held.id, held.edition)
                 said = {"title": held.title, "version": version}
                 finish(held.id, _("{title} is published as version {version}.", **said))

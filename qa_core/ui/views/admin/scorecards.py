@@ -17,7 +17,7 @@ from qa_core.ui.views.admin import scorecard_editor, scorecard_preview
 from qa_core.ui.widgets import actions, download_links, tables
 
 CHOSEN = "grid"
-LARGEST_UPLOAD_MB = 2
+MAX_UPLOAD_MB = 2
 
 
 def choose(viewer: Viewer) -> StoredScorecard | None:
@@ -56,7 +56,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
         _show_preview(held.content, f"preview_{held.id}")
         return
     content = held.content
-    if viewer.can(Permission.EDIT_GRIDS):
+    if viewer.can(Permission.EDIT_SCORECARDS):
         content = scorecard_editor.show(viewer, held)
     else:
         st.caption(_("A draft, as last saved by its author. Publish it when it is ready."))
@@ -79,7 +79,7 @@ def describe_state(held: StoredScorecard) -> str:
 
 def ask_new(viewer: Viewer) -> None:
     """Show the forms that start a draft."""
-    if not viewer.can(Permission.EDIT_GRIDS):
+    if not viewer.can(Permission.EDIT_SCORECARDS):
         return
     with st.expander(
         _("New draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
@@ -100,7 +100,7 @@ def ask_new(viewer: Viewer) -> None:
             sent = st.file_uploader(
                 _("Or from a file"),
                 type=list(files.IMPORT_FORMATS),
-                max_upload_size=LARGEST_UPLOAD_MB,
+                max_upload_size=MAX_UPLOAD_MB,
                 key="draft_file",
             )
             text = _(
@@ -148,7 +148,7 @@ def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
 
 
 def _start(source: tuple[str, Any], key: str) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     kind, which = source
     with actions.show_refusals():
         if kind == "version":
@@ -161,7 +161,7 @@ def _start(source: tuple[str, Any], key: str) -> None:
 
 
 def _bring(sent: Any, key: str) -> None:
-    viewer = gate.current_viewer(Permission.EDIT_GRIDS)
+    viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
         try:
             made = files.import_file(viewer, sent.name, sent.getvalue(), key or None)

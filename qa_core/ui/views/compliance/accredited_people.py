@@ -15,7 +15,7 @@ from qa_core.ui.frame import gate, layout, menu
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 from qa_core.ui.widgets import actions, tables
 
-USUAL_DAYS = 180
+DEFAULT_DAYS = 180
 """Days that a new accreditation is proposed for."""
 
 
@@ -94,7 +94,7 @@ def _ask_accreditation(viewer: Viewer) -> None:
         nobody = {"is_optional": True, "placeholder": _("Choose a person")}
         username = layout.select(st, _("Accredit"), eligible, "accredit_who", **nobody)
         today = environment.today()
-        usual = min(today + timedelta(days=USUAL_DAYS), last_day)
+        usual = min(today + timedelta(days=DEFAULT_DAYS), last_day)
         bounds = {"min_value": today, "max_value": last_day}
         until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
         # Another key for other purposes: the field would keep those proposed before.

@@ -113,7 +113,7 @@ def show_proportions(viewer: Viewer) -> None:
         "listens to. A contact counts as recorded if its source says so or its audio is "
         "stored here. Advisors' playbacks of their own contacts do not count.",
         share=formatting.percent(proportionality.PERMANENT_FROM, 0),
-        least=proportionality.ENOUGH_ANSWERED,
+        least=proportionality.MIN_ANSWERED,
         heard=proportionality.MUCH_FROM,
         times=formatting.number(proportionality.MUCH_RATIO),
     )

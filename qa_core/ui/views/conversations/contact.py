@@ -224,7 +224,7 @@ def _show_survey(contact: Contact) -> None:
 
 
 def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None:
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     with cards.card(_("Evaluations")):
         if not evaluations:
             st.caption(_("Nobody evaluated this contact."))

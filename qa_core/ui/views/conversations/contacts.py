@@ -160,8 +160,8 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         room=tables.FULL + 30,  # no card around it
     )
     said, export = st.columns([5, 1], vertical_alignment="center")
-    if total > exports.MOST_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
-        most = formatting.number(exports.MOST_CONTACTS)
+    if total > exports.MAX_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
+        most = formatting.number(exports.MAX_CONTACTS)
         said.caption(_("The file has the first {most} in this order.", most=most))
     with export:
         parameters = exports.build_contact_parameters(
@@ -172,7 +172,9 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
 
 def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     """Ask for the page of the list; another list, or another order, begins at its first."""
-    if st.session_state.get("contacts_listed", listed) != listed and not url_state.is_news("page"):
+    if st.session_state.get("contacts_listed", listed) != listed and not url_state.has_changed(
+        "page"
+    ):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
     url_state.take("page", [str(number) for number in range(1, pages + 1)], "1")

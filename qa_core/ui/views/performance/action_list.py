@@ -118,7 +118,7 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
         note = st.text_area(
             _("Note"),
             entry.note,
-            max_chars=action_list.LONGEST_NOTE,
+            max_chars=action_list.MAX_NOTE,
             height=90,
             key=f"note_{key}",
             help=_("Everyone who sees the entry can read it. Do not name customers."),

@@ -21,7 +21,7 @@ def show(viewer: Viewer) -> None:
     head.title(_("Board sheet"), anchor=False)
     bar = layout.row(key=styles.NOT_PRINTED)
     with bar:
-        choice = segmented_choice.ask("months", _("Period"), titles, usual=board.USUAL)
+        choice = segmented_choice.ask("months", _("Period"), titles, usual=board.DEFAULT)
     figures = cached.find_board(viewer, choice)
     if figures is None:
         empty_states.card(
@@ -78,7 +78,7 @@ def _show_drivers(figures: board.BoardFigures) -> None:
     found = figures.drivers
     if found is None:
         return
-    drawn = driver_texts.choose(found.drivers, board_pdf.MOST_DRIVERS)
+    drawn = driver_texts.choose(found.drivers, board_pdf.MAX_DRIVERS)
     if not drawn:
         cards.show_message(driver_texts.conclude(found))
         return

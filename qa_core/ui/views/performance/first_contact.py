@@ -26,7 +26,7 @@ from qa_core.ui.widgets import cards, drill, peer_dots, sections, trend_cards
 REPEAT = "first_contact_resolution"
 THREE = (REPEAT, "first_contact_resolution_declared", "first_contact_resolution_surveyed")
 SPENT = "repeat_handle_time"
-ENOUGH = 30
+MIN = 30
 """Contacts from which on a share is `ok` rather than a small sample."""
 
 
@@ -136,7 +136,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        text = _("Needs {n} contacts with a complete repeat window.", n=ENOUGH)
+        text = _("Needs {n} contacts with a complete repeat window.", n=MIN)
         cards.show_message(_("Too short to try other windows"), text)
         return
     (shortest, first), (longest, last) = known[0], known[-1]

@@ -32,9 +32,9 @@ WIDTHS = {
     "csat": 74,
 }
 """KPIs of the table of queues, with the widths of their columns in pixels."""
-MOST_ITEMS = 5
-MOST_ALERTS = 4
-MOST_TRENDS = 3
+MAX_ITEMS = 5
+MAX_ALERTS = 4
+MAX_TRENDS = 3
 
 
 def read(viewer: Viewer, state: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
@@ -94,12 +94,12 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     """Show alerts, trends and comparisons that chance does not explain, worse ones first."""
     alerts = cached.find_alerts(viewer)
     with_alert = {event.rule.kpi for event in alerts if event.rule.dimension is None}
-    alerts, has_alerts = alerts[:MOST_ALERTS], bool(alerts)
+    alerts, has_alerts = alerts[:MAX_ALERTS], bool(alerts)
     trends = [
         one
         for one in series.values()
         if one.finding.severity == "attention" and one.kpi.key not in with_alert
-    ][:MOST_TRENDS]
+    ][:MAX_TRENDS]
     tried = _compare_rates(viewer, state, series) if state.compare else []
     compared = [item for item in tried if item is not None]
     worse, better = alert_banner.split(compared)
@@ -117,7 +117,7 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
         for one in trends:
             text = escape(one.finding.text)
             st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
-        room = max(1, MOST_ITEMS - len(trends) - len(alerts))
+        room = max(1, MAX_ITEMS - len(trends) - len(alerts))
         alert_banner.show_items(viewer, [*worse, *better][:room])
 
 
@@ -204,9 +204,9 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
 
 def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
-    frame = frame[(frame["n"] >= traffic.ENOUGH) & frame["value"].notna()]
+    frame = frame[(frame["n"] >= traffic.MIN) & frame["value"].notna()]
     if frame.empty:
-        text = _("No hour of the week has {n} contacts in this period.", n=traffic.ENOUGH)
+        text = _("No hour of the week has {n} contacts in this period.", n=traffic.MIN)
         cards.show_message(_("Too few contacts to compare times"), text)
         return
     title = cards.title_of(get_kpi(key))

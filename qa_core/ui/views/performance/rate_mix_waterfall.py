@@ -27,7 +27,7 @@ MIX_NAMES: Mapping[str, str] = {
     "advisor": N_("the mix of advisors"),
 }
 """Dimensions that segments can come from, with the name of their mix in a sentence."""
-MOST_PARTS = 6
+MAX_PARTS = 6
 HIDDEN = object()
 """Segment that stands for all that are too small to be shown to this viewer."""
 Segments = dict[Hashable, tuple[float, float]]
@@ -171,7 +171,7 @@ def _describe_sum(change: RateChange, delta: float) -> str:
 def _show_waterfall(
     viewer: Viewer, state: FilterState, change: RateChange, whole: Any, window: Window
 ) -> None:
-    kpi, largest = change.kpi, change.effects[:MOST_PARTS]
+    kpi, largest = change.kpi, change.effects[:MAX_PARTS]
     parts = [
         (
             change.name(effect.segment),
@@ -180,7 +180,7 @@ def _show_waterfall(
         )
         for effect in largest
     ]
-    if others := change.effects[MOST_PARTS:]:
+    if others := change.effects[MAX_PARTS:]:
         parts.append((_("Others"), sum(effect.rate for effect in others), None))
     parts.append((_("Mix"), sum(effect.mix for effect in change.effects), None))
     figure = charts.build_waterfall(

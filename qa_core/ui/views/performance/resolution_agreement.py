@@ -20,7 +20,7 @@ TITLES = {
     ("surveyed", "yes"): N_("Customer: resolved in one contact"),
     ("surveyed", "no"): N_("Customer: not in one contact"),
 }
-ENOUGH = 30
+MIN = 30
 """Contacts from which on a share is shown."""
 
 
@@ -58,7 +58,7 @@ def read(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionC
         rows = {getattr(row, dimension): row for row in frame.itertuples()}
         for value in ("yes", "no"):
             row = rows.get(value)
-            if row is not None and not formatting.is_missing(row.value) and row.n >= ENOUGH:
+            if row is not None and not formatting.is_missing(row.value) and row.n >= MIN:
                 found.append(
                     ResolutionCounts(
                         dimension,

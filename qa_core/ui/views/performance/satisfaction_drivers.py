@@ -10,7 +10,7 @@ from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards
 
-MOST_ROWS = 18
+MAX_ROWS = 18
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
@@ -19,7 +19,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     if not read.drivers:
         cards.show_message(driver_texts.conclude(read), _describe_why_not(read))
         return
-    show_chart(read, driver_texts.choose(read.drivers, MOST_ROWS), "drivers")
+    show_chart(read, driver_texts.choose(read.drivers, MAX_ROWS), "drivers")
 
 
 def show_chart(read: Drivers, drawn: list[Driver], key: str) -> None:

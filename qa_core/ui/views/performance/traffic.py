@@ -42,7 +42,7 @@ PER: Mapping[str, str] = {
     "hour": N_("Per hour"),
     "weekday": N_("Per day"),
 }
-ENOUGH = 30
+MIN = 30
 """Contacts from which on a rate of a half-hour is shown."""
 
 
@@ -187,7 +187,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         cards.show_missing(_("No service level by hour"), [whole])
         return
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
-    frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
+    frame = frame[(frame["n"] >= MIN) & frame["value"].notna()]
     if frame.empty:
         cards.show_message(_("Too few contacts in any hour to compare service levels"))
         return
@@ -201,7 +201,7 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             "Service level and abandon rate by hour of the day. Bands: 95 % confidence interval"
         )
     if state.compare:
-        before = level["value_before"].where(level["n_before"] >= ENOUGH)
+        before = level["value_before"].where(level["n_before"] >= MIN)
         if before.notna().any():
             lines.append(
                 charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot")
@@ -311,8 +311,8 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """Return rows of `ENOUGH` contacts that are clearly worse, all tried at once."""
-    known = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
+    """Return rows of `MIN` contacts that are clearly worse, all tried at once."""
+    known = frame[(frame["n"] >= MIN) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
     compared = peers.compare_rates(
         keys, tuple(known["numerator"].astype(int)), tuple(known["denominator"].astype(int))
@@ -363,7 +363,7 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
         ]
         frame["enough"] = frame["value"].notna()
     else:
-        frame["enough"] = (frame["n"] >= ENOUGH) & frame["value"].notna()
+        frame["enough"] = (frame["n"] >= MIN) & frame["value"].notna()
     frame["text"] = [_describe_cell(row, measure, grain) for row in frame.itertuples()]
     return frame
 
@@ -431,7 +431,7 @@ def _find_worst_cell(
     """Return heading, caption and marked cells of the map of a rate."""
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
-        few = _("Open circles: fewer than {n} contacts", n=ENOUGH)
+        few = _("Open circles: fewer than {n} contacts", n=MIN)
         return ChartTitle(_("Too few contacts to compare times")), few, []
     ends = [formatting.percent(known["value"].agg(end), 0) for end in ("max", "min")]
     best, poorest = ends if kpi.better == "up" else reversed(ends)
@@ -441,11 +441,11 @@ def _find_worst_cell(
         title=cards.title_of(kpi),
         best=best,
         worst=poorest,
-        n=ENOUGH,
+        n=MIN,
     )
     bad, worst = find_bad(frame, kpi.better), find_worst(frame, kpi.better)
     can_compare = worst is not None and state.compare is not None
-    if can_compare and not formatting.is_missing(worst.value_before) and worst.n_before >= ENOUGH:
+    if can_compare and not formatting.is_missing(worst.value_before) and worst.n_before >= MIN:
         before = formatting.percent(worst.value_before)
         there = _("{period}: {value} at the same time", period=state.compare_title, value=before)
         caption = f"{there}. {caption}"

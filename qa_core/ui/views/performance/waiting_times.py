@@ -14,7 +14,7 @@ from qa_core.metrics.query import Recovery
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import traffic
-from qa_core.ui.views.performance.traffic import ENOUGH, WAIT, Clock
+from qa_core.ui.views.performance.traffic import MIN, WAIT, Clock
 from qa_core.ui.widgets import cards, download_links, drill, trend_cards
 
 WAITS_OF = {"answered": WAIT, "abandoned": "average_time_to_abandon"}
@@ -24,13 +24,13 @@ PERCENTILES = {
     "p90": ("accent", "solid"),
     "p50": ("reference", "dash"),
 }
-ENOUGH_FOR_TAIL = 100
+MIN_FOR_TAIL = 100
 """Waits from which on the longest tenth is at least ten people."""
 THRESHOLDS = (*range(5, 61, 5), *range(70, 121, 10), 150, 180, 240, 300)
 GOAL = 0.8
 """Share that planners usually ask for: "80 % within 20 seconds"."""
 WIDTHS = (5, 10, 15, 30, 60, 120)
-MOST_BARS = 36
+MAX_BARS = 36
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -64,7 +64,7 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     if frame.empty:
         _show_no_waits()
         return
-    if frame["n"].max() < ENOUGH:
+    if frame["n"].max() < MIN:
         cards.show_message(few)
         return
     at = charts.list_times(list(frame.index), clock.grain)
@@ -80,8 +80,8 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     caption = _(
         "Median, 90th and 95th percentile of the wait of answered contacts (from {few} and {many} "
         "contacts)",
-        few=ENOUGH,
-        many=ENOUGH_FOR_TAIL,
+        few=MIN,
+        many=MIN_FOR_TAIL,
     )
     lines = _lines({name: frame[name] for name in PERCENTILES}, frame["n"])
     figure = charts.build_lines(at, lines, Unit.SECONDS, clock.grain, dark=styles.is_dark())
@@ -123,7 +123,7 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
 def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without percentiles that a handful of waits would decide."""
     frame = frame.copy()
-    for name, least in (("p50", ENOUGH), ("p90", ENOUGH_FOR_TAIL), ("p95", ENOUGH_FOR_TAIL)):
+    for name, least in (("p50", MIN), ("p90", MIN_FOR_TAIL), ("p95", MIN_FOR_TAIL)):
         frame[name] = frame[name].where(frame["n"] >= least)
     return frame
 
@@ -151,7 +151,7 @@ def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) 
     finding = " ".join(note_texts.describe_populations(of_abandoned)) or _(
         "Too few abandoned contacts to say how long callers wait"
     )
-    if total >= ENOUGH:
+    if total >= MIN:
         median = int(gone["second"][gone["abandoned"].cumsum() >= total / 2].iloc[0])
         finding = _(
             "Half of the abandoned contacts had waited {wait} or more",
@@ -181,7 +181,7 @@ def _open_waits() -> None:
     if clicked := drill.clicked("waits_spread"):
         outcome, above, until = clicked
         # The last bar holds all waits that the count does not tell apart.
-        upper = until if until < query.LONGEST_WAIT else ""
+        upper = until if until < query.MAX_WAIT else ""
         drill.to_contacts({}, WAITS_OF[outcome], waited=f"{above}-{upper}")
 
 
@@ -195,9 +195,9 @@ def split_waits(waits: pd.DataFrame, threshold: float) -> tuple[pd.DataFrame, in
     reach = max(
         float(waits["second"][both.cumsum() >= 0.99 * both.sum()].iloc[0]), 2 * threshold, 30
     )
-    width = next((width for width in WIDTHS if reach / width <= MOST_BARS), WIDTHS[-1])
+    width = next((width for width in WIDTHS if reach / width <= MAX_BARS), WIDTHS[-1])
     places = (waits["second"].clip(lower=1) + width - 1) // width
-    count = min(-int(-reach // width), MOST_BARS)
+    count = min(-int(-reach // width), MAX_BARS)
     bars = (
         waits.groupby(places)[["answered", "abandoned"]]
         .sum()
@@ -304,7 +304,7 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
 def _describe_recovery(recovery: Recovery) -> str:
     if not recovery.known_callers:
         return _("No missed caller can be identified")
-    if recovery.known_callers < ENOUGH:
+    if recovery.known_callers < MIN:
         return _("Too few missed callers to show what happened to them")
     share = formatting.percent(recovery.not_called_back / recovery.known_callers, 0)
     return _("{share} of missed callers were not called back and did not get through", share=share)

@@ -17,7 +17,7 @@ from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.query import AdvisorProfile
 from qa_core.metrics.rows import scorecard_texts
-from qa_core.metrics.rows.scorecard_texts import GridTexts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.stats import StandardisedValue
 from qa_core.ui.frame import cached, open_once, styles
 from qa_core.ui.frame.filter_bar import FilterState
@@ -25,7 +25,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality.advisors import MEASURES
 from qa_core.ui.widgets import cards, drill, segmented_choice, tables, trend_cards
 
-LEAST_MATCHED = 0.8
+MIN_MATCHED = 0.8
 """Share of contacts that colleagues should have met of the very same kind."""
 FEW_A_WEEK = 10
 """Values in a usual week from which on the trend goes by week."""
@@ -102,7 +102,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
     with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
         tables.show(MEASURES, columns, "case_mix")
         matched = [standard.matched for standard in standards.values() if standard]
-        if matched and min(matched) < LEAST_MATCHED:
+        if matched and min(matched) < MIN_MATCHED:
             text = _(
                 "Where colleagues had few such contacts, their average by queue or channel is "
                 "used. For one measure, only {share} match exactly.",
@@ -122,7 +122,7 @@ def show_course(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
 
 def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
     """Show the latest evaluations, each leading to itself, and the way to all contacts."""
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     criterion, period = st.query_params.get("criterion"), state.trend.period
     frame = query.find_evaluations_of(
         viewer, side.advisor.advisor_id, side.own.with_period(period), criterion
@@ -161,7 +161,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
             )
 
 
-def _evaluation_columns(known: set[str], texts: GridTexts) -> list[tables.TableColumn | None]:
+def _evaluation_columns(known: set[str], texts: ScorecardTexts) -> list[tables.TableColumn | None]:
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
 
     def grid(entry: Mapping[str, Any]) -> str | None:
@@ -306,7 +306,7 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
     if own.empty:
         cards.show_message(_("No evaluation in this period"))
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}
     own = own.sort_values(
         "criterion", key=lambda column: [order.get(key, len(order)) for key in column]
@@ -348,7 +348,7 @@ def _find_chance(
 
 
 def _describe_criteria(
-    own: pd.DataFrame, others: list[pd.DataFrame], texts: GridTexts
+    own: pd.DataFrame, others: list[pd.DataFrame], texts: ScorecardTexts
 ) -> ChartTitle:
     """Name the criteria that clearly differ from colleagues', all tried at once."""
     if not others:

@@ -11,11 +11,11 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import formatting, get_kpi
-from qa_core.metrics.rows.scorecard_texts import find_grid_texts
+from qa_core.metrics.rows.scorecard_texts import find_scorecard_texts
 from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
 from qa_core.quality.calibration.contact_choice import list_keys
-from qa_core.quality.calibration.sessions import LEAST_EVALUATORS, LONGEST_TITLE
+from qa_core.quality.calibration.sessions import MAX_TITLE, MIN_EVALUATORS
 from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
@@ -32,7 +32,7 @@ VIEWS = {
 }
 SESSION = "round"
 """Name in the address of the session that is shown."""
-USUAL_CONTACTS, USUAL_DAYS, MOST_DRAWN = 8, 7, 50
+DEFAULT_CONTACTS, DEFAULT_DAYS, MAX_DRAWN = 8, 7, 50
 WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By number")}
 
 
@@ -53,7 +53,7 @@ def show(viewer: Viewer) -> None:
 
 def _show_sessions(viewer: Viewer) -> None:
     can_manage = viewer.can(Permission.MANAGE_CALIBRATIONS)
-    if viewer.can(Permission.FILL_GRIDS):
+    if viewer.can(Permission.FILL_SCORECARDS):
         _show_tasks(calibration.find_worklist(viewer))
     sessions = calibration.find_sessions(viewer)
     if not sessions:
@@ -148,7 +148,7 @@ def _show_all_closed(viewer: Viewer) -> None:
     for row in cached.measure(viewer, kpis, ("grid", "criterion")).itertuples():
         by.setdefault((row.grid, row.criterion), {})[row.kpi] = row
     known = [key for key in by if not formatting.is_missing(by[key]["alignment"].value)]
-    texts = find_grid_texts(viewer)
+    texts = find_scorecard_texts(viewer)
     title = _(
         "Alignment over all closed sessions: {alignment}", alignment=formatting.percent(whole.value)
     )
@@ -223,13 +223,13 @@ def _show_new(viewer: Viewer) -> None:
     """Show the form, or what is missing before a session can be opened."""
     offered, people = scorecards.find_published(viewer), calibration.find_evaluators(viewer)
     listeners = {person.username: person.name for person in people if person.is_accredited}
-    if offered and len(listeners) >= LEAST_EVALUATORS:
+    if offered and len(listeners) >= MIN_EVALUATORS:
         _show_form(viewer, offered, listeners)
         return
     with cards.card(_("A session cannot be opened yet")):
         if not offered:
             st.caption(_("There is no published scorecard. Publish one first."))
-        if len(listeners) < LEAST_EVALUATORS:
+        if len(listeners) < MIN_EVALUATORS:
             text = _(
                 "A session needs two evaluators with an account, accredited for quality of "
                 "service; there are {n}. Administrators add accounts, the data protection "
@@ -242,14 +242,14 @@ def _show_new(viewer: Viewer) -> None:
 def _show_form(
     viewer: Viewer, offered: list[PublishedScorecard], listeners: dict[str, str]
 ) -> None:
-    texts = find_grid_texts(viewer)
+    texts = find_scorecard_texts(viewer)
     caption = _(
         "Every evaluator scores every contact alone. Choose difficult contacts: they show where "
         "the scorecard is unclear."
     )
     with cards.card(_("A new session"), caption, gap="small"):
         one, two, three = st.columns(3, gap="small")
-        title = one.text_input(_("Title"), max_chars=LONGEST_TITLE, key="calibration_title")
+        title = one.text_input(_("Title"), max_chars=MAX_TITLE, key="calibration_title")
         scorecard = two.selectbox(
             _("Scorecard"),
             offered,
@@ -259,7 +259,7 @@ def _show_form(
             key="calibration_grid",
         )
         today = environment.today()
-        usual = today + timedelta(days=USUAL_DAYS)
+        usual = today + timedelta(days=DEFAULT_DAYS)
         due = layout.ask_day(three, _("Due"), usual, "calibration_due", min_value=today)
         left, right = st.columns([2, 1], gap="small")
         chosen = left.multiselect(
@@ -307,7 +307,7 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     one, two, three = st.columns(3, gap="small")
     titles = {None: _("All plans"), **plans}
     plan = layout.select(one, _("Listening plan"), titles, "calibration_plan")
-    n = two.number_input(_("How many"), 1, MOST_DRAWN, USUAL_CONTACTS, key="calibration_n")
+    n = two.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
     seed = three.number_input(
         _("Seed"),
         0,

@@ -12,8 +12,8 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import Unit, formatting
 from qa_core.quality import calibration
 from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
-from qa_core.quality.calibration.results import ENOUGH_CONTACTS, LOW_AGREEMENT
-from qa_core.quality.calibration.sessions import LONGEST_NOTE
+from qa_core.quality.calibration.results import LOW_AGREEMENT, MIN_CONTACTS
+from qa_core.quality.calibration.sessions import MAX_NOTE
 from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
 from qa_core.ui.frame import gate, layout
@@ -47,7 +47,7 @@ def describe_agreement(found: Agreement) -> str:
         return _("undefined")
     alpha = formatting.number(found.value, 2)
     # Draws of a handful of contacts are nearly all alike: their interval says too much.
-    if found.low is None or found.contacts < ENOUGH_CONTACTS:
+    if found.low is None or found.contacts < MIN_CONTACTS:
         return alpha
     return f"{alpha}  ({formatting.number(found.low, 2)} – {formatting.number(found.high, 2)})"
 
@@ -119,8 +119,8 @@ def _describe_criteria(results: Results) -> str:
             len(results.unclear_criteria),
             first=describe_text(results.unclear_criteria[0].criterion.text),
         )
-    if all(item.agreement.contacts < ENOUGH_CONTACTS for item in results.criteria):
-        return _("Too few contacts to say which criteria to reword: {n} needed", n=ENOUGH_CONTACTS)
+    if all(item.agreement.contacts < MIN_CONTACTS for item in results.criteria):
+        return _("Too few contacts to say which criteria to reword: {n} needed", n=MIN_CONTACTS)
     return _("No criterion needs rewording")
 
 
@@ -158,7 +158,7 @@ def _read(item: calibration.CriterionResult) -> str:
     agreement = item.agreement
     if agreement.value is None:
         return _("all answers the same") if agreement.contacts else _("not compared")
-    if agreement.contacts < ENOUGH_CONTACTS:
+    if agreement.contacts < MIN_CONTACTS:
         return _("too few contacts")
     return _(next(word for least, word in READINGS if agreement.value >= least))
 
@@ -343,7 +343,7 @@ def _ask_consensus(results: Results, contact: SessionContact) -> None:
         note = st.text_area(
             _("Why"),
             agreed["note"],
-            max_chars=LONGEST_NOTE,
+            max_chars=MAX_NOTE,
             height=90,
             help=_("Do not name customers."),
             key=f"note_{contact.id}",

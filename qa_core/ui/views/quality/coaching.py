@@ -22,7 +22,7 @@ VIEWS = {"open": N_("Under way"), "ended": N_("Ended plans")}
 
 def show_week(viewer: Viewer) -> None:
     """Show who needs what this week, each with the way to a plan filled from it."""
-    week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
+    week, texts = cached.find_needs(viewer), scorecard_texts.find_scorecard_texts(viewer)
     title = _("No advisor needs you this week")
     if week.needs:
         title = ngettext(
@@ -37,7 +37,7 @@ def show_week(viewer: Viewer) -> None:
 
 def show_plans(viewer: Viewer) -> None:
     """Show the plans in scope, open or ended, and the one that the address names."""
-    found, texts = plans.find_plans(viewer), scorecard_texts.find_grid_texts(viewer)
+    found, texts = plans.find_plans(viewer), scorecard_texts.find_scorecard_texts(viewer)
     with cards.card(*_describe(viewer, found)):
         by_view = {
             "open": [plan for plan in found if plan.state == CoachingState.OPEN],
@@ -81,7 +81,7 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     person = advisor_id or viewer.advisor_id
     if not viewer.can(Permission.SEE_COACHING) or person is None:
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     for plan in plans.find_plans(viewer, person, is_open=True):
         with st.container(gap=None):
             label = escape(_("Coaching: {goal}", goal=plan.goal))
@@ -92,7 +92,7 @@ def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
     coaching_plan.show_training_file(person)
 
 
-def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
+def _show_need(need: Need, texts: scorecard_texts.ScorecardTexts) -> None:
     with cards.card(gap="xsmall", key=f"need_{need.advisor_id}"):
         with layout.row():
             number = need.advisor_id
@@ -118,7 +118,10 @@ def _show_need(need: Need, texts: scorecard_texts.GridTexts) -> None:
 
 
 def _show_table(
-    viewer: Viewer, found: Sequence[CoachingPlanView], texts: scorecard_texts.GridTexts, key: str
+    viewer: Viewer,
+    found: Sequence[CoachingPlanView],
+    texts: scorecard_texts.ScorecardTexts,
+    key: str,
 ) -> None:
     def state(plan: CoachingPlanView) -> str:
         return ("⚠ " if plan.is_overdue else "") + wording.describe_state(plan)

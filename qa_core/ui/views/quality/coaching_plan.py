@@ -10,7 +10,7 @@ from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base import environment
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.rows.scorecard_texts import GridTexts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
@@ -24,7 +24,7 @@ SEEN = "coaching_seen"
 ENDS = {CoachingState.REACHED: "check_circle", CoachingState.STOPPED: "cancel"}
 """How a plan can end, with the symbol of the button."""
 START, ROUND = "coaching_start", "coaching_round"
-USUAL_WEEKS = 6
+DEFAULT_WEEKS = 6
 
 
 def choose(plan_id: int) -> None:
@@ -43,7 +43,7 @@ def show_training_file(advisor_id: str) -> None:
     )
 
 
-def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
+def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
     """Show the plan, with what this viewer may do about it."""
     plan = open_once.read(
         READ, plan.advisor_id, lambda: plans.read_plan(viewer, plan.id), lambda: plan
@@ -67,7 +67,7 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
     st.session_state[SEEN] = {**st.session_state.get(SEEN, {}), plan.id: plan.version}
 
 
-def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: GridTexts) -> None:
+def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
         ChartTitle(wording.describe_verdict(effect), wording.severity_of(effect)),
@@ -116,14 +116,12 @@ def _ask_note(plan: CoachingPlanView) -> None:
     # Another key for each note: the field is empty once its note is written.
     key = f"{plan.id}_{len(plan.notes)}"
     hint = _("The advisor, the team lead and their manager can read it.")
-    text = personal_data.ask_text(
-        _("Write"), plans.LONGEST_NOTE, f"note_{key}", height=90, help=hint
-    )
+    text = personal_data.ask_text(_("Write"), plans.MAX_NOTE, f"note_{key}", height=90, help=hint)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
             _("Minutes of a session"),
             1,
-            plans.LONGEST_SESSION,
+            plans.MAX_SESSION,
             None,
             key=f"minutes_{key}",
             width=190,
@@ -161,7 +159,7 @@ def begin(start: dict[str, Any] | None) -> None:
     st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 
-def show_form(viewer: Viewer, texts: GridTexts) -> None:
+def show_form(viewer: Viewer, texts: ScorecardTexts) -> None:
     """Show the form, while it is open."""
     start = st.session_state.get(START)
     if start is None:
@@ -195,11 +193,11 @@ def show_form(viewer: Viewer, texts: GridTexts) -> None:
 
 
 def _ask_content(
-    viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: GridTexts
+    viewer: Viewer, advisor: str, start: dict[str, Any], key: str, texts: ScorecardTexts
 ) -> tuple[Any, ...]:
     goal = personal_data.ask_text(
         _("Goal"),
-        plans.LONGEST_GOAL,
+        plans.MAX_GOAL,
         f"coaching_goal_{key}",
         value=start.get("goal", ""),
         height=80,
@@ -225,7 +223,7 @@ def _ask_content(
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
         starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)
-        usual = today + timedelta(weeks=USUAL_WEEKS)
+        usual = today + timedelta(weeks=DEFAULT_WEEKS)
         due_on = layout.ask_day(st, _("Due"), usual, f"coaching_due_{key}", width=180)
     return goal, criteria, evaluations, starts_on, due_on
 

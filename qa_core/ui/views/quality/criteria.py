@@ -16,9 +16,9 @@ from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, download_links, drill
 
-LEAST = 3
+MIN = 3
 """Evaluations from which on a share is no anecdote."""
-MOST_ADVISORS = 40
+MAX_ADVISORS = 40
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
@@ -29,14 +29,14 @@ def show(viewer: Viewer, state: FilterState) -> None:
         text = _("Evaluations with answers by criterion appear here.")
         cards.show_message(_("No evaluation in this period"), text)
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)
-    names = everybody[:MOST_ADVISORS]
+    names = everybody[:MAX_ADVISORS]
     order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}
     keys = sorted(set(frame["criterion"]), key=lambda key: (order.get(key, len(order)), key))
     criteria = {key: texts.name("criterion", key) for key in keys}
     shown = frame[frame["advisor"].isin(names)].copy()
-    shown["enough"] = shown["n"] >= LEAST
+    shown["enough"] = shown["n"] >= MIN
     shown["text"] = [describe_cell(row, criteria[row.criterion]) for row in shown.itertuples()]
     figure = charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark())
     caption = _explain(blank=int((~shown["enough"]).sum()), others=len(everybody) - len(names))
@@ -51,7 +51,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 def describe_cell(row: Any, criterion: str) -> str:
     """Return the text of a cell for the pointer."""
     share = ngettext("{n} evaluation only", "{n} evaluations only", int(row.n))
-    if row.n >= LEAST:
+    if row.n >= MIN:
         share = _(
             "{share} of points: {k} of {n}",
             share=formatting.percent(row.value / 100, 0),
@@ -75,7 +75,7 @@ def _explain(blank: int, others: int) -> str:
             "Circle: fewer than {least} evaluations ({n} cell).",
             "Circles: fewer than {least} evaluations ({n} cells).",
             blank,
-            least=LEAST,
+            least=MIN,
         )
         parts.append(text)
     if others:

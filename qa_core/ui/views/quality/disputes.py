@@ -19,7 +19,7 @@ LATE_DAYS = 7
 
 def show_lists(viewer: Viewer) -> None:
     """Show open disputes, oldest first, and decided ones; a click opens the evaluation."""
-    lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_grid_texts(viewer)
+    lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_scorecard_texts(viewer)
     waiting = [line for line in lines if line.decision is None]
     decided = [line for line in lines if line.decision is not None]
     advisor = tables.text_column(_("Advisor"), lambda line: line.advisor)
@@ -127,7 +127,7 @@ def show_criteria(viewer: Viewer, state: FilterState) -> None:
 
 def _show_criteria(viewer: Viewer, outcomes: Sequence[DisputeOutcome], caption: str) -> None:
     if disputed := [outcome for outcome in outcomes if outcome.disputed]:
-        texts = scorecard_texts.find_grid_texts(viewer)
+        texts = scorecard_texts.find_scorecard_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
         _show_outcomes(disputed, names, _("Disputed criteria"), caption, _("Criterion"))
 

@@ -20,7 +20,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, tables
 
 SEED, PLAN, TRIED = "listening_seed", "listening_plan_drawn", "listening_tried"
-MOST_NAMES = 12
+MAX_NAMES = 12
 HIGHEST_SEED = 999_999
 """Of the seeds proposed here: easy to read out and to write down."""
 ASSIGNED, ASSIGNED_PLAN = "listening_given", "listening_given_plan"
@@ -117,8 +117,8 @@ def _show_missing(missing: Mapping[str, int]) -> None:
     if not missing:
         return
     worst = sorted(missing.items(), key=lambda entry: (-entry[1], entry[0]))
-    names = [f"{name} ({count})" for name, count in worst[:MOST_NAMES]]
-    if len(worst) > MOST_NAMES:
+    names = [f"{name} ({count})" for name, count in worst[:MAX_NAMES]]
+    if len(worst) > MAX_NAMES:
         names.append("…")
     said = ngettext(
         "{n} contact is missing: {names}",

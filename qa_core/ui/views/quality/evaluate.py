@@ -214,7 +214,7 @@ def _show_due(due_on: date | None, is_overdue: bool) -> None:
 def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
     if not signed:
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
 
     def published(entry: SubmittedEvaluation) -> str | None:
         if entry.published_at is not None or entry.publish_on is None:
@@ -363,7 +363,7 @@ def _show_scores(draft: Draft, result: scoring.Result) -> None:
 def _start(begin: Callable[[Viewer, int], int], number: int) -> None:
     """Begin the evaluation of a drawn contact, or of one of a calibration session."""
     with actions.keep_refusals():
-        begun = begin(gate.current_viewer(Permission.FILL_GRIDS), number)
+        begun = begin(gate.current_viewer(Permission.FILL_SCORECARDS), number)
         st.query_params.from_dict({"id": str(begun)})
 
 
@@ -375,13 +375,13 @@ def _submit(draft_id: int, scorecard: scoring.Scorecard) -> None:
         return
     with actions.keep_refusals():
         keeps = bool(st.session_state.get(f"keep_{draft_id}"))
-        drafts.submit(gate.current_viewer(Permission.FILL_GRIDS), draft_id, version, keeps)
+        drafts.submit(gate.current_viewer(Permission.FILL_SCORECARDS), draft_id, version, keeps)
         scorecard_form.forget(draft_id)
 
 
 def _replace(drawn_id: int, draft_id: int | None, reason: str) -> None:
     with actions.keep_refusals():
-        new = sampling.replace(gate.current_viewer(Permission.FILL_GRIDS), drawn_id, reason)
+        new = sampling.replace(gate.current_viewer(Permission.FILL_SCORECARDS), drawn_id, reason)
         if draft_id is not None:
             scorecard_form.forget(draft_id)
         actions.keep_outcome(labels.describe_replacement(new))

@@ -6,7 +6,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import advisor_response
-from qa_core.quality.evaluations.disputes import LONGEST_TEXT
+from qa_core.quality.evaluations.disputes import MAX_TEXT
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
     EvaluationView,
@@ -157,7 +157,7 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
     number, is_read = evaluation.evaluation_id, evaluation.acknowledged_at is not None
     can_evaluate = evaluation.own is None and evaluation.is_disputable
     stored, key = evaluation.advisor_comment or "", f"advisor_comment_{number}"
-    words = personal_data.ask_text(_("Your comment"), LONGEST_TEXT, key, value=stored)
+    words = personal_data.ask_text(_("Your comment"), MAX_TEXT, key, value=stored)
     with layout.row(), actions.show_refusals():
         if not is_read and st.button(
             _("I have read it"), icon=":material/done_all:", type="primary"

@@ -47,7 +47,7 @@ def show(evaluation: EvaluationView) -> None:
 
 @st.fragment
 def _show_form(evaluation_id: int) -> None:
-    viewer, prefix = gate.current_viewer(Permission.FILL_GRIDS), _prefix(evaluation_id)
+    viewer, prefix = gate.current_viewer(Permission.FILL_SCORECARDS), _prefix(evaluation_id)
     with cards.card(_("Correct this evaluation"), gap="small", key=f"{prefix}form"):
         try:
             standing = corrections.get_correction_base(viewer, evaluation_id)
@@ -128,7 +128,7 @@ def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Why is it corrected?"),
-        max_chars=corrections.LONGEST_REASON,
+        max_chars=corrections.MAX_REASON,
         height=80,
         key=f"{prefix}reason",
         placeholder=_("What you heard again or got wrong, without customer names or numbers"),

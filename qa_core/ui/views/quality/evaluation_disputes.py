@@ -76,7 +76,7 @@ def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -
         )
         hint = _("What happened in the contact, without customer names or numbers")
         reason = personal_data.ask_text(
-            _("Why?"), disputes.LONGEST_TEXT, f"reason_{answer.key}", placeholder=hint
+            _("Why?"), disputes.MAX_TEXT, f"reason_{answer.key}", placeholder=hint
         )
         is_objection = st.checkbox(
             _("I object to this evaluation: a copy goes to the data protection officer"),
@@ -119,7 +119,7 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
     if decision == DisputeDecision.THIRD:
         third = _ask_answer(_("Which value?"), answer, f"{key}_third", without)
     label = _("Reason, for the advisor and the evaluator")
-    reason = personal_data.ask_text(label, disputes.LONGEST_TEXT, f"{key}_reason")
+    reason = personal_data.ask_text(label, disputes.MAX_TEXT, f"{key}_reason")
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)

@@ -29,7 +29,7 @@ SECTIONS = {
     "given": N_("Assigned"),
     "sizes": N_("How many?"),
 }
-USUAL_DISPUTE_DAYS = 14
+DEFAULT_DISPUTE_DAYS = 14
 FIELDS = {
     "name": N_("Name"),
     "purpose": N_("Purpose"),
@@ -79,7 +79,7 @@ def show(viewer: Viewer, section: str) -> None:
 
 
 def _show_plans(viewer: Viewer, plans: Sequence[PlanState]) -> None:
-    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_grid_texts(viewer)
+    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_scorecard_texts(viewer)
     titles = {key: texts.name("grid", title) for key, title in choices["grids"]}
     names = dict(choices["evaluators"])
     for plan in plans:
@@ -183,7 +183,7 @@ def _close(name: str) -> None:
 
 def _ask_plan(viewer: Viewer, has_plans: bool) -> None:
     """Show the form; it is open while there is no plan."""
-    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_grid_texts(viewer)
+    choices, texts = sampling.find_choices(viewer), scorecard_texts.find_scorecard_texts(viewer)
     evaluators = dict(choices["evaluators"])
     scorecards = {key: texts.name("grid", title) for key, title in choices["grids"]}
     with st.expander(_("Make a plan"), icon=":material/add:", expanded=not has_plans):
@@ -291,6 +291,8 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
         help=_("Keeps each advisor's own proportions."),
     )
     days = two.number_input(_("Days before advisors see results"), 0, 365, 0)
-    dispute_days = three.number_input(_("Days for advisors to dispute"), 0, 365, USUAL_DISPUTE_DAYS)
+    dispute_days = three.number_input(
+        _("Days for advisors to dispute"), 0, 365, DEFAULT_DISPUTE_DAYS
+    )
     given = {name: value for name, value in content.items() if value}
     return given | {"strata": strata, "publish_after_days": days, "dispute_days": dispute_days}

@@ -115,7 +115,7 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
 
 
 def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
     purposes = {key: _(title) for key, title in PURPOSE_TITLES.items()}
 
@@ -155,7 +155,7 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
             )
             st.caption(text)
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
     frame["label"] = [texts.name("section", key) for key in frame["section"]]
     best, worst = frame.iloc[0], frame.iloc[-1]

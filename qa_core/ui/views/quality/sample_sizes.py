@@ -12,7 +12,7 @@ from qa_core.ui.widgets import cards, tables
 
 PER_MONTH, POINTS, TEAM = "sizes_each", "sizes_points", "sizes_team"
 TEAM_SIZE = 10
-USUAL_PER_MONTH = 4
+DEFAULT_PER_MONTH = 4
 DIFFERENCES = (2, 5, 10, 15, 20)
 
 
@@ -56,7 +56,7 @@ def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     one, two = st.columns(2)
     each = int(
         one.number_input(
-            _("Per advisor and month"), 1, 200, next(present, USUAL_PER_MONTH), key=PER_MONTH
+            _("Per advisor and month"), 1, 200, next(present, DEFAULT_PER_MONTH), key=PER_MONTH
         )
     )
     team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))

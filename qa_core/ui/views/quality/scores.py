@@ -48,8 +48,8 @@ def show_cuts(viewer: Viewer, state: FilterState) -> None:
 
 def show_last(viewer: Viewer, state: FilterState) -> None:
     """Show the last evaluations of the period."""
-    entries = query.find_given_evaluations(viewer, state.where).to_dict("records")
-    texts = scorecard_texts.find_grid_texts(viewer)
+    entries = query.find_evaluations_given(viewer, state.where).to_dict("records")
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     outcomes = {"pass": _("passed"), "fail": _("not passed")}
 
     def grid(entry: Mapping[str, Any]) -> str:
@@ -105,7 +105,7 @@ def _show_dots(viewer: Viewer, state: FilterState, dimension: str, title: str) -
         with cards.card(title, is_stretched=True):
             st.caption(_(formatting.NO_DATA))
         return
-    texts = scorecard_texts.find_grid_texts(viewer)
+    texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows[dimension])
     frame["label"] = [texts.name(dimension, key) for key in frame[dimension]]
     figure = charts.build_dots(

@@ -10,7 +10,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
-from qa_core.metrics.rows.scorecard_texts import GridTexts
+from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality import calibration, sampling
 from qa_core.quality.coaching.needs import Need, NeedKind
 from qa_core.quality.coaching.texts import describe_reason
@@ -21,7 +21,7 @@ from qa_core.ui.views.quality import coaching_plan, disputes
 from qa_core.ui.views.quality.calibration import SESSION
 from qa_core.ui.widgets import cards
 
-MOST_LINES = 3
+MAX_LINES = 3
 """Lines of a group; the page behind them has the others."""
 TO_COACH = (NeedKind.OVERDUE, NeedKind.SCORE, NeedKind.CRITERION)
 TO_DISCUSS = (NeedKind.UNREAD, NeedKind.DISPUTED, NeedKind.TURNED_DOWN)
@@ -64,18 +64,18 @@ def show(viewer: Viewer) -> None:
 def _show_group(key: str, lines: Sequence[ActionLine]) -> None:
     title, icon = TITLES[key]
     st.markdown(f"{icon} **{_(title)}**")
-    for line in lines[:MOST_LINES]:
+    for line in lines[:MAX_LINES]:
         with layout.row("xxsmall"):
             menu.show_page_link(line.page, escape(line.name), "arrow_forward", line.parameters)
             st.caption(escape(line.reason))
-    if more := len(lines[MOST_LINES:]):
+    if more := len(lines[MAX_LINES:]):
         st.caption(ngettext("{n} more after these", "{n} more after these", more))
 
 
 def _find_groups(viewer: Viewer) -> dict[str, list[ActionLine]]:
     groups = {}
     if viewer.can(Permission.MANAGE_COACHING):
-        week, texts = cached.find_needs(viewer), scorecard_texts.find_grid_texts(viewer)
+        week, texts = cached.find_needs(viewer), scorecard_texts.find_scorecard_texts(viewer)
         groups["coach"] = _build_coaching(week.needs, texts)
         groups["listen"] = [
             ActionLine(need.advisor, _join(need, texts), "contacts", {"advisor": need.advisor})
@@ -102,7 +102,7 @@ def _find_groups(viewer: Viewer) -> dict[str, list[ActionLine]]:
     return groups
 
 
-def _build_coaching(needs: Sequence[Need], texts: GridTexts) -> list[ActionLine]:
+def _build_coaching(needs: Sequence[Need], texts: ScorecardTexts) -> list[ActionLine]:
     lines = []
     for need in needs:
         if reason := _join(need, texts, TO_COACH):
@@ -113,7 +113,7 @@ def _build_coaching(needs: Sequence[Need], texts: GridTexts) -> list[ActionLine]
 
 
 def _build_advisors(
-    needs: Sequence[Need], texts: GridTexts, kinds: Collection[NeedKind] = tuple(NeedKind)
+    needs: Sequence[Need], texts: ScorecardTexts, kinds: Collection[NeedKind] = tuple(NeedKind)
 ) -> list[ActionLine]:
     return [
         ActionLine(need.advisor, reason, "advisor", {"id": need.advisor_id})
@@ -122,7 +122,7 @@ def _build_advisors(
     ]
 
 
-def _join(need: Need, texts: GridTexts, kinds: Collection[NeedKind] = tuple(NeedKind)) -> str:
+def _join(need: Need, texts: ScorecardTexts, kinds: Collection[NeedKind] = tuple(NeedKind)) -> str:
     return " · ".join(describe_reason(one, texts) for one in need.reasons if one.kind in kinds)
 
 

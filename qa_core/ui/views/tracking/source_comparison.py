@@ -27,7 +27,7 @@ RATES = (
     "first_contact_resolution_declared",
     "csat",
 )
-MOST_ITEMS = 6
+MAX_ITEMS = 6
 
 
 def find_rates(by: tables.Rows) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
     else:
         finding = ChartTitle(_("Too little data to see what stands out"))
     with cards.card(finding, _describe_what_was_tried(state, tried, whole)):
-        alert_banner.show_items(viewer, [*worse, *better][:MOST_ITEMS])
+        alert_banner.show_items(viewer, [*worse, *better][:MAX_ITEMS])
         st.caption(source_tables.describe_attribution(viewer, state))
 
 

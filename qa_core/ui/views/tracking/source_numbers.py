@@ -16,7 +16,7 @@ from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, download_links, drill, tables
 
-MOST_NUMBERS = 16
+MAX_NUMBERS = 16
 ADVICE = {
     GAP: N_(
         "Its assignments do not cover these days. Add the days to the file of assignments and "
@@ -88,7 +88,7 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     contacts = Counter()
     for span in spans:
         contacts[span.number] += span.contacts
-    drawn = set(sorted(contacts, key=lambda number: (-contacts[number], number))[:MOST_NUMBERS])
+    drawn = set(sorted(contacts, key=lambda number: (-contacts[number], number))[:MAX_NUMBERS])
     bars = [
         charts.DatedSpan(
             span.number,

@@ -23,7 +23,7 @@ NAME_WIDTH = 176
 """Pixels for the names of most campaigns."""
 MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """Currencies that the browser can write: the column then still sorts by amount."""
-ENOUGH = 10
+MIN = 10
 """Answered contacts from which on the cost of one says something."""
 OVERVIEW = ("received", "answered", "first_contact_resolution", "csat")
 STEP_TABLES = {
@@ -264,7 +264,7 @@ def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
         for line in lines
         if line.value is not None
         and line.amount("cost_per_answered")
-        and line.rows["cost_per_answered"].n >= ENOUGH
+        and line.rows["cost_per_answered"].n >= MIN
     ]
     if len(known) < 2 or len({line.currency for line in known}) > 1:
         return _("What one contact costs")

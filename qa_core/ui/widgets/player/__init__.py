@@ -25,7 +25,7 @@ from qa_core.ui.widgets import actions, personal_data
 
 FOLDER = Path(__file__).parent
 COMPONENT = "ecoute.player"
-SHORTEST_REASON = 5
+MIN_REASON = 5
 LABELS = {
     "player": N_("Recording"),
     "position": N_("Position in the recording"),
@@ -144,7 +144,7 @@ def _ask_why(
             placeholder=_("Example: preparing Thursday's coaching session"),
             help=_("The advisor sees that you listened, when, and this reason."),
         ).strip()
-    return purpose, reason if purpose and len(reason) >= SHORTEST_REASON else None
+    return purpose, reason if purpose and len(reason) >= MIN_REASON else None
 
 
 def _give_address(recording_id: int, purpose: str | None, reason: str | None, key: str) -> None:
@@ -204,7 +204,7 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
         moment = st.session_state[f"{key}_moment"]
         st.text_area(
             _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"),
-            max_chars=timed_comments.LONGEST_REMARK,
+            max_chars=timed_comments.MAX_REMARK,
             height=80,
             key=f"{key}_remark_text",
         )
