@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qa_core.metrics.kpi import measure
+    from qa_core.metrics.kpi.measure import measure
 
 
 def __getattr__(name: str) -> Any:
@@ -11,7 +11,7 @@ def __getattr__(name: str) -> Any:
     formats KPIs needs neither.
     """
     if name == "measure":
-        from qa_core.metrics.kpi import measure
+        from qa_core.metrics.kpi.measure import measure
 
         return measure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,7 @@ from qa_core.compliance import requests
 from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.load import due_rules
-from qa_core.metrics.kpi import measure
+from qa_core.metrics.kpi.measure import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.retention import ListeningExclusion

@@ -104,7 +104,7 @@ def test_a_plain_table_belongs_to_the_generic_profile(tmp_path: Path) -> None:
 
 
 def test_every_module_that_declares_a_profile_or_platform_is_found() -> None:
-    folder = Path(registry.__file__).parent
+    folder = Path(registry.__file__).parents[1]
     for package, found in (
         ("profiles", registry.find_profiles()),
         ("platforms", registry.find_platforms()),
