@@ -42,7 +42,7 @@ from qa_core.storage.records import changes, store
 
 _VERSION = "data_version"
 MOST_RESULTS = 1000
-CENTRE = ("people", "centre_rules", "settings", "targets", "retention")
+CENTRE = ("people", "centre_rules", "settings", "targets", "retention", "editions")
 """Subjects of the records that a figure of contacts depends on."""
 OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
 

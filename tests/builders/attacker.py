@@ -28,7 +28,8 @@ from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period, add_months
 from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
 from qa_core.metrics.query.data_span import find_last_closed_day
-from qa_core.metrics.query.publication import PUBLISHED_BY
+from qa_core.metrics.query import editions
+from qa_core.metrics.query.editions import PUBLISHED_BY
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
@@ -184,6 +185,7 @@ def add_centre(seed: int) -> list[dict[str, Any]]:
             for row in rows
             if row["advisor_id"] and draw.random() < 0.5
         )
+    editions.publish(Viewer.SYSTEM)
     return rows
 
 
@@ -546,7 +548,7 @@ def _ask_tables(kpis: list[str], name: str | None, where: Filters) -> Iterator[A
     by, period = ((name,) if name else ()), where.period
     following = Period(add_months(period.first_day, 1), add_months(period.last_day, 1))
     following = Period(following.first_day, add_months(following.first_day, 1) - timedelta(days=1))
-    if query.is_closed(following):
+    if query.is_published(following):
         frame = query.measure(EXECUTIVE, kpis, by, Filters(following), compare=period)
         for row in frame.to_dict("records"):
             key = (row["kpi"], name, _none(row[name]) if name else None)

@@ -5,7 +5,6 @@ behind is hidden, and nothing that is shown, taken together, gives it back.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,8 +24,9 @@ from qa_core.ingest import subjects
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ALL
-from qa_core.metrics.query import publication
+from qa_core.metrics.query import editions
 from qa_core.metrics.query.published_families import KIND_OF, family_of
+from qa_core.storage import lake
 from qa_core.storage.records import store
 
 EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
@@ -215,7 +215,6 @@ def test_periods_are_whole_months_that_are_over(centre: Path) -> None:
 
 def test_scores_are_hidden_by_the_advisors_evaluated(centre: Path) -> None:
     rows = of_queue("a", 8, 3)
-    land_all(rows)
     add_people({f"a{advisor}": f"Name {advisor}" for advisor in range(8)})
     with store.writing() as session:
         session.add_all(
@@ -223,6 +222,7 @@ def test_scores_are_hidden_by_the_advisors_evaluated(centre: Path) -> None:
             for number, row in enumerate(rows)
             if row["advisor_id"] in ("a1", "a2", "a3", "a4")
         )
+    land_all(rows)
     assert shown("evaluation_score") == {None: "suppressed"}
     assert shown("received") == {None: "small_sample"}
 
@@ -283,8 +283,8 @@ def test_the_share_with_a_known_source_is_published_by_source_alone(centre: Path
 
 
 def test_of_two_dimensions_of_spend_not_even_what_was_spent_is_shown(centre: Path) -> None:
-    land_all(of_campaign("Google", "spring", 8, 20), of_campaign("Bing", "winter", 1, 1))
     land_spend([("2026-05-04", "Google", "spring", 90.0, "EUR")])
+    land_all(of_campaign("Google", "spring", 8, 20), of_campaign("Bing", "winter", 1, 1))
     assert shown("spend", "campaign") == {"spring": "small_sample", "winter": "no_data"}
     assert shown("cost_per_contact", "campaign") == {"spring": "suppressed", "winter": "suppressed"}
     with pytest.raises(Refusal, match="one breakdown or one filter"):
@@ -325,38 +325,23 @@ def test_sources_say_no_sum_of_what_is_partly_hidden_from_an_executive_and_list_
     assert lines["Contacts"].isna().tolist() == [False, False, False, True, True, False]
 
 
-def test_tables_are_kept_for_their_month_and_worked_out_anew_when_it_changes(centre: Path) -> None:
-    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("a", 8, 20, month=4))
-    assert shown("received", "queue", where=MAY) == {"a": "ok", "b": "ok"}
-    kept = {path.name: path for path in (centre / "published").iterdir()}
-    assert sorted(kept) == ["2026-04-contacts.json", "2026-05-contacts.json"]
-    assert kept["2026-05-contacts.json"].stat().st_mode & 0o777 == 0o600
-    before = {name: path.read_bytes() for name, path in kept.items()}
+@pytest.mark.parametrize("what", ["late", "restricted", "undone"])
+def test_an_edition_stays_as_published_whatever_comes_later(centre: Path, what: str) -> None:
+    land_all(of_queue("a", 5, 2), of_queue("b", 8, 20), of_queue("c", 8, 20))
+    before = query.measure(EXECUTIVE, ("received", "csat"), ("queue",), MAY)
+    assert before["n"].sum() == 2 * (10 + 160 + 160)
 
-    land([contact("2026-05-20 10:00", queue="c", advisor_id="a1")], "more")
-    assert shown("received", "queue", where=MAY) == {
-        "a": "ok",
-        "b": "suppressed",
-        "c": "suppressed",
-    }
-    after = {name: path.read_bytes() for name, path in kept.items()}
-    assert after["2026-04-contacts.json"] == before["2026-04-contacts.json"]
-    assert after["2026-05-contacts.json"] != before["2026-05-contacts.json"]
-
-
-def test_a_damaged_or_outdated_file_of_a_table_is_not_believed(
-    centre: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
-    hidden = shown("received", "queue")
-    assert hidden["small"] == "suppressed"
-    path = centre / "published" / "2026-05-contacts.json"
-    whole = json.loads(path.read_text(encoding="utf-8"))
-    for text in ("", "{", "[]", json.dumps({**whole, "key": "of another state"})):
-        path.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(publication, "_tables", {})  # as in a new process
-        assert shown("received", "queue") == hidden
-        assert json.loads(path.read_text(encoding="utf-8"))["key"] == whole["key"]
+    if what == "late":
+        land([contact("2026-05-20 10:00", "late", queue="d", advisor_id="a1")], "more")
+    elif what == "restricted":
+        subjects.restrict(Viewer.SYSTEM, contact=("generic", "c1"))
+    else:
+        lake.undo("b1")
+    now = query.measure(Viewer.SYSTEM, ("received",), (), MAY)["n"].iloc[0]
+    assert now == {"late": 331, "restricted": 329, "undone": 0}[what]
+    assert editions.publish_due() == []
+    after = query.measure(EXECUTIVE, ("received", "csat"), ("queue",), MAY)
+    assert after.equals(before)
 
 
 def find_all_leaks(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -440,12 +425,3 @@ def test_no_other_exit_says_more_than_the_tables_on_100_centres(
     attacker.add_centre(seed)
     found, _seen = find_differences(attacker.OF_CONTACTS)
     assert all("('received', None, None)" in one for one in found), found
-
-
-def test_a_cell_that_gets_small_by_a_restriction_is_hidden(centre: Path) -> None:
-    land_all(of_queue("a", 5, 2), of_queue("b", 8, 20), of_queue("c", 8, 20))
-    assert shown("received", "queue")["a"] == "small_sample"
-
-    subjects.restrict(Viewer.SYSTEM, contact=("generic", "c1"))
-
-    assert shown("received", "queue")["a"] == "suppressed"

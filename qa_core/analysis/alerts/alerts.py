@@ -205,7 +205,7 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
         return False
     if event.rule.dimension is not None and not viewer.can_cut_by(event.rule.dimension):
         return False
-    return not viewer.needs_suppression or query.is_closed(event.period)
+    return not viewer.needs_suppression or query.is_published(event.period)
 
 
 def _compare(
