@@ -17,7 +17,7 @@ from qa_core.storage.system_errors import find_closed_file, find_refusal
 
 FAMILIES = (
     "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
-    "engines", "scorecards", "sampling", "subjects",
+    "engines", "scorecards", "sampling", "subjects", "editions",
 )  # fmt: skip
 """Modules of this room with commands, in the order of `--help`."""
 

@@ -30,6 +30,7 @@ from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import BY_KEY, FactTable, get_kpi
 from qa_core.metrics.query import (
     calibration_metrics,
+    editions,
     evaluation_table,
     listened_contacts,
     month_sums,
@@ -245,6 +246,7 @@ find_waits = _cached(query.find_waits, (), _always)
 find_service_levels = _cached(query.find_service_levels, (), _always)
 find_drivers = _cached(query.find_drivers)
 find_board = _cached(board.find_figures)
+find_differences = _cached(editions.find_differences, ("imports",))
 find_ratings = _cached(query.find_ratings, (), _always)
 find_recovery = _cached(query.find_recovery, (), _always)
 find_chains = _cached(query.find_chains, (), _always)

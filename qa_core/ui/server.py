@@ -221,6 +221,7 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.ingest import purge
+    from qa_core.metrics.query import editions
     from qa_core.quality import daily
 
     try:
@@ -234,6 +235,7 @@ def _work_unattended() -> None:
         purge.purge_daily()
         try:
             daily.do_daily()
+            editions.publish_due()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.cached").forget()

@@ -336,7 +336,7 @@ def test_an_edition_stays_as_published_whatever_comes_later(centre: Path, what: 
     elif what == "restricted":
         subjects.restrict(Viewer.SYSTEM, contact=("generic", "c1"))
     else:
-        lake.undo("b1")
+        lake.undo("first")
     now = query.measure(Viewer.SYSTEM, ("received",), (), MAY)["n"].iloc[0]
     assert now == {"late": 331, "restricted": 329, "undone": 0}[what]
     assert editions.publish_due() == []
@@ -351,6 +351,8 @@ def find_all_leaks(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from attacker.find_leaks(answers)
     yield from attacker.find_leaks(answers, is_strong=True)
     yield from attacker.find_leaks_of_customers(rows)
+    yield from attacker.find_small_sums(answers)
+    yield from attacker.find_fixed(answers)
 
 
 @pytest.mark.parametrize("seed", range(6))

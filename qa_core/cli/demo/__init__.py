@@ -36,11 +36,13 @@ from qa_core.cli.demo import (
 from qa_core.cli.demo.plan import DemoPlan
 from qa_core.compliance import gates
 from qa_core.ingest.rules import due
+from qa_core.metrics.query import editions
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.editions import Edition, EditionTable
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.irritants import Irritant
@@ -173,6 +175,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     calibrations.set_up(plan, invited)
     if is_open:
         rights.set_up(invited)
+    editions.publish(viewer)
     accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
 
 
@@ -198,6 +201,9 @@ def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
         session.execute(sa.delete(ImportBatch).where(ImportBatch.profile == load.PROFILE))
         _remove_grid(session)
+        # They were made of the demo centre; what is left is published anew.
+        session.execute(sa.delete(EditionTable))
+        session.execute(sa.delete(Edition))
         action_list.remove_orphans(session)
         audit_log.record(session, viewer.username, "demo_remove")
     accounts.credentials_file().unlink(missing_ok=True)

@@ -28,6 +28,7 @@ from qa_core.metrics.query.contacts import (
 from qa_core.metrics.query.currencies import find_currencies
 from qa_core.metrics.query.data_span import data_span, data_through
 from qa_core.metrics.query.dialled_numbers import find_number_uses
+from qa_core.metrics.query.edition_schedule import describe_next
 from qa_core.metrics.query.explain import Explanation, explain, find_settings
 from qa_core.metrics.query.freshness import Freshness, find_freshness
 from qa_core.metrics.query.measure import measure, measure_cuts, measure_under

@@ -436,21 +436,22 @@ def _is_large(change: np.ndarray, moved: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class Difference:
-    """What an edition says of a month, and what its data says now."""
+    """Contacts received in a month: as its edition says, and as the data says now."""
 
     month: str
     published: int | None
-    now: int | None
+    now: int
 
 
-def find_differences(viewer: Viewer, months: Sequence[str]) -> list[Difference]:
-    """Find the contacts received that editions leave out, of months that have changed."""
-    viewer.require(Permission.SEE_CONTACTS)
-    published = load("", months)
-    found = []
-    for month in months:
+def find_differences(viewer: Viewer) -> list[Difference]:
+    """Find the months whose data differs from their edition, for viewers of the whole board."""
+    viewer.require(Permission.SEE_BOARD)
+    changed = [one.month for one in list_states() if one.state == "changed"]
+    published, found = load("", changed), []
+    for month in changed:
         sums = published.get(month, {}).get(None, {}).get("received")
         where = Filters(periods.period_of("month", month))
-        now = measure(Viewer.SYSTEM, ("received",), (), where)["n"].iloc[0]
-        found.append(Difference(month, sums and int(sums.get("n", 0)), int(now)))
+        now = int(measure(Viewer.SYSTEM, ("received",), (), where)["n"].fillna(0).iloc[0])
+        if sums is None or now != sums.get("n", 0):
+            found.append(Difference(month, None if sums is None else sums.get("n", 0), now))
     return found

@@ -178,15 +178,15 @@ class Part:
         return family_of(self.kpi)
 
 
-WITHOUT_PARTS = frozenset({"csat_if_silent_unhappy", "csat_if_silent_happy", "attribution_rate"})
+WITHOUT_PARTS = frozenset(
+    {"answer_rate", "csat_if_silent_unhappy", "csat_if_silent_happy", "attribution_rate"}
+)
 """KPIs whose numerator other families count, or the dimension itself tells."""
 PARTS: Mapping[str, tuple[Part, ...]] = {
     kind: tuple(
         Part(kpi.key, of)
         for kpi in ALL
-        if KIND_OF.get(family_of(kpi.key)) == kind
-        and kpi.key not in WITHOUT_PARTS
-        and f"{family_of(kpi.key)}:hits" not in KIND_OF
+        if KIND_OF.get(family_of(kpi.key)) == kind and kpi.key not in WITHOUT_PARTS
         for of in {
             KpiKind.RATIO: ("hits",),
             KpiKind.DISTINCT: ("hits",),
