@@ -4,7 +4,6 @@ behind is hidden, and nothing that is shown, taken together, gives it back.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,7 +12,8 @@ from typing import Any
 
 import pytest
 from builders import attacker
-from builders.centres import add_people, close_month, contact, evaluation, land, land_spend
+from builders.centres import add_people, contact, evaluation, land, land_spend
+from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 from builders.shown_texts import as_read
 from builders.visitors import PASSWORD
 
@@ -29,47 +29,12 @@ from qa_core.metrics.query.published_families import KIND_OF, family_of
 from qa_core.storage import lake
 from qa_core.storage.records import store
 
-EXECUTIVE = Viewer("rex", Role.EXECUTIVE)
-MAY = Filters(Period(date(2026, 5, 1), date(2026, 5, 31)))
-
-
-def of_queue(queue: str, advisors: int, each: int, month: int = 5) -> list[dict[str, Any]]:
-    """`each` rated contacts of so many advisors in that queue."""
-    return [
-        contact(
-            f"2026-{month:02d}-{4 + position % 20:02d} 10:00",
-            queue=queue,
-            advisor_id=f"a{advisor}",
-            csat=1.0 + position % 5,
-            csat_scale="1-5",
-        )
-        for advisor in range(advisors)
-        for position in range(each)
-    ]
-
 
 def of_campaign(source: str, campaign: str, advisors: int, each: int) -> list[dict[str, Any]]:
     """Contacts of one queue that came from that campaign."""
     return [
         {**row, "source": source, "campaign": campaign} for row in of_queue("a", advisors, each)
     ]
-
-
-def land_all(*groups: list[dict[str, Any]]) -> None:
-    """Land these contacts, and make their last month one that is over."""
-    rows = list(itertools.chain.from_iterable(groups))
-    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(rows)])
-    close_month(max(row["month"] for row in rows))
-
-
-def shown(kpi: str, *by: str, where: Filters = Filters()) -> dict[Any, str]:
-    frame = query.measure(EXECUTIVE, (kpi,), by, where)
-    return {
-        (tuple(row[name] for name in by) if len(by) > 1 else row[by[0]] if by else None): row[
-            "status"
-        ]
-        for row in frame.to_dict("records")
-    }
 
 
 def test_a_cell_of_few_advisors_or_few_contacts_is_hidden_with_all_its_numbers(

@@ -399,7 +399,8 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Content
             for cell in list_cells(kpi, (dimension, value))
         ]
         moved = change_of(dimension, value, kpi)
-        if not all(_is_large(change, moved) for change in by_cell):
+        changed = [change for change in by_cell if change.any()] or [zero]
+        if not all(_is_large(change, moved) for change in changed):
             return False
     for tables in content.tables.values():
         for family, cell, parts in tables.remainders:
