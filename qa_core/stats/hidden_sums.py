@@ -170,7 +170,7 @@ def _can_vary(
     truth = np.bincount(group.reshape(-1), rows, len(target))
     most = np.inf if among is None else np.bincount(group.reshape(-1), among, len(target))
     for sign in (-1, 1):  # first a larger number, then a smaller one
-        began = time.process_time()
+        began = time.thread_time()
         found = milp(
             sign * target,
             integrality=np.ones(len(target)),
@@ -178,7 +178,7 @@ def _can_vary(
             constraints=LinearConstraint(matrix, matrix @ truth, matrix @ truth),
             options={"time_limit": max(solver.seconds, 0.01)},
         )
-        solver.seconds -= time.process_time() - began
+        solver.seconds -= time.thread_time() - began
         if found.x is not None and abs(target @ (found.x - truth)) > 0.5:
             return True
         if found.status != 0:

@@ -86,6 +86,11 @@ def close_month(month: str) -> None:
     """
     following = (date.fromisoformat(f"{month}-01") + timedelta(days=32)).replace(day=1)
     land([contact(f"{following} 10:00", "after", advisor_id="a0")], "after")
+    publish()
+
+
+def publish() -> None:
+    """Publish the months that are over in the data: executives see them."""
     editions.publish(Viewer.SYSTEM)
 
 
