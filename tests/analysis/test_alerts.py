@@ -217,6 +217,7 @@ def test_an_alert_is_seen_by_who_may_count_all_that_is_behind_it(centre: Path) -
     for dimension in (None, "team", "queue"):
         alerts.add(SYSTEM, Rule(**{**vars(unhappy), "dimension": dimension}))
     assert alerts.evaluate(SYSTEM).opened == 5
+    publish()
 
     def seen(viewer: Viewer) -> set[str | None]:
         return {event.name for event in alerts.find(viewer)}

@@ -99,12 +99,12 @@ WITH_SOURCE = {
 
 
 def add_centre(seed: int) -> list[dict[str, Any]]:
-    """Land a random centre: 10–26 advisors, 150–700 contacts, 2–6 months; queues inside
+    """Land and publish a random centre: 8–26 advisors, 150–700 contacts, 2–4 months; queues inside
     sites and campaigns inside sources, more or less; surveys, evaluations and spend.
     Returns its contacts.
     """
     draw = random.Random(seed)
-    advisors, months = draw.randint(10, 26), draw.randint(2, 6)
+    advisors, months = draw.randint(8, 26), draw.randint(2, 4)
     teams = {f"team {number}": draw.choice(["Lille", "Lyon", None]) for number in range(5)}
     team_of = {f"a{number}": draw.choice(sorted(teams)) for number in range(advisors)}
     queues = draw.sample(["billing", "sales", "support", "claims", "vip"], draw.randint(2, 4))

@@ -180,8 +180,11 @@ class Part:
 
 WITHOUT_PARTS = frozenset(
     {"answer_rate", "csat_if_silent_unhappy", "csat_if_silent_happy", "attribution_rate"}
+    | {"first_time_callers", "returning_callers"}
 )
-"""KPIs whose numerator other families count, or the dimension itself tells."""
+"""KPIs whose numerator other families count, or the dimension itself tells; and those that
+look at the whole past.
+"""
 PARTS: Mapping[str, tuple[Part, ...]] = {
     kind: tuple(
         Part(kpi.key, of)

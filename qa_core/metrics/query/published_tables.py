@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from scipy.sparse import csr_array
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS
-from qa_core.metrics.kpis import CALLERS, COUNTED_DIRECTION, MISSES, Kpi, get_kpi
+from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, get_kpi
 from qa_core.metrics.kpis.declaration import Predicate
 from qa_core.metrics.query import dimension_sql, evaluation_table, interval_totals, statements
 from qa_core.metrics.query.published_families import (
@@ -269,25 +269,18 @@ class _Contacts(_Evaluations):
         self, cells: list[Cell], tables: np.ndarray, advisors: Mapping[str, int]
     ) -> dict[str, _Column]:
         """Count customers: of each, the cells that they were in contact in, who took those
-        contacts, and the parts that they belong to.
+        contacts, and who came back.
         """
-        parts = [part for part in PARTS[self.kind] if part.family == CUSTOMERS]
-        values = self._values(CALLERS.c)
-        groups = [*values, CALLERS.c.customer_number.label("customer"), CALLERS.c.advisor_id]
-        hits = [
-            sa.func.bool_or(statements.parts_of(self.question, get_kpi(part.kpi), CALLERS.c).hits)
-            for part in parts
+        kpi = get_kpi(CUSTOMERS)
+        came_back = statements.parts_of(self.question, kpi, CONTACTS.c).hits
+        groups = [
+            *self._values(CONTACTS.c),
+            CONTACTS.c.customer_number.label("customer"),
+            CONTACTS.c.advisor_id,
         ]
         conditions = [COUNTED_DIRECTION, *statements.conditions_on(self.question)]
-        callers = statements.callers_of(self.question, conditions)
-        statement = sa.select(
-            *groups, *(hit.label(f"q{number}") for number, hit in enumerate(hits))
-        )
-        query = statements.with_callers(
-            self.question, statement.where(CALLERS.c.has_customer).group_by(*groups), callers
-        )
-        last = dimension_sql.months(self.question.where.period)["last_month"]
-        frame = self._run(query.statement, beyond=query.beyond, last_month=last)
+        statement = sa.select(*groups, sa.func.bool_or(came_back).label("came_back"))
+        frame = self._run(statement.where(CONTACTS.c.has_customer, *conditions).group_by(*groups))
         who, keys = pd.factorize(frame["customer"])
         inside = np.zeros((len(keys), len(cells)), bool)
         place_of = {cell: place for place, cell in enumerate(cells)}
@@ -301,17 +294,22 @@ class _Contacts(_Evaluations):
                     for one in found
                 ]
                 inside[who[used], np.array(at, int)[codes]] = True
+        # Customers of the same cells are alike.
+        _alike, first, group = np.unique(
+            np.packbits(inside, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        group = group.reshape(-1)
+        is_back = np.bincount(who, frame["came_back"].fillna(False).astype(bool), len(keys)) > 0
         known = frame["advisor_id"].isin(advisors.keys()).to_numpy(bool)
         took = frame["advisor_id"][known].map(advisors).to_numpy(int)
-        people = csr_array(
-            (np.ones(len(took), np.float32), (who[known], took)), (len(keys), len(advisors))
+        shape = len(first), len(advisors)
+        ones = np.ones(len(took), np.float32)
+        column = _Column(
+            Cells(np.ascontiguousarray(inside[first].T), tables),
+            np.bincount(group, minlength=len(first)),
+            [np.bincount(group, is_back, len(first)).astype(np.int64)],
+            csr_array((ones, (group[who[known]], took)), shape),
         )
-        amounts = [
-            np.bincount(who, frame[f"q{number}"].fillna(False).astype(bool), len(keys)) > 0
-            for number in range(len(parts))
-        ]
-        counts = [one.astype(np.int64) for one in amounts]
-        column = _Column(Cells(inside.T, tables), np.ones(len(keys), np.int64), counts, people)
         return {CUSTOMERS: column}
 
 
