@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check-long bench lint catalogues documents docs lock sbom clean
+.PHONY: help run test check-long check-loops check-postgresql check-mutants bench lint catalogues documents docs lock sbom clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -45,9 +45,17 @@ test: $(VENV)/.made-dev
 	@$(BIN)/python tests/e2e/chromium.py || true
 	$(BIN)/python -m pytest -m "not long" -rs -n auto --dist loadfile --no-loadscope-reorder
 
-check-long: $(VENV)/.made-cluster
-	$(BIN)/python -m pytest -m long -rs
-	QA_TEST_RECORDS=postgresql $(BIN)/python -m pytest -m "not long and not browser" -rs -n auto --dist loadfile
+# Its parts are described in CONTRIBUTING.md. LONG_SEEDS: percentage of the seeds of the loops.
+check-long: export PYTHONDONTWRITEBYTECODE =
+check-long: check-loops check-postgresql check-mutants
+
+check-loops: $(VENV)/.made-cluster
+	$(BIN)/python -m pytest -m long -rs -n auto --dist loadfile --no-loadscope-reorder
+
+check-postgresql: $(VENV)/.made-cluster
+	QA_TEST_RECORDS=postgresql $(BIN)/python -m pytest -m "not long and not browser" -rs -n auto --dist loadfile --no-loadscope-reorder
+
+check-mutants: $(VENV)/.made-cluster
 	$(BIN)/python tests/tools/mutate_access.py
 
 bench: $(VENV)/.made-dev

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
+import pickle
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +20,11 @@ from builders.centres import ENVIRONMENT
 from builders.random_centre import records as records
 from builders.visitors import PASSWORD, Visitor
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.util import calc_hash
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from tools import durations, sources
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from qa_core.access import accounts, passwords, sessions
 from qa_core.access.roles import Viewer
@@ -46,7 +51,69 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+OF_THE_SOURCE = re.compile(r"tests/test_(architecture|docs|documents|words)\.py")
+"""Tests that read the source: one process runs them all, and parses it once."""
+SHARED_OUT = re.compile(r"tests/(access/test_matrix|metrics/test_suppression)\.py::test_no_")
+"""Tests without fixtures of their file, or whose fixtures are made once for all processes:
+each process takes one after the other. Of all other files, one process runs all tests.
+"""
+
+
+class ByFile(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        if OF_THE_SOURCE.match(nodeid):
+            return "source"
+        return nodeid if SHARED_OUT.match(nodeid) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if OF_THE_SOURCE.match(item.nodeid) and not (nextitem and OF_THE_SOURCE.match(nextitem.nodeid)):
+        sources.forget()
+
+
+LONGEST_SECONDS = 300
+"""How long a page may take on a busy machine before it counts as broken."""
+
+
+def wait_for_script(runner: Any, _timeout: float = 0) -> None:
+    """Wait until the script of an AppTest is over. Streamlit's own function looks a thousand
+    times a second, and gives up after three seconds.
+    """
+    runner._script_thread.join(LONGEST_SECONDS)
+    if not runner.script_stopped():
+        runner.request_stop()
+        raise RuntimeError(f"the page took longer than {LONGEST_SECONDS} seconds")
+
+
+local_script_runner.require_widgets_deltas = wait_for_script
+
+
+MEMORY = Path("/dev/shm")
+"""Files in memory, on Linux."""
+MEMORY_NEEDED = 4 << 30
+
+
+def keep_files_in_memory() -> None:
+    """Have the folders of tests in memory where there is room: each write to the records and
+    to the lake waits for the disk, some ten thousand times in a run.
+    """
+    if (
+        "PYTEST_DEBUG_TEMPROOT" not in os.environ
+        and os.access(MEMORY, os.W_OK)
+        and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED
+    ):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    keep_files_in_memory()
+    config.pluginmanager.register(durations.Durations(config))
     if postgresql.IS_ON and (reason := postgresql.explain_absence()):
         pytest.exit(f"The tests do not run on PostgreSQL: {reason}", returncode=0)
 
@@ -95,6 +162,30 @@ def centre(
     role = postgresql.OWNER if is_owner else postgresql.APPLICATION
     with postgresql.fresh_records(monkeypatch, role):
         yield tmp_path
+
+
+@pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Build a centre once for all processes of the tests: `build_once("marked", folder,
+    build)` lets `build` fill the folder, which is the centre's, or copies what it filled
+    elsewhere. Returns what it returned.
+    """
+    base = tmp_path_factory.getbasetemp()
+    together = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name: str, folder: Path, build: Callable[[], Any]) -> Any:
+        kept, returned = together / f"built-{name}", together / f"built-{name}.pickle"
+        with (together / f"built-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not returned.exists():
+                found = build()
+                store.close()
+                shutil.copytree(folder, kept, dirs_exist_ok=True)
+                returned.write_bytes(pickle.dumps(found))
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        return pickle.loads(returned.read_bytes())
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -174,9 +265,7 @@ def open_app(
         monkeypatch.setattr(
             "streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)
         )
-        app = AppTest.from_file(
-            str(environment.PROJECT / "qa_core/ui/front_door.py"), default_timeout=60
-        )
+        app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"))
         if page is not None:
             # As a link does; `switch_page` would draw the person's first page before it.
             app._page_hash = calc_hash(menu.find_page(page).key)

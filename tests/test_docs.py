@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tools import documents
+from tools import documents, sources
 
 from qa_core.access import accounts
 from qa_core.base import environment
@@ -58,15 +58,11 @@ def test_every_message_is_in_the_catalogue(language):
     assert missing(language) == []
 
 
-def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            yield (
-                node,
-                node.func.attr
-                if isinstance(node.func, ast.Attribute)
-                else getattr(node.func, "id", ""),
-            )
+def calls(path: Path) -> Iterator[tuple[ast.Call, str, str]]:
+    """Every call of the file, with the last name of its function, and all as it is written."""
+    for node, written in sources.find_calls(path):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        yield node, name or getattr(node.func, "id", ""), written
 
 
 def literals(node: ast.expr) -> Iterator[str]:
@@ -95,7 +91,7 @@ def test_no_message_hides_from_the_catalogues():
     }
     hidden = []
     for path in SOURCES:
-        for call, name in calls(path):
+        for call, name, _written in calls(path):
             places = (0, 1) if name in PLURALS_OF else MESSAGES.get(name, ())
             for message in (call.args[place] for place in places if place < len(call.args)):
                 parts = [message.body, message.orelse] if isinstance(message, ast.IfExp) else []
@@ -118,8 +114,8 @@ def test_no_text_is_shown_that_is_no_message():
             and "pages" not in path.parts
         ):
             continue
-        for call, name in calls(path):
-            if name in SHOWING and not ast.unparse(call.func).startswith(("LOG.", "sa.")):
+        for call, name, written in calls(path):
+            if name in SHOWING and not written.startswith(("LOG.", "sa.")):
                 told = [
                     *call.args[:1],
                     *(word.value for word in call.keywords if word.arg in ("label", "help")),
@@ -136,8 +132,8 @@ def test_no_text_is_shown_that_is_no_message():
 def test_every_act_of_the_journal_has_a_name():
     recorded = {f"account_{act}" for act in accounts.AccountAction}
     for path in SOURCES:
-        for call, _name in calls(path):
-            place = {"audit_log.record": 2, "audit_log.note_reading": 1}.get(ast.unparse(call.func))
+        for call, _name, written in calls(path):
+            place = {"audit_log.record": 2, "audit_log.note_reading": 1}.get(written)
             if place and isinstance(call.args[place], ast.Constant):
                 recorded.add(call.args[place].value)
     assert {"sign_in", "contacts_read"} <= recorded <= set(audit_labels.TITLES)

@@ -13,6 +13,7 @@ st.title(_("Targets and alerts"), anchor=False)
 
 section = targets.choose_section(viewer)
 actions.show_outcome()
+targets.show_lost_figures(viewer)
 if section == "targets":
     targets.show_targets(viewer)
 elif section == "alerts":

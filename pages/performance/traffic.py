@@ -11,7 +11,7 @@ state = filter_bar.current()
 filter_bar.show_title(_("Traffic"))
 if not empty_states.is_shown(viewer, state):
     clock = traffic.read_clock(viewer, state)
-    traffic.show_top(viewer, state, clock)
+    traffic.show_top(viewer, state)
     traffic.show_when(viewer, state, clock)
     traffic.show_hours(viewer, state, clock)
     waiting_times.show(viewer, state, clock)

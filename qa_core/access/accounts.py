@@ -307,6 +307,21 @@ def find_changes(viewer: Viewer) -> list[AccountChange]:
         return [_build_change(row) for row in _find_done(session)]
 
 
+def has_dismissed(viewer: Viewer, notice: str) -> bool:
+    """Return whether this person has read and closed the notice of that code."""
+    with store.reading() as session:
+        account = session.get(Account, viewer.username)
+        return account is not None and notice in account.dismissed
+
+
+def dismiss(viewer: Viewer, notice: str) -> None:
+    """Close a notice for this person, for good."""
+    with store.writing() as session:
+        account = session.get(Account, viewer.username)
+        if account is not None and notice not in account.dismissed:
+            account.dismissed = [*account.dismissed, notice]
+
+
 def find_own_changes(viewer: Viewer) -> list[AccountChange]:
     """List the changes in the last `TOLD_DAYS` that concern a person, newest first: of
     their account, and of accounts that were bound to the advisor they are.

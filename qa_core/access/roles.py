@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import ClassVar
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, ClassVar
 
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class Role(StrEnum):
@@ -23,6 +24,9 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+TOKEN_ROLES = (Role.EXECUTIVE, Role.MANAGER, Role.TEAM_LEAD)
+"""Roles that a service token may have: those that see figures of more than one person."""
+DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS = 90, 365
 ROLE_TITLES: dict[Role, str] = {
     Role.EXECUTIVE: N_("Executive"),
     Role.MANAGER: N_("Manager"),
@@ -242,6 +246,12 @@ class Viewer:
         )
 
     @property
+    def sees_unassigned_contacts(self) -> bool:
+        """Whether contacts without a team are in the scope, such as missed calls."""
+        is_whole = self.is_system or self.role == Role.EXECUTIVE
+        return is_whole or (self.role == Role.MANAGER and self.sees_unassigned)
+
+    @property
     def needs_suppression(self) -> bool:
         """Tell whether small cells are hidden from this viewer."""
         return not self.is_system and self.role == Role.EXECUTIVE
@@ -253,6 +263,8 @@ class Viewer:
 
         A table without the column that decides for their role gives no row.
         """
+        import sqlalchemy as sa
+
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
             return sa.true()
@@ -271,6 +283,8 @@ class Viewer:
 
     @staticmethod
     def _within(columns: sa.ColumnCollection, span: TeamSpan) -> sa.ColumnElement[bool]:
+        import sqlalchemy as sa
+
         clock, at = (
             (columns.local_start, lambda day: datetime.combine(day, time.min))
             if "local_start" in columns

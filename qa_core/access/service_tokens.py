@@ -7,7 +7,7 @@ A token opens no page. Who it reads for is built from the records on each reques
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,7 +16,15 @@ from sqlalchemy.orm import Session
 
 from qa_core.access import accounts, sessions
 from qa_core.access.accounts import TOKEN, AccountAction, AccountTerms
-from qa_core.access.roles import Permission, Role, TeamSpan, Viewer
+from qa_core.access.roles import (
+    DEFAULT_TOKEN_DAYS,
+    MAX_TOKEN_DAYS,
+    TOKEN_ROLES,
+    Permission,
+    Role,
+    TeamSpan,
+    Viewer,
+)
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
@@ -27,9 +35,6 @@ from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, AccountRequest, ServiceToken, Site, Team
 
-ROLES = (Role.EXECUTIVE, Role.MANAGER, Role.TEAM_LEAD)
-"""Roles that a token may have: those that see figures of more than one person."""
-USUAL_DAYS, MOST_DAYS = 90, 365
 PREFIX = "ecoute_"
 """Beginning of every secret, by which scanners of source code know it."""
 
@@ -64,14 +69,26 @@ class NewToken:
     state: TokenState
 
 
-def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) -> NewToken:
-    """Add a token; `terms.display_name` says what it is for.
+def add(
+    viewer: Viewer,
+    name: str,
+    terms: AccountTerms,
+    days: int = DEFAULT_TOKEN_DAYS,
+    until: date | None = None,
+) -> NewToken:
+    """Add a token; `terms.display_name` says what it is for. It ends after so many days, or
+    with the day `until` by the centre's clock.
 
     Where there is a second person, it waits for their confirmation. Raises Misuse for bad
     names, roles, bounds or days; Refusal for a name that was used before.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     name = accounts.parse_username(name)
+    ends_at = now() + timedelta(days=days)
+    if until is not None:
+        days, zone = (until - environment.today()).days, environment.current().zone
+        end = datetime.combine(until + timedelta(days=1), time.min, zone)
+        ends_at = end.astimezone(ends_at.tzinfo)
     secret = PREFIX + secrets.token_urlsafe(32)
     with store.writing() as session:
         _check(session, terms, days)
@@ -88,10 +105,11 @@ def add(viewer: Viewer, name: str, terms: AccountTerms, days: int = USUAL_DAYS) 
             role=terms.role,
             teams=list(terms.teams),
             sites=list(terms.sites),
+            sees_unassigned=bool(terms.sees_unassigned),
             kpis=list(terms.kpis),
             created_by=viewer.username,
             created_at=now(),
-            expires_at=now() + timedelta(days=days),
+            expires_at=ends_at,
         )
         session.add(token)
         if accounts.enter_token(session, viewer, AccountAction.ADD_TOKEN, name, terms):
@@ -117,11 +135,11 @@ def revoke(viewer: Viewer, name: str) -> None:
 
 
 def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
-    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites, kpis,
-    state, created_by, created_at, expires_at, last_used_on.
+    """List all tokens by name, ready for JSON: name, purpose, role, teams, sites,
+    sees_unassigned, kpis, state, created_by, created_at, expires_at, last_used_on.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
-    names = ("name", "purpose", "role", "teams", "sites", "kpis", "created_by")
+    names = ("name", "purpose", "role", "teams", "sites", "sees_unassigned", "kpis", "created_by")
     with store.reading() as session:
         return [
             read_fields(token, names)
@@ -133,6 +151,17 @@ def find_tokens(viewer: Viewer) -> list[dict[str, Any]]:
             }
             for token in session.scalars(sa.select(ServiceToken).order_by(ServiceToken.name))
         ]
+
+
+def find_viewers(viewer: Viewer) -> dict[str, Viewer]:
+    """Return who each active token reads as, by its name."""
+    viewer.require(Permission.MANAGE_ACCOUNTS)
+    with store.reading() as session:
+        return {
+            token.name: _build_viewer(session, token)
+            for token in session.scalars(sa.select(ServiceToken).order_by(ServiceToken.name))
+            if _find_state(session, token) == TokenState.ACTIVE
+        }
 
 
 def open_token(secret: str, origin: Browser) -> Viewer:
@@ -177,12 +206,14 @@ def note_use(viewer: Viewer, kpis: list[str], dimensions: list[str], refused: st
 
 def _check(session: Session, terms: AccountTerms, days: int) -> None:
     message = N_("A token cannot have the role {name}. Possible: {known}.")
-    require_known(terms.role, ROLES, "unknown_role", message)
+    require_known(terms.role, TOKEN_ROLES, "unknown_role", message)
     if bool(terms.teams) != (terms.role == Role.TEAM_LEAD) or (
-        terms.sites and terms.role != Role.MANAGER
+        (terms.sites or terms.sees_unassigned) and terms.role != Role.MANAGER
     ):
         raise Misuse(
-            "bad_bounds", "A team lead's token needs teams. Only a manager's token can have sites."
+            "bad_bounds",
+            "A team lead's token needs teams. Only a manager's token can have sites, or "
+            "contacts without a team.",
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
@@ -190,8 +221,8 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
             require_known(
                 one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
             )
-    if not 1 <= days <= MOST_DAYS:
-        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MOST_DAYS)
+    if not 1 <= days <= MAX_TOKEN_DAYS:
+        raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MAX_TOKEN_DAYS)
 
 
 def _find_state(session: Session, token: ServiceToken) -> TokenState:
@@ -213,7 +244,7 @@ def _is_administrator(session: Session, username: str) -> bool:
 
 def _build_viewer(session: Session, token: ServiceToken) -> Viewer:
     is_manager = token.role == Role.MANAGER
-    sees_unassigned = is_manager and not token.sites
+    sees_unassigned = is_manager and (token.sees_unassigned or not token.sites)
     return Viewer(
         username=TOKEN + token.name,
         role=Role(token.role),

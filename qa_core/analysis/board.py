@@ -80,8 +80,6 @@ class BoardFigures:
     currency: str | None
     teams: tuple[str | None, ...] | None
     """Teams that the figures are of (None: what has no team); None: the whole centre."""
-    knows_missed: bool
-    """Whether the viewer may see missed contacts: of a team, all were answered."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,6 @@ class BoardLine:
     series: Series
     steps: tuple[TargetStep, ...]
     currency: str | None
-    knows_missed: bool
 
     @property
     def sentence(self) -> ChartTitle:
@@ -160,9 +157,7 @@ class BoardLine:
     @property
     def notes(self) -> list[str]:
         """Notes of the value that a reader must know."""
-        notes = note_texts.describe(self.row.notes or ())
-        is_partial = self.kpi.key == "service_level" and not self.knows_missed
-        return [_(note_texts.ONLY_ANSWERED), *notes] if is_partial else notes
+        return note_texts.describe(self.row.notes or ())
 
 
 def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
@@ -193,7 +188,6 @@ def find_figures(viewer: Viewer, choice: str = USUAL) -> BoardFigures | None:
         drivers,
         exports.find_currency(viewer),
         _find_teams(viewer),
-        "service_level" not in keys or _knows_missed(viewer, trend),
     )
 
 
@@ -236,13 +230,8 @@ def build_lines(figures: BoardFigures) -> list[BoardLine]:
             figures.changes[kpi.key],
         )
         steps = figures.steps[kpi.key]
-        lines.append(BoardLine(kpi, row, series, steps, currency, figures.knows_missed))
+        lines.append(BoardLine(kpi, row, series, steps, currency))
     return lines
-
-
-def _knows_missed(viewer: Viewer, where: Filters) -> bool:
-    missed = query.measure(viewer, ("missed",), where=where).iloc[0]
-    return bool(missed["status"] == "suppressed" or missed["value"] > 0)
 
 
 def _find_teams(viewer: Viewer) -> tuple[str | None, ...] | None:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import tracking_numbers
+from qa_core.analysis import note_texts, tracking_numbers
 from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics import downloads, formatting, query, spreadsheets
@@ -31,6 +31,7 @@ COLUMNS = {
     "low": N_("95 % from"),
     "high": N_("95 % to"),
     "status": N_("Status"),
+    "notes": N_("Notes"),
 }
 
 
@@ -304,6 +305,7 @@ def build_figure_cells(row: Any, currency: str | None) -> list[Any]:
         low,
         high,
         row.status,
+        " ".join(note_texts.describe(row.notes or ())),
     ]
 
 

@@ -1,15 +1,19 @@
 """Notes of a value of `measure` in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics import formatting
 
-ONLY_ANSWERED = N_(
-    "Only answered contacts are counted here. Unanswered contacts have no advisor, so they are "
-    "outside your scope."
-)
-NOTES = {
+POPULATIONS = {
+    "missed_out_of_scope": N_("Missed contacts have no team, so they are outside your scope."),
+    "answered_only": N_("Only answered contacts are counted: the missed ones have no team."),
+    "before_incomplete": N_("No comparison: the earlier period has data on too few days."),
+    "spend_beyond_scope": N_("Spend covers the whole centre, not single teams."),
+}
+"""Words for what the viewer does not see of a value's contacts, by the note's code."""
+NOTES = POPULATIONS | {
     "from_closed_months": N_(
         "Some months' evaluations or customers were deleted by age. These months count through "
         "totals kept from five advisors or more."
@@ -46,6 +50,12 @@ COUNTED_NOTES = {
 }
 """Words for a note, by its code; `waits_missing:120` carries a count."""
 COMPONENTS = {"talk": N_("talk time"), "hold": N_("hold time"), "wrap": N_("after-contact work")}
+
+
+def describe_populations(rows: Iterable[Any]) -> list[str]:
+    """Return in words what the viewer does not see behind these rows of `measure`, once each."""
+    codes = dict.fromkeys(note for row in rows for note in row.notes or ())
+    return [_(POPULATIONS[code]) for code in codes if code in POPULATIONS]
 
 
 def describe(notes: Sequence[str]) -> list[str]:

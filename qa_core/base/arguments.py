@@ -1,11 +1,56 @@
-"""Text arguments of commands and addresses: days, and `NAME=VALUE` pairs."""
+"""Text arguments of commands and addresses: days, `NAME=VALUE` pairs, and options that
+fields of a dataclass declare.
+"""
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
+from functools import partial
+from typing import Any
 
 from qa_core.base.errors import Misuse
+
+_OPTION = "option"
+
+
+@dataclass(frozen=True)
+class DeclaredOption:
+    """Option of the command line for a field of a dataclass: its name there, and the only
+    values that it may have, if any. `parse` turns its text into the value.
+    """
+
+    help_text: str
+    metavar: str | None = None
+    name: str | None = None
+    choices: tuple[str, ...] = ()
+    is_repeated: bool = False
+    parse: Callable[[Any], Any] | None = None
+
+
+def declare_option(help_text: str, metavar: str | None = None, **declared: Any) -> Any:
+    """Declare a field of a dataclass, None by default, with its `DeclaredOption`."""
+    return field(default=None, metadata={_OPTION: DeclaredOption(help_text, metavar, **declared)})
+
+
+def declare_flag(help_text: str) -> Any:
+    """Declare a field of a dataclass, False by default, with its `DeclaredOption`."""
+    return field(default=False, metadata={_OPTION: DeclaredOption(help_text)})
+
+
+def declare_pairs(help_text: str, metavar: str, name: str, at_last: bool = False) -> Any:
+    """Declare a field of pairs, with an option NAME=VALUE that may be repeated."""
+    parse = partial(parse_pairs, at_last=at_last)
+    declared = DeclaredOption(help_text, metavar, name, is_repeated=True, parse=parse)
+    return field(default_factory=dict, metadata={_OPTION: declared})
+
+
+def find_declared(kind: type) -> Iterator[tuple[Field, DeclaredOption]]:
+    """Find the fields of a dataclass that declare an option, with it."""
+    for item in fields(kind):
+        if declared := item.metadata.get(_OPTION):
+            yield item, declared
 
 
 def parse_day(text: str | None) -> date | None:

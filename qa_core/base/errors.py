@@ -14,8 +14,11 @@ class Refusal(Exception):
     `message` is an English gettext message whose `{named}` places are filled from
     `params` after translation (`i18n.format_refusal`); `code` is a stable word for
     scripts; `options` are for the command line: options of the same command, or whole
-    commands, each of which would resolve the refusal.
+    commands, each of which would resolve the refusal. `suggestion` is the known name
+    that an unknown one resembles.
     """
+
+    suggestion: str | None = None
 
     def __init__(
         self, code: str, message: str, options: tuple[str, ...] = (), **params: Any
@@ -40,12 +43,17 @@ class Misuse(Refusal):
 
 
 def require_known(name: object, known_names: Iterable[str], code: str, message: str) -> None:
-    """Raise Misuse for a name that is not known; its message has places for `{name}` and
-    all that are `{known}`.
+    """Raise Misuse for a name that is not known, with the one that it resembles; its
+    message has places for `{name}` and all that are `{known}`.
     """
     names = list(known_names)
     if name not in names:
-        raise Misuse(code, message, name=name, known=", ".join(names))
+        import difflib
+
+        refusal = Misuse(code, message, name=name, known=", ".join(names))
+        alike = difflib.get_close_matches(str(name).casefold(), names, n=1)
+        refusal.suggestion = alike[0] if alike else None
+        raise refusal
 
 
 class AccessDenied(Refusal):

@@ -74,8 +74,11 @@ def ngettext(singular: str, plural: str, n: int, **params: Any) -> str:
 
 
 def format_refusal(refusal: Refusal) -> str:
-    """Translate a refusal and fill its places."""
-    return _(refusal.message).format(**refusal.params)
+    """Translate a refusal, fill its places, and add its suggestion."""
+    text = _(refusal.message).format(**refusal.params)
+    if refusal.suggestion is None:
+        return text
+    return text + " " + _("Did you mean {name}?", name=refusal.suggestion)
 
 
 def format_options(options: Iterable[str]) -> str:

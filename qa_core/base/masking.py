@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 from stdnum import iban, luhn
@@ -243,6 +242,8 @@ def mask_contact_details(texts: pa.Array) -> pa.Array:
 
 
 def _find_candidates(text: str) -> Iterator[PersonalDataMatch]:
+    import phonenumbers
+
     for match in itertools.chain(_EMAIL.finditer(text), _SPELLED_EMAIL.finditer(text)):
         yield PersonalDataMatch("email", *match.span())
     for match in _IBAN.finditer(text):

@@ -12,8 +12,8 @@ from typer.exceptions import Abort, Exit, TyperException
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.options import DONE, REFUSED, WRONG_USAGE, print_json
-from qa_core.storage.system_errors import find_closed_file, find_refusal
+from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
+from qa_core.cli.registry import ROOT
 
 FAMILIES = (
     "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
@@ -24,16 +24,9 @@ FAMILIES = (
 
 def build_app() -> typer.Typer:
     """Build the command line; commands import their rooms, so `--help` is quick."""
-    app = typer.Typer(
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        help="Écoute, the quality dashboard of a contact centre.",
-    )
     for family in FAMILIES:
-        importlib.import_module(f"qa_core.cli.{family}").register(app)
-    return app
+        importlib.import_module(f"qa_core.cli.{family}")
+    return ROOT.app
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -60,6 +53,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return REFUSED
     except Exception as error:
+        from qa_core.storage.system_errors import find_closed_file, find_refusal
+
         if refusal := find_refusal(error) or find_closed_file(error):
             exit_code = WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED
             text = i18n.format_refusal(refusal)

@@ -3,42 +3,40 @@
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.options import Json, add_commands, add_family, flag, option, print_json
-from qa_core.compliance import gates, notices
-from qa_core.storage.records import store
+from qa_core.cli.output import Lines, Output
+from qa_core.cli.registry import ROOT, argument, flag, option
+
+GATE = ROOT.add_group(
+    "gate", "The legal gates: until each is entered, nobody draws, listens or evaluates."
+)
+DOCUMENTS = ROOT.add_group(
+    "documents", "Register, impact assessment and notices, from the configuration."
+)
 
 
-def register(app: typer.Typer) -> None:
-    help_text = "The legal gates: until each is entered, nobody draws, listens or evaluates."
-    add_family(app, "gate", help_text, list=list_gates, set=set_gates)
-    add_commands(app, accredit=accredit, inform=inform, purge=purge)
-    help_text = "Register, impact assessment and notices, from the configuration."
-    add_family(app, "documents", help_text, list=list_documents, print=print_document)
-
-
-def list_gates(as_json: Json = False) -> None:
+@GATE.command("list")
+def list_gates() -> Output:
     """List every gate with its value and what it expects."""
     rows = _find_rows()
-    if as_json:
-        return print_json(rows)
+    yield rows
     missing = _("missing")
     for row in rows:
-        print(
+        yield (
             f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. "
             + _("Expects: {what}", what=row["expects"])
         )
-    _describe_next()
+    yield _describe_next()
 
 
-def set_gates(pairs: list[str] = typer.Argument(metavar="NAME=VALUE…")) -> None:
+@GATE.command("set")
+def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     """Set one gate or several, all or none of them."""
+    from qa_core.compliance import gates
     from qa_core.ingest import purge as of_stores
 
     entered = parse_pairs(pairs)
@@ -47,42 +45,43 @@ def set_gates(pairs: list[str] = typer.Argument(metavar="NAME=VALUE…")) -> Non
         of_stores.purge(Viewer.SYSTEM)
     standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
-        print(f"{name} = {standing[name].value}")
-    _describe_next()
+        yield f"{name} = {standing[name].value}"
+    yield _describe_next()
 
 
+@ROOT.command("accredit")
 def accredit(
-    name: str = typer.Argument(
-        metavar="NAME", help="The account of an evaluator, a team lead or a manager."
+    name: str = argument("NAME", "The account of an evaluator, a team lead or a manager."),
+    until: str = option("The last day of listening.", "DATE", default=...),
+    purpose: list[str] | None = option(
+        "training, evaluation or quality; default: all purposes of the gate."
     ),
-    until: str = typer.Option(..., metavar="DATE", help="The last day of listening."),
-    purpose: list[str] | None = typer.Option(
-        None, help="training, evaluation or quality; default: all purposes of the gate."
-    ),
-) -> None:
+) -> Lines:
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance import accreditations
 
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    text = _(
+    yield _(
         "{name} may listen until {day}, for: {purposes}.",
         name=made.username,
         day=made.ends_on.isoformat(),
         purposes=", ".join(made.purposes),
     )
-    print(text)
-    _describe_next()
+    yield _describe_next()
 
 
+@ROOT.command("inform")
 def inform(
-    on: str = typer.Option(..., metavar="DATE", help="The day on which they were informed."),
-    advisors: list[str] | None = typer.Argument(None, metavar="ADVISOR…", help="Ids or names."),
-    everybody: bool = flag("--all", "Every advisor without a notice."),
-) -> None:
+    on: str = option("The day on which they were informed.", "DATE", default=...),
+    advisors: list[str] | None = argument("ADVISOR…", "Ids or names.", default=None),
+    everybody: bool = flag("Every advisor without a notice.", name="--all"),
+) -> Lines:
     """Record that advisors were informed of recording and listening; only their
     contacts are drawn.
     """
+    from qa_core.compliance import notices
+
     if bool(advisors) == everybody:
         raise Misuse(
             "no_advisor",
@@ -90,23 +89,22 @@ def inform(
         )
     named = _find_uninformed() if everybody else list(advisors or ())
     count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
-    text = ngettext(
+    yield ngettext(
         "{n} advisor is recorded as informed on {day}.",
         "{n} advisors are recorded as informed on {day}.",
         count,
         day=on,
     )
-    print(text)
-    _describe_next()
+    yield _describe_next()
 
 
+@ROOT.command("purge")
 def purge(
     as_of: str | None = option(
-        "--as-of", "DATE", "Delete what must be deleted when that day begins; default: today."
+        "Delete what must be deleted when that day begins; default: today.", "DATE"
     ),
-    dry_run: bool = flag("--dry-run", "Count what would be deleted, and delete nothing."),
-    as_json: Json = False,
-) -> None:
+    dry_run: bool = flag("Count what would be deleted, and delete nothing."),
+) -> Output:
     """Delete everything past its retention period, in every store, and certify it."""
     from qa_core.compliance import key_rotation, retention
     from qa_core.ingest import purge as of_stores
@@ -115,39 +113,39 @@ def purge(
     if not dry_run:
         of_stores.note_rules()
         key_rotation.finish()
-    if as_json:
-        return print_json(result.as_json())
+    yield result.as_json()
     for kind, count in result.deleted.items():
-        print(f"{_(retention.BY_KIND[kind].title)}: {count}")
+        yield f"{_(retention.BY_KIND[kind].title)}: {count}"
     if not result.deleted:
-        print(_("There is nothing to delete."))
+        yield _("There is nothing to delete.")
     elif dry_run:
-        print(_("Nothing was deleted: this was a dry run."))
+        yield _("Nothing was deleted: this was a dry run.")
     else:
-        print(_("Deleted. Certificate no. {number}.", number=result.certificate.number))
+        yield _("Deleted. Certificate no. {number}.", number=result.certificate.number)
 
 
-def list_documents(as_json: Json = False) -> None:
+@DOCUMENTS.command("list")
+def list_documents() -> Output:
     """List the documents with their version, what is missing, and when each was printed."""
     from qa_core.compliance.documents import printing
 
     found = printing.find_all(Viewer.SYSTEM)
-    if as_json:
-        return print_json([item.as_json() for item in found])
+    yield [item.as_json() for item in found]
     for item in found:
-        print(f"{item.kind.name}  {item.digest}  {_(item.kind.title)}")
-        print("    " + printing.describe_state(item))
+        yield f"{item.kind.name}  {item.digest}  {_(item.kind.title)}"
+        yield "    " + printing.describe_state(item)
         if item.missing:
-            print("    " + _("Missing: {titles}", titles=", ".join(item.missing)))
+            yield "    " + _("Missing: {titles}", titles=", ".join(item.missing))
 
 
+@DOCUMENTS.command("print")
 def print_document(
-    name: str = typer.Argument(metavar="NAME", help="A name of `documents list`."),
-    language: str | None = option("--language", "fr|en", "Default: QA_LANGUAGE."),
+    name: str = argument("NAME", "A name of `documents list`."),
+    language: str | None = option("Default: QA_LANGUAGE.", "fr|en"),
     out: Path | None = option(
-        "--out", "FILE", "Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here."
+        "Its suffix, .pdf or .docx, gives the format. Default: NAME.pdf here.", "FILE"
     ),
-) -> None:
+) -> Lines:
     """Print a document into a file that only its owner can read; an older file is replaced."""
     from qa_core.compliance.documents import printing
 
@@ -158,11 +156,11 @@ def print_document(
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)
-    print(_("Written to {file}.", file=out))
+    yield _("Written to {file}.", file=out)
 
 
 def _find_rows() -> list[dict[str, Any]]:
-    from qa_core.compliance import accreditations
+    from qa_core.compliance import accreditations, gates
 
     rows = [
         {
@@ -192,24 +190,28 @@ def _find_rows() -> list[dict[str, Any]]:
 
 
 def _find_uninformed() -> list[str]:
+    from qa_core.compliance import notices
+
     found = notices.find_all(Viewer.SYSTEM)
     return [notice.advisor_id for notice in found if notice.informed_on is None]
 
 
-def _describe_next() -> None:
+def _describe_next() -> str:
     """Describe the first missing condition of listening, with the command that meets it."""
+    from qa_core.compliance import gates
+    from qa_core.storage.records import store
+
     with store.reading() as session:
         missing = gates.find_missing(session)
     waiting = _find_uninformed()
     if missing:
-        text = _(
+        return _(
             "Listening is not open. Still missing: {names}. Next: {command}",
             names=", ".join(missing),
             command=gates.name_command(missing[0]),
         )
-        print(text)
-    elif waiting:
-        message = ngettext(
+    if waiting:
+        return ngettext(
             "Listening is open. {n} advisor is not yet informed and cannot be drawn. Next: "
             "{command}",
             "Listening is open. {n} advisors are not yet informed and cannot be drawn. Next: "
@@ -217,6 +219,4 @@ def _describe_next() -> None:
             len(waiting),
             command="python -m qa_core inform ADVISOR --on DATE",
         )
-        print(message)
-    else:
-        print(_("Listening is open, and every advisor is informed."))
+    return _("Listening is open, and every advisor is informed.")

@@ -3,41 +3,36 @@
 import sys
 from dataclasses import asdict
 
-import typer
-
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.cli.options import DONE, REFUSED, Json, add_family, print_json
+from qa_core.cli.output import DONE, REFUSED, CommandResult, Output
+from qa_core.cli.registry import ROOT, argument, option
 
 SHOWN = 10
 
 
-def register(app: typer.Typer) -> None:
-    add_family(app, "engine", "The engine that answers questions.", check=check)
+ENGINE = ROOT.add_group("engine", "The engine that answers questions.")
 
 
+@ENGINE.command("check")
 def check(
-    url: str | None = typer.Argument(
-        None, metavar="URL", help="sc://HOST:PORT; default QA_ENGINE_URL."
-    ),
-    times: int = typer.Option(3, min=1, help="How often the engine is asked."),
-    days: int = typer.Option(183, min=1, help="The last days of the data."),
-    as_json: Json = False,
-) -> int:
+    url: str | None = argument("URL", "sc://HOST:PORT; default QA_ENGINE_URL.", default=None),
+    times: int = option("How often the engine is asked.", default=3, min=1),
+    days: int = option("The last days of the data.", default=183, min=1),
+) -> Output:
     """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
     from qa_core.metrics.query import engine_check
 
     url = url or environment.current().engine_url
     if url == "duckdb://":
-        message = _("DuckDB answers; there is no second engine to compare with it.")
-        print_json({"ok": True, "engine": url}) if as_json else print(message)
-        return DONE
+        yield {"ok": True, "engine": url}
+        yield _("DuckDB answers; there is no second engine to compare with it.")
+        return
     result = engine_check.check_engine(Viewer.SYSTEM, url, times, days)
-    if as_json:
-        print_json({"ok": result.is_equal, **asdict(result)})
-        return DONE if result.is_equal else REFUSED
-    text = _(
+    document = {"ok": result.is_equal, **asdict(result)}
+    yield CommandResult(document, DONE if result.is_equal else REFUSED)
+    yield _(
         "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
         "{version} {engine} s.",
         cells=result.cells,
@@ -47,15 +42,13 @@ def check(
         version=result.version,
         engine=round(result.engine_seconds),
     )
-    print(text)
     for one in result.differences[:SHOWN]:
         cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
         print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)
     if result.is_equal:
-        print(_("All cells agree. {host} may be used.", host=result.host))
-        return DONE
+        yield _("All cells agree. {host} may be used.", host=result.host)
+        return
     message = _(
         "{n} cells differ; {host} is not used.", n=len(result.differences), host=result.host
     )
     print(message, file=sys.stderr)
-    return REFUSED

@@ -1,137 +1,119 @@
 """`kpi`, `kpis` and `score`: the numbers of the pages on the command line."""
 
-from __future__ import annotations
-
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from qa_core.base.i18n import _
-from qa_core.cli.options import As, Json, add_commands, print_json, read_as, read_json, read_toml
+from qa_core.cli.files import read_json, read_toml
+from qa_core.cli.output import Output, print_table
+from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation
 
 
-def register(app: typer.Typer) -> None:
-    add_commands(app, kpi=kpi)
-    app.command("kpis")(kpis)
-    app.command("score")(score)
-
-
+@ROOT.command("kpi")
 def kpi(
-    names: list[str] = typer.Argument(metavar="NAME…", help="KPIs, by key; `kpis` lists them."),
-    by: list[str] | None = typer.Option(
-        None, "--by", metavar="DIM", help="Split by a dimension, or by combinations of several."
+    names: list[str] = argument("NAME…", "KPIs, by key; `kpis` lists them."),
+    by: list[str] | None = option("Split by a dimension, or by combinations of several.", "DIM"),
+    first: str | None = option("First day, inclusive.", "DATE", name="--from"),
+    last: str | None = option("Last day, inclusive.", "DATE", name="--to"),
+    where: list[str] | None = option(
+        "Filter; the same dimension twice means or; DIM= selects missing values.", "DIM=VALUE"
     ),
-    first: str | None = typer.Option(None, "--from", metavar="DATE", help="First day, inclusive."),
-    last: str | None = typer.Option(None, "--to", metavar="DATE", help="Last day, inclusive."),
-    where: list[str] | None = typer.Option(
-        None,
-        "--where",
-        metavar="DIM=VALUE",
-        help="Filter; the same dimension twice means or; DIM= selects missing values.",
+    set_: list[str] | None = option(
+        "Override a setting for this question.", "NAME=VALUE", name="--set"
     ),
-    set_: list[str] | None = typer.Option(
-        None, "--set", metavar="NAME=VALUE", help="Override a setting for this question."
+    as_: str | None = AS_USERNAME,
+    explained: bool = flag(
+        "Also what is counted and excluded, settings and sources; not with --by.", name="--explain"
     ),
-    as_: As = None,
-    explained: bool = typer.Option(
-        False,
-        "--explain",
-        help="Also what is counted and excluded, settings and sources; not with --by.",
-    ),
-    as_json: Json = False,
-) -> None:
+) -> Output:
     """Measure KPIs."""
-    from qa_core.metrics import kpi_question
+    from qa_core.metrics import formatting, kpi_question
 
     question = kpi_question.KpiQuestion(
         names, by or (), first, last, where or (), set_ or (), explained
     )
     answer = kpi_question.answer(read_as(as_), question)
-    if as_json:
-        return print_json(answer.as_json())
-    _print_rows(answer.rows, answer.data_through)
+    yield answer.as_json()
+    _print_rows(answer.rows)
+    through = answer.data_through
+    yield (
+        _("Data through {moment}.", moment=formatting.moment(through))
+        if through
+        else _("No data yet.")
+    )
+    yield from _describe_populations(answer.rows)
     for one in answer.explanations or ():
-        _print_explanation(one)
+        yield from _explain(one)
 
 
-def _print_explanation(one: Explanation) -> None:
+def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is not seen behind the values, once for all KPIs that it concerns."""
+    from qa_core.analysis import note_texts
+
+    said = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    for code, text in note_texts.POPULATIONS.items():
+        if keys := [key for note, key in said if note == code]:
+            yield f"{', '.join(keys)}: {_(text)}"
+
+
+def _explain(one: "Explanation") -> Iterator[str]:
     from qa_core.analysis import explanations
     from qa_core.metrics import formatting, setting_texts
 
-    print(f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}")
+    yield f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}"
     for title, n in explanations.build_rows(one):
-        print(f"  {formatting.number(n):>12}  {title}")
+        yield f"  {formatting.number(n):>12}  {title}"
     for variant in one.variants:
         value = formatting.value(variant.row.value, one.kpi.unit)
-        print(
-            f"  {value:>12}  {setting_texts.setting_value(str(one.varied_setting), variant.value)}"
-        )
+        setting = setting_texts.setting_value(str(one.varied_setting), variant.value)
+        yield f"  {value:>12}  {setting}"
 
 
-def kpis(as_json: Json = False) -> None:
+@ROOT.command("kpis", needs_records=False)
+def kpis() -> Output:
     """List every KPI with its meaning and formula."""
     from qa_core.metrics import kpis as declared
 
-    if as_json:
-        return print_json([entry.as_json() for entry in declared.ALL])
+    yield [entry.as_json() for entry in declared.ALL]
     for entry in declared.ALL:
-        print(f"{entry.key}\n    {_(entry.title)}. {_(entry.meaning)}\n    {_(entry.formula)}")
+        yield f"{entry.key}\n    {_(entry.title)}. {_(entry.meaning)}\n    {_(entry.formula)}"
 
 
-def score(
-    grid: Path = typer.Argument(metavar="GRID.toml"),
-    answers: Path = typer.Argument(metavar="ANSWERS.json"),
-    as_json: Json = False,
-) -> None:
+@ROOT.command("score", needs_records=False)
+def score(grid: Path = argument("GRID.toml"), answers: Path = argument("ANSWERS.json")) -> Output:
     """Compute the score of one evaluation, without any store."""
     from qa_core import scoring
 
     declared = scoring.parse_scorecard(read_toml(grid, "bad_grid"))
     result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
-    if as_json:
-        return print_json(result)
+    yield result
     shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
     titles = (_("score"), _("calculated"))
-    print(
+    yield (
         f"{titles[0]} {shown(result['score'])} · {titles[1]} "
         f"{shown(result['calculated_score'])} · {result['outcome'] or '–'}"
     )
     for section in result["sections"]:
-        print(f"    {section['name']}: {shown(section['score'])}")
+        yield f"    {section['name']}: {shown(section['score'])}"
 
 
-def _print_rows(rows: list[dict], through: datetime | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _print_rows(rows: list[dict[str, Any]]) -> None:
     from qa_core.metrics import formatting
     from qa_core.metrics import kpis as declared
 
-    table = Table(box=None, pad_edge=False)
-    dimensions = list(rows[0]["by"]) if rows else []
-    texts = (*dimensions, "kpi", "status")
-    for heading in (*dimensions, "kpi", "value", "95 %", "n", "status"):
-        table.add_column(heading, justify="left" if heading in texts else "right")
-    for row in rows:
+    def build_cells(row: dict[str, Any]) -> Iterator[str]:
         unit, currency = declared.BY_KEY[row["kpi"]].unit, row["by"].get("currency")
-        cells = ["–" if value is None else str(value) for value in row["by"].values()]
-        count = "–" if row["n"] is None else formatting.number(row["n"])
-        table.add_row(
-            *cells,
-            row["kpi"],
-            formatting.value(row["value"], unit, currency),
-            formatting.interval(row["low"], row["high"], unit, currency),
-            count,
-            row["status"],
-        )
-    Console(width=140, highlight=False).print(table)
-    print(
-        _("Data through {moment}.", moment=formatting.moment(through))
-        if through
-        else _("No data yet.")
-    )
+        yield from ("–" if value is None else str(value) for value in row["by"].values())
+        yield row["kpi"]
+        yield formatting.value(row["value"], unit, currency)
+        yield formatting.interval(row["low"], row["high"], unit, currency)
+        yield "–" if row["n"] is None else formatting.number(row["n"])
+        yield row["status"]
+
+    dimensions = list(rows[0]["by"]) if rows else []
+    headings = (*dimensions, "kpi", "value", "95 %", "n", "status")
+    print_table(headings, map(build_cells, rows), right={"value", "95 %", "n"}, width=140)

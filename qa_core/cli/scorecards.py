@@ -2,56 +2,47 @@
 
 from pathlib import Path
 
-import typer
-
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.options import Json, add_family, flag, option, print_json
+from qa_core.cli.output import Lines, Output
+from qa_core.cli.registry import ROOT, argument, flag, option
+
+GRID = ROOT.add_group("grid", "Scorecards: drafts and published versions.")
 
 
-def register(app: typer.Typer) -> None:
-    commands = {"list": list_grids, "import": import_grid, "export": export_grid}
-    add_family(app, "grid", "Scorecards: drafts and published versions.", **commands)
-
-
-def list_grids(as_json: Json = False) -> None:
+@GRID.command("list")
+def list_grids() -> Output:
     """List every draft and every published version, with the number of its evaluations."""
     from qa_core.quality import scorecards
 
     found = scorecards.find_all(Viewer.SYSTEM)
-    if as_json:
-        return print_json(
-            [
-                {
-                    **read_fields(held, ("id", "key", "version", "title")),
-                    "published_at": held.published_at and held.published_at.isoformat(),
-                    **read_fields(held, ("published_by", "evaluations")),
-                }
-                for held in found
-            ]
-        )
+    yield [
+        {
+            **read_fields(held, ("id", "key", "version", "title")),
+            "published_at": held.published_at and held.published_at.isoformat(),
+            **read_fields(held, ("published_by", "evaluations")),
+        }
+        for held in found
+    ]
     for held in found:
         state = _("draft") if held.is_draft else _("version {version}", version=held.version)
-        print(f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}")
+        yield f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}"
     if not found:
-        text = _(
+        yield _(
             "There is no scorecard yet. Import one: {command}",
             command="python -m qa_core grid import data/scorecards/customer_service.toml --publish",
         )
-        print(text)
 
 
+@GRID.command("import")
 def import_grid(
-    file: Path = typer.Argument(metavar="FILE", help="TOML, XLSX, ODS or CSV."),
-    key: str | None = typer.Option(
-        None, help="The scorecard of the draft; default: made from its title."
-    ),
-    publish: bool = flag("--publish", "Publish it at once as the next version."),
-    as_json: Json = False,
-) -> None:
+    file: Path = argument("FILE", "TOML, XLSX, ODS or CSV."),
+    key: str | None = option("The scorecard of the draft; default: made from its title."),
+    publish: bool = flag("Publish it at once as the next version."),
+) -> Output:
     """Read a scorecard from a file and keep it as a draft, or publish it."""
     from qa_core.quality import scorecards
     from qa_core.quality.scorecards import files
@@ -74,33 +65,29 @@ def import_grid(
             scorecards.delete_draft(Viewer.SYSTEM, made)
             raise
     held = scorecards.get(Viewer.SYSTEM, made)
-    if as_json:
-        print_json({"id": held.id, "key": held.key, "version": version, "title": held.title})
-    elif version is None:
-        text = _(
+    yield {"id": held.id, "key": held.key, "version": version, "title": held.title}
+    if version is None:
+        yield _(
             "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
             "import it with --publish.",
             title=held.title,
             key=held.key,
         )
-        print(text)
     else:
-        text = _(
+        yield _(
             "{title} is published: {key}, version {version}.",
             title=held.title,
             key=held.key,
             version=version,
         )
-        print(text)
 
 
+@GRID.command("export")
 def export_grid(
-    key: str = typer.Argument(metavar="KEY"),
-    file: Path = typer.Argument(
-        metavar="FILE", help="Its suffix is the format: .toml, .xlsx, .csv."
-    ),
-    version: int | None = option("--version", "N", "Default: the newest published one."),
-) -> None:
+    key: str = argument("KEY"),
+    file: Path = argument("FILE", "Its suffix is the format: .toml, .xlsx, .csv."),
+    version: int | None = option("Default: the newest published one.", "N"),
+) -> Lines:
     """Write a published version to a file, which `import` reads again."""
     from qa_core.quality import scorecards
     from qa_core.quality.scorecards import files
@@ -131,10 +118,9 @@ def export_grid(
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
-    text = _(
+    yield _(
         "{title}, version {version}, is in {file}.",
         title=chosen.title,
         version=chosen.version,
         file=str(file),
     )
-    print(text)

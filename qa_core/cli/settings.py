@@ -1,29 +1,22 @@
 """`settings` and `targets`: rules of counting, and targets of KPIs."""
 
-from typing import Annotated
-
-import typer
-
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.centre import settings
-from qa_core.cli.options import Json, add_family, option, print_json
-from qa_core.storage.records import store
+from qa_core.cli.output import Lines, Output
+from qa_core.cli.registry import ROOT, argument, option
 
-Pair = Annotated[str, typer.Argument(metavar="NAME=VALUE")]
-
-
-def register(app: typer.Typer) -> None:
-    family = add_family(app, "settings", "Settings that change numbers.", list=list_settings)
-    family.command("set")(set_setting)
-    commands = {"list": list_targets, "set": set_target, "remove": remove_target}
-    add_family(app, "targets", "What KPIs should reach.", **commands)
+SETTINGS = ROOT.add_group("settings", "Settings that change numbers.")
+TARGETS = ROOT.add_group("targets", "What KPIs should reach.")
 
 
-def list_settings(as_json: Json = False) -> None:
+@SETTINGS.command("list")
+def list_settings() -> Output:
     """List every setting with today's value and its dated values."""
+    from qa_core.centre import settings
+    from qa_core.storage.records import store
+
     with store.reading() as session:
         versions, today = settings.find_versions(session), settings.current(session)
     rows = []
@@ -52,15 +45,14 @@ def list_settings(as_json: Json = False) -> None:
                 "history": [*from_the_start, *chosen],
             }
         )
-    if as_json:
-        return print_json(rows)
+    yield rows
     for row in rows:
-        print(f"{row['name']} = {_describe(row['value'])}\n    {row['meaning']}")
+        yield f"{row['name']} = {_describe(row['value'])}\n    {row['meaning']}"
         for version in (
             row["history"] if any(version["set_by"] for version in row["history"]) else ()
         ):
             since = _("from {day}", day=version["from"]) if version["from"] else _("always")
-            print(
+            yield (
                 f"    {since}: {_describe(version['value'])}"
                 + (f" ({version['set_by']}, {version['set_at'][:10]})" if version["set_by"] else "")
             )
@@ -70,54 +62,56 @@ def _describe(value: float | int | str | None) -> str:
     return _("not set") if value is None else str(value)
 
 
+@SETTINGS.command("set", needs_records=False)
 def set_setting(
-    pair: Pair,
-    first: str | None = option("--from", "DATE", "The first day; default: for all time."),
-) -> None:
+    pair: str = argument("NAME=VALUE"),
+    first: str | None = option("The first day; default: for all time.", "DATE", name="--from"),
+) -> Lines:
     """Set a value; the value of its own day applies to each contact."""
+    from qa_core.centre import settings
     from qa_core.ingest.rules import due
+    from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
     first_day = parse_day(first)
     store.require_ready()
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
-    print(f"{name} = {value or _('not set')}")
+    yield f"{name} = {value or _('not set')}"
     due.apply_due()
 
 
-def list_targets(as_json: Json = False) -> None:
+@TARGETS.command("list")
+def list_targets() -> Output:
     """List every target: KPI, team, queue or site, period, value."""
     from qa_core.analysis import targets
     from qa_core.metrics import formatting
     from qa_core.metrics.kpis import BY_KEY
 
     found = targets.find_all(Viewer.SYSTEM)
-    if as_json:
-        return print_json([target.as_json() for target in found])
+    yield [target.as_json() for target in found]
     for target in found:
         scope = f"{target.dimension} {target.name}" if target.dimension else _("the whole centre")
         days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
         value = formatting.value(target.value, BY_KEY[target.kpi].unit)
-        print(f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}")
+        yield f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}"
     if not found:
-        print(_("There are no targets."))
+        yield _("There are no targets.")
 
 
+@TARGETS.command("set")
 def set_target(
-    pair: str = typer.Argument(
-        metavar="KPI=VALUE", help="A rate as 0.85 or 85%; times in seconds."
-    ),
-    team: str | None = typer.Option(None, help="For one team."),
-    queue: str | None = typer.Option(None, help="For one queue."),
-    site: str | None = typer.Option(None, help="For one site."),
+    pair: str = argument("KPI=VALUE", "A rate as 0.85 or 85%; times in seconds."),
+    team: str | None = option("For one team."),
+    queue: str | None = option("For one queue."),
+    site: str | None = option("For one site."),
     first: str | None = option(
-        "--from", "DATE", "The first day on which it applies; default: always."
+        "The first day on which it applies; default: always.", "DATE", name="--from"
     ),
     last: str | None = option(
-        "--to", "DATE", "The last day on which it applies; default: until the next target."
+        "The last day on which it applies; default: until the next target.", "DATE", name="--to"
     ),
-) -> None:
+) -> Lines:
     """Set a target of a KPI."""
     from qa_core.analysis import targets
     from qa_core.metrics.dimensions import Period
@@ -138,12 +132,13 @@ def set_target(
     target = targets.set_target(
         Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last))
     )
-    print(_("Target {number} is set.", number=target.id))
+    yield _("Target {number} is set.", number=target.id)
 
 
-def remove_target(number: int = typer.Argument(metavar="ID")) -> None:
+@TARGETS.command("remove")
+def remove_target(number: int = argument("ID")) -> Lines:
     """Remove a target."""
     from qa_core.analysis import targets
 
     targets.remove(Viewer.SYSTEM, number)
-    print(_("Target {number} is removed.", number=number))
+    yield _("Target {number} is removed.", number=number)

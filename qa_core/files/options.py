@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from qa_core.base.arguments import (
+    declare_flag,
+    declare_option,
+    declare_pairs,
+    find_declared,
+    parse_day,
+)
 from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 
@@ -20,6 +28,8 @@ ALL_KINDS = (*KINDS, "recordings")
 DATE_ORDERS = ("dmy", "mdy", "ymd")
 DECIMALS = (",", ".")
 UNITS = ("s", "ms", "min", "day")
+PURPOSES = ("training", "evaluation", "quality", "proof")
+"""Purposes of recordings."""
 IGNORE = "ignore"
 """In the place of a field: the column is left aside."""
 
@@ -43,26 +53,61 @@ class ImportOptions:
     value could not be meant.
     """
 
-    system: str | None = None
-    profile: str | None = None
-    save_mapping: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    system: str | None = declare_option(
+        "Name of the tool that the file comes from; first part of a contact's key."
+    )
+    profile: str | None = declare_option(
+        "Read as this profile, platform or saved mapping, and recognise nothing."
+    )
+    save_mapping: str | None = declare_option("Keep the mapping under this name.", "NAME")
+    columns: Mapping[str, str] = declare_pairs(
+        "The column of a field; ignore=COLUMN skips a column.", "FIELD=COLUMN", "--map"
+    )
     ignored: tuple[str, ...] = ()
-    timezone: str | None = None
-    date_order: str | None = None
-    start_date: date | None = None
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    decimal: str | None = None
-    units: Mapping[str, str] = field(default_factory=dict)
-    scales: Mapping[str, str] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    only: Mapping[str, str] = field(default_factory=dict)
-    yes: bool = False
-    purpose: str | None = None
-    pattern: str | None = None
-    dry_run: bool = False
+    timezone: str | None = declare_option("Time zone of local times in the file.")
+    date_order: str | None = declare_option(
+        "Order of day, month and year in dates.", choices=DATE_ORDERS
+    )
+    start_date: date | None = declare_option(
+        "The day, where no column has it.", "DATE", parse=parse_day
+    )
+    sheet: str | None = declare_option("The sheet of a workbook to read.")
+    encoding: str | None = declare_option("Encoding of a text file.")
+    delimiter: str | None = declare_option("Separator of its columns.")
+    decimal: str | None = declare_option("Decimal sign.", choices=DECIMALS)
+    units: Mapping[str, str] = declare_pairs(
+        "Unit of a duration.", f"FIELD={'|'.join(UNITS)}", "--unit"
+    )
+    scales: Mapping[str, str] = declare_pairs(
+        "Scale of a rating, such as 1-5.", "FIELD=MIN-MAX", "--scale"
+    )
+    words: Mapping[str, str] = declare_pairs(
+        "What a value means: answered, abandoned, voicemail, inbound, yes, no, 4 …",
+        "COLUMN:VALUE=MEANING",
+        "--word",
+        at_last=True,
+    )
+    only: Mapping[str, str] = declare_pairs(
+        "A value that all rows share, such as outcome=abandoned.", "FIELD=VALUE", "--only"
+    )
+    yes: bool = declare_flag("Accept odd results that the import asked about.")
+    purpose: str | None = declare_option(
+        "Purpose of recordings, where no column has it.", choices=PURPOSES
+    )
+    pattern: str | None = declare_option(
+        "Pattern of file names, for recordings without a manifest, such as "
+        "{system}_{date}_{time}_{contact_id}. Default: {contact_id}."
+    )
+    dry_run: bool = declare_flag("Say what would happen; write nothing at all.")
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, Any]) -> ImportOptions:
+        """Parse options as the command line has them. Raises Misuse."""
+        values = {}
+        for item, option in find_declared(cls):
+            text = texts[item.name]
+            values[item.name] = option.parse(text) if option.parse else text
+        return cls(**values)
 
     def __post_init__(self) -> None:
         pairs = list(self.columns.items() if isinstance(self.columns, Mapping) else self.columns)
@@ -82,8 +127,20 @@ class ImportOptions:
                     "{value} is not an IANA time zone. Write one such as Europe/Paris.",
                     value=self.timezone,
                 ) from error
-        _require_one_of("--date-order", self.date_order, DATE_ORDERS)
-        _require_one_of("--decimal", self.decimal, DECIMALS)
+        if self.encoding is not None:
+            try:
+                codecs.getincrementaldecoder(self.encoding)
+            except LookupError as error:
+                raise Misuse(
+                    "unknown_encoding",
+                    "{value} is not an encoding. Try utf-8 or cp1252.",
+                    ("--encoding utf-8", "--encoding cp1252"),
+                    value=self.encoding,
+                ) from error
+        for item, option in find_declared(type(self)):
+            if option.choices:
+                name = "--" + item.name.replace("_", "-")
+                _require_one_of(name, getattr(self, item.name), option.choices)
         for text in self.words:
             if ":" not in text:
                 raise Misuse("bad_word", "Write {text} as COLUMN:VALUE=MEANING.", text=text)

@@ -255,15 +255,7 @@ def find_delimiter(lines: list[str]) -> str:
 
 def _scan_text(content: archives.Content, encoding: str) -> tuple[bool, int, bool]:
     """Read a text once: is it valid (also if cut within a letter), its zero bytes, its end."""
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)()
-    except LookupError as error:
-        raise Refusal(
-            "unknown_encoding",
-            "{value} is not an encoding. Try utf-8 or cp1252.",
-            options=("--encoding utf-8", "--encoding cp1252"),
-            value=encoding,
-        ) from error
+    decoder = codecs.getincrementaldecoder(encoding)()
     is_valid, nuls, last = True, 0, b""
     with content.open() as file:
         while block := file.read(BLOCK_BYTES):

@@ -40,18 +40,10 @@ class Sample:
             for line in self.lines
         ]
 
-    def has_headers(self, *names: str) -> bool:
-        """Tell whether one of the first rows has all these headers, however they are spelt."""
-        headers = {simplify(name) for name in names}
-        return any(headers <= {simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS])
-
-    def has_keys(self, *names: str) -> bool:
-        return bool(self.objects) and all(
-            all(name in item for name in names) for item in self.objects
-        )
-
-    def has_any_with(self, *names: str) -> bool:
-        return any(all(name in item for name in names) for item in self.objects)
+    @cached_property
+    def header_rows(self) -> list[set[str]]:
+        """The simplified cells of each of the first rows, one of which may be the header."""
+        return [{simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS]]
 
 
 def take_sample(content: Content) -> Sample:

@@ -1,10 +1,9 @@
-"""Declarations of profiles and platforms, which the registry finds and the readers use.
-A profile's `decide_columns` and `finish` take a `FileContext`, its `build` that and a
-`RowBatch` (`columns.column_inference`); a platform's `read` and `finish` take an
-`ExportReader`, its `fold` a `FoldSession` (`platforms.reader`).
+"""Declaration of profiles, which the registry finds and the readers use. `decide_columns`
+and `finish` take a `FileContext`, `build` that and a `RowBatch`
+(`columns.column_inference`). Platforms are declared in `platforms.declaration`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,7 +12,8 @@ import pyarrow as pa
 
 from qa_core.base.errors import Refusal
 from qa_core.files.decision import Decision
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Headers
+from qa_core.ingest.words import tables
 
 
 class ValueType(StrEnum):
@@ -37,13 +37,17 @@ class ValueType(StrEnum):
 @dataclass(frozen=True)
 class Field:
     """Field that a file may carry. `synonyms`: headers that name it, the best first,
-    separated by `|`; its name is one too. `low`, `high`: limits of a number. `of_many`:
-    seconds of many contacts, so that great numbers are no sign of milliseconds.
+    separated by `|`; its name is one too. `other_synonyms`: those in the languages that
+    come last. `kind`: the kind of file that has these headers. `low`, `high`: limits of
+    a number. `of_many`: seconds of many contacts, so that great numbers are no sign of
+    milliseconds.
     """
 
     name: str
     value_type: ValueType
     synonyms: str = ""
+    other_synonyms: str = ""
+    kind: str = ""
     low: float | None = None
     high: float | None = None
     of_many: bool = False
@@ -54,12 +58,23 @@ class Field:
 
 
 def build_fields(
-    synonyms: Mapping[tuple[Any, ...], str], of_many: Collection[str] = ()
+    kind: str, *groups: tuple[Any, ...], of_many: Collection[str] = ()
 ) -> tuple[Field, ...]:
-    """Build fields from synonyms by name, type and, for numbers, limits."""
+    """Build the fields of a kind of file from groups (names separated by spaces, type
+    and, for numbers, limits); the tables of `words` have their headers.
+    """
     return tuple(
-        Field(name, value_type, spellings, *limits, of_many=name in of_many)
-        for (name, value_type, *limits), spellings in synonyms.items()
+        Field(
+            name,
+            value_type,
+            "|".join(tables.rank_headers(kind, name)),
+            "|".join(tables.find_other_headers(kind, name)),
+            kind,
+            *limits,
+            of_many=name in of_many,
+        )
+        for names, value_type, *limits in groups
+        for name in names.split()
     )
 
 
@@ -123,10 +138,9 @@ class Profile:
     rows into the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
     `required`: fields whose bad values reject their row; in all others a bad value is
     missing, and counted. None: all fields are required.
-    `signature`: headers (simplified) which together belong to one product only, so that
-    the profile recognises itself. `date_order`: the order in which the tool writes
-    numeric dates (`dmy`, `mdy` or `ymd`), used where the values of a file leave it
-    open.
+    `signatures`: headers which together belong to one product only. `date_order`: the
+    order in which the tool writes numeric dates (`dmy`, `mdy` or `ymd`), used where the
+    values of a file leave it open.
     """
 
     name: str
@@ -137,78 +151,9 @@ class Profile:
     build: Callable[..., Mapping[str, pa.Array]]
     finish: Callable[..., None] | None = None
     claim: Callable[[tuple[str, ...], dict[str, Column]], None] | None = None
-    signature: tuple[str, ...] = ()
+    signatures: tuple[Headers, ...] = ()
     date_order: str | None = None
     required: tuple[str, ...] | None = None
 
     def get_field(self, name: str) -> Field | None:
         return next((item for item in self.fields if item.name == name), None)
-
-
-@dataclass(frozen=True)
-class LegChain:
-    """References between legs: `id_column`, and `reference_columns` with ids of others.
-    `from_contact`: column → SQL over `contacts` that rebuilds a lone first leg.
-    """
-
-    id_column: str
-    reference_columns: tuple[str, ...]
-    from_contact: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class WordColumn:
-    """Words of outcome or direction: a column's `name` in records, its `header` in the
-    export if it differs, and `known` words with meanings (None: nothing yet).
-    """
-
-    name: str
-    field: str
-    known: Mapping[str, str | None]
-    header: str = ""
-
-    @property
-    def title(self) -> str:
-        return self.header or self.name
-
-
-@dataclass(frozen=True)
-class Platform:
-    """One tool, and how its export becomes contacts.
-
-    `recognise` looks at the beginning of a file and must be sure: a plain table belongs
-    to the generic profile. `read` streams the export as tables of `schema`: one record
-    per leg or event, `line` first, identities already pseudonyms
-    (`ExportReader.tables` does it, and counts what raises `SkippedRecord` or
-    `RejectedRecord` in place of a record). `fold` is asked for the
-    SELECT over the view `records` that gives one row per contact: `line`, `started_at`
-    in UTC, and the columns of `staged.SCHEMAS`. Records beyond the rows it gives count
-    as folded (`leg`), unless it says otherwise with `tally.fold`. `group`: the column
-    that all records of one contact share. Large files are then folded part by part;
-    None where the records of a contact are found only by following them. `chain`: how
-    its legs name each other, where they may come in different files; `fold` then leaves
-    the table `roots`. `is_local`: the export writes the wall clock of its server;
-    `ExportReader.tables` turns its moments into UTC. `finish` says what can be said
-    only when everything is folded. `mapping`: field → what of the export it comes from,
-    for the report. `words`: the columns whose words are asked about where they are not
-    known. `durations`: the columns whose values are seconds. `shown`: what a rejected
-    record shows of itself, `masked` among it.
-    """
-
-    name: str
-    title: str
-    recognise: Callable[[Sample], bool]
-    schema: pa.Schema
-    read: Callable[..., Iterator[pa.Table]]
-    fold: Callable[..., str]
-    mapping: Mapping[str, str]
-    kinds: tuple[str, ...] = ("contacts",)
-    group: str | None = None
-    chain: LegChain | None = None
-    is_local: bool = False
-    finish: Callable[..., None] | None = None
-    words: tuple[WordColumn, ...] = ()
-    durations: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
-    defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

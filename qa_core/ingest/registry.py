@@ -6,58 +6,72 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
-from qa_core.files.options import KINDS, ImportOptions
+from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
 from qa_core.files.sample import Sample, take_sample
-from qa_core.ingest import platforms
+from qa_core.files.signatures import Signature
+from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
-from qa_core.ingest.declaration import Platform, Profile
-from qa_core.ingest.profiles import (
-    advisors,
-    contacts,
-    evaluations,
-    google_ads_calls,
-    intervals,
-    recordings,
-    spend,
-    surveys,
-    three_cx,
-    tracking,
-    vocalcom_hermes,
-)
+from qa_core.ingest.declaration import Profile
+from qa_core.ingest.platforms.declaration import Platform
+
+GENERIC = "generic"
+
+
+def _find_declared(package: ModuleType, name: str) -> list[Any]:
+    """Find what the modules of a package declare under that name."""
+    modules = (
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    )
+    return [getattr(module, name) for module in modules if hasattr(module, name)]
 
 
 @cache
 def find_platforms() -> tuple[Platform, ...]:
     """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
-    modules = (
-        importlib.import_module(f"{platforms.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(platforms.__path__)
-    )
-    return tuple(
-        sorted(
-            (module.PLATFORM for module in modules if hasattr(module, "PLATFORM")),
-            key=lambda platform: platform.name,
-        )
-    )
+    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda found: found.name))
+
+
+@cache
+def find_profiles() -> tuple[Profile, ...]:
+    """Find every PROFILE that a module of `profiles` declares; the first of a kind is generic."""
+    found = sorted(_find_declared(profiles, "PROFILE"), key=lambda profile: profile.name)
+    found.sort(key=lambda profile: (profile.name != GENERIC, ALL_KINDS.index(profile.kind)))
+    return tuple(found)
+
+
+@cache
+def list_signatures() -> tuple[tuple[Signature, Platform | Profile], ...]:
+    """List what files must show to be recognised, and the platform or profile of each."""
+    declared = (*find_platforms(), *find_profiles())
+    return tuple((signature, found) for found in declared for signature in found.signatures)
 
 
 def is_platform(name: str | None) -> bool:
     return name in {platform.name for platform in find_platforms()}
 
 
+def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
+    if name is not None:
+        return next((platform for platform in find_platforms() if platform.name == name), None)
+    fits = (
+        found
+        for signature, found in list_signatures()
+        if isinstance(found, Platform) and signature.fits(sample)
+    )
+    return next(fits, None)
+
+
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    fits = (
-        platform
-        for platform in find_platforms()
-        if (platform.recognise(sample) if name is None else platform.name == name)
-    )
-    found = next(fits, None)
+    found = _find_any_platform(sample, name)
     if found is not None and kind not in found.kinds:
         if (
             name is None
@@ -75,14 +89,6 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
             kind=kind,
         )
     return found
-
-
-def find_profiles() -> tuple[Profile, ...]:
-    """Find every profile; the first of a kind is its generic one."""
-    generic = (contacts, tracking, surveys, spend, intervals, advisors, evaluations, recordings)
-    return tuple(
-        module.PROFILE for module in (*generic, three_cx, vocalcom_hermes, google_ads_calls)
-    )
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
@@ -107,32 +113,33 @@ def get_profile(kind: str, name: str | None) -> Profile:
 
 def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | None:
     """Find the profile whose own headers are together in one of these rows, or None."""
-    seen = [
+    names = [
         {header_matching.parse_header(cell).words for cell in row}
         | {simplify(cell) for cell in row}
         for row in rows
     ]
-    signed = (profile for profile in find_profiles() if profile.kind == kind and profile.signature)
-    return next(
-        (profile for profile in signed if any(set(profile.signature) <= words for words in seen)),
-        None,
+    fits = (
+        found
+        for signature, found in list_signatures()
+        if isinstance(found, Profile)
+        and found.kind == kind
+        and signature.find_row(names) is not None
     )
+    return next(fits, None)
 
 
 def find_kind(path: Path, options: ImportOptions | None = None) -> str:
     """Find the kind of a file by its content. Raises Refusal unless just one fits."""
     options = options or ImportOptions()
     content = open_content(path, options.encoding)
-    sample = take_sample(content)
-    name = options.profile
-    for platform in find_platforms():
-        if platform.name == name or (name is None and platform.recognise(sample)):
-            return platform.kinds[0]
+    platform = _find_any_platform(take_sample(content), options.profile)
+    if platform is not None:
+        return platform.kinds[0]
     for profile in find_profiles():
-        if profile.name == name:
+        if profile.name == options.profile:
             return profile.kind
-    profiles = [profile for profile in find_profiles() if profile.kind in KINDS]
-    fits = _count_fields(content, profiles, options)
+    of_rows = [profile for profile in find_profiles() if profile.kind in KINDS]
+    fits = _count_fields(content, of_rows, options)
     best = max(fits.values(), default=0)
     kinds = [kind for kind, count in fits.items() if count == best]
     if len(kinds) == 1:
@@ -147,10 +154,10 @@ def find_kind(path: Path, options: ImportOptions | None = None) -> str:
 
 
 def _count_fields(
-    content: Content, profiles: Iterable[Profile], options: ImportOptions
+    content: Content, of_rows: Iterable[Profile], options: ImportOptions
 ) -> dict[str, int]:
     vocabularies = {
-        profile: header_matching.build_vocabulary(profile.fields) for profile in profiles
+        profile: header_matching.build_vocabulary(profile.fields) for profile in of_rows
     }
     counts: dict[str, int] = {}
     try:

@@ -176,10 +176,16 @@ def _find_restricted(query: Scoped | Unscoped) -> Restrictions:
 def _compile(query: Scoped | Unscoped) -> tuple[str, list[Any]]:
     if not isinstance(query, Scoped | Unscoped):
         raise TypeError("only Scoped and Unscoped statements are run on the facts")
-    compilation = query.statement.compile(
-        dialect=DIALECT, compile_kwargs={"render_postcompile": True}
-    )
-    return str(compilation), [compilation.params[name] for name in compilation.positiontup or ()]
+    text, parameters = _compile_statement(query.statement)
+    return text, list(parameters)
+
+
+@functools.lru_cache(maxsize=64)
+def _compile_statement(statement: Any) -> tuple[str, tuple[Any, ...]]:
+    # A statement is described by its text before it is run by it.
+    compilation = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    names = compilation.positiontup or ()
+    return str(compilation), tuple(compilation.params[name] for name in names)
 
 
 def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
 
@@ -40,6 +39,8 @@ def follow(steps: dict[str, str], name: str) -> str:
 
 def spell(expression: str, names: Mapping[str, str]) -> str:
     """Write the merged name of an expression (SQL)."""
+    from qa_core.storage.lake.tables import quote  # most callers need no engine
+
     if not names:
         return expression
     cases = " ".join(

@@ -1,11 +1,13 @@
 """Columns of the facts, declared once as SQLAlchemy tables and Arrow schemas."""
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 METADATA = sa.MetaData()
 Clause = TypeVar("Clause", bound=sa.ClauseElement)
@@ -218,22 +220,24 @@ _ON_EVERY_CONTACT = {
     CONTACTS: EVERY_CONTACT,
     **{column: EVERY_CONTACT.c[column.name] for column in CONTACTS.columns},
 }
-_ARROW = {
-    sa.Text: pa.string(),
-    sa.DateTime: pa.timestamp("us"),
-    sa.Date: pa.date32(),
-    sa.Double: pa.float64(),
-    sa.Integer: pa.int32(),
-    sa.BigInteger: pa.int64(),
-    sa.Boolean: pa.bool_(),
-}
 
 
-def arrow_schema(table: sa.Table) -> pa.Schema:
+def arrow_schema(table: sa.Table) -> "pa.Schema":
     """Build the Arrow schema of a declared table."""
+    import pyarrow as pa
+
+    types = {
+        sa.Text: pa.string(),
+        sa.DateTime: pa.timestamp("us"),
+        sa.Date: pa.date32(),
+        sa.Double: pa.float64(),
+        sa.Integer: pa.int32(),
+        sa.BigInteger: pa.int64(),
+        sa.Boolean: pa.bool_(),
+    }
     return pa.schema(
         [
-            pa.field(column.name, _ARROW[type(column.type)], nullable=bool(column.nullable))
+            pa.field(column.name, types[type(column.type)], nullable=bool(column.nullable))
             for column in table.columns
         ]
     )

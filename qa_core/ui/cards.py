@@ -47,6 +47,7 @@ class Tile:
     """Value of the last days, and whether it clearly changed."""
     kpi: str = ""
     """KPI that a link explains; empty for what is put together from several."""
+    is_small: bool = False
 
 
 def title_of(kpi: Kpi) -> str:
@@ -80,9 +81,10 @@ def build_tile(
         "help": help_text,
         "sparkline": tuple(series.sparkline[-30:]) if series else (),
         "kpi": kpi.key,
+        "is_small": row.status == "small_sample" and not kpi.is_amount,
     }
     if formatting.is_missing(row.value):
-        return Tile(value=_missing(row.status), below=_why_missing(row), **tile)
+        return Tile(value=_missing(row.status), below=explain_missing(row), **tile)
     tile |= {
         "value": formatting.value(row.value, kpi.unit, currency),
         "below": _keep_together(_below(row, kpi, currency, extra)) or formatting.NO_BREAK,
@@ -104,7 +106,11 @@ def build_tile(
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """Show a row of tiles; on a phone two side by side."""
+    """Show a row of tiles; on a phone two side by side. None of a small sample leads without
+    a word.
+    """
+    if tiles and tiles[0].is_small:
+        st.caption(_("Too few contacts for a firm figure: small samples move a lot by chance."))
     with st.container(horizontal=True, gap="small"):
         for tile in tiles:
             _show_tile(tile)
@@ -155,6 +161,11 @@ def card(
 def show_message(finding: ChartTitle | str, caption: str = "") -> None:
     """Show a card that says why there is nothing to see."""
     card(finding, caption, is_stretched=True)
+
+
+def show_missing(title: str, rows: Sequence[Any]) -> None:
+    """Show a card that says why rows of `measure` have no value."""
+    show_message(title, " ".join(note_texts.describe_populations(rows)))
 
 
 def show_one_cut(title: str) -> None:
@@ -274,6 +285,7 @@ def _below(row: Any, kpi: Kpi, currency: str | None, extra: str) -> list[str]:
         parts.append(_("small sample"))
     if "provisional_spend" in row.notes:
         parts.append(_("spend provisional"))
+    parts += note_texts.describe_populations([row])
     return [*parts, extra] if extra else parts
 
 
@@ -295,11 +307,10 @@ def _missing(status: str) -> str:
     return f":gray[{word}]" if word else NOTHING
 
 
-def _why_missing(row: Any) -> str:
+def explain_missing(row: Any) -> str:
+    """Return why a row of `measure` has no value."""
     if row.status == "suppressed":
         return _("Based on fewer than five advisors or ten contacts.")
     if row.status == "pending":
         return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
-    if any(note == "spend_beyond_scope" for note in row.notes or ()):
-        return _("Spend covers the whole centre, not single teams.")
-    return _(formatting.NO_DATA)
+    return " ".join(note_texts.describe_populations([row])) or _(formatting.NO_DATA)

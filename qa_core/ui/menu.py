@@ -12,6 +12,8 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import N_, _
 
+FEW_DAYS = 28
+"""Days of data below which a manager starts on the first figures."""
 USUAL, HALF_YEAR = "28d", "182d"
 """Keys of `metrics.periods`, which the sign-in form would wait a second for."""
 
@@ -79,6 +81,13 @@ def _needs_first_steps(viewer: Viewer) -> bool:
     return first_steps.find_set_up(viewer).next_step is not None
 
 
+def _needs_first_figures(viewer: Viewer) -> bool:
+    from qa_core.metrics import query
+
+    span = query.data_span(viewer)
+    return span is None or (span[1] - span[0]).days + 1 < FEW_DAYS
+
+
 P, R = Permission, Role
 FILTERS = ("channel", "queue", "team", "reason", "campaign")
 WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
@@ -87,6 +96,17 @@ MENU: dict[str, tuple[MenuPage, ...]] = {
     N_("Performance"): (
         MenuPage(
             "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
+        ),
+        MenuPage(
+            "performance/first_figures.py",
+            N_("Your first figures"),
+            "rocket_launch",
+            P.SEE_TEAMS,
+            (),
+            has_comparison=False,
+            listed_for=(R.MANAGER,),
+            first_for=(R.MANAGER,),
+            is_needed=_needs_first_figures,
         ),
         MenuPage(
             "performance/traffic.py", N_("Traffic"), "bar_chart", P.SEE_CALL_STATISTICS, FILTERS

@@ -7,14 +7,17 @@ from qa_core.access.roles import Viewer
 from qa_core.access.saved_views import View
 from qa_core.base.errors import AccessDenied
 from qa_core.base.i18n import _
+from qa_core.metrics import query
 from qa_core.metrics.dimensions import BY_KEY
-from qa_core.ui import actions, cached, filter_bar, gate, layout, menu
+from qa_core.ui import actions, cached, filter_bar, gate, layout, menu, notices
 from qa_core.ui.markdown import escape
 
 NOT_CUT = ("day", "week", "month")
 MISSING = {"", "-"}
 """Values of an address that stand for "not known"."""
 NOBODY = "nobody"
+SHOWING_MISSED = {"overview", "traffic", "sources"}
+"""Pages whose figures count missed contacts."""
 
 
 def show_button(page_key: str) -> None:
@@ -28,6 +31,12 @@ def _show(page_key: str) -> None:
     viewer = gate.current_viewer()
     found = saved_views.find_views(viewer)
     own = [view for view in found if view.owner is None]
+
+    def find_lost() -> list[str]:
+        names = [view.name for view in own if view.page in SHOWING_MISSED]
+        return names if query.find_out_of_scope(viewer, ("answer_rate",)) else []
+
+    notices.show_lost_figures(viewer, "views", find_lost)
     for view in own:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             if not _show_link(viewer, view):

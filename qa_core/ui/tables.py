@@ -151,6 +151,20 @@ def interval_column(
     )
 
 
+def drop_empty(
+    columns: Sequence[TableColumn | None], lines: Sequence[Any]
+) -> list[TableColumn | None]:
+    """Return the columns without those that have no value in any line."""
+    return [
+        None if column is not None and all(map(_is_empty, map(column.value, lines))) else column
+        for column in columns
+    ]
+
+
+def _is_empty(value: Any) -> bool:
+    return value in (None, "", "–") or formatting.is_missing(value)
+
+
 def show(
     lines: Sequence[Line],
     columns: Sequence[TableColumn | None],

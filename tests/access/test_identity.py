@@ -47,7 +47,7 @@ def corporate() -> identity.Provider:
 def visit(here: Browser = HERE) -> tuple[str, dict[str, str]]:
     """Go to the provider; what the browser kept, and what it brings back."""
     address, kept = identity.begin(corporate(), BACK, here)
-    back = requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
+    back = requests.get(address, allow_redirects=False, timeout=60).headers["Location"]
     return kept, dict(parse_qsl(urlsplit(back).query))
 
 
@@ -81,7 +81,7 @@ def test_a_person_signs_in_at_a_real_provider_and_has_the_role_of_their_group(ce
         file.write_text(file.read_text().replace('title = "Account of corporate"', own))
         address, kept = identity.begin(corporate(), BACK, HERE)
         answer = requests.post(
-            address, data={"sub": "ann@example.org"}, allow_redirects=False, timeout=10
+            address, data={"sub": "ann@example.org"}, allow_redirects=False, timeout=60
         )
         given = parse_qs(urlsplit(answer.headers["Location"]).query)
         token = identity.finish(corporate(), kept, given["state"][0], given["code"][0], HERE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import ServiceToken, Team
+from qa_core.storage.records.people import ServiceToken, Site, Team
 
 SYSTEM = Viewer.SYSTEM
 HERE = Browser(b"", address="127.0.0.1", is_local=True)
@@ -77,6 +77,37 @@ def test_a_managers_token_has_the_teams_that_its_sites_have_today(
     assert (viewer.managed_teams, viewer.sees_unassigned) == (("Red",), True)
 
 
+def test_a_managers_token_with_sites_reads_contacts_without_a_team_where_it_was_asked(
+    centre: Path,
+) -> None:
+    add_teams(Blue=None)
+    with store.writing() as session:
+        session.add(Site(name="Lyon"))
+    for name, is_asked in (("plain", None), ("wide", True)):
+        terms = AccountTerms(Role.MANAGER, sites=("Lyon",), sees_unassigned=is_asked)
+        token = service_tokens.add(SYSTEM, name, terms)
+        viewer = service_tokens.open_token(token.secret, HERE)
+        assert viewer.sees_unassigned == viewer.sees_unassigned_contacts == bool(is_asked)
+        assert service_tokens.find_viewers(SYSTEM)[name] == viewer
+    found = {
+        token["name"]: token["sees_unassigned"] for token in service_tokens.find_tokens(SYSTEM)
+    }
+    assert found == {"plain": False, "wide": True}
+
+
+def test_a_token_works_through_its_last_day(centre: Path) -> None:
+    tomorrow = environment.today() + timedelta(days=1)
+    token = service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE), until=tomorrow)
+
+    [found] = service_tokens.find_tokens(SYSTEM)
+    ends_at = environment.to_local(datetime.fromisoformat(found["expires_at"]))
+    assert (ends_at.date(), ends_at.hour) == (tomorrow + timedelta(days=1), 0)
+    assert token.state == TokenState.ACTIVE
+    for day in (environment.today(), environment.today() + timedelta(days=366)):
+        with pytest.raises(Misuse):
+            service_tokens.add(SYSTEM, "other", AccountTerms(Role.EXECUTIVE), until=day)
+
+
 @pytest.mark.sqlite("it looks into the file of the records")
 def test_of_a_secret_only_its_digest_is_kept(centre: Path) -> None:
     token = service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
@@ -97,6 +128,7 @@ def test_of_a_secret_only_its_digest_is_kept(centre: Path) -> None:
         (AccountTerms(Role.TEAM_LEAD), 90, "bad_bounds"),
         (AccountTerms(Role.EXECUTIVE, teams=("Blue",)), 90, "bad_bounds"),
         (AccountTerms(Role.EXECUTIVE, sites=("Lyon",)), 90, "bad_bounds"),
+        (AccountTerms(Role.EXECUTIVE, sees_unassigned=True), 90, "bad_bounds"),
         (AccountTerms(Role.TEAM_LEAD, teams=("Blu",)), 90, "unknown_bound"),
         (AccountTerms(Role.MANAGER, sites=("Mars",)), 90, "unknown_bound"),
         (AccountTerms(Role.EXECUTIVE), 0, "bad_days"),

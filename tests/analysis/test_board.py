@@ -122,7 +122,7 @@ def test_a_manager_who_sees_no_missed_contact_is_told_so(centre: Path) -> None:
     manager = Viewer("maria", Role.MANAGER, managed_teams=("North",))
 
     whole, of_team = find_lines()["service_level"], find_lines(manager)["service_level"]
-    assert not whole.notes and of_team.notes[0].startswith("Only answered contacts are counted")
+    assert not whole.notes and of_team.notes[0].startswith("Missed contacts have no team")
     assert board.describe_scope(board.find_figures(manager)) == "Teams: North."
     wider = replace(manager, sees_unassigned=True)
     said = "Teams: North and without a team."

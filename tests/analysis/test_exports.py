@@ -269,6 +269,7 @@ def test_a_workbook_has_the_values_as_numbers_and_beside_them_what_the_screen_wr
         "95 % from",
         "95 % to",
         "Status",
+        "Notes",
     ]
     assert [line[:2] for line in body[:3]] == [
         ["=care", "Contacts received"],

@@ -121,7 +121,7 @@ def serve(folder: Path, ports: Sequence[str]) -> Iterator[Proxy]:
         yield proxy
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=180)
 
 
 def _wait_for(proxy: Proxy) -> None:
@@ -129,7 +129,7 @@ def _wait_for(proxy: Proxy) -> None:
     for _ in range(300):
         try:
             address = f"https://{proxy.host}/_stcore/health"
-            urllib.request.urlopen(address, timeout=10, context=proxy.tls).close()
+            urllib.request.urlopen(address, timeout=60, context=proxy.tls).close()
             return
         except OSError:
             time.sleep(0.1)

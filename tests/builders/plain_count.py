@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,11 @@ from builders.random_centre import (
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.centre import settings as declared_settings
 from qa_core.metrics import kpis
+
+NEEDS_MISSED = {
+    "missed", "answer_rate", "abandon_rate", "average_time_to_abandon", "recovered_rate",
+    "call_back_rate",
+}  # fmt: skip
 
 
 class Count:
@@ -99,6 +104,33 @@ class Count:
             and order(other) > order(row)
         ]
         return min(after, default=None)
+
+    def for_viewer(
+        self,
+        viewer: Viewer,
+        key: str,
+        rows: list[Contact],
+        seen: list[Contact],
+        beside: list[Contact],
+        days: Iterable[date],
+    ) -> dict[str, Any]:
+        """What `measure` must say to that viewer. `beside`: the centre's contacts at the
+        same times, in the same queues and channels; `days`: of the period.
+        """
+        missed = [
+            row
+            for row in beside
+            if is_inbound(row) and row["outcome"] not in ("answered", "closed", None)
+        ]
+        unseen = [row for row in missed if row["team"] is None]
+        sees_all = viewer.is_system or viewer.role == Role.EXECUTIVE or viewer.sees_unassigned
+        formulas = {self.settings_of(day).service_level_formula for day in days}
+        counts_missed = key in NEEDS_MISSED or (
+            key == "service_level" and formulas != {"abandons_ignored"}
+        )
+        if not sees_all and counts_missed and 100 * len(unseen) > len(missed):
+            return dict.fromkeys(("value", "numerator", "denominator", "n", "low", "high", "p50"))
+        return self.of(key, rows, seen)
 
     def of(self, key: str, rows: list[Contact], seen: list[Contact]) -> dict[str, Any]:
         """What `measure` must say of these rows; `seen` are all rows in the viewer's

@@ -161,7 +161,7 @@ def serve() -> Iterator[PostgresqlServer]:
         yield server
     finally:
         process.stdin.close()
-        process.wait(timeout=60)
+        process.wait(timeout=180)
         shutil.rmtree(folder, ignore_errors=True)
 
 

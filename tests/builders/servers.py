@@ -52,17 +52,22 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, *start: str) -> Iterator[Server]:
+def serve(folder: Path, *start: str, python: Sequence[str] = (sys.executable,)) -> Iterator[Server]:
     """The app as `streamlit run app.py` serves it, over the centre in that folder,
-    until the block ends. `start`: other arguments of Python than those that start Streamlit.
+    until the block ends. `start`: other arguments of Python than those that start Streamlit;
+    `python`: see `forked_python`.
     """
-    with serve_all(folder, 1, start or STREAMLIT) as [running]:
+    with serve_all(folder, 1, start or STREAMLIT, python) as [running]:
         yield running
 
 
 @contextmanager
 def serve_all(
-    folder: Path, number: int, start: Sequence[str] = STREAMLIT, **more: str
+    folder: Path,
+    number: int,
+    start: Sequence[str] = STREAMLIT,
+    python: Sequence[str] = (sys.executable,),
+    **more: str,
 ) -> Iterator[list[Server]]:
     """So many processes of the app over one centre, started at once, with more of the
     environment.
@@ -71,10 +76,9 @@ def serve_all(
     # `living_in` and its like have emptied it, or set it themselves.
     records = {name: os.environ[name] for name in ("QA_DATABASE_URL",) if name in os.environ}
     with ExitStack() as stack:
+        given = {**kept, **records, "QA_HOME": str(folder), **more}
         servers = [
-            stack.enter_context(
-                _start(folder, port, start, {**kept, **records, "QA_HOME": str(folder), **more})
-            )
+            stack.enter_context(_start(folder, port, [*python, *start], given))
             for port in find_ports(number)
         ]
         for server in servers:
@@ -93,19 +97,22 @@ def find_ports(number: int) -> list[int]:
 
 @contextmanager
 def _start(
-    folder: Path, port: int, start: Sequence[str], environment: dict[str, str]
+    folder: Path, port: int, command: Sequence[str], environment: dict[str, str]
 ) -> Iterator[Server]:
     log = folder / f"server-{port}.log"
-    command = [sys.executable, *start, "run", "app.py", "--server.port", str(port)]
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [*command, "run", "app.py", "--server.port", str(port)],
+            cwd=PROJECT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             yield Server(f"http://127.0.0.1:{port}", folder, process, log)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=180)
 
 
 def _wait_for(server: Server) -> None:
@@ -113,7 +120,7 @@ def _wait_for(server: Server) -> None:
         if server.process.poll() is not None:
             break
         try:
-            urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1).close()
+            urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=10).close()
             return
         except OSError:
             time.sleep(0.1)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.special_files import find_command_without_rights
+from tools import documents
 
 from qa_core.access.roles import Viewer
 from qa_core.base.environment import PROJECT, SECRETS, current, to_local
@@ -185,6 +186,8 @@ def test_an_empty_store_has_no_data_and_not_zero(centre, capsys):
         ("kpi", "received", "--where", "moon=full"),
         ("import", "horoscopes", "x.csv"),
         ("import", "contacts", "x.csv", "--date-order", "ydm"),
+        ("import", "recordings", "x.csv", "--purpose", "fun"),
+        ("import", "contacts", "x.csv", "--encoding", "morse"),
         ("settings", "set", "gravity=9"),
         ("settings", "set", "first_contact_days=400"),
         ("people", "add", "zoe", "--role", "queen"),
@@ -197,6 +200,72 @@ def test_wrong_usage_exits_with_two_and_one_clear_line(centre, capsys, arguments
     assert "Traceback" not in printed.err and printed.err.strip()
     code, document = ask(capsys, *arguments)
     assert code == 2 and document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("kpi", "recieved"), "Did you mean received?"),
+        (("kpi", "received", "--by", "chanel"), "Did you mean channel?"),
+        (("kpi", "received", "--where", "Queu=Billing"), "Did you mean queue?"),
+        (("kpi", "received", "--set", "servce_level_seconds=20"), "service_level_seconds?"),
+        (("import", "contcts", "x.csv"), "Did you mean contacts?"),
+        (("people", "add", "zoe", "--role", "manger"), "Did you mean manager?"),
+        (("kpi", "happiness"), "listened_rate."),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_one_that_it_resembles(
+    centre: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
+) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err.strip().endswith(hint)
+
+
+def test_every_command_with_json_answers_a_wrong_option_with_one_document(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with_json = [
+        words
+        for words, command in documents.find_commands()
+        if any("--json" in item.opts for item in command.params)
+    ]
+    assert {"kpi", "import", "people list", "subject erase", "doctor"} <= set(with_json)
+    for words in with_json:
+        code, document = ask(capsys, *words.split(), "--no-such-option")
+        assert (code, document["error"]["code"]) == (2, "usage"), words
+
+
+HEAVY = ["pandas", "pyarrow", "duckdb", "scipy", "deltalake", "plotly", "phonenumbers", "streamlit"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        ("--help", [*HEAVY, "sqlalchemy"]),
+        ("import --help", [*HEAVY, "sqlalchemy"]),
+        ("kpis", HEAVY),
+        ("people list", HEAVY),
+        ("settings list", HEAVY),
+        ("token list", HEAVY),
+        ("site list", HEAVY),
+        ("journal verify", HEAVY),
+    ],
+)
+def test_a_small_command_imports_no_library_that_it_does_not_use(
+    centre: Path, arguments: str, unneeded: list[str]
+) -> None:
+    script = (
+        "import sys; from qa_core.cli.app import run; code = run(sys.argv[1:]); "
+        "print(code, *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments.split()],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    code, *imported = done.stderr.splitlines()[-1].split()
+    assert code == "0" and not set(unneeded) & set(imported)
 
 
 def test_somebody_may_be_refused_but_is_never_told_why_it_exists(calls, capsys, monkeypatch):

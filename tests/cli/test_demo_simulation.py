@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from qa_core.cli.demo import campaigns, coaching, contacts, evaluations, seasons, staff, surveys
+from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, staff, surveys
+from qa_core.cli.demo.accounts import choose_trained
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.story import DemoPlan
 
 PLAN = DemoPlan(last_day=date(2026, 11, 23), contacts=30_000)
 
@@ -254,7 +255,7 @@ def test_coaching_helps_the_advisor_who_is_coached_on_the_criterion_of_the_launc
     calendar = seasons.Calendar(plan)
     people = staff.hire(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
-    trained = people.ids[coaching.choose_trained(people)]
+    trained = people.ids[choose_trained(people)]
     owned = where(evaluations.evaluate(plan, calendar, extracts), criterion="ownership")
     own = where(owned, advisor=trained)
     before, after = between(own, "evaluated_at", 140, 51), between(own, "evaluated_at", 45, 0)

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import add_people
 from builders.erasure import find_traces
+from builders.forked_python import forked_python
 from builders.import_files import bring, find_contacts
 from builders.listening_centre import keep_audio
 from builders.sounds import make
@@ -499,7 +500,7 @@ def test_a_killed_restoration_says_so_and_is_restored_again(
     backup.back_up(SYSTEM, file)
     lose_stores(filled)
     killed = subprocess.run(
-        [sys.executable, "-m", "tests.builders.killed_restore", str(file), *place],
+        [*forked_python(), "-m", "tests.builders.killed_restore", str(file), *place],
         cwd=environment.PROJECT,
         env={**os.environ, "QA_HOME": str(filled)},
         check=False,

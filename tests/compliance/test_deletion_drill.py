@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import add_people
 from builders.erasure import find_traces
+from builders.forked_python import forked_python
 from builders.plain_overdue import count_outside, count_overdue
 
 from qa_core.access.roles import Viewer
@@ -146,7 +146,7 @@ MOMENTS = 50
 
 def purge_elsewhere(home: Path, write: int) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.builders.killed_purge", "write", str(write)],
+        [*forked_python(), "-m", "tests.builders.killed_purge", "write", str(write)],
         cwd=environment.PROJECT,
         env={**os.environ, "QA_HOME": str(home)},
         capture_output=True,

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyotp
 import pytest
 import sqlalchemy as sa
+from builders.forked_python import forked_python
 from builders.import_files import bring
 from builders.listening_centre import keep_audio
 from builders.sounds import make
@@ -198,7 +199,7 @@ def test_a_rotation_that_is_killed_loses_nothing_and_is_finished(
         "key_rotation; arm(*sys.argv[1:3], int(sys.argv[3])); key_rotation.finish()"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", program, *moment.split()], cwd=environment.PROJECT, check=False
+        [*forked_python(), "-c", program, *moment.split()], cwd=environment.PROJECT, check=False
     )
 
     assert killed.returncode == -signal.SIGKILL

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import add_people
 from builders.erasure import find_traces
+from builders.forked_python import forked_python
 from builders.import_files import find_contacts
 from streamlit.testing.v1 import AppTest
 
@@ -146,7 +147,7 @@ def filled(
 def purge_elsewhere(centre: Path, *place: str) -> subprocess.Popen[bytes]:
     """Purge in another process, killed at that place if one is named."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.builders.killed_purge", *(place or ("-",))],
+        [*forked_python(), "-m", "tests.builders.killed_purge", *(place or ("-",))],
         cwd=environment.PROJECT,
         env={**os.environ, "QA_HOME": str(centre)},
     )
@@ -371,7 +372,7 @@ def test_two_purges_at_once_delete_and_certify_once(filled: Path) -> None:
 
 
 def test_the_server_purges_without_anybody_signed_in(filled: Path) -> None:
-    program = "import time; from qa_core.ui import server; server.check_start(); time.sleep(60)"
+    program = "import time; from qa_core.ui import server; server.check_start(); time.sleep(600)"
     store.engine_for(environment.current().database_url).dispose()
     serving = subprocess.Popen(
         [sys.executable, "-c", program],

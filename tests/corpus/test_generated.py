@@ -9,13 +9,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from builders.long_seeds import count_seeds
 from corpus.generator import GeneratedFile, generate
 
 from qa_core.base.errors import Refusal
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.columns import table_reader
 
-MANY = int(os.environ.get("QA_GENERATED_FILES", "5000"))
+MANY = int(os.environ.get("QA_GENERATED_FILES") or count_seeds(5_000))
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 
 import chromium
 import pytest
+from builders.forked_python import forked_python
 from builders.servers import FLAGS, LONGEST_MILLISECONDS, Server, living_in, serve
 from builders.visitors import PASSWORD
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
-from qa_core.access import accounts
+from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
+from qa_core.ui import browser as web_browser
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with living_in(folder):
         store.migrate()
         accounts.add(Viewer.SYSTEM, "root", "admin", password=PASSWORD)
-        with serve(folder) as running:
+        with serve(folder, python=forked_python()) as running:
             yield running
 
 
@@ -95,3 +99,21 @@ def sign_in_as() -> Callable[..., None]:
             page.locator("[data-test-script-state='notRunning']").wait_for(state="attached")
 
     return fill
+
+
+@pytest.fixture
+def let_in(server: Server) -> Callable[..., None]:
+    """Give a browser the cookie of a session before it opens its first page: for tests of
+    what comes after the sign-in. `test_browser_sign_in.py` signs in by the form.
+    """
+
+    def give(page, username: str, password: str = PASSWORD) -> None:
+        cookies = {XSRF_COOKIE_NAME: generate_xsrf_token_string()}
+        headers = {"host": server.host, "user-agent": page.evaluate("navigator.userAgent")}
+        here = web_browser.build(cookies, headers, "127.0.0.1")
+        cookies[web_browser.COOKIE] = sessions.sign_in(username, password, here, one_time_days=7)
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": server.url} for name, value in cookies.items()]
+        )
+
+    return give

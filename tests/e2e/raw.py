@@ -60,7 +60,7 @@ class Visitor:
         """All that comes until a run is over."""
         seen = Seen()
         while True:
-            message = ForwardMsg.FromString(self.socket.recv(timeout=30))
+            message = ForwardMsg.FromString(self.socket.recv(timeout=180))
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 seen.session_id = message.new_session.initialize.session_id or seen.session_id
@@ -116,7 +116,7 @@ def visitor(
             origin=f"http{secure}://{host}",
             additional_headers=headers,
             max_size=None,
-            open_timeout=60,  # a process that serves others first may take long to answer
+            open_timeout=180,  # a process that serves others first may take long to answer
         )
 
     try:

@@ -28,18 +28,27 @@ def draft(server) -> int:
     return centre_with_calls.start_draft()
 
 
-def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
+def wait_until_stored(page, draft: int, words: str) -> None:
+    """Wait until the comment on the whole call is stored so, which the page does by itself."""
+    eve = centre_with_calls.viewer_of("eve")
+    for _ in range(1_800):
+        if drafts.get_draft(eve, draft).comment == words:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never stored: {words}")
+
+
+def test_a_closed_tab_loses_no_answer(new_page, let_in, draft) -> None:
     page = new_page()
     address = f"/evaluate?id={draft}"
-    page.goto(address)
-    sign_in_as(page, "eve")
+    let_in(page, "eve")
     page.goto(address)
     first = page.locator(f"[class*='st-key-grid_{draft}_box_']").first
     first.get_by_role("radio").last.click()
     page.get_by_text("1 of ").wait_for()
     page.locator("textarea").last.fill("Warm and clear")
     page.locator("textarea").last.press("Tab")
-    page.wait_for_timeout(2_000)
+    wait_until_stored(page, draft, "Warm and clear")
 
     again = page.context.new_page()
     page.close()
@@ -54,21 +63,20 @@ def test_a_closed_tab_loses_no_answer(new_page, sign_in_as, draft) -> None:
     )
 
 
-def test_words_are_kept_while_they_are_typed(new_page, sign_in_as, draft) -> None:
+def test_words_are_kept_while_they_are_typed(new_page, let_in, draft) -> None:
     page = new_page()
     address = f"/evaluate?id={draft}"
-    page.goto(address)
-    sign_in_as(page, "eve")
+    let_in(page, "eve")
     page.goto(address)
     page.locator(".player").get_by_role("button", name="Play").wait_for()
     words = page.locator("textarea").last
     words.fill("")
     words.press_sequentially("Names the day of delivery", delay=20)
-    page.wait_for_timeout(4_000)
+    wait_until_stored(page, draft, "Names the day of delivery")
     assert words.evaluate("field => field.matches(':focus')")  # never left
     words.press_sequentially(", twice", delay=20)
     assert words.input_value() == "Names the day of delivery, twice"
-    page.wait_for_timeout(4_000)
+    wait_until_stored(page, draft, "Names the day of delivery, twice")
 
     again = page.context.new_page()
     page.close()

@@ -91,10 +91,10 @@ def open_listening(page) -> None:
     say(page, "eve may listen until")
 
 
-def test_from_an_empty_centre_to_the_first_right_figure(new_page, sign_in_as) -> None:
+def test_from_an_empty_centre_to_the_first_right_figure(new_page, sign_in_as, let_in) -> None:
     root = new_page()
+    let_in(root, "root")
     root.goto("/")
-    sign_in_as(root, "root")
     root.get_by_role("heading", name="First steps", exact=True).wait_for()
     say(root, "0 of 8 steps done")
 

@@ -16,11 +16,10 @@ ODD = (
 )
 
 
-def open_imports(new_page, sign_in_as):
+def open_imports(new_page, let_in):
     page = new_page()
+    let_in(page, "root")
     page.goto("/imports")
-    sign_in_as(page, "root")
-    page.reload()
     page.get_by_role("heading", name="Imports", exact=True).wait_for()
     settle(page)
     return page
@@ -38,8 +37,8 @@ def send(page, path) -> None:
     page.locator("input[type=file]").set_input_files(str(path))
 
 
-def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as, server) -> None:
-    page = open_imports(new_page, sign_in_as)
+def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, let_in, server) -> None:
+    page = open_imports(new_page, let_in)
     page.get_by_role("link", name="Back to the first steps").wait_for()
     send(page, write(server.folder, "calls.csv", CALLS))
     page.get_by_text("Nothing is written yet").wait_for()
@@ -65,8 +64,8 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, sign_in_as,
         assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
 
 
-def test_a_file_that_cannot_be_read_says_what_to_do(new_page, sign_in_as, server) -> None:
-    page = open_imports(new_page, sign_in_as)
+def test_a_file_that_cannot_be_read_says_what_to_do(new_page, let_in, server) -> None:
+    page = open_imports(new_page, let_in)
     send(page, write(server.folder, "odd.csv", ODD))
     page.get_by_test_id("stAlert").filter(
         has_text="Columns: ref, when it was, who, result"
@@ -77,10 +76,8 @@ def test_a_file_that_cannot_be_read_says_what_to_do(new_page, sign_in_as, server
     assert page.get_by_role("button", name="Import these rows").count() == 0
 
 
-def test_an_ambiguous_date_is_a_question_that_the_page_answers(
-    new_page, sign_in_as, server
-) -> None:
-    page = open_imports(new_page, sign_in_as)
+def test_an_ambiguous_date_is_a_question_that_the_page_answers(new_page, let_in, server) -> None:
+    page = open_imports(new_page, let_in)
     send(
         page,
         write(
@@ -95,8 +92,8 @@ def test_an_ambiguous_date_is_a_question_that_the_page_answers(
     page.get_by_role("button", name="Import these rows").wait_for()
 
 
-def test_several_files_are_examined_and_imported_at_once(new_page, sign_in_as, server) -> None:
-    page = open_imports(new_page, sign_in_as)
+def test_several_files_are_examined_and_imported_at_once(new_page, let_in, server) -> None:
+    page = open_imports(new_page, let_in)
     more = write(server.folder, "more.csv", CALLS.replace("C", "M"))
     page.locator("input[type=file]").set_input_files(
         [str(more), str(write(server.folder, "odd.csv", ODD))]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
+from builders.forked_python import forked_python
 from builders.servers import Server, living_in, serve
 
 from qa_core.access import accounts
@@ -37,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with living_in(folder):
         store.migrate()
         demo.build(Viewer.SYSTEM, plan=PLAN)
-        with serve(folder) as running:
+        with serve(folder, python=forked_python()) as running:
             yield running
 
 
@@ -115,7 +116,7 @@ def go_to(page, key: str, title: str) -> None:
 
 
 @pytest.fixture
-def enter(new_page, sign_in_as):
+def enter(new_page, let_in):
     """A browser in which that role has signed in at that address, and what is heard in
     it.
     """
@@ -123,9 +124,10 @@ def enter(new_page, sign_in_as):
     def open_for(role: Role, address: str = "/", **options):
         page, heard = new_page(**options), Heard()
         heard.listen(page)
-        page.goto(address)
         entry = sign_in_of(role)
-        sign_in_as(page, entry["username"], entry["password"])
+        let_in(page, entry["username"], entry["password"])
+        page.goto(address)
+        page.get_by_role("button", name="Sign out").wait_for()
         settle(page)
         return page, heard
 
@@ -156,8 +158,7 @@ def assert_fits_a_telephone(page) -> None:
     page.wait_for_function("document.querySelector('[data-testid=stMain]').clientWidth <= 390")
     page.wait_for_function(
         "(main => main.scrollWidth <= "
-        "main.clientWidth)(document.querySelector('[data-testid=stMain]'))",
-        timeout=5_000,
+        "main.clientWidth)(document.querySelector('[data-testid=stMain]'))"
     )
     page.set_viewport_size(usual)
 

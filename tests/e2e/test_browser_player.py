@@ -48,13 +48,12 @@ def entered(contact_id: str) -> tuple[list[tuple[str, str, str]], int]:
         return [tuple(row) for row in rows], session.scalar(journalled)
 
 
-def open_player(page, address: str, username: str, sign_in_as):
+def open_player(page, address: str, username: str, let_in):
     links: list[str] = []
     page.on(
         "request", lambda request: links.append(request.url) if "/audio/" in request.url else None
     )
-    page.goto(address)
-    sign_in_as(page, username)
+    let_in(page, username)
     page.goto(address)
     page.locator(".player .wave canvas").first.wait_for(state="attached")
     return page.locator(".player"), links
@@ -81,10 +80,10 @@ PLAYING, STILL = "player.classList.contains('playing')", "!player.classList.cont
 
 
 def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others(
-    new_page, sign_in_as, server, draft
+    new_page, let_in, server, draft
 ) -> None:
     page = new_page()
-    player, links = open_player(page, "/contact?system=generic&id=unheard", "lea", sign_in_as)
+    player, links = open_player(page, "/contact?system=generic&id=unheard", "lea", let_in)
     player.get_by_role("button", name="Play").click()
     player.get_by_text("First say why you listen.").wait_for()
     assert links == [] and entered("unheard") == ([], 0)
@@ -110,7 +109,7 @@ def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others
 
     stranger = new_page()
     assert stranger.request.get(links[0]).status == 404
-    open_player(other := new_page(), "/contact?system=generic&id=heard", "ann", sign_in_as)
+    open_player(other := new_page(), "/contact?system=generic&id=heard", "ann", let_in)
     assert other.request.get(links[0]).status == 404
     assert page.request.get(links[0]).status == 200
     page.get_by_role("button", name="Sign out").click()
@@ -119,11 +118,9 @@ def test_a_lead_gives_a_reason_and_listens_by_a_link_that_is_of_no_use_to_others
     assert entered("unheard")[1] == 1
 
 
-def test_keys_move_the_sound_but_not_while_somebody_types(
-    new_page, sign_in_as, server, draft
-) -> None:
+def test_keys_move_the_sound_but_not_while_somebody_types(new_page, let_in, server, draft) -> None:
     page = new_page()
-    player, _links = open_player(page, "/contact?system=generic&id=heard", "ann", sign_in_as)
+    player, _links = open_player(page, "/contact?system=generic&id=heard", "ann", let_in)
     page.keyboard.press("k")
     wait_for(page, f"{PLAYING} && at >= 1")
     page.keyboard.press("k")
@@ -146,10 +143,10 @@ def test_keys_move_the_sound_but_not_while_somebody_types(
 
 
 def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
-    new_page, sign_in_as, server, draft
+    new_page, let_in, server, draft
 ) -> None:
     page = new_page()
-    player, links = open_player(page, f"/evaluate?id={draft}", "eve", sign_in_as)
+    player, links = open_player(page, f"/evaluate?id={draft}", "eve", let_in)
     player.get_by_role("button", name="Play").click()
     wait_for(page, f"{PLAYING} && at >= 2")
     page.get_by_role("radio", name="2", exact=True).first.click()

@@ -126,7 +126,7 @@ def centre(server) -> Path:
 
 
 @pytest.fixture
-def enter(new_page, sign_in_as, centre) -> Iterator[Callable[..., object]]:
+def enter(new_page, let_in, centre) -> Iterator[Callable[..., object]]:
     """The browser of that person at that address; signed in the first time."""
     pages: dict[str, object] = {}
     failed: list[str] = []
@@ -136,12 +136,10 @@ def enter(new_page, sign_in_as, centre) -> Iterator[Callable[..., object]]:
         if page is None:
             page = pages[username] = new_page()
             page.on("pageerror", lambda error: failed.append(f"{username}: {error}"))
-            page.goto(address)
-            sign_in_as(page, username)
-        else:
-            if page.is_closed():
-                page = pages[username] = page.context.new_page()
-            page.goto(address)
+            let_in(page, username)
+        elif page.is_closed():
+            page = pages[username] = page.context.new_page()
+        page.goto(address)
         settle(page)
         return page
 

@@ -135,7 +135,7 @@ def test_slow_and_malformed_clients_keep_nobody_from_their_page(server: Server) 
     host, port = server.host.split(":")
     with contextlib.ExitStack() as opened:
         for content in BAD_REQUESTS.values():
-            client = opened.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            client = opened.enter_context(socket.create_connection((host, int(port)), timeout=180))
             with contextlib.suppress(OSError):  # closed before it was all sent
                 client.sendall(content)
         for content in (b"\xff" * 1_000, "garbage"):

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from builders import centre_with_calls, killed_act
 from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import add_people
+from builders.forked_python import forked_python
 from builders.import_files import CALLS, find_contacts, find_waiting, write
 from builders.killed_act import ACTS, WORDS
 from builders.plain_overdue import count_overdue
@@ -88,7 +89,7 @@ def copy_of(before: Path, home: Path) -> Iterator[Path]:
 def act_elsewhere(act: str, write_number: int, folder: Path) -> tuple[list[str], int]:
     """Do it in another process, killed at that write. Returns what it said, and its end."""
     done = subprocess.run(
-        [sys.executable, "-m", "builders.killed_act", act, str(write_number), str(folder)],
+        [*forked_python(), "-m", "builders.killed_act", act, str(write_number), str(folder)],
         cwd=environment.PROJECT,
         env={**os.environ, "PYTHONPATH": "tests:."},
         capture_output=True,
@@ -296,7 +297,7 @@ def served(home: Path) -> Iterator[tuple[subprocess.Popen, str]]:
         port = probe.getsockname()[1]
     with (home.parent / "server.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            [*forked_python(), "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
             cwd=environment.PROJECT,
             env=dict(os.environ),
             stdout=log,

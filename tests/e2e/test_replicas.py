@@ -152,7 +152,7 @@ def upload(replicas: Replicas, page: raw.Visitor, cookies: dict[str, str], size:
     ask.file_urls_request.file_names.append("calls.csv")
     page.socket.send(ask.SerializeToString())
     while True:
-        message = ForwardMsg.FromString(page.socket.recv(timeout=30))
+        message = ForwardMsg.FromString(page.socket.recv(timeout=180))
         if message.WhichOneof("type") == "file_urls_response":
             break
     [address] = message.file_urls_response.file_urls
@@ -162,7 +162,7 @@ def upload(replicas: Replicas, page: raw.Visitor, cookies: dict[str, str], size:
         cookies=cookies,
         headers={"X-Xsrftoken": cookies["_streamlit_xsrf"]},
         verify=str(replicas.proxy.folder / "fullchain.pem"),
-        timeout=60,
+        timeout=180,
     ).status_code
 
 

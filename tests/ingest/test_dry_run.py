@@ -8,10 +8,10 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, bring, find_contacts, find_facts, write
 from builders.listening_centre import allow_evaluations
 
@@ -211,7 +211,7 @@ with uploads.store_temporarily("calls.csv", b"0612345601"):
 """
 
     killed = subprocess.run(
-        [sys.executable, "-c", script], cwd=environment.PROJECT, env=dict(os.environ), check=False
+        [*forked_python(), "-c", script], cwd=environment.PROJECT, env=dict(os.environ), check=False
     )
 
     assert killed.returncode == -signal.SIGKILL

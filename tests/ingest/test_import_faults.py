@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from builders.damaged_files import mutate
+from builders.forked_python import forked_python
 from builders.import_files import (
     CALLS,
     SURVEYS,
@@ -34,6 +35,7 @@ from builders.import_files import (
     write,
 )
 from builders.listening_centre import allow_evaluations
+from builders.long_seeds import count_seeds
 from builders.special_files import special_files
 
 from qa_core import ingest
@@ -117,14 +119,15 @@ def test_a_hundred_damaged_files_crash_nothing_and_break_no_accounting(centre: P
 
 
 @pytest.mark.long
-def test_two_thousand_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
-    assert import_mutants(centre, 2_000, seed=5)["landed"] > 400
+def test_thousands_of_damaged_files_crash_nothing_and_break_no_accounting(centre: Path) -> None:
+    files = count_seeds(2_000)
+    assert import_mutants(centre, files, seed=5)["landed"] > files // 5
 
 
 @pytest.mark.long
-def test_ten_thousand_damaged_files_of_every_kind_crash_no_reader(centre: Path) -> None:
+def test_thousands_of_damaged_files_of_every_kind_crash_no_reader(centre: Path) -> None:
     rng, seen = random.Random(13), Counter()
-    for number in range(10_000):
+    for number in range(count_seeds(10_000)):
         kind, text = DAMAGED[number % len(DAMAGED)]
         path = centre / "mutant.csv"
         path.write_bytes(mutate(rng, text.encode()))
@@ -235,7 +238,7 @@ def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twi
     shutil.copytree(tmp_path / "before", tmp_path / "whole")
     monkeypatch.setenv("QA_HOME", str(tmp_path / "whole"))
     began = time.monotonic()
-    assert run_import(str(path)).wait(120) == 0
+    assert run_import(str(path)).wait(300) == 0
     seconds = time.monotonic() - began
     expected = facts()
     states: Counter[str] = Counter()
@@ -254,7 +257,7 @@ def test_an_import_killed_at_twenty_moments_loses_nothing_and_brings_nothing_twi
                 session.scalar(sa.select(ImportBatch.state).where(ImportBatch.kind == "contacts"))
                 or "not begun"
             ] += 1
-        assert run_import(str(path)).wait(120) == 0
+        assert run_import(str(path)).wait(300) == 0
         expect_once(expected, rows)
         shutil.rmtree(centre)
     print(f"killed at twenty moments of {seconds:.1f} s; found then: {dict(states)}")
@@ -275,7 +278,7 @@ def test_an_import_that_finds_no_space_says_so_and_lands_once_there_is(
     process = run_import(
         str(path), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
-    _out, err = process.communicate(timeout=120)
+    _out, err = process.communicate(timeout=300)
     assert "Traceback" not in err
     if process.returncode:
         assert (
@@ -324,7 +327,7 @@ def test_several_processes_with_the_same_file_bring_it_once_and_with_others_all_
     same, other = write_calls(centre / "calls.csv", 3_000), write(centre, "other.csv", CALLS)
     processes = [run_import(str(path), "--json") for path in (same, same, other, same)]
     for process in processes:
-        _out, err = process.communicate(timeout=120)
+        _out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     assert len(find_contacts()) == 3_003
     with store.reading() as session:
@@ -363,7 +366,7 @@ def test_what_a_killed_import_and_a_killed_dry_run_leave_is_removed(
         ["qa_core.ingest.dry_run._measure", str(path), "dry run"],
     ):
         killed = subprocess.run(
-            [sys.executable, "-c", program, *arguments], cwd=environment.PROJECT, check=False
+            [*forked_python(), "-c", program, *arguments], cwd=environment.PROJECT, check=False
         )
         assert killed.returncode == -signal.SIGKILL
     temporary = environment.current().temporary_folder

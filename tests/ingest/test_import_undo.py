@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from builders.forked_python import forked_python
 from builders.import_files import (
     CALLS,
     SURVEYS,
@@ -178,14 +179,14 @@ MOMENTS = [
 
 
 def run_to_death(place: str, when: str, *arguments: str) -> int:
-    command = [sys.executable, "-m", "tests.builders.killed_import", place, when, *arguments]
+    command = [*forked_python(), "-m", "tests.builders.killed_import", place, when, *arguments]
     return subprocess.run(
         command,
         cwd=Path(__file__).parents[2],
         env=os.environ,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
     ).returncode
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from builders.import_files import find_contacts
 
 from qa_core import ingest
 from qa_core.access.roles import Viewer
+from qa_core.storage.records import store
+from qa_core.storage.records.imports import WaitingRow
 
 COLUMNS = (
     "started_at",
@@ -135,6 +138,19 @@ def test_legs_in_files_of_their_own_make_one_contact_in_any_order(
         (report.tally.unchanged, report.tally.updated, report.tally.new) == (1, 0, 0)
         for report in again
     )
+
+
+def test_a_leg_that_an_earlier_version_kept_still_counts(centre: Path) -> None:
+    bring(centre, "first", json.dumps(CONNECT[0]))
+    earlier = {"wait_seconds": "wait", "talk_seconds": "talk", "tracking_number": "did"}
+    with store.writing() as session:
+        (leg,) = session.scalars(sa.select(WaitingRow).where(WaitingRow.kind == "legs"))
+        values = {earlier.get(name, name): value for name, value in leg.content["values"].items()}
+        leg.content = leg.content | {"values": values}
+
+    bring(centre, "later", json.dumps(CONNECT[1]))
+
+    assert find_contacts("wait_seconds", "talk_seconds") == [("c1", 10.0, 150.0)]
 
 
 def test_taking_a_leg_back_leaves_the_contact_as_it_was(centre: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from builders import sounds
 from builders.centres import contact, land
+from builders.forked_python import forked_python
 from builders.import_files import bring
 from builders.listening_centre import accredit, open_gates
 from builders.special_files import special_files
@@ -487,7 +488,7 @@ def test_an_import_that_is_killed_leaves_nothing_half(open_centre: Path, moment:
 
     killed = subprocess.run(
         [
-            sys.executable,
+            *forked_python(),
             "-m",
             "tests.builders.killed_import",
             *moment.split(),
@@ -521,7 +522,7 @@ def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_star
     )
 
     command = [
-        sys.executable,
+        *forked_python(),
         "-m",
         "tests.builders.killed_import",
         "qa_core.ingest.load.batches.finish",

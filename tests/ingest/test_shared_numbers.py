@@ -283,3 +283,11 @@ def test_a_file_with_advisors_makes_a_number_of_stored_contacts_shared(
         bring(tmp_path, "contacts", "\n".join(lines) + "\n")
 
     assert find_unknown() == 8
+
+
+def test_a_file_whose_only_row_is_rejected_imports_nothing(centre: Path) -> None:
+    bring(centre, "contacts", "contact_id,started_at,customer\na,2026-03-02T09:00:00,0612345678\n")
+
+    report = bring(centre, "contacts", "contact_id,started_at,customer\nb,2026-13-32,0612345678\n")
+
+    assert (report.tally.read, report.tally.new, report.tally.rejected) == (1, 0, 1)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
 from builders.special_files import find_command_without_rights, special_files
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +27,7 @@ from hypothesis import strategies as st
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.base.stop_signal import Stop
+from qa_core.base.progress import Stop
 from qa_core.ingest.report import FileReport
 from qa_core.ingest.watch import folder as watching
 from qa_core.ingest.watch.folder import Watch, lock_folder
@@ -325,7 +326,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
     put(folder, "contacts/calls.csv", CALLS)
     put(folder, "queue_log", LOG)
     command = [
-        sys.executable,
+        *forked_python(),
         "-m",
         "tests.builders.killed_import",
         place,
@@ -335,7 +336,7 @@ def test_a_watch_killed_at_that_moment_loses_nothing_and_brings_nothing_twice(
     ]
     assert (
         subprocess.run(
-            command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=120
+            command, cwd=environment.PROJECT, capture_output=True, check=False, timeout=300
         ).returncode
         == -signal.SIGKILL
     )
@@ -372,7 +373,7 @@ def test_the_command_ends_cleanly_when_told_to(folder: Path, number: int) -> Non
         assert str(folder) in process.stdout.readline()
         assert "3 new" in process.stdout.readline()
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=180)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -381,7 +382,7 @@ def test_the_command_takes_what_is_there_and_ends(folder: Path) -> None:
     put(folder, "what.csv", "hello\n1\n")
     command = [sys.executable, "-m", "qa_core", "watch", str(folder), "--once", "--settle", "0"]
     done = subprocess.run(
-        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=environment.PROJECT, capture_output=True, text=True, check=False, timeout=180
     )
     assert (
         done.returncode == 1
@@ -403,7 +404,7 @@ def test_a_file_of_somebody_else_is_told_stays_and_holds_up_no_other(folder: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 1
     assert done.stderr == f"{closed} cannot be opened: Permission denied.\n"

@@ -580,6 +580,9 @@ def test_measure_adds_to_the_contacts_what_plain_loops_over_the_intervals_give(
                 for row in alone
             }
             for row in query.measure(viewer, TAKEN, (by,) if by else ()).to_dict("records"):
+                if "missed_out_of_scope" in row["notes"]:  # intervals without a team missed some
+                    assert not viewer.sees_unassigned_contacts and row["value"] != row["value"]
+                    continue
                 group = (
                     None
                     if by is None or row[by] is None

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from builders import centres, listening_centre
 from builders.drafts import BEST, draw, evaluation_of, room, viewer_of
+from builders.forked_python import forked_python
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
@@ -491,7 +491,7 @@ def test_a_process_killed_while_it_saves_loses_at_most_the_last_save(room, centr
             session.execute(
                 sa.update(Evaluation).values(version=1, draft={"answers": {}, "comments": {}})
             )
-        command = [sys.executable, "-c", WRITER, str(evaluation_id)]
+        command = [*forked_python(), "-c", WRITER, str(evaluation_id)]
         writer = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

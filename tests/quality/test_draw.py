@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pytest
 from builders import plain_draw
+from builders.long_seeds import count_seeds
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
@@ -116,8 +117,8 @@ def test_ten_thousand_draws_keep_the_quotas_and_give_every_contact_the_same_chan
 
 
 @pytest.mark.long
-def test_a_hundred_thousand_draws_do() -> None:
-    check_draws(range(100_000))
+def test_very_many_draws_do() -> None:
+    check_draws(range(count_seeds(100_000)))
 
 
 def test_a_sample_of_as_many_of_everybody_is_fair_though_unlike_the_frame() -> None:

@@ -28,7 +28,7 @@ SPAWN = multiprocessing.get_context(
 SCHEMA = schema.arrow_schema(schema.CONTACTS)
 START = datetime(2026, 1, 1)
 CONTACTS = 3_000
-SECONDS = 60
+SECONDS = 300
 
 
 def rows(first: int, count: int, wait: float) -> pa.Table:

@@ -367,7 +367,8 @@ def list_profiles() -> str:
             (
                 profile.kind,
                 code(profile.name),
-                " + ".join(profile.signature) or "synonyms of its fields",
+                " + ".join(name for signature in profile.signatures for name in signature.names)
+                or "synonyms of its fields",
                 profile.date_order,
             )
             for profile in registry.find_profiles()

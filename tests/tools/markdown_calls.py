@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools import sources
+
 PROJECT = Path(__file__).resolve().parents[2]
 SHOWING = frozenset(
     {
@@ -51,7 +53,7 @@ def find_calls() -> Iterator[tuple[str, str]]:
     for path in sorted(
         [*(PROJECT / "qa_core/ui").rglob("*.py"), *(PROJECT / "pages").rglob("*.py")]
     ):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = sources.parse(path)
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         for scope, call in _find_showing(tree):
             judge = _Judge(scope, functions)

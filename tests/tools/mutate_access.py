@@ -22,8 +22,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = ("qa_core", "pages", "tests", "data", ".streamlit", "app.py", "pyproject.toml")
@@ -472,7 +474,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, help="keep results here, and go on from them")
     parser.add_argument("--only", nargs="*", help="only files whose names hold one of these")
     parser.add_argument("--tests", nargs="*", default=TESTS, help="tests to try them with")
-    parser.add_argument("--processes", default="auto", help="of the run with coverage")
+    parser.add_argument("--processes", default="auto", help="how many run at once")
     parser.add_argument("--part", default="1/1", help="every second one from the first on: 1/2")
     asked = parser.parse_args()
     results = asked.results or Path(tempfile.mkdtemp()) / "results.json"
@@ -490,14 +492,27 @@ def main() -> int:
             for mutant in find_mutants()[part - 1 :: parts]
             if not asked.only or any(name in mutant.file for name in asked.only)
         ]
-        for mutant in mutants:
-            if mutant.key in known:
-                continue
+        copies: Queue[Path] = Queue()
+        count = (os.cpu_count() or 1) if asked.processes == "auto" else int(asked.processes)
+        for number in range(count):
+            copy_project(folder / str(number))
+            copies.put(folder / str(number))
+
+        def judge(mutant: Mutant) -> tuple[Mutant, str]:
             functions = tests.get((mutant.file, mutant.line), set())
             chosen = choose_tests(functions, lines, durations)
-            known[mutant.key] = try_mutant(folder, mutant, chosen) if chosen else "not run"
-            results.write_text(json.dumps(known, indent=1), encoding="utf-8")
-            print(known[mutant.key], mutant.key, flush=True)
+            copy = copies.get()
+            try:
+                return mutant, try_mutant(copy, mutant, chosen) if chosen else "not run"
+            finally:
+                copies.put(copy)
+
+        waiting = [mutant for mutant in mutants if mutant.key not in known]
+        with ThreadPoolExecutor(count) as pool:
+            for mutant, judged in pool.map(judge, waiting):
+                known[mutant.key] = judged
+                results.write_text(json.dumps(known, indent=1), encoding="utf-8")
+                print(judged, mutant.key, flush=True)
     counts = Counter(known.values())
     print(dict(counts))
     stale = set(EQUIVALENT) - {mutant.name for mutant in find_mutants()}

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from tools import sources
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -56,15 +58,16 @@ def find_imports(modules: Mapping[str, Path]) -> dict[str, set[str]]:
     under TYPE_CHECKING too.
     """
     found: dict[str, set[str]] = {}
+    known = set(modules)
     for name, path in modules.items():
         found[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in sources.find_nodes(path):
             if isinstance(node, ast.Import):
                 found[name] |= {alias.name for alias in node.names if alias.name in modules}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 named = {f"{node.module}.{alias.name}" for alias in node.names}
-                found[name] |= named & set(modules)
-                if named - set(modules) and node.module in modules:
+                found[name] |= named & known
+                if named - known and node.module in known:
                     found[name].add(node.module)
         found[name].discard(name)
     return found

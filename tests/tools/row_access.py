@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tools import rooms
+from tools import rooms, sources
 
 UNSCOPED, BEYOND, AS_SYSTEM = "unscoped", "beyond", "as the system"
 
@@ -21,6 +22,7 @@ class ScopeException:
     reason: str | None
 
 
+@functools.cache
 def find_exceptions() -> list[ScopeException]:
     """Find every `Unscoped`, every `beyond`, and every function that asks as
     `Viewer.SYSTEM`, in the order of the files.
@@ -28,8 +30,7 @@ def find_exceptions() -> list[ScopeException]:
     found: list[ScopeException] = []
     for path in rooms.find_modules().values():
         file = path.relative_to(rooms.PROJECT).as_posix().removeprefix("qa_core/")
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for function, node in _walk(tree, ""):
+        for function, node in _walk(sources.parse(path), ""):
             for kind, reason in _read(node):
                 if (one := ScopeException(kind, file, function, reason)) not in found:
                     found.append(one)

@@ -18,7 +18,7 @@ def show_form() -> None:
 
 
 def test_chosen_meanings_and_an_acceptance_become_options() -> None:
-    page = AppTest.from_function(show_form, default_timeout=60).run()
+    page = AppTest.from_function(show_form).run()
     labels = [box.label.replace("\\", "") for box in page.selectbox]
     assert labels == ["Result:VM", "Result:OK1"]
     assert {"Voicemail", "Inbound", "no value"} <= set(page.selectbox[0].options)

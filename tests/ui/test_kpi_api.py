@@ -255,6 +255,8 @@ def test_messages_are_in_the_language_of_the_request(two_teams: None) -> None:
     message = ask(secret, ("kpi", "x"), **{"accept-language": "fr-FR,fr;q=0.9"})[1]["error"]
 
     assert message["message"].startswith("Il n’existe pas")
+    message = ask(secret, ("kpi", "recieved"))[1]["error"]["message"]
+    assert message.endswith("Did you mean received?")
 
 
 def test_there_are_no_other_methods_and_no_permission_for_other_sites(two_teams: None) -> None:

@@ -111,10 +111,8 @@ def read_rows(
     return rows
 
 
-def walk(
-    rows: list[Mapping[str, Any]], **options: bool
-) -> dict[str, tuple[float | None, float | None]]:
-    return {step.key: (step.count, step.base) for step in source_steps.build_path(rows, **options)}
+def walk(rows: list[Mapping[str, Any]]) -> dict[str, tuple[float | None, float | None]]:
+    return {step.key: (step.count, step.base) for step in source_steps.build_path(rows)}
 
 
 def test_each_step_is_a_share_of_its_own_base(campaigns: Path) -> None:
@@ -169,12 +167,17 @@ def test_campaigns_together_are_the_sums_of_their_steps(campaigns: Path) -> None
 
 
 def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(
-    campaigns: Path,
+    centre: Path,
 ) -> None:
-    path = walk([read_rows()["Spring"]], with_missed=False)
+    nobodys = SPRING | MISSED | {"team": None}
+    land([contact("2026-03-02 10:00", **SPRING), contact("2026-03-02 11:00", **nobodys)])
+    lead = Viewer("lea", Role.TEAM_LEAD, led_teams=(TeamSpan("Nord"),))
 
-    assert path["answered"] == (2, None)
-    assert path["missed"] == path["missed_callers"] == path["recovered_rate"] == (None, None)
+    path = walk([read_rows(viewer=lead)["Spring"]])
+
+    assert path["received"] == (1, None)
+    for step in ("answered", "missed", "missed_callers", "recovered_rate"):
+        assert path[step] == (None, None)
 
 
 def test_what_is_hidden_from_an_executive_is_hidden_in_the_path(campaigns: Path) -> None:

@@ -29,7 +29,7 @@ def show_two_tables() -> None:
 
 
 def test_a_table_that_needs_more_than_a_small_screen_wraps_and_others_stay_as_they_are() -> None:
-    app = AppTest.from_function(show_two_tables, default_timeout=60).run()
+    app = AppTest.from_function(show_two_tables).run()
 
     assert not app.exception
     short, long, _empty = (element.proto for element in app.dataframe)

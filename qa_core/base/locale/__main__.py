@@ -5,6 +5,7 @@ A missing text does not fail here: translators work on the catalogue.
 """
 
 import ast
+import functools
 import io
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from qa_core.base.environment import PROJECT
 FOLDER = Path(__file__).parent
 MESSAGES = {
     "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1, 2),
-    "drop_column": (1, 2), "write_paragraph": (0,),
+    "drop_column": (1, 2),
 }  # fmt: skip
 """Calls whose arguments at these places are messages."""
 PLURALS_OF = ("ngettext", "NN_")
@@ -33,10 +34,20 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 
 
 def collect() -> Catalog:
-    """Extract every message in `qa_core/` and `pages/`."""
+    """Extract every message in `qa_core/` and `pages/`, with its places."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
+    for message, place in _find_messages():
+        catalogue.add(message, locations=[place])
+    return catalogue
+
+
+@functools.cache
+def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
+    """Find every message with its file and line; the source is parsed once a process."""
+    found: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
     files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
     for file in files:
+        name_of_file = file.relative_to(PROJECT).as_posix()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -45,10 +56,10 @@ def collect() -> Catalog:
             texts = [text if isinstance(text, str) else "" for text in constants]
             for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
                 if text:
-                    catalogue.add(text)
+                    found.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
-                catalogue.add(tuple(texts[:2]))
-    return catalogue
+                found.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
+    return found
 
 
 def missing(language: str) -> list[str]:

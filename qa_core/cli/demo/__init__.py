@@ -1,7 +1,6 @@
 """Demo centre: simulated from a seed, filled through imports, removed without a trace."""
 
 import fcntl
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,16 +23,15 @@ from qa_core.cli.demo import (
     calibrations,
     coaching,
     evaluations,
-    irritants,
+    goals,
     listening,
     load,
     recordings,
     rights,
     seasons,
     staff,
-    targets,
 )
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance import gates
 from qa_core.ingest.rules import due
 from qa_core.metrics.query import editions
@@ -138,68 +136,59 @@ def _alone() -> Iterator[None]:
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(N_("Hiring the advisors"), 0.0)
-    invited = accounts.choose_sign_ins()
-    accounts.write(
-        {
-            "complete": False,
-            "plan": {**asdict(plan), "last_day": plan.last_day.isoformat()},
-            "sign_ins": invited,
-        }
-    )
     calendar = seasons.Calendar(plan)
-    people_of_centre = staff.hire(plan, calendar)
-    load.load_staged(viewer, load.stage_advisors(plan, people_of_centre))
+    cast = accounts.Cast(plan, staff.hire(plan, calendar), accounts.choose_sign_ins())
+    planned = {**asdict(plan), "last_day": plan.last_day.isoformat()}
+    accounts.write({"complete": False, "plan": planned, "sign_ins": cast.sign_ins})
+    load.load_staged(viewer, load.stage_advisors(plan, cast.staff))
+    hours = opening_hours.parse_hours(STORY.seasons.opening)
     for site in staff.SITES:
-        site_hours.set_opening(
-            viewer, site, opening_hours.parse_hours(seasons.HOURS_TEXTS), calendar="FR"
-        )
+        site_hours.set_opening(viewer, site, hours, calendar="FR")
     due.apply_due()
-    accounts.open_all(viewer, invited, people_of_centre)
+    accounts.open_all(viewer, cast)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
-    listening.open_for_listening(viewer, plan, people_of_centre, invited)
+    listening.open_for_listening(viewer, cast)
     with store.reading() as session:
         is_open = not gates.find_missing(session)
     tell(N_("Generating contacts"), 0.1)
-    for number, staged in enumerate(load.stage_all(plan, calendar, people_of_centre)):
+    for number, staged in enumerate(load.stage_all(plan, calendar, cast.staff)):
         tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
         if staged.kind == "evaluations" and not is_open:
             staged.discard()  # a centre of one's own listens to nobody before it may
             continue
         load.load_staged(viewer, staged)
-    recordings.record_calls(viewer, plan, people_of_centre)
-    listening.draw_contacts(viewer, plan, people_of_centre, invited)
-    answers.answer(invited, people_of_centre)
-    coaching.set_up(viewer, plan, people_of_centre, invited)
-    irritants.set_up(plan, invited)
-    calibrations.set_up(plan, invited)
+    recordings.record_calls(viewer, cast)
+    listening.draw_contacts(viewer, cast)
+    answers.answer(cast)
+    coaching.set_up(viewer, cast)
+    goals.add_irritants(cast)
+    calibrations.set_up(cast)
     if is_open:
-        rights.set_up(invited)
+        rights.set_up(cast)
     editions.publish(viewer)
-    accounts.write({**accounts.read(), "goals": targets.set_up(viewer, plan), "complete": True})
+    accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
 
 
 def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
         _remove_entries(session)
     remove_demo_accounts(viewer)
-    targets.remove(viewer, accounts.read().get("goals", {}))
+    goals.remove(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
         recordings.remove(session)
         for column in (GateValue.set_by, Accreditation.given_by, AdvisorNotice.entered_by):
             session.execute(sa.delete(column.class_).where(column == listening.ENTERED_BY))
+    mine = ImportBatch.profile == load.PROFILE
+    done = sa.select(ImportBatch.id).where(mine, ImportBatch.state == "done")
+    newest_first = done.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     with store.reading() as session:
-        mine = sa.select(ImportBatch.id).where(
-            ImportBatch.profile == load.PROFILE, ImportBatch.state == "done"
-        )
-        batches = list(
-            session.scalars(mine.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc()))
-        )
+        batches = list(session.scalars(newest_first))
     for batch in batches:
         ingest.undo(viewer, batch)
     with store.writing() as session:
-        session.execute(sa.delete(ImportBatch).where(ImportBatch.profile == load.PROFILE))
+        session.execute(sa.delete(ImportBatch).where(mine))
         _remove_grid(session)
         # They were made of the demo centre; what is left is published anew.
         session.execute(sa.delete(EditionTable))
@@ -233,18 +222,13 @@ def _remove_entries(session: Session) -> None:
 
 def _remove_grid(session: Session) -> None:
     """Remove the demo's scorecard unless it was changed, or used since."""
-    content = tomllib.loads(evaluations.GRID_FILE.read_text(encoding="utf-8"))
-    grid = session.scalars(
-        sa.select(ScorecardVersion)
-        .where(ScorecardVersion.key == evaluations.GRID_KEY)
-        .order_by(ScorecardVersion.version)
-    ).first()
-    uses = ()
-    if grid is not None:
-        uses = (
-            sa.select(table.id).where(table.grid_id == grid.id).limit(1)
-            for table in (Evaluation, Calibration)
-        )
-    used = any(session.scalar(Scoped(use, Viewer.SYSTEM)) is not None for use in uses)
-    if grid is not None and not used and grid.content == content:
+    versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.GRID_KEY)
+    grid = session.scalars(versions.order_by(ScorecardVersion.version)).first()
+    if grid is None or grid.content != evaluations.read_file():
+        return
+    uses = (
+        sa.select(table.id).where(table.grid_id == grid.id).limit(1)
+        for table in (Evaluation, Calibration)
+    )
+    if all(session.scalar(Scoped(use, Viewer.SYSTEM)) is None for use in uses):
         session.delete(grid)

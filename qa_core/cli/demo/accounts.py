@@ -1,6 +1,8 @@
 """Accounts of the demo centre, for this machine; passwords in a private file."""
 
+import functools
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +11,42 @@ import numpy as np
 from qa_core.access import accounts, passwords, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
-from qa_core.cli.demo.staff import EVALUATORS, SITES, TEAMS, Staff
+from qa_core.cli.demo.staff import SITES, TEAMS, Staff
+from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.storage.records import store
 
-ACCOUNTS: tuple[tuple[Role, str, str | None], ...] = (
-    (Role.MANAGER, "manager", "Sylvie Aubrac-Denis"),
-    (Role.TEAM_LEAD, "lead", "Thomas Réveillaud"),
-    (Role.EXECUTIVE, "executive", "Anne Courtavel"),
-    (Role.EVALUATOR, "evaluator", EVALUATORS[0]),
-    (Role.EVALUATOR, "evaluator2", EVALUATORS[1]),
-    (Role.ADVISOR, "advisor", None),
-    (Role.DPO, "dpo", "Pierre Malandain"),
-    (Role.ADMIN, "admin", "Nora Belkasmi"),
-)
-"""Role, username and invented name; a calibration takes two evaluators."""
+
+@dataclass(frozen=True)
+class Cast:
+    """Those whom the story is about: the demo accounts, the lead's team, its advisor."""
+
+    plan: DemoPlan
+    staff: Staff
+    sign_ins: list[dict[str, str]]
+
+    def name(self, role: str) -> str:
+        """Return the username of that role: of two evaluators, the first."""
+        return next(entry["username"] for entry in self.sign_ins if entry["role"] == role)
+
+    def view(self, role: str) -> Viewer:
+        with store.reading() as session:
+            return accounts.get_viewer(session, self.name(role))
+
+    @property
+    def evaluators(self) -> list[str]:
+        return [entry["username"] for entry in self.sign_ins if entry["role"] == Role.EVALUATOR]
+
+    @functools.cached_property
+    def team(self) -> str:
+        return TEAMS[choose_team(self.staff)].name
+
+    @functools.cached_property
+    def advisor(self) -> int:
+        return choose_advisor(self.staff)
+
+    @property
+    def advisor_id(self) -> str:
+        return self.staff.ids[self.advisor]
 
 
 def credentials_file() -> Path:
@@ -48,54 +72,63 @@ def choose_sign_ins() -> list[dict[str, str]]:
     """Choose a free username and a password for each account."""
     with store.reading() as session:
         taken = people.find_people(session)
-    free = (
-        (role, name if name not in taken else f"demo-{name}") for role, name, _shown in ACCOUNTS
-    )
     return [
-        {"role": str(role), "username": name, "password": passwords.make_one_time()}
-        for role, name in free
+        {
+            "role": entry.role,
+            "username": f"demo-{entry.username}" if entry.username in taken else entry.username,
+            "password": passwords.make_one_time(),
+        }
+        for entry in STORY.accounts
     ]
 
 
-def open_all(viewer: Viewer, sign_ins: list[dict[str, str]], staff: Staff) -> None:
+def open_all(viewer: Viewer, cast: Cast) -> None:
     """Create the accounts, each bound to what its role shows best."""
-    team, advisor = choose_team(staff), choose_advisor(staff)
-    bounds: dict[Role, dict[str, Any]] = {
+    bounds: dict[str, dict[str, Any]] = {
         # Missed contacts belong to no team: without them a manager would see a centre
         # that answers everybody.
         Role.MANAGER: {"sites": SITES, "sees_unassigned": True},
-        Role.TEAM_LEAD: {"teams": (TEAMS[team][0],)},
-        Role.ADVISOR: {"advisor_id": staff.ids[advisor]},
+        Role.TEAM_LEAD: {"teams": (cast.team,)},
+        Role.ADVISOR: {"advisor_id": cast.advisor_id},
     }
-    for entry, (role, _name, shown) in zip(sign_ins, ACCOUNTS, strict=True):
+    for entry, account in zip(cast.sign_ins, STORY.accounts, strict=True):
         accounts.add(
             viewer,
             entry["username"],
-            role,
+            Role(entry["role"]),
             password=entry["password"],
-            display_name=shown or staff.names[advisor],
+            display_name=account.get("shown", cast.staff.names[cast.advisor]),
             demo=True,
-            **bounds.get(role, {}),
+            **bounds.get(entry["role"], {}),
         )
 
 
 def choose_team(staff: Staff) -> int:
     """Choose the team where most advisors truly differ: its lead has most to see."""
-    today = staff.team_on[-1]
     differs = (staff.resolves != 0) | (staff.pleases != 0) | (staff.scores != 0)
-    return int(np.argmax([np.sum(differs[today == team]) for team in range(len(TEAMS))]))
+    return int(np.argmax([differs[staff.team_on[-1] == team].sum() for team in range(len(TEAMS))]))
 
 
 def choose_advisor(staff: Staff) -> int:
     """Choose an ordinary advisor of that team, if possible present from the first day."""
-    members = np.nonzero(staff.team_on[-1] == choose_team(staff))[0]
-    ordinary = (
-        (staff.resolves == 0)
-        & (staff.pleases == 0)
-        & (staff.scores == 0)
-        & (staff.handles == 1)
-        & (staff.declares == 0)
-    )
-    return int(
-        max(members, key=lambda member: (ordinary[member], np.sum(staff.team_on[:, member] >= 0)))
-    )
+    traits = (staff.resolves, staff.pleases, staff.scores, staff.handles - 1, staff.declares)
+    ordinary = ~np.any(traits, axis=0)
+    present = (staff.team_on >= 0).sum(axis=0)
+    return max(_list_members(staff), key=lambda member: (ordinary[member], present[member]))
+
+
+def choose_trained(staff: Staff) -> int:
+    """Choose the advisor whose coaching on the criterion of the launch succeeds."""
+    order = order_colleagues(staff)
+    return order[min(2, len(order) - 1)]
+
+
+def order_colleagues(staff: Staff) -> list[int]:
+    """Order the other members of the team today, the truly lowest first."""
+    spoken = choose_advisor(staff)
+    members = [member for member in _list_members(staff) if member != spoken]
+    return sorted(members, key=lambda member: (staff.scores[member], member)) or [spoken]
+
+
+def _list_members(staff: Staff) -> list[int]:
+    return np.nonzero(staff.team_on[-1] == choose_team(staff))[0].tolist()

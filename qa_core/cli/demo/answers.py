@@ -1,16 +1,14 @@
 """Answers of demo advisors to evaluations: read, commented, disputed, self-evaluated."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
-from qa_core.access import accounts
 from qa_core.access.roles import Role, Viewer
-from qa_core.cli.demo.accounts import choose_advisor, choose_team
-from qa_core.cli.demo.plan import TEXTS
-from qa_core.cli.demo.staff import TEAMS, Staff
+from qa_core.cli.demo.accounts import Cast
+from qa_core.cli.demo.story import STORY
 from qa_core.quality.evaluations import advisor_response, disputes, evaluation_view, finalise
 from qa_core.quality.evaluations.disputes import DisputeDecision
 from qa_core.storage.guard import Scoped
@@ -22,52 +20,37 @@ from qa_core.storage.records.store import Session
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """Age in days of the evaluations that are answered."""
 
-SAID = TEXTS["advisors"]
-"""Texts that they write, with the decisions of the manager."""
-OF_ADVISOR: tuple[DisputeDecision | None, ...] = (None, DisputeDecision.ACCEPT)
-COLLEAGUE_DECISIONS: tuple[DisputeDecision | None, ...] = (
-    None,
-    None,
-    DisputeDecision.KEEP,
-    DisputeDecision.ACCEPT,
-)
-"""Decision on each dispute, the newest first; None: pending."""
+SAID = STORY.advisors
+"""Texts that they write, with the manager's decisions on their disputes."""
 
 
-def answer(invited: list[dict[str, str]], staff: Staff) -> None:
+def answer(cast: Cast) -> None:
     """Answer the latest evaluations of the lead's team; they go with their batches."""
-    usernames = {entry["role"]: entry["username"] for entry in invited}
-    team, advisor_id = TEAMS[choose_team(staff)][0], staff.ids[choose_advisor(staff)]
-    decided: list[tuple[int, DisputeDecision]] = []
+    username = cast.name(Role.ADVISOR)
+    decided: list[tuple[int, str]] = []
     disputed: set[str] = set()
     with store.writing() as session:
-        manager = accounts.get_viewer(session, usernames[Role.MANAGER])
-        found = _find_latest(session, team)
-        own = [evaluation for evaluation in found if evaluation.advisor_id == advisor_id]
-        colleagues = list(
-            {
-                evaluation.advisor_id: evaluation
-                for evaluation in reversed(found)
-                if evaluation.advisor_id != advisor_id
-            }.values()
-        )
-        colleagues.sort(key=lambda evaluation: evaluation.evaluated_at, reverse=True)
-        for evaluations, outcomes, name in (
-            (own, OF_ADVISOR, usernames[Role.ADVISOR]),
-            (colleagues, COLLEAGUE_DECISIONS, None),
-        ):
+        found = _find_latest(session, cast.team)
+        own = [evaluation for evaluation in found if evaluation.advisor_id == cast.advisor_id]
+        others = {item.advisor_id: item for item in reversed(found)}
+        others.pop(cast.advisor_id, None)
+        colleagues = sorted(others.values(), key=lambda item: item.evaluated_at, reverse=True)
+        for evaluations, outcomes in ((own, SAID.own_disputes), (colleagues, SAID.disputes)):
             for evaluation, outcome in zip(evaluations[1:], outcomes, strict=False):
-                dispute = _dispute(session, evaluation, name or evaluation.advisor_id, disputed)
-                if dispute is not None and outcome is not None:
+                raised_by = username if evaluations is own else evaluation.advisor_id
+                dispute = _dispute(session, evaluation, raised_by, disputed)
+                if dispute is not None and outcome != "pending":
                     decided.append((dispute.id, outcome))
         for number, evaluation in enumerate([*own[1:], *colleagues[1::2]]):
             evaluation.acknowledged_at = evaluation.evaluated_at + timedelta(hours=20 + number % 7)
-            if number < len(SAID["comments"]):
-                evaluation.advisor_comment = SAID["comments"][number]
+            if number < len(SAID.comments):
+                evaluation.advisor_comment = SAID.comments[number]
         if len(own) > 1:
-            _evaluate_oneself(session, own[1], usernames[Role.ADVISOR])
+            _evaluate_oneself(session, own[1], username)
+    manager = cast.view(Role.MANAGER)
     for dispute_id, outcome in decided:
-        disputes.decide(manager, dispute_id, outcome, reason=SAID["decisions"][outcome])
+        reason = SAID.decisions[outcome]
+        disputes.decide(manager, dispute_id, DisputeDecision(outcome), reason=reason)
     _date_decisions([dispute_id for dispute_id, _outcome in decided])
 
 
@@ -108,7 +91,7 @@ def _dispute(
         criterion=criterion,
         original=answers[criterion],
         proposed=raised[criterion],
-        reason=SAID["reasons"].get(criterion, SAID["other_reason"]),
+        reason=SAID.reasons.get(criterion, SAID.other_reason),
         raised_by=raised_by,
         raised_at=evaluation.evaluated_at + timedelta(hours=28),
     )
@@ -142,7 +125,7 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     own = advisor_response.open_self_evaluation(session, Viewer.SYSTEM, evaluation, username)
     answers = finalise.read_answers(evaluation)
     finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
-    at: datetime = evaluation.evaluated_at + timedelta(hours=9)
+    at = evaluation.evaluated_at + timedelta(hours=9)
     own.draft, own.state = None, "published"
     own.started_at = at - timedelta(minutes=11)
     own.submitted_at = own.evaluated_at = own.published_at = at

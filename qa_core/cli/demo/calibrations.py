@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from qa_core import scoring
 from qa_core.access.roles import Role, Viewer
-from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE_SHARES, read_grid
-from qa_core.cli.demo.plan import DemoPlan
+from qa_core.cli.demo.accounts import Cast
+from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE, read_grid
 from qa_core.cli.demo.staff import EVALUATORS
+from qa_core.cli.demo.story import STORY, DemoPlan, Entry
 from qa_core.compliance import law, retention
 from qa_core.metrics.query import listening_rights
 from qa_core.metrics.query.listening_rights import Listenable
@@ -24,63 +25,48 @@ from qa_core.storage.records.evaluations import CALIBRATION, Evaluation, Scoreca
 from qa_core.storage.records.listening import Calibration, Recording
 from qa_core.storage.records.store import Session
 
-CLOSED_TITLE, OPEN_TITLE = "Calibrage : appels courants", "Calibrage : appels récents"
-CLOSED_CONTACTS, OPEN_CONTACTS, FEWEST = 8, 5, 3
-CLOSED_DAYS, OPEN_DAYS = (85, 56), (29, 2)
-"""Days before the last one on which the contacts of each session lie."""
+TOLD = STORY.calibration
+MIN_CONTACTS = 3
 CLOCK = time(10, 15)
 """Time of day of all that happens here."""
-LEANS = (0.0, -0.09, 0.08)
-"""Share of a criterion's points that each evaluator adds: the second is strict."""
-UNCLEAR = {"ownership": 0.34, "listening": 0.22}
 NOISE = 0.07
 """Random spread as a share of the points; larger where the wording is bad."""
 
 
-def set_up(plan: DemoPlan, sign_ins: list[dict[str, str]]) -> None:
-    """Add both sessions, where enough contacts were evaluated."""
-    names = {entry["role"]: entry["username"] for entry in sign_ins}
-    with_account = [entry["username"] for entry in sign_ins if entry["role"] == Role.EVALUATOR]
-    evaluators = [*with_account, *EVALUATORS[len(with_account) :]]
+def set_up(cast: Cast) -> None:
+    """Add the sessions for which enough contacts were evaluated."""
+    plan, manager = cast.plan, cast.name(Role.MANAGER)
+    evaluators = [*cast.evaluators, *EVALUATORS[len(cast.evaluators) :]]
     chance = plan.chance("calibrations")
-    closed = _choose(plan, CLOSED_DAYS, CLOSED_CONTACTS)
-    waiting = _choose(plan, OPEN_DAYS, OPEN_CONTACTS)
+    chosen = [(told, _choose(plan, told)) for told in TOLD.sessions]
+    published = sa.select(ScorecardVersion).where(
+        ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None)
+    )
     with store.writing() as session:
-        grid = session.scalars(
-            sa.select(ScorecardVersion)
-            .where(ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None))
-            .order_by(ScorecardVersion.version)
-        ).first()
-        if grid is None:
-            return
-        leans = dict(zip(evaluators, LEANS, strict=True))
-        # Title, contacts, evaluators; days before the end: opened, due, scored; who has scored.
-        for title, contacts, invited, (opened, due, scored), scorers in (
-            (CLOSED_TITLE, closed, evaluators, (55, 52, 53), evaluators),
-            (OPEN_TITLE, waiting, evaluators[:2], (3, -6, 1), evaluators[1:2]),
-        ):
-            if len(contacts) < FEWEST:
+        grid = session.scalars(published.order_by(ScorecardVersion.version)).first()
+        for told, contacts in chosen:
+            if grid is None or len(contacts) < MIN_CONTACTS:
                 continue
             made = Calibration(
-                title=title,
+                title=told.title,
                 grid_id=grid.id,
-                evaluators=invited,
-                opened_by=names[Role.MANAGER],
-                opened_at=plan.moment(opened, CLOCK),
-                due_on=plan.day(due),
+                evaluators=[evaluators[place] for place in told.invited],
+                opened_by=manager,
+                opened_at=plan.moment(told.opened, CLOCK),
+                due_on=plan.day(told.due),
                 contacts=build_contacts(contacts),
             )
-            if title == CLOSED_TITLE:
-                made.closed_at, made.closed_by = plan.moment(due, CLOCK), names[Role.MANAGER]
+            if told.is_closed:
+                made.closed_at, made.closed_by = plan.moment(told.due, CLOCK), manager
             session.add(made)
             session.flush()
-            theirs = {username: leans[username] for username in scorers}
-            _mark(session, plan, made, contacts, theirs, chance, scored)
+            leans = {evaluators[place]: TOLD.leans[place] for place in told.scorers}
+            _mark(session, plan, made, contacts, leans, chance, told.scored)
 
 
-def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable]:
+def _choose(plan: DemoPlan, told: Entry) -> list[Listenable]:
     """Choose evaluated contacts of most different advisors, recorded ones first."""
-    first, last = map(plan.day, days)
+    first, last = map(plan.day, told.days)
     recorded = sa.exists().where(
         Recording.source_system == Evaluation.source_system,
         Recording.contact_id == Evaluation.contact_id,
@@ -92,21 +78,19 @@ def _choose(plan: DemoPlan, days: tuple[int, int], most: int) -> list[Listenable
             Evaluation.local_day.between(first, last),
             Evaluation.advisor_id.is_not(None),
             Evaluation.team.is_not(None),
+            Evaluation.contact_id.is_not(None),
         )
         .order_by(recorded.desc(), Evaluation.local_day.desc(), Evaluation.contact_id)
     )
     with store.reading() as session:
-        statement = statement.where(Evaluation.contact_id.is_not(None))
         rows = session.execute(Scoped(statement, Viewer.SYSTEM)).all()
         legal = law.load(session, retention.start_of(last + timedelta(days=1)))
-    by_advisor = {row.advisor_id: (row.source_system, row.contact_id) for row in reversed(rows)}
-    keys = [
-        key
-        for row in rows
-        if (key := (row.source_system, row.contact_id)) == by_advisor[row.advisor_id]
-    ]
+    by_advisor: dict[str, tuple[str, str]] = {}
+    for system, contact_id, advisor_id in rows:
+        by_advisor.setdefault(advisor_id, (system, contact_id))
+    keys = list(by_advisor.values())
     months = f"{first:%Y-%m}", f"{last:%Y-%m}"
-    return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[:most]
+    return listening_rights.find_listenable(Viewer.SYSTEM, keys, legal, *months)[: told.contacts]
 
 
 def _mark(
@@ -150,7 +134,7 @@ def _mark(
 
 def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float | None:
     """Draw what the contact deserves on that criterion, 0–1; None: it does not apply."""
-    if chance.random() < NOT_APPLICABLE_SHARES.get(criterion.key, 0.0):
+    if chance.random() < NOT_APPLICABLE.get(criterion.key, 0.0):
         return None
     return 1.0 if criterion.key in NEVER_LOST else float(np.clip(chance.normal(0.75, 0.25), 0, 1))
 
@@ -158,7 +142,7 @@ def _deserve(criterion: scoring.Criterion, chance: np.random.Generator) -> float
 def _hear(
     criterion: scoring.Criterion, deserved: float | None, lean: float, chance: np.random.Generator
 ) -> Any:
-    heard = chance.normal(lean, UNCLEAR.get(criterion.key, NOISE))
+    heard = chance.normal(lean, TOLD.unclear.get(criterion.key, NOISE))
     if deserved is None:
         return scoring.NOT_APPLICABLE
     levels = np.array([float(level) for level in criterion.levels])

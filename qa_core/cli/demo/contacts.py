@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from types import SimpleNamespace
 
 import numpy as np
 
-from qa_core.cli.demo.plan import DemoPlan
-from qa_core.cli.demo.seasons import DAY_SECONDS, Calendar
+from qa_core.cli.demo.seasons import LAUNCH, Calendar
 from qa_core.cli.demo.staff import QUEUES, Staff
+from qa_core.cli.demo.story import DAY_SECONDS, STORY, DemoPlan, column
 
-CHANNELS = ("phone", "email", "chat", "messaging", "social")
+CHANNELS = [channel.name for channel in STORY.channels]
 PHONE, EMAIL, CHAT, MESSAGING, SOCIAL = range(5)
-CHANNEL_SHARES = np.array([0.63, 0.14, 0.12, 0.07, 0.04])
-CHANNEL_DRIFT = np.array([0.92, 0.94, 1.3, 1.5, 1.1])
-"""Share of each channel on the last day, compared with the first."""
-
 INBOUND, OUTBOUND, INTERNAL = range(3)
-OUTCOMES = (
-    "answered",
-    "abandoned",
-    "timeout",
-    "overflow",
-    "voicemail",
-    "closed",
-    "refused",
-    "failed",
-    "unanswered",
-)
+OUTCOMES = STORY.outcomes
 ANSWERED, ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL, CLOSED, REFUSED, FAILED, UNANSWERED = range(9)
 
-
-@dataclass(frozen=True)
-class ContactReason:
-    """Reason of contacts: queue, share of needs, resolution, duration, months."""
-
-    name: str
-    queue: int
-    share: float
-    resolved: float
-    talk_seconds: float
-    months: tuple[tuple[int, float], ...] = ()
-
-
-REASONS = (
-    ContactReason("Facturation", 0, 0.20, 0.775, 300, ((1, 1.15), (9, 1.1))),
-    ContactReason("Panne box", 1, 0.18, 0.68, 470, ((1, 1.15), (7, 1.15), (11, 1.25), (12, 1.15))),
-    ContactReason("Installation", 1, 0.08, 0.71, 410, ((9, 1.4), (10, 1.2))),
-    ContactReason("Mot de passe", 1, 0.08, 0.895, 165),
-    ContactReason("Déménagement", 2, 0.07, 0.73, 370, ((6, 1.4), (7, 1.7), (8, 1.8), (9, 1.2))),
-    ContactReason("Livraison", 2, 0.09, 0.79, 215, ((11, 1.3), (12, 1.8), (1, 1.2))),
-    ContactReason("Option et forfait", 3, 0.14, 0.85, 320, ((9, 1.15), (12, 1.2))),
-    ContactReason("Nouvelle offre", 3, 0.08, 0.865, 400, ((9, 1.2), (11, 1.3), (12, 1.3))),
-    ContactReason("Résiliation", 4, 0.04, 0.78, 350, ((1, 1.3), (9, 1.2))),
-    ContactReason("Réclamation", 4, 0.04, 0.585, 520, ((1, 1.2),)),
-)
+REASONS = STORY.reasons
 BILLING = BILLING_QUEUE = 0
-LAUNCH_MORE, LAUNCH_LESS_RESOLVED, LAUNCH_LOADS = 1.0, 0.19, (0.32, 0.08)
-"""At the worst of the launch: more needs, fewer resolved, load of the queues."""
+OWN_QUEUE, RESOLVED, TALK_SECONDS = (
+    column(REASONS, name) for name in ("queue", "resolved", "talk_seconds")
+)
 
 CONTACTS_PER_NEED = 1.492
 """Contacts per need, measured on this simulation with repeats, call-backs and outbound calls."""
@@ -65,54 +28,35 @@ CUSTOMERS_PER_CONTACT = 0.42
 WITHHELD = -1
 CODES = ("channel", "reason", "direction", "depth", "tries", "queue", "outcome", "transfers")
 TYPES = {"customer": np.int32, "advisor": np.int32, **dict.fromkeys(CODES, np.int8)}
+OF_NEED = ("customer", "channel", "reason", "depth", "tries")
+"""What a contact passes on to the one that follows it."""
 
 
-@dataclass
-class Wave:
-    """Contacts as parallel arrays. Wall-clock times; missing: NaN, missing codes −1."""
+class Wave(SimpleNamespace):
+    """Contacts as parallel arrays; missing: NaN, missing codes −1.
 
-    at: np.ndarray
-    customer: np.ndarray
-    channel: np.ndarray
-    reason: np.ndarray
-    direction: np.ndarray
-    depth: np.ndarray
-    """Earlier answered contacts of this need."""
-    tries: np.ndarray
-    """Missed contacts of this need just before."""
-    queue: np.ndarray | None = None
-    advisor: np.ndarray | None = None
-    outcome: np.ndarray | None = None
-    wait: np.ndarray | None = None
-    talk: np.ndarray | None = None
-    hold: np.ndarray | None = None
-    wrap: np.ndarray | None = None
-    transfers: np.ndarray | None = None
-    resolved: np.ndarray | None = None
-    """Truth that nobody records; the declaration and the survey are made from it."""
+    Each has `at` (wall clock), `customer`, `channel`, `reason`, `direction`, `depth`
+    (earlier answered contacts of this need) and `tries` (missed ones just before); one
+    that was lived also has `queue`, `advisor`, `outcome`, `wait`, `talk`, `hold`,
+    `wrap`, `transfers`, and `resolved`: the truth that nobody records, from which the
+    declaration and the survey are made.
+    """
 
     def __len__(self) -> int:
         return len(self.at)
 
     def pack(self) -> Wave:
         """Return the same contacts with codes in the smallest types that hold them."""
-        columns = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Wave(
-            **{name: array.astype(TYPES.get(name, array.dtype)) for name, array in columns.items()}
-        )
+        columns = vars(self).items()
+        return Wave(**{name: array.astype(TYPES.get(name, array.dtype)) for name, array in columns})
 
     def keep(self, rows: np.ndarray) -> Wave:
-        return Wave(
-            *(
-                None if (value := getattr(self, item.name)) is None else value[rows]
-                for item in fields(self)
-            )
-        )
+        return Wave(**{name: array[rows] for name, array in vars(self).items()})
 
     @staticmethod
     def join(waves: list[Wave]) -> Wave:
-        columns = ([getattr(wave, item.name) for wave in waves] for item in fields(Wave))
-        return Wave(*(None if column[0] is None else np.concatenate(column) for column in columns))
+        names = vars(waves[0])
+        return Wave(**{n: np.concatenate([getattr(wave, n) for wave in waves]) for n in names})
 
 
 class Simulation:
@@ -121,9 +65,6 @@ class Simulation:
     def __init__(self, plan: DemoPlan, calendar: Calendar, staff: Staff) -> None:
         self.plan, self.calendar, self.staff = plan, calendar, staff
         self.chance = plan.chance("contacts")
-        self.reason_queue = np.array([reason.queue for reason in REASONS])
-        self.reason_resolved = np.array([reason.resolved for reason in REASONS])
-        self.reason_talk = np.array([reason.talk_seconds for reason in REASONS])
         customers = max(20, round(plan.contacts * CUSTOMERS_PER_CONTACT))
         self.loyalty = np.cumsum(self.chance.gamma(0.9, 1, customers))
         self.withholds = self.chance.random(customers) < 0.05
@@ -148,176 +89,128 @@ class Simulation:
         # the launch.
         months = np.ones((len(REASONS), 12))
         for position, reason in enumerate(REASONS):
-            for month, factor in reason.months:
-                months[position, month - 1] = factor
-        by_reason = (
-            np.array([reason.share for reason in REASONS])[:, None] * months[:, calendar.month]
-        )
-        by_reason[BILLING] *= 1 + LAUNCH_MORE * calendar.trouble
-        drift = CHANNEL_SHARES[:, None] * CHANNEL_DRIFT[:, None] ** (
-            np.arange(calendar.size) / calendar.size
-        )
-        by_channel = drift * np.where(
-            np.isin(np.arange(5), (PHONE, CHAT))[:, None], calendar.usual, calendar.usual_written
-        )
+            for month, factor in reason.get("months", {}).items():
+                months[position, int(month) - 1] = factor
+        by_reason = column(REASONS, "share")[:, None] * months[:, calendar.month]
+        by_reason[BILLING] *= 1 + LAUNCH.more_needs * calendar.trouble
+        age = np.arange(calendar.size) / calendar.size
+        channels = STORY.channels
+        drift = column(channels, "share")[:, None] * column(channels, "drift")[:, None] ** age
+        is_live = np.isin(np.arange(len(channels)), (PHONE, CHAT))[:, None]
+        by_channel = drift * np.where(is_live, calendar.usual, calendar.usual_written)
         cells = np.cumsum(by_reason[:, None, :] * by_channel[None, :, :] * calendar.surprise)
-        cell = np.minimum(
-            np.searchsorted(cells, chance.random(needs) * cells[-1], side="right"), len(cells) - 1
-        )
-        reason, channel, day = np.unravel_index(cell, (len(REASONS), len(CHANNELS), calendar.size))
+        cell = _draw_weighted(cells, chance.random(needs))
+        reason, channel, day = np.unravel_index(cell, (len(REASONS), len(channels), calendar.size))
         at = calendar.draw_moments(day, ~np.isin(channel, (PHONE, CHAT)), chance)
         shut = (channel == PHONE) & (chance.random(needs) < 0.032)
-        at[shut] = calendar.draw_closed_moments(
-            chance.integers(0, calendar.size, shut.sum()), chance
-        )
-        customer = np.searchsorted(
-            self.loyalty, chance.random(needs) * self.loyalty[-1], side="right"
-        )
-        customer = np.minimum(customer, len(self.loyalty) - 1)
-        unknown = np.array([0.015, 0.01, 0.1, 0.03, 0.18])[channel]
-        customer[
-            (self.withholds[customer] & (channel == PHONE)) | (chance.random(needs) < unknown)
-        ] = WITHHELD
-        nothing = np.zeros(needs, dtype=np.int64)
-        return Wave(
-            at,
-            customer,
-            channel,
-            reason,
-            nothing + INBOUND,
-            nothing.copy(),
-            nothing.copy(),
-        )
+        days = chance.integers(0, calendar.size, shut.sum())
+        at[shut] = calendar.draw_closed_moments(days, chance)
+        customer = _draw_weighted(self.loyalty, chance.random(needs))
+        withheld = self.withholds[customer] & (channel == PHONE)
+        unknown = chance.random(needs) < column(channels, "unknown")[channel]
+        customer[withheld | unknown] = WITHHELD
+        return _begin(at, customer, channel, reason, INBOUND)
 
     def _live(self, wave: Wave) -> None:
         """Draw how each contact went: wait, outcome, advisor, durations, resolution."""
         chance, size, calendar = self.chance, len(wave), self.calendar
         day, hour = calendar.position(wave.at), calendar.hour(wave.at)
         misrouted = chance.random(size) < 0.05
-        wave.queue = np.where(
-            misrouted, chance.integers(0, len(QUEUES), size), self.reason_queue[wave.reason]
-        )
+        wave.queue = chance.integers(0, len(QUEUES), size)
+        wave.queue[~misrouted] = OWN_QUEUE[wave.reason[~misrouted]]
         outbound = wave.direction == OUTBOUND
         self._queue_up(wave, day, hour, outbound)
         answered = wave.outcome == ANSWERED
         # What comes in while the centre is closed is taken when it opens.
-        served = np.where(
-            calendar.is_open[day], day, np.minimum(calendar.next_open[day], calendar.size - 1)
-        )
+        served = np.minimum(calendar.next_open[day], calendar.size - 1)
         half = np.where((served == day) & (hour >= 14), 1, 0)
-        wave.advisor = np.where(
-            answered | outbound, self.staff.draw(served, half, wave.queue, chance), -1
-        )
+        wave.advisor = self.staff.draw(served, half, wave.queue, chance)
+        wave.advisor[~(answered | outbound)] = -1
         self._talk(wave, answered, misrouted)
         advisor = np.maximum(wave.advisor, 0)
-        trouble = calendar.trouble[day]
-        odds = (
-            self.reason_resolved[wave.reason]
-            + self.staff.resolves[advisor]
-            + 0.05 * np.minimum(wave.depth, 3)
-        )
-        odds -= np.where(wave.reason == BILLING, LAUNCH_LESS_RESOLVED, 0.02) * trouble
+        odds = RESOLVED[wave.reason] + self.staff.resolves[advisor]
+        odds += 0.05 * np.minimum(wave.depth, 3)
+        odds -= np.where(wave.reason == BILLING, LAUNCH.less_resolved, 0.02) * calendar.trouble[day]
         odds -= 0.09 * np.exp(-self.staff.tenure[served, advisor] / 60)
-        odds -= 0.1 * (wave.transfers > 0) + np.array([0, 0.035, 0.01, 0.02, 0.05])[wave.channel]
+        odds -= 0.1 * (wave.transfers > 0) + column(STORY.channels, "unresolved")[wave.channel]
         wave.resolved = answered & (chance.random(size) < np.clip(odds, 0.05, 0.98))
 
     def _queue_up(
         self, wave: Wave, day: np.ndarray, hour: np.ndarray, outbound: np.ndarray
     ) -> None:
+        """Draw the wait and the outcome of each contact."""
         chance, size, calendar = self.chance, len(wave), self.calendar
-        rush = (
-            1
-            + 0.1 * np.exp(-((hour - 10.7) ** 2) / 2)
-            + 0.07 * np.exp(-((hour - 15) ** 2) / 3)
-            - 0.08 * (hour > 18)
-        )
-        load = (
-            calendar.surprise[day]
-            * rush
-            * (1 + np.where(wave.queue == BILLING_QUEUE, *LAUNCH_LOADS) * calendar.trouble[day])
-            * np.where(calendar.weekday[day] == 0, 1.04, 1.0)
-        )
+        phone, chat = wave.channel == PHONE, wave.channel == CHAT
+        written = ~phone & ~chat
+        rush = 1 + 0.1 * np.exp(-((hour - 10.7) ** 2) / 2)
+        rush += 0.07 * np.exp(-((hour - 15) ** 2) / 3)
+        rush -= 0.08 * (hour > 18)
+        load = calendar.surprise[day] * rush
+        load *= 1 + np.where(wave.queue == BILLING_QUEUE, *LAUNCH.loads) * calendar.trouble[day]
+        load *= np.where(calendar.weekday[day] == 0, 1.04, 1.0)
         at_once = np.clip(0.83 - 0.95 * (load - 1), 0.1, 0.95)
         queued = chance.exponential(76 * np.clip(load, 0.7, 2) ** 2.6)
         wait = np.where(chance.random(size) < at_once, chance.gamma(2.2, 3.1, size), 12 + queued)
-        wait = np.where(wave.channel == CHAT, wait * 1.3 + 4, wait)
+        wait = np.where(chat, wait * 1.3 + 4, wait)
         patience = chance.lognormal(np.log(165), 0.95, size)
         patience = np.where(chance.random(size) < 0.022, chance.random(size) * 5, patience)
         left = patience < wait
-        outcome = np.where(left, ABANDONED, np.where(wait > 420, TIMEOUT, ANSWERED))
-        wait = np.where(left, patience, np.where(wait > 420, 420, wait))
-        aside = chance.random(size)
-        long_enough = (wait > 25) & (outcome == ANSWERED) & (wave.channel == PHONE)
-        outcome = np.where(
-            long_enough & (aside < 0.035),
-            OVERFLOW,
-            np.where(long_enough & (aside > 0.95), VOICEMAIL, outcome),
-        )
-        odd = chance.random(size)
-        outcome = np.where(
-            (wave.channel == PHONE) & (odd < 0.0015),
-            FAILED,
-            np.where((wave.channel == PHONE) & (odd > 0.999), REFUSED, outcome),
-        )
-        written = np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
-        outcome = np.where(written, np.where(odd < 0.012, UNANSWERED, ANSWERED), outcome)
-        shut = np.isin(wave.channel, (PHONE, CHAT)) & ~calendar.is_open_at(wave.at) & ~outbound
-        outcome = np.where(
-            shut, np.where((aside < 0.25) & (wave.channel == PHONE), VOICEMAIL, CLOSED), outcome
-        )
-        wave.outcome = np.where(outbound, np.where(aside < 0.68, ANSWERED, UNANSWERED), outcome)
+        outcome = np.where(wait > 420, TIMEOUT, ANSWERED)
+        outcome[left] = ABANDONED
+        wait = np.where(left, patience, np.minimum(wait, 420))
+        aside, odd = chance.random(size), chance.random(size)
+        long_enough = (wait > 25) & (outcome == ANSWERED) & phone
+        outcome[long_enough & (aside < 0.035)] = OVERFLOW
+        outcome[long_enough & (aside > 0.95)] = VOICEMAIL
+        outcome[phone & (odd < 0.0015)] = FAILED
+        outcome[phone & (odd > 0.999)] = REFUSED
+        outcome[written] = ANSWERED
+        outcome[written & (odd < 0.012)] = UNANSWERED
+        shut = ~written & ~calendar.is_open_at(wave.at) & ~outbound
+        outcome[shut] = CLOSED
+        outcome[shut & phone & (aside < 0.25)] = VOICEMAIL
+        outcome[outbound] = UNANSWERED
+        outcome[outbound & (aside < 0.68)] = ANSWERED
+        wave.outcome = outcome
         # The mail tool and the messengers export no wait, and now and then the
         # telephony loses one.
-        unknown = (
-            written
-            | shut
-            | outbound
-            | (chance.random(size) < 0.008)
-            | np.isin(wave.outcome, (FAILED, REFUSED))
-        )
-        wave.wait = np.where(unknown, np.nan, np.round(wait, 1))
+        lost = (chance.random(size) < 0.008) | np.isin(outcome, (FAILED, REFUSED))
+        wave.wait = np.where(written | shut | outbound | lost, np.nan, np.round(wait, 1))
 
     def _talk(self, wave: Wave, answered: np.ndarray, misrouted: np.ndarray) -> None:
+        """Draw talk, hold, wrap-up and transfers of the answered."""
         chance, size = self.chance, len(wave)
-        phone = wave.channel == PHONE
-        chat = wave.channel == CHAT
-        written = np.isin(wave.channel, (EMAIL, MESSAGING, SOCIAL))
-        pace = (
-            self.staff.handles[np.maximum(wave.advisor, 0)]
-            * np.array([1, 0.9, 1.45, 1.05, 0.7])[wave.channel]
-        )
-        talk = self.reason_talk[wave.reason] * chance.lognormal(-0.16, 0.56, size) * pace
-        wave.talk = np.where(
-            answered & (chance.random(size) > 0.004), np.maximum(8, np.round(talk)), np.nan
-        )
+        phone, chat = wave.channel == PHONE, wave.channel == CHAT
+        messaging, live = wave.channel == MESSAGING, phone | chat
+        pace = self.staff.handles[np.maximum(wave.advisor, 0)]
+        pace = pace * column(STORY.channels, "pace")[wave.channel]
+        talk = TALK_SECONDS[wave.reason] * chance.lognormal(-0.16, 0.56, size) * pace
+        timed = answered & (chance.random(size) > 0.004)
+        wave.talk = np.where(timed, np.maximum(8, np.round(talk)), np.nan)
         holds = chance.random(size) < 0.24
         hold = np.where(holds, np.round(chance.gamma(1.8, 38, size)), 0)
         wave.hold = np.where(answered & phone, hold, np.nan)
         wrap = np.round(chance.lognormal(np.log(38), 0.7, size) * pace)
-        wave.wrap = np.where(
-            answered & (phone | chat | (wave.channel == MESSAGING)) & (chance.random(size) > 0.03),
-            wrap,
-            np.nan,
-        )
+        wrapped = answered & (live | messaging) & (chance.random(size) > 0.03)
+        wave.wrap = np.where(wrapped, wrap, np.nan)
         moved = chance.random(size) < np.where(misrouted, 0.5, np.where(chat, 0.03, 0.055))
         transfers = moved * np.where(chance.random(size) < 0.12, 2, 1)
-        wave.transfers = np.where(answered & ~written, transfers, 0)
+        wave.transfers = np.where(answered & live, transfers, 0)
 
     def _come_back(self, wave: Wave) -> Wave:
         """Draw repeats of unsettled needs, mostly within days; a few repeat anyway."""
         chance, answered = self.chance, wave.outcome == ANSWERED
-        again = answered & (
-            chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
-        )
-        after = wave.keep(again)
+        again = chance.random(len(wave)) < np.where(wave.resolved, 0.07, 0.9 * 0.9**wave.depth)
+        after = wave.keep(answered & again)
+        size = len(after)
         days = np.where(
             after.resolved,
-            0.3 + chance.exponential(5, len(after)),
-            chance.lognormal(np.log(1.6), 1.05, len(after)),
+            0.3 + chance.exponential(5, size),
+            chance.lognormal(np.log(1.6), 1.05, size),
         )
-        other = after.resolved & (chance.random(len(after)) < 0.35)
-        after.reason = np.where(other, chance.integers(0, len(REASONS), len(after)), after.reason)
-        after.channel = np.where(chance.random(len(after)) < 0.55, PHONE, after.channel)
+        other = after.resolved & (chance.random(size) < 0.35)
+        after.reason = np.where(other, chance.integers(0, len(REASONS), size), after.reason)
+        after.channel = np.where(chance.random(size) < 0.55, PHONE, after.channel)
         after.depth, after.tries = after.depth + 1, np.zeros_like(after.tries)
         return self._follow(after, days * DAY_SECONDS, INBOUND)
 
@@ -332,76 +225,69 @@ class Simulation:
     def _call_back(self, wave: Wave) -> Wave:
         """Draw call-backs of missed callers with a number; those reached may need nothing more."""
         chance = self.chance
-        missed = (
-            np.isin(wave.outcome, (ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL))
-            & (wave.direction == INBOUND)
-            & (wave.channel == PHONE)
-        )
-        called = missed & (wave.customer != WITHHELD) & ~(wave.wait <= 5)
+        missed = np.isin(wave.outcome, (ABANDONED, TIMEOUT, OVERFLOW, VOICEMAIL))
+        by_phone = (wave.direction == INBOUND) & (wave.channel == PHONE)
+        called = missed & by_phone & (wave.customer != WITHHELD) & ~(wave.wait <= 5)
         after = wave.keep(called & (chance.random(len(wave)) < 0.34))
         return self._follow(after, 600 + chance.lognormal(np.log(5400), 0.9, len(after)), OUTBOUND)
 
     def _follow(self, after: Wave, seconds: np.ndarray, direction: int) -> Wave:
-        calendar, size = self.calendar, len(after)
+        """Build the contacts that follow these after some seconds, when somebody is there."""
+        calendar, end = self.calendar, self.calendar.size
         at = after.at + seconds.astype("timedelta64[s]")
-        day = np.minimum(calendar.position(at), calendar.size)
-        inside = np.minimum(day, calendar.size - 1)
+        day = np.minimum(calendar.position(at), end)
+        inside = np.minimum(day, end - 1)
         live = np.isin(after.channel, (PHONE, CHAT))
         # Nobody gets in touch after exactly 24 hours: beyond half a day the hour is
         # chosen anew.
-        anew = (seconds > DAY_SECONDS / 2) & (day < calendar.size)
+        anew = (seconds > DAY_SECONDS / 2) & (day < end)
         shut = live & ~calendar.is_open_at(at)
         past_closing = shut & calendar.is_open[inside] & (calendar.hour(at) > 12)
-        moved = np.where(
-            live,
-            np.where(
-                shut | anew, calendar.next_open[np.minimum(day + past_closing, calendar.size)], day
-            ),
-            day,
-        )
-        redraw = (anew | shut) & (moved < calendar.size)
-        at = np.where(
-            moved >= calendar.size, calendar.start + np.timedelta64(calendar.size, "D"), at
-        )
+        opened = calendar.next_open[np.minimum(day + past_closing, end)]
+        moved = np.where(live & (shut | anew), opened, day)
+        redraw = (anew | shut) & (moved < end)
+        at = np.where(moved >= end, calendar.start + np.timedelta64(end, "D"), at)
         at[redraw] = calendar.draw_moments(moved[redraw], ~live[redraw], self.chance)
-        order = np.maximum(at, after.at + np.timedelta64(60, "s"))
-        return Wave(
-            order,
-            after.customer,
-            after.channel,
-            after.reason,
-            np.full(size, direction),
-            after.depth,
-            after.tries,
-        )
+        at = np.maximum(at, after.at + np.timedelta64(60, "s"))
+        passed_on = {name: getattr(after, name) for name in OF_NEED}
+        return Wave(at=at, direction=np.full(len(after), direction), **passed_on)
 
     def _outbound(self, inbound: int) -> Wave:
         """Draw outbound calls of the centre's own accord, and internal calls."""
         chance, calendar = self.chance, self.calendar
         size = round(inbound * 0.034)
-        days = np.searchsorted(
-            np.cumsum(calendar.usual), chance.random(size) * calendar.usual.sum(), side="right"
-        )
-        at = calendar.draw_moments(
-            np.minimum(days, calendar.size - 1), np.zeros(size, dtype=bool), chance
-        )
-        customer = np.minimum(
-            np.searchsorted(self.loyalty, chance.random(size) * self.loyalty[-1]),
-            len(self.loyalty) - 1,
-        )
+        usual = np.cumsum(calendar.usual)
+        days = np.searchsorted(usual, chance.random(size) * calendar.usual.sum(), side="right")
+        days = np.minimum(days, calendar.size - 1)
+        at = calendar.draw_moments(days, np.zeros(size, dtype=bool), chance)
+        loyal = np.searchsorted(self.loyalty, chance.random(size) * self.loyalty[-1])
+        customer = np.minimum(loyal, len(self.loyalty) - 1)
         internal = chance.random(size) < 0.2
         customer[internal] = WITHHELD
-        nothing = np.zeros(size, dtype=np.int64)
         reason = chance.integers(0, len(REASONS), size)
-        wave = Wave(
-            at,
-            customer,
-            nothing + PHONE,
-            reason,
-            nothing + OUTBOUND,
-            nothing.copy(),
-            nothing.copy(),
-        )
+        wave = _begin(at, customer, np.full(size, PHONE), reason, OUTBOUND)
         self._live(wave)
         wave.direction = np.where(internal, INTERNAL, OUTBOUND)
         return wave
+
+
+def _draw_weighted(cumulated: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Draw positions by their weights, given cumulated; `drawn` lies between 0 and 1."""
+    found = np.searchsorted(cumulated, drawn * cumulated[-1], side="right")
+    return np.minimum(found, len(cumulated) - 1)
+
+
+def _begin(
+    at: np.ndarray, customer: np.ndarray, channel: np.ndarray, reason: np.ndarray, direction: int
+) -> Wave:
+    """Build first contacts of a need."""
+    none = np.zeros(len(at), dtype=np.int64)
+    return Wave(
+        at=at,
+        customer=customer,
+        channel=channel,
+        reason=reason,
+        direction=none + direction,
+        depth=none,
+        tries=none.copy(),
+    )

@@ -8,12 +8,12 @@ import pyarrow.compute as pc
 
 from qa_core.base import environment
 from qa_core.cli.demo import contacts
-from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import QUEUES, Staff
+from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.ingest.pseudonyms import Pseudonyms
 
 SYSTEMS = ("telephony", "messaging", "helpdesk")
-SYSTEM_OF_CHANNEL = np.array([0, 2, 1, 1, 2], np.int8)
+SYSTEM_OF_CHANNEL = np.array([SYSTEMS.index(channel.system) for channel in STORY.channels], np.int8)
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
 SLICE = 500_000
@@ -39,11 +39,8 @@ class Extracts:
     def _record(self) -> None:
         """Draw who is recorded: some answered calls, after the notice, without an objection."""
         chance, size = self.chance, len(self.wave)
-        phone = (
-            self.answered
-            & (self.wave.channel == contacts.PHONE)
-            & (self.wave.direction != contacts.INTERNAL)
-        )
+        is_internal = self.wave.direction == contacts.INTERNAL
+        phone = self.answered & (self.wave.channel == contacts.PHONE) & ~is_internal
         self.may_be_recorded = phone
         chosen = phone & (chance.random(size) < RECORDED_SHARE)
         self.notice = np.where(self.inbound, chance.random(size) < 0.992, chance.random(size) < 0.9)
@@ -57,12 +54,8 @@ class Extracts:
 
     def _name_customers(self) -> None:
         self.customers = np.unique(self.wave.customer[self.wave.customer != contacts.WITHHELD])
-        self.customer_keys = Pseudonyms.current().find_keys(
-            pa.array(
-                [f"demo customer {self.plan.seed}-{customer}" for customer in self.customers],
-                pa.string(),
-            )
-        )
+        names = [f"demo customer {self.plan.seed}-{customer}" for customer in self.customers]
+        self.customer_keys = Pseudonyms.current().find_keys(pa.array(names, pa.string()))
 
     def export(self, system: str, tracking_number: pa.Array) -> Iterator[pa.Table]:
         """Build the export of one system, slice by slice, so that a large centre needs
@@ -76,12 +69,10 @@ class Extracts:
     def _declare(self) -> None:
         """Draw what advisors note: reasons with gaps, declarations that flatter."""
         wave, chance, size = self.wave, self.chance, len(self.wave)
-        self.reason_known = self.answered & (chance.random(size) > 0.06) | (
-            chance.random(size) < 0.04
-        )
-        bright = np.where(
-            wave.resolved, 0.97, 0.62 + self.staff.declares[np.maximum(wave.advisor, 0)]
-        )
+        noted = self.answered & (chance.random(size) > 0.06)
+        self.reason_known = noted | (chance.random(size) < 0.04)
+        flattering = self.staff.declares[np.maximum(wave.advisor, 0)]
+        bright = np.where(wave.resolved, 0.97, 0.62 + flattering)
         self.declared = chance.random(size) < bright
         self.declares = self.answered & (chance.random(size) > 0.08) & self.inbound
 
@@ -89,15 +80,12 @@ class Extracts:
         wave = self.wave.keep(rows)
         is_internal = wave.direction == contacts.INTERNAL
         # An advisor stands on a missed contact only where a call-back rang in vain.
-        advised = (
-            self.answered[rows]
-            | np.isin(wave.outcome, (contacts.UNANSWERED, contacts.FAILED)) & ~self.inbound[rows]
-        )
-        names = {
-            "telephony": self.staff.extensions,
-            "messaging": self.staff.logins,
-            "helpdesk": self.staff.ids,
-        }[system]
+        in_vain = np.isin(wave.outcome, (contacts.UNANSWERED, contacts.FAILED))
+        advised = self.answered[rows] | in_vain & ~self.inbound[rows]
+        known_as = (self.staff.extensions, self.staff.logins, self.staff.ids)
+        names = dict(zip(SYSTEMS, known_as, strict=True))[system]
+        reasons = pa.array([reason.name for reason in contacts.REASONS])
+        customers = np.searchsorted(self.customers, wave.customer)
         moments = to_utc(wave.at)
         columns = {
             "contact_id": self.ids.take(pa.array(rows)),
@@ -106,16 +94,8 @@ class Extracts:
             "direction": pick(pa.array(DIRECTIONS), wave.direction),
             "channel": pick(pa.array(contacts.CHANNELS), wave.channel),
             "queue": pick(pa.array(QUEUES), wave.queue, ~is_internal),
-            "reason": pick(
-                pa.array([reason.name for reason in contacts.REASONS]),
-                wave.reason,
-                self.reason_known[rows] & ~is_internal,
-            ),
-            "customer_key": pick(
-                self.customer_keys,
-                np.searchsorted(self.customers, wave.customer),
-                wave.customer != contacts.WITHHELD,
-            ),
+            "reason": pick(reasons, wave.reason, self.reason_known[rows] & ~is_internal),
+            "customer_key": pick(self.customer_keys, customers, wave.customer != contacts.WITHHELD),
             "outcome": pick(pa.array(contacts.OUTCOMES), wave.outcome),
             "wait_seconds": number(wave.wait),
             "talk_seconds": number(wave.talk),
@@ -128,7 +108,7 @@ class Extracts:
                 "transfers": pa.array(wave.transfers, pa.int32(), mask=~self.answered[rows]),
             }
         if system == "telephony":
-            may_be = self.may_be_recorded[rows]
+            may_be, purposes = self.may_be_recorded[rows], pa.array(PURPOSES)
             columns |= {
                 "hold_seconds": number(wave.hold),
                 "tracking_number": tracking_number.take(pa.array(rows)),
@@ -137,9 +117,7 @@ class Extracts:
                 "customer_objected": flag(self.objected[rows], may_be & self.notice[rows]),
                 "stopped_by_advisor": flag(self.stopped[rows], may_be),
                 "private_line": flag(self.private[rows], may_be),
-                "recording_purpose": pick(
-                    pa.array(PURPOSES), self.purpose[rows], self.recorded[rows]
-                ),
+                "recording_purpose": pick(purposes, self.purpose[rows], self.recorded[rows]),
             }
         return pa.table(columns)
 

@@ -16,8 +16,8 @@ from qa_core.base.i18n import N_
 from qa_core.base.progress import ignore_progress
 from qa_core.cli.demo import campaigns, contacts, evaluations, seasons, surveys
 from qa_core.cli.demo.extracts import SYSTEMS, Extracts
-from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.staff import Staff
+from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.files.decision import Decision
@@ -31,17 +31,12 @@ from qa_core.storage.records import store
 PROFILE = "demo"
 """Profile of the demo's batches; finds them for removal."""
 
-FILES = {
-    "telephony": "appels_telephonie.csv",
-    "messaging": "conversations_messagerie.csv",
-    "helpdesk": "tickets_assistance.csv",
-}
 _FIRST_LINE = 2
 
 
 def stage_advisors(plan: DemoPlan, staff: Staff) -> Staged:
     """Stage the file of the advisors, which comes first: contacts find their team in it."""
-    return _stage(plan, "advisors", "annuaire", "conseillers.csv", staff.as_rows())
+    return _stage(plan, "advisors", "annuaire", staff.as_rows())
 
 
 def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Iterator[Staged]:
@@ -52,31 +47,18 @@ def stage_all(plan: DemoPlan, calendar: seasons.Calendar, staff: Staff) -> Itera
     tracking = campaigns.Tracking(plan, calendar, extracts)
     called = tracking.called_numbers()
     for system in SYSTEMS:
-        export = extracts.export(system, called)
-        yield _stage(plan, "contacts", system, FILES[system], export)
-    yield _stage(plan, "tracking", "call_tracking", "call_tracking.csv", tracking.by_number())
-    yield _stage(plan, "tracking", "web", "origine_des_chats.csv", tracking.by_contact())
-    yield _stage(
-        plan,
-        "surveys",
-        "enquetes",
-        "enquetes_satisfaction.csv",
-        surveys.send(plan, calendar, extracts),
-    )
-    yield _stage(plan, "spend", "marketing", "depenses_campagnes.csv", tracking.spend())
-    yield _stage(
-        plan,
-        "evaluations",
-        "ecoutes",
-        "evaluations.csv",
-        # Older ones may not be kept, and an import of them is refused.
-        evaluations.evaluate(
-            plan, calendar, extracts, deletion.find_oldest_day(environment.today(), months)
-        ),
-    )
+        yield _stage(plan, "contacts", system, extracts.export(system, called))
+    yield _stage(plan, "tracking", "call_tracking", tracking.by_number())
+    yield _stage(plan, "tracking", "web", tracking.by_contact())
+    yield _stage(plan, "surveys", "enquetes", surveys.send(plan, calendar, extracts))
+    yield _stage(plan, "spend", "marketing", tracking.spend())
+    # Older evaluations may not be kept, and an import of them is refused.
+    oldest = deletion.find_oldest_day(environment.today(), months)
+    scored = evaluations.evaluate(plan, calendar, extracts, oldest)
+    yield _stage(plan, "evaluations", "ecoutes", scored)
 
 
-def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
+def load_staged(viewer: Viewer, staged: Staged) -> None:
     """Load one of these files as the pipeline loads a file it has read."""
     report = FileReport(
         file=str(staged.file),
@@ -88,25 +70,19 @@ def load_staged(viewer: Viewer, staged: Staged) -> FileReport:
         headers=staged.headers,
     )
     try:
+        options = ImportOptions(system=staged.system)
+        job = load_job.LoadJob(viewer, staged, options, report, progress=ignore_progress)
         with store.one_import_at_a_time():
             recovery.finish_interrupted()
-            load.load(
-                load_job.LoadJob(
-                    viewer,
-                    staged,
-                    ImportOptions(system=staged.system),
-                    report,
-                    progress=ignore_progress,
-                )
-            )
-        return report
+            load.load(job)
     finally:
         staged.discard()
 
 
 def _stage(
-    plan: DemoPlan, kind: str, system: str, name: str, content: pa.Table | Iterator[pa.Table]
+    plan: DemoPlan, kind: str, system: str, content: pa.Table | Iterator[pa.Table]
 ) -> Staged:
+    """Stage the export of one system as if its file had been read."""
     parent = environment.current().temporary_folder
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"staged-{os.getpid()}-", dir=parent))
@@ -114,9 +90,8 @@ def _stage(
     tables = iter([content]) if isinstance(content, pa.Table) else content
     first = next(tables)
     columns = tuple(column for column in SCHEMAS[kind] if column in first.column_names)
-    schema = pa.schema(
-        [("line", pa.int64()), *((column, SCHEMAS[kind][column]) for column in columns)]
-    )
+    types = [(column, SCHEMAS[kind][column]) for column in columns]
+    schema = pa.schema([("line", pa.int64()), *types])
     read = 0
     with pq.ParquetWriter(rows, schema) as writer:
         for table in chain([first], tables):
@@ -130,11 +105,12 @@ def _stage(
     pq.write_table(pa.schema(reasons).empty_table(), rejected)
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    said = N_("demo centre, seed {seed}; all people are invented")
     return Staged(
         kind=kind,
         system=system,
         profile=PROFILE,
-        file=Path(name),
+        file=Path(STORY.files[system]),
         digest=digest,
         folder=folder,
         rows=rows,
@@ -144,14 +120,7 @@ def _stage(
         mapping={column: column for column in columns},
         dropped=(),
         defaults={},
-        decisions=[
-            Decision.of(
-                "file",
-                N_("simulated"),
-                N_("demo centre, seed {seed}; all people are invented"),
-                seed=plan.seed,
-            )
-        ],
+        decisions=[Decision.of("file", N_("simulated"), said, seed=plan.seed)],
         tally=ImportTally(read),
         accepted=read,
     )

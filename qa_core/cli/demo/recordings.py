@@ -1,7 +1,6 @@
 """Recordings of the demo centre: a few spoken calls, each for several fitting contacts."""
 
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,11 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.cli.demo import accounts
-from qa_core.cli.demo.plan import DemoPlan
-from qa_core.cli.demo.staff import TEAMS, Staff
+from qa_core.cli.demo.accounts import Cast
 from qa_core.compliance import gates
 from qa_core.compliance.recordings import audio, deletion
 from qa_core.metrics import query
 from qa_core.metrics.dimensions import Filters, Period
-from qa_core.metrics.query import RecordedContact
 from qa_core.storage import audit_log
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
@@ -46,33 +42,25 @@ def read_calls() -> list[dict[str, Any]]:
     return tomllib.loads((FOLDER / "calls.toml").read_text(encoding="utf-8"))["call"]
 
 
-def record_calls(viewer: Viewer, plan: DemoPlan, staff: Staff) -> None:
+def record_calls(viewer: Viewer, cast: Cast) -> None:
     """Give audio to recorded calls of the demo lead's team in the last two months."""
     viewer.require(Permission.MANAGE_IMPORTS)
-    chance, calls = plan.chance("recordings"), read_calls()
-    chosen = _choose(plan, staff)
+    chance, calls = cast.plan.chance("recordings"), read_calls()
+    chosen = _choose(cast)
+    ids, around = [row.contact_id for row in chosen], cast.plan.day(DAYS // 2)
     known = {
         (item.source_system, item.contact_id): item
-        for item in query.find_recorded(
-            Viewer.SYSTEM,
-            [row.contact_id for row in chosen],
-            plan.last_day - timedelta(days=DAYS // 2),
-        )
+        for item in query.find_recorded(Viewer.SYSTEM, ids, around)
     }
     understood = {call["file"]: audio.examine(FOLDER / call["file"]) for call in calls}
     with store.one_import_at_a_time(), store.writing() as session:
         kept = 0
         for row in chosen:
-            contact: RecordedContact | None = known.get((row.source_system, row.contact_id))
+            contact = known.get((row.source_system, row.contact_id))
             if contact is not None and contact.against is None:
                 file: Path = FOLDER / _pick(calls, row.queue, row.reason, chance)["file"]
-                deletion.add(
-                    session,
-                    deletion.store_audio(file, understood[file.name]),
-                    contact,
-                    row.recording_purpose,
-                    batch_id=BATCH,
-                )
+                stored = deletion.store_audio(file, understood[file.name])
+                deletion.add(session, stored, contact, row.recording_purpose, batch_id=BATCH)
                 kept += 1
         audit_log.record(session, viewer.username, "import", BATCH, reason=f"{kept} recordings")
 
@@ -85,28 +73,23 @@ def remove(session: Session) -> None:
         session.delete(recording)
 
 
-def _choose(plan: DemoPlan, staff: Staff) -> list[Any]:
+def _choose(cast: Cast) -> list[Any]:
     """Choose the contacts that get audio: each advisor's newest evaluated ones and others."""
-    team, own = TEAMS[accounts.choose_team(staff)][0], staff.names[accounts.choose_advisor(staff)]
-    period = Period(max(plan.first_day, plan.last_day - timedelta(days=DAYS)), plan.last_day)
-    where = Filters.of(period, {"team": (team,), "channel": ("phone",), "direction": ("inbound",)})
+    plan, own = cast.plan, cast.staff.names[cast.advisor]
+    period = Period(max(plan.first_day, plan.day(DAYS)), plan.last_day)
+    cut = {"team": (cast.team,), "channel": ("phone",), "direction": ("inbound",)}
+    where = Filters.of(period, cut)
     frame = query.find_contacts(Viewer.SYSTEM, where, columns=(*FOUND, "recorded"), limit=100_000)
     frame = frame[
         frame["recorded"].eq(True)
         & (frame["talk_seconds"] >= SHORTEST_TALK)
         & frame["recording_purpose"].isin(gates.PURPOSES)
     ]
-    evaluated = _find_evaluated(period)
-    is_evaluated = pd.Series(
-        [key in evaluated for key in zip(frame["source_system"], frame["contact_id"], strict=True)],
-        index=frame.index,
-        dtype=bool,
-    )
-    month = frame["local_start"].dt.month
-    rank = frame.groupby([frame["advisor"], is_evaluated, month]).cumcount()
-    most = np.where(
-        is_evaluated, np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED), FRESH
-    )
+    known, keys = _find_evaluated(period), zip(frame.source_system, frame.contact_id, strict=True)
+    is_evaluated = pd.Series([key in known for key in keys], index=frame.index, dtype=bool)
+    rank = frame.groupby([frame["advisor"], is_evaluated, frame["local_start"].dt.month]).cumcount()
+    evaluated = np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED)
+    most = np.where(is_evaluated, evaluated, FRESH)
     return list(frame[rank < most].itertuples(index=False))
 
 

@@ -1,22 +1,18 @@
 """Comments of simulated customers and evaluators, in two languages."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from qa_core.cli.demo.contacts import BILLING, Wave
-from qa_core.cli.demo.plan import TEXTS
+from qa_core.cli.demo.contacts import BILLING, REASONS, Wave
+from qa_core.cli.demo.story import STORY, Entry
 
 ENGLISH_SHARE = 0.13
 LONG_WAIT, LAUNCH = 75, 0.3
 """Seconds of wait, and trouble of the launch, from which customers mention them."""
-Told = Mapping[str, Sequence[str]]
-CUSTOMERS: Mapping[str, Any] = TEXTS["customers"]
-"""Remarks of customers by cause; `about`: by the number of the reason."""
-LACKING, WELL_DONE, TAGS = (TEXTS["evaluators"][name] for name in ("lacking", "well_done", "tags"))
-"""Remarks of evaluators, by the criterion that lost points and where none did; their tags."""
+CUSTOMERS, EVALUATORS = STORY.customers, STORY.evaluators
+"""Remarks by cause: of customers, and of evaluators by the criterion that lost points."""
 
 
 def write_customers(
@@ -45,29 +41,34 @@ def write_evaluators(
     tags: list[str | None] = []
     for keys in lacking:
         language = "en" if chance.random() < ENGLISH_SHARE else "fr"
-        known = [key for key in keys if key in LACKING][:2]
-        told = [LACKING[key] for key in known] or [WELL_DONE]
+        known = [key for key in keys if key in EVALUATORS.lacking][:2]
+        told = [EVALUATORS.lacking[key] for key in known] or [EVALUATORS.well_done]
         said = " ".join(_choose(chance, item[language]) for item in told)
         is_written = chance.random() < share
+        tagged = ", ".join(EVALUATORS.tags[key] for key in known if key in EVALUATORS.tags)
         comments.append(said if is_written else None)
-        tags.append(
-            ", ".join(TAGS[key] for key in known if key in TAGS) or None if is_written else None
-        )
+        tags.append(tagged or None if is_written else None)
     return comments, tags
 
 
-def _complaints(chance: np.random.Generator, wave: Wave, row: int, trouble: float) -> list[Told]:
-    causes = [CUSTOMERS["unsettled"]] if not wave.resolved[row] else []
-    causes += [CUSTOMERS["waited"]] if wave.wait[row] > LONG_WAIT else []
-    causes += [CUSTOMERS["transferred"]] if wave.transfers[row] > 0 else []
-    causes += [CUSTOMERS["came_back"]] if wave.depth[row] + wave.tries[row] > 0 else []
+def _complaints(chance: np.random.Generator, wave: Wave, row: int, trouble: float) -> list[Entry]:
+    causes = [
+        CUSTOMERS[cause]
+        for cause, holds in (
+            ("unsettled", not wave.resolved[row]),
+            ("waited", wave.wait[row] > LONG_WAIT),
+            ("transferred", wave.transfers[row] > 0),
+            ("came_back", wave.depth[row] + wave.tries[row] > 0),
+        )
+        if holds
+    ]
     is_new_bill = wave.reason[row] == BILLING and trouble > LAUNCH
     told = []
     if is_new_bill or chance.random() < 0.55:
-        told = [CUSTOMERS["new_bill"] if is_new_bill else CUSTOMERS["about"][wave.reason[row]]]
+        told = [CUSTOMERS.new_bill if is_new_bill else REASONS[wave.reason[row]].complaints]
     if causes and (not told or chance.random() < 0.5):
         told.append(causes[chance.integers(len(causes))])
-    return told or [CUSTOMERS["unsettled"]]
+    return told or [CUSTOMERS.unsettled]
 
 
 def _choose(chance: np.random.Generator, texts: Sequence[str]) -> str:

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qa_core.cli.demo import remarks
-from qa_core.cli.demo.contacts import BILLING, CHAT, EMAIL, MESSAGING, PHONE, WITHHELD
+from qa_core.cli.demo.contacts import BILLING, WITHHELD
 from qa_core.cli.demo.extracts import Extracts, flag, number, pick, to_utc
-from qa_core.cli.demo.plan import DemoPlan
 from qa_core.cli.demo.seasons import Calendar
+from qa_core.cli.demo.story import STORY, DemoPlan, column
 
-SENT_SHARES = {PHONE: 0.45, EMAIL: 0.5, CHAT: 0.7, MESSAGING: 0.6}
-"""Share of the answered contacts of each channel that get a survey; none on social networks."""
 ANSWERING_SHARE = 0.112
 
 COMMENTING_SHARES = (0.6, 0.22)
@@ -20,8 +19,7 @@ COMMENTING_SHARES = (0.6, 0.22)
 def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     """Build the survey export: one row per survey sent, empty where nobody answered."""
     chance, wave = plan.chance("surveys"), extracts.wave
-    share = np.zeros(5)
-    share[list(SENT_SHARES)] = list(SENT_SHARES.values())
+    share = column(STORY.channels, "surveyed")
     eligible = extracts.answered & extracts.inbound & (wave.customer != WITHHELD)
     # Who was asked a few days ago is spared: most repeats get no survey.
     asked = share[wave.channel] * np.where(wave.depth > 0, 0.3, 1.0)
@@ -42,13 +40,9 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
     contacts = 1 + wave.depth + (chance.random(size) < 0.03)
     written = known & (chance.random(size) < np.where(csat <= 3, *COMMENTING_SHARES))
     in_english = chance.random(size) < remarks.ENGLISH_SHARE
+    trouble = calendar.trouble[calendar.position(wave.at)]
     comment = remarks.write_customers(
-        plan.chance("remarks"),
-        wave,
-        csat,
-        written,
-        in_english,
-        calendar.trouble[calendar.position(wave.at)],
+        plan.chance("remarks"), wave, csat, written, in_english, trouble
     )
 
     def given(share: float) -> np.ndarray:
@@ -58,9 +52,7 @@ def send(plan: DemoPlan, calendar: Calendar, extracts: Extracts) -> pa.Table:
         {
             "contact_id": extracts.ids.take(pa.array(rows)),
             "sent_at": to_utc(sent),
-            "answered_at": pa.array(
-                to_utc(answered_at).to_numpy(zero_copy_only=False), pa.timestamp("us"), mask=~known
-            ),
+            "answered_at": pc.if_else(pa.array(known), to_utc(answered_at), None),
             "survey_sent": pa.array(np.ones(size, dtype=bool)),
             "csat": _where(csat, given(0.97)),
             "csat_scale": pick(pa.array(["1-5"]), np.zeros(size, dtype=int), known),
@@ -78,17 +70,13 @@ def _mood(
 ) -> np.ndarray:
     """Draw satisfaction around 1–5 from resolution, wait, tries and advisor."""
     wave = extracts.wave.keep(rows)
-    wait = np.nan_to_num(wave.wait, nan=20.0)
-    mood = (
-        np.where(wave.resolved, 4.62, 3.35)
-        - 0.16 * np.log1p(wait / 30)
-        - 0.22 * wave.depth
-        - 0.2 * wave.tries
-    )
+    trouble = calendar.trouble[calendar.position(wave.at)]
+    mood = np.where(wave.resolved, 4.62, 3.35)
+    mood -= 0.16 * np.log1p(np.nan_to_num(wave.wait, nan=20.0) / 30)
+    mood -= 0.22 * wave.depth
+    mood -= 0.2 * wave.tries
     mood += extracts.staff.pleases[wave.advisor] - 0.25 * (wave.transfers > 0)
-    mood -= (
-        np.where(wave.reason == BILLING, 0.45, 0.06) * calendar.trouble[calendar.position(wave.at)]
-    )
+    mood -= np.where(wave.reason == BILLING, 0.45, 0.06) * trouble
     return mood + chance.normal(0, 0.85, len(rows))
 
 

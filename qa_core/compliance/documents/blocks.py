@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from qa_core.base.i18n import _
 
-LINE = "." * 24
-"""Place to write by hand: a signature, a date, an opinion."""
 BLANK = re.compile("⟦([^⟧]*)⟧")
 """A value that the configuration lacks; its group says which."""
+
+
+class Blank(str):
+    """Title of a value that the configuration lacks; it prints as a place to fill in."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,6 @@ class Grid:
 
 
 Block = Heading | Paragraph | Bullets | Grid
-
-
-def mark_blank(what: str) -> str:
-    """Mark a place where a value of the configuration is missing."""
-    return f"⟦{what}⟧"
-
-
-def label(what: str, text: str) -> str:
-    """Write a text under its label."""
-    return _("{what}: {text}", what=what, text=text)
-
-
-def write_paragraph(message: str, **params: Any) -> Paragraph:
-    """Write a message in the reader's language; it needs no mark for the catalogues."""
-    return Paragraph(_(message, **params))
 
 
 def list_texts(blocks: Iterable[Block]) -> Iterator[str]:

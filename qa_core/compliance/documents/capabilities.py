@@ -1,8 +1,7 @@
-"""Capabilities of each permission and each role, in words for the works council."""
+"""Permissions in words, and the rows that each opens to each role."""
 
-from qa_core.access.roles import ROLE_TITLES, Permission, Reach, Role, find_reach
+from qa_core.access.roles import Permission, Reach, Role, find_reach
 from qa_core.base.i18n import N_, _
-from qa_core.compliance.documents.blocks import Grid
 
 P = Permission
 PERMISSION_TITLES: dict[Permission, str] = {
@@ -57,50 +56,16 @@ REACH_TITLES: dict[Reach, str] = {
     Reach.OWN: N_("own"),
     Reach.ALL: N_("all"),
 }
-_TEAM_RECORDINGS = N_("recordings of these teams, while accredited")
-ROLE_SCOPES: dict[Role, tuple[str, str]] = {
-    Role.EXECUTIVE: (
-        N_("the whole centre, in whole months and large groups; no team, no advisor"),
-        N_("never"),
-    ),
-    Role.MANAGER: (N_("the teams of their sites"), _TEAM_RECORDINGS),
-    Role.TEAM_LEAD: (N_("their team, for the days on which they lead it"), _TEAM_RECORDINGS),
-    Role.EVALUATOR: (
-        N_("contacts drawn for them and evaluations they made, without the advisor's name"),
-        N_("those contacts, while accredited"),
-    ),
-    Role.ADVISOR: (
-        N_("their own contacts and published evaluations; never a colleague's"),
-        N_("their own contacts whose evaluation is published"),
-    ),
-    Role.DPO: (
-        N_("numbers of recordings and playbacks, accreditations, the journal; no score"),
-        N_("never"),
-    ),
-    Role.ADMIN: (N_("accounts, imports and settings; no contact, no evaluation"), N_("never")),
-}
-"""What a role sees, and what it may listen to (docs/access.md, section 1)."""
 
 
-def list_scopes() -> Grid:
-    """List what each role sees and may listen to."""
-    return Grid(
-        (_("Role"), _("Sees"), _("Listens to")),
-        tuple((_(ROLE_TITLES[role]), *map(_, ROLE_SCOPES[role])) for role in Role),
-        (0.2, 0.45, 0.35),
-    )
-
-
-def list_matrix() -> Grid:
-    """List which rows each permission opens to each role (`access.roles.find_reach`)."""
-    return Grid(
-        (_("May"), *(_(ROLE_TITLES[role]) for role in Role)),
-        tuple(
-            (_(title), *(_name_reach(role, permission) for role in Role))
-            for permission, title in PERMISSION_TITLES.items()
-        ),
-        (0.26, *(0.1,) * (len(Role) - 2), 0.115, 0.125),
-    )
+def list_matrix() -> list[tuple[str, tuple[str, ...]]]:
+    """List each permission with the rows that it opens to each role, in the order of the
+    roles (`access.roles.find_reach`); empty where it is refused.
+    """
+    return [
+        (_(title), tuple(_name_reach(role, permission) for role in Role))
+        for permission, title in PERMISSION_TITLES.items()
+    ]
 
 
 def _name_reach(role: Role, permission: Permission) -> str:

@@ -1,19 +1,20 @@
 """Facts that the documents state, read from the configuration in force."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import ROLE_TITLES, Role, Viewer
 from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
 from qa_core.compliance import accreditations, gates, notices, proportionality, retention
 from qa_core.compliance.accreditations import AccreditationEntry
-from qa_core.compliance.documents.blocks import mark_blank
+from qa_core.compliance.documents import capabilities
+from qa_core.compliance.documents.blocks import Blank
 from qa_core.metrics import formatting, query
 from qa_core.storage.records import store
 from qa_core.storage.records.people import Site, Team
@@ -52,34 +53,91 @@ class Facts:
         """Tell whether recording or listening stands out today (docs/compliance.md, R2)."""
         return proportionality.is_exceeded(proportionality.find(Viewer.SYSTEM))
 
-    def describe_detail(self, name: str) -> str:
-        """Return the value of a setting of `DETAILS`, or a blank."""
-        value = getattr(self.settings, name)
-        return value or mark_blank(_(settings.BY_NAME[name].title))
+    @property
+    def written_channels(self) -> tuple[str, ...]:
+        return tuple(name for name in self.channels if name != "phone")
+
+    @property
+    def channels_listed(self) -> str:
+        return _list_channels(self.channels)
+
+    @property
+    def written_channels_listed(self) -> str:
+        return _list_channels(self.written_channels)
 
     @property
     def purposes(self) -> tuple[str, ...]:
         return tuple(filter(None, self.gate_values.get("purposes", "").split(",")))
 
-    def list_purposes(self) -> str:
-        """List the purposes as a sentence does, or a blank."""
-        if not self.purposes:
-            return _blank_gate("purposes")
-        return formatting.listing(_(gates.PURPOSE_TITLES[name]) for name in self.purposes)
+    @property
+    def purposes_listed(self) -> str:
+        """The purposes as a sentence lists them, or a blank."""
+        return self.name_purposes(self.purposes) if self.purposes else _leave_gate("purposes")
 
-    def describe_day(self, gate: str) -> str:
-        """Describe the day that a gate holds, or a blank."""
+    @property
+    def listener_count(self) -> int:
+        return len({item.username for item in self.listeners})
+
+    @property
+    def no_listener(self) -> str:
+        return Blank(_(gates.LISTENERS_TITLE))
+
+    @property
+    def uninformed_advisors(self) -> int:
+        return self.advisors - self.informed_advisors
+
+    @property
+    def open_conditions(self) -> list[tuple[str, str]]:
+        """Conditions that are not met, each with who has to act."""
+        titles = {gate.name: gate.title for gate in gates.ALL if gate.name not in self.gate_values}
+        if not self.listeners:
+            titles[gates.LISTENERS] = gates.LISTENERS_TITLE
+        return [(_(title), _(gates.ACTORS[name])) for name, title in titles.items()]
+
+    @property
+    def roles(self) -> list[str]:
+        return [self.role(name) for name in Role]
+
+    @property
+    def access_matrix(self) -> list[tuple[str, tuple[str, ...]]]:
+        return capabilities.list_matrix()
+
+    def detail(self, name: str) -> str:
+        """Return the value of a setting of `DETAILS`, or a blank."""
+        return getattr(self.settings, name) or Blank(_(settings.BY_NAME[name].title))
+
+    def day(self, gate: str) -> date | str:
+        """Return the day that a gate holds, or a blank."""
         value = self.gate_values.get(gate)
-        if value is None:
-            return _blank_gate(gate)
-        return formatting.long_day(date.fromisoformat(value))
+        return _leave_gate(gate) if value is None else date.fromisoformat(value)
 
-    def describe_period(self, kind: str) -> str:
+    def period(self, kind: str) -> str:
         """Describe how long that kind of data is kept, or a blank while its gate is closed."""
         entry = retention.BY_KIND[kind]
         if entry.setting in gates.BY_NAME and entry.setting not in self.gate_values:
-            return _blank_gate(entry.setting)
+            return _leave_gate(entry.setting)
         return entry.describe_period(self.periods[kind])
+
+    def list_periods(self, kinds: Collection[str] = ()) -> list[tuple[str, str, str, str]]:
+        """List each kind of data (default: all) with its period, what happens at its end
+        and the source of the rule.
+        """
+        return [
+            (
+                _(entry.title),
+                entry.describe_period(self.periods[entry.kind]),
+                _(entry.end),
+                _(entry.source),
+            )
+            for entry in retention.CLASSES
+            if not kinds or entry.kind in kinds
+        ]
+
+    def name_purposes(self, purposes: Iterable[str]) -> str:
+        return formatting.listing(_(gates.PURPOSE_TITLES[name]) for name in purposes)
+
+    def role(self, name: str) -> str:
+        return _(ROLE_TITLES[Role(name)]) if name in set(Role) else name
 
 
 def read() -> Facts:
@@ -118,5 +176,9 @@ def _find_values(dimension: str) -> tuple[str, ...]:
     return tuple(sorted(str(value) for value, _count in found if value is not None))
 
 
-def _blank_gate(name: str) -> str:
-    return mark_blank(_(gates.BY_NAME[name].title))
+def _list_channels(channels: Iterable[str]) -> str:
+    return formatting.listing(formatting.name("channel", name) for name in channels)
+
+
+def _leave_gate(name: str) -> str:
+    return Blank(_(gates.BY_NAME[name].title))

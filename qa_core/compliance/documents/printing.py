@@ -1,7 +1,6 @@
 """Documents and their printing: built from today's configuration, rendered, audited."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -12,8 +11,9 @@ from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
 from qa_core.compliance import audit_report
-from qa_core.compliance.documents import facts, notices_to_persons, records_of_processing
+from qa_core.compliance.documents import facts
 from qa_core.compliance.documents.blocks import BLANK, Block, list_texts
+from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.documents.facts import DETAILS, Facts
 from qa_core.compliance.documents.rendering import RENDERERS, PrintedDocument
 from qa_core.metrics import downloads, formatting, printed_pages
@@ -25,12 +25,11 @@ PRINTED = "document_printed"
 
 @dataclass(frozen=True)
 class DocumentKind:
-    """One document of the law: who it is for, and what builds its blocks."""
+    """One document of the law and who it is for; its template has its name."""
 
     name: str
     title: str
     reader: str
-    build: Callable[[Facts], list[Block]]
 
 
 ALL: tuple[DocumentKind, ...] = (
@@ -38,37 +37,31 @@ ALL: tuple[DocumentKind, ...] = (
         "register",
         N_("Register of processing"),
         N_("For the data protection officer and the CNIL (GDPR art. 30)"),
-        records_of_processing.build_register,
     ),
     DocumentKind(
         "impact_assessment",
         N_("Impact assessment (draft)"),
         N_("For the controller and the data protection officer (GDPR art. 35)"),
-        records_of_processing.build_assessment,
     ),
     DocumentKind(
         "caller_messages",
         N_("Messages for callers"),
         N_("For the telephony team: what callers hear"),
-        notices_to_persons.build_messages,
     ),
     DocumentKind(
         "caller_notice",
         N_("Legal notice for callers"),
         N_("For the public: website, letters"),
-        notices_to_persons.build_caller_notice,
     ),
     DocumentKind(
         "advisor_notice",
         N_("Information of advisors and contract clause"),
         N_("For each advisor, to be signed"),
-        notices_to_persons.build_advisor_notice,
     ),
     DocumentKind(
         "works_council",
         N_("Sheet for the works council"),
         N_("For the staff representatives, with the access matrix"),
-        notices_to_persons.build_council_sheet,
     ),
 )
 BY_NAME = {kind.name: kind for kind in ALL}
@@ -123,11 +116,15 @@ def find_all(viewer: Viewer) -> list[DocumentState]:
             day = environment.to_local(entry.at).date()
             printed[entry.object] = Printing(day, entry.actor, *entry.reason.split())
     return [
-        DocumentState(
-            kind, _digest(kind, known), _find_missing(kind.build(known)), printed.get(kind.name)
-        )
-        for kind in ALL
+        DocumentState(kind, _digest(name, known), _find_missing(name, known), printed.get(name))
+        for name, kind in BY_NAME.items()
     ]
+
+
+def explain_drafts() -> str:
+    """Return the note that drafts begin with."""
+    [note] = draft("draft_note", facts.read())
+    return note.text
 
 
 def describe_state(state: DocumentState) -> str:
@@ -156,9 +153,9 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
     )
     require_known(form, RENDERERS, "unknown_format", N_("There is no format {name}: {known}."))
     kind, known = BY_NAME[name], facts.read()
-    digest = _digest(kind, known)
+    digest = _digest(name, known)
     with i18n.in_language(language):
-        content = render(_(kind.title), kind.build(known), form, digest)
+        content = render(_(kind.title), draft(name, known), form, digest)
     with store.writing() as session:
         audit_log.record(
             session, viewer.username, PRINTED, name, reason=f"{language} {form} {digest}"
@@ -186,7 +183,7 @@ def enter_details(viewer: Viewer, values: dict[str, str]) -> None:
 def list_own_information(viewer: Viewer) -> list[Block]:
     """List what an advisor is told about recording and listening, as printed for them."""
     viewer.require(Permission.SEE_OWN_QUALITY)
-    return notices_to_persons.list_advisor_information(facts.read())
+    return draft("advisor_information", facts.read())
 
 
 def build_file(viewer: Viewer, name: str, language: str, form: str) -> downloads.Download:
@@ -195,16 +192,15 @@ def build_file(viewer: Viewer, name: str, language: str, form: str) -> downloads
     return downloads.Download(f"{name}-{language}.{form}", RENDERERS[form][0], content)
 
 
-def _digest(kind: DocumentKind, known: Facts) -> str:
+def _digest(name: str, known: Facts) -> str:
     """Compute a document's version: of what it says, the same in both languages."""
     with i18n.in_language("en"):
-        return hashlib.sha256(repr(kind.build(known)).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr(draft(name, known)).encode()).hexdigest()[:12]
 
 
-def _find_missing(blocks: list[Block]) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(blank for text in list_texts(blocks) for blank in BLANK.findall(text))
-    )
+def _find_missing(name: str, known: Facts) -> tuple[str, ...]:
+    texts = list_texts(draft(name, known))
+    return tuple(dict.fromkeys(blank for text in texts for blank in BLANK.findall(text)))
 
 
 downloads.declare("document", Permission.SEE_COMPLIANCE, build_file)

@@ -19,7 +19,6 @@ from qa_core.ingest.columns import (
     date_order,
     durations,
     header_matching,
-    languages,
     numbers,
     timestamps,
     vocabulary,
@@ -36,14 +35,6 @@ MANY_WORDS = 60
 SHOWN_WORDS = 6
 SAMPLED_ROWS = 400
 """Rows kept of each block, to try on them what columns mean together."""
-_ANSWER_SPELLINGS = frozenset(
-    simplify(word)
-    for spellings in (
-        "y|yes|oui|o|true|vrai|1|1 0|x|tick|ok|t|cross|n|no|non|false|faux|0|0 0|f",
-        *(words for answers in languages.ANSWERS.values() for words in answers.values()),
-    )
-    for word in spellings.split("|")
-)
 NOT_SO = "not so"
 """Meaning of a flag that is not set: the outcome stays open."""
 FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
@@ -57,11 +48,7 @@ FLAGS: Mapping[str, tuple[Outcome, Outcome | str]] = {
 
 def _list_flag_words(name: str) -> dict[str, object]:
     yes, no = FLAGS[name]
-    spelled = {
-        word: yes if vocabulary.YES_NO[word] else no
-        for word in _ANSWER_SPELLINGS
-        if word in vocabulary.YES_NO
-    }
+    spelled = {word: yes if is_yes else no for word, is_yes in vocabulary.ANSWERS.items()}
     return {**spelled, **vocabulary.OUTCOMES}
 
 
@@ -69,7 +56,7 @@ ANSWER_WORDS = _list_flag_words("answered")
 ANSWER_NUMBERS = {
     word: "1" if meaning == Outcome.ANSWERED else "0"
     for word, meaning in ANSWER_WORDS.items()
-    if word in _ANSWER_SPELLINGS
+    if word in vocabulary.ANSWERS
 }
 WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.BOOLEAN: vocabulary.YES_NO,

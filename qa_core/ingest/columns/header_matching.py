@@ -7,7 +7,6 @@ from functools import cache
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns import languages
 from qa_core.ingest.columns.period_labels import parse_period
 from qa_core.ingest.declaration import Column, Field, Header, Profile, ValueType
 
@@ -74,11 +73,9 @@ def build_vocabulary(fields: tuple[Field, ...]) -> dict[str, Hit]:
             for words in (simplify(spelling), parsed.words if parsed.unit else ""):
                 if words and words not in vocabulary:
                     vocabulary[words] = (field, rank)
-    fields_by_name = {field.name: field for field in fields}
-    for headers in languages.HEADERS.values():
-        for name, spellings in headers.items():
-            for spelling in spellings.split("|") if name in fields_by_name else ():
-                vocabulary.setdefault(simplify(spelling), (fields_by_name[name], OTHER_LANGUAGE))
+    for field in fields:
+        for spelling in filter(None, field.other_synonyms.split("|")):
+            vocabulary.setdefault(simplify(spelling), (field, OTHER_LANGUAGE))
     for words, hit in list(vocabulary.items()):
         vocabulary.setdefault(_drop_links(words), hit)
     return vocabulary

@@ -30,9 +30,9 @@ from qa_core.ingest.columns import header_matching, header_rows, table_bounds, t
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
-from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
+from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.reader import SHOWN_OF_A_CELL, SHOWN_ROWS, stage_platform
 from qa_core.ingest.profiles.contacts import ZERO_COLUMNS
 from qa_core.ingest.pseudonyms import Pseudonyms, mask_cell

@@ -1,4 +1,4 @@
-"""Words in French and English for yes, no, outcomes, directions, channels, marks and nothing."""
+"""Meanings of the words in cells: yes, no, outcomes, directions, channels, marks, nothing."""
 
 import re
 from collections import Counter
@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.files.header_text import TICK, simplify
-from qa_core.ingest.columns import languages
 from qa_core.ingest.columns.arrays import map_texts, to_numpy
 from qa_core.ingest.declaration import ColumnEvidence
+from qa_core.ingest.words import tables
 from qa_core.storage.schema import Direction, Outcome
 
 _EMPTY = (
@@ -28,14 +28,7 @@ EMPTY = tuple(
     for spelling in dict.fromkeys((word, word.upper(), word.capitalize(), word.title()))
 )
 EMPTY = (*dict.fromkeys(("", *EMPTY, "NaN", "NaT", "N/a")),)
-_NON_ANSWERS = {
-    "not answered", "not scored", "not rated", "not surveyed", "no answer", "no response",
-    "unanswered", "non note", "non notee", "sans reponse", "pas de reponse", "non renseigne",
-    "not available", "non evalue", "non evaluee", "sans note", "pas de note", "sans avis",
-    "sans opinion", "ne se prononce pas", "nsp", "non concerne", "non applicable", "not applicable",
-    "no rating", "no opinion",
-}  # fmt: skip
-
+_NON_ANSWERS = tables.list_words("no_rating")
 
 _AS_TEXT = r"^(?:=\"([^\"]*)\"|'([-+=\d][^']*))$"
 """Number that a spreadsheet keeps as text: `="0042"`, `'0042`."""
@@ -70,77 +63,15 @@ def clear_non_answers(values: pa.Array) -> pa.Array:
     return map_texts(lambda text: None if simplify(text) in _NON_ANSWERS else text, values)
 
 
-def _index_words(*lists: Mapping[object, str]) -> dict[str, object]:
-    """Index the words of several lists by simplified word; the first list wins."""
-    return {
-        simplify(word): value
-        for words in reversed(lists)
-        for value, spellings in words.items()
-        for word in spellings.split("|")
-    }
+def _is_yes(answer: str) -> bool:
+    return answer == "yes"
 
 
-YES_NO = _index_words(
-    {
-        True: "y|yes|yep|oui|o|true|t|vrai|1|1.0|x|tick|ok|si|resolved|resolu|solved|closed|"
-        "cloture|clos|done|completed|fixed|regle|traite|"
-        "answered|repondu|sent|envoye|recorded|enregistre",
-        False: "n|no|non|false|f|faux|0|0.0|cross|ko|unresolved|non resolu|not resolved|pas resolu|"
-        "open|ouvert|pending|en cours|escalated|escalade|dropped|unsolved|not solved|unanswered|"
-        "non repondu|not answered|not sent|non envoye|not recorded|failed|en attente|non regle|"
-        "non traite|a rappeler|in progress",
-    },
-    *languages.ANSWERS.values(),
-)
-
-OUTCOMES = _index_words(
-    {
-        Outcome.ANSWERED: "answered|answer|repondu|repondue|decroche|decrochee|pris|prise|"
-        "prise en charge|traite|traitee|handled|connected|complete|completed|completeagent|"
-        "completecaller|agent|received|recu|transferred|transfere|transferee|success|succes|abouti|"
-        "aboutie|served|processed|picked up|accepted|accepte|talked|appel repondu|call answered|"
-        "call completed|servi|servie|traite agent|traite par agent|traite par conseiller|"
-        "pris en charge|appel traite|appel pris|appel decroche|repondu agent|termine|terminee",
-        Outcome.ABANDONED: "abandoned|abandon|abandonne|abandonnee|hang|hangup|hung up|hang up|"
-        "raccroche|dropped|lost|perdu|perdue|abandoned in queue|short abandoned|short abandon|"
-        "caller hung up|abandon client|appel abandonne|call abandoned|cancel|cancelled|canceled|"
-        "abandon file|abandon en file|abandon file d attente|abandon attente|abandon en attente|"
-        "abandon sonnerie|abandon court|abandon appelant|abandonne en file|raccroche client|"
-        "client raccroche|raccroche en attente",
-        Outcome.TIMEOUT: "timeout|time out|timed out|exitwithtimeout|delai depasse|temps "
-        "depasse|expired|expire",
-        Outcome.OVERFLOW: "overflow|overflowed|debordement|deborde|redirected|reroute|reroutee|"
-        "renvoi|renvoye|deflected|dissuasion|dissuade|dissuadee|debordee|saturation|"
-        "renvoye externe|entraide",
-        Outcome.VOICEMAIL: "voicemail|voice mail|messagerie|messagerie vocale|boite vocale|"
-        "repondeur|message|renvoi messagerie|message vocal|depot message",
-        Outcome.CLOSED: "closed|ferme|fermeture|out of opening hours|out of hours|after hours|"
-        "hors horaires|hors horaire|hors ouverture|hors plage|hors plage horaire|"
-        "hors plages horaires|hors horaires d ouverture|service ferme|centre ferme|fermee",
-        Outcome.REFUSED: "refused|refuse|rejected|rejete|busy|occupe|declined|line busy|ligne "
-        "occupee",
-        Outcome.FAILED: "failed|fail|failure|echec|error|erreur|congestion|chanunavail|phantom|"
-        "invalid|dead air|silent",
-        Outcome.UNANSWERED: "unanswered|not answered|no answer|noanswer|non repondu|non repondue|"
-        "sans reponse|pas de reponse|missed|manque|manquee|non decroche|non decrochee|appel manque|"
-        "missed call|call unanswered|call missed|no reply|non abouti|non aboutie|ring no answer|"
-        "unattended|non traite|non traitee|non pris|non prise|non servi|appel non repondu|"
-        "appel non decroche",
-    },
-    *languages.OUTCOMES.values(),
-)
-
-DIRECTIONS = _index_words(
-    {
-        Direction.INBOUND: "inbound|in|incoming|entrant|entrante|entrants|entree|recu|received|"
-        "appel entrant|incoming call|inbound call|i|terminating|acd|queue",
-        Direction.OUTBOUND: "outbound|out|outgoing|sortant|sortante|sortants|sortie|emis|made|"
-        "appel sortant|outgoing call|outbound call|placed|"
-        "originating|o|outbound api|outbound dial|dialed|callback|rappel",
-        Direction.INTERNAL: "internal|interne|local|intra|appel interne|internal call",
-    },
-    *languages.DIRECTIONS.values(),
-)
+ANSWERS = tables.index_words("answers", _is_yes)
+YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
+OUTCOMES = tables.index_words("outcomes", Outcome)
+DIRECTIONS = tables.index_words("directions", Direction)
+CHANNELS = tables.index_words("channels", str)
 _DIRECTION_PARTS = {
     word: direction
     for word, direction in DIRECTIONS.items()
@@ -154,26 +85,11 @@ _FILLERS = frozenset(
 ) | {"par", "agent", "advisor", "conseiller", "caller", "customer", "client"}
 
 
-def _list_words(spellings: str) -> frozenset[str]:
-    return frozenset(simplify(word) for word in spellings.split("|"))
-
-
-WEAK_ANSWERS = _list_words(
-    "complete|completed|success|succes|received|recu|connected|transferred|transfere|"
-    "transferee|processed|termine|terminee|agent|accepted|accepte|finished|ended"
-)
+WEAK_ANSWERS = tables.list_words("weak_answers")
 """Words for a call that was connected, to a person or not; a column that says more wins."""
-STATES_OF_CASES = _list_words(
-    "resolved|unresolved|not resolved|solved|unsolved|not solved|open|closed|pending|in "
-    "progress|on hold|escalated|new|reopened|waiting|fixed|resolu|non resolu|pas resolu|ouvert|"
-    "clos|cloture|ferme|en cours|en attente|escalade|nouveau|regle|non regle"
-)
+CASE_STATES = tables.list_words("case_states")
 """States of a case or ticket, which are no outcomes of a contact."""
-_OUTCOME_STEMS = (
-    "answer", "abandon", "missed", "unattended", "voicemail", "voice mail", "repond", "decroch",
-    "manqu", "messagerie", "hung up", "raccroch", "atendid", "contestad", "beantwortet",
-    "verpasst", "rispost", "perdid", "angenommen", "nao atend", "abbandon", "anrufbeantworter",
-)  # fmt: skip
+_OUTCOME_STEMS = tables.list_words("outcome_stems")
 _OUTCOME_HEADER = re.compile(
     r"\b(outcomes?|dispositions?|abandon\w*|missed|manqu\w*|unanswered|answered|repondu\w*|"
     r"decroch\w*|voice ?mail|messagerie|repondeur|hang ?up|hung up|raccroch\w*|perdus?|perdues?|"
@@ -206,22 +122,6 @@ def read_compound(text: str) -> tuple[Direction | None, Outcome | None]:
     if significant and outcome is None:
         return None, None
     return direction, outcome
-
-
-CHANNELS = _index_words(
-    {
-        "phone": "phone|telephone|tel|call|calls|call center|callcenter|call centre|call "
-        "center phone|voice|voix|appel|appels|vocal|telephony|voip",
-        "chat": "chat|live chat|tchat|messenger|webchat|web chat|messaging|whatsapp",
-        "chatbot": "chatbot|bot|chat bot",
-        "email": "email|e mail|mail|courriel|mel",
-        "web": "web|web form|webform|formulaire|formulaire web|portal|portail|form|website|site",
-        "sms": "sms|text|texto",
-        "social": "social|social media|reseaux sociaux|facebook|twitter|instagram",
-        "letter": "letter|courrier|lettre|post",
-        "video": "video|visio|visioconference",
-    }
-)
 
 
 @dataclass
@@ -293,26 +193,7 @@ def read_words(
     return table[indices], unknown[indices]
 
 
-_MARKS = {
-    simplify(word): mark
-    for mark, spellings in {
-        5: "très satisfait|extrêmement satisfait|tout à fait satisfait|pleinement "
-        "satisfait|entièrement satisfait|excellent|très bien|très bon|parfait|"
-        "very satisfied|extremely satisfied|completely satisfied|very good|perfect",
-        4: "satisfait|plutôt satisfait|assez satisfait|bien|assez bien|bon|satisfied|somewhat "
-        "satisfied|rather satisfied|fairly satisfied|good",
-        3: "neutre|moyen|correct|moyennement satisfait|ni satisfait ni insatisfait|ni "
-        "satisfait ni mécontent|neutral|average|fair|neither satisfied nor "
-        "dissatisfied|neither satisfied nor unsatisfied",
-        2: "insatisfait|plutôt insatisfait|peu satisfait|pas satisfait|plutôt pas "
-        "satisfait|pas très satisfait|mécontent|plutôt mécontent|mauvais|médiocre|"
-        "dissatisfied|unsatisfied|not satisfied|somewhat dissatisfied|rather dissatisfied|bad|poor",
-        1: "très insatisfait|extrêmement insatisfait|pas du tout satisfait|très mécontent|très "
-        "mauvais|very dissatisfied|very unsatisfied|"
-        "extremely dissatisfied|not at all satisfied|very bad|very poor",
-    }.items()
-    for word in spellings.split("|")
-}
+_MARKS = tables.index_words("marks", int)
 _ENDING = re.compile(r"(?<=[a-z])(?:es|e|s)(?= |$)")
 _STEMS = {_ENDING.sub("", words): mark for words, mark in _MARKS.items()}
 _STARS = re.compile(r"^([★⭐✭*])\ufe0f?(?:\1\ufe0f?)*[☆✩]*$")

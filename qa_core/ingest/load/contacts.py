@@ -35,6 +35,7 @@ OF_STORED = (
     *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key")),
 )  # fmt: skip
 """Columns of a stored contact that are asked for when its row comes again."""
+_NO_CONTACTS = "SELECT NULL::VARCHAR AS customer_key, NULL::DATE AS day WHERE false"
 FEW_ROWS = 100_000
 """Rows up to which the stored contacts are looked up once and kept beside."""
 
@@ -144,7 +145,8 @@ def find_shared_numbers(
     stored_key, source_key = source_value("customer_key"), AS_GIVEN["customer_key"]
     days = "SELECT min(local_start), max(local_start) FROM staged"
     [(first, last)] = connection.execute(days).fetchall()  # an open result stops `register`
-    if first is None:
+    if first is None:  # no row of the file is left
+        connection.execute(rules.make_shared(_NO_CONTACTS))
         return False
     base = lake.snapshot("contacts")
     files = [

@@ -1,17 +1,15 @@
 """Aircall calls: epochs in seconds, and why a missed call was missed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from qa_core.files.json_documents import look_up
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms import reader
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import Item
 
 _MISSED = {
     "out of opening hours": "closed",
@@ -21,69 +19,34 @@ _MISSED = {
     "no available agent": "unanswered",
     "agents did not answer": "unanswered",
 }
-
-
-def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call with direction, start and dialled digits."""
-    return bool(sample.objects) and all(
-        {"direction", "started_at", "raw_digits"} <= set(_unwrap(item)) for item in sample.objects
-    )
-
-
-def _unwrap(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    inner = item.get("call") or item.get("data")
-    return inner if isinstance(inner, Mapping) else item
-
-
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
-    """Read calls, as they come or each within a webhook's event."""
-    items = ((number, _unwrap(item)) for number, item in export.items())
-    return export.tables(_build_record, items)
+_WRAPPERS = ("call", "data")
+"""Keys under which the events of a webhook have the call."""
 
 
 def _read_moment(value: Any) -> datetime | None:
     return scalars.from_epoch(value) or scalars.from_stamp(value)
 
 
-def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = reader.require(item.get("id"), "missing_key")
-    started = reader.require(_read_moment(item.get("started_at")), "missing_start")
+def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
     answered, ended = _read_moment(item.get("answered_at")), _read_moment(item.get("ended_at"))
-    outcome = _find_outcome(item, answered, ended)
-    person = item.get("user") or item.get("assigned_to")
-    if isinstance(person, Mapping):
-        person = person.get("name") or person.get("email")
     tags = [tag["name"] for tag in item.get("tags") or () if look_up(tag, "name")]
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "contact_id": str(contact_id),
-            "started_at": started,
-            "direction": scalars.read_direction(item.get("direction")),
-            "queue": look_up(item, "number.name"),
-            "reason": next(iter(tags), None),
-            "advisor": person,
-            "outcome": outcome,
-            "wait_seconds": scalars.seconds_between(started, answered or ended),
-            "talk_seconds": scalars.seconds_between(answered, ended),
-            "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
-            "tracking_number": look_up(item, "number.digits")
-            if item.get("direction") == "inbound"
-            else None,
-            "recorded": bool(item.get("recording")),
-            "customer": item.get("raw_digits"),
-        },
-        "advisor",
-        "transfers",
-    )
+    return {
+        "reason": next(iter(tags), None),
+        "outcome": _find_outcome(item, record["outcome"], answered, ended),
+        "wait_seconds": scalars.seconds_between(record["started_at"], answered or ended),
+        "talk_seconds": scalars.seconds_between(answered, ended),
+        "transfers": int(bool(item.get("transferred_by") or item.get("transferred_to"))),
+        "tracking_number": record["tracking_number"]
+        if item.get("direction") == "inbound"
+        else None,
+    }
 
 
 def _find_outcome(
-    item: Mapping[str, Any], answered: datetime | None, ended: datetime | None
+    item: Item, reason: str | None, answered: datetime | None, ended: datetime | None
 ) -> str | None:
     if answered is not None:
         return "answered"
-    reason = scalars.find_meaning(item.get("missed_call_reason"), _MISSED, Outcome)
     if reason == "closed":
         return reason
     if item.get("voicemail"):
@@ -94,32 +57,33 @@ def _find_outcome(
 PLATFORM = Platform(
     name="aircall",
     title="Aircall",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "contact_id started_at direction queue reason advisor outcome wait_seconds talk_seconds "
-        "transfers tracking_number recorded customer_key"
-    ),
-    read=read,
-    fold=reader.select_all,
-    mapping={
-        "contact_id": "id",
-        "started_at": "started_at",
-        "direction": "direction",
-        "queue": "number.name",
-        "reason": "tags",
-        "advisor": "user.name",
-        "outcome": "answered_at, missed_call_reason, voicemail",
-        "wait_seconds": "answered_at",
-        "talk_seconds": "ended_at",
-        "transfers": "transferred_to",
-        "tracking_number": "number.digits",
-        "recorded": "recording",
-        "customer": "raw_digits",
+    signatures=(Keys(("direction", "started_at", "raw_digits"), within=_WRAPPERS),),
+    fields={
+        "contact_id": fields.Value("id", missing="missing_key"),
+        "started_at": fields.Moment("started_at", parse=_read_moment, missing="missing_start"),
+        "direction": fields.DirectionWords("direction"),
+        "queue": fields.Value("number.name"),
+        "reason": fields.Computed("tags"),
+        "advisor": fields.Value(
+            *("user.name", "user.email", "user"),
+            *("assigned_to.name", "assigned_to.email", "assigned_to"),
+            shown="user.name",
+        ),
+        "outcome": fields.OutcomeWords(
+            "missed_call_reason",
+            known=_MISSED,
+            shown="answered_at, missed_call_reason, voicemail",
+        ),
+        "wait_seconds": fields.Computed("answered_at"),
+        "talk_seconds": fields.Computed("ended_at"),
+        "transfers": fields.Computed("transferred_to"),
+        "tracking_number": fields.Value("number.digits"),
+        "recorded": fields.Flag("recording"),
+        "customer": fields.Value("raw_digits"),
     },
+    build=build,
+    of_answered=("advisor", "transfers"),
+    within=_WRAPPERS,
     group="contact_id",
-    words=(
-        WordColumn("missed_call_reason", "outcome", _MISSED),
-        WordColumn("direction", "direction", scalars.DIRECTIONS),
-    ),
     shown=("id", "started_at"),
 )

@@ -1,5 +1,6 @@
 """Asterisk's queue_log, a line per event, as text or as its table in a database."""
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +12,14 @@ import pyarrow.csv as pa_csv
 
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
+from qa_core.files.signatures import Headers, Lines
 from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.arrays import to_numpy
 from qa_core.ingest.columns.vocabulary import clean_cells
-from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms.reader import MOMENT, ExportReader, FoldSession, record_schema
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
@@ -70,38 +73,34 @@ _COLUMNS = {
     }.items()
 }
 
-SCHEMA = record_schema("moment callid queue agent event wait talk customer_key did")
-
-
-def recognise(sample: Sample) -> bool:
-    """Tell whether most lines are `epoch|call|queue|agent|EVENT…`, or a header names these."""
-    titles = _count_titles(sample)
-    if titles is not None:
-        events = _find_columns(sample.rows[titles])["event"]
-        seen = [row[events] for row in sample.rows[titles + 1 :] if len(row) > events]
-        return sum(
-            event.strip().upper() in (*CALL_EVENTS, *AGENT_EVENTS) for event in seen
-        ) * 2 > len(seen)
-    lines = [line for line in sample.lines if line.strip()]
-    return bool(lines) and sum(_is_event(line) for line in lines) * 2 > len(lines)
+_NEEDED = (
+    *(_COLUMNS[field] for field in ("at", "call", "event")),
+    [*_COLUMNS["queue"], *_COLUMNS["agent"]],
+)
+"""Spellings of the headers that a database export has."""
+RECORD = {
+    "moment": Moment(),
+    "callid": Value(),
+    "queue": Computed("queue"),
+    "agent": Value(),
+    "event": Value(),
+    "wait": Seconds(),
+    "talk": Seconds(),
+    "customer": Computed("ENTERQUEUE: callerid"),
+    "did": Value(),
+}
+"""Columns of the record of an event."""
+SCHEMA = build_schema(RECORD)
+_EVENT_LINE = re.compile(
+    r"^\s*\ufeff*\d{9,10}(?:\.\d*)?\s*(?:\|[^|]*){3}\|[^|a-z]*[A-Z][^|a-z]*(?:\||$)"
+)
+"""`epoch|call|queue|agent|EVENT…`"""
 
 
 def _count_titles(sample: Sample) -> int | None:
     """Count the rows above the header of a database export; None where it has none."""
     rows = sample.rows[:TITLE_ROWS]
     return next((place for place, row in enumerate(rows) if _find_columns(row)), None)
-
-
-def _is_event(line: str) -> bool:
-    cells = line.split("|")
-    stamp = cells[0].strip().lstrip("\ufeff").partition(".")
-    return (
-        len(cells) >= 5
-        and stamp[0].isdigit()
-        and 9 <= len(stamp[0]) <= 10
-        and (not stamp[2] or stamp[2].isdigit())
-        and cells[4].strip().isupper()
-    )
 
 
 def _find_columns(header: list[str]) -> dict[str, int]:
@@ -579,16 +578,20 @@ def finish(export: ExportReader) -> None:
 PLATFORM = Platform(
     name="asterisk_queue_log",
     title="Asterisk queue_log",
-    recognise=recognise,
-    schema=SCHEMA,
+    signatures=(
+        Headers(
+            tuple("|".join(spellings) for spellings in _NEEDED),
+            values={"|".join(_COLUMNS["event"]): (*CALL_EVENTS, *AGENT_EVENTS)},
+        ),
+        Lines(_EVENT_LINE),
+    ),
+    fields=RECORD,
     read=read,
     fold=fold,
     finish=finish,
-    mapping={
+    folded={
         "contact_id": "callid",
         "started_at": "ENTERQUEUE",
-        "queue": "queue",
-        "customer": "ENTERQUEUE: callerid",
         "advisor": "CONNECT: agent",
         "outcome": "event",
         "wait_seconds": "CONNECT: holdtime, ABANDON: waittime",

@@ -4,6 +4,7 @@ contact arrive, in whichever order, it is folded anew from all of them.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,24 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from qa_core.ingest.declaration import LegChain, Platform
+from qa_core.ingest.load.staged import SCHEMAS
 from qa_core.ingest.own_rows import of_files
+from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.storage import lake
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.schema import CONTACTS
 
 MAX_STEPS = 50
 KIND = "legs"
+_EARLIER_NAMES = {
+    "wait_seconds": "wait",
+    "talk_seconds": "talk",
+    "hold_seconds": "hold",
+    "wrap_seconds": "wrap",
+    "tracking_number": "did",
+}
+"""Names of columns under which earlier versions kept legs."""
 MAX_DISTANCE = timedelta(days=2)
 """Greatest distance in time of a contact's legs that come in different files."""
 
@@ -60,17 +71,67 @@ def find_roots(
 
 
 TALKS = """
-    SELECT call, CASE WHEN bool_and(talk IS NOT NULL) THEN sum(greatest(0,
+    SELECT call, CASE WHEN bool_and(talk_seconds IS NOT NULL) THEN sum(greatest(0,
         date_diff('microsecond', since, until) / 1e6)) END AS talk_seconds
     FROM (
-        SELECT call, talk, until, greatest(since, coalesce(max(until) OVER earlier,
+        SELECT call, talk_seconds, until, greatest(since, coalesce(max(until) OVER earlier,
             since)) AS since
-        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk,
+        FROM (SELECT *, since + to_microseconds(CAST(1000000 * coalesce(talk_seconds,
             0) AS BIGINT)) AS until FROM spoken)
         WINDOW earlier AS (PARTITION BY call ORDER BY since,
             line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     ) GROUP BY call"""
 """SELECT of (call, talk_seconds) from legs in `spoken`; talk at the same time counts once."""
+
+FIRST, LAST = "arg_min", "arg_max"
+"""The value of the first leg of a contact that has one, or of the last."""
+ANSWERED_OR_LAST = (
+    "CASE WHEN bool_or(outcome = 'answered') THEN 'answered' "
+    "ELSE arg_max(outcome, (started_at, line)) END"
+)
+_OF_LEGS = {
+    "line": "min(line)",
+    "contact_id": "call",
+    "started_at": "min(started_at)",
+    "updated_at": "coalesce(max(updated_at), min(started_at))",
+    "recorded": "bool_or(recorded)",
+}
+
+
+def fold_legs(
+    schema: pa.Schema,
+    columns: Mapping[str, str],
+    legs: str = "records",
+    by: str = "call",
+    order: str = "(started_at, line)",
+    since: str = "",
+    spoken: str = "outcome = 'answered'",
+    copies: str = "",
+) -> str:
+    """Build the SELECT of contacts, one per value of `by`, from `legs` (SQL, with `call`).
+
+    `schema`: of the records. `columns`: contact column → SQL over its legs, or `FIRST` or
+    `LAST` in their `order`; of the first leg by default. `since`: when the talk of a leg
+    that was `spoken` began, for `t.talk_seconds`. `copies`: the older copies of legs,
+    which stay as duplicates.
+    """
+    known = {"line", "contact_id", *schema.names} & {"line", *SCHEMAS["contacts"]}
+    picked = {name: _OF_LEGS.get(name, FIRST) for name in sorted(known)} | dict(columns)
+    values = ", ".join(
+        f"{sql}({name}, {order}) AS {name}" if sql in (FIRST, LAST) else f"{sql} AS {name}"
+        for name, sql in picked.items()
+    )
+    rows = f"SELECT {values} FROM {legs}"
+    if since:
+        talks = f"spoken AS (SELECT *, {since} AS since FROM {legs} WHERE {spoken}), talks AS"
+        rows = f"WITH {talks} ({TALKS}) {rows} LEFT JOIN talks t USING (call)"
+    rows += f" GROUP BY {by}"
+    if copies:
+        rows += (
+            f" UNION ALL BY NAME SELECT line, {picked['contact_id']} AS contact_id, started_at, "
+            f"NULL AS updated_at FROM {copies}"
+        )
+    return rows
 
 
 def load_earlier_legs(
@@ -101,7 +162,7 @@ def load_earlier_legs(
         connection.execute(f"INSERT INTO known_ids {ids.format('taken')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE rebuilt (id VARCHAR)")
     if chain.from_contact:
-        _rebuild_first_legs(connection, chain, system)
+        _rebuild_first_legs(connection, platform, system)
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM of_file UNION ALL BY NAME SELECT "
         "* FROM taken"
@@ -186,7 +247,9 @@ def _register_stored(
     }
     columns = []
     for item in schema:
-        values = [leg.get(item.name) for leg in legs.values()]
+        values = [
+            leg.get(item.name, leg.get(_EARLIER_NAMES.get(item.name))) for leg in legs.values()
+        ]
         if pa.types.is_timestamp(item.type):
             values = [value and datetime.fromisoformat(value) for value in values]
         columns.append(pa.array(values, item.type))
@@ -197,8 +260,9 @@ def _register_stored(
 
 
 def _rebuild_first_legs(
-    connection: duckdb.DuckDBPyConnection, chain: LegChain, system: str
+    connection: duckdb.DuckDBPyConnection, platform: Platform, system: str
 ) -> None:
+    chain = platform.chain
     ids = ", ".join((chain.id_column, *chain.reference_columns))
     missing = [
         text
@@ -211,9 +275,11 @@ def _rebuild_first_legs(
     ]
     if not missing or lake.version("contacts") < 0:
         return
-    values = ", ".join(f"{expression} AS {name}" for name, expression in chain.from_contact.items())
-    with lake.working() as stored:
-        found = stored.sql(
+    stored = {name: name for name in platform.schema.names if name in CONTACTS.c}
+    columns = stored | dict(chain.from_contact)
+    values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+    with lake.working() as working:
+        found = working.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
             params=[system, missing],

@@ -5,10 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.files.sample import Sample
-from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms import reader
+from qa_core.files.signatures import Keys
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import Item
+from qa_core.ingest.platforms.reader import ExportReader
 
 _OUTCOMES = (
     ("answered", True, "answered"),
@@ -16,84 +17,46 @@ _OUTCOMES = (
     ("answered", False, "unanswered"),
 )
 """Key, value and outcome; the first that fits counts."""
-_TEXTS = {
-    "advisor": ("agent_email",),
-    "tracking_number": ("tracking_phone_number",),
-    "source": ("utm_source", "source", "source_name"),
-    "medium": ("utm_medium", "medium"),
-    "campaign": ("utm_campaign", "campaign"),
-    "keyword": ("utm_term", "keywords"),
-    "landing_page": ("landing_page_url",),
-    "customer": ("customer_phone_number",),
-}
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call on a tracking number, with CallRail's names."""
-    return sample.has_keys("tracking_phone_number", "customer_phone_number", "start_time")
-
-
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     export.decide(
         "talk_seconds",
         "the duration of answered contacts is taken as talk time",
         "{other}: no other column says it",
         other="duration",
     )
-    return export.tables(_build_record)
+    return export.tables()
 
 
-def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    start = reader.require(item.get("start_time"), "missing_start")
-    outcome = next((name for key, value, name in _OUTCOMES if item.get(key) is value), None)
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "contact_id": str(item["id"]) if item.get("id") else None,
-            "started_at": reader.require(scalars.from_stamp(start), "impossible_date"),
-            "direction": scalars.read_direction(item.get("direction")),
-            "outcome": outcome,
-            "talk_seconds": scalars.read_seconds(item.get("duration")),
-            "recorded": bool(item.get("recording")),
-        }
-        | {column: _find_text(item, *names) for column, names in _TEXTS.items()},
-        "talk_seconds",
-    )
-
-
-def _find_text(item: Mapping[str, Any], *names: str) -> str | None:
-    values = (item[name] for name in names if isinstance(item.get(name), (str, int)))
-    return next((str(value) for value in values if str(value).strip()), None)
+def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
+    outcomes = (outcome for key, value, outcome in _OUTCOMES if item.get(key) is value)
+    return {"outcome": next(outcomes, None)}
 
 
 PLATFORM = Platform(
     name="callrail",
     title="CallRail",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "contact_id started_at direction advisor outcome talk_seconds tracking_number source "
-        "medium campaign keyword landing_page recorded customer_key"
-    ),
-    read=read,
-    fold=reader.select_all,
-    mapping={
-        "contact_id": "id",
-        "started_at": "start_time",
-        "direction": "direction",
-        "advisor": "agent_email",
-        "outcome": "answered, voicemail",
-        "talk_seconds": "duration",
-        "tracking_number": "tracking_phone_number",
-        "source": "utm_source, source",
-        "medium": "utm_medium, medium",
-        "campaign": "utm_campaign, campaign",
-        "keyword": "utm_term, keywords",
-        "landing_page": "landing_page_url",
-        "recorded": "recording",
-        "customer": "customer_phone_number",
+    signatures=(Keys(("tracking_phone_number", "customer_phone_number", "start_time")),),
+    fields={
+        "contact_id": fields.Value("id"),
+        "started_at": fields.Moment("start_time", missing="missing_start", bad="impossible_date"),
+        "direction": fields.DirectionWords("direction"),
+        "advisor": fields.Value("agent_email"),
+        "outcome": fields.Computed("answered, voicemail"),
+        "talk_seconds": fields.Seconds("duration"),
+        "tracking_number": fields.Value("tracking_phone_number"),
+        "source": fields.Value("utm_source", "source", "source_name", shown="utm_source, source"),
+        "medium": fields.Value("utm_medium", "medium"),
+        "campaign": fields.Value("utm_campaign", "campaign"),
+        "keyword": fields.Value("utm_term", "keywords"),
+        "landing_page": fields.Value("landing_page_url"),
+        "recorded": fields.Flag("recording"),
+        "customer": fields.Value("customer_phone_number"),
     },
+    build=build,
+    of_answered=("talk_seconds",),
+    read=read,
     kinds=("contacts", "tracking"),
-    words=(WordColumn("direction", "direction", scalars.DIRECTIONS),),
-    durations=("duration",),
     shown=("id", "start_time"),
 )

@@ -1,18 +1,16 @@
 """CallTrackingMetrics calls: contacts, or campaigns of others, joined by number and time."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import pyarrow as pa
-
-from qa_core.files.json_documents import look_up
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms import reader
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import Item
 from qa_core.storage.schema import Outcome
 
 _OUTCOMES = {
@@ -24,30 +22,14 @@ _OUTCOMES = {
 }  # fmt: skip
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 
-_TEXTS = {
-    "tracking_number": ("tracking_number",),
-    "source": ("source", "web_source"),
-    "medium": ("medium", "paid.medium"),
-    "campaign": ("campaign", "paid.campaign"),
-    "keyword": ("keyword", "paid.keyword"),
-    "landing_page": ("location",),
-    "customer": ("caller_number_complete", "caller_number", "contact_number"),
-}
+
+def skip(item: Item) -> str | None:
+    """Find what is no call: texts, forms and chats."""
+    direction = scalars.fold_case(item.get("direction"))
+    return direction if direction.startswith(_NO_CALLS) else None
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a call with the names of CallTrackingMetrics."""
-    return sample.has_keys("sid", "tracking_number") and (
-        sample.has_keys("called_at") or sample.has_keys("unix_time")
-    )
-
-
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
-    """Read calls; texts, forms and chats are skipped."""
-    return export.tables(_build_record)
-
-
-def _read_start(item: Mapping[str, Any]) -> datetime | None:
+def _read_start(item: Item) -> datetime | None:
     moment = scalars.from_epoch(item.get("unix_time"))
     if moment is None and isinstance(item.get("called_at"), str):
         moment = scalars.from_stamp(item["called_at"])
@@ -62,83 +44,54 @@ def _read_own_date(value: str) -> datetime:
     return datetime.strptime(value, "%Y-%m-%d %I:%M %p %z")
 
 
-def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    direction = scalars.fold_case(item.get("direction"))
-    if direction.startswith(_NO_CALLS):
-        raise reader.SkippedRecord(direction)
-    started = reader.require(_read_start(item), "missing_start")
-    talk = scalars.read_seconds(item.get("talk_time"))
-    status = scalars.fold_case(_find_value(item, "dial_status", "call_status", "status"))
-    agent = item.get("agent")
+def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
+    has_status = item.get("dial_status") or item.get("call_status")
+    outcome = record["outcome"]
+    if not has_status:
+        outcome = scalars.find_meaning(item.get("status"), _OUTCOMES, Outcome)
     tags = [tag for tag in item.get("tag_list") or () if isinstance(tag, str)]
     transfers = item.get("transfers")
-    contact_id = item.get("sid") if item.get("id") is None else item["id"]
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "contact_id": None if contact_id is None else str(contact_id),
-            "started_at": started,
-            "direction": scalars.read_direction(direction),
-            "reason": next(iter(tags), None),
-            "advisor": _find_value(agent, "email", "name")
-            if isinstance(agent, Mapping)
-            else item.get("agent_id"),
-            "outcome": scalars.find_meaning(status, _OUTCOMES, Outcome)
-            or ("answered" if talk and not status else None),
-            "wait_seconds": scalars.read_seconds(
-                item.get("ring_time" if item.get("wait_time") is None else "wait_time")
-            ),
-            "talk_seconds": talk,
-            "hold_seconds": scalars.read_seconds(item.get("hold_time")),
-            "transfers": len(transfers) if isinstance(transfers, list) else None,
-            "recorded": bool(item.get("audio")),
-        }
-        | {column: _find_value(item, *paths) for column, paths in _TEXTS.items()},
-        "talk_seconds",
-        "transfers",
-    )
-
-
-def _find_value(item: Mapping[str, Any], *paths: str) -> Any:
-    return next(filter(None, (look_up(item, path) for path in paths)), None)
+    is_spoken = record["talk_seconds"] and not (has_status or item.get("status"))
+    return {
+        "started_at": fields.require(_read_start(item), "missing_start"),
+        "reason": next(iter(tags), None),
+        "outcome": outcome or ("answered" if is_spoken else None),
+        "transfers": len(transfers) if isinstance(transfers, list) else None,
+    }
 
 
 PLATFORM = Platform(
     name="calltrackingmetrics",
     title="CallTrackingMetrics",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "contact_id started_at direction reason advisor outcome wait_seconds talk_seconds "
-        "hold_seconds transfers tracking_number source medium campaign keyword landing_page "
-        "recorded customer_key"
+    signatures=(
+        Keys(("sid", "tracking_number", "called_at")),
+        Keys(("sid", "tracking_number", "unix_time")),
     ),
-    read=read,
-    fold=reader.select_all,
-    mapping={
-        "contact_id": "id",
-        "started_at": "unix_time, called_at",
-        "direction": "direction",
-        "reason": "tag_list",
-        "advisor": "agent.email",
-        "outcome": "dial_status, call_status",
-        "wait_seconds": "wait_time, ring_time",
-        "talk_seconds": "talk_time",
-        "hold_seconds": "hold_time",
-        "transfers": "transfers",
-        "tracking_number": "tracking_number",
-        "source": "source",
-        "medium": "medium",
-        "campaign": "campaign",
-        "keyword": "keyword",
-        "landing_page": "location",
-        "recorded": "audio",
-        "customer": "caller_number",
+    fields={
+        "contact_id": fields.Value("id", "sid", shown="id"),
+        "started_at": fields.Computed("unix_time, called_at"),
+        "direction": fields.DirectionWords("direction"),
+        "reason": fields.Computed("tag_list"),
+        "advisor": fields.Value("agent.email", "agent.name", "agent_id", shown="agent.email"),
+        "outcome": fields.OutcomeWords("dial_status", "call_status", known=_OUTCOMES),
+        "wait_seconds": fields.Seconds("wait_time", "ring_time"),
+        "talk_seconds": fields.Seconds("talk_time"),
+        "hold_seconds": fields.Seconds("hold_time"),
+        "transfers": fields.Computed("transfers"),
+        "tracking_number": fields.Value("tracking_number"),
+        "source": fields.Value("source", "web_source", shown="source"),
+        "medium": fields.Value("medium", "paid.medium", shown="medium"),
+        "campaign": fields.Value("campaign", "paid.campaign", shown="campaign"),
+        "keyword": fields.Value("keyword", "paid.keyword", shown="keyword"),
+        "landing_page": fields.Value("location"),
+        "recorded": fields.Flag("audio"),
+        "customer": fields.Value(
+            *("caller_number_complete", "caller_number", "contact_number"), shown="caller_number"
+        ),
     },
+    build=build,
+    skip=skip,
+    of_answered=("talk_seconds", "transfers"),
     kinds=("contacts", "tracking"),
-    words=(
-        *(WordColumn(name, "outcome", _OUTCOMES) for name in ("dial_status", "call_status")),
-        WordColumn("direction", "direction", scalars.DIRECTIONS),
-    ),
-    durations=("talk_time", "wait_time", "ring_time", "hold_time"),
     shown=("id", "called_at"),
 )

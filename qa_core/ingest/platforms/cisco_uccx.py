@@ -4,19 +4,12 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from qa_core.files.sample import Sample
-from qa_core.ingest.declaration import Platform
-from qa_core.ingest.platforms import reader
+from qa_core.files.signatures import Keys
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.reader import ExportReader
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether all objects have an id, an operation, and one named after what it counts."""
-    return sample.has_keys("id", "operation") and all(
-        any(name.endswith(("Stats", "Statistics")) for name in item) for item in sample.objects
-    )
-
-
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Raise Refusal: totals since a reset, without a date, would count as something else."""
     raise export.refuse(
         "real_time_statistics",
@@ -30,10 +23,8 @@ def read(export: reader.ExportReader) -> Iterator[pa.Table]:
 PLATFORM = Platform(
     name="cisco_uccx_statistics",
     title="Cisco UCCX",
-    recognise=recognise,
-    schema=reader.record_schema("contact_id started_at"),
+    signatures=(Keys(("id", "operation"), endings=("Stats", "Statistics")),),
+    fields={},
     read=read,
-    fold=reader.select_all,
-    mapping={},
     kinds=("contacts", "tracking", "intervals", "surveys", "spend", "advisors", "evaluations"),
 )

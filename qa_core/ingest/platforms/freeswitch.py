@@ -11,13 +11,15 @@ import pyarrow as pa
 
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import look_up
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Headers, Keys, Layout, Rows
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import LegChain, Platform, WordColumn
-from qa_core.ingest.platforms import reader
-from qa_core.ingest.platforms.call_legs import TALKS, find_roots
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.call_legs import find_roots
+from qa_core.ingest.platforms.declaration import LegChain, Platform
+from qa_core.ingest.platforms.fields import Cells
+from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.pseudonyms import find_outside_number
-from qa_core.storage.schema import Direction, Outcome
+from qa_core.storage.schema import Outcome
 
 EXAMPLE = (
     "caller name", "caller", "called", "context", "start", "answer", "end", "duration", "talk",
@@ -57,7 +59,7 @@ _HEADERS = {
 }
 _FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
-_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{reader.LOCAL_DATE})")
+_STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
 _OUTCOMES = {
     "user busy": "refused", "call rejected": "refused", "no answer": "unanswered",
     "no user response": "unanswered", "allotted timeout": "timeout",
@@ -96,41 +98,24 @@ _NUMBERED = {
 }
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether names are FreeSWITCH's own, or most rows fit its template."""
-    if sample.is_document:
-        return sample.has_keys("variables", "callflow")
-    if sample.has_headers("caller_id_number", "destination_number", "billsec") and (
-        sample.has_headers("hangup_cause") or sample.has_headers("hangup_cause_id")
-    ):
-        return True
-    rows = [row for row in sample.rows if any(row)]
-    return bool(rows) and sum(_find_template(row) is not None for row in rows) * 2 > len(rows)
+_CONTACT_ID = "CASE WHEN starts_with(call, 'line ') THEN NULL ELSE call END"
 
 
-def _find_template(row: list[str]) -> tuple[str, ...] | None:
-    for template in (EXAMPLE, ASTERISK):
-        start, end, cause, own = (
-            template.index(name) for name in ("start", "end", "cause", "uuid")
-        )
-        if (
-            len(row) > own
-            and _STAMP.match(row[start])
-            and _STAMP.match(row[end])
-            and _UUID.match(row[own].strip())
-            and row[cause].isupper()
-        ):
-            return template
-    return None
+def _is_uuid(cell: str) -> bool:
+    return bool(_UUID.match(cell.strip()))
 
 
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+_TESTS = {"start": _STAMP.match, "end": _STAMP.match, "uuid": _is_uuid, "cause": str.isupper}
+TEMPLATES = Rows((Layout(EXAMPLE, _TESTS), Layout(ASTERISK, _TESTS)))
+
+
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read legs from the JSON of mod_json_cdr, a table, or lines of the template."""
     items = _read_objects(export) if export.sample.is_document else _read_rows(export)
-    return export.tables(_build_record, items)
+    return export.tables(items)
 
 
-def _read_objects(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
+def _read_objects(export: ExportReader) -> Iterator[tuple[int, Cells]]:
     for number, item in export.items():
         flow = next(iter(item.get("callflow") or ()), None)
         parts = (item.get("variables"), look_up(flow, "caller_profile"))
@@ -143,7 +128,7 @@ def _read_objects(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cel
         yield number, _cells_of(values)
 
 
-def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]]:
+def _read_rows(export: ExportReader) -> Iterator[tuple[int, Cells]]:
     layout: tuple[str, ...] = ()
     for number, row in export.rows():
         if not layout:
@@ -151,52 +136,42 @@ def _read_rows(export: reader.ExportReader) -> Iterator[tuple[int, reader.Cells]
             if {"caller", "called", "talk"} <= set(named):
                 layout = named
                 continue
-            layout = _find_template(row) or EXAMPLE
+            layout = TEMPLATES.find_layout(row) or EXAMPLE
         yield number, _cells_of(zip(layout, row, strict=False))
 
 
-def _cells_of(values: Iterable[tuple[str, str]]) -> reader.Cells:
+def _cells_of(values: Iterable[tuple[str, str]]) -> Cells:
     """Collect cells by field; of several values for one field, the first filled one."""
-    cells = reader.Cells()
+    cells = Cells()
     for field, value in values:
         cells[field] = cells[field] or value
     return cells
 
 
-def _build_record(number: int, cells: reader.Cells) -> dict[str, Any]:
-    started = _read_moment(reader.require(cells["start"], "missing_start"))
-    times = _read_times(cells, reader.require(started, "impossible_date"))
+def build(cells: Cells, record: Mapping[str, Any]) -> dict[str, Any]:
+    times = _read_times(cells, record)
     outcome = _find_outcome(cells, times)
     is_queued = bool(cells["queue"]) and bool({"queue cause", "connected"} & set(cells))
     if is_queued:
         outcome, times = _read_queue(cells, times)
     caller, called = find_outside_number(cells["caller"]), find_outside_number(cells["called"])
-    direction = _find_direction(cells, caller, called)
-    is_answered = outcome == "answered"
+    direction = _find_direction(cells, record["direction"], caller, called)
     is_inbound = direction == "inbound"
     dialled = cells["did"] or cells["called"]
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "uuid": cells["uuid"] or f"line {number}",
-            "parent": cells["parent"] if cells["parent"] not in ("", cells["uuid"]) else None,
-            "child": cells["other uuid"] or None,
-            "started_at": times.started,
-            "from_queue": is_queued,
-            "direction": direction,
-            "outcome": outcome,
-            "queue": cells["queue"] or None,
-            "advisor": cells["agent"] or _find_desk(cells, is_inbound, called, is_queued),
-            "wait": times.wait if is_answered or is_queued else times.duration,
-            "talk": times.talk,
-            "duration": times.duration,
-            "did": dialled if is_inbound and find_outside_number(dialled) else None,
-            "recorded": bool(cells["record"]) if "record" in cells else None,
-            "customer": called if direction == "outbound" else caller,
-        },
-        "advisor",
-        "talk",
-    )
+    return {
+        "uuid": record["uuid"] or f"line {record['line']}",
+        "parent": record["parent"] if record["parent"] != cells["uuid"] else None,
+        "from_queue": is_queued,
+        "direction": direction,
+        "outcome": outcome,
+        "advisor": cells["agent"] or _find_desk(cells, is_inbound, called, is_queued),
+        "wait_seconds": times.wait if outcome == "answered" or is_queued else times.duration,
+        "talk_seconds": times.talk,
+        "duration": times.duration,
+        "tracking_number": dialled if is_inbound and find_outside_number(dialled) else None,
+        "recorded": bool(cells["record"]) if "record" in cells else None,
+        "customer": called if direction == "outbound" else caller,
+    }
 
 
 @dataclass(frozen=True)
@@ -211,12 +186,12 @@ class LegTimes:
     talk: float | None
 
 
-def _read_times(cells: reader.Cells, started: datetime) -> LegTimes:
+def _read_times(cells: Cells, record: Mapping[str, Any]) -> LegTimes:
     """Read the times of a leg; raises RejectedRecord for a negative duration."""
+    started, duration, talk = (record[name] for name in ("started_at", "duration", "talk_seconds"))
     answered, ended = _read_moment(cells["answer"]), _read_moment(cells["end"])
-    duration, talk = scalars.read_seconds(cells["duration"]), scalars.read_seconds(cells["talk"])
     if cells["talk"].startswith("-") or cells["duration"].startswith("-"):
-        raise reader.RejectedRecord("negative_duration")
+        raise fields.RejectedRecord("negative_duration")
     # Durations before moments: no change of the clock lies between them.
     if duration is not None and talk and duration >= talk:
         wait = duration - talk
@@ -227,7 +202,7 @@ def _read_times(cells: reader.Cells, started: datetime) -> LegTimes:
         answered,
         ended,
         scalars.seconds_between(started, ended) if duration is None else duration,
-        scalars.read_seconds(cells["wait"]) if wait is None else wait,
+        record["wait_seconds"] if wait is None else wait,
         scalars.seconds_between(answered, ended) if talk is None else talk,
     )
 
@@ -241,7 +216,7 @@ def _read_moment(value: str) -> datetime | None:
     return moment and moment.replace(tzinfo=UTC)
 
 
-def _find_outcome(cells: reader.Cells, times: LegTimes) -> str | None:
+def _find_outcome(cells: Cells, times: LegTimes) -> str | None:
     if times.answered is not None or (scalars.read_seconds(cells["talk"]) or 0) > 0:
         return "voicemail" if cells["application"].casefold() == "voicemail" else "answered"
     cause = cells["cause"] or _NUMBERED.get(cells["cause number"], "")
@@ -250,7 +225,7 @@ def _find_outcome(cells: reader.Cells, times: LegTimes) -> str | None:
     return scalars.find_meaning(cause, _OUTCOMES, Outcome)
 
 
-def _read_queue(cells: reader.Cells, times: LegTimes) -> tuple[str, LegTimes]:
+def _read_queue(cells: Cells, times: LegTimes) -> tuple[str, LegTimes]:
     """Read outcome and times of a caller in mod_callcenter, which picks up the line at once."""
     connected = _read_moment(cells["connected"])
     since = _read_moment(cells["queued"]) or times.started
@@ -265,8 +240,10 @@ def _read_queue(cells: reader.Cells, times: LegTimes) -> tuple[str, LegTimes]:
     return outcome, replace(times, wait=times.duration if wait is None else wait)
 
 
-def _find_direction(cells: reader.Cells, caller: str | None, called: str | None) -> str | None:
-    if (stated := scalars.find_meaning(cells["direction"], _DIRECTIONS, Direction)) is not None:
+def _find_direction(
+    cells: Cells, stated: str | None, caller: str | None, called: str | None
+) -> str | None:
+    if stated is not None:
         return stated
     if caller:
         return "inbound"
@@ -275,16 +252,14 @@ def _find_direction(cells: reader.Cells, caller: str | None, called: str | None)
     return "internal" if cells["caller"] and cells["called"] else None
 
 
-def _find_desk(
-    cells: reader.Cells, is_inbound: bool, called: str | None, is_queued: bool
-) -> str | None:
+def _find_desk(cells: Cells, is_inbound: bool, called: str | None, is_queued: bool) -> str | None:
     """Find the extension that spoke; a queue's own leg has none."""
     is_called = is_inbound or (cells["parent"] and not called)
     desk = cells["called" if is_called else "caller"]
     return desk if desk and not is_queued and not find_outside_number(desk) else None
 
 
-def fold(session: reader.FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """Fold each call with its legs, over any number of steps. A menu or a queue often
     picks up first: where a call has legs, only they say who answered, when, and how
     long was spoken; talk at the same time counts once.
@@ -315,92 +290,91 @@ def fold(session: reader.FoldSession) -> str:
             FROM numbered n JOIN roots r ON r.id = n.uuid WHERE n.copy = 1
         )"""
     )
-    return f"""
-        WITH spoken AS (
-            SELECT *, started_at + to_microseconds(CAST(1000000 * coalesce(wait,
-                0) AS BIGINT)) AS since FROM legs
-            WHERE outcome = 'answered' AND is_leg = has_legs
-        ),
-        talks AS ({TALKS})
-        SELECT min(line) AS line, CASE WHEN starts_with(call, 'line ') THEN NULL
-            ELSE call END AS contact_id,
-            min(started_at) AS started_at, min(started_at) AS updated_at,
-            arg_min(direction, (is_leg, line)) AS direction,
-            CASE WHEN bool_or(outcome = 'answered' AND is_leg = has_legs) THEN 'answered'
-                WHEN bool_or(outcome = 'answered' AND NOT is_leg) THEN
-                    CASE WHEN arg_max(outcome, (started_at, line)) FILTER (is_leg) = 'abandoned'
-                        THEN 'abandoned' ELSE 'unanswered' END
-                ELSE arg_min(outcome, (is_leg, line)) END AS outcome,
-            arg_min(queue, (is_leg, line)) AS queue,
-            arg_max(advisor, (started_at, line)) FILTER (advisor IS NOT NULL AND (is_leg
-                OR NOT has_legs OR outcome <> 'answered')) AS advisor,
-            CASE WHEN bool_or(outcome = 'answered' AND is_leg = has_legs) THEN
-                min(date_diff('microsecond', first_start, started_at) / 1e6 + wait) FILTER (outcome
-                    = 'answered' AND is_leg = has_legs)
-                WHEN bool_or(has_legs) THEN max(duration) FILTER (NOT is_leg)
-                    ELSE max(wait) END AS wait_seconds,
-            any_value(t.talk_seconds) AS talk_seconds,
-            CASE WHEN bool_or(has_legs AND is_leg AND outcome = 'answered') THEN
-                CAST(greatest(0, count(DISTINCT advisor) FILTER (is_leg
-                    AND outcome = 'answered') - 1) AS INTEGER) END AS transfers,
-            arg_min(did, (is_leg, line)) AS tracking_number, bool_or(recorded) AS recorded,
-                arg_min(customer_key, (is_leg, line)) AS customer_key
-        FROM legs LEFT JOIN talks t USING (call) GROUP BY call
-        UNION ALL BY NAME
-        SELECT n.line, CASE WHEN starts_with(root, 'line ') THEN NULL ELSE root END AS contact_id,
-            started_at, NULL AS updated_at
-        FROM numbered n JOIN roots r ON r.id = n.uuid WHERE copy > 1"""
+    columns = {
+        "contact_id": _CONTACT_ID,
+        "updated_at": "min(started_at)",
+        "outcome": """CASE WHEN bool_or(outcome = 'answered' AND is_leg = has_legs) THEN 'answered'
+            WHEN bool_or(outcome = 'answered' AND NOT is_leg) THEN
+                CASE WHEN arg_max(outcome, (started_at, line)) FILTER (is_leg) = 'abandoned'
+                    THEN 'abandoned' ELSE 'unanswered' END
+            ELSE arg_min(outcome, (is_leg, line)) END""",
+        "advisor": """arg_max(advisor, (started_at, line)) FILTER (advisor IS NOT NULL AND (is_leg
+            OR NOT has_legs OR outcome <> 'answered'))""",
+        "wait_seconds": """CASE WHEN bool_or(outcome = 'answered' AND is_leg = has_legs) THEN
+            min(date_diff('microsecond', first_start, started_at) / 1e6 + wait_seconds)
+                FILTER (outcome = 'answered' AND is_leg = has_legs)
+            WHEN bool_or(has_legs) THEN max(duration) FILTER (NOT is_leg)
+            ELSE max(wait_seconds) END""",
+        "talk_seconds": "any_value(t.talk_seconds)",
+        "transfers": """CASE WHEN bool_or(has_legs AND is_leg AND outcome = 'answered') THEN
+            CAST(greatest(0, count(DISTINCT advisor) FILTER (is_leg AND outcome = 'answered') - 1)
+                AS INTEGER) END""",
+    }
+    return session.fold_legs(
+        columns,
+        "legs",
+        order="(is_leg, line)",
+        since="started_at + to_microseconds(CAST(1000000 * coalesce(wait_seconds, 0) AS BIGINT))",
+        spoken="outcome = 'answered' AND is_leg = has_legs",
+        copies="(SELECT n.*, root AS call FROM numbered n JOIN roots r ON r.id = n.uuid) "
+        "WHERE copy > 1",
+    )
 
 
 PLATFORM = Platform(
     name="freeswitch",
     title="FreeSWITCH CDR",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "uuid parent child started_at from_queue direction outcome queue advisor wait talk "
-        "duration did recorded customer_key"
+    signatures=(
+        Keys(("variables", "callflow")),
+        Headers(
+            (
+                *("caller_id_number", "destination_number", "billsec"),
+                "hangup_cause|hangup_cause_id",
+            )
+        ),
+        TEMPLATES,
     ),
+    fields={
+        "uuid": fields.Value("uuid"),
+        "parent": fields.Value("parent"),
+        "child": fields.Value("other uuid"),
+        "started_at": fields.Moment(
+            "start",
+            parse=_read_moment,
+            missing="missing_start",
+            bad="impossible_date",
+            shown="start_stamp",
+        ),
+        "from_queue": fields.Computed(type=pa.bool_()),
+        "direction": fields.DirectionWords("direction", known=_DIRECTIONS),
+        "outcome": fields.OutcomeWords(
+            "cause", known=_OUTCOMES, title="hangup_cause", shown="billsec, hangup_cause"
+        ),
+        "queue": fields.Value("queue", shown="cc_queue"),
+        "advisor": fields.Computed("cc_agent, destination_number"),
+        "duration": fields.Seconds("duration"),
+        "talk_seconds": fields.Seconds("talk", shown="billsec"),
+        "wait_seconds": fields.Seconds("wait", shown="answer_stamp, duration"),
+        "tracking_number": fields.Computed("destination_number"),
+        "recorded": fields.Computed("record_path"),
+        "customer": fields.Computed("caller_id_number"),
+    },
+    build=build,
+    of_answered=("advisor", "talk_seconds"),
     read=read,
     fold=fold,
-    mapping={
-        "contact_id": "uuid",
-        "started_at": "start_stamp",
-        "direction": "direction",
-        "outcome": "billsec, hangup_cause",
-        "queue": "cc_queue",
-        "advisor": "cc_agent, destination_number",
-        "wait_seconds": "answer_stamp, duration",
-        "talk_seconds": "billsec",
-        "transfers": "bleg_uuid, originating_leg_uuid",
-        "tracking_number": "destination_number",
-        "recorded": "record_path",
-        "customer": "caller_id_number",
-    },
+    folded={"contact_id": "uuid", "transfers": "bleg_uuid, originating_leg_uuid"},
     chain=LegChain(
         "uuid",
         ("parent",),
         {
             "uuid": "contact_id",
             "from_queue": "queue IS NOT NULL",
-            "started_at": "started_at",
-            "direction": "direction",
-            "outcome": "outcome",
-            "queue": "queue",
             "advisor": "advisor_id",
-            "wait": "wait_seconds",
-            "talk": "talk_seconds",
             "duration": "coalesce(wait_seconds, 0) + coalesce(talk_seconds, 0)",
-            "did": "tracking_number",
-            "recorded": "recorded",
-            "customer_key": "customer_key",
         },
     ),
     is_local=True,
-    words=(
-        WordColumn("cause", "outcome", _OUTCOMES, "hangup_cause"),
-        WordColumn("direction", "direction", _DIRECTIONS),
-    ),
-    durations=("duration", "talk", "wait"),
     shown=("uuid", "start", "caller", "called"),
     masked=("caller", "called"),
 )

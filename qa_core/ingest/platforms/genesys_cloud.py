@@ -5,10 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Keys
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms import reader
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import Item
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 _CHANNELS = {
     "voice": "phone",
@@ -22,15 +24,10 @@ _ENDINGS = {"tAbandon": "abandoned", "tVoicemail": "voicemail", "tFlowOut": "ove
 """Metrics that only a contact has which ended so."""
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether every object is a conversation with its start and participants."""
-    return sample.has_keys("conversationId", "conversationStart", "participants")
-
-
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read conversations, and note how many had not ended."""
     unfinished = 0
-    for table in export.tables(_build_record):
+    for table in export.tables():
         unfinished += table.column("ended_at").null_count
         yield table
     if unfinished:
@@ -42,11 +39,11 @@ def read(export: reader.ExportReader) -> Iterator[pa.Table]:
         )
 
 
-Session = tuple[Mapping[str, Any], Mapping[str, Any]]
+Session = tuple[Item, Item]
 """A participant and one of their sessions."""
 
 
-def _find_sessions(item: Mapping[str, Any], *purposes: str) -> list[Session]:
+def _find_sessions(item: Item, *purposes: str) -> list[Session]:
     """Find the sessions of participants of these purposes, of all without any."""
     return [
         (person, session)
@@ -81,10 +78,8 @@ def _find_value(sessions: Iterable[Session], *names: str) -> Any:
     )
 
 
-def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    contact_id = reader.require(item.get("conversationId"), "missing_key")
-    started = reader.require(scalars.from_stamp(item.get("conversationStart")), "missing_start")
-    ended = scalars.from_stamp(item.get("conversationEnd"))
+def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
+    ended = record["ended_at"]
     sessions = _find_sessions(item)
     customers = _find_sessions(item, "customer", "external")
     queues = _find_sessions(item, "acd")
@@ -99,34 +94,26 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     is_inbound = direction == "inbound"
     number_called = _find_value(customers, "dnis") if is_inbound else None
     is_complete = ended is not None and bool(answers)
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "contact_id": str(contact_id),
-            "started_at": started,
-            "ended_at": ended,
-            "direction": scalars.read_direction(direction),
-            "channel": _find_channel(customers or sessions),
-            "queue": _find_queue([*answers[-1:], *queues]),
-            # The code of the last wrap-up.
-            "reason": next(reversed(_list_in_segments(agents, "wrapUpCode")), None),
-            "advisor": last.get("userId"),
-            "advisor_name": last.get("participantName"),
-            "outcome": _find_outcome(answers, sessions, ended),
-            "wait_seconds": _find_wait(queues, answers, sessions, direction),
-            "talk_seconds": _sum_metric(agents, "tTalkComplete", "tTalk") if ended else None,
-            "hold_seconds": (_sum_metric(agents, "tHeldComplete", "tHeld") or 0.0)
-            if is_complete
-            else None,
-            "wrap_seconds": (_sum_metric(agents, "tAcw") or 0.0) if is_complete else None,
-            "transfers": int((_sum_metric(sessions, "nTransferred") or 0.0) * 1000),
-            "tracking_number": number_called and number_called.removeprefix("tel:"),
-            "recorded": any(session.get("recording") is True for _person, session in sessions)
-            or None,
-            "customer": _find_value(customers, *(("ani",) if is_inbound else ("dnis", "ani"))),
-        },
-        "transfers",
-    )
+    return {
+        "direction": scalars.read_direction(direction),
+        "channel": _find_channel(customers or sessions),
+        "queue": _find_queue([*answers[-1:], *queues]),
+        # The code of the last wrap-up.
+        "reason": next(reversed(_list_in_segments(agents, "wrapUpCode")), None),
+        "advisor": last.get("userId"),
+        "advisor_name": last.get("participantName"),
+        "outcome": _find_outcome(answers, sessions, ended),
+        "wait_seconds": _find_wait(queues, answers, sessions, direction),
+        "talk_seconds": _sum_metric(agents, "tTalkComplete", "tTalk") if ended else None,
+        "hold_seconds": (_sum_metric(agents, "tHeldComplete", "tHeld") or 0.0)
+        if is_complete
+        else None,
+        "wrap_seconds": (_sum_metric(agents, "tAcw") or 0.0) if is_complete else None,
+        "transfers": int((_sum_metric(sessions, "nTransferred") or 0.0) * 1000),
+        "tracking_number": number_called and number_called.removeprefix("tel:"),
+        "recorded": any(session.get("recording") is True for _person, session in sessions) or None,
+        "customer": _find_value(customers, *(("ani",) if is_inbound else ("dnis", "ani"))),
+    }
 
 
 def _find_channel(sessions: Iterable[Session]) -> str | None:
@@ -172,7 +159,7 @@ def _find_wait(
     return _sum_metric(queues, "tAcd", "tAbandon")
 
 
-def fold(session: reader.FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """Select the newest record of each conversation, ended ones first; others are duplicates."""
     return """
         SELECT * EXCLUDE (ended_at, place), CASE WHEN place = 1 THEN coalesce(ended_at,
@@ -184,35 +171,32 @@ def fold(session: reader.FoldSession) -> str:
 PLATFORM = Platform(
     name="genesys_cloud",
     title="Genesys Cloud",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "contact_id started_at ended_at direction channel queue reason advisor advisor_name "
-        "outcome wait_seconds talk_seconds hold_seconds wrap_seconds transfers tracking_number "
-        "recorded customer_key"
-    ),
+    signatures=(Keys(("conversationId", "conversationStart", "participants")),),
+    fields={
+        "contact_id": fields.Value("conversationId", missing="missing_key"),
+        "started_at": fields.Moment("conversationStart", missing="missing_start"),
+        "ended_at": fields.Moment("conversationEnd"),
+        "direction": fields.DirectionWords("originatingDirection"),
+        "channel": fields.Computed("mediaType"),
+        "queue": fields.Computed("acd: participantName, queueId"),
+        "reason": fields.Computed("wrapUpCode"),
+        "advisor": fields.Computed("agent: userId"),
+        "advisor_name": fields.Computed("agent: participantName"),
+        "outcome": fields.Computed("tAnswered, tAbandon, tVoicemail, tFlowOut"),
+        "wait_seconds": fields.Computed("tAnswered, tAcd"),
+        "talk_seconds": fields.Computed("tTalkComplete"),
+        "hold_seconds": fields.Computed("tHeldComplete"),
+        "wrap_seconds": fields.Computed("tAcw"),
+        "transfers": fields.Computed("nTransferred"),
+        "tracking_number": fields.Computed("dnis"),
+        "recorded": fields.Computed("recording"),
+        "customer": fields.Computed("ani"),
+    },
+    build=build,
+    of_answered=("transfers",),
     read=read,
     fold=fold,
-    mapping={
-        "contact_id": "conversationId",
-        "started_at": "conversationStart",
-        "direction": "originatingDirection",
-        "channel": "mediaType",
-        "queue": "acd: participantName, queueId",
-        "reason": "wrapUpCode",
-        "advisor": "agent: userId",
-        "advisor_name": "agent: participantName",
-        "outcome": "tAnswered, tAbandon, tVoicemail, tFlowOut",
-        "wait_seconds": "tAnswered, tAcd",
-        "talk_seconds": "tTalkComplete",
-        "hold_seconds": "tHeldComplete",
-        "wrap_seconds": "tAcw",
-        "transfers": "nTransferred",
-        "tracking_number": "dnis",
-        "recorded": "recording",
-        "customer": "ani",
-    },
     group="contact_id",
-    words=(WordColumn("originatingDirection", "direction", scalars.DIRECTIONS),),
     defaults={"channel": "phone", "direction": "inbound"},
     shown=("conversationId", "conversationStart"),
 )

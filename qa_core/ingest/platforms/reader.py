@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -31,16 +31,18 @@ from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.readers import parse_delimiter
 from qa_core.files.sample import Sample, take_sample
+from qa_core.files.signatures import take_inner
 from qa_core.ingest import reason_texts
 from qa_core.ingest.columns import date_order, taught_words, timestamps
 from qa_core.ingest.columns.arrays import map_texts
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import clean_cells
-from qa_core.ingest.declaration import Platform
 from qa_core.ingest.load import quarantine
 from qa_core.ingest.load.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.platforms import call_legs
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import MOMENT, Cells, Item, RejectedRecord, SkippedRecord
 from qa_core.ingest.profiles.contacts import require_only
 from qa_core.ingest.pseudonyms import Pseudonyms, find_outside_number, mask_cell, normalise_numbers
 from qa_core.ingest.tally import ImportTally
@@ -48,11 +50,8 @@ from qa_core.storage import duckdb_connection
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.schema import Direction, Outcome
 
-MOMENT = pa.timestamp("us")
-T = TypeVar("T")
-Items = Iterator[tuple[int, Mapping[str, Any]]]
+Items = Iterator[tuple[int, Item]]
 """Objects or rows of an export, each with its number or line."""
-Build = Callable[[int, Mapping[str, Any]], Mapping[str, Any]]
 AS_TABLE = ("--profile generic",)
 """The options that read the export of a platform as a plain table."""
 RECORDS_AT_ONCE = 10_000
@@ -72,47 +71,6 @@ MAX_UNREAD = 0.01
 SHOWN_VALUES = 6
 _LIKE_A_NUMBER = re.compile(r"^\+?[\d .()/_-]{6,}$")
 _LIKE_AN_ID = re.compile(r"^\d{9,10}\.\d+$|^\d{4}-\d\d-\d\d")
-_TEXTS = "call callid uuid id sid uniqueid session parent child before first after did event agent"
-_OF_LEGS = {
-    **dict.fromkeys(_TEXTS.split(), pa.string()),
-    **dict.fromkeys(("moment", "answered_at", "connected_at", "ended_at"), MOMENT),
-    **dict.fromkeys(("wait", "talk", "hold", "wrap", "duration"), pa.float64()),
-    **dict.fromkeys(("is_leg", "is_transfer", "from_queue"), pa.bool_()),
-}
-"""Types of the columns that records of legs and events have beside those of contacts."""
-
-
-def record_schema(names: str) -> pa.Schema:
-    """Build the schema of records: `line`, and these columns, separated by spaces."""
-    types = {**SCHEMAS["contacts"], **_OF_LEGS}
-    return pa.schema([("line", pa.int64()), *((name, types[name]) for name in names.split())])
-
-
-def select_all(session: FoldSession) -> str:
-    """Fold records that are contacts: nothing is merged; repeated ids stay, as duplicates."""
-    return "SELECT * FROM records"
-
-
-class Cells(dict[str, str]):
-    """Cells of a row by column; a column that is not there reads as empty."""
-
-    def __missing__(self, column: str) -> str:
-        return ""
-
-
-class RejectedRecord(Exception):
-    """Signal that an item of the export makes no record, for the reason code that it names."""
-
-
-class SkippedRecord(Exception):
-    """Signal that an item of the export is no contact and no fault; it names the kind."""
-
-
-def require(value: T | None, reason: str) -> T:
-    """Return a value; raises RejectedRecord where it is missing."""
-    if value is None or value == "":
-        raise RejectedRecord(reason)
-    return value
 
 
 @dataclass
@@ -255,7 +213,7 @@ class ExportReader:
             for number, item in enumerate(objects, 1):
                 if not number % RECORDS_AT_ONCE:
                     self.report_share(objects.share)
-                yield number, item
+                yield number, take_inner(item, self.platform.within)
             return
         header: list[str] = []
         for number, row in self.rows():
@@ -367,22 +325,21 @@ class ExportReader:
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
         return first[place] if is_named and place < len(first) else str(place + 1)
 
-    def tables(self, build: Build, items: Items | None = None) -> Iterator[pa.Table]:
+    def tables(self, items: Items | None = None) -> Iterator[pa.Table]:
         """Build tables of the platform's schema from records of these items (default:
-        all), some thousand at a time. A clear `customer` becomes its `customer_key`.
-        `build` makes a record of one, with its number, or raises `RejectedRecord` or
-        `SkippedRecord`; an unexpected shape is rejected.
+        all), some thousand at a time. A clear `customer` becomes its `customer_key`. An
+        item of an unexpected shape is rejected.
         """
-        records = self._build_records(build, items or self.items())
+        records = self._build_records(items or self.items())
         while block := list(islice(records, RECORDS_AT_ONCE)):
             yield self._as_table(block)
 
-    def _build_records(self, build: Build, items: Items) -> Iterator[Mapping[str, Any]]:
+    def _build_records(self, items: Items) -> Iterator[Item]:
         taught = self.find_taught()
         for number, item in items:
             try:
                 unread = self._find_unread(item, taught)
-                record = build(number, item)
+                record = self.platform.build_record(number, item)
                 for place, value in unread:
                     self.unread.setdefault(place, Counter())[value] += 1
                 yield record
@@ -479,6 +436,10 @@ class FoldSession:
 
     connection: duckdb.DuckDBPyConnection
     export: ExportReader
+
+    def fold_legs(self, columns: Mapping[str, str], legs: str = "records", **places: str) -> str:
+        """Build the SELECT of contacts from legs (`call_legs.fold_legs`)."""
+        return call_legs.fold_legs(self.export.platform.schema, columns, legs, **places)
 
     def count(self, statement: str) -> int:
         return int(self.connection.execute(statement).fetchall()[0][0] or 0)
@@ -625,7 +586,8 @@ def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
 
 def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) -> None:
     with open_writer(path, export.platform.schema) as writer:
-        for table in export.platform.read(export):
+        tables = export.platform.read(export) if export.platform.read else export.tables()
+        for table in tables:
             writer.write_table(table)
             export.records += len(table)
             if len(export.rejected) > RECORDS_AT_ONCE:
@@ -682,7 +644,8 @@ def _fold(
                         )
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
-                rows = export.platform.fold(FoldSession(connection, export))
+                fold = export.platform.fold
+                rows = fold(FoldSession(connection, export)) if fold else "SELECT * FROM records"
                 result = connection.sql(call_legs.select_current(rows) if chain else rows)
                 for batch in result.to_arrow_reader(50_000):
                     if not len(batch):

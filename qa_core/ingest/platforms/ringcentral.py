@@ -6,11 +6,12 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.files.json_documents import look_up
-from qa_core.files.sample import Sample
+from qa_core.files.signatures import Headers, Keys
 from qa_core.ingest.columns import scalars
-from qa_core.ingest.declaration import Platform, WordColumn
-from qa_core.ingest.platforms import reader
-from qa_core.storage.schema import Outcome
+from qa_core.ingest.platforms import fields
+from qa_core.ingest.platforms.declaration import Platform
+from qa_core.ingest.platforms.fields import Item
+from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
@@ -29,16 +30,15 @@ _OUTCOMES = {
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
 
-def recognise(sample: Sample) -> bool:
-    """Tell whether all objects are records of sessions, or a table has flattened them."""
-    return sample.has_headers("id", "sessionId", "startTime", "result") or (
-        sample.has_keys("id", "sessionId", "startTime", "direction")
-        and sample.has_any_with("result")
-        and sample.has_any_with("from")
-    )
+def skip(item: Item) -> str | None:
+    """Find what is no call: other media, and logins of desks."""
+    if (medium := scalars.fold_case(item.get("type") or "Voice")) != "voice":
+        return medium
+    action = scalars.fold_case(item.get("action"))
+    return "login" if action in ("phone login", "sip forwarding login") else None
 
 
-def read(export: reader.ExportReader) -> Iterator[pa.Table]:
+def read(export: ExportReader) -> Iterator[pa.Table]:
     """Read the voice calls of a call log. Raises Refusal for a table of its records."""
     if not export.sample.is_document:
         raise export.refuse(
@@ -52,19 +52,12 @@ def read(export: reader.ExportReader) -> Iterator[pa.Table]:
         "the duration of answered contacts is taken as talk time",
         "the call log has no other duration",
     )
-    return export.tables(_build_record)
+    return export.tables()
 
 
-def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
-    if (medium := scalars.fold_case(item.get("type") or "Voice")) != "voice":
-        raise reader.SkippedRecord(medium)
-    if scalars.fold_case(item.get("action")) in ("phone login", "sip forwarding login"):
-        raise reader.SkippedRecord("login")
-    own = str(reader.require(item.get("id"), "missing_key"))
-    started = reader.require(scalars.from_stamp(item.get("startTime")), "missing_start")
-    direction = scalars.read_direction(item.get("direction"))
-    inbound = direction == "inbound"
-    own_side, other_side = ("to", "from") if inbound else ("from", "to")
+def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
+    is_inbound = record["direction"] == "inbound"
+    own_side, other_side = ("to", "from") if is_inbound else ("from", "to")
     ours, theirs = item.get(own_side) or {}, item.get(other_side) or {}
     is_internal = not theirs.get("phoneNumber") and bool(theirs.get("extensionNumber"))
     legs = [leg for leg in item.get("legs") or () if isinstance(leg, Mapping)]
@@ -75,31 +68,22 @@ def _build_record(number: int, item: Mapping[str, Any]) -> dict[str, Any]:
     ]
     person = (answers[-1].get(own_side) if answers else None) or ours
     milliseconds = scalars.as_number(item.get("durationMs"))
-    return scalars.keep_of_answered(
-        {
-            "line": number,
-            "id": own,
-            "session": str(item.get("telephonySessionId") or item.get("sessionId") or own),
-            "started_at": started,
-            "updated_at": scalars.from_stamp(item.get("lastModifiedTime")),
-            "direction": "internal" if is_internal else direction,
-            "outcome": scalars.find_meaning(item.get("result"), _OUTCOMES, Outcome),
-            "queue": _find_queue(legs),
-            "advisor": person.get("name") or person.get("extensionNumber"),
-            "duration": scalars.read_seconds(item.get("duration"))
-            if milliseconds is None
-            else milliseconds / 1000,
-            "transfers": sum(scalars.fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
-            "did": ours.get("phoneNumber") if inbound else None,
-            "recorded": bool(item.get("recording")),
-            "customer": theirs.get("phoneNumber"),
-        },
-        "advisor",
-        "transfers",
-    )
+    computed = {
+        "session": record["session"] or record["contact_id"],
+        "queue": _find_queue(legs),
+        "advisor": person.get("name") or person.get("extensionNumber"),
+        "transfers": sum(scalars.fold_case(leg.get("action")) in _TRANSFERS for leg in legs),
+        "tracking_number": ours.get("phoneNumber") if is_inbound else None,
+        "customer": theirs.get("phoneNumber"),
+    }
+    if is_internal:
+        computed["direction"] = "internal"
+    if milliseconds is not None:
+        computed["talk_seconds"] = milliseconds / 1000
+    return computed
 
 
-def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
+def _find_queue(legs: list[Item]) -> str | None:
     """Find the name of the extension that first accepted the call."""
     names = (
         look_up(leg, "to.name")
@@ -109,60 +93,55 @@ def _find_queue(legs: list[Mapping[str, Any]]) -> str | None:
     return next(filter(None, names), None)
 
 
-def fold(session: reader.FoldSession) -> str:
+def fold(session: FoldSession) -> str:
     """Fold the records of each session, under the id of the first: answered if any was."""
-    return """
-        WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY id
-            ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records),
-        legs AS (SELECT *, first_value(id) OVER (PARTITION BY session ORDER BY started_at,
-            line) AS call FROM numbered)
-        SELECT min(line) AS line, call AS contact_id, min(started_at) AS started_at,
-            coalesce(max(updated_at), min(started_at)) AS updated_at,
-            arg_min(direction, (started_at, line)) AS direction,
-            coalesce(max(outcome) FILTER (outcome = 'answered'),
-                max(outcome) FILTER (outcome = 'voicemail'), arg_max(outcome, (started_at,
-                line))) AS outcome,
-            arg_min(queue, (started_at, line)) AS queue,
-            arg_max(advisor, (started_at, line)) FILTER (outcome = 'answered'
-                AND advisor IS NOT NULL) AS advisor,
-            max(duration) FILTER (outcome = 'answered') AS talk_seconds,
-                max(transfers) AS transfers,
-            arg_min(did, (started_at, line)) AS tracking_number, bool_or(recorded) AS recorded,
-                arg_min(customer_key, (started_at, line)) AS customer_key
-        FROM legs WHERE copy = 1 GROUP BY session, call
-        UNION ALL BY NAME
-        SELECT line, call AS contact_id, started_at, NULL AS updated_at FROM legs WHERE copy > 1"""
+    columns = {
+        "outcome": "coalesce(max(outcome) FILTER (outcome = 'answered'), max(outcome) FILTER "
+        "(outcome = 'voicemail'), arg_max(outcome, (started_at, line)))",
+        "advisor": "arg_max(advisor, (started_at, line)) FILTER (outcome = 'answered' AND "
+        "advisor IS NOT NULL)",
+        "talk_seconds": "max(talk_seconds) FILTER (outcome = 'answered')",
+        "transfers": "max(transfers)",
+    }
+    session.connection.execute(
+        """
+        CREATE OR REPLACE TEMP VIEW legs AS SELECT *, first_value(contact_id) OVER (PARTITION BY
+            session ORDER BY started_at, line) AS call
+        FROM (SELECT *, row_number() OVER (PARTITION BY contact_id
+            ORDER BY updated_at DESC NULLS LAST, line DESC) AS copy FROM records)"""
+    )
+    return session.fold_legs(
+        columns, "(FROM legs WHERE copy = 1)", by="session, call", copies="legs WHERE copy > 1"
+    )
 
 
 PLATFORM = Platform(
     name="ringcentral",
     title="RingCentral",
-    recognise=recognise,
-    schema=reader.record_schema(
-        "id session started_at updated_at direction outcome queue advisor duration transfers did "
-        "recorded customer_key"
+    signatures=(
+        Headers(("id", "sessionId", "startTime", "result")),
+        Keys(("id", "sessionId", "startTime", "direction"), some=("result", "from")),
     ),
+    fields={
+        "contact_id": fields.Value("id", missing="missing_key"),
+        "session": fields.Value("telephonySessionId", "sessionId"),
+        "started_at": fields.Moment("startTime", missing="missing_start"),
+        "updated_at": fields.Moment("lastModifiedTime"),
+        "direction": fields.DirectionWords("direction"),
+        "outcome": fields.OutcomeWords("result", known=_OUTCOMES),
+        "queue": fields.Computed("legs: to.name"),
+        "advisor": fields.Computed("to.name, from.name"),
+        "talk_seconds": fields.Seconds("duration"),
+        "transfers": fields.Computed("legs: action"),
+        "tracking_number": fields.Computed("to.phoneNumber"),
+        "recorded": fields.Flag("recording"),
+        "customer": fields.Computed("from.phoneNumber, to.phoneNumber"),
+    },
+    build=build,
+    skip=skip,
+    of_answered=("advisor", "transfers"),
     read=read,
     fold=fold,
-    mapping={
-        "contact_id": "id",
-        "started_at": "startTime",
-        "updated_at": "lastModifiedTime",
-        "direction": "direction",
-        "outcome": "result",
-        "queue": "legs: to.name",
-        "advisor": "to.name, from.name",
-        "talk_seconds": "duration",
-        "transfers": "legs: action",
-        "tracking_number": "to.phoneNumber",
-        "recorded": "recording",
-        "customer": "from.phoneNumber, to.phoneNumber",
-    },
     group="session",
-    words=(
-        WordColumn("result", "outcome", _OUTCOMES),
-        WordColumn("direction", "direction", scalars.DIRECTIONS),
-    ),
-    durations=("duration",),
     shown=("id", "startTime"),
 )

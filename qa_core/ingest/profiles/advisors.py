@@ -9,27 +9,9 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile, ValueType, build_fields
 
 FIELDS = build_fields(
-    {
-        ("advisor_id", ValueType.TEXT): "agent id|id agent|id conseiller|matricule|employee id|"
-        "identifiant|id|login|agent code|user id|code agent|numero agent|identifiant agent|"
-        "identifiant conseiller|code conseiller|n agent|matricule rh",
-        ("name", ValueType.TEXT): "agent name|advisor name|nom|nom conseiller|nom agent|"
-        "nom complet|full name|agent|advisor|conseiller|employee name|nom prenom|nom et prenom|"
-        "prenom nom|prenom et nom",
-        ("first_name", ValueType.TEXT): "prenom",
-        ("last_name", ValueType.TEXT): "nom de famille|surname|family name",
-        ("aliases", ValueType.TEXT): "alias|autres noms|extension|poste|other names|logins|"
-        "extensions|n poste",
-        ("team", ValueType.TEXT): "equipe|team name|groupe|group|nom equipe|tier|department|"
-        "departement|service|dept id|nom de l equipe|pole",
-        ("site", ValueType.TEXT): "centre|plateau|call center id|site name|call center|location|"
-        "etablissement|ville",
-        ("from", ValueType.MOMENT): "since|debut|date debut|start date|hire date|date entree|"
-        "depuis|date d entree|from date|valid from|date arrivee|du|date embauche|entree|"
-        "debut contrat|date debut contrat",
-        ("to", ValueType.MOMENT): "until|fin|date fin|end date|date sortie|to date|valid to|"
-        "jusqu au|date depart|au|sortie|fin contrat|date fin contrat",
-    }
+    "advisors",
+    ("advisor_id name first_name last_name aliases team site", ValueType.TEXT),
+    ("from to", ValueType.MOMENT),
 )
 
 

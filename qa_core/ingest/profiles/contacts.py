@@ -21,6 +21,7 @@ from qa_core.ingest.profiles import outcomes, starts
 from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
 from qa_core.ingest.pseudonyms import is_extension, normalise_numbers
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.schema import Direction, Outcome
 
 HALF_DAY = 43_200
@@ -28,10 +29,7 @@ MANY_CELLS, SHARED = 100, 0.2
 """Number of cells from which on a number on more than this share of them is nobody's.
 """
 DAY = 86_400
-_NO_ADVISOR = {
-    "no server", "no agent", "nobody", "unassigned", "non affecte", "non assigne", "aucun", "none",
-    "system", "systeme",
-}  # fmt: skip
+_NO_ADVISOR = list_words("nobody")
 _TEXT_COLUMNS = (
     "queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page",
     "tracking_number", "contact_id", "ticket", "source_system", "recording_purpose",
@@ -53,16 +51,7 @@ _CONTACT_FIELDS = (
     "answered_at", "ended_at", "direction", "queue", "wait_seconds", "talk_seconds", "duration",
     "tracking_number",
 )  # fmt: skip
-_TOTAL_HEADERS = {
-    "incoming calls", "calls offered", "offered calls", "answered calls", "calls answered",
-    "abandoned calls", "calls abandoned", "calls received", "received calls", "total calls",
-    "number of calls", "call volume", "calls", "offered", "acd calls", "aban calls",
-    "total aban calls", "appels recus", "appels entrants", "appels traites", "appels presentes",
-    "appels decroches", "appels abandonnes", "nombre d appels", "nb appels", "nombre appels",
-    "appels offerts", "appels perdus", "volume d appels", "answer rate", "taux de decroche",
-    "taux d abandon", "abandon rate", "service level",
-}  # fmt: skip
-
+_TOTAL_HEADERS = list_words("totals")
 
 _CALL_FIELDS = (
     "called", "answered", "abandoned", "missed", "voicemail", "answered_at", "ended_at",
@@ -71,13 +60,7 @@ _CALL_FIELDS = (
 )  # fmt: skip
 """Fields that a list of persons does not have."""
 _CAMPAIGN = ("source", "medium", "campaign", "landing_page")
-_PERSON_HEADERS = {
-    "name", "first name", "last name", "full name", "firstname", "lastname", "company", "email",
-    "e mail", "address", "city", "zip", "job title", "birth date", "date of birth", "nom",
-    "prenom", "nom complet", "raison sociale", "societe", "entreprise", "adresse", "ville",
-    "code postal", "date de naissance", "civilite", "fonction", "nombre", "apellidos", "nome",
-    "cognome", "vorname", "nachname", "firma", "empresa", "azienda",
-}  # fmt: skip
+_PERSON_HEADERS = list_words("persons")
 _LEAD = re.compile(
     r"\b(?:leads?|prospects?|opportunit(?:y|e|ies)|deal|lifecycle|pipeline|etape|stage|"
     r"converted)\b"

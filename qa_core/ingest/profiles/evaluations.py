@@ -19,38 +19,13 @@ from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
-    {
-        ("evaluation_id", ValueType.TEXT): "quality id|id evaluation|numero evaluation|evaluation|"
-        "eval id|review id|id",
-        ("contact_id", ValueType.TEXT): "call id|id appel|identifiant appel|interaction id|"
-        "conversation id|uniqueid|id contact|appel|call|contact|numero appel|id interaction|"
-        "appel evalue|n appel|ref appel",
-        ("advisor", ValueType.TEXT): "agent|advisor id|agent id|conseiller|id conseiller|id agent|"
-        "agent name|nom conseiller|nom agent|advisor name|matricule|teleconseiller|evalue|"
-        "agent evalue|conseiller evalue|collaborateur",
-        ("evaluator", ValueType.TEXT): "evaluateur|evaluatrice|reviewer|qa|evaluated by|evalue par|"
-        "superviseur|supervisor|auditor|analyste|quality analyst|ecouteur|evaluator name|scored by|"
-        "auditeur|qualiticien|qualiticienne|ecoute par|responsable qualite",
-        ("evaluated_at", ValueType.MOMENT): "evaluation date|date evaluation|date d evaluation|"
-        "date|evaluated on|review date|date ecoute|date d ecoute|scored at|date de l evaluation|"
-        "created at|evaluation time|evalue le",
-        ("grid", ValueType.TEXT): "grille|scorecard|form|form name|formulaire|grid name|"
-        "nom grille|template|grille d evaluation|nom de la grille|modele|grille ecoute",
-        ("section", ValueType.TEXT): "rubrique|theme|group|category|categorie|section name|bloc|"
-        "chapitre|partie",
-        ("criterion", ValueType.TEXT): "critere|question|item|criteria|criterion name|"
-        "libelle critere|question text|criteres|point controle",
-        ("points", ValueType.NUMBER, 0): "note obtenue|points obtenus|earned|answer score|"
-        "points earned|reponse|value|valeur|earned points|resultat",
-        ("possible", ValueType.NUMBER, 0): "points possibles|max|maximum|max points|"
-        "possible points|bareme|max score|note max|sur|points max|out of|note maximale",
-        ("score", ValueType.MARK): "quality score|note|note globale|total|total score|"
-        "score global|evaluation score|note qualite|resultat global|overall score|qa score|"
-        "score total|score qualite|note finale|final score|note totale|% qualite|taux qualite",
-        ("comment", ValueType.TEXT): "commentaire|comments|commentaires|remarque|remarques|"
-        "observations|feedback",
-        ("tags", ValueType.TEXT): "tag|etiquettes|etiquette|labels|mots cles|keywords",
-    }
+    "evaluations",
+    ("evaluation_id contact_id advisor evaluator", ValueType.TEXT),
+    ("evaluated_at", ValueType.MOMENT),
+    ("grid section criterion", ValueType.TEXT),
+    ("points possible", ValueType.NUMBER, 0),
+    ("score", ValueType.MARK),
+    ("comment tags", ValueType.TEXT),
 )
 _TEXTS = ("evaluation_id", "contact_id", "advisor", "evaluator", "grid", "comment", "tags")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Profile
 from qa_core.ingest.profiles import contact_fields, contacts
@@ -48,5 +49,5 @@ PROFILE = Profile(
     build,
     contacts.finish,
     required=contacts.REQUIRED,
-    signature=("start time", "duration", "caller country code", "status"),
+    signatures=(Headers(("start time", "duration", "caller country code", "status")),),
 )

@@ -119,7 +119,7 @@ def decide_outcome(context: FileContext) -> None:
         context.guesses.add("outcome")
     if _is_weak(context, plan):
         context.guesses.add("outcome")
-    plan.talk = context.has("talk_seconds") and not context.profile.signature
+    plan.talk = context.has("talk_seconds") and not context.profile.signatures
     _describe(context, plan, only)
 
 
@@ -205,7 +205,7 @@ def _require_known(context: FileContext, name: str, is_said_otherwise: bool) -> 
     evidence = context.evidence[name]
     unknown = sum(evidence.unknown.values())
     is_requested = name in context.options.columns
-    of_cases = evidence.words <= vocabulary.STATES_OF_CASES
+    of_cases = evidence.words <= vocabulary.CASE_STATES
     if not evidence.total or (of_cases and not is_requested):
         context.leave_words_aside(name)
     elif unknown > MAX_UNKNOWN * evidence.total:

@@ -11,27 +11,13 @@ from qa_core.ingest.profiles import contact_fields
 from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = (
-    *build_fields(
-        {
-            ("file", ValueType.TEXT): "file name|filename|path|file path|audio|audio file|"
-            "recording|recording file|recording path|wav|fichier|nom fichier|nom du fichier|"
-            "chemin|fichier audio|enregistrement|fichier enregistrement"
-        }
-    ),
+    *build_fields("recordings", ("file", ValueType.TEXT)),
     *(
         field
         for field in contact_fields.FIELDS
         if field.name in ("contact_id", "source_system", "notice_played")
     ),
-    *build_fields(
-        {
-            ("recorded_at", ValueType.MOMENT): "recorded on|recording date|recording time|"
-            "recording start|date enregistrement|date de l enregistrement|enregistre le|"
-            "start time|started at|timestamp|date heure|date et heure|horodatage|date",
-            ("purpose", ValueType.TEXT): "recording purpose|finalite|finalite enregistrement|"
-            "finalite de l enregistrement|usage|but",
-        }
-    ),
+    *build_fields("recordings", ("recorded_at", ValueType.MOMENT), ("purpose", ValueType.TEXT)),
 )
 
 

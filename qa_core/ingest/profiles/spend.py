@@ -15,19 +15,11 @@ from qa_core.ingest.declaration import Profile, ValueType, build_fields
 CURRENCY = "EUR"
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
 FIELDS = build_fields(
-    {
-        ("day", ValueType.MOMENT): "date|jour|date depense|day of spend|spend date|reporting date|"
-        "date de depense|date start",
-        ("source", ValueType.TEXT): "utm source|platform|plateforme|provider|regie|canal|channel|"
-        "network|reseau|levier",
-        ("medium", ValueType.TEXT): "utm medium|support|type",
-        ("campaign", ValueType.TEXT): "utm campaign|campagne|campaign name|nom de campagne|"
-        "nom campagne",
-        ("amount", ValueType.NUMBER, 0): "cost|cout|spend|depense|montant|amount spent|"
-        "budget depense|couts|costs|depenses|total cost|prix|montant depense|montant ht|"
-        "montant ttc|investissement|cout total",
-        ("currency", ValueType.TEXT): "devise|monnaie|currency code|code devise",
-    }
+    "spend",
+    ("day", ValueType.MOMENT),
+    ("source medium campaign", ValueType.TEXT),
+    ("amount", ValueType.NUMBER, 0),
+    ("currency", ValueType.TEXT),
 )
 
 

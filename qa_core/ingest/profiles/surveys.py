@@ -14,41 +14,17 @@ from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment
 
 FIELDS = build_fields(
-    {
-        ("contact_id", ValueType.TEXT): "call id|id appel|identifiant appel|interaction id|"
-        "conversation id|uniqueid|id contact|id interaction|appel|contact|numero appel|call|"
-        "n appel|ref appel|reference appel",
-        ("ticket", ValueType.TEXT): "ticket id|id ticket|numero ticket|n ticket|case id|"
-        "case number|dossier|numero dossier|id dossier",
-        ("customer", ValueType.CUSTOMER): "customer id|id client|client|telephone|"
-        "telephone client|phone|phone number|customer phone|numero client|numero de telephone|"
-        "email|mobile|customer phone number",
-        ("answered_at", ValueType.MOMENT): "response date|date reponse|date de reponse|"
-        "responded at|submitted at|completed at|answer date|date|answered|response time|"
-        "created at|timestamp|horodatage|completion date|date heure|repondu le|date enquete",
-        ("sent_at", ValueType.MOMENT): "sent|sent date|date envoi|date d envoi|envoye le|"
-        "invited at|survey sent at|invitation date",
-        ("csat", ValueType.MARK): "satisfaction|rating|csat score|score|note|note satisfaction|"
-        "note de satisfaction|satisfaction rating|satisfaction score|customer satisfaction|"
-        "note globale|overall satisfaction|csat rating|score satisfaction|satisfaction globale|"
-        "q1 satisfaction|etes vous satisfait|note globale satisfaction|"
-        "quel est votre niveau de satisfaction|niveau satisfaction|etoiles",
-        ("nps", ValueType.NUMBER, 0, 10): "nps score|recommandation|note nps|recommend|"
-        "likelihood to recommend|note de recommandation|net promoter score|recommanderiez vous|"
-        "probabilite recommandation|intention recommandation",
-        ("ces", ValueType.MARK): "ces score|effort|note effort|note d effort|"
-        "customer effort score|effort score|customer effort|effort client",
-        ("resolved", ValueType.BOOLEAN): "survey resolved|resolu|probleme resolu|issue resolved|"
-        "was your issue resolved|demande resolue|fcr|resolution|votre demande est elle resolue|"
-        "is resolved|solved|votre probleme est il resolu|votre probleme a t il ete resolu",
-        ("contacts", ValueType.WHOLE, 0): "survey contacts|number of contacts|nombre de contacts|"
-        "nb contacts|nombre d appels|contacts needed|how many contacts|nb appels|"
-        "contacts necessaires",
-        ("comment", ValueType.TEXT): "survey comment|commentaire|commentaires|comments|verbatim|"
-        "remarque|feedback|remarques|free text|texte libre|verbatim client|commentaire libre|"
-        "suggestions|avis",
-        ("survey_sent", ValueType.BOOLEAN): "enquete envoyee|envoye",
-    }
+    "surveys",
+    ("contact_id ticket", ValueType.TEXT),
+    ("customer", ValueType.CUSTOMER),
+    ("answered_at sent_at", ValueType.MOMENT),
+    ("csat", ValueType.MARK),
+    ("nps", ValueType.NUMBER, 0, 10),
+    ("ces", ValueType.MARK),
+    ("resolved", ValueType.BOOLEAN),
+    ("contacts", ValueType.WHOLE, 0),
+    ("comment", ValueType.TEXT),
+    ("survey_sent", ValueType.BOOLEAN),
 )
 
 

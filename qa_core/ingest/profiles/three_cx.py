@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.arrays import as_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
@@ -82,5 +83,5 @@ PROFILE = Profile(
     build,
     contacts.finish,
     required=contacts.REQUIRED,
-    signature=("call time", "caller id", "ringing", "talking"),
+    signatures=(Headers(("call time", "caller id", "ringing", "talking")),),
 )

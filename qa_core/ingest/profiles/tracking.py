@@ -26,17 +26,7 @@ _FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)
 FIELDS = (
     *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` separates them.
-    *build_fields(
-        {
-            ("from", ValueType.MOMENT): "valid from|assigned from|from date|start date|date debut|"
-            "date de debut|debut|depuis|since|du",
-            ("to", ValueType.MOMENT): "valid to|valid until|assigned to date|until|to date|"
-            "end date|date fin|date de fin|fin|jusqu au|au",
-            ("customer", ValueType.CUSTOMER): "customer phone number|caller number|caller id|"
-            "caller phone|telephone client|numero appelant|appelant|phone|telephone|from|customer|"
-            "ani",
-        }
-    ),
+    *build_fields("tracking", ("from to", ValueType.MOMENT), ("customer", ValueType.CUSTOMER)),
 )
 _STARTS = ("started_at", "date", "time")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.declaration import Field, Profile, ValueType
@@ -77,6 +78,6 @@ PROFILE = Profile(
     build,
     contacts.finish,
     required=contacts.REQUIRED,
-    signature=("ani", "wait duration", "conv duration", "abandon"),
+    signatures=(Headers(("ani", "wait duration", "conv duration", "abandon")),),
     date_order="dmy",
 )

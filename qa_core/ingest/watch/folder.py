@@ -22,7 +22,7 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.stop_signal import Stop
+from qa_core.base.progress import Stop
 from qa_core.centre import settings
 from qa_core.files.archives import refuse_special
 from qa_core.files.options import KINDS, ImportOptions

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.stop_signal import Stop
+from qa_core.base.progress import Stop
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import N_
+from qa_core.centre.settings import Settings
 from qa_core.metrics.kpis.declaration import (
     COMPONENTS,
     CONTACT_DIMENSIONS,
@@ -69,6 +70,10 @@ _shorts_unknown = (
     ),
 )
 _UNSAID = KpiNote("unanswered", _c.outcome == word(Outcome.UNANSWERED), with_count=True)
+
+
+def _always(_settings: Settings) -> bool:
+    return True
 
 
 def _short(inputs: KpiInputs) -> Predicate:
@@ -325,6 +330,7 @@ _of_misses = partial(
     settings=("recovery_hours",),
     excluded_counts=("unknown_identity",),
     exclusions=(_REPEATED_MISS, UNKNOWN_MISSED_CALLER),
+    needs_missed=_always,
 )
 _of_callers = partial(_declare, subject=FactTable.CUSTOMERS, excluded_counts=("unknown_identity",))
 
@@ -341,6 +347,7 @@ ALL: tuple[Kpi, ...] = (
         sums=sum_of_intervals(_i.received, _i.received),
         exclusions=RECEIVED_ONLY,
         heading=N_("Contacts"),
+        includes_missed=True,
     ),
     _declare(
         "answered",
@@ -365,6 +372,7 @@ ALL: tuple[Kpi, ...] = (
         total(MISSED, RECEIVED, KNOWN, UNKNOWN_NOTES),
         sums=sum_of_intervals(_i.received - _i.answered, _i.received, _i.answered),
         exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN, ANSWERED_ONES),
+        needs_missed=_always,
     ),
     _declare(
         "answer_rate",
@@ -383,7 +391,7 @@ ALL: tuple[Kpi, ...] = (
         ),
         exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN),
         heading=N_("Answered"),
-        needs_missed=True,
+        needs_missed=_always,
     ),
     _declare(
         "abandon_rate",
@@ -397,7 +405,7 @@ ALL: tuple[Kpi, ...] = (
         settings=("short_abandon_seconds",),
         sums=_abandon_rate_of_intervals,
         exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN, SHORT_ABANDON),
-        needs_missed=True,
+        needs_missed=_always,
     ),
     _declare(
         "service_level",
@@ -417,6 +425,7 @@ ALL: tuple[Kpi, ...] = (
         settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
         sums=_service_level_of_intervals,
         exclusions=(*RECEIVED_ONLY, NOT_QUEUED, ANSWERED_WAIT_UNKNOWN, *_ABANDONS_OF_FORMULAS),
+        needs_missed=lambda settings: settings.service_level_formula != "abandons_ignored",
     ),
     _declare(
         "average_speed_of_answer",
@@ -445,6 +454,7 @@ ALL: tuple[Kpi, ...] = (
         has_percentiles=True,
         sums=mean_of_intervals(_i.abandon_wait_seconds, _i.abandoned),
         exclusions=(*RECEIVED_ONLY, ANSWERED_ONES, NOT_ABANDONED, WAIT_UNKNOWN),
+        needs_missed=_always,
     ),
     _declare(
         "average_handle_time",
@@ -526,7 +536,6 @@ ALL: tuple[Kpi, ...] = (
         U.RATE,
         "up",
         lambda inputs: _missed_callers(inputs, MISSES.c.seconds_to_reached),
-        needs_missed=True,
     ),
     _declare(
         "repeat_caller_rate",

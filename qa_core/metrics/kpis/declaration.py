@@ -202,8 +202,12 @@ class Kpi:
     """Title of a tile, where `title` is too long for one."""
     heading: str = ""
     """Heading of a table column, where the short title is too long for one."""
-    needs_missed: bool = False
-    """Not said to a viewer whose scope holds no missed contacts: all they see were answered."""
+    needs_missed: Callable[[Settings], bool] | None = None
+    """Whether it is wrong without missed contacts, by the settings of a day (None: never): it
+    then has no value for a viewer who sees none of them (`query.populations`).
+    """
+    includes_missed: bool = False
+    """Counts missed contacts: without them its value stays, and says so."""
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With
     what is counted they make up everything in the viewer's scope, period and filters:

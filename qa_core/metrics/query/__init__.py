@@ -33,6 +33,7 @@ from qa_core.metrics.query.explain import Explanation, explain, find_settings
 from qa_core.metrics.query.freshness import Freshness, find_freshness
 from qa_core.metrics.query.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.query.my_evaluations import find_given_evaluations
+from qa_core.metrics.query.populations import find_out_of_scope
 from qa_core.metrics.query.publication import is_published, may_cut
 from qa_core.metrics.query.ratings import find_ratings
 from qa_core.metrics.query.recording_flags import RecordedContact, find_recorded

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
-from qa_core.metrics.kpis import ANSWERED, OUTGOING, FactTable
-from qa_core.metrics.query import dimension_sql, month_sums
+from qa_core.metrics.kpis import ANSWERED, OUTGOING, FactTable, get_kpi
+from qa_core.metrics.query import dimension_sql, month_sums, populations
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import (
     DAYS_AROUND,
@@ -58,7 +58,8 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     recovery window of their day.
 
     Whoever called back or answered counts, of the viewer's scope or not, as for
-    `seconds_to_reached`; of them nothing is shown but that it happened. Raises
+    `seconds_to_reached`; of them nothing is shown but that it happened. Nothing is counted
+    where the viewer sees too few of the missed callers (`populations`). Raises
     AccessDenied for whoever may not see call statistics, for what the viewer may not
     filter by, and for those who see large cells alone.
     """
@@ -69,6 +70,8 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     if lake.span() is None:
         return Recovery(**NONE)
     question = build_query(viewer, (), where)
+    if not populations.sees_missed(question, get_kpi("recovered_rate")):
+        return Recovery(**NONE)
     records = month_sums.collect(question, _count_misses, DAYS_AROUND[FactTable.MISSED])
     if not records:
         return Recovery(**NONE)

@@ -15,7 +15,7 @@ from qa_core.centre import settings
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
 from qa_core.metrics.kpis import ADVISOR_MEANS, CALLERS, LISTENING, MISSES, FactTable, Kpi
-from qa_core.metrics.query import calibration_metrics, publication, statements
+from qa_core.metrics.query import calibration_metrics, populations, publication, statements
 from qa_core.metrics.query.freshness import find_freshness
 from qa_core.metrics.query.measure import beside_the_lake, build_query, find_rows, vary
 from qa_core.metrics.query.result_rows import Row
@@ -93,7 +93,8 @@ class Explanation:
     `rows`: as `measure` gives them, one but where several currencies occur. `excluded`,
     `counted` and `from_totals` (contacts that only totals by interval know) add up to
     `universe`; the last two to n. Executives are not given reasons and variants, which
-    no published table holds (`is_hidden`): the numbers are None.
+    no published table holds (`is_hidden`): the numbers are None. Nor is anybody given the
+    reasons of a value that needs contacts they do not see.
     """
 
     key: str
@@ -185,6 +186,7 @@ def explain(
         Variant(value, by_key[variant.key], now == [value])
         for value, variant in zip(values, variants, strict=True)
     ]
+    is_hidden = is_hidden or populations.MISSED_OUT_OF_SCOPE in rows[0].notes
     counts, systems = {}, {}
     if not is_hidden:
         counts, systems = _count(build_query(viewer, (), where, overrides), declaration)

@@ -13,6 +13,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings
+from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.dimensions import Filters, Period
@@ -25,6 +26,7 @@ from qa_core.metrics.query import (
     interval_totals,
     listened_contacts,
     month_sums,
+    populations,
     publication,
     statements,
 )
@@ -55,7 +57,8 @@ def measure(
     codes) and `deviation` (of a mean's rows). Rates are 0–1, times seconds, money in
     its currency, nothing rounded. Without `by`, one row per KPI. With `compare`, also
     `value_before`, `n_before`, `low_before`, `high_before`, `status_before` and `delta`
-    (days, weeks and months are aligned by their place in the period). `overrides`
+    (days, weeks and months are aligned by their place in the period; without data on most
+    of its days they are missing, `before_incomplete`). `overrides`
     replace settings for this call, as text. Percentiles are half of the work of a KPI that
     has some; without `has_percentiles` they are null.
 
@@ -105,6 +108,13 @@ def _measure_cut(
     )
     if not before:
         return frame
+    if populations.is_incomplete(compare):
+        concerned = {kpi.key for kpi in declarations if kpi.subject in populations.OF_DAYS}
+        before[0] = before[0][~before[0]["kpi"].isin(concerned)].reset_index(drop=True)
+        frame["notes"] = [
+            (*notes, populations.BEFORE_INCOMPLETE) if key in concerned else notes
+            for key, notes in zip(frame["kpi"], frame["notes"], strict=True)
+        ]
     return _beside(frame, before[0], by, where.period, compare)
 
 
@@ -132,7 +142,11 @@ def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
     def sums(inputs: KpiInputs) -> IntervalContribution:
         return kpi.sums(other(inputs))
 
-    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None)
+    def needs_missed(given: Settings) -> bool:
+        return kpi.needs_missed(given.with_values(**{setting: value}))
+
+    needs = needs_missed if kpi.needs_missed else None
+    return replace(kpi, key=key, parts=parts, sums=sums if kpi.sums else None, needs_missed=needs)
 
 
 def find_rows(
@@ -186,7 +200,9 @@ def _measure(
             rows += read(question, subject_kpis)
     for subject_kpis, records, notes in collect(question, kpis, together):
         rows += _read_rows(question, subject_kpis, records, notes)
-    return _complete(rows, kpis) if by else rows
+    rows = _complete(rows, kpis) if by else rows
+    populations.mark_missed(question, kpis, rows)
+    return rows
 
 
 def collect(

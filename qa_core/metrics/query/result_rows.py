@@ -51,9 +51,13 @@ class Row:
 
     def suppress(self) -> None:
         """Hide every number, and what could tell one."""
+        self.withhold("suppressed")
+
+    def withhold(self, status: str, *notes: str) -> None:
+        """Take out every number; the status and the notes say why."""
         for name in NUMBERS:
             setattr(self, name, None)
-        self.deviation, self.status, self.notes = None, "suppressed", ()
+        self.deviation, self.status, self.notes = None, status, notes
 
 
 def read_row(kpi: Kpi, sums: Mapping[str, Any]) -> Row:

@@ -11,7 +11,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.dimensions import Filters
 from qa_core.metrics.kpis import ABANDONED, ANSWERED, COUNTED_DIRECTION, get_kpi
-from qa_core.metrics.query import dimension_sql, month_sums
+from qa_core.metrics.query import dimension_sql, month_sums, populations
 from qa_core.metrics.query.measure import build_query
 from qa_core.metrics.query.statements import MetricQuery, conditions_on, parts_of, select_groups
 from qa_core.storage.guard import Scoped
@@ -49,7 +49,8 @@ def find_service_levels(
     """Find the service level as it would be with each threshold in seconds, by the
     formula in force: `threshold`, `value`, `low`, `high`, `n`.
 
-    Of single contacts alone: totals by interval know no threshold but their own. Raises
+    Of single contacts alone: totals by interval know no threshold but their own. Without
+    numbers where the viewer does not see the abandoned ones (`populations`). Raises
     AccessDenied as `find_waits` does.
     """
     question, kpi, counts = _ask(viewer, where), get_kpi("service_level"), {}
@@ -61,9 +62,13 @@ def find_service_levels(
         )
         counts |= {f"n_{position}": parts.denominator, f"hits_{position}": parts.hits}
         counts.setdefault("required_rows", parts.required_rows)
+    is_seen = populations.sees_missed(question, kpi)
     sums = _count(question, counts).sum()
-    rows = []
+    rows: list[tuple[float | None, ...]] = []
     for position, threshold in enumerate(thresholds):
+        if not is_seen:
+            rows.append((threshold, None, None, None, None))
+            continue
         n, hits = int(sums[f"n_{position}"]), int(sums[f"hits_{position}"])
         low, high = (stats.wilson(hits, n) if n and sums["required_rows"] else None) or (None, None)
         rows.append((threshold, None if low is None else hits / n, low, high, n))

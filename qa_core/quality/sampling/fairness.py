@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 SIMULATIONS = 2000
 MIN_EXPECTED = 5.0
@@ -85,6 +84,8 @@ def assess_fairness(
     if rank == 0:
         return Fairness(dimension, shares, None, False)
     if expected[expected > 0].min() >= MIN_EXPECTED:
+        from scipy import special
+
         gap = observed - expected
         distance = float(gap @ np.linalg.pinv(covariance, rcond=1e-9) @ gap)
         return Fairness(dimension, shares, float(special.chdtrc(rank, distance)), False)

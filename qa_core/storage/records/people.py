@@ -72,6 +72,8 @@ class Account(Base):
     advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE")
     sees_unassigned: Mapped[bool] = mapped_column(default=False)
     """True: a manager also sees contacts without a team and teams without a site."""
+    dismissed: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    """Codes of the notices that this person has read and closed."""
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     led_teams: Mapped[list[TeamLead]] = parts("account")
@@ -178,6 +180,8 @@ class ServiceToken(Base):
     role: Mapped[str]
     teams: Mapped[list[str]] = mapped_column(sa.JSON)
     sites: Mapped[list[str]] = mapped_column(sa.JSON)
+    sees_unassigned: Mapped[bool] = mapped_column(default=False)
+    """True: a manager's token with sites also reads contacts without a team."""
     kpis: Mapped[list[str]] = mapped_column(sa.JSON)
     created_by: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -29,6 +29,7 @@ def show_requests(viewer: Viewer) -> None:
             bounds = request.terms and (
                 *request.terms.teams,
                 *request.terms.sites,
+                _("without a team") if request.terms.sees_unassigned else "",
                 request.terms.advisor_id,
                 *request.terms.kpis,
             )

@@ -67,8 +67,8 @@ TEXTS = {
         N_("The first figure"),
         N_(
             "A figure that you can check elsewhere shows that all steps before it are right. The "
-            "manager opens Overview and compares “Contacts received” with the report of the "
-            "telephony platform for the same days."
+            "manager compares each day's contacts on the page “Your first figures” with the "
+            "telephony platform's report."
         ),
     ),
 }

@@ -1,16 +1,18 @@
 """Service tokens page: the tokens, a new one, and examples of questions to the API."""
 
-from datetime import date, datetime
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
+from qa_core.base import environment
 from qa_core.base.i18n import _
-from qa_core.metrics import dimensions, formatting, kpis
-from qa_core.ui import actions, api_examples, menu, tables
+from qa_core.metrics import dimensions, formatting, kpis, query
+from qa_core.ui import actions, api_examples, layout, menu, notices, tables
 from qa_core.ui.markdown import escape
 
 NEW = "new_service_token"
@@ -21,9 +23,12 @@ def show_tokens(viewer: Viewer) -> None:
     found = service_tokens.find_tokens(viewer)
     if not found:
         st.info(_("There are no service tokens yet."))
+    own = {token["name"] for token in found if token["created_by"] == viewer.username}
+    notices.show_lost_figures(viewer, "tokens", lambda: _find_lost(viewer, own))
     for token in found:
         with st.container(border=True):
             bounds = (menu.name_role(token["role"]), *token["teams"], *token["sites"])
+            bounds += (_("without a team"),) if token["sees_unassigned"] else ()
             st.text(" · ".join((token["name"], *bounds, *token["kpis"])))
             if token["purpose"]:
                 st.text(token["purpose"])
@@ -45,18 +50,28 @@ def show_tokens(viewer: Viewer) -> None:
                     actions.finish(_("{name} is revoked.", name=token["name"]))
 
 
+def _find_lost(viewer: Viewer, own: Collection[str]) -> list[str]:
+    readers = service_tokens.find_viewers(viewer)
+    return [
+        name
+        for name in sorted(own & readers.keys())
+        if query.find_out_of_scope(readers[name], readers[name].kpis or tuple(kpis.BY_KEY))
+    ]
+
+
 def show_new(viewer: Viewer) -> None:
     """Show the form of a new token, and once the secret of one that was added."""
     st.subheader(_("New service token"), anchor=False)
-    role = st.selectbox(_("Role"), service_tokens.ROLES, format_func=menu.name_role)
+    role = st.selectbox(_("Role"), TOKEN_ROLES, format_func=menu.name_role)
     with st.form(NEW, border=True):
         name = st.text_input(_("Name"), max_chars=80)
         purpose = st.text_input(_("Purpose"), max_chars=200)
-        teams = sites = ()
+        teams, sites, unassigned = (), (), False
         if role == Role.TEAM_LEAD:
             teams = st.multiselect(_("Teams"), accounts.find_teams(viewer), placeholder="")
         elif role == Role.MANAGER:
             sites = st.multiselect(_("Sites"), accounts.find_sites(viewer), placeholder="")
+            unassigned = st.checkbox(_("Also contacts of no team, such as missed calls"))
             st.caption(_("Without sites, a manager sees only what belongs to no site."))
         keys = st.multiselect(
             _("KPIs (none: all the role can see)"),
@@ -64,16 +79,21 @@ def show_new(viewer: Viewer) -> None:
             format_func=lambda key: _(kpis.BY_KEY[key].title),
             placeholder=_("All"),
         )
-        days = st.number_input(
-            _("Days until it expires"), 1, service_tokens.MOST_DAYS, service_tokens.USUAL_DAYS
-        )
+        last_days = (DEFAULT_TOKEN_DAYS, 1, MAX_TOKEN_DAYS)
+        usual, least, most = (environment.today() + timedelta(days=n) for n in last_days)
+        until = layout.ask_day(st, _("Last day"), usual, min_value=least, max_value=most)
         sent = st.form_submit_button(_("Add the token"), type="primary")
     if sent:
         with actions.show_refusals():
             terms = accounts.AccountTerms(
-                role, purpose.strip(), tuple(teams), tuple(sites), kpis=tuple(keys)
+                role,
+                purpose.strip(),
+                tuple(teams),
+                tuple(sites),
+                sees_unassigned=unassigned or None,
+                kpis=tuple(keys),
             )
-            token = service_tokens.add(viewer, name, terms, days)
+            token = service_tokens.add(viewer, name, terms, until=until)
             st.success(_("Secret of {name}, shown only now.", name=escape(token.name)))
             st.code(token.secret, language=None)
             if token.state == TokenState.WAITING:

@@ -12,7 +12,16 @@ from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.metrics import dimensions, formatting, periods, query
 from qa_core.metrics.kpis import ALL, Kpi, get_kpi
-from qa_core.ui import actions, alert_banner, cached, gate, layout, notes, segmented_choice
+from qa_core.ui import (
+    actions,
+    alert_banner,
+    cached,
+    gate,
+    layout,
+    notes,
+    notices,
+    segmented_choice,
+)
 from qa_core.ui.markdown import escape
 
 SECTIONS = {
@@ -36,6 +45,19 @@ def choose_section(viewer: Viewer) -> str:
         key: _(title) for key, (title, needed) in SECTIONS.items() if any(map(viewer.can, needed))
     }
     return segmented_choice.ask("about", _("About"), titles)
+
+
+def show_lost_figures(viewer: Viewer) -> None:
+    """Tell whoever set a target or a rule which of their KPIs have no value now."""
+
+    def find() -> list[str]:
+        kpis = [one.kpi for one in targets.find_all(viewer) if one.set_by == viewer.username]
+        rules = alerts.find_rules(viewer)
+        kpis += [rule.kpi for rule in rules if rule.created_by == viewer.username]
+        lost = query.find_out_of_scope(viewer, tuple(dict.fromkeys(kpis)))
+        return [_(get_kpi(key).title) for key in lost]
+
+    notices.show_lost_figures(viewer, "targets", find)
 
 
 def show_targets(viewer: Viewer) -> None:

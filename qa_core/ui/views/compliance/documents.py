@@ -6,7 +6,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import i18n
 from qa_core.base.i18n import _
 from qa_core.centre import settings
-from qa_core.compliance.documents import printing, statements
+from qa_core.compliance.documents import printing
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
 from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.documents.rendering import RENDERERS
@@ -18,7 +18,7 @@ from qa_core.ui.markdown import escape
 def show(viewer: Viewer) -> None:
     """Show each document with its state, and links to its files in the reader's language."""
     st.subheader(_("Documents"), anchor=False)
-    st.caption(_(statements.DRAFT_NOTE))
+    st.caption(printing.explain_drafts())
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         _ask_details()
     with cards.card(gap="small"):

@@ -84,9 +84,10 @@ def _missing(status: str) -> str:
 
 
 def _describe_status(row: Any) -> list[str]:
-    status = [_(STATUSES[row.status])] if row.status in STATUSES else []
     # The waits that are left out are counted below, line by line.
     notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
+    is_said = row.status == "no_data" and note_texts.describe_populations([row])
+    status = [_(STATUSES[row.status])] if row.status in STATUSES and not is_said else []
     return status + note_texts.describe(notes)
 
 
@@ -115,7 +116,8 @@ def _show_counts(explanation: Explanation) -> None:
     hint = _("Where several reasons apply, the first in this order counts.")
     with cards.card(_("Counted and left out"), hint):
         if not rows:
-            st.caption(_("One of the reasons covers too few cases, so no reason is shown."))
+            few = _("One of the reasons covers too few cases, so no reason is shown.")
+            st.caption(" ".join(note_texts.describe_populations(explanation.rows)) or few)
             return
         whole = rows[0][1]
         for title, n in rows:

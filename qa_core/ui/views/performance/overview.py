@@ -17,7 +17,6 @@ from qa_core.ui import alert_banner, cached, cards, drill, styles, tables, trend
 from qa_core.ui.filter_bar import FilterState
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.performance import traffic
-from qa_core.ui.views.tracking import source_steps
 
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
 SECOND = ("service_level", "average_speed_of_answer", "average_handle_time", "evaluation_score")
@@ -40,12 +39,7 @@ MOST_TRENDS = 3
 
 def read(viewer: Viewer, state: FilterState) -> tuple[dict[str, Any], Mapping[str, Series]]:
     """Return the headline rows and the trends of the KPIs that the viewer may see."""
-    knows_missed = source_steps.knows_missed(viewer, state)
-    keys = tuple(
-        key
-        for key in (*FIRST, *SECOND)
-        if viewer.can(get_kpi(key).needs) and (knows_missed or not get_kpi(key).needs_missed)
-    )
+    keys = tuple(key for key in (*FIRST, *SECOND) if viewer.can(get_kpi(key).needs))
     rows = cached.headline(viewer, keys, state.where, state.compare)
     return rows, trend_cards.read_series(viewer, state, keys)
 
@@ -56,11 +50,10 @@ def show_top(
     """Show four tiles, the trend that matters most, and what needs a look."""
     keys = list(rows)[: len(FIRST)]
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
-    if "answer_rate" not in rows:
-        traffic.show_only_answered()
     shown = max(series.values(), key=_measure_concern)
     if not _measure_concern(shown):
-        shown = series.get("answer_rate", series["first_contact_resolution"])
+        usual = [series["answer_rate"], series["first_contact_resolution"]]
+        shown = next((one for one in usual if one.known_points), usual[0])
     left, right = st.columns([3, 2], gap="small")
     with left:
         trend_cards.show_trend(viewer, state, shown, height=300, title=cards.title_of(shown.kpi))
@@ -75,6 +68,7 @@ def show_more(
     keys = list(rows)[len(FIRST) :]
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
     columns = tuple(key for key in WIDTHS if key in rows)
+    measures = [key for key in ("answer_rate", "service_level") if key in rows]
     if not viewer.can_cut_by("hour"):
         _show_queues(viewer, state, columns)
         return
@@ -82,7 +76,11 @@ def show_more(
     with left:
         _show_queues(viewer, state, columns)
     with right:
-        _show_week(viewer, state, "answer_rate" if "answer_rate" in rows else "service_level")
+        known = [key for key in measures if not formatting.is_missing(rows[key].value)]
+        if known:
+            _show_week(viewer, state, known[0])
+        else:
+            cards.show_missing(_("No rate by hour"), [rows[key] for key in measures])
 
 
 def _measure_concern(series: Series) -> int:
@@ -145,7 +143,7 @@ def _compare_rates(
     viewer: Viewer, state: FilterState, series: Mapping[str, Series]
 ) -> list[alert_banner.AttentionItem | None]:
     """Compare each watched rate by queue, reason, channel; None: too little data."""
-    keys = tuple(key for key in WATCHED if key in series)
+    keys = tuple(key for key in WATCHED if key in series and series[key].known_points)
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
     frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
     return [
@@ -198,6 +196,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
         ),
     )
     with cards.card(_("Queues"), hint, is_stretched=True):
+        columns = tables.drop_empty(columns, queues)
         tables.show(queues, columns, "table_overview_queue", on_line, height=330)
         with tables.show_foot():
             tables.show_definitions(keys, state)

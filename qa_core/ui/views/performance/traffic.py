@@ -1,6 +1,6 @@
 """The Traffic page: contacts and service level by weekday, half-hour, channel."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Role, Viewer
-from qa_core.analysis import note_texts, peers
+from qa_core.analysis import peers
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base import environment
@@ -28,7 +28,6 @@ from qa_core.ui import (
     trend_cards,
 )
 from qa_core.ui.filter_bar import FilterState
-from qa_core.ui.views.tracking import source_steps
 
 WAIT = "average_speed_of_answer"
 TILES = ("received", "service_level", "abandon_rate", WAIT)
@@ -71,11 +70,6 @@ class Clock:
     days: int = 0
     times: Mapping[tuple[int, str], int] = field(default_factory=dict)
     changes: tuple[ClockChange, ...] = ()
-    knows_missed: bool = True
-
-    def keep(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Return the KPIs that say something about what the viewer may see."""
-        return tuple(key for key in keys if self.knows_missed or not get_kpi(key).needs_missed)
 
     def count(self, at: Any, weekday: int | None = None) -> float:
         """Count how often that half-hour or hour came, on one weekday or on all."""
@@ -99,13 +93,13 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     if not viewer.can_cut_by("half_hour"):
         return Clock()
     period, zone = state.where.period, environment.current().zone
-    clock = Clock(knows_missed=source_steps.knows_missed(viewer, state))
+    clock = Clock()
     for grain in ("half_hour", "hour"):
-        frame = _read_cut(viewer, state, grain, clock)
+        frame = _read_cut(viewer, state, grain)
         counted = frame.loc[frame["kpi"] == "received", "n"].sum()
         if counted:
             break
-    total = _read_whole(viewer, state, clock)["received"].n
+    total = _read_whole(viewer, state)["received"].n
     by_day = cached.measure(viewer, ("received",), ("day",), dimensions.Filters(period))
     days = [day for day, n in zip(by_day["day"], by_day["n"], strict=True) if n]
     changes: tuple[ClockChange, ...] = ()
@@ -122,39 +116,31 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
     )
 
 
-def _read_whole(viewer: Viewer, state: FilterState, clock: Clock) -> dict[str, Any]:
-    return cached.headline(viewer, clock.keep(TILES), state.where, state.compare)
+def _read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
+    return cached.headline(viewer, TILES, state.where, state.compare)
 
 
-def _read_cut(viewer: Viewer, state: FilterState, cut: str, clock: Clock) -> pd.DataFrame:
-    return cached.measure(viewer, clock.keep(IN_TABLE), (cut,), state.where, state.compare)
+def _read_cut(viewer: Viewer, state: FilterState, cut: str) -> pd.DataFrame:
+    return cached.measure(viewer, IN_TABLE, (cut,), state.where, state.compare)
 
 
 def read_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
     """Return the rows of the wait of answered contacts by half-hour or hour."""
-    frame = _read_cut(viewer, state, clock.grain, clock)
+    frame = _read_cut(viewer, state, clock.grain)
     return frame[frame["kpi"] == WAIT]
 
 
-def read_trend_of_waits(viewer: Viewer, state: FilterState, clock: Clock) -> pd.DataFrame:
+def read_trend_of_waits(viewer: Viewer, state: FilterState) -> pd.DataFrame:
     """Return the rows of the wait of answered contacts by week or month: of the tiles' trends."""
-    frame = cached.measure(viewer, clock.keep(TILES), (state.grain,), state.trend)
+    frame = cached.measure(viewer, TILES, (state.grain,), state.trend)
     return frame[frame["kpi"] == WAIT]
 
 
-def show_only_answered() -> None:
-    """Say that rates of missed contacts are left out, and why."""
-    st.caption(_(note_texts.ONLY_ANSWERED))
-
-
-def show_top(viewer: Viewer, state: FilterState, clock: Clock) -> None:
+def show_top(viewer: Viewer, state: FilterState) -> None:
     """Show the tiles."""
-    keys = clock.keep(TILES)
-    rows = _read_whole(viewer, state, clock)
-    series = trend_cards.read_series(viewer, state, keys)
-    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
-    if not clock.knows_missed:
-        show_only_answered()
+    rows = _read_whole(viewer, state)
+    series = trend_cards.read_series(viewer, state, TILES)
+    cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in TILES])
 
 
 def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -164,7 +150,9 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         return
     with cards.card():
         place = st.container(gap="xxsmall")
-        measures = clock.keep(MEASURES)
+        whole = cached.headline(viewer, tuple(MEASURES), state.where, state.compare)
+        known = [key for key in MEASURES if not formatting.is_missing(whole[key].value)]
+        measures = tuple(known) or ("received",)
         # One advisor has too few contacts for rates by half-hour.
         offered = reversed(measures) if viewer.role == Role.ADVISOR else measures
         measure = segmented_choice.ask(
@@ -202,20 +190,21 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     """Show service level and abandonment by hour of the day."""
     if not clock.grain:
         return
-    keys = clock.keep(("service_level", "abandon_rate"))
+    keys = ("service_level", "abandon_rate")
+    whole = _read_whole(viewer, state)["service_level"]
+    if formatting.is_missing(whole.value):
+        cards.show_missing(_("No service level by hour"), [whole])
+        return
     frame = cached.measure(viewer, keys, ("hour",), state.where, state.compare)
     frame = frame[(frame["n"] >= ENOUGH) & frame["value"].notna()]
     if frame.empty:
         cards.show_message(_("Too few contacts in any hour to compare service levels"))
         return
     at = charts.list_times(frame["hour"].tolist(), "hour")
-    level, abandoned = (
-        frame[frame["kpi"] == key].set_index("hour").reindex(at)
-        for key in ("service_level", "abandon_rate")
-    )
+    level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in keys)
     lines = [charts.ChartLine(_("Service level"), level)]
     caption = _("Service level by hour of the day. Bands: 95 % confidence interval")
-    if clock.knows_missed:
+    if abandoned["value"].notna().any():
         lines.append(charts.ChartLine(_("Abandon rate"), abandoned, "attention", "dash"))
         caption = _(
             "Service level and abandon rate by hour of the day. Bands: 95 % confidence interval"
@@ -258,18 +247,19 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         cards.show_one_cut(_("Side by side"))
         return
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
-    keys, can_click = clock.keep(IN_TABLE), drill.is_open_to(viewer)
+    can_click = drill.is_open_to(viewer)
     hint = _("Select a row to open its contacts.") if can_click else ""
     with cards.card(_("Side by side"), hint):
         cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
-        by = tables.wide(_read_cut(viewer, state, cut, clock), cut)
+        by = tables.wide(_read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
         on_line = drill.on_value(viewer, cut)
-        tables.show(values, _columns(by, cut, state, clock), f"table_{cut}", on_line, height=400)
-        tables.show_definitions(keys, state)
-        download_links.show_figures("cut", keys, (cut,), state.where)
+        columns = tables.drop_empty(_columns(by, cut, state, clock), values)
+        tables.show(values, columns, f"table_{cut}", on_line, height=400)
+        tables.show_definitions(IN_TABLE, state)
+        download_links.show_figures("cut", IN_TABLE, (cut,), state.where)
 
 
 def _columns(
@@ -278,9 +268,7 @@ def _columns(
     def of(key: str, field: str = "value") -> Any:
         return lambda value: getattr(by[value][key], field)
 
-    def rate(key: str, heading: str = "", width: int = 74) -> tables.TableColumn | None:
-        if key not in clock.keep((key,)):
-            return None
+    def rate(key: str, heading: str = "", width: int = 74) -> tables.TableColumn:
         # Bars for all of them would leave no room for the headings.
         build = tables.share_column if key == "service_level" else tables.percent_column
         return build(heading or cards.column_of(key), of(key), width)

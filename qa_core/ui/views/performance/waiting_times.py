@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
+from qa_core.analysis import note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
 from qa_core.base.i18n import _, ngettext
@@ -38,18 +39,18 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     if viewer.needs_suppression:
         return
     if not clock.grain:
-        _show_trend(viewer, state, clock)
+        _show_trend(viewer, state)
         return
     left, right = st.columns(2, gap="small")
     with left:
         _show_day(viewer, state, clock)
     with right:
-        _show_trend(viewer, state, clock)
+        _show_trend(viewer, state)
     waits = cached.find_waits(viewer, state.where)
     if not waits.empty:
         left, right = st.columns(2, gap="small")
         with left:
-            _show_distribution(viewer, waits)
+            _show_distribution(viewer, state, waits)
         with right:
             _show_thresholds(viewer, state)
     recovery = cached.find_recovery(viewer, state.where)
@@ -94,8 +95,8 @@ def _show_no_waits() -> None:
     cards.show_message(_("No wait of single contacts is known"), text)
 
 
-def _show_trend(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    frame = _hide_loose(traffic.read_trend_of_waits(viewer, state, clock))
+def _show_trend(viewer: Viewer, state: FilterState) -> None:
+    frame = _hide_loose(traffic.read_trend_of_waits(viewer, state))
     series = {
         name: trend_cards.build(
             state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
@@ -140,14 +141,17 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
     ]
 
 
-def _show_distribution(viewer: Viewer, waits: pd.DataFrame) -> None:
+def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
     """Show how many waited how long, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
     gone = waits[waits["abandoned"] > 0]
     early = int(gone.loc[gone["second"] <= threshold, "abandoned"].sum())
     total = int(gone["abandoned"].sum())
-    finding = _("Too few abandoned contacts to say how long callers wait")
+    of_abandoned = cached.headline(viewer, (WAITS_OF["abandoned"],), state.where).values()
+    finding = " ".join(note_texts.describe_populations(of_abandoned)) or _(
+        "Too few abandoned contacts to say how long callers wait"
+    )
     if total >= ENOUGH:
         median = int(gone["second"][gone["abandoned"].cumsum() >= total / 2].iloc[0])
         finding = _(
@@ -210,7 +214,8 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
     thresholds = tuple(sorted({*map(float, THRESHOLDS), float(here)}))
     frame = cached.find_service_levels(viewer, thresholds, state.where)
     if frame["value"].isna().all():
-        cards.show_message(_("No wait of single contacts is known"))
+        row = cached.headline(viewer, ("service_level",), state.where)["service_level"]
+        cards.show_missing(_("No service level by threshold"), [row])
         return
     level = frame[frame["threshold"] == here].iloc[0]["value"]
     reached = frame[frame["value"] >= GOAL]

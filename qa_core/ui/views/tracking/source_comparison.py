@@ -44,10 +44,14 @@ MOST_ROWS = 20
 MOST_ITEMS = 6
 
 
-def rates_for(viewer: Viewer, state: FilterState) -> tuple[str, ...]:
-    """Return the rates that say something about what the viewer may see."""
-    knows_missed = source_steps.knows_missed(viewer, state)
-    return tuple(key for key in RATES if knows_missed or not get_kpi(key).needs_missed)
+def find_rates(by: tables.Rows) -> tuple[str, ...]:
+    """Return the rates that have a value in some row; all where none has."""
+    known = tuple(
+        key
+        for key in RATES
+        if any(key in row and not formatting.is_missing(row[key].value) for row in by.values())
+    )
+    return known or RATES
 
 
 def compare(by: tables.Rows, key: str) -> tuple[list[Any], list[Any], Comparison]:
@@ -71,7 +75,7 @@ def compare(by: tables.Rows, key: str) -> tuple[list[Any], list[Any], Comparison
 
 def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show one rate of all values: dot and interval over the bar that chance would fill."""
-    titles = {key: source_steps.title_of(key) for key in rates_for(viewer, state)}
+    titles = {key: source_steps.title_of(key) for key in find_rates(by)}
     with cards.card(is_stretched=True):
         place = st.container(gap="xxsmall")
         key = segmented_choice.ask("on", _("Compare on"), titles)
@@ -184,7 +188,7 @@ def _frame(names: list[Any], rows: list[Any], compared: Comparison, better: str)
 
 def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show what differs from the rest or moved, and the attribution; worse first."""
-    rates = rates_for(viewer, state)
+    rates = find_rates(by)
     moved, tried, whole = _find_moved(viewer, state, by, rates, dimension)
     apart, attribution = _find_apart(by, rates, dimension), _find_attribution(viewer, state)
     worse, better = alert_banner.split([*apart, *moved, *attribution])

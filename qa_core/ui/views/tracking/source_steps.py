@@ -9,6 +9,7 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
+from qa_core.analysis import note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import step_bars as charts
 from qa_core.base.i18n import N_, _, ngettext
@@ -138,30 +139,15 @@ def read(
     return by
 
 
-def knows_missed(viewer: Viewer, state: FilterState) -> bool:
-    """Return whether the viewer may see missed contacts; a team's were all answered."""
-    missed = cached.headline(viewer, ("missed",), state.trend)["missed"]
-    return missed.status == "suppressed" or bool(tables.value_of(missed))
-
-
-def build_path(rows: Sequence[Mapping[str, Any]], with_missed: bool = True) -> tuple[PathStep, ...]:
+def build_path(rows: Sequence[Mapping[str, Any]]) -> tuple[PathStep, ...]:
     """Add these values up, step by step, as far as they are shown.
 
-    A step that is hidden for all of them is `suppressed`; without `with_missed` nothing is
-    said of the missed.
+    A step that is hidden for all of them is `suppressed`.
     """
     answered = _sum_rates("answered", rows, "answer_rate")
-    if with_missed:
-        called_back, reached = (_sum_rates(key, rows, key) for key in OF_MISSES)
-        callers = PathStep(
-            "missed_callers", reached.base, status=reached.status, apart=reached.apart
-        )
-        steps = [answered, _build_missed(answered), callers, called_back, reached]
-    else:
-        steps = [
-            PathStep("answered", answered.count, status=answered.status),
-            *map(PathStep, ("missed", "missed_callers", *OF_MISSES)),
-        ]
+    called_back, reached = (_sum_rates(key, rows, key) for key in OF_MISSES)
+    callers = PathStep("missed_callers", reached.base, status=reached.status, apart=reached.apart)
+    steps = [answered, _build_missed(answered), callers, called_back, reached]
     rest = (_sum_rates(key, rows, key) for key in COUNTED[2:])
     return _sum_counts("received", rows), *steps, *rest, _sum_scores(rows)
 
@@ -236,9 +222,9 @@ def show_path(
     viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str, value: str
 ) -> None:
     """Show the steps of one value, or of all known ones together."""
-    with_missed, known = knows_missed(viewer, state), None if value == NOT_KNOWN else value
+    known = None if value == NOT_KNOWN else value
     chosen = [row for key, row in by.items() if key is not None] if value == EVERY else [by[known]]
-    path = {step.key: step for step in build_path(chosen, with_missed)}
+    path = {step.key: step for step in build_path(chosen)}
     if path["received"].status == "no_data":
         cards.show_message(_("No such contact in this period"))
         return
@@ -263,7 +249,7 @@ def show_path(
         cards.show_figure(
             figure, "path", f"{finding.text}. {in_words}", open_step if can_click else None
         )
-        for line in _describe_limits(path, chosen, with_missed):
+        for line in _describe_limits(path, chosen):
             st.caption(line)
         with tables.show_foot():
             _show_definitions(state)
@@ -331,16 +317,9 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
     return ChartTitle(_("What happened to these contacts"))
 
 
-def _describe_limits(
-    path: Mapping[str, PathStep], rows: Sequence[Mapping[str, Any]], with_missed: bool
-) -> list[str]:
-    lines = []
-    if not with_missed:
-        text = _(
-            "Only answered contacts are counted here. Unanswered contacts have no advisor, so "
-            "they are outside your scope."
-        )
-        lines.append(text)
+def _describe_limits(path: Mapping[str, PathStep], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    received = (row["received"] for row in rows if "received" in row)
+    lines = note_texts.describe_populations(received)
     if apart := path["missed_callers"].apart:
         text = ngettext(
             "{count} missed contact came without a number. It cannot be called back, so it is "

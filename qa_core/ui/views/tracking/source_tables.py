@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
+from qa_core.analysis import note_texts
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import dimensions, formatting, periods
 from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
@@ -48,7 +49,7 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
     def cost(value: Any) -> float | None:
         return costs[value].amount("cost_per_answered") if value in costs else None
 
-    steps = _build_step_columns(viewer, state, by)
+    steps = _build_step_columns(by)
     columns = (
         tables.dimension_column(dimension, NAME_WIDTH),
         *(steps.get(key) for key in OVERVIEW),
@@ -66,7 +67,7 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
 
 def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
     """Show the steps side by side: those of calls, then those of answered contacts."""
-    steps = _build_step_columns(viewer, state, by)
+    steps = _build_step_columns(by)
     hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
     with cards.card(_("Step by step, side by side"), hint):
         for key, shown in STEP_TABLES.items():
@@ -82,13 +83,10 @@ def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: s
             download_links.show_figures("steps", KPIS, (dimension,), state.where)
 
 
-def _build_step_columns(
-    viewer: Viewer, state: FilterState, by: tables.Rows
-) -> dict[str, tables.TableColumn]:
+def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]:
     """Build the column of each step, of the ratings and of the mean score."""
-    with_missed = source_steps.knows_missed(viewer, state)
     paths = {
-        value: {step.key: step for step in source_steps.build_path([row], with_missed)}
+        value: {step.key: step for step in source_steps.build_path([row])}
         for value, row in by.items()
     }
 
@@ -115,8 +113,8 @@ def _build_step_columns(
         "ratings": count(_("Ratings"), "csat", "base"),
         "score": tables.count_column(_("Score"), score, 72),
     }
-    missing = () if with_missed else ("answered", "missed", "missed_callers", *OF_MISSES)
-    return {key: column for key, column in columns.items() if key not in missing}
+    shown = tables.drop_empty(list(columns.values()), list(by))
+    return dict(zip(columns, shown, strict=True))
 
 
 def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> str:
@@ -282,9 +280,8 @@ def _describe_costs(lines: Sequence[CostLine], dimension: str) -> str:
 
 
 def _describe_no_spend(lines: Sequence[CostLine]) -> str:
-    if any("spend_beyond_scope" in row.notes for line in lines for row in line.rows.values()):
-        return _("Spend covers the whole centre, not single teams.")
-    return _(
+    rows = (row for line in lines for row in line.rows.values())
+    return " ".join(note_texts.describe_populations(rows)) or _(
         "No spend is known in this period. Import daily campaign costs to see what a contact costs."
     )
 

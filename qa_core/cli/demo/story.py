@@ -1,4 +1,4 @@
-"""Plan of the demo centre: length, size, seed, last day; and its texts."""
+"""Story of the demo centre, read from the file beside this module, and the plan that dates it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -13,8 +14,37 @@ import pandas as pd
 
 from qa_core.base import environment
 
-TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
-"""Invented names, campaigns, remarks and stories, from the file of that name."""
+DAY_SECONDS = 86_400
+
+
+class Entry(dict[str, Any]):
+    """Table of the story; its values are attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(name) from error
+
+
+def _convert(value: Any) -> Any:
+    match value:
+        case dict():
+            return Entry({name: _convert(item) for name, item in value.items()})
+        case [int() | float(), *_]:
+            return np.array(value)
+        case list():
+            return list(map(_convert, value))
+    return value
+
+
+STORY: Entry = _convert(tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))
+"""The story; lists of numbers are arrays."""
+
+
+def column(rows: list[Entry], name: str, default: Any = None) -> np.ndarray:
+    """Return one value of each table of a list, as an array."""
+    return np.array([row.get(name, default) for row in rows])
 
 
 @dataclass(frozen=True)
@@ -42,7 +72,7 @@ class DemoPlan:
 
     def day(self, days_before: int) -> date:
         """Return the day so long before the last one; after it where negative."""
-        return self.last_day - timedelta(days=days_before)
+        return self.last_day - timedelta(days=int(days_before))
 
     def moment(self, days_before: int, clock: time) -> datetime:
         """Return a moment of that day by the centre's clock, in UTC."""

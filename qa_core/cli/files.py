@@ -1,0 +1,57 @@
+"""Files that commands read whole: TOML and JSON."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from qa_core.base.errors import Misuse, Refusal
+
+
+def read_toml(file: Path, code: str) -> dict[str, Any]:
+    """Read a TOML file. Raises Misuse `no_file`; Refusal `bad_encoding`, `code` for no TOML."""
+    text = _read_text(file)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a ValueError of its own.
+        raise Refusal(
+            code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
+        ) from error
+
+
+def read_json(file: Path, code: str) -> Any:
+    """Read a JSON file in which no key occurs twice. Raises as `read_toml`."""
+    text = _read_text(file)
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: _expect_distinct(file, code, pairs))
+    except (ValueError, RecursionError) as error:
+        raise Refusal(
+            code, "{file} is not JSON: {detail}", file=file.name, detail=str(error)
+        ) from error
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Misuse(
+            "no_file",
+            "{file} cannot be read: {detail}",
+            file=str(file),
+            detail=error.strerror or "",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Refusal("bad_encoding", "{file} is not UTF-8 text.", file=file.name) from error
+
+
+def _expect_distinct(file: Path, code: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # JSON lets the last one win, and the first would be lost unsaid.
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise Refusal(
+                code, "{file} has {key} twice. Keep one of them.", file=file.name, key=key
+            )
+        seen[key] = value
+    return seen

@@ -1,0 +1,89 @@
+"""Output of the commands: exit codes, JSON documents, lines, tables, progress."""
+
+import json
+import sys
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from qa_core.base.i18n import _
+from qa_core.base.progress import ignore_progress
+
+DONE, REFUSED, WRONG_USAGE = 0, 1, 2
+"""Exit codes."""
+Output = Iterator[Any]
+"""What a command with `--json` yields: its document, or a `CommandResult`, and then its
+lines of text. It is not resumed where JSON was asked for.
+"""
+Lines = Iterator[str]
+"""What a command without `--json` yields."""
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """JSON document of a command whose exit code may not be 0."""
+
+    document: Any
+    exit_code: int
+
+
+def print_output(output: Output, as_json: bool) -> int:
+    """Print the document or the lines of a command, and return its exit code."""
+    first = next(output)
+    result = first if isinstance(first, CommandResult) else CommandResult(first, DONE)
+    if as_json:
+        print_json(result.document)
+    else:
+        print_lines(output)
+    return result.exit_code
+
+
+def print_lines(lines: Iterator[str]) -> None:
+    """Print lines as they come."""
+    for line in lines:
+        print(line)
+
+
+def print_table(
+    headings: Sequence[str], rows: Iterable[Iterable[str]], right: Container[str], width: int
+) -> None:
+    """Print a table, the columns of `right` flush right, at most `width` characters wide."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(width=width, highlight=False).print(table)
+
+
+def print_json(document: Any) -> None:
+    """Print the one JSON document of a command on stdout."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+@contextmanager
+def show_progress(quiet: bool = False):
+    """Yield `report(step, fraction)`; a bar appears on a terminal after a second."""
+    if quiet or not sys.stderr.isatty():
+        yield ignore_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda step, fraction: bar.update(task, description=_(step), completed=fraction)

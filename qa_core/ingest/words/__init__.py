@@ -1,0 +1,1 @@
+"""Headers and words that files use, one table per language."""

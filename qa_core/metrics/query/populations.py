@@ -1,0 +1,135 @@
+"""Populations that a viewer does not see (docs/contract.md, section 5): missed contacts
+without a team, and earlier periods of which most days are missing.
+
+Both are decided from the whole centre, of which nothing is shown.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.metrics import kpis as declared
+from qa_core.metrics.dimensions import Filters, Period
+from qa_core.metrics.kpis import FactTable, Kpi
+from qa_core.metrics.query import data_span, interval_totals, month_sums, statements
+from qa_core.metrics.query.metric_query import build_query
+from qa_core.metrics.query.result_rows import Row
+from qa_core.metrics.query.statements import MetricQuery
+from qa_core.storage import lake
+
+MISSED_OUT_OF_SCOPE = "missed_out_of_scope"
+ANSWERED_ONLY = "answered_only"
+BEFORE_INCOMPLETE = "before_incomplete"
+MAX_UNSEEN_SHARE = 0.01
+"""Share of the centre's missed contacts without a team from which on rates have no value."""
+DIMENSIONS = frozenset({"day", "week", "month", "weekday", "hour", "half_hour", "channel", "queue"})
+"""Dimensions by whose values a row's missed contacts are counted in the whole centre."""
+DAYS_AROUND = timedelta(weeks=4)
+OF_DAYS = frozenset(FactTable) - {
+    FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
+}  # fmt: skip
+"""Subjects whose KPIs need the days of contacts: evaluations have days of their own."""
+
+
+def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
+    """Take the numbers from rows that need missed contacts the viewer does not see, and
+    note which of the others count answered contacts alone.
+    """
+    if question.viewer.sees_unassigned_contacts:
+        return
+    notes = {kpi.key: ANSWERED_ONLY for kpi in kpis if kpi.includes_missed}
+    for kpi in kpis:
+        settings = (settings for _, settings in question.pieces)
+        if kpi.needs_missed and any(map(kpi.needs_missed, settings)):
+            notes[kpi.key] = MISSED_OUT_OF_SCOPE
+    if not notes:
+        return
+    by = tuple(name for name in question.by if name in DIMENSIONS)
+    unseen = _find_unseen(question, by)
+    for row in rows:
+        note = notes.get(row.kpi)
+        if note is None or tuple(row.by[name] for name in by) not in unseen:
+            continue
+        if note == MISSED_OUT_OF_SCOPE:
+            row.withhold("no_data", note)
+        else:
+            row.notes = (*row.notes, note)
+
+
+def sees_missed(question: MetricQuery, kpi: Kpi) -> bool:
+    """Return whether the viewer sees what the KPI needs, over the period and filters."""
+    row = Row(kpi.key)
+    mark_missed(replace(question, by=()), (kpi,), [row])
+    return MISSED_OUT_OF_SCOPE not in row.notes
+
+
+def find_out_of_scope(viewer: Viewer, kpis: Sequence[str]) -> list[str]:
+    """Find which of these KPIs have no value for the viewer over the last four weeks of data,
+    because they need missed contacts out of scope. Those that the viewer may not see are none.
+    """
+    seen = [kpi for key in kpis if viewer.can((kpi := declared.get_kpi(key)).needs)]
+    span = data_span.find_span()
+    last_weeks = Period(span[1] - DAYS_AROUND, span[1]) if span else Period()
+    question = build_query(viewer, (), Filters(last_weeks))
+    rows = [Row(kpi.key) for kpi in seen]
+    mark_missed(question, seen, rows)
+    return [row.kpi for row in rows if MISSED_OUT_OF_SCOPE in row.notes]
+
+
+def _find_unseen(question: MetricQuery, by: tuple[str, ...]) -> set[tuple[Any, ...]]:
+    """Find the groups in which too many of the centre's missed contacts have no team."""
+    values = tuple(pair for pair in question.where.values if pair[0] in DIMENSIONS)
+    where = replace(question.where, values=values)
+    counts: dict[tuple[Any, ...], dict[bool, int]] = {}
+    for group, n in _count_centre(question, "missed", (*by, "team"), where):
+        own = counts.setdefault(tuple(group[name] for name in by), {True: 0, False: 0})
+        own[group["team"] is None] += n
+    return {key for key, n in counts.items() if n[True] > MAX_UNSEEN_SHARE * (n[True] + n[False])}
+
+
+def is_incomplete(compare: Period) -> bool:
+    """Return whether the centre has data on fewer than half as many days of the period as
+    on the same weekdays of the eight weeks around it, as far as its data reaches.
+    """
+    span = data_span.find_span()
+    if span is None or compare.first_day is None or compare.last_day is None:
+        return False
+    around = Period(compare.first_day - DAYS_AROUND, compare.last_day + DAYS_AROUND)
+    versions = (lake.version("contacts"), lake.version("intervals"))
+    found = _find_days(environment.current().lake_url, versions, around)
+    reached = _list_days(max(around.first_day, span[0]), min(around.last_day, span[1]))
+    asked = _list_days(compare.first_day, compare.last_day)
+    beside = [day for day in reached if not compare.first_day <= day <= compare.last_day]
+    expected = 0.0
+    for day in asked:
+        same = [other in found for other in beside if other.weekday() == day.weekday()]
+        expected += sum(same) / len(same) if same else 0.0
+    return sum(day in found for day in asked) < expected / 2
+
+
+@functools.lru_cache(maxsize=16)
+def _find_days(lake_url: str, versions: tuple[int, int], period: Period) -> frozenset[date]:
+    """Find the days with data in a period, looked up once per version of the lake."""
+    question = build_query(Viewer.SYSTEM, ("day",), Filters(period))
+    counted = _count_centre(question, "received", ("day",), question.where)
+    return frozenset(group["day"] for group, n in counted if n)
+
+
+def _list_days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+
+
+def _count_centre(
+    question: MetricQuery, key: str, by: tuple[str, ...], where: Filters
+) -> list[tuple[Mapping[str, Any], int]]:
+    """Count the contacts of a total in the whole centre, in kept sums as any question."""
+    centre = replace(question, viewer=Viewer.SYSTEM, by=by, where=where, cuts=())
+    kpis = (declared.get_kpi(key),)
+    build: Callable[[MetricQuery], Any] = functools.partial(statements.on_contacts, kpis=kpis)
+    records = interval_totals.add_totals(centre, kpis, month_sums.collect(centre, build))
+    counts = ((record, record.get(f"{key}__n")) for record in records)
+    return [(centre.group_of(record), int(n) if n == n and n else 0) for record, n in counts]
