@@ -180,11 +180,18 @@ MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
 
 @dataclass(frozen=True)
 class TeamSpan:
-    """Team led from a day (None: the beginning) to the day before `ends_on` (None: no end)."""
+    """Team seen from a day (None: the beginning) to the day before `ends_on` (None: no end).
+    A team of None: the rows of no team.
+    """
 
-    team: str
+    team: str | None
     starts_on: date | None = None
     ends_on: date | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """Tell whether some days are outside."""
+        return bool(self.starts_on or self.ends_on)
 
     def holds_on(self, day: date) -> bool:
         """Tell whether the team is led on that day."""
@@ -256,6 +263,18 @@ class Viewer:
         """Tell whether small cells are hidden from this viewer."""
         return not self.is_system and self.role == Role.EXECUTIVE
 
+    @property
+    def spans(self) -> tuple[TeamSpan, ...] | None:
+        """Teams with their days that make up this viewer's rows; None where teams do not
+        decide. From here come `scope`, and the rows of sums that are kept for everybody
+        (`kept_rows`).
+        """
+        if self.is_system or self.role not in (Role.MANAGER, Role.TEAM_LEAD):
+            return None
+        if self.role == Role.TEAM_LEAD:
+            return self.led_teams
+        return tuple(map(TeamSpan, (*self.managed_teams, *([None] * self.sees_unassigned))))
+
     def scope(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
         """Build the predicate of the rows this viewer may count, on a table with
         `advisor_id`, `team`, `evaluator`, and `local_start` (facts) or `local_day`
@@ -268,13 +287,11 @@ class Viewer:
         columns = table.c
         if self.is_system or self.role == Role.EXECUTIVE:
             return sa.true()
-        if self.role in (Role.MANAGER, Role.TEAM_LEAD) and "team" not in columns:
-            return sa.false()
-        if self.role == Role.MANAGER:
-            own = columns.team.in_(self.managed_teams) if self.managed_teams else sa.false()
-            return sa.or_(own, columns.team.is_(None)) if self.sees_unassigned else own
-        if self.role == Role.TEAM_LEAD:
-            return sa.or_(sa.false(), *(self._within(columns, span) for span in self.led_teams))
+        if self.spans is not None and "team" in columns:
+            teams = [span.team for span in self.spans if span.team and not span.is_dated]
+            rest = [span for span in self.spans if span.is_dated or not span.team]
+            own = columns.team.in_(teams) if teams else sa.false()
+            return sa.or_(own, *(self._within(columns, span) for span in rest))
         if self.role == Role.ADVISOR and self.advisor_id and "advisor_id" in columns:
             return columns.advisor_id == self.advisor_id
         if self.role == Role.EVALUATOR and "evaluator" in columns:
@@ -290,7 +307,7 @@ class Viewer:
             if "local_start" in columns
             else (columns.local_day, lambda day: day)
         )
-        parts = [columns.team == span.team]
+        parts = [columns.team == span.team] if span.team else [columns.team.is_(None)]
         if span.starts_on:
             parts.append(clock >= at(span.starts_on))
         if span.ends_on:

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import logging.handlers
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from qa_core.base.i18n import _
 from qa_core.cli.output import DONE, REFUSED, WRONG_USAGE, print_json
 from qa_core.cli.registry import ROOT
 
+LOG_BYTES = 1_000_000
 FAMILIES = (
     "stores", "imports", "kpis", "settings", "alerts", "people", "centre_rules", "compliance",
     "engines", "scorecards", "sampling", "subjects", "editions",
@@ -32,9 +34,9 @@ def build_app() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     as_json = "--json" in arguments
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     os.umask(0o077)  # the stores are their owner's alone
     try:
+        _log_failures()
         i18n.use(environment.current().language)
         if not {"init", "restore"} & set(arguments[:1]):
             environment.now()  # a moved clock is refused before anything is touched
@@ -68,6 +70,27 @@ def run(arguments: Sequence[str]) -> int:
             detail=" ".join(str(error).split())[:300],
         )
         return _refuse("failed", said, ("python -m qa_core doctor",), as_json, REFUSED)
+
+
+class _OneLine(logging.Formatter):
+    """Message of an entry, without the traceback."""
+
+    def formatException(self, _error: object) -> str:
+        return ""
+
+
+def _log_failures() -> None:
+    """Log in one line on stderr; tracebacks go to `errors.log` beside the records."""
+    said = logging.StreamHandler()
+    said.setFormatter(_OneLine())
+    kept = logging.handlers.RotatingFileHandler(
+        environment.current().folder / "errors.log", "a", LOG_BYTES, 1, "utf-8", delay=True
+    )
+    kept.setLevel(logging.ERROR)
+    kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logging.raiseExceptions = False  # a log that cannot be written stops nothing
+    # In this order: the file's formatter leaves its text with the entry.
+    logging.basicConfig(level=logging.WARNING, handlers=[said, kept])
 
 
 def _refuse(

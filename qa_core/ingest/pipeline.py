@@ -2,6 +2,7 @@
 or not at all, and every row of it is accounted for.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -32,6 +33,8 @@ from qa_core.storage.records import store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.imports import ImportBatch
 
+LOG = logging.getLogger("qa_core")
+
 
 def run(
     viewer: Viewer,
@@ -48,8 +51,7 @@ def run(
     """
     reports = import_files(viewer, kind, paths, options, progress)
     if any(report.changes_figures for report in reports):
-        daily.do_what_is_due()
-        evaluate_alerts()
+        follow_up()
     return reports
 
 
@@ -85,14 +87,27 @@ def run_upload(
     viewer.require(Permission.MANAGE_IMPORTS)
     report = _import_file(viewer, kind, path, name, options, progress)
     if report.changes_figures:
-        evaluate_alerts()
+        follow_up()
     return report
 
 
-def evaluate_alerts() -> None:
-    """Evaluate the alert rules, if there are any. Never fails, since the import is
-    done.
+def follow_up() -> None:
+    """Do what new figures ask for. Never fails, since the import is done: a failure is
+    logged, and the rest goes on.
     """
+    works = {
+        "the publication of what is due": daily.do_what_is_due,
+        "the evaluation of the alert rules": evaluate_alerts,
+    }
+    for name, work in works.items():
+        try:
+            work()
+        except Exception as error:
+            system_errors.log_failure(LOG, name, error)
+
+
+def evaluate_alerts() -> None:
+    """Evaluate the alert rules, if there are any."""
     with store.reading() as session:
         has_rules = (
             session.scalar(sa.select(AlertRule.id).where(AlertRule.ended_at.is_(None)).limit(1))
@@ -328,5 +343,5 @@ def undo(viewer: Viewer, batch_id: str) -> dict[str, Any]:
         with store.writing() as session:
             session.get_one(ImportBatch, batch_id).state = "undoing"
         rollback.rollback(batch_id, viewer.username)
-    evaluate_alerts()
+    follow_up()
     return {"batch": batch_id, "state": "undone"}

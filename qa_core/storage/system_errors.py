@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import secrets
 from collections.abc import Iterator
 
 from qa_core.base import environment, i18n
@@ -72,11 +73,11 @@ def find_closed_file(error: BaseException) -> Refusal | None:
 
 def log_failure(log: logging.Logger, work: str, error: Exception) -> None:
     """Log that this work failed: in one line where it was refused or the system stopped it,
-    with the traceback where it has a defect.
+    with a number and the traceback where it has a defect.
     """
     refusal = find_refusal(error)
     if refusal is None:
-        log.error("%s failed", work, exc_info=error)
+        log.error("%s failed: error %s", work, secrets.token_hex(4), exc_info=error)
     else:
         log.warning("%s: %s", work, i18n.format_for_operator(refusal))
 

@@ -24,6 +24,7 @@ from qa_core.analysis.irritants import detection
 from qa_core.analysis.series import SettingSpan, build_series
 from qa_core.base import environment
 from qa_core.centre import settings
+from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.settings import Settings
 from qa_core.metrics import dimensions, query
 from qa_core.metrics.dimensions import Filters, Period
@@ -145,7 +146,10 @@ def _cached(
         version = _warmed.get()
         if version is None:
             version = st.session_state.get(_VERSION) or look_up_version()
-            _keep_question(repr((name, bound.args)), functools.partial(cached, *bound.args))
+            # Of viewers by team the last one asks for all: the sums are the same.
+            asker = viewer.role if viewer.spans is not None else bound.args[0]
+            key = repr((name, asker, bound.args[1:]))
+            _keep_question(key, functools.partial(cached, *bound.args))
         state = (*version.facts, *map(version.marks.get, subjects))
         if not is_of_contacts(*bound.args):
             state += version.evaluations
@@ -185,6 +189,20 @@ def _always(*_: Any) -> bool:
     return True
 
 
+def _measure(
+    viewer: Viewer,
+    kpis: Sequence[str],
+    by: Sequence[str] = (),
+    where: Filters = Filters(),
+    compare: Period | None = None,
+    overrides: Mapping[str, str] | None = None,
+    has_percentiles: bool = True,
+) -> pd.DataFrame:
+    """Measure as pages show it: of advisors they show no percentiles."""
+    has_percentiles &= "advisor" not in by
+    return query.measure(viewer, kpis, by, where, compare, overrides, has_percentiles)
+
+
 def _measure_headline(
     viewer: Viewer,
     kpis: tuple[str, ...],
@@ -214,7 +232,7 @@ def _build_trends(
     compare: Period | None = None,
 ) -> list[tuple[pd.DataFrame, tuple[SettingSpan, ...]]]:
     """Build the points of each KPI over time, and the spans of its rules (see `Series`)."""
-    frame = measure(viewer, kpis, (grain,), where, compare, overrides)
+    frame = measure(viewer, kpis, (grain,), where, compare, overrides, False)
     changes = [
         change
         for change in find_changes(viewer, where.period, kpis)
@@ -236,7 +254,7 @@ def _build_trends(
     return [(series.points, series.spans) for series in found]
 
 
-measure = _cached(query.measure, (), _measures_contacts)
+measure = _cached(_measure, (), _measures_contacts)
 measure_under = _cached(query.measure_under, (), _measures_contacts)
 explain = _cached(query.explain, (), _measures_contacts)
 measure_cuts = _cached(query.measure_cuts, (), _measures_contacts)
@@ -259,6 +277,8 @@ team_medians = _cached(query.team_medians)
 find_adjusted_scores = _cached(severity.find_adjusted_scores, ("evaluations",))
 find_evaluators = _cached(severity.find_evaluators, ("evaluations",))
 find_targets = _cached(targets.find)
+find_suggestions = _cached(name_suggestions.find_suggestions, (), _always)
+find_names = _cached(name_decisions.find_names, (), _always)
 find_notes = _cached(annotations.find, (), _always)
 find_note_scopes = _cached(annotations.find_scopes, (), _always)
 find_alerts = _cached(alerts.find, ("alerts",))

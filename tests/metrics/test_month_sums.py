@@ -73,6 +73,15 @@ def test_what_was_kept_of_months_gives_the_figures_of_their_contacts(half_a_year
     assert speed[5:7] == (20.0, 500.0)  # the 14th and the 24th to 25th of 27 waits
 
 
+def test_months_without_any_known_wait_have_no_percentiles(centre: Path) -> None:
+    rows = [call(datetime(2025, month, 5, 9), f"m{month}", 1.0) for month in range(1, 7)]
+    land([row | {"wait_seconds": None} for row in rows])
+    for _again in range(2):
+        received, speed = ask(SYSTEM)
+        assert received[1] == 6.0
+        assert speed[1:3] == (-1.0, 0.0) and speed[5:7] == (-1.0, -1.0)
+
+
 def test_any_days_are_added_up_from_what_was_kept_of_their_months(centre: Path) -> None:
     calls = [
         (datetime(2025, 4, 20) + timedelta(hours=13 * n), 7.0 * (n % 11), "ab"[n % 3 % 2])

@@ -332,6 +332,12 @@ def _find_places(tree: ast.AST, file: str) -> Iterator[tuple[str, ast.expr, str]
             yield "refusal", node.test, "False"
         if isinstance(node, ast.Call) and _name_of(node) == "can" and len(node.args) == 1:
             yield "permission", node, "True"
+        if isinstance(node, ast.If | ast.IfExp) and "span." in ast.unparse(node.test):
+            yield "scope", node.test, "False"
+        if isinstance(node, ast.Call) and "find_own" in map(_name_of_part, node.args):
+            yield "scope", node, "lambda _teams, days: __import__('pyarrow').compute.is_valid(days)"
+        if isinstance(node, ast.Call) and _name_of(node) in ("find_own", "find_cuts"):
+            yield "scope", node, "frozenset()"
         if isinstance(node, ast.Attribute) and node.attr == "needs_suppression":
             yield "suppression", node, "False"
 
@@ -349,6 +355,10 @@ def _find_function(tree: ast.AST, line: int) -> str:
 
 def _name_of(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+
+
+def _name_of_part(part: ast.expr) -> str:
+    return part.attr if isinstance(part, ast.Attribute) else ""
 
 
 def copy_project(folder: Path) -> None:

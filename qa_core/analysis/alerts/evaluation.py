@@ -105,8 +105,8 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
     keys = tuple(dict.fromkeys(rule.kpi for rule in group))
     frame = query.measure(Viewer.SYSTEM, keys, by, where, has_percentiles=False)
     if "currency" in frame.columns:
-        frame = frame[[get_kpi(key).unit != Unit.MONEY for key in frame["kpi"]]]
-    frame = frame[["provisional_spend" not in notes for notes in frame["notes"]]]
+        frame = frame.loc[[get_kpi(key).unit != Unit.MONEY for key in frame["kpi"]]]
+    frame = frame.loc[["provisional_spend" not in notes for notes in frame["notes"]]]
     if any(rule.kind == RuleKind.TARGET for rule in group):
         frame = targets.add_gaps(Viewer.SYSTEM, frame, by, where)
     changes = query.find_changes(Viewer.SYSTEM, period, keys)

@@ -36,7 +36,7 @@ from qa_core.compliance import gates
 from qa_core.ingest.rules import due
 from qa_core.metrics.query import editions
 from qa_core.quality import scorecards
-from qa_core.storage import audit_log
+from qa_core.storage import audit_log, lake
 from qa_core.storage.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
@@ -91,6 +91,8 @@ def build(
                 "--remove",
             )
         _fill(viewer, plan, progress)
+        # Each tool wrote the months anew.
+        lake.vacuum(at_once=True)
 
 
 def remove(viewer: Viewer) -> None:

@@ -1,5 +1,7 @@
 """Late joins: pending rows after a batch of contacts, teams after one of advisors."""
 
+import logging
+
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -9,14 +11,28 @@ from qa_core.ingest.load.duckdb_session import write_rows
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.own_rows import of_files
 from qa_core.ingest.rules import apply
-from qa_core.storage import lake
+from qa_core.storage import lake, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.schema import AS_GIVEN
 
+LOG = logging.getLogger("qa_core")
+
 
 def join_arrived(batch_id: str) -> dict[str, int]:
-    """Join pending rows to the contacts of this batch. Returns their number by kind."""
+    """Join pending rows to the contacts of this batch. Returns their number by kind. A
+    defect is logged: the contacts are in, and the rows wait on.
+    """
+    try:
+        return _join_arrived(batch_id)
+    except Exception as error:
+        if system_errors.find_refusal(error):
+            raise  # the batch is finished when the system can
+        system_errors.log_failure(LOG, "the matching of waiting rows", error)
+        return {}
+
+
+def _join_arrived(batch_id: str) -> dict[str, int]:
     with store.reading() as session:
         tolerance = settings.current(session).tracking_tolerance_seconds
         query = sa.select(WaitingRow.id).where(

@@ -127,7 +127,7 @@ class Watch:
 
     def _work_unattended(self) -> None:
         if self._has_new_figures:
-            pipeline.evaluate_alerts()
+            pipeline.follow_up()
         purge.purge_daily()
         self._has_new_figures, self._alerts_at = False, time.monotonic()
 

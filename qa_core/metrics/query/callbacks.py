@@ -72,7 +72,8 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     question = build_query(viewer, (), where)
     if not populations.sees_missed(question, get_kpi("recovered_rate")):
         return Recovery(**NONE)
-    records = month_sums.collect(question, _count_misses, DAYS_AROUND[FactTable.MISSED])
+    around = DAYS_AROUND[FactTable.MISSED]
+    records = month_sums.collect(question, _count_misses, around=around)
     if not records:
         return Recovery(**NONE)
     return Recovery(**{name: int(records[0][f"n_{name}"]) for name in NONE})

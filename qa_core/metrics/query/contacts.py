@@ -335,10 +335,10 @@ def _count_values(
 
     def build(part: MetricQuery) -> Scoped:
         statement = part.select(CONTACTS.c, [sa.func.count().label("n")])
-        return Scoped(statement.where(*conditions_on(part)), viewer)
+        return Scoped(statement.where(*conditions_on(part)), part.viewer)
 
     def find(asked: MetricQuery) -> list[dict[str, Any]]:
-        return month_sums.collect(asked, build)
+        return month_sums.collect(asked, build, is_of_teams=True)
 
     counts = {
         question.group_of(record)[dimension]: int(record["n"])

@@ -126,13 +126,13 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
         groups = [_c.source_system.label("by_system"), *part.groups(_c)]
         statement = select_groups(groups, columns).where(*conditions_on(part))
         if not sees_all:
-            return Scoped(statement, viewer)
+            return Scoped(statement, part.viewer)
         return Unscoped(
             statement,
             "Administrators see the freshness of every source. Only times by system are read.",
         )
 
-    rows = month_sums.collect(build_query(viewer, (), Filters()), build)
+    rows = month_sums.collect(build_query(viewer, (), Filters()), build, is_of_teams=not sees_all)
     newest: dict[tuple[str, str | None], datetime | None] = {
         ("contacts", row["by_system"]): _moment(row["newest_contacts"]) for row in rows
     }

@@ -258,7 +258,9 @@ def _find_records(
 ) -> list[dict[str, Any]]:
     build = functools.partial(statements.BUILDERS[subject], kpis=kpis)
     if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
-        return month_sums.collect(question, build, statements.DAYS_AROUND[subject])
+        of_teams = subject == FactTable.CONTACTS
+        around = statements.DAYS_AROUND[subject]
+        return month_sums.collect(question, build, around=around, is_of_teams=of_teams)
     if subject == FactTable.CUSTOMERS:
         records = caller_months.find_records(question, kpis)
         if records is not None:

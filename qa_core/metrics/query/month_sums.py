@@ -4,18 +4,22 @@ from what was kept, and only the rest is counted from the contacts.
 
 import functools
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qa_core.access import kept_rows
+from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.metrics import periods
 from qa_core.metrics.dimensions import Period
+from qa_core.metrics.kpis import KpiKind
 from qa_core.metrics.query import data_span, dimension_sql, statements
 from qa_core.metrics.query.statements import MetricQuery
 from qa_core.storage import engine, lake, restrictions
@@ -40,6 +44,8 @@ OF_FEW_VALUES = frozenset(
     | {"source", "medium", "campaign"}
 )
 """Dimensions by whose values each day is counted; beside others a day would be many rows."""
+OF_TEAMS = frozenset({"team", "site"})
+"""Dimensions by which sums by team are no more rows."""
 CHOSEN_AFTERWARDS = frozenset(
     {"direction", "channel", "queue", "reason", "outcome", "site", "team"}
 )
@@ -51,53 +57,71 @@ DEVIATION, HISTOGRAM, NEWEST = "__deviation", "__histogram", "newest_"
 deviation is pooled, the counts by value are merged, of moments the newest is kept.
 """
 
+FORMAT = "2"
+"""Number of the types in which sums are kept."""
+MOST_CONTACTS = 500_000
+"""Contacts counted together at most where percentiles are asked for: that takes memory."""
 MOST_DESCRIBED = 1_000
 ADD_KNOWN = pc.ScalarAggregateOptions(min_count=1)
 """Rule of sums: only known values count, and a sum of none is missing."""
 COUNTS = pa.list_(pa.struct({"value": pa.float64(), "count": pa.int64()}))
 
 Record = dict[str, Any]
-Filter = tuple[str, tuple[Any, ...]]
-"""A dimension and the values chosen of it; None: missing."""
+Test = Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]
+"""Which rows are asked for, by the value of a dimension and a day of each."""
+Tests = list[tuple[str, Test]]
+"""Dimensions, each with a test of its values."""
 Build = Callable[[MetricQuery], Scoped | Unscoped]
-Run = Callable[[MetricQuery], pd.DataFrame]
+Run = Callable[[MetricQuery], pd.DataFrame | pa.Table]
 
 
-def collect(
-    question: MetricQuery, build: Build, around: int = 0, leaves_out_damaged: bool = False
-) -> list[Record]:
+def collect(question: MetricQuery, build: Build, **options: Any) -> list[Record]:
     """Return the records of `collect_frame`."""
-    return collect_frame(question, build, around, leaves_out_damaged).to_dict("records")
+    return collect_frame(question, build, **options).to_dict("records")
 
 
 def collect_frame(
-    question: MetricQuery, build: Build, around: int = 0, leaves_out_damaged: bool = False
+    question: MetricQuery,
+    build: Build,
+    around: int = 0,
+    leaves_out_damaged: bool = False,
+    is_of_teams: bool = False,
 ) -> pd.DataFrame:
     """Run the statement on contacts that `build` makes of the question; the same rows as
     of one run.
 
     Its columns are groups, named `by_…`, and aggregates that add up over days; the cuts of
     the question hold nothing that follows from the day. `around`: how many days before and
-    after the period it reads. `leaves_out_damaged`: see `Engine.run`.
+    after the period it reads. `leaves_out_damaged`: see `Engine.run`. `is_of_teams`: the
+    aggregates add up over teams too, and the rows are those of the viewer in the question
+    that `build` is given.
     """
 
-    def run(part: MetricQuery) -> pd.DataFrame:
-        months = dimension_sql.months(part.where.period, around, around)
-        return engine.current().run(build(part), leaves_out_damaged=leaves_out_damaged, **months)
+    def run(part: MetricQuery, as_arrow: bool = True) -> pd.DataFrame | pa.Table:
+        options = dimension_sql.months(part.where.period, around, around)
+        options |= {"leaves_out_damaged": leaves_out_damaged, "as_arrow": as_arrow}
+        return engine.current().run(build(part), **options)
 
-    plan = _plan(question)
+    plan = _plan(question, build)
     # What is counted without files that are away for a while is not kept.
     if plan is None or (leaves_out_damaged and lake.find_damage(names=["contacts"])):
-        return run(question)
-    wide, chosen = _widen(question)
+        return run(question, as_arrow=False)
+    wide, tests = _widen(question)
+    if is_of_teams and _may_share(wide):
+        wide = replace(_group_by(wide, "team"), viewer=Viewer.SYSTEM)
+        tests = [*tests, ("team", functools.partial(kept_rows.find_own, question.viewer))]
     tables = []
     for months, by_day, is_settled in plan.kept:
         if by_day:
-            tables.append(_recall_days(wide, build, months, is_settled, around, run))
+            found = [_recall_days(wide, build, months, is_settled, around, run)]
         else:
-            tables += _recall(wide, build, _list_months(months), is_settled, around, run)
-    if chosen:
-        tables = [_choose(table, *chosen, question) for table in tables]
+            spans = _list_months(months)
+            sums = _recall(wide, build, spans, is_settled, around, run)
+            found = [
+                (table, pa.chunked_array([pa.repeat(pa.scalar(first), len(table))]))
+                for (first, _last), table in zip(spans, sums, strict=True)
+            ]
+        tables += [_choose(table, days, tests, question) for table, days in found]
     for period in plan.rest:
         tables.append(_to_arrow(run(replace(question, where=question.where.with_period(period)))))
     return _add_up(tables)
@@ -135,37 +159,72 @@ def collect_months(
     return _add_up([adjust(table) for table in tables]).to_dict("records")
 
 
-def _widen(question: MetricQuery) -> tuple[MetricQuery, Filter | None]:
+def _widen(question: MetricQuery) -> tuple[MetricQuery, Tests]:
     """Make one filter by few values a group, so that what is kept answers every choice of
-    it. Returns the question without that filter, and the filter; None where none fits.
+    it. Returns the question without that filter, and its test; none where none fits.
     """
     by = {*question.by} - FROM_DAYS.keys()
-    for name, choices in question.where.values if by <= OF_FEW_VALUES else ():
-        most = max(len({*cut} & by - {name}) for cut in question.cuts or (question.by,))
-        # Among several cuts, only the one by this dimension alone can be told from the others.
-        is_mixed = name in by and any(
-            cut != (name,) and (not cut or name in cut) for cut in question.cuts
-        )
-        if name not in CHOSEN_AFTERWARDS or most > 1 or is_mixed:
-            continue
-        values = tuple(pair for pair in question.where.values if pair[0] != name)
-        return replace(
-            question,
-            by=tuple(dict.fromkeys((*question.by, name))),
-            where=replace(question.where, values=values),
-            cuts=tuple(tuple(dict.fromkeys((*cut, name))) for cut in question.cuts),
-        ), (name, choices)
-    return question, None
+    for name, choices in question.where.values:
+        has_few = by <= OF_FEW_VALUES or name == "team"
+        if name in CHOSEN_AFTERWARDS and has_few and _count_others(question, {name}) <= 1:
+            values = tuple(pair for pair in question.where.values if pair[0] != name)
+            wide = replace(question, where=replace(question.where, values=values))
+            if not _is_mixed(question, name):
+                return _group_by(wide, name), [(name, functools.partial(_is_chosen, choices))]
+    return question, []
 
 
-def _choose(table: pa.Table, name: str, choices: Sequence[Any], question: MetricQuery) -> pa.Table:
-    """Return the rows of these values of a dimension, under the groups of the question."""
-    values = table.column(f"by_{name}").cast(pa.string())
+def _count_others(question: MetricQuery, names: Collection[str]) -> int:
+    """Count the dimensions of a cut beside these, and beside those that follow from the day."""
+    cuts = question.cuts or (question.by,)
+    return max(len({*cut} - FROM_DAYS.keys() - {*names}) for cut in cuts)
+
+
+def _is_mixed(question: MetricQuery, name: str) -> bool:
+    """Tell whether cuts would mix once all are by this dimension: only the one by it alone
+    can be told from the others.
+    """
+    return name in question.by and any(
+        cut != (name,) and (not cut or name in cut) for cut in question.cuts
+    )
+
+
+def _group_by(question: MetricQuery, name: str) -> MetricQuery:
+    return replace(
+        question,
+        by=tuple(dict.fromkeys((*question.by, name))),
+        cuts=tuple(tuple(dict.fromkeys((*cut, name))) for cut in question.cuts),
+    )
+
+
+def _is_chosen(
+    choices: Sequence[Any], values: pa.ChunkedArray, _days: pa.ChunkedArray
+) -> pa.ChunkedArray:
     known = [choice for choice in choices if choice is not None]
     asked = pc.is_in(values, pa.array(known, pa.string()))
-    if None in choices:
-        asked = pc.or_(asked, pc.is_null(values))
-    table = table.filter(asked)
+    return pc.or_(asked, pc.is_null(values)) if None in choices else asked
+
+
+def _may_share(question: MetricQuery) -> bool:
+    """Tell whether sums by team of the whole centre answer a question within a scope."""
+    is_by_team = question.viewer.spans is not None
+    return is_by_team and _count_others(question, OF_TEAMS) <= 1 and not _is_mixed(question, "team")
+
+
+def _choose(
+    table: pa.Table, days: pa.ChunkedArray, tests: Tests, question: MetricQuery
+) -> pa.Table:
+    """Return the rows that pass the tests, under the groups of the question."""
+    masks = [test(table.column(f"by_{name}").cast(pa.string()), days) for name, test in tests]
+    if masks:
+        table = table.filter(functools.reduce(pc.and_, masks))
+    for name in dict(tests):
+        table = _leave_group(table, name, question)
+    return table
+
+
+def _leave_group(table: pa.Table, name: str, question: MetricQuery) -> pa.Table:
+    """Return to the groups of the question from those by this dimension too."""
     own, out = f"by_{name}", f"by_{name}__out"
     if name not in question.by:
         return table.select([title for title in table.column_names if title not in (own, out)])
@@ -195,7 +254,7 @@ class _Plan:
     rest: tuple[Period, ...]
 
 
-def _plan(question: MetricQuery) -> _Plan | None:
+def _plan(question: MetricQuery, build: Build) -> _Plan | None:
     """Plan what to take from what was kept; None where too little of the period can be."""
     span, period = data_span.find_span(), question.where.period
     if span is None:
@@ -207,15 +266,17 @@ def _plan(question: MetricQuery) -> _Plan | None:
     )
     if last < first:
         return None
-    follows = {name for name in question.by if name in FROM_DAYS}
-    has_days = set(question.by) - follows <= OF_FEW_VALUES and not (follows and question.cuts)
+    follows, by = {*question.by} & FROM_DAYS.keys(), {*question.by} - FROM_DAYS.keys()
+    has_few = by <= OF_FEW_VALUES or (by - OF_TEAMS <= {"advisor"} and not _has_histograms(build))
+    has_days = has_few and not (follows and question.cuts)
+    cut = kept_rows.find_cuts(question.viewer)
     kept: dict[tuple[bool, bool], list[date]] = {}
     rest: list[Period] = []
     for start in periods.starts_of("month", Period(first, last)):
         end = periods.end_of("month", start)
         is_settled = newest is not None and end + timedelta(days=OPEN_DAYS) <= newest
         is_whole = (start >= first or first == span[0]) and end <= last
-        if is_whole and is_settled and not (has_days and follows - {"month"}):
+        if is_whole and is_settled and start not in cut and not (has_days and follows - {"month"}):
             kept.setdefault((False, True), []).append(start)
         elif has_days:
             kept.setdefault((True, is_settled), []).append(start)
@@ -228,6 +289,11 @@ def _plan(question: MetricQuery) -> _Plan | None:
     return _Plan(tuple((tuple(months), *how) for how, months in kept.items()), tuple(rest))
 
 
+def _has_histograms(build: Build) -> bool:
+    kpis = build.keywords.get("kpis", ()) if isinstance(build, functools.partial) else ()
+    return any(kpi.kind == KpiKind.MEAN and kpi.has_percentiles for kpi in kpis)
+
+
 def _recall_days(
     question: MetricQuery,
     build: Build,
@@ -235,9 +301,9 @@ def _recall_days(
     is_settled: bool,
     around: int,
     run: Run,
-) -> pa.Table:
+) -> tuple[pa.Table, pa.ChunkedArray]:
     """Return the sums of the days of the period in these months, under the groups of the
-    question.
+    question, and the day of each.
     """
     by = (*(name for name in question.by if name not in FROM_DAYS), "day")
     cuts = tuple((*cut, "day") for cut in question.cuts)
@@ -256,12 +322,13 @@ def _recall_days(
     days = table.column("by_day").cast(pa.date32())
     is_asked = pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))
     left_out = [name for name in table.column_names if name in ("by_day", "by_day__out")]
-    days = days.filter(is_asked).cast(pa.timestamp("us"))
+    days = days.filter(is_asked)
     table = table.drop_columns(left_out).filter(is_asked)
     for name in question.by:
         if name in FROM_DAYS:
-            table = table.append_column(f"by_{name}", FROM_DAYS[name](days))
-    return table
+            follows = FROM_DAYS[name](days.cast(pa.timestamp("us")))
+            table = table.append_column(f"by_{name}", follows)
+    return table, days
 
 
 def _list_months(months: Sequence[date]) -> list[Days]:
@@ -289,21 +356,25 @@ def _recall(
     text = _describe(build, anytime)
     contacts = lake.snapshot("contacts")
     keys = {days: _make_key(text, contacts, days, around) for days in spans}
-    tables = []
+    tables = {}
     missing: list[list[Days]] = []
-    previous = None
+    previous, counted = None, 0
+    most = MOST_CONTACTS if _has_histograms(build) else contacts.rows
     for days in spans:
         table = month_sums.read(days, keys[days])
+        rows = sum(part.rows for part in contacts.parts if part.overlaps(*days))
         if table is not None:
-            tables.append(table)
-        elif missing and missing[-1][-1] == previous:
+            tables[days] = table
+        elif missing and missing[-1][-1] == previous and counted + rows <= most:
             missing[-1].append(days)
+            counted += rows
         else:
             missing.append([days])
+            counted = rows
         previous = days
     for together in missing:
-        tables += _compute(question, together, keys, run)
-    return tables
+        tables |= _compute(question, together, keys, run)
+    return [tables[days] for days in spans]
 
 
 @dataclass(frozen=True)
@@ -344,7 +415,7 @@ def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int | None
         files = contacts.files(**dimension_sql.months(Period(*days), around, around))
     else:
         files = [part.path for part in contacts.parts if part.overlaps(*days)]
-    return hashlib.sha256("\n".join((text, *files)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((FORMAT, text, *files)).encode()).hexdigest()
 
 
 def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -359,25 +430,39 @@ def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _compute(
     question: MetricQuery, spans: Sequence[Days], keys: dict[Days, str], run: Run
-) -> list[pa.Table]:
+) -> dict[Days, pa.Table]:
     """Count spans that follow each other in one statement, and keep the sums of each."""
     has_time = {"day", "month"} & set(question.by)
     by = question.by if has_time else (*question.by, "month")
     whole = question.where.with_period(Period(spans[0][0], spans[-1][1]))
     cuts = question.cuts if has_time else tuple((*cut, "month") for cut in question.cuts)
-    frame = run(replace(question, by=by, where=whole, cuts=cuts))
-    day_of = pd.to_datetime(frame["by_month"] + "-01" if "month" in by else frame["by_day"])
+    table = _to_arrow(run(replace(question, by=by, where=whole, cuts=cuts)))
+    is_by_month = "month" in by
+    place = table.column("by_month") if is_by_month else table.column("by_day").cast(pa.date32())
     if not has_time:
-        frame = frame.drop(columns=["by_month", "by_month__out"], errors="ignore")
-    tables = []
+        extra = {"by_month", "by_month__out"} & {*table.column_names}
+        table = table.drop_columns([*extra])
+    tables = {}
     for days in spans:
-        table = _to_arrow(frame[day_of.between(*map(pd.Timestamp, days))])
-        month_sums.write(days, keys[days], table)
-        tables.append(table)
+        first, last = (f"{day:%Y-%m}" if is_by_month else day for day in days)
+        is_inside = pc.and_(pc.greater_equal(place, first), pc.less_equal(place, last))
+        tables[days] = table.filter(is_inside)
+        month_sums.write(days, keys[days], tables[days])
     return tables
 
 
-def _to_arrow(frame: pd.DataFrame) -> pa.Table:
+def _to_arrow(frame: pd.DataFrame | pa.Table) -> pa.Table:
+    """Return a result with the types of sums: values of which none is known may have any."""
+    if isinstance(frame, pa.Table):
+        types = [
+            pa.float64()
+            if pa.types.is_decimal(kind)
+            else pa.map_(pa.float64(), pa.int64())
+            if pa.types.is_map(kind)
+            else kind
+            for kind in frame.schema.types
+        ]
+        return frame.cast(pa.schema(zip(frame.column_names, types, strict=True)))
     maps = [name for name in frame if name.endswith(HISTOGRAM)]
     table = pa.Table.from_pandas(frame.drop(columns=maps), preserve_index=False)
     for name in maps:
@@ -458,7 +543,14 @@ def _merge_histograms(place: pd.Series, column: pa.ChunkedArray) -> dict[int, di
     added = pa.TableGroupBy(entries, ["group", "value"], use_threads=False).aggregate(
         [("count", "sum")]
     )
-    merged: dict[int, dict[float, int]] = {}
-    for group, value, count in zip(*(name.to_pylist() for name in added.columns), strict=True):
-        merged.setdefault(group, {})[value] = count
-    return merged
+    by_group, values, counts = (
+        column.to_numpy() for column in added.sort_by("group").combine_chunks().columns
+    )
+    starts = np.flatnonzero(np.diff(by_group, prepend=-1))
+    # Group by group: the values of all of them as objects would take much memory.
+    return {
+        int(by_group[start]): dict(
+            zip(values[start:end].tolist(), counts[start:end].tolist(), strict=True)
+        )
+        for start, end in zip(starts, [*starts[1:], len(by_group)], strict=False)
+    }

@@ -37,10 +37,11 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
         statement = select_groups(groups, [sa.func.count().label("n")]).where(
             COUNTED_DIRECTION, *conditions_on(part), parts.denominator
         )
-        return Scoped(statement, viewer)
+        return Scoped(statement, part.viewer)
 
     columns = {"by_month": "month", "by_mark": "mark", "n": "n"}
-    frame = pd.DataFrame(month_sums.collect(question, build), columns=list(columns))
+    records = month_sums.collect(question, build, is_of_teams=True)
+    frame = pd.DataFrame(records, columns=list(columns))
     return frame.rename(columns=columns).sort_values(["month", "mark"], ignore_index=True)
 
 

@@ -116,8 +116,8 @@ def _count(
     def build(part: MetricQuery) -> Scoped:
         statement = select_groups([*groups, *part.groups(CONTACTS.c)], counts)
         every = (COUNTED_DIRECTION, *conditions_on(part), *conditions)
-        return Scoped(statement.where(*every), question.viewer)
+        return Scoped(statement.where(*every), part.viewer)
 
     names = [column.name for column in (*groups, *counts)]
-    frame = pd.DataFrame(month_sums.collect(question, build), columns=names)
+    frame = pd.DataFrame(month_sums.collect(question, build, is_of_teams=True), columns=names)
     return frame.sort_values(names[0], ignore_index=True)

@@ -1,5 +1,6 @@
 """Upkeep of the lake: erasing a customer, vacuuming old versions, compacting small files."""
 
+import functools
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from qa_core.base import environment
 from qa_core.storage import schema
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
+from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
 
 TRIAL = "ecoute-trial"
@@ -116,7 +118,17 @@ HAS_COMMENT = "survey_comment IS NOT NULL"
 
 
 def find_due_contacts(condition: str, before: date) -> DueContacts | None:
-    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content."""
+    """Count the contacts from before that day with `HAS_IDENTITY` or `HAS_COMMENT` content,
+    once per version of the lake while its files are there.
+    """
+    state = (tables.version("contacts"), *find_damage(names=["contacts"]))
+    return _count_due(condition, before, tables.lake_folder(), state)
+
+
+@functools.lru_cache(maxsize=8)
+def _count_due(
+    condition: str, before: date, _lake: Path, _state: tuple[int | Damage, ...]
+) -> DueContacts | None:
     files = tables.snapshot("contacts").files(last_month=_last_month(before))
     if not files:
         return None

@@ -7,13 +7,12 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import settings
-from qa_core.centre.rules import name_suggestions
 from qa_core.compliance import gates
 from qa_core.ingest import samples
 from qa_core.ingest.first_steps import NEEDED_ROLES, SetUp, Step, find_set_up
 from qa_core.metrics import formatting
 from qa_core.storage.records import store
-from qa_core.ui import actions, cards, download_links, gate, menu
+from qa_core.ui import actions, cached, cards, download_links, gate, menu
 from qa_core.ui.markdown import escape
 from qa_core.ui.views.admin.imports import KIND_TITLES
 from qa_core.ui.views.admin.names import KIND_TITLES as NAME_KINDS
@@ -189,7 +188,7 @@ def _describe_hours(set_up: SetUp) -> str:
 
 
 def _describe_names(viewer: Viewer) -> str:
-    alike = sum(len(name_suggestions.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
+    alike = sum(len(cached.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
     if not alike:
         return _("There are no similar names.")
     return ngettext("{n} pair of names looks similar.", "{n} pairs of names look similar.", alike)

@@ -9,7 +9,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.ingest.rules import due
 from qa_core.metrics import formatting
-from qa_core.ui import actions, gate, segmented_choice
+from qa_core.ui import actions, cached, gate, segmented_choice
 from qa_core.ui.markdown import escape
 
 KIND_TITLES = {
@@ -25,14 +25,14 @@ def choose_kind(viewer: Viewer) -> str:
     """Ask which names are meant; the number of pairs that look alike stands beside each."""
     titles = {}
     for key, title in KIND_TITLES.items():
-        count = len(name_suggestions.find_suggestions(viewer, key))
+        count = len(cached.find_suggestions(viewer, key))
         titles[key] = f"{_(title)} ({count})" if count else _(title)
     return segmented_choice.ask("kind", _("Names of"), titles)
 
 
 def show_suggestions(viewer: Viewer, kind: str) -> None:
     """Show pairs that look alike, the surest first; each may be merged or kept apart."""
-    found = name_suggestions.find_suggestions(viewer, kind)
+    found = cached.find_suggestions(viewer, kind)
     st.subheader(_("Similar names"), anchor=False)
     if not found:
         st.caption(_("All similar names have a decision."))
@@ -61,7 +61,7 @@ def _show_suggestion(item: name_suggestions.Suggestion) -> None:
 
 def ask_merge(viewer: Viewer, kind: str) -> None:
     """Ask for any two names that mean the same."""
-    known = name_decisions.find_names(viewer, kind)
+    known = cached.find_names(viewer, kind)
     titles = {name: _title(name, title) for name, title in known.items()}
     with st.expander(_("Any two names"), icon=":material/join:"):
         if len(known) < 2:
@@ -88,7 +88,7 @@ def show_decisions(viewer: Viewer, kind: str) -> None:
     if not in_force:
         st.caption(_("Nothing yet."))
         return
-    titles = name_decisions.find_names(viewer, kind)
+    titles = cached.find_names(viewer, kind)
     for item in in_force:
         _show_decision(item, titles)
 

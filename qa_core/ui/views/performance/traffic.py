@@ -327,7 +327,7 @@ def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
         keys, tuple(known["numerator"].astype(int)), tuple(known["denominator"].astype(int))
     )
     chosen = set(compared.below if better == "up" else compared.above)
-    return known[[str(index) in chosen for index in known.index]]
+    return known.loc[[str(index) in chosen for index in known.index]]
 
 
 def _show_why_not(viewer: Viewer) -> None:

@@ -1,0 +1,88 @@
+"""Every kind of import into every kind of empty store, and what follows an import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from builders.import_files import CALLS, SURVEYS, TRACKING, write
+from builders.listening_centre import allow_evaluations
+
+from qa_core.base import environment
+from qa_core.cli.app import run as run_command
+from qa_core.ingest import registry
+from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.alerts import AlertRule
+from qa_core.storage.records.imports import WaitingRow
+
+FILES = {
+    "contacts": CALLS,
+    "tracking": TRACKING,
+    "surveys": SURVEYS,
+    "spend": "day,source,campaign,amount,currency\n2026-03-01,Google,Spring,10,EUR\n",
+    "intervals": "date,interval,queue,offered,answered,abandoned\n"
+    "2026-03-02,09:00,Sales,10,8,2\n2026-03-02,09:30,Sales,12,11,1\n",
+    "advisors": "advisor_id,name,team,site,from\nDiane,Diane Leroy,South,Lille,2026-01-01\n",
+    "evaluations": "contact_id,evaluator,evaluated_at,grid,score\nC1,Eve,2026-03-05,Service,80\n",
+    "recordings": "contact_id,file\nC1,one.wav\n",
+}
+KINDS = tuple(dict.fromkeys(profile.kind for profile in registry.find_profiles()))
+FIRST = (None, *KINDS)
+"""What a store holds already; None: nothing at all."""
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_imported_into_a_store_that_holds_one_kind_or_none(
+    centre: Path, capsys: pytest.CaptureFixture, first: str | None, kind: str
+) -> None:
+    with store.writing() as session:
+        for dimension in (None, "queue"):
+            rule = {"kpi": "received", "kind": "control", "dimension": dimension}
+            session.add(AlertRule(grain="day", created_by="mo", **rule))
+    allow_evaluations()
+    for place, one in enumerate(filter(None, (first, kind))):
+        path = write(centre, f"{place}-{one}.csv", FILES[one])
+        assert run_command(["import", one, str(path)]) == 0
+    assert "ailed" not in capsys.readouterr().err
+
+
+def break_alerts() -> None:
+    with store.writing() as session:
+        session.add(AlertRule(kpi="received", kind="control", grain="decade", created_by="mo"))
+
+
+def break_waiting_rows() -> None:
+    with store.writing() as session:
+        session.execute(sa.update(WaitingRow).values(content={}))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "work"),
+    [
+        (break_alerts, "the evaluation of the alert rules"),
+        (break_waiting_rows, "the matching of waiting rows"),
+    ],
+)
+def test_a_failure_after_an_import_is_one_line_and_the_rows_are_in(
+    centre: Path, break_it: Callable[[], None], work: str
+) -> None:
+    assert run_command(["import", "surveys", str(write(centre, "s.csv", SURVEYS))]) == 0
+    break_it()
+    path = str(write(centre, "c.csv", CALLS))
+    command = [sys.executable, "-m", "qa_core", "import", "contacts", path]
+    done = subprocess.run(command, cwd=environment.PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0 and "3 read · 3 new" in done.stdout
+    said = re.fullmatch(rf"{work} failed: error ([0-9a-f]{{8}})\n", done.stderr)
+    assert said, done.stderr
+    log = (centre / "errors.log").read_text()
+    assert said[1] in log and "Traceback" in log and "KeyError" in log
+    assert lake.snapshot("contacts").rows == 3
+    assert run_command(["import", "contacts", path]) == 0
+    assert run_command(["batches", "list"]) == 0
