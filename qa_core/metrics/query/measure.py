@@ -110,7 +110,8 @@ def _measure_cut(
         return frame
     if populations.is_incomplete(compare):
         concerned = {kpi.key for kpi in declarations if kpi.subject in populations.OF_DAYS}
-        before[0] = before[0][~before[0]["kpi"].isin(concerned)].reset_index(drop=True)
+        is_kept = ~before[0]["kpi"].isin(concerned) | (before[0]["status"] == "suppressed")
+        before[0] = before[0][is_kept].reset_index(drop=True)
         frame["notes"] = [
             (*notes, populations.BEFORE_INCOMPLETE) if key in concerned else notes
             for key, notes in zip(frame["kpi"], frame["notes"], strict=True)
