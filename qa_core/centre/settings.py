@@ -178,6 +178,15 @@ ALL: tuple[Setting, ...] = (
         *_whole(3, 0, 60),
     ),
     Setting(
+        "edition_days",
+        N_("Days until a month is published"),
+        N_(
+            "A month is published to executives this many days after its end, and after the last "
+            "import that touched it. Longer where a first-contact window is still open."
+        ),
+        *_whole(8, 1, 90),
+    ),
+    Setting(
         "max_rejected_percent",
         N_("Rejected rows of a file"),
         N_("A file is refused when more than this percentage of its rows is rejected."),

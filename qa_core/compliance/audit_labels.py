@@ -46,6 +46,7 @@ TITLES = {
     "target_removed": N_("Target removed"),
     "note_added": N_("Note on days added"),
     "note_removed": N_("Note on days removed"),
+    "edition_published": N_("Month published to executives"),
     "alert_rule_added": N_("Alert rule added"),
     "alert_rule_ended": N_("Alert rule ended"),
     "alert_acknowledged": N_("Alert acknowledged"),

@@ -3,11 +3,13 @@ through here, for a `Viewer`, within what they may see.
 """
 
 from qa_core.metrics.kpi.data_span import data_span, data_through
+from qa_core.metrics.kpi.edition_schedule import describe_next
 from qa_core.metrics.kpi.explain import Explanation, explain, find_settings
 from qa_core.metrics.kpi.freshness import Freshness, find_freshness
 from qa_core.metrics.kpi.measure import measure, measure_cuts, measure_under
 from qa_core.metrics.kpi.populations import find_out_of_scope
-from qa_core.metrics.kpi.publication import is_closed, may_cut
+from qa_core.metrics.kpi.publication import is_published, may_cut
+from qa_core.metrics.kpi.ratings import find_ratings
 from qa_core.metrics.kpi.result_rows import to_json
 from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded
 from qa_core.metrics.rows.advisor_self_view import find_own_evaluations, team_medians
@@ -36,7 +38,6 @@ from qa_core.metrics.rows.contacts import (
 from qa_core.metrics.rows.currencies import find_currencies
 from qa_core.metrics.rows.dialled_numbers import find_number_uses
 from qa_core.metrics.rows.my_evaluations import find_evaluations_given
-from qa_core.metrics.rows.ratings import find_ratings
 from qa_core.metrics.rows.repeat_chains import (
     ChainContact,
     CustomerHistory,

@@ -14,44 +14,34 @@ import numpy as np
 PRIME = 2**31 - 1
 
 
-def find_shown(cells: np.ndarray, order: Sequence[int], protected_cells: np.ndarray) -> np.ndarray:
-    """Choose the cells to show, as a mask.
+def find_shown(
+    vectors: np.ndarray, order: Sequence[int], is_protected: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the vectors to show. Returns them as a mask, and what the shown ones leave of
+    the inner products of all vectors: two rows that are opposite have a sum that follows.
 
-    `cells`: bool, one row per cell and one column per combination. `order`: the cells
-    to try, the most wanted first; each is shown unless a protected one would follow.
-    `protected_cells`: bool, the cells that must not follow.
+    `vectors`: small whole numbers, one row per cell or sum of cells and one column per
+    combination. `order`: the cells to try, the most wanted first; each is shown unless a
+    protected vector would follow. `is_protected`: the vectors that must not follow.
 
     A cell that was tried and left out does not follow either: with it, a protected one
     would follow as well.
     """
-    if not cells.size:
-        return np.zeros(len(cells), bool)
-    packed_cells = np.packbits(cells, axis=1)
-    # The inner products: how many combinations two cells share.
-    together = np.array(
-        [np.bitwise_count(packed_cells & row).sum(axis=1, dtype=np.int64) for row in packed_cells]
-    )
-    # What the shown cells leave of each one's square: 0 where it follows.
-    remaining_squares = together.diagonal() % PRIME
-    watched_cells = np.flatnonzero(protected_cells & (remaining_squares > 0))
-    rows = np.zeros_like(together)
-    factors = np.zeros(len(together), np.int64)
-    is_shown = np.zeros(len(together), bool)
-    count = 0
-
-    def reduce(cell: int) -> np.ndarray:
-        weights = rows[:count, cell] * factors[:count] % PRIME
-        return (together[cell] - (weights[:, None] * rows[:count] % PRIME).sum(axis=0)) % PRIME
-
+    # As floats, in which products of counts are exact and several times as fast.
+    floats = vectors.astype(np.float64)
+    rest = (floats @ floats.T).astype(np.int64) % PRIME
+    watched = np.flatnonzero(is_protected & (rest.diagonal() > 0))
+    is_shown = np.zeros(len(rest), bool)
     for cell in order:
-        row = reduce(cell)
+        row = rest[cell]
         if row[cell] == 0:
             is_shown[cell] = not row.any()
             continue
         factor = pow(int(row[cell]), -1, PRIME)
-        after = (remaining_squares - row * row % PRIME * factor) % PRIME
-        if (after[watched_cells] == 0).any():
+        own = row[watched]
+        if ((rest[watched, watched] - own * own % PRIME * factor) % PRIME == 0).any():
             continue
-        rows[count], factors[count], remaining_squares, is_shown[cell] = row, factor, after, True
-        count += 1
-    return is_shown
+        scaled = row * factor % PRIME
+        rest = (rest - scaled[:, None] * row[None, :] % PRIME) % PRIME
+        is_shown[cell] = True
+    return is_shown, rest

@@ -220,6 +220,7 @@ def _work_unattended() -> None:
     for, whether anybody is signed in or not.
     """
     from qa_core import ingest
+    from qa_core.metrics.kpi import editions
     from qa_core.quality import daily
     from qa_core.upkeep import after_import, purge
 
@@ -235,6 +236,7 @@ def _work_unattended() -> None:
         purge.purge_daily()
         try:
             daily.do_daily()
+            editions.publish_due()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()

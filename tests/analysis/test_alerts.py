@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, land
+from builders.centres import add_people, contact, land, publish
 from builders.import_files import CALLS, bring
 from streamlit.testing.v1 import AppTest
 
@@ -218,6 +218,7 @@ def test_an_alert_is_seen_by_who_may_count_all_that_is_behind_it(centre: Path) -
     for dimension in (None, "team", "queue"):
         alerts.add(SYSTEM, Rule(**{**vars(unhappy), "dimension": dimension}))
     assert alerts.evaluate(SYSTEM).opened == 5
+    publish()
 
     def seen(viewer: Viewer) -> set[str | None]:
         return {event.name for event in alerts.find(viewer)}
@@ -273,6 +274,7 @@ def test_an_executive_is_not_told_what_other_months_say(centre: Path) -> None:
             )
     alerts.add(SYSTEM, Rule("answer_rate", RuleKind.CONTROL, "month", "queue", clear_after=1))
     alerts.evaluate(SYSTEM)
+    publish()
     [whole], [told] = alerts.find(SYSTEM), alerts.find(EXECUTIVE)
     assert (whole.value, told.value, told.reference, told.first_day) == (
         0.5,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, land
+from builders.centres import add_people, contact, land, publish
 from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
@@ -230,6 +230,7 @@ def test_a_target_is_offered_of_the_figures_that_one_sees_alone(
     add_person("max", "manager", sites=("Lille",))
     add_person("eva", "executive")
     title = get_kpi("alignment").title
+    publish()
 
     offered = [
         open_app(who, "targets").selectbox(key="target_kpi").options for who in ("max", "eva")

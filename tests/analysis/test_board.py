@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.centres import add_people, contact, land, land_spend
+from builders.centres import add_people, contact, land, land_spend, publish
 from builders.shown_texts import text_of
 from builders.wires import Wire
 from streamlit.testing.v1 import AppTest
@@ -102,6 +102,7 @@ def test_a_target_is_met_missed_or_within_the_interval(centre: Path) -> None:
 
 def test_what_few_advisors_made_is_hidden_from_a_board(centre: Path) -> None:
     land_months([32], advisors=3)
+    publish()
 
     hidden, known = find_lines(EXECUTIVE)["csat"], find_lines()["csat"]
 
@@ -154,6 +155,7 @@ def test_each_currency_has_a_line_with_its_own_trend(centre: Path) -> None:
 
 def test_the_pdf_is_one_page_of_vectors_in_the_readers_language(centre: Path) -> None:
     land_months([32] * 2)
+    publish()
     figures = board.find_figures(EXECUTIVE)
 
     for language in i18n.LANGUAGES:
@@ -176,6 +178,7 @@ def test_an_executive_reads_the_sheet_and_its_download_is_in_the_journal(
     centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     land_months([32] * 8 + [14])
+    publish()
     add_person("rex", "executive")
     add_person("dora", "dpo")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from builders.centres import add_people, contact, land
+from builders.centres import add_people, contact, land, publish
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import targets
@@ -217,6 +217,7 @@ def test_managers_set_targets_of_their_sites_executives_of_the_organisation_and_
 def test_nobody_sets_reads_or_removes_a_target_of_a_kpi_that_they_do_not_see(
     two_sites: Path, open_app, add_person
 ) -> None:
+    publish()
     target = targets.set_target(ADMIN, "agreement", "0.8")
     assert targets.find_all(ADMIN) == (target,) and targets.find_all(EXECUTIVE) == ()
     with pytest.raises(AccessDenied):

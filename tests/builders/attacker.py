@@ -7,15 +7,17 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
 
 from builders.centres import add_people, contact, evaluation, land, land_spend
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
@@ -25,9 +27,10 @@ from qa_core.analysis.irritants import detection
 from qa_core.base.i18n import _
 from qa_core.cli.app import run
 from qa_core.metrics import query
+from qa_core.metrics.kpi import editions
 from qa_core.metrics.kpi.data_span import find_last_closed_day
-from qa_core.metrics.kpi.publication import PUBLISHED_BY
-from qa_core.metrics.kpis import ALL, BY_KEY, FactTable
+from qa_core.metrics.kpi.editions import PUBLISHED_BY
+from qa_core.metrics.kpis import ALL, BY_KEY, FactTable, KpiKind
 from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 from qa_core.storage.records import store
 
@@ -96,12 +99,12 @@ WITH_SOURCE = {
 
 
 def add_centre(seed: int) -> list[dict[str, Any]]:
-    """Land a random centre: 10–26 advisors, 150–700 contacts, 2–6 months; queues inside
+    """Land and publish a random centre: 8–26 advisors, 150–700 contacts, 2–4 months; queues inside
     sites and campaigns inside sources, more or less; surveys, evaluations and spend.
     Returns its contacts.
     """
     draw = random.Random(seed)
-    advisors, months = draw.randint(10, 26), draw.randint(2, 6)
+    advisors, months = draw.randint(8, 26), draw.randint(2, 4)
     teams = {f"team {number}": draw.choice(["Lille", "Lyon", None]) for number in range(5)}
     team_of = {f"a{number}": draw.choice(sorted(teams)) for number in range(advisors)}
     queues = draw.sample(["billing", "sales", "support", "claims", "vip"], draw.randint(2, 4))
@@ -184,6 +187,7 @@ def add_centre(seed: int) -> list[dict[str, Any]]:
             for row in rows
             if row["advisor_id"] and draw.random() < 0.5
         )
+    editions.publish(Viewer.SYSTEM)
     return rows
 
 
@@ -215,6 +219,10 @@ class Answers:
     lines: list[Line]
     atoms: Mapping[str, Mapping[tuple[Any, ...], Mapping[str, float]]]
     small: frozenset[tuple[str, str, str | None, Any]]
+    takers: Mapping[str, Mapping[tuple[Any, ...], Mapping[str, set[str]]]] = field(
+        default_factory=dict
+    )
+    """Who took the contacts that a KPI counts, like `atoms`."""
 
     @property
     def small_shown(self) -> list[Line]:
@@ -244,6 +252,7 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
     told = [key for key in kpis if not key.startswith("cost_per")]
     frame = query.measure(Viewer.SYSTEM, told, (*dimensions, "month", "advisor"), where)
     atoms: dict[str, dict[tuple[Any, ...], dict[str, float]]] = {}
+    takers: dict[str, dict[tuple[Any, ...], dict[str, set[str]]]] = {}
     cells: dict[tuple[str, str, str | None, Any], tuple[float, set[str]]] = {}
     for month, key, n, numerator, advisor, *combination in zip(
         frame["month"],
@@ -258,6 +267,10 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
             continue
         counts = atoms.setdefault(month, {}).setdefault(tuple(combination), {})
         counts[key] = counts.get(key, 0) + n
+        took = (
+            takers.setdefault(month, {}).setdefault(tuple(combination), {}).setdefault(key, set())
+        )
+        took |= {advisor} - {None}
         hits = 0 if numerator != numerator else numerator
         counts[f"{key}:hits"] = counts.get(f"{key}:hits", 0) + hits
         for name, value in zip((None, *dimensions), (None, *combination), strict=True):
@@ -268,7 +281,7 @@ def ask(kpis: list[str], dimensions: tuple[str, ...]) -> Answers:
         for cell, (n, advisors) in cells.items()
         if n < MINIMUM_CONTACTS or (len(advisors) < MINIMUM_ADVISORS and cell[1] not in OF_NOBODY)
     )
-    return Answers(dimensions, lines, atoms, small)
+    return Answers(dimensions, lines, atoms, small, takers)
 
 
 def _dimensions_of(key: str) -> tuple[str, ...]:
@@ -458,6 +471,153 @@ def _solve(shown: Labelled, hidden: Labelled) -> Iterator[str]:
                 yield label
 
 
+BY_OTHERS = OF_NOBODY | {"repeat_contacts", "cost_of_repeats"}
+"""Quantities behind which stand more advisors than those who took what is counted."""
+
+
+@dataclass(frozen=True)
+class System:
+    """What the executive knows of one quantity in one month: which cells are shown (bool,
+    cells × combinations), and which are hidden, by label; how many there are in each
+    combination, and at most (None: any number).
+    """
+
+    label: str
+    shown: dict[tuple[str | None, Any], np.ndarray]
+    hidden: dict[tuple[str | None, Any], np.ndarray]
+    amounts: np.ndarray
+    most: np.ndarray | None
+    takers: list[set[str]] | None
+
+
+def find_systems(answers: Answers) -> Iterator[System]:
+    """Gather the equations of every quantity: rows counted, and rows of a numerator."""
+    for month, atoms in answers.atoms.items():
+        columns = dict(zip(answers.dimensions, zip(*atoms, strict=True), strict=True))
+        quantities: dict[str, list[tuple[Line, str]]] = {}
+        for line in answers.lines:
+            if line.month != month or line.kpi.startswith("cost_per"):
+                continue
+            counted = N.get(line.kpi, {line.kpi: 1})
+            if [*counted.values()] == [1]:
+                quantities.setdefault(next(iter(counted)), []).append((line, "n"))
+            if BY_KEY[line.kpi].kind == KpiKind.RATIO and line.kpi not in NUMERATORS:
+                quantities.setdefault(f"{line.kpi}:hits", []).append((line, "numerator"))
+        for quantity, lines in quantities.items():
+            counts = {
+                key: np.array([found.get(key, 0) for found in atoms.values()])
+                for key in (quantity, quantity.removesuffix(":hits"))
+            }
+            base = quantity.removesuffix(":hits")
+            used = counts[base] > 0
+            if not used.any():
+                continue
+            shown, hidden = {}, {}
+            for line, _part in lines:
+                cell = line.dimension, line.value
+                inside = np.array(
+                    [
+                        line.dimension is None or value == line.value
+                        for value in columns[line.dimension or answers.dimensions[0]]
+                    ]
+                )[used]
+                (hidden if line.is_hidden else shown)[cell] = inside
+            hidden = {cell: inside for cell, inside in hidden.items() if cell not in shown}
+            people = [answers.takers[month][place].get(base, set()) for place in atoms]
+            yield System(
+                f"{month} {quantity}",
+                shown,
+                hidden,
+                counts[quantity][used],
+                counts[base][used] if quantity != base else None,
+                None
+                if base in BY_OTHERS or quantity != base
+                else [took for took, is_used in zip(people, used, strict=True) if is_used],
+            )
+
+
+def find_small_sums(answers: Answers) -> Iterator[str]:
+    """The sums of hidden cells that follow from what is shown, with few contacts or advisors
+    behind them: of all hidden cells of a table, of two, and what the shown cells of a table
+    leave of a shown cell around them.
+    """
+    for system in find_systems(answers):
+        if system.most is not None or not system.hidden or not system.shown:
+            continue
+        known = np.array([*system.shown.values()], float)
+        _left, sizes, directions = np.linalg.svd(known, full_matrices=False)
+        basis = directions[sizes > 1e-9 * sizes[0]]
+        for label, region in _list_sums(system):
+            count = system.amounts[region].sum()
+            people: set[str] = set()
+            for place in np.flatnonzero(region):
+                people |= system.takers[place] if system.takers else set()
+            is_small = count < MINIMUM_CONTACTS or (
+                system.takers is not None and len(people) < MINIMUM_ADVISORS
+            )
+            vector = region.astype(float)
+            if region.any() and is_small and np.abs(vector - vector @ basis.T @ basis).max() < 1e-7:
+                yield f"{system.label}: {label}: {count:.0f} of {len(people)}"
+
+
+def _list_sums(system: System) -> Iterator[tuple[str, np.ndarray]]:
+    tables: dict[str | None, list[tuple[str | None, Any]]] = {}
+    for cell in system.hidden:
+        tables.setdefault(cell[0], []).append(cell)
+    for name, cells in tables.items():
+        yield f"all hidden of {name}", np.any([system.hidden[cell] for cell in cells], axis=0)
+        for one, other in itertools.combinations(cells, 2):
+            yield f"{one} and {other}", system.hidden[one] | system.hidden[other]
+    names = {cell[0] for cell in system.shown}
+    for around, inside in system.shown.items():
+        for name in names - {around[0], None}:
+            parts = [
+                cell
+                for cell, within in system.shown.items()
+                if cell[0] == name and within.any() and not (within & ~inside).any()
+            ]
+            if parts:
+                left = inside & ~np.any([system.shown[cell] for cell in parts], axis=0)
+                yield f"{around} without its {name}", left
+
+
+def find_fixed(answers: Answers, widths: list[float] | None = None) -> Iterator[str]:
+    """The hidden cells of which whole numbers leave one count alone. The attacker knows which
+    combinations occur, and of a numerator also how many there are at most. `widths` takes
+    how far apart the ends are, as shares of the true count.
+    """
+    for system in find_systems(answers):
+        if not system.shown:
+            continue
+        known = np.array([*system.shown.values()], float)
+        for cell, inside in system.hidden.items():
+            truth = system.amounts[inside].sum()
+            if not inside.any() or (system.most is not None and _is_of_all(system)):
+                continue
+            groups, place = np.unique(np.vstack([known, inside]), axis=1, return_inverse=True)
+            place = place.reshape(-1)
+            target, matrix = groups[-1], groups[:-1]
+            sums = np.bincount(place, system.amounts, len(target))
+            most = np.inf if system.most is None else np.bincount(place, system.most, len(target))
+            ends = []
+            for sign in (1, -1):
+                found = milp(
+                    sign * target,
+                    integrality=np.ones(len(target)),
+                    bounds=Bounds(0, most),
+                    constraints=LinearConstraint(matrix, matrix @ sums, matrix @ sums),
+                )
+                ends.append(np.inf if found.x is None else round(target @ found.x))
+            if ends[0] == ends[1]:
+                yield f"{system.label} {cell}: {truth:.0f}, no other number"
+            elif widths is not None and truth:
+                widths.append((ends[1] - ends[0]) / truth)
+
+
+def _is_of_all(system: System) -> bool:
+    return bool((system.amounts == system.most).all())
+
+
 def watch_centre() -> None:
     """Set targets and rules, so that there are gaps and alerts to ask for."""
     for kpi in KPIS_ELSEWHERE[1:]:
@@ -546,7 +706,7 @@ def _ask_tables(kpis: list[str], name: str | None, where: Filters) -> Iterator[A
     by, period = ((name,) if name else ()), where.period
     following = Period(add_months(period.first_day, 1), add_months(period.last_day, 1))
     following = Period(following.first_day, add_months(following.first_day, 1) - timedelta(days=1))
-    if query.is_closed(following):
+    if query.is_published(following):
         frame = query.measure(EXECUTIVE, kpis, by, Filters(following), compare=period)
         for row in frame.to_dict("records"):
             key = (row["kpi"], name, _none(row[name]) if name else None)

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from qa_core.access.roles import Viewer
+from qa_core.metrics.kpi import editions
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import (
     CONTACT_KEY,
@@ -79,11 +81,17 @@ def land(contacts: Iterable[Mapping[str, Any]], batch_id: str = "first") -> None
 
 
 def close_month(month: str) -> None:
-    """Land one contact of the day after the month (`YYYY-MM`): in the data it is over, and
-    executives see it.
+    """Land one contact of the day after the month (`YYYY-MM`): in the data it is over. Publish
+    all such months: executives see them.
     """
     following = (date.fromisoformat(f"{month}-01") + timedelta(days=32)).replace(day=1)
     land([contact(f"{following} 10:00", "after", advisor_id="a0")], "after")
+    publish()
+
+
+def publish() -> None:
+    """Publish the months that are over in the data: executives see them."""
+    editions.publish(Viewer.SYSTEM)
 
 
 def land_spend(

@@ -95,6 +95,8 @@ STAY = {
     "purge": "certificates",
     "journal_cut": "a number and a seal",
     "monthly_figure": "sums of five advisors or more",
+    "edition": "sums of five advisors or more; counts by group of advisors go with their month",
+    "edition_table": "sums of ten contacts of five advisors or more",
     "objection": "a pseudonym that is never to be recorded again",
     "exclusion": "lines and contacts that are never to be recorded, until taken off",
     "restriction": "a pseudonym or an advisor, until lifted",

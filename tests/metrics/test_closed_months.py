@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from builders.centres import ENVIRONMENT, add_people, contact, evaluation, land
+from builders.centres import ENVIRONMENT, add_people, contact, evaluation, land, publish
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.metrics import kpis, measure
@@ -151,6 +151,7 @@ def purged(
         patch.setenv("QA_HOME", str(home))
         shutil.copy(empty_records, home)
         build_year()
+        publish()
         before = {name: ask(name) for name in QUESTIONS}
         purge.purge(SYSTEM, AS_OF)
         yield before

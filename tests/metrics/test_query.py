@@ -379,7 +379,6 @@ def test_scores_are_cut_by_what_only_the_contact_knows(evaluated: Path) -> None:
 def test_the_mean_of_advisors_is_in_no_table_that_an_executive_sees(centre: Path) -> None:
     add_people({f"a{number}": f"Advisor {number}" for number in range(9)})
     land([contact("2026-05-04 10:00")])
-    close_month("2026-05")
     with store.writing() as session:
         for queue, advisors in (("care", 5), ("sales", 4)):
             for number in range(advisors):
@@ -392,6 +391,7 @@ def test_the_mean_of_advisors_is_in_no_table_that_an_executive_sees(centre: Path
                     evaluation(of, 10.0 * number, grid_name=queue)
                     for _ in range(2 if queue == "care" else 3)
                 )
+    close_month("2026-05")
     (whole,) = query.measure(SYSTEM, ("advisor_mean_score",)).itertuples()
     assert (whole.value, whole.n) == (
         pytest.approx((0 + 10 + 20 + 30 + 40 + 0 + 10 + 20 + 30) / 9),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders.centres import add_people, contact, evaluation, land, land_spend
+from builders.centres import add_people, contact, evaluation, land, land_spend, publish
 from builders.import_files import bring
 from builders.shown_texts import text_of
 from streamlit.testing.v1 import AppTest
@@ -182,6 +182,7 @@ def test_where_missed_contacts_belong_to_nobody_seen_nothing_is_said_of_them(
 
 
 def test_what_is_hidden_from_an_executive_is_hidden_in_the_path(campaigns: Path) -> None:
+    publish()
     rows = read_rows(viewer=Viewer("rex", Role.EXECUTIVE))
 
     steps = source_steps.build_path([rows["Spring"]])

@@ -182,16 +182,27 @@ def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
     open_to = [event for event in found if _may_ask(viewer, event)]
     for event in open_to:
         kpis_by_slice.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
+    if viewer.needs_suppression:
+        published = {
+            (*place, *cell): counted
+            for place, kpis in kpis_by_slice.items()
+            for cell, counted in _count(viewer, sorted(kpis), *place).items()
+        }
+        return [
+            _without_history(event)
+            for event in open_to
+            if published.get((event.rule.dimension, event.period, event.rule.kpi, event.name))
+            == (event.value, event.n)
+        ]
     seen = {
         (dimension, period): _compare(viewer, sorted(kpis), dimension, period)
         for (dimension, period), kpis in kpis_by_slice.items()
     }
-    visible = [
+    return [
         event
         for event in open_to
         if (event.rule.kpi, event.name) in seen[event.rule.dimension, event.period]
     ]
-    return [_without_history(event) for event in visible] if viewer.needs_suppression else visible
 
 
 def _without_history(event: Alert) -> Alert:
@@ -205,28 +216,29 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
         return False
     if event.rule.dimension is not None and not viewer.can_cut_by(event.rule.dimension):
         return False
-    return not viewer.needs_suppression or query.is_closed(event.period)
+    return not viewer.needs_suppression or query.is_published(event.period)
 
 
 def _compare(
     viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
 ) -> set[tuple[str, str | None]]:
     """Return the values of that period that the viewer and the system count alike."""
-    by = (dimension,) if dimension else ()
-    theirs, whole = (
-        {
-            (
-                row["kpi"],
-                None
-                if dimension is None or formatting.is_missing(row[dimension])
-                else row[dimension],
-            ): (row["value"], row["n"])
-            for row in query.measure(reader, kpis, by, Filters(period)).to_dict("records")
-            if not formatting.is_missing(row["value"])
-        }
-        for reader in (viewer, Viewer.SYSTEM)
-    )
+    theirs, whole = (_count(reader, kpis, dimension, period) for reader in (viewer, Viewer.SYSTEM))
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
+
+
+def _count(
+    viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
+) -> dict[tuple[str, str | None], tuple[float, float]]:
+    by = (dimension,) if dimension else ()
+    return {
+        (
+            row["kpi"],
+            None if dimension is None or formatting.is_missing(row[dimension]) else row[dimension],
+        ): (row["value"], row["n"])
+        for row in query.measure(viewer, kpis, by, Filters(period)).to_dict("records")
+        if not formatting.is_missing(row["value"])
+    }
 
 
 def _build_alert(row: AlertEvent, rule: Rule) -> Alert:

@@ -34,11 +34,13 @@ from qa_core.cli.demo import (
 from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.load import due_rules
+from qa_core.metrics.kpi import editions
 from qa_core.quality import scorecards
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.centre_rules import NameDecision
+from qa_core.storage.records.editions import Edition, EditionTable
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.storage.records.irritants import Irritant
@@ -166,6 +168,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     calibrations.set_up(cast)
     if is_open:
         rights.set_up(cast)
+    editions.publish(viewer)
     accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
 
 
@@ -189,6 +192,9 @@ def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
         session.execute(sa.delete(ImportBatch).where(mine))
         _remove_grid(session)
+        # They were made of the demo centre; what is left is published anew.
+        session.execute(sa.delete(EditionTable))
+        session.execute(sa.delete(Edition))
         action_list.remove_orphans(session)
         audit_log.record(session, viewer.username, "demo_remove")
     accounts.credentials_file().unlink(missing_ok=True)

@@ -152,7 +152,7 @@ def _value_of(row: MonthlyFigure, dimension: str | None, names: Names) -> str | 
 
 def _add(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
     record["present"] = max(record["present"], int(sums.get("n") or 0))
-    _pool(record, kpi, {f"{kpi}__{name}": value for name, value in sums.items()})
+    pool(record, kpi, {f"{kpi}__{name}": value for name, value in sums.items()})
 
 
 def merge(records: list[Record], closed_records: list[Record], kpis: Iterable[Kpi]) -> list[Record]:
@@ -165,7 +165,7 @@ def merge(records: list[Record], closed_records: list[Record], kpis: Iterable[Kp
             if not adds_up(kpi) and own and target.get(f"{kpi.key}__n"):
                 _drop(target, kpi.key)
             else:
-                _pool(target, kpi.key, own)
+                pool(target, kpi.key, own)
         target |= {name: value for name, value in record.items() if name.startswith("by_")}
         target["present"] = int(target.get("present") or 0) + int(record.get("present") or 0)
     return list(merged_records.values())
@@ -183,7 +183,7 @@ def _key(record: Record) -> tuple[Any, ...]:
     )
 
 
-def _pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
+def pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
     """Add sums to those of a record; standard deviations are pooled."""
     size, added_size = record.get(f"{kpi}__n") or 0, sums.get(f"{kpi}__n") or 0
     deviation = f"{kpi}__deviation"
@@ -222,7 +222,7 @@ def _drop(record: Record, kpi: str) -> None:
 
 
 def find_published(group: str) -> dict[str, dict[str, Any]]:
-    """Map each closed month of a group to what was published of it."""
+    """Map each closed month of a group to what was shown of it before editions were kept."""
     with store.reading() as session:
         rows = sa.select(ClosedMonth.month, ClosedMonth.published)
         return dict(session.execute(rows.where(ClosedMonth.group == group)).all())

@@ -1,19 +1,28 @@
 """Span of the data: first and last day, and the last month that is over."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+
+import sqlalchemy as sa
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics.kpis import periods
 from qa_core.storage import lake
+from qa_core.storage.records import store
+from qa_core.storage.records.editions import Edition
 
 
 def data_through(viewer: Viewer) -> datetime | None:
     """Return when the last contact or interval of the whole lake started, by the
-    centre's clock (with its zone); None while the lake is empty.
+    centre's clock (with its zone); None while the lake is empty. For an executive, the
+    last moment that is published.
     """
     _require_role(viewer)
+    if viewer.needs_suppression:
+        if (published := find_published()) is None:
+            return None
+        return datetime.combine(published[1], time(23, 59, 59), environment.current().zone)
     span = _find_moments()
     return span[1] if span else None
 
@@ -22,14 +31,23 @@ def data_span(viewer: Viewer) -> tuple[date, date] | None:
     """Find the first and the last day that the viewer may look at, by the centre's
     clock; None while the lake is empty.
 
-    For an executive the last is the end of the last month that is over: before the
-    first while no month is.
+    For an executive, those that are published; while none is, the last is before the first.
     """
     _require_role(viewer)
+    if viewer.needs_suppression and (published := find_published()):
+        return published
     span = find_span()
     if span is None or not viewer.needs_suppression:
         return span
-    return span[0], find_last_closed_day()
+    return span[0], span[0].replace(day=1) - timedelta(days=1)
+
+
+def find_published() -> tuple[date, date] | None:
+    """Find the first and the last day that is published; None before the first edition."""
+    with store.reading() as session:
+        ends = sa.select(sa.func.min(Edition.month), sa.func.max(Edition.month))
+        months = [periods.period_of("month", month) for month in session.execute(ends).one()]
+    return (months[0].first_day, months[1].last_day) if all(months) else None
 
 
 def find_span() -> tuple[date, date] | None:

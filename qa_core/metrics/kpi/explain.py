@@ -186,9 +186,10 @@ def explain(
         Variant(value, by_key[variant.key], now == [value])
         for value, variant in zip(values, variants, strict=True)
     ]
-    question = build_query(viewer, (), where, overrides)
     is_hidden = is_hidden or populations.MISSED_OUT_OF_SCOPE in rows[0].notes
-    counts, systems = ({}, {}) if is_hidden else _count(question, declaration)
+    counts, systems = {}, {}
+    if not is_hidden:
+        counts, systems = _count(build_query(viewer, (), where, overrides), declaration)
     lines = () if is_hidden else _lines(declaration, counts, rows[0])
     of_rows = None if is_hidden else _count_rows(declaration, rows, counts)
     totals = int(rows[0].n or 0) - of_rows if of_rows is not None and declaration.sums else 0

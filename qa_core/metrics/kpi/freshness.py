@@ -95,16 +95,17 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
                 "evaluation is read.",
             )
         evaluation_day = session.scalar(newest_evaluation)
-    newest = _find_newest(viewer, sees_all)
+    # Executives see what is published, not what came in since.
+    newest = {} if viewer.needs_suppression else _find_newest(viewer, sees_all)
     entries = []
     for system, kind, finished_at, last_day in imports:
         own = {"contacts": newest.get(("contacts", system)), "evaluations": evaluation_day}.get(
             kind, newest.get((kind, None), last_day)
         )
-        if own is None and not sees_all:
+        if viewer.needs_suppression:
+            own = None
+        elif own is None and not sees_all:
             continue
-        if isinstance(own, datetime) and viewer.needs_suppression:
-            own = own.date()
         entries.append(Freshness(system, kind, environment.to_local(finished_at), own))
     return tuple(
         sorted(entries, key=lambda source: (source.imported_at, source.system, source.kind))

@@ -1,7 +1,7 @@
 """Compute KPIs for a viewer: authorise, one statement per fact table, add intervals."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from qa_core.access.roles import Role, Viewer
+from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.centre import settings
@@ -116,7 +116,8 @@ def _measure_cut(
         return frame
     if populations.is_incomplete(compare):
         concerned = {kpi.key for kpi in declarations if kpi.subject in populations.OF_DAYS}
-        before[0] = before[0][~before[0]["kpi"].isin(concerned)].reset_index(drop=True)
+        is_kept = ~before[0]["kpi"].isin(concerned) | (before[0]["status"] == "suppressed")
+        before[0] = before[0][is_kept].reset_index(drop=True)
         frame["notes"] = [
             (*notes, populations.BEFORE_INCOMPLETE) if key in concerned else notes
             for key, notes in zip(frame["kpi"], frame["notes"], strict=True)
@@ -195,34 +196,39 @@ def _measure(
     overrides: Mapping[str, str],
     together: SharedCuts,
 ) -> list[Row]:
-    question = build_query(viewer, by, where, overrides)
-    if question.viewer.needs_suppression:
-        kpis = tuple(replace(kpi, has_percentiles=False) for kpi in kpis)
-    rows: list[Row] = []
-    for subject in FactTable:
-        subject_kpis = [kpi for kpi in kpis if kpi.subject == subject]
-        if subject_kpis and subject == FactTable.CALIBRATED:
-            rows += calibration_metrics.measure_rounds(question, subject_kpis)
-        elif subject_kpis:
-            if subject == FactTable.SPEND:
-                rows += _costs(question, subject_kpis)
-                continue
-            by_group: dict[str | None, list[Kpi]] = {}
-            for kpi in subject_kpis:
-                by_group.setdefault(closed_months.group_of(kpi), []).append(kpi)
-            for some in by_group.values():
-                rows += _counts(question, subject, some, together)
     if viewer.needs_suppression:
-        publication.hide(question, rows)
+        return publication.answer(kpis, by, where)
+    question = build_query(viewer, by, where, overrides)
+    rows: list[Row] = []
+    for subject in (FactTable.CALIBRATED, FactTable.SPEND):
+        subject_kpis = [kpi for kpi in kpis if kpi.subject == subject]
+        if subject_kpis:
+            read = calibration_metrics.measure_rounds if subject == FactTable.CALIBRATED else _costs
+            rows += read(question, subject_kpis)
+    for subject_kpis, records, notes in collect(question, kpis, together):
+        rows += _read_rows(question, subject_kpis, records, notes)
     rows = _complete(rows, kpis) if by else rows
     populations.mark_missed(question, kpis, rows)
     return rows
 
 
-def _counts(
+def collect(
+    question: MetricQuery, kpis: Sequence[Kpi], together: SharedCuts
+) -> Iterator[tuple[list[Kpi], list[dict[str, Any]], tuple[str, ...]]]:
+    """Find the sums of KPIs that rows are counted for, by the groups of the question: KPIs
+    of one fact table and one group of closed months, their records, and notes on all.
+    """
+    parts: dict[tuple[FactTable, str | None], list[Kpi]] = {}
+    for kpi in kpis:
+        if kpi.subject not in (FactTable.CALIBRATED, FactTable.SPEND):
+            parts.setdefault((kpi.subject, closed_months.group_of(kpi)), []).append(kpi)
+    for (subject, _group), some in sorted(parts.items(), key=lambda part: str(part[0])):
+        yield some, *_count(question, subject, some, together)
+
+
+def _count(
     question: MetricQuery, subject: FactTable, kpis: list[Kpi], together: SharedCuts
-) -> list[Row]:
-    """Measure KPIs of one fact table and one group of closed months."""
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     past = closed_months.split(question, closed_months.group_of(kpis[0]), kpis)
     records: list[dict[str, Any]] = []
     if not past.is_empty:
@@ -233,16 +239,24 @@ def _counts(
             records = interval_totals.add_totals(past.since, kpis, records)
     if past.records:
         records = closed_months.merge(records, past.records, kpis)
+    return records, past.notes
+
+
+def _read_rows(
+    question: MetricQuery,
+    kpis: list[Kpi],
+    records: list[dict[str, Any]],
+    notes: tuple[str, ...],
+) -> list[Row]:
     rows = []
     for record in records:
         kpi_rows = [read_row(kpi, record) for kpi in kpis]
         if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
         group = question.group_of(record)
-        kpi_rows = [replace(row, by=group, notes=(*row.notes, *past.notes)) for row in kpi_rows]
-        rows += kpi_rows
+        rows += [replace(row, by=group, notes=(*row.notes, *notes)) for row in kpi_rows]
     if not question.by and not rows:
-        rows = [replace(read_row(kpi, {}), notes=past.notes) for kpi in kpis]
+        rows = [replace(read_row(kpi, {}), notes=notes) for kpi in kpis]
     return rows
 
 
@@ -264,31 +278,39 @@ def _find_records(
 
 
 def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:
-    """Spend and contacts, each summed alone, joined on what both share."""
+    is_part = not question.viewer.is_system
+    found = find_costs(question, kpis)
+    currencies = {amount["currency"] for _group, amounts, _contacts in found for amount in amounts}
+    rows = []
+    for group, amounts, contacts in found:
+        if question.by and is_part and not contacts.get("mine"):
+            continue  # a campaign that only others had contacts from
+        for amount in amounts or [None]:
+            currency = {"currency": amount["currency"] if amount else None}
+            by = group | (currency if len(currencies) > 1 else {})
+            rows += [_cost(question, kpi, amount, contacts, by) for kpi in kpis]
+    return rows
+
+
+def find_costs(
+    question: MetricQuery, kpis: list[Kpi]
+) -> list[tuple[dict[str, Any], list[dict[str, Any]], Mapping[str, Any]]]:
+    """Find spend and contacts, each summed alone, joined on what both share: group, amounts
+    by currency, contacts.
+    """
     months = statements.months_of(question, FactTable.SPEND)
     money = current().run(statements.on_spend(question), **months).to_dict("records")
     build = functools.partial(statements.on_attributed, kpis=kpis)
     contacts = {question.key_of(record): record for record in month_sums.collect(question, build)}
-    currencies = {record["currency"] for record in money}
-    is_part = not (question.viewer.is_system or question.viewer.role == Role.EXECUTIVE)
-    cells: dict[tuple[Any, ...], list[dict[str, Any] | None]] = {}
+    cells: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for record in money:
         cells.setdefault(question.key_of(record), []).append(record)
-    for key in contacts:
-        cells.setdefault(key, [None])
-    if not question.by and not cells:
-        cells[()] = [None]
-    rows = []
-    for key, amounts in cells.items():
-        contact_record = contacts.get(key, {})
-        if question.by and is_part and not contact_record.get("mine"):
-            continue  # a campaign that only others had contacts from
-        for amount in amounts:
-            group = dict(zip(question.by, key, strict=True))
-            if len(currencies) > 1:
-                group["currency"] = amount["currency"] if amount else None
-            rows += [_cost(question, kpi, amount, contact_record, group) for kpi in kpis]
-    return rows
+    for key in (*contacts, *(() if question.by else ((),))):
+        cells.setdefault(key, [])
+    return [
+        (dict(zip(question.by, key, strict=True)), amounts, contacts.get(key, {}))
+        for key, amounts in cells.items()
+    ]
 
 
 def _cost(

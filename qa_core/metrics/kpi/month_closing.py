@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import MINIMUM_ADVISORS, Viewer
-from qa_core.metrics.kpi import closed_months, dimension_sql, publication, statements
-from qa_core.metrics.kpi.closed_months import ANALYSES, CUTS, IDENTITIES, Record
+from qa_core.metrics.kpi import closed_months, dimension_sql, editions, statements
+from qa_core.metrics.kpi.closed_months import CUTS, IDENTITIES, Record
 from qa_core.metrics.kpi.measure import beside_the_lake
 from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.statements import MetricQuery
@@ -23,8 +23,6 @@ from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
 from qa_core.storage.records.retention import ClosedMonth, MonthlyFigure
 
-KINDS = {ANALYSES: "evaluations", IDENTITIES: "contacts"}
-"""The kind of published tables that a group of months decides about."""
 COLUMNS = {"declared": "declared_resolved", "surveyed": "survey_resolved"}
 OF_OTHERS = ("site", "criterion", "section", "grid")
 """Dimensions that are no columns of a contact."""
@@ -42,15 +40,16 @@ def close(group: str, through: date) -> None:
         return
     period = Period(last + timedelta(days=1) if last else None, until)
     rows = list(_add_up(group, period))
-    tables = publication.find_tables(KINDS[group])
+    # What executives see of these months is published while it can be counted.
+    editions.publish_before_deletion(until)
     first = period.first_day or (min(span[0].date(), until) if span else until).replace(day=1)
     with store.writing() as session:
         session.add_all(rows)
         session.add_all(
-            ClosedMonth(group=group, month=month, published=tables.get(month, {}))
+            ClosedMonth(group=group, month=f"{start:%Y-%m}", published={})
             for start in starts_of("month", Period(first, until))
-            if (month := f"{start:%Y-%m}")
         )
+    editions.forget_evidence(until)
     if group == IDENTITIES:
         lake.mark_known_customers(until + timedelta(days=1))
 

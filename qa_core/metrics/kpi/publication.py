@@ -1,73 +1,36 @@
-"""Published tables: what executives see. Every page, file and command asks here.
+"""What executives see: published editions of whole months. Every page, file and command
+asks here.
 
-For every calendar month that is over, and every KPI, there is one table per dimension,
-with its total. A cell is hidden when fewer than five advisors or ten contacts are
-behind it, and further cells, the smallest first, until no hidden one follows from sums
-and differences of the others. A longer period shows a cell that is shown in each of its
-months. A question has one cut or one filter, month besides, and whole months; it reads
-lines of these tables and nothing else. The tables are worked out once per month and
-state of the data, and kept in `QA_HOME/published`.
+For every month and every KPI an edition holds one table per dimension, with its total. A
+question has one cut or one filter, month besides, and whole months; it reads lines of these
+tables and nothing else: neither the lake nor the evaluations. A longer period shows a cell
+that is shown in each of its months. `editions` publishes, `published_tables` hides.
 """
 
-import hashlib
-import json
-import logging
-import os
-import secrets
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from qa_core.access.roles import EXECUTIVE_DIMENSIONS, MINIMUM_ADVISORS, MINIMUM_CONTACTS, Viewer
-from qa_core.base import environment
+import pandas as pd
+import sqlalchemy as sa
+
+from qa_core.access.roles import EXECUTIVE_DIMENSIONS, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.metrics.kpi import (
-    closed_months,
-    dimension_sql,
-    evaluation_table,
-    published_tables,
-    statements,
-)
-from qa_core.metrics.kpi.data_span import find_last_closed_day, find_span
-from qa_core.metrics.kpi.metric_query import build_query
-from qa_core.metrics.kpi.published_families import (
-    COSTS,
-    COUNTED_WITH_SOURCE,
-    FAMILIES,
-    KIND_OF,
-    WITH_SOURCE,
-    family_of,
-)
-from qa_core.metrics.kpi.published_tables import TOTAL, Cell, Table
-from qa_core.metrics.kpi.result_rows import Row
-from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import KpiKind, get_kpi, periods
+from qa_core.metrics.kpi import closed_months
+from qa_core.metrics.kpi.data_span import find_published
+from qa_core.metrics.kpi.edition_schedule import describe_next
+from qa_core.metrics.kpi.interval_totals import FROM_TOTALS
+from qa_core.metrics.kpi.result_rows import WITHOUT_COUNT, Row, finish_row, read_row
+from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.storage import lake, name_merges, restrictions
-from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
 from qa_core.storage.records import store
+from qa_core.storage.records.editions import Edition, EditionTable
 
-LOG = logging.getLogger("qa_core")
-POLICY = 1
-"""Raised with every change of what is hidden: tables kept by another one are not read."""
-GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
-"""Kind of tables → the group of months whose people are deleted with it."""
-ALWAYS_SHOWN = frozenset({"spend"})
-"""What was spent says nothing of a person."""
-PUBLISHED_BY = {
-    family.kpi: family.dimensions
-    for families in FAMILIES.values()
-    for family in families
-    if family.dimensions is not None
-}
-"""The dimensions of KPIs that are published by fewer than they can be cut by."""
-NOT_OF_CONTACTS = ("pending", "unknown_identity", "p50", "p90", "p95")
-"""Not in the published tables: counts of what a KPI leaves out, and percentiles."""
-
-_tables: dict[Path, tuple[str, dict[str, Table]]] = {}
-_lock = threading.Lock()
+Sums = dict[str, Any]
+Cells = dict[str | None, dict[str, Sums | None]]
+"""Value of a dimension → KPI → sums, as `metrics.kpi.statements` names them; None: hidden."""
+MARKS = "mark"
+"""Dimension of the answers of customers to one KPI, of the month as a whole."""
 
 
 def close_period(where: Filters) -> Filters:
@@ -75,33 +38,29 @@ def close_period(where: Filters) -> Filters:
     there are data for. Raises Refusal unless the period is one of whole months that are
     over.
     """
-    span, last_day = find_span(), find_last_closed_day()
-    if span is None or last_day is None:
-        return where
-    first_day = span[0].replace(day=1)
-    if last_day < first_day:
+    span, period = find_published(), where.period
+    if span is None:
         raise Refusal(
-            "no_whole_month", "You see complete calendar months only, and the data holds none yet."
+            "not_published", "No month has been published yet. {when}", when=describe_next()
         )
-    period = where.period
-    first = period.first_day or min(first_day, period.last_day or first_day)
-    last = period.last_day or last_day
-    if first <= last and is_closed(Period(first, last)):
+    first = period.first_day or min(span[0], period.last_day or span[0])
+    last = period.last_day or span[1]
+    if first <= last and is_published(Period(first, last)):
         return where.with_period(Period(first, last))
-    start = last_day.replace(day=1)
+    start = span[1].replace(day=1)
     raise Refusal(
         "whole_months",
         "You see complete calendar months only. Choose whole months that end on {last} at the "
         "latest.",
-        (f"--from {start} --to {last_day}",),
-        last=last_day,
+        (f"--from {start} --to {span[1]}",),
+        last=span[1],
     )
 
 
-def is_closed(period: Period) -> bool:
-    """Return whether a period is one of whole months that are over."""
-    last_day = find_last_closed_day()
-    return period.is_whole_months and last_day is not None and period.last_day <= last_day
+def is_published(period: Period) -> bool:
+    """Return whether a period is one of whole months, none after the last published one."""
+    span = find_published()
+    return period.is_whole_months and span is not None and period.last_day <= span[1]
 
 
 def require_one_table(
@@ -144,207 +103,124 @@ def may_cut(viewer: Viewer, where: Filters, dimension: str) -> bool:
     )
 
 
-def shows(
-    viewer: Viewer,
-    kpi: str,
-    months: Sequence[str],
-    dimension: str | None = None,
-    value: str | None = None,
-) -> bool:
-    """Return whether a cell is shown in each of these months that it has contacts in, and
-    has some in one. What counts customers does not add up: it is shown for one month
-    alone.
-    """
-    verdicts = _find_verdicts(_load(viewer, kpi), kpi, months, (dimension or "", value))
-    return bool(verdicts) and _are_shown(kpi, verdicts)
-
-
-def hide(question: MetricQuery, rows: Sequence[Row]) -> None:
-    """Hide what is not published in rows of `measure`."""
-    filters = dict(question.where.values)
-    dimension = next(
-        iter(dimension_sql.dimensions_of(question.by, question.where) - {"month"}), None
+def answer(kpis: Sequence[Kpi], by: Sequence[str], where: Filters) -> list[Row]:
+    """Answer a question of `measure` from editions alone; its period is closed."""
+    filters = dict(where.values)
+    dimension = next(iter({*by, *filters} - {"month"}), "")
+    span, months = find_published(), _list_months(where)
+    tables = load(dimension, months)
+    places: dict[tuple[Any, ...], list[dict[str, Sums | None]]] = {} if by else {(): []}
+    for month, cells in sorted(tables.items()):
+        for value, sums in cells.items():
+            if value in filters.get(dimension, (value,)):
+                key = tuple(month if name == "month" else value for name in by)
+                places.setdefault(key, []).append(sums)
+    # What is lost is missing in every sum that it belongs to.
+    is_lost = "month" not in by and any(
+        month not in tables and span and f"{span[0]:%Y-%m}" <= month <= f"{span[1]:%Y-%m}"
+        for month in months
     )
-    months = [
-        month
-        for month in _months_of(question.where.period)
-        if "month" not in filters or month in filters["month"]
-    ]
-    tables_by_kind: dict[str, dict[str, dict[str, Table]]] = {}
-    for row in rows:
-        for name in NOT_OF_CONTACTS:
-            setattr(row, name, None)
-        if row.kpi in ALWAYS_SHOWN:
+    keys = {kpi.key for kpi in kpis}
+    rows: list[Row] = []
+    for key, found in places.items():
+        if by and not any(keys & sums.keys() for sums in found):
             continue
-        key = family_of(row.kpi)
-        is_published = not dimension or dimension in PUBLISHED_BY.get(row.kpi, (dimension,))
-        if key not in KIND_OF or not is_published:
-            row.suppress()
-            continue
-        kind = KIND_OF[key]
-        if kind not in tables_by_kind:
-            tables_by_kind[kind] = _load(question.viewer, row.kpi)
-        cell = TOTAL
-        if dimension:
-            value = row.by[dimension] if dimension in row.by else filters[dimension][0]
-            cell = dimension, None if value is None else str(value)
-        row_months = [row.by["month"]] if "month" in row.by else months
-        verdicts = _find_verdicts(tables_by_kind[kind], row.kpi, row_months, cell)
-        if not _are_shown(row.kpi, verdicts) or (row.n and not verdicts):
-            row.suppress()
+        group = dict(zip(by, key, strict=True))
+        for kpi in kpis:
+            parts = [] if is_lost else [sums[kpi.key] for sums in found if kpi.key in sums]
+            rows += [replace(row, by=group | row.by) for row in _read(kpi, parts)]
+    if len({row.by.get("currency") for row in rows} - {None}) < 2:
+        for row in rows:
+            row.by.pop("currency", None)
+    return rows
 
 
-def _are_shown(kpi: str, verdicts: Sequence[bool]) -> bool:
-    return all(verdicts) and (len(verdicts) <= 1 or get_kpi(kpi).kind != KpiKind.DISTINCT)
-
-
-def _find_verdicts(
-    tables_by_month: Mapping[str, Mapping[str, Table]], kpi: str, months: Sequence[str], cell: Cell
-) -> list[bool]:
-    """Return whether the cell is shown, for each of the months that it has contacts in."""
-    key, cells = family_of(kpi), [cell]
-    if kpi in COUNTED_WITH_SOURCE and cell[0] != "source":
-        with_source = WITH_SOURCE + cell[0], cell[1]
-        cells = [with_source] if kpi in COSTS else [cell, with_source]
-    tables = [tables_by_month[month].get(key, {}) for month in months if month in tables_by_month]
-    return [
-        all(table[one] for one in cells if one in table)
-        for table in tables
-        if any(one in table for one in cells)
-    ]
-
-
-def _months_of(period: Period) -> list[str]:
-    if not period.is_bounded:
+def _list_months(where: Filters) -> list[str]:
+    if not where.period.is_bounded:
         return []
-    return [f"{start:%Y-%m}" for start in periods.starts_of("month", period)]
+    chosen = dict(where.values).get("month")
+    months = [f"{start:%Y-%m}" for start in periods.starts_of("month", where.period)]
+    return [month for month in months if chosen is None or month in chosen]
 
 
-def find_tables(kind: str) -> dict[str, dict[str, list[list[Any]]]]:
-    """Map each month to what is published of it: KPI → [[dimension, value, shown]]."""
-    return {
-        month: {
-            kpi: [[*cell, is_shown] for cell, is_shown in table.items()]
-            for kpi, table in tables.items()
-        }
-        for month, tables in _load_kind(Viewer.SYSTEM, kind).items()
-    }
-
-
-def _load(viewer: Viewer, kpi: str) -> dict[str, dict[str, Table]]:
-    """Load the tables of every closed month that decide about a KPI: month → KPI → cells."""
-    kind = KIND_OF.get(family_of(kpi))
-    return {} if kind is None else _load_kind(viewer, kind)
-
-
-def _load_kind(viewer: Viewer, kind: str) -> dict[str, dict[str, Table]]:
-    last_day, span = find_last_closed_day(), find_span()
-    if last_day is None or span is None or last_day < span[0]:
-        return {}
-    # Where the people behind a month were deleted, what was published then stays so.
-    closed_tables = {
-        month: {kpi: _read_cells(cells) for kpi, cells in tables.items()}
-        for month, tables in closed_months.find_published(GROUPS[kind]).items()
-    }
-    months = _months_of(Period(span[0].replace(day=1), last_day))
-    question = build_query(viewer, ("site",), Filters())
-    folder = environment.current().folder / "published"
-    keys = {
-        folder / f"{month}-{kind}.json": (month, key)
-        for month, key in _find_keys(
-            question, kind, [month for month in months if month not in closed_tables]
-        )
-    }
-    with _lock:
-        missing = [path for path, (_month, key) in keys.items() if not _is_kept(path, key)]
-        if missing:
-            new_tables = published_tables.work_out(
-                question, kind, [keys[path][0] for path in missing]
-            )
-            for path in missing:
-                month, key = keys[path]
-                _tables[path] = key, new_tables[month]
-                _write(path, key, new_tables[month])
-        return closed_tables | {month: _tables[path][1] for path, (month, _key) in keys.items()}
-
-
-def _read_cells(cells: Iterable[Sequence[Any]]) -> Table:
-    return {(dimension, value): is_shown is True for dimension, value, is_shown in cells}
-
-
-def _find_keys(
-    question: MetricQuery, kind: str, months: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Compute for each month a digest of all that its tables depend on."""
+def load(dimension: str, months: Sequence[str]) -> dict[str, Cells]:
+    """Load the newest editions of some months by one dimension: month → cells."""
+    newest = (
+        sa.select(Edition.month, sa.func.max(Edition.number).label("number"))
+        .where(Edition.month.in_(months))
+        .group_by(Edition.month)
+        .subquery()
+    )
+    statement = (
+        sa.select(Edition.month, EditionTable.entries)
+        .join(Edition, EditionTable.edition_id == Edition.id)
+        .join(newest, sa.and_(Edition.month == newest.c.month, Edition.number == newest.c.number))
+        .where(EditionTable.dimension == dimension)
+    )
     with store.reading() as session:
-        merges = name_merges.find_kept_names(session)
-        counter = evaluation_table.change_counter(session) if kind == "evaluations" else ()
-    names = sorted({name for one in FAMILIES[kind] for name in get_kpi(one.kpi).settings})
-    contacts, intervals = lake.snapshot("contacts"), lake.snapshot("intervals")
-    for month in months:
-        period = periods.period_of("month", month)
-        first = period.first_day - timedelta(days=NEIGHBOUR_DAYS)
-        pieces = statements.pieces_within(question.pieces, period)
-        inputs = [question.give(settings) for _day, settings in pieces]
-        depends_on = (
-            POLICY,
-            FAMILIES[kind],
-            (MINIMUM_ADVISORS, MINIMUM_CONTACTS, sorted(EXECUTIVE_DIMENSIONS)),
-            contacts.files(f"{first:%Y-%m}", month),  # the first miss of a caller
-            intervals.files(month, month),
-            sorted(question.names.sites.items()),
-            [sorted(kept_names.items()) for kept_names in merges.values()],
-            counter,
-            restrictions.find_current().write_test(),
-            [(day, [getattr(values, name) for name in names]) for day, values in pieces],
-            [(one.absent_components, one.absent_of_intervals) for one in inputs],
-            [_within(period, one.span, one.window) for one in inputs],
-        )
-        yield month, hashlib.sha256(repr(depends_on).encode()).hexdigest()
+        return {month: read_cells(entries) for month, entries in session.execute(statement)}
 
 
-def _within(
-    period: Period, span: tuple[datetime, datetime] | None, window: timedelta
-) -> list[datetime | str]:
-    """Return the moments between which a first contact has a complete window, as far as
-    they lie in the period: the ends of the data move with every import.
+def read_cells(entries: Sequence[Sequence[Any]]) -> Cells:
+    """Read the cells of one table of an edition."""
+    cells: Cells = {}
+    for value, kpi, sums in entries:
+        cells.setdefault(value, {})[kpi] = sums
+    return cells
+
+
+def _read(kpi: Kpi, parts: Sequence[Sums | None]) -> list[Row]:
+    """Read one KPI in one place from its sums in each month: a row, or one per currency."""
+    is_repeated = kpi.kind == KpiKind.DISTINCT and sum(bool(part) for part in parts) > 1
+    if any(part is None for part in parts) or is_repeated:
+        row = Row(kpi.key)
+        row.suppress()
+        return [row]
+    if kpi.subject == FactTable.SPEND:
+        return _read_money(kpi, parts)
+    record: dict[str, Any] = {}
+    for part in parts:
+        own = {f"{kpi.key}__{name}": amount for name, amount in part.items()}
+        closed_months.pool(record, kpi.key, own)
+    if record.get(f"{kpi.key}__note:{FROM_TOTALS}"):
+        record[f"{kpi.key}__deviation"] = None
+    row = read_row(replace(kpi, has_percentiles=False), record)
+    # Counts of what a KPI leaves out are in no published table.
+    row.notes = tuple(note for note in row.notes if note.startswith(WITHOUT_COUNT))
+    row.pending = row.unknown_identity = None
+    return [row]
+
+
+def _read_money(kpi: Kpi, parts: Sequence[Sums]) -> list[Row]:
+    amounts: dict[str | None, list[float]] = {}
+    for part in parts:
+        for currency, (amount, entries) in part.get("money", {}).items():
+            total = amounts.setdefault(currency, [0.0, 0])
+            total[0], total[1] = total[0] + amount, total[1] + entries
+    is_total, rows = kpi.kind == KpiKind.TOTAL, []
+    contacts = sum(part.get("n", 0) for part in parts)
+    for currency, (amount, entries) in (amounts or {None: [0.0, 0]}).items():
+        n = int(entries if is_total else contacts)
+        row = Row(kpi.key, n=n, denominator=None if is_total else n, by={"currency": currency})
+        if n and currency in amounts:
+            row.numerator, row.value = amount, amount if is_total else amount / n
+        finish_row(row)
+        rows.append(row)
+    return rows
+
+
+def find_marks(kpi: str, where: Filters) -> pd.DataFrame:
+    """Find the published answers of customers, as `find_ratings` returns them; none under a
+    filter, where a mark would be a finer cut.
     """
-    first = datetime.combine(period.first_day, datetime.min.time()) - timedelta(days=1)
-    last = datetime.combine(period.last_day, datetime.min.time()) + timedelta(days=2)
-    ends = (span[0] + window, span[1] - window) if span else ()
-    return [min(max(end, first), last) for end in ends]
-
-
-def _is_kept(path: Path, key: str) -> bool:
-    """Return whether the table of that state is at hand, in memory or else in its file."""
-    if path in _tables and _tables[path][0] == key:
-        return True
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["key"] != key:
-            return False
-        _tables[path] = (key, {kpi: _read_cells(cells) for kpi, cells in content["tables"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return True
-
-
-def _write(path: Path, key: str, tables: Mapping[str, Table]) -> None:
-    """Keep a table for other processes, readable by its owner alone; any writer wrote the same."""
-    content = {
-        "key": key,
-        "tables": {
-            kpi: [[*cell, is_shown] for cell, is_shown in table.items()]
-            for kpi, table in tables.items()
-        },
-    }
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(draft, path)
-    except OSError as error:
-        LOG.warning("the published tables could not be kept", exc_info=error)
-        draft.unlink(missing_ok=True)
+    require_one_table((), where)
+    where = close_period(where)
+    is_filtered = any(name != "month" for name, _values in where.values)
+    tables = {} if is_filtered else load(MARKS, _list_months(where))
+    rows = [
+        (month, mark, sums[kpi]["n"])
+        for month, cells in sorted(tables.items())
+        for mark, sums in sorted(cells.items(), key=lambda cell: str(cell[0]))
+        if sums.get(kpi)
+    ]
+    return pd.DataFrame(rows, columns=["month", "mark", "n"])

@@ -4,12 +4,14 @@ and which tables have to agree so that none gives away what another one hides.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from qa_core.access.roles import EXECUTIVE_DIMENSIONS
 from qa_core.metrics.kpi.statements import MetricQuery, parts_of
 from qa_core.metrics.kpis import (
+    ALL,
     COUNTED_DIRECTION,
     EVALUATED,
     RECEIVED,
@@ -49,63 +51,77 @@ class Family:
     """Those of its tables, where they are fewer than those of the KPI."""
     is_widest: bool = False
     """Whether it counts, up to contacts outside opening hours, all rows."""
+    among: str | None = None
+    """The family whose rows its own are some of, as everybody knows."""
 
     @property
     def key(self) -> str:
         return self.kpi if self.part == "rows" else f"{self.kpi}:{self.part}"
 
 
+ANSWERED, ALL_RECEIVED = "answer_rate:hits", "received"
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     "contacts": (
-        Family("answer_rate", "hits", with_source=COST_DIMENSIONS),
-        Family("answer_rate", within=("answer_rate:hits",), is_widest=True),
-        Family("abandon_rate", within=("service_level",)),
-        Family("average_speed_of_answer"),
+        Family("received", within=(ANSWERED,), is_widest=True),
+        Family("answer_rate", within=(ANSWERED,), is_widest=True, among="received"),
+        Family("answer_rate", "hits", with_source=COST_DIMENSIONS, among="answer_rate"),
+        Family("abandon_rate", within=("service_level",), among=ALL_RECEIVED),
+        Family("average_speed_of_answer", among=ANSWERED),
         # what it counts = answered with a known wait + abandoned
-        Family("service_level", within=("abandon_rate", "average_speed_of_answer")),
-        Family("average_time_to_abandon"),
-        Family("average_handle_time"),
-        Family("average_talk_time"),
-        Family("transfer_rate"),
+        Family(
+            "service_level",
+            within=("abandon_rate", "average_speed_of_answer"),
+            among=ALL_RECEIVED,
+        ),
+        Family("average_time_to_abandon", among=ALL_RECEIVED),
+        Family("average_handle_time", among=ANSWERED),
+        Family("average_talk_time", among=ANSWERED),
+        Family("transfer_rate", among=ANSWERED),
         Family("recovered_rate"),
         Family("repeat_caller_rate"),
-        Family("first_contact_resolution"),
-        Family("first_contact_resolution_declared", "hits", with_source=COST_DIMENSIONS),
+        Family("first_contact_resolution", among=ANSWERED),
         Family(
-            "first_contact_resolution_declared", within=("first_contact_resolution_declared:hits",)
+            "first_contact_resolution_declared",
+            within=("first_contact_resolution_declared:hits",),
+            among=ANSWERED,
         ),
-        Family("first_contact_resolution_surveyed"),
+        Family(
+            "first_contact_resolution_declared",
+            "hits",
+            with_source=COST_DIMENSIONS,
+            among="first_contact_resolution_declared",
+        ),
+        Family("first_contact_resolution_surveyed", among=ALL_RECEIVED),
         # The count shown is that of the hits, among the rows that could have been one.
-        Family("repeat_contacts", "hits", within=("repeat_contacts",)),
-        Family("repeat_contacts", within=("repeat_contacts:hits",)),
-        Family("cost_of_repeats"),
-        Family("repeat_handle_time", within=("cost_of_repeats",)),
-        Family("csat"),
+        Family("repeat_contacts", within=("repeat_contacts:hits",), among=ALL_RECEIVED),
+        Family("repeat_contacts", "hits", within=("repeat_contacts",), among="repeat_contacts"),
+        Family("cost_of_repeats", among="repeat_contacts:hits"),
+        Family("repeat_handle_time", within=("cost_of_repeats",), among="repeat_contacts:hits"),
+        Family("csat", among=ALL_RECEIVED),
         # with the same satisfied, and as many silent in both
-        Family("csat_if_silent_unhappy", within=("csat",)),
-        Family("unhappy_rate"),
-        Family("nps"),
-        Family("ces"),
-        Family("response_rate", "hits"),
-        Family("response_rate", within=("response_rate:hits",)),
+        Family("csat_if_silent_unhappy", within=("csat",), among=ALL_RECEIVED),
+        Family("unhappy_rate", among=ALL_RECEIVED),
+        Family("nps", among=ALL_RECEIVED),
+        Family("ces", among=ALL_RECEIVED),
+        Family("response_rate", within=("response_rate:hits",), among=ALL_RECEIVED),
+        Family("response_rate", "hits", among="response_rate"),
         # by anything but the source it would be a second cut: with or without one
         Family(
             "attribution_rate", with_source=COST_DIMENSIONS, dimensions=("source",), is_widest=True
         ),
-        Family("recording_rate"),
+        Family("recording_rate", among=ANSWERED),
     ),
     "evaluations": (
         Family("evaluations", is_widest=True),
-        Family("evaluation_score"),
-        Family("evaluation_pass_rate"),
-        Family("critical_accuracy_customer"),
-        Family("critical_accuracy_business"),
-        Family("critical_accuracy_compliance"),
+        Family("evaluation_score", among="evaluations"),
+        Family("evaluation_pass_rate", among="evaluations"),
+        Family("critical_accuracy_customer", among="evaluations"),
+        Family("critical_accuracy_business", among="evaluations"),
+        Family("critical_accuracy_compliance", among="evaluations"),
     ),
 }
 
 DECIDED_BY: Mapping[str, str] = {
-    "received": "answer_rate",
     "answered": "answer_rate:hits",
     "missed": "answer_rate",
     "talk_time": "average_talk_time",
@@ -148,6 +164,56 @@ def family_of(kpi: str) -> str:
 KIND_OF: Mapping[str, str] = {
     family.key: kind for kind, families in FAMILIES.items() for family in families
 }
+
+
+@dataclass(frozen=True)
+class PublishedPart:
+    """A part of a family's rows that a figure shows (`of`: hits or negative)."""
+
+    kpi: str
+    of: str = "hits"
+
+    @property
+    def family(self) -> str:
+        return family_of(self.kpi)
+
+
+WITHOUT_PARTS = frozenset(
+    {"answer_rate", "csat_if_silent_unhappy", "csat_if_silent_happy", "attribution_rate"}
+    | {"first_time_callers", "returning_callers"}
+)
+"""KPIs whose numerator other families count, or the dimension itself tells; and those that
+look at the whole past.
+"""
+PARTS: Mapping[str, tuple[PublishedPart, ...]] = {
+    kind: tuple(
+        PublishedPart(kpi.key, of)
+        for kpi in ALL
+        if KIND_OF.get(family_of(kpi.key)) == kind and kpi.key not in WITHOUT_PARTS
+        for of in {
+            KpiKind.RATIO: ("hits",),
+            KpiKind.DISTINCT: ("hits",),
+            KpiKind.STATISTIC: ("hits", "negative"),
+        }.get(kpi.kind, ())
+        if kpi.subject != FactTable.SPEND
+    )
+    for kind in FAMILIES
+}
+
+
+def find_parts(question: MetricQuery, kind: str, columns: Any) -> list[Predicate]:
+    """Find the rows of each part; none of those that are no rows of contacts."""
+    found = []
+    for part in PARTS[kind]:
+        kpi = get_kpi(part.kpi)
+        if kpi.subject in (FactTable.MISSED, FactTable.CUSTOMERS) or kpi.kind == KpiKind.DISTINCT:
+            found.append(sa.false())
+            continue
+        of_rows = parts_of(question, kpi, columns)
+        found.append(sa.and_(of_rows.denominator, getattr(of_rows, part.of)))
+        if kpi.subject == FactTable.CONTACTS:
+            found[-1] = sa.and_(COUNTED_DIRECTION, found[-1])
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,19 @@
-"""Working out the published tables: how many contacts and advisors each cell of a month
-has, and which cells pass the linear audit.
+"""Working out the published tables of a month: how many contacts and advisors are behind
+each cell, and which cells pass the audits.
 """
 
 import functools
 import operator
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
+from scipy.sparse import csr_array
 
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS
 from qa_core.metrics.kpi import dimension_sql, evaluation_table, interval_totals, statements
@@ -22,16 +23,17 @@ from qa_core.metrics.kpi.published_families import (
     DIMENSIONS,
     FAMILIES,
     MISSED_CALLERS,
+    PARTS,
     WITH_SOURCE,
     Family,
-    Population,
     dimensions_of,
+    find_parts,
     find_population,
 )
 from qa_core.metrics.kpi.statements import MetricQuery
-from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, dimensions
+from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, get_kpi
 from qa_core.metrics.kpis.declaration import Predicate
-from qa_core.stats.linear_audit import find_shown
+from qa_core.stats.hidden_sums import Solver, TableCells, find_fixed, hide_sums, list_nested
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.facts.schema import CONTACTS
@@ -42,239 +44,365 @@ Cell = tuple[str, str | None]
 TOTAL: Cell = ("", None)
 Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
+BUCKETS = 16
+"""Groups of advisors in the evidence: so many different ones are told apart at most."""
 
 
 @dataclass(frozen=True)
-class _Counts:
-    """Counts to be published. `atoms`: per month and combination of values, the rows of
-    each family (`n0`, `n1` …). `advisors`: per cell and advisor, a bit for each family
-    that counts them. `customers`: the combinations of each known customer of a month.
+class Tables:
+    """Published tables of one month: family → cells. `evidence`: of each shown cell, its
+    rows, and those of each group of advisors: what a later state is compared with.
+    `remainders`: of families, shown cells and the shown cells of one table that lie in them.
+    `is_closed`: read from before; a cell that is not there is hidden.
     """
 
-    atoms: pd.DataFrame
-    advisors: pd.DataFrame
-    customers: pd.DataFrame | None = None
+    shown: dict[str, Table]
+    evidence: dict[str, dict[Cell, list[int]]]
+    remainders: list[tuple[str, Cell, list[Cell]]]
+    is_closed: bool = False
 
 
-def work_out(
-    question: MetricQuery, kind: str, months: Sequence[str]
-) -> dict[str, dict[str, Table]]:
-    """Work out the tables of these months (`YYYY-MM`): month → family → cells.
-    `question` has no cut, no filter and no period.
-    """
-    whole = replace(question, by=("month", *DIMENSIONS[kind]))
-    span = {"first_month": min(months), "last_month": max(months)}
-    if kind == "evaluations":
-        counts = _count_evaluations(whole, span)
-    else:
-        counts = _count_contacts(whole, span)
-    return {month: _audit(whole, FAMILIES[kind], counts, month) for month in months}
-
-
-def _count_evaluations(question: MetricQuery, span: Mapping[str, str]) -> _Counts:
-    with store.reading() as session:
-        answers = evaluation_table.load(session)
-    source, columns, finish = statements.evaluations_of(question, with_errors=True)
-    populations = [find_population(question, family) for family in FAMILIES["evaluations"]]
-    descriptions = sa.select(*_describe_rows(question, columns, populations)).select_from(source)
-    query = finish(descriptions)
-    rows = query.statement.cte("rows_counted")
-
-    def run(statement: sa.SelectBase) -> pd.DataFrame:
-        return _run(question, statement, span, {"answers": answers}, query.beyond)
-
-    return _Counts(
-        run(_select_atoms(question, rows, len(populations))), run(_select_advisors(question, rows))
-    )
-
-
-def _count_contacts(question: MetricQuery, span: Mapping[str, str]) -> _Counts:
-    families = FAMILIES["contacts"]
-    populations = [find_population(question, family) for family in families]
-    rows = sa.select(*_describe_rows(question, CONTACTS.c, populations)).cte("rows_counted")
-    atoms = _run(question, _select_atoms(question, rows, len(families)), span)
-    # A caller's first miss may lie in the month before.
-    before = dimensions.add_months(date.fromisoformat(f"{span['first_month']}-01"), -1)
-    misses = _run(question, _select_misses(question), {**span, "first_month": f"{before:%Y-%m}"})
-    place = [family.key for family in families].index(MISSED_CALLERS)
-    misses = misses.rename(columns={"n": f"n{place}"})
-    atoms = pd.concat([atoms, misses, *_count_totals(question, populations)])
-    atoms = atoms.fillna({f"n{place}": 0 for place in range(len(families))})
-    customers = (
-        sa.select(*_values(question, CONTACTS.c), CONTACTS.c.customer_number.label("customer"))
-        .where(COUNTED_DIRECTION, CONTACTS.c.has_customer)
-        .distinct()
-    )
-    return _Counts(
-        atoms,
-        _run(question, _select_advisors(question, rows), span),
-        _run(question, customers, span),
-    )
-
-
-def _run(
-    question: MetricQuery,
-    statement: sa.SelectBase,
-    span: Mapping[str, str],
-    arrow: Mapping[str, pa.Table] = {},
-    beyond: str | None = None,
-) -> pd.DataFrame:
-    frame = engine.current().run(Scoped(statement, question.viewer, beyond), arrow, **span)
-    frame["month"] = [
-        dimension_sql.plain("month", month, question.names) for month in frame["month"]
-    ]
-    return frame
-
-
-def _describe_rows(
-    question: MetricQuery, columns: Any, every: Sequence[Population]
-) -> list[sa.ColumnElement[Any]]:
-    """Select the month, the values of each dimension and the advisor of a row, and as
-    bits the populations that count it and those it brings its advisor to.
+@dataclass(frozen=True)
+class _Column:
+    """What the cells of one family count: `cells` over combinations of values (or over
+    customers), the rows `n` of each, `parts` of them, and the advisors who took them
+    (combinations × advisors, with the number of rows).
     """
 
-    def bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
-        return functools.reduce(
-            operator.add,
-            (sa.case((test, _bit(place)), else_=_ZERO) for place, test in enumerate(tests)),
+    cells: TableCells
+    n: np.ndarray
+    parts: list[np.ndarray]
+    people: csr_array
+
+    def are_small(self, regions: np.ndarray) -> np.ndarray:
+        """Tell for sets of combinations (bool, sets × combinations) whether too few rows or
+        advisors are behind each; a set without any is not small.
+        """
+        rows = regions @ self.n
+        few = (rows > 0) & (rows < MINIMUM_CONTACTS)
+        unsure = np.flatnonzero(rows >= MINIMUM_CONTACTS)
+        if len(unsure):
+            people = regions[unsure].astype(np.float32) @ self.people
+            few[unsure] = (people > 0).sum(axis=1) < MINIMUM_ADVISORS
+        return few
+
+
+def work_out(question: MetricQuery, kind: str, salt: str) -> Tables:
+    """Work out the tables of the month that is the period of the question, which has no cut
+    and no filter. `salt` decides which advisors are grouped together in the evidence.
+    """
+    whole = replace(question, by=DIMENSIONS[kind])
+    cells, columns, buckets = (_Evaluations if kind == "evaluations" else _Contacts)(whole).count(
+        salt
+    )
+    return _audit(FAMILIES[kind], cells, columns, buckets)
+
+
+class _Evaluations:
+    """Rows of a month, counted for its tables."""
+
+    kind = "evaluations"
+
+    def __init__(self, question: MetricQuery) -> None:
+        self.question, self.families = question, FAMILIES[self.kind]
+
+    def count(self, salt: str) -> tuple[list[Cell], dict[str, _Column], csr_array]:
+        """Return the cells, what each family counts, and the group of each advisor."""
+        frame = self._read()
+        names = list(self.question.by)
+        atom = frame.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+        atoms = frame[names].iloc[np.unique(atom, return_index=True)[1]].reset_index(drop=True)
+        rows = frame["rows"].to_numpy(np.int64)
+        for prefix, column, size in (
+            ("n", "counted", len(self.families)),
+            ("q", "parts", len(PARTS[self.kind])),
+        ):
+            bits = frame[column].to_numpy(np.int64)
+            counts = (np.bincount(atom, rows * (bits >> at & 1), len(atoms)) for at in range(size))
+            more = {f"{prefix}{at}": one.astype(np.int64) for at, one in enumerate(counts)}
+            atoms = atoms.assign(**more)
+        who, advisors = pd.factorize(frame["advisor"])
+        contributing = frame["contributing"].to_numpy(np.int64)
+        atoms = self._add_others(atoms)
+        cells, inside = _find_cells(self.question, atoms)
+        tables = pd.factorize(np.array([dimension for dimension, _value in cells]))[0]
+
+        def find_people(place: int) -> csr_array:
+            used = (contributing >> place & 1 == 1) & (who >= 0)
+            shape = len(atoms), len(advisors)
+            return csr_array((rows[used].astype(np.float32), (atom[used], who[used])), shape)
+
+        columns = {
+            family.key: _Column(
+                TableCells(inside, tables),
+                atoms[f"n{place}"].to_numpy(),
+                [
+                    atoms[f"q{number}"].to_numpy()
+                    for number, part in enumerate(PARTS[self.kind])
+                    if part.family == family.key
+                ],
+                find_people(place),
+            )
+            for place, family in enumerate(self.families)
+        }
+        columns |= self._count_apart(cells, tables, {name: at for at, name in enumerate(advisors)})
+        numbers = [zlib.crc32(f"{salt}{name}".encode()) % BUCKETS for name in advisors]
+        places = np.arange(len(numbers)), np.array(numbers, int)
+        buckets = csr_array((np.ones(len(numbers), np.float32), places), (len(numbers), BUCKETS))
+        return cells, columns, buckets
+
+    def _read(self) -> pd.DataFrame:
+        """Count the rows by values, advisor, and the families that count them."""
+        with store.reading() as session:
+            answers = evaluation_table.load(session)
+        source, columns, finish = statements.evaluations_of(self.question, with_errors=True)
+        described = finish(sa.select(*self._describe(columns)).select_from(source))
+        grouped = self._group(described.statement.cte("rows_counted"))
+        return self._run(grouped, {"answers": answers}, described.beyond)
+
+    def _add_others(self, atoms: pd.DataFrame) -> pd.DataFrame:
+        return atoms
+
+    def _count_apart(
+        self, cells: list[Cell], tables: np.ndarray, advisors: Mapping[str, int]
+    ) -> dict[str, _Column]:
+        return {}
+
+    def _run(
+        self,
+        statement: sa.SelectBase,
+        arrow: Mapping[str, pa.Table] = {},
+        beyond: str | None = None,
+        **months: str | None,
+    ) -> pd.DataFrame:
+        months = months or dimension_sql.months(self.question.where.period)
+        query = Scoped(statement, self.question.viewer, beyond)
+        return engine.current().run(query, arrow, **months)
+
+    def _describe(self, columns: Any) -> list[sa.ColumnElement[Any]]:
+        """Select the value of each dimension and the advisor of a row, and as bits the
+        families that count it, those it brings its advisor to, and the parts it is in.
+        """
+        populations = [find_population(self.question, family) for family in self.families]
+        parts = find_parts(self.question, self.kind, columns)
+        return [
+            *self._values(columns),
+            columns.advisor_id.label("advisor"),
+            _bits(one.rows for one in populations).label("counted"),
+            _bits(one.advisors for one in populations).label("contributing"),
+            _bits(parts).label("parts"),
+        ]
+
+    def _values(self, columns: Any) -> list[sa.ColumnElement[Any]]:
+        names = self.question.names
+        return [
+            dimension_sql.expression(name, columns, names).label(name) for name in self.question.by
+        ]
+
+    def _group(self, rows: sa.CTE) -> sa.Select:
+        groups = [rows.c[name] for name in self.question.by]
+        groups += [rows.c.advisor, rows.c.counted, rows.c.contributing, rows.c.parts]
+        is_used = sa.or_(rows.c.counted != _ZERO, rows.c.contributing != _ZERO)
+        return sa.select(*groups, sa.func.count().label("rows")).where(is_used).group_by(*groups)
+
+
+class _Contacts(_Evaluations):
+    kind = "contacts"
+
+    def _read(self) -> pd.DataFrame:
+        conditions = statements.conditions_on(self.question)
+        described = sa.select(*self._describe(CONTACTS.c)).where(*conditions)
+        return self._run(self._group(described.cte("rows_counted")))
+
+    def _add_others(self, atoms: pd.DataFrame) -> pd.DataFrame:
+        """Add missed callers, and contacts known by interval totals alone: nobody is known to
+        take these.
+        """
+        others = [frame for frame in (self._count_misses(), self._count_totals()) if len(frame)]
+        names = [name for name in atoms if name not in self.question.by]
+        atoms = pd.concat([atoms, *others], ignore_index=True)
+        return atoms.fillna(dict.fromkeys(names, 0)).astype(dict.fromkeys(names, np.int64))
+
+    def _count_misses(self) -> pd.DataFrame:
+        """Count the missed callers who are known, one per recovery window."""
+        values = self._values(MISSES.c)
+        place = [family.key for family in self.families].index(MISSED_CALLERS)
+        counts = [sa.func.count().label(f"n{place}")]
+        counts += [
+            sa.func.count()
+            .filter(statements.parts_of(self.question, get_kpi(part.kpi), MISSES.c).hits)
+            .label(f"q{number}")
+            for number, part in enumerate(PARTS[self.kind])
+            if part.family == MISSED_CALLERS
+        ]
+        statement = (
+            sa.select(*values, *counts)
+            .where(MISSES.c.has_customer, *statements.conditions_on(self.question, MISSES.c))
+            .group_by(*values)
+            .add_cte(statements.misses_of(self.question, with_call_backs=True))
+        )
+        beyond = (
+            "A missed caller counts as called back by any advisor. Only the time of that call is "
+            "used."
+        )
+        around = statements.DAYS_AROUND[get_kpi(MISSED_CALLERS).subject]
+        months = dimension_sql.months(self.question.where.period, around, around)
+        return self._run(statement, beyond=beyond, **months)
+
+    def _count_totals(self) -> pd.DataFrame:
+        populations = [find_population(self.question, family) for family in self.families]
+        totals = {place: one.totals for place, one in enumerate(populations) if one.totals}
+        parts = {
+            number: (get_kpi(part.kpi), part.of)
+            for number, part in enumerate(PARTS[self.kind])
+            if get_kpi(part.kpi).sums
+        }
+        kpis = {kpi.key: kpi for kpi, _suffix in (*totals.values(), *parts.values())}
+        return pd.DataFrame(
+            {name: record[f"by_{name}"] for name in self.question.by}
+            | {f"n{place}": _weigh(*one, record) for place, one in totals.items()}
+            | {f"q{number}": _weigh(*one, record) for number, one in parts.items()}
+            for record in interval_totals.find_totals(self.question, list(kpis.values()))
         )
 
-    return [
-        *_values(question, columns),
-        columns.advisor_id.label("advisor"),
-        bits(one.rows for one in every).label("counted"),
-        bits(one.advisors for one in every).label("contributing"),
-    ]
-
-
-def _values(question: MetricQuery, columns: Any) -> list[sa.ColumnElement[Any]]:
-    """Select the month and the values of each dimension of a row."""
-    return [
-        dimension_sql.expression(name, columns, question.names).label(name) for name in question.by
-    ]
+    def _count_apart(
+        self, cells: list[Cell], tables: np.ndarray, advisors: Mapping[str, int]
+    ) -> dict[str, _Column]:
+        """Count customers: of each, the cells that they were in contact in, who took those
+        contacts, and who came back.
+        """
+        kpi = get_kpi(CUSTOMERS)
+        came_back = statements.parts_of(self.question, kpi, CONTACTS.c).hits
+        groups = [
+            *self._values(CONTACTS.c),
+            CONTACTS.c.customer_number.label("customer"),
+            CONTACTS.c.advisor_id,
+        ]
+        conditions = [COUNTED_DIRECTION, *statements.conditions_on(self.question)]
+        statement = sa.select(*groups, sa.func.bool_or(came_back).label("came_back"))
+        frame = self._run(statement.where(CONTACTS.c.has_customer, *conditions).group_by(*groups))
+        who, keys = pd.factorize(frame["customer"])
+        inside = np.zeros((len(keys), len(cells)), bool)
+        place_of = {cell: place for place, cell in enumerate(cells)}
+        has_source = frame["source"].notna().to_numpy(bool)
+        for prefix, used in (("", np.ones(len(frame), bool)), (WITH_SOURCE, has_source)):
+            inside[who[used], place_of[prefix, None]] = True
+            for name in self.question.by:
+                codes, found = pd.factorize(frame[name][used], use_na_sentinel=False)
+                at = [
+                    place_of[prefix + name, dimension_sql.plain(name, one, self.question.names)]
+                    for one in found
+                ]
+                inside[who[used], np.array(at, int)[codes]] = True
+        # Customers of the same cells are alike.
+        _alike, first, group = np.unique(
+            np.packbits(inside, axis=1), axis=0, return_index=True, return_inverse=True
+        )
+        group = group.reshape(-1)
+        is_back = np.bincount(who, frame["came_back"].fillna(False).astype(bool), len(keys)) > 0
+        known = frame["advisor_id"].isin(advisors.keys()).to_numpy(bool)
+        took = frame["advisor_id"][known].map(advisors).to_numpy(int)
+        shape = len(first), len(advisors)
+        ones = np.ones(len(took), np.float32)
+        column = _Column(
+            TableCells(np.ascontiguousarray(inside[first].T), tables),
+            np.bincount(group, minlength=len(first)),
+            [np.bincount(group, is_back, len(first)).astype(np.int64)],
+            csr_array((ones, (group[who[known]], took)), shape),
+        )
+        return {CUSTOMERS: column}
 
 
 _ZERO = sa.literal_column("0", sa.BigInteger)
 
 
-def _bit(place: int) -> sa.ColumnElement[int]:
-    return sa.literal_column(str(1 << place), sa.BigInteger)
-
-
-def _select_atoms(question: MetricQuery, rows: sa.CTE, width: int) -> sa.Select:
-    groups = [rows.c[name] for name in question.by]
-    counts = [
-        sa.func.count().filter(rows.c.counted.op("&")(_bit(place)) != _ZERO).label(f"n{place}")
-        for place in range(width)
-    ]
-    return sa.select(*groups, *counts).where(rows.c.counted != _ZERO).group_by(*groups)
-
-
-def _select_advisors(question: MetricQuery, rows: sa.CTE) -> sa.CompoundSelect:
-    """Select the advisors of every cell, and of those of contacts with a source alone."""
-
-    def select(dimension: str, prefix: str = "") -> sa.Select:
-        value = rows.c[dimension] if dimension else sa.cast(sa.null(), sa.Text)
-        label = sa.literal_column(f"'{prefix}{dimension}'", sa.Text)
-        groups = [rows.c.month, rows.c.advisor, *([value] if dimension else [])]
-        return (
-            sa.select(
-                label.label("dimension"),
-                value.label("value"),
-                rows.c.month,
-                sa.func.bit_or(rows.c.contributing).label("contributing"),
-            )
-            .where(rows.c.contributing != _ZERO, rows.c.advisor.is_not(None))
-            .group_by(*groups)
-        )
-
-    return sa.union_all(
-        *(select(name) for name in ("", *question.by[1:])),
-        *(
-            select(name, WITH_SOURCE).where(rows.c.source.is_not(None))
-            for name in ("", *question.by[1:])
-        ),
+def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
+    cases = (
+        sa.case((test, sa.literal_column(str(1 << place), sa.BigInteger)), else_=_ZERO)
+        for place, test in enumerate(tests)
     )
-
-
-def _select_misses(question: MetricQuery) -> sa.Select:
-    """Select the missed callers who are known, one per recovery window."""
-    values = _values(question, MISSES.c)
-    return (
-        sa.select(*values, sa.func.count().label("n"))
-        .where(MISSES.c.has_customer)
-        .group_by(*values)
-        .add_cte(statements.misses_of(question))
-    )
-
-
-def _count_totals(question: MetricQuery, populations: Sequence[Population]) -> list[pd.DataFrame]:
-    """Count contacts known by interval totals alone, like atoms: nobody is known to take them."""
-    kpis = list({one.totals[0].key: one.totals[0] for one in populations if one.totals}.values())
-    records = [
-        {name: record[f"by_{name}"] for name in question.by}
-        | {
-            f"n{place}": _weigh(*one.totals, record)
-            for place, one in enumerate(populations)
-            if one.totals
-        }
-        for record in interval_totals.find_totals(question, kpis)
-    ]
-    return [pd.DataFrame(records)] if records else []
+    return functools.reduce(operator.add, cases, _ZERO)
 
 
 def _weigh(kpi: Kpi, suffix: str, record: Mapping[str, Any]) -> int:
     if suffix == "n":
         return interval_totals.weight_of(kpi, record)
-    amount = record[f"{kpi.key}__{suffix}"]
+    amount = record.get(f"{kpi.key}__{suffix}")
     return 0 if amount is None or amount != amount else int(amount)
 
 
 def _audit(
-    question: MetricQuery, families: Sequence[Family], counts: _Counts, month: str
-) -> dict[str, Table]:
-    """Work out the tables of one month. Families that count the same rows share one audit."""
-    atoms = counts.atoms[counts.atoms["month"] == month]
-    cells, inside = _find_cells(question, atoms)
-    columns = {
-        family.key: (inside, atoms[f"n{place}"].to_numpy(np.int64))
-        for place, family in enumerate(families)
-    }
-    if counts.customers is not None:
-        columns[CUSTOMERS] = _find_customers(question, counts.customers, month, cells)
-    contacts = np.array([among @ n for among, n in columns.values()]).T
-    advisors = _count_advisors(counts.advisors, month, cells, len(families))
-    small = (contacts > 0) & ((contacts < MINIMUM_CONTACTS) | (advisors < MINIMUM_ADVISORS))
-    small &= np.array([_is_limited(cell) for cell in cells])[:, None]
-    widest = contacts.max(axis=1, initial=0)
+    families: Sequence[Family],
+    cells: list[Cell],
+    columns: Mapping[str, _Column],
+    buckets: csr_array,
+) -> Tables:
+    """Choose what is shown. Families that count the same rows share one audit."""
+    place_of = {family.key: place for place, family in enumerate(families)}
+    own = [columns[family.key] for family in families]
+    rows = np.array([column.cells.inside @ column.n for column in own]).T
+    is_hidden = np.array([column.are_small(column.cells.inside) for column in own]).T
+    is_hidden &= np.array([_is_limited(cell) for cell in cells])[:, None]
+    widest = rows.max(axis=1, initial=0)
     order = sorted(
         range(len(cells)),
         key=lambda cell: (_has_prefix(cells[cell]), -widest[cell], str(cells[cell])),
     )
+    solver = Solver()
 
-    def choose(places: Sequence[int], start: np.ndarray) -> np.ndarray:
-        live = [
-            cell
-            for cell in order
-            if contacts[cell, places[0]]
-            and any(_belongs(families[place], cells[cell]) for place in places)
-        ]
-        among, n = columns[families[places[0]].key]
-        return _hide(among[:, n > 0], start, live, cells)
+    def choose(places: Sequence[int], start: np.ndarray, of_parts: bool = False) -> np.ndarray:
+        """Hide at least `start` in families of the same rows, until no number of rows (or of
+        those of a part) is fixed in what is hidden.
+        """
+        column, used = own[places[0]], own[places[0]].n > 0
+        live = np.array(
+            [
+                cell
+                for cell in order
+                if rows[cell, places[0]]
+                and any(_belongs(families[place], cells[cell]) for place in places)
+            ],
+            int,
+        )
+        counted = [(column.n, None)] if not of_parts else [(one, column.n) for one in column.parts]
+        some = TableCells(column.cells.inside[np.ix_(live, used)], column.cells.table[live])
+        while len(live):
+            hidden = _hide(column, start, live, len(cells) // 2)
+            fixed = np.zeros(len(live), bool)
+            concerned = np.flatnonzero(hidden[live])
+            for number, (n, among) in enumerate(counted):
+                # Where all of a month are so, that is a fact about many.
+                if among is None or (n < among).any():
+                    amounts = n[used], None if among is None else among[used]
+                    figure = places[0], of_parts, number
+                    fixed[concerned] |= find_fixed(
+                        some, ~hidden[live], concerned, *amounts, solver, figure
+                    )
+            more = _find_beside(some.table, ~hidden[live], fixed)
+            if not more:
+                return hidden
+            start = hidden.copy()
+            start[live[more]] = True
+        return start
 
-    same = [n.tobytes() for _among, n in columns.values()]
-    is_hidden = np.zeros((len(cells), len(families)), bool)
+    same = [column.cells.inside.shape[1].to_bytes(8) + column.n.tobytes() for column in own]
     for one in dict.fromkeys(same):
         group = [place for place, other in enumerate(same) if other == one]
-        is_hidden[:, group] = choose(group, small[:, group].any(axis=1))[:, None]
-    place_of = {family.key: place for place, family in enumerate(families)}
-    is_settled = False
-    while not is_settled:
-        is_settled = True
-        for place, family in enumerate(families):
-            start = is_hidden[:, [place, *(place_of[key] for key in family.within)]].any(axis=1)
-            if (start & ~is_hidden[:, place]).any():
-                is_hidden[:, place], is_settled = choose([place], start), False
+        is_hidden[:, group] = choose(group, is_hidden[:, group].any(axis=1))[:, None]
+    for of_parts in (False, True):
+        is_settled = False
+        while not is_settled:
+            is_settled = True
+            for place, family in enumerate(families):
+                # What a family around it hides is hidden here too: else each would give away
+                # what the other hides beside a small cell.
+                others = [*family.within, *([family.among] if family.among else [])]
+                others = family.within if of_parts else others
+                start = is_hidden[:, [place, *(place_of[key] for key in others)]].any(axis=1)
+                if (of_parts and own[place].parts) or (start & ~is_hidden[:, place]).any():
+                    hidden = choose([place], start, of_parts)
+                    is_settled &= not (hidden & ~is_hidden[:, place]).any()
+                    is_hidden[:, place] = hidden
     # That a figure counts nothing in a cell would tell what a wider one hides there.
     for place, family in enumerate(families):
         wider = [
@@ -282,35 +410,61 @@ def _audit(
             for other, one in enumerate(families)
             if one.is_widest or one.key in family.within or family.key in one.within
         ]
-        is_hidden[:, place] |= (contacts[:, place] == 0) & is_hidden[:, wider].any(axis=1)
-    return {
-        family.key: {
+        is_hidden[:, place] |= (rows[:, place] == 0) & is_hidden[:, wider].any(axis=1)
+    tables, evidence, remainders = {}, {}, []
+    for place, family in enumerate(families):
+        column = own[place]
+        counts = (column.cells.inside.astype(np.float32) @ column.people) @ buckets
+        tables[family.key] = {
             cells[cell]: not is_hidden[cell, place]
-            for cell in np.flatnonzero((contacts[:, place] > 0) | is_hidden[:, place])
+            for cell in np.flatnonzero((rows[:, place] > 0) | is_hidden[:, place])
             if _belongs(family, cells[cell])
         }
-        for place, family in enumerate(families)
-    }
+        evidence[family.key] = {
+            cells[cell]: [int(rows[cell, place]), *map(int, counts[cell])]
+            for cell in range(len(cells))
+            if tables[family.key].get(cells[cell])
+        }
+        used = np.array([at for at in order if tables[family.key].get(cells[at])], int)
+        if len(used):
+            some = TableCells(
+                column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
+            )
+            for around, parts in list_nested(some, range(len(used))):
+                inner = [cells[used[part]] for part in parts]
+                remainders.append((family.key, cells[used[around]], inner))
+    return Tables(tables, evidence, remainders)
 
 
-def _hide(
-    inside: np.ndarray, start: np.ndarray, live: Sequence[int], cells: Sequence[Cell]
-) -> np.ndarray:
+def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) -> np.ndarray:
     """Choose the cells to hide: those of `start`, and more by the audit of the `live`
     ones, in the order to be shown. Of a hidden cell, what has a source is hidden too.
     """
-    is_hidden, half = start.copy(), len(cells) // 2
-    for candidates in ([cell for cell in live if cell < half], live):
-        is_shown = find_shown(
-            inside[candidates],
-            [place for place, cell in enumerate(candidates) if not is_hidden[cell]],
-            is_hidden[candidates],
+    is_hidden = start.copy()
+    for candidates in ([cell for cell in live if cell < half], list(live)):
+        used = np.array(candidates, int)
+        cells = TableCells(
+            column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
-        is_hidden[np.array(candidates, int)[~is_shown]] = True
+        small = replace(column, n=column.n[column.n > 0], people=column.people[column.n > 0])
+        order = [place for place, cell in enumerate(candidates) if not is_hidden[cell]]
+        is_hidden[used] = hide_sums(cells, order, is_hidden[used], small.are_small)
         is_hidden[half:] |= is_hidden[:half]
         if len(candidates) == len(live):
             break
     return is_hidden
+
+
+def _find_beside(tables: np.ndarray, is_shown: np.ndarray, fixed: np.ndarray) -> list[int]:
+    """Find the cell to hide beside the fixed ones of each table: its last that is shown,
+    else the last of all.
+    """
+    shown = np.flatnonzero(is_shown)
+    found = []
+    for table in np.unique(tables[fixed]) if len(shown) else ():
+        beside = shown[tables[shown] == table]
+        found.append(int((beside if len(beside) else shown)[-1]))
+    return found
 
 
 def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell], np.ndarray]:
@@ -318,7 +472,7 @@ def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell],
     and the atoms inside each (bool, cells × atoms).
     """
     cells, inside = [TOTAL], [np.ones(len(atoms), bool)]
-    for name in question.by[1:]:
+    for name in question.by:
         codes, values = pd.factorize(atoms[name], use_na_sentinel=False)
         for code, value in enumerate(values):
             cells.append((name, dimension_sql.plain(name, value, question.names)))
@@ -327,42 +481,6 @@ def _find_cells(question: MetricQuery, atoms: pd.DataFrame) -> tuple[list[Cell],
     cells += [(WITH_SOURCE + dimension, value) for dimension, value in cells]
     inside += [among & with_source for among in inside]
     return cells, np.array(inside)
-
-
-def _find_customers(
-    question: MetricQuery, customers: pd.DataFrame, month: str, cells: Sequence[Cell]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the cells that each customer was in contact in (bool, cells × customers),
-    and one for each: what `atoms` is for contacts.
-    """
-    of_month = customers[customers["month"] == month]
-    place_of = {cell: place for place, cell in enumerate(cells)}
-    who, _keys = pd.factorize(of_month["customer"])
-    in_contact = np.zeros((who.max(initial=-1) + 1, len(cells)), bool)
-    in_contact[:, place_of[TOTAL]] = True
-    for name in question.by[1:]:
-        codes, values = pd.factorize(of_month[name], use_na_sentinel=False)
-        places = [
-            place_of[name, dimension_sql.plain(name, value, question.names)] for value in values
-        ]
-        in_contact[who, np.array(places, int)[codes]] = True
-    return in_contact.T, np.ones(len(in_contact), np.int64)
-
-
-def _count_advisors(
-    advisors: pd.DataFrame, month: str, cells: list[Cell], width: int
-) -> np.ndarray:
-    """Count the advisors of each cell and population."""
-    place_of = {cell: place for place, cell in enumerate(cells)}
-    counts = np.zeros((len(cells), width), np.int64)
-    of_month = advisors[advisors["month"] == month]
-    for dimension, value, families in zip(
-        of_month["dimension"], of_month["value"], of_month["contributing"], strict=True
-    ):
-        cell = dimension, None if value is None or value != value else value
-        if cell in place_of:
-            counts[place_of[cell]] += families >> np.arange(width) & 1
-    return counts
 
 
 def _has_prefix(cell: Cell) -> bool:

@@ -44,8 +44,8 @@ class ClosedMonth(Base):
     group: Mapped[str] = mapped_column(primary_key=True)
     month: Mapped[str] = mapped_column(primary_key=True)
     published: Mapped[dict[str, Any]]
-    """KPI → [[dimension, value, shown]]: what was published of that month when it was closed
-    (docs/access.md, section 6).
+    """KPI → [[dimension, value, shown]]: what executives saw of the month when it was closed,
+    until editions were kept (docs/access.md, section 6); empty since.
     """
     closed_at: Mapped[datetime] = mapped_column(default=now)
 

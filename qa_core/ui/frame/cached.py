@@ -27,7 +27,13 @@ from qa_core.centre import settings
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.centre.settings import Settings
 from qa_core.metrics import query
-from qa_core.metrics.kpi import calibration_metrics, evaluation_table, listened_contacts, month_sums
+from qa_core.metrics.kpi import (
+    calibration_metrics,
+    editions,
+    evaluation_table,
+    listened_contacts,
+    month_sums,
+)
 from qa_core.metrics.kpis import BY_KEY, FactTable, dimensions, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.rows import severity
@@ -38,7 +44,7 @@ from qa_core.storage.records import changes, store
 
 _VERSION = "data_version"
 MAX_RESULTS = 1000
-CENTRE = ("people", "centre_rules", "settings", "targets", "retention")
+CENTRE = ("people", "centre_rules", "settings", "targets", "retention", "editions")
 """Subjects of the records that a figure of contacts depends on."""
 OF_CONTACTS = {FactTable.CONTACTS, FactTable.MISSED, FactTable.CUSTOMERS, FactTable.SPEND}
 
@@ -258,6 +264,7 @@ find_waits = _cached(query.find_waits, (), _always)
 find_service_levels = _cached(query.find_service_levels, (), _always)
 find_drivers = _cached(query.find_drivers)
 find_board = _cached(board.find_figures)
+find_differences = _cached(editions.find_differences, ("imports",))
 find_ratings = _cached(query.find_ratings, (), _always)
 find_recovery = _cached(query.find_recovery, (), _always)
 find_chains = _cached(query.find_chains, (), _always)

@@ -5,6 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import _
+from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, periods
 from qa_core.ui.frame import cached, filter_bar, layout, menu
 from qa_core.ui.frame.filter_bar import FilterState
@@ -20,7 +21,7 @@ def is_shown(viewer: Viewer, state: FilterState, count: float | None = None) -> 
         _show_no_data(viewer)
         return True
     if periods.build_span(viewer, state.first_day, state.last_day) is None:
-        _show_no_whole_month(state)
+        show_no_month()
         return True
     if count is None:
         received = cached.headline(viewer, ("received",), state.where)["received"]
@@ -58,12 +59,11 @@ def _show_no_data(viewer: Viewer) -> None:
         menu.show_page_link("imports", _("Import a file"), "upload_file")
 
 
-def _show_no_whole_month(state: FilterState) -> None:
+def show_no_month() -> None:
+    """Say when the first month comes, to a viewer of published months."""
     text = _(
-        "You see complete months only. The data starts on {first}; {month} appears when it is "
-        "fully covered.",
-        first=formatting.day(state.first_day, year=True),
-        month=formatting.month(f"{state.first_day:%Y-%m}"),
+        "You see complete months, each published once. {when}",
+        when=query.describe_next(),
     )
     card(":material/event_busy:", _("No complete month yet"), text)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import board, board_pdf, charts, driver_texts
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import periods
+from qa_core.metrics.kpis import formatting, periods
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import satisfaction_drivers
@@ -24,6 +24,9 @@ def show(viewer: Viewer) -> None:
         choice = segmented_choice.ask("months", _("Period"), titles, usual=board.DEFAULT)
     figures = cached.find_board(viewer, choice)
     if figures is None:
+        if viewer.needs_suppression:
+            empty_states.show_no_month()
+            return
         empty_states.card(
             ":material/event_busy:",
             _("No complete month yet"),
@@ -42,6 +45,21 @@ def show(viewer: Viewer) -> None:
                 _show_line(line, choice)
     _show_drivers(figures)
     st.caption(escape(board_pdf.describe_foot(lines)))
+    if not viewer.needs_suppression:
+        _show_differences(viewer)
+
+
+def _show_differences(viewer: Viewer) -> None:
+    """Name the months of which executives see other figures: their edition stays."""
+    for one in cached.find_differences(viewer):
+        said = _(
+            "{month}: executives see {published} contacts received, as published; the data now "
+            "holds {now}. Published figures change only where the difference concerns many.",
+            month=formatting.month(one.month),
+            published=formatting.number(one.published or 0),
+            now=formatting.number(one.now),
+        )
+        st.caption(escape(said))
 
 
 def _show_line(line: board.BoardLine, choice: str) -> None:

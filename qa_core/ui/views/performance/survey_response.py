@@ -9,9 +9,9 @@ from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
 from qa_core.base.i18n import N_, _
+from qa_core.metrics.kpi.ratings import MARKS
 from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.rows.ratings import MARKS
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.widgets import cards, tables

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 COLUMNS = (
     ("service_token", sa.Column("sees_unassigned", sa.Boolean(), server_default=sa.false())),
     ("account", sa.Column("dismissed", sa.JSON(), server_default="[]")),

@@ -21,15 +21,14 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     """Count the answers to `csat` (each brought to 1–5 and rounded) or `nps` by month:
     `month` (YYYY-MM), `mark`, `n`; sorted, no empty cells.
 
-    An executive sees the months whose cell of that KPI is published. Raises
-    AccessDenied for whoever may not see satisfaction, and for a filter that the viewer
-    may not use; Refusal for what is not published.
+    An executive sees them of the months whose total is published, and none under a
+    filter. Raises AccessDenied for whoever may not see satisfaction, and for a filter that
+    the viewer may not use; Refusal for what is not published.
     """
     viewer.require(Permission.SEE_SATISFACTION)
     dimension_sql.require_filters(viewer, where)
     if viewer.needs_suppression:
-        publication.require_one_table((), where)
-        where = publication.close_period(where)
+        return publication.find_marks(kpi, where)
     question = build_query(viewer, ("month",), where)
 
     def build(part: MetricQuery) -> Scoped:
@@ -43,18 +42,7 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     columns = {"by_month": "month", "by_mark": "mark", "n": "n"}
     records = month_sums.collect(question, build, is_of_teams=True)
     frame = pd.DataFrame(records, columns=list(columns))
-    frame = frame.rename(columns=columns).sort_values(["month", "mark"], ignore_index=True)
-    if not viewer.needs_suppression:
-        return frame
-    dimension, value = next(
-        ((name, values[0]) for name, values in where.values if name != "month"), (None, None)
-    )
-    published_months = [
-        month
-        for month in frame["month"].unique()
-        if publication.shows(viewer, kpi, [month], dimension, value)
-    ]
-    return frame[frame["month"].isin(published_months)].reset_index(drop=True)
+    return frame.rename(columns=columns).sort_values(["month", "mark"], ignore_index=True)
 
 
 def _mark(question: MetricQuery, kpi: str) -> sa.ColumnElement[str]:

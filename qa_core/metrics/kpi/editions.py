@@ -1,0 +1,457 @@
+"""Editions: publishing the months that executives see, each once, and correcting one only
+where the difference gives nobody away.
+
+An edition holds what is shown, and of what is hidden only that it is. It stays as published
+whatever comes later: late contacts, merged names, undone imports, restrictions, erasures.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from qa_core.access.roles import (
+    GRANTS,
+    MINIMUM_ADVISORS,
+    MINIMUM_CONTACTS,
+    Permission,
+    Role,
+    Viewer,
+)
+from qa_core.base.errors import Refusal
+from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
+from qa_core.metrics.kpi.cuts import SharedCuts
+from qa_core.metrics.kpi.edition_schedule import Scheduled
+from qa_core.metrics.kpi.measure import collect, find_costs, measure
+from qa_core.metrics.kpi.metric_query import build_query
+from qa_core.metrics.kpi.publication import MARKS, Cells, Sums, load
+from qa_core.metrics.kpi.published_families import (
+    COSTS,
+    COUNTED_WITH_SOURCE,
+    DIMENSIONS,
+    FAMILIES,
+    KIND_OF,
+    WITH_SOURCE,
+    family_of,
+)
+from qa_core.metrics.kpi.published_tables import Cell, Table, Tables
+from qa_core.metrics.kpi.ratings import MARKS as RATED
+from qa_core.metrics.kpi.ratings import find_ratings
+from qa_core.metrics.kpi.statements import MetricQuery
+from qa_core.metrics.kpis import ALL, FactTable, Kpi, KpiKind, periods
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.storage import audit_log, lake
+from qa_core.storage.records import store
+from qa_core.storage.records.editions import Edition, EditionTable
+
+GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
+"""Kind of published tables → the group of months whose people are deleted with it."""
+ALWAYS_SHOWN = frozenset({"spend"})
+"""What was spent says nothing of a person."""
+KPIS = tuple(
+    kpi
+    for kpi in ALL
+    if kpi.needs in GRANTS[Role.EXECUTIVE] and kpi.subject != FactTable.CALIBRATED
+)
+"""All that an executive may ask for."""
+PUBLISHED_BY = {
+    family.kpi: family.dimensions
+    for families in FAMILIES.values()
+    for family in families
+    if family.dimensions is not None
+}
+"""The dimensions of KPIs that are published by fewer than they can be cut by."""
+ADDED = ("n", "hits", "negative", "sum", "required_rows")
+"""Sums that add up over cells."""
+
+
+@dataclass(frozen=True)
+class MonthState:
+    """A month and its newest edition. `state`: published, due (it can be published now),
+    waiting (until `settles_on`) or changed (the data differs from what was published, and
+    a correction would give people away).
+    """
+
+    month: str
+    state: str
+    settles_on: date
+    edition: int | None = None
+    published_at: datetime | None = None
+    published_by: str | None = None
+
+
+@dataclass(frozen=True)
+class EditionContent:
+    """Content of an edition: dimension → cells, and the tables that decided about it."""
+
+    cells: dict[str, Cells]
+    tables: dict[str, Tables]
+
+    @property
+    def evidence(self) -> list[list[Any]]:
+        return [
+            [family, *cell, counts]
+            for tables in self.tables.values()
+            for family, cells in tables.evidence.items()
+            for cell, counts in cells.items()
+        ]
+
+
+def list_states() -> list[MonthState]:
+    """List the months that are over in the data, and every month with an edition."""
+    with store.reading() as session:
+        newest = _find_newest(session)
+    scheduled = {one.month: one for one in edition_schedule.list_months()}
+    found = []
+    for month in sorted({*scheduled, *newest}):
+        one, edition = scheduled.get(month), newest.get(month)
+        settles_on = one.settles_on if one else date.fromisoformat(f"{month}-01")
+        if edition is None:
+            state = "due" if one and one.is_settled else "waiting"
+            found.append(MonthState(month, state, settles_on))
+            continue
+        is_same = edition.state.split()[0] == _find_state(month)
+        state = "published" if is_same else "changed"
+        found.append(
+            MonthState(
+                month, state, settles_on, edition.number, edition.published_at, edition.published_by
+            )
+        )
+    return found
+
+
+def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
+    """Publish months whose days after their end are over, whenever they were imported
+    (default: all that have no edition). Returns those published. Raises Refusal for others.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    known = {one.month: one for one in edition_schedule.list_months()}
+    for month in months:
+        if month not in known or not known[month].is_old:
+            raise Refusal(
+                "month_not_over",
+                "{month} cannot be published yet. {when}",
+                month=month,
+                when=edition_schedule.describe_next(),
+            )
+    chosen = [one for one in known.values() if one.is_old and one.month in (months or known)]
+    return _publish(viewer, chosen)
+
+
+def publish_due(viewer: Viewer = Viewer.SYSTEM) -> list[str]:
+    """Publish the months that are settled, and corrections that give nobody away. Returns
+    the months published.
+    """
+    viewer.require(Permission.MANAGE_IMPORTS)
+    return _publish(viewer, [one for one in edition_schedule.list_months() if one.is_settled])
+
+
+def publish_before_deletion(through: date) -> None:
+    """Publish months up to that of a day before their people are deleted. The caller holds
+    the lock of imports.
+    """
+    for one in edition_schedule.list_months():
+        if one.month <= f"{through:%Y-%m}":
+            _publish_month(Viewer.SYSTEM, one.month)
+
+
+def forget_evidence(through: date) -> None:
+    """Delete what months up to that of a day could be corrected by."""
+    with store.writing() as session:
+        old = sa.update(Edition).where(Edition.month <= f"{through:%Y-%m}")
+        session.execute(old.values(evidence=[]))
+
+
+def _publish(viewer: Viewer, months: Sequence[Scheduled]) -> list[str]:
+    published = []
+    for one in months:
+        with store.one_import_at_a_time():
+            if _publish_month(viewer, one.month):
+                published.append(one.month)
+    return published
+
+
+def _publish_month(viewer: Viewer, month: str) -> bool:
+    """Publish a month without an edition, or a correction where one is allowed."""
+    state = _find_state(month)
+    with store.reading() as session:
+        last = _find_newest(session).get(month)
+    if last and state in last.state.split():
+        return False
+    salt = last.salt if last else secrets.token_hex(8)
+    content = make_content(month, salt)
+    with store.writing() as session:
+        newest = _find_newest(session).get(month)
+        if (newest.number if newest else 0) != (last.number if last else 0):
+            return False  # another process was first
+        if newest:
+            before = {name: load(name, [month]).get(month, {}) for name in content.cells}
+            if before == content.cells:
+                newest.state = state
+                return False
+            if not _may_correct(newest, before, content):
+                # Looked at; the first state is the one that was published.
+                newest.state = f"{newest.state.split()[0]} {state}"
+                return False
+        number = newest.number + 1 if newest else 1
+        edition = Edition(
+            month=month,
+            number=number,
+            published_by=viewer.username,
+            state=state,
+            salt=salt,
+            evidence=content.evidence,
+        )
+        session.add(edition)
+        session.flush()
+        session.add_all(
+            EditionTable(edition_id=edition.id, dimension=dimension, entries=_write_cells(cells))
+            for dimension, cells in content.cells.items()
+        )
+        audit_log.record(session, viewer.username, "edition_published", month, reason=f"{number}")
+    return True
+
+
+def _write_cells(cells: Cells) -> list[list[Any]]:
+    return [[value, kpi, sums] for value, by_kpi in cells.items() for kpi, sums in by_kpi.items()]
+
+
+def _find_newest(session: Session) -> dict[str, Edition]:
+    statement = sa.select(Edition).order_by(Edition.month, Edition.number)
+    return {edition.month: edition for edition in session.scalars(statement)}
+
+
+def _find_state(month: str) -> str:
+    """Compute a digest of what an edition of the month is made from, as far as it is known
+    without reading it.
+    """
+    files = [lake.snapshot(name).files(month, month) for name in ("contacts", "intervals", "spend")]
+    declared = [(kpi.key, kpi.dimensions) for kpi in KPIS]
+    return hashlib.sha256(repr((files, declared, DIMENSIONS)).encode()).hexdigest()
+
+
+def make_content(month: str, salt: str) -> EditionContent:
+    """Work out what an edition of the month would hold now."""
+    question = build_query(
+        Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
+    )
+    closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
+    tables = {
+        kind: _read_closed(closed_tables[kind][month])
+        if month in closed_tables[kind]
+        else published_tables.work_out(question, kind, salt)
+        for kind in GROUPS
+    }
+    cells: dict[str, Cells] = {name: {} for name in ("", *DIMENSIONS["evaluations"])}
+    for dimension, value, kpi, sums in _find_sums(question):
+        is_shown = _is_shown(tables, kpi.key, (dimension, value))
+        cells[dimension].setdefault(value, {})[kpi.key] = sums if is_shown else None
+    # What is hidden is said even where there is nothing to hide.
+    for kpi in KPIS:
+        for dimension in ("", *(name for name in cells if name in kpi.dimensions)):
+            values = {*cells[dimension]} | {
+                value for name, value in _find_table(tables, kpi.key) if name == dimension
+            }
+            for value in values:
+                if not _is_shown(tables, kpi.key, (dimension, value)):
+                    cells[dimension].setdefault(value, {})[kpi.key] = None
+    return EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+
+
+def _read_closed(published: Mapping[str, Sequence[Sequence[Any]]]) -> Tables:
+    """Read what was decided before editions were kept; nothing else is shown of a month
+    whose people are deleted.
+    """
+    shown = {
+        kpi: {(dimension, value): is_shown is True for dimension, value, is_shown in cells}
+        for kpi, cells in published.items()
+    }
+    return Tables(shown, {}, [], is_closed=True)
+
+
+def _find_table(tables: Mapping[str, Tables], kpi: str) -> Table:
+    family = family_of(kpi)
+    return tables[KIND_OF[family]].shown.get(family, {}) if family in KIND_OF else {}
+
+
+def _is_shown(tables: Mapping[str, Tables], kpi: str, cell: Cell) -> bool:
+    """Return whether a KPI is shown in a cell; one without rows is shown as no data."""
+    family = family_of(kpi)
+    if kpi in ALWAYS_SHOWN:
+        return True
+    if family not in KIND_OF or (cell[0] and cell[0] not in PUBLISHED_BY.get(kpi, (cell[0],))):
+        return False
+    table, is_closed = _find_table(tables, kpi), tables[KIND_OF[family]].is_closed
+    return all(table.get(one, not is_closed) for one in list_cells(kpi, cell))
+
+
+def list_cells(kpi: str, cell: Cell) -> list[Cell]:
+    """List the cells of its family's table that decide about a KPI in a cell."""
+    if kpi not in COUNTED_WITH_SOURCE or cell[0] == "source":
+        return [cell]
+    with_source = WITH_SOURCE + cell[0], cell[1]
+    return [with_source] if kpi in COSTS else [cell, with_source]
+
+
+def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
+    """Find the sums of every KPI in the month as a whole and by each dimension."""
+    for kind, dimensions in DIMENSIONS.items():
+        some = [
+            replace(kpi, has_percentiles=False)
+            for kpi in KPIS
+            if KIND_OF.get(family_of(kpi.key), "contacts") == kind
+            and (family_of(kpi.key) in KIND_OF or kpi.key in ALWAYS_SHOWN)
+        ]
+        cuts = tuple((name,) for name in dimensions)
+        together = SharedCuts(cuts)
+        for by in ((), *cuts):
+            asked = replace(question, by=by)
+            name = by[0] if by else ""
+            for kpis, records, _notes in collect(asked, some, together):
+                for record in records:
+                    value = asked.group_of(record)[name] if by else None
+                    found = [(kpi, _sums_of(record, kpi.key)) for kpi in kpis]
+                    if by and not record["present"] and not any(sums.get("n") for _, sums in found):
+                        continue
+                    yield from ((name, value, kpi, sums) for kpi, sums in found)
+            costs = [kpi for kpi in some if kpi.subject == FactTable.SPEND]
+            if costs and (not by or name in costs[0].dimensions):
+                yield from _find_money(asked, costs, name)
+
+
+def _find_money(
+    question: MetricQuery, kpis: list[Kpi], dimension: str
+) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
+    for group, amounts, contacts in find_costs(question, kpis):
+        money = {one["currency"]: [float(one["amount"]), int(one["rows"])] for one in amounts}
+        for kpi in kpis:
+            n = 0 if kpi.kind == KpiKind.TOTAL else int(contacts.get(f"{kpi.key}__n", 0))
+            yield dimension, group.get(dimension), kpi, {"n": n, "money": money}
+
+
+def _sums_of(record: Mapping[str, Any], kpi: str) -> Sums:
+    """Return the sums of a KPI as JSON holds them; nothing where all are zero."""
+    sums = {}
+    for name, value in record.items():
+        own, _, suffix = name.partition("__")
+        if own == kpi and suffix != "histogram" and value is not None and value == value:
+            number = float(value)
+            sums[suffix] = int(number) if number.is_integer() and suffix != "deviation" else number
+    return sums if any(sums.values()) else {}
+
+
+def _find_marks(question: MetricQuery, whole: Cells) -> Cells:
+    marks: Cells = {}
+    for kpi in RATED:
+        if whole.get(None, {}).get(kpi):
+            frame = find_ratings(Viewer.SYSTEM, kpi, question.where)
+            for mark, n in zip(frame["mark"], frame["n"], strict=True):
+                marks.setdefault(mark, {})[kpi] = {"n": int(n)}
+    return marks
+
+
+def _may_correct(edition: Edition, before: Mapping[str, Cells], content: EditionContent) -> bool:
+    """Return whether somebody who has the edition, and is given this content too, finds out
+    about few people: the same cells are shown and hidden, and in each, and in what is left
+    of one beside those in it, nothing changed, or enough contacts of enough advisors came or
+    went. Then the audits of one edition hold for all of them.
+    """
+    if not edition.evidence:
+        return False
+    known, new = (
+        {
+            (dimension, value, kpi): sums
+            for dimension, cells in tables.items()
+            for value, by_kpi in cells.items()
+            for kpi, sums in by_kpi.items()
+        }
+        for tables in (before, content.cells)
+    )
+    of_old = {kpi for _dimension, _value, kpi in known}
+    if {place: sums is None for place, sums in known.items()} != {
+        place: sums is None for place, sums in new.items() if place[2] in of_old
+    }:
+        return False
+    old_counts = {(family, dim, value): counts for family, dim, value, counts in edition.evidence}
+    changes: dict[tuple[str, str, str | None], np.ndarray] = {}
+    for family, dimension, value, counts in content.evidence:
+        if (family, dimension, value) in old_counts:
+            old = np.array(old_counts[family, dimension, value])
+            changes[family, dimension, value] = np.array(counts) - old
+    zero = np.zeros(published_tables.BUCKETS + 1, int)
+
+    def change_of(dimension: str, value: str | None, kpi: str) -> np.ndarray:
+        place = dimension, value, kpi
+        return _add_up(new.get(place) or {}) - _add_up(known.get(place) or {})
+
+    for (dimension, value, kpi), sums in known.items():
+        if sums is None or dimension == MARKS or kpi in ALWAYS_SHOWN:
+            continue
+        by_cell = [
+            changes.get((family_of(kpi), *cell), zero)
+            for cell in list_cells(kpi, (dimension, value))
+        ]
+        moved = change_of(dimension, value, kpi)
+        changed = [change for change in by_cell if change.any()] or [zero]
+        if not all(_is_large(change, moved) for change in changed):
+            return False
+    for tables in content.tables.values():
+        for family, cell, parts in tables.remainders:
+            kpis = [kpi for kpi in of_old if family_of(kpi) == family and kpi not in COSTS]
+            left = changes.get((family, *cell), zero) - sum(
+                (changes.get((family, *part), zero) for part in parts), zero
+            )
+            for kpi in kpis:
+                moved = change_of(*cell, kpi) - sum(
+                    (change_of(*part, kpi) for part in parts), np.zeros(len(ADDED) + 1)
+                )
+                if not _is_large(left, moved):
+                    return False
+    return True
+
+
+def _add_up(sums: Sums) -> np.ndarray:
+    """Return what adds up over cells: the sums, and that of the squares of a mean's rows."""
+    n, total = sums.get("n", 0), sums.get("sum", 0)
+    squares = (n - 1) * sums.get("deviation", 0) ** 2 + total**2 / n if n else 0
+    return np.array([*(float(sums.get(name, 0)) for name in ADDED), squares])
+
+
+def _is_large(change: np.ndarray, moved: np.ndarray) -> bool:
+    """Return whether nothing changed, or at least enough contacts of enough advisors: each
+    group of advisors in which rows came, or went, has one.
+    """
+    rows, groups = change[0], change[1:]
+    if not change.any() and np.allclose(moved, 0, atol=1e-6):
+        return True
+    advisors = max((groups > 0).sum(), (groups < 0).sum())
+    return abs(rows) >= MINIMUM_CONTACTS and advisors >= MINIMUM_ADVISORS
+
+
+@dataclass(frozen=True)
+class EditionDifference:
+    """Contacts received in a month: as its edition says, and as the data says now."""
+
+    month: str
+    published: int | None
+    now: int
+
+
+def find_differences(viewer: Viewer) -> list[EditionDifference]:
+    """Find the months whose data differs from their edition, for viewers of the whole board."""
+    viewer.require(Permission.SEE_BOARD)
+    changed = [one.month for one in list_states() if one.state == "changed"]
+    published, found = load("", changed), []
+    for month in changed:
+        sums = published.get(month, {}).get(None, {}).get("received")
+        where = Filters(periods.period_of("month", month))
+        now = int(measure(Viewer.SYSTEM, ("received",), (), where)["n"].fillna(0).iloc[0])
+        if sums is None or now != sums.get("n", 0):
+            found.append(EditionDifference(month, None if sums is None else sums.get("n", 0), now))
+    return found

@@ -1,0 +1,186 @@
+"""Audit of what shown cells leave open: small sums of hidden cells that can be computed,
+and hidden cells that whole numbers fix.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
+
+from qa_core.stats.linear_audit import PRIME, find_shown
+
+SOLVER_SECONDS = 5.0
+"""Seconds of solver; what it has not answered by then counts as fixed."""
+
+
+@dataclass(frozen=True)
+class TableCells:
+    """Cells of several tables. `inside`: bool, cells × combinations; `table`: the number of
+    each cell's table. The total is a table by itself.
+    """
+
+    inside: np.ndarray
+    table: np.ndarray
+
+
+@dataclass
+class Solver:
+    """Time left for whole numbers, and what is known to vary: it still does when more cells
+    are hidden.
+    """
+
+    seconds: float = field(default_factory=lambda: SOLVER_SECONDS)
+    varying: set[tuple[Hashable, int]] = field(default_factory=set)
+
+
+def hide_sums(
+    cells: TableCells,
+    order: Sequence[int],
+    start: np.ndarray,
+    is_small: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Hide the cells of `start`, and of those in `order` (the most wanted first) as many as
+    it takes so that from the shown ones follows no hidden cell, and no small sum of them:
+    of two hidden cells, or of what cells of one table leave of a cell around them.
+
+    `is_small`: whether too few are behind each of some sets of combinations (bool, sets ×
+    combinations). Returns a mask of all cells.
+    """
+    small_sums = np.zeros((0, cells.inside.shape[1]), np.int8)
+    while True:
+        vectors = np.vstack([cells.inside.astype(np.int8), small_sums])
+        is_protected = np.append(start, np.ones(len(small_sums), bool))
+        is_shown, rest = find_shown(vectors, order, is_protected)
+        is_hidden = start.copy()
+        is_hidden[order] |= ~is_shown[order]
+        found = [*_list_remainders(cells, order, is_hidden), *_list_pairs(cells, is_hidden, rest)]
+        known = {row.tobytes() for row in small_sums}
+        new = {row.tobytes(): row for row in found if row.tobytes() not in known}
+        sums = np.array([*new.values()], np.int8)
+        if not len(sums) or not (is_few := is_small(sums > 0)).any():
+            return is_hidden
+        small_sums = np.vstack([small_sums, sums[is_few]])
+
+
+def list_nested(cells: TableCells, shown: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """List, of the shown cells, each with those of another table that lie in it."""
+    shown = np.array(shown, int)
+    inside = cells.inside[shown].astype(np.float32)
+    sizes = inside.sum(axis=1)
+    is_within = (inside @ inside.T == sizes[:, None]) & (sizes[:, None] <= sizes)
+    is_within &= (sizes[:, None] > 0) & (cells.table[shown][:, None] != cells.table[shown])
+    for around in range(len(shown)):
+        within = np.flatnonzero(is_within[:, around])
+        for table in np.unique(cells.table[shown[within]]):
+            yield shown[around], shown[within[cells.table[shown[within]] == table]]
+
+
+def _list_remainders(
+    cells: TableCells, order: Sequence[int], is_hidden: np.ndarray
+) -> Iterator[np.ndarray]:
+    """List what shown cells of a table leave of a shown cell that they lie in."""
+    for around, parts in list_nested(cells, [cell for cell in order if not is_hidden[cell]]):
+        left = cells.inside[around].astype(np.int8) - cells.inside[parts].sum(axis=0)
+        # Customers are in several cells of a table: what is left then is no number of any.
+        if left.any() and left.min() >= 0:
+            yield left
+
+
+def _list_pairs(cells: TableCells, is_hidden: np.ndarray, rest: np.ndarray) -> Iterator[np.ndarray]:
+    """List the sums of two hidden cells that follow from the shown ones."""
+    rows: dict[bytes, list[int]] = {}
+    hidden = np.flatnonzero(is_hidden & cells.inside.any(axis=1))
+    for cell in hidden:
+        rows.setdefault(rest[cell].tobytes(), []).append(cell)
+    for cell in hidden:
+        for other in rows.get((-rest[cell] % PRIME).tobytes(), ()):
+            if other > cell:
+                yield cells.inside[cell].astype(np.int8) + cells.inside[other]
+
+
+def find_fixed(
+    cells: TableCells,
+    is_shown: np.ndarray,
+    hidden: np.ndarray,
+    rows: np.ndarray,
+    among: np.ndarray | None,
+    solver: Solver,
+    figure: Hashable,
+) -> np.ndarray:
+    """Find, as a mask of the `hidden` cells, those of which the `rows` (counts by combination)
+    can be no other whole number than they are. `among`: how many there could be in each
+    combination, which everybody may know; None: any number.
+
+    Most are cleared by one exchange: a row in the cell, and one outside or a place for one,
+    in combinations that the shown cells do not distinguish, could change places. The solver
+    decides about the others. `figure`: what is asked about, for what the solver remembers.
+    """
+    inside = cells.inside[hidden].T.astype(np.float64)
+    room = np.ones_like(rows) if among is None else among - rows
+    groups = _find_groups(cells.inside[is_shown])
+    within, free = groups @ (inside * rows[:, None]), groups @ (inside * room[:, None])
+    outside, free_outside = (groups @ rows)[:, None] - within, (groups @ room)[:, None] - free
+    can_vary = (within * free_outside + outside * free > 0).any(axis=0)
+    # Where a shown cell, or what is left of one, has none, each cell in it has none.
+    shown = np.flatnonzero(is_shown)
+    left = [
+        cells.inside[at].astype(int) - cells.inside[parts].sum(axis=0)
+        for at, parts in list_nested(cells, shown)
+    ]
+    sets = np.vstack([cells.inside[shown], *(one[None] for one in left)]) > 0
+    has_none = sets[sets @ rows == 0].any(axis=0)
+    is_fixed = inside.any(axis=0) & ~(inside[~has_none] > 0).any(axis=0)
+    for place in np.flatnonzero(inside.any(axis=0) & ~is_fixed & ~can_vary):
+        known = figure, hidden[place]
+        if known not in solver.varying:
+            is_fixed[place] = not _can_vary(
+                cells.inside[is_shown], cells.inside[hidden[place]], rows, among, solver
+            )
+        if not is_fixed[place]:
+            solver.varying.add(known)
+    return is_fixed
+
+
+def _find_groups(shown: np.ndarray) -> csr_array:
+    """Group the combinations that lie in the same cells (groups × combinations)."""
+    packed = np.packbits(shown, axis=0).T
+    _values, group = np.unique(packed, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    places = np.arange(len(group))
+    return csr_array((np.ones(len(group)), (group, places)))
+
+
+def _can_vary(
+    shown: np.ndarray,
+    hidden: np.ndarray,
+    rows: np.ndarray,
+    among: np.ndarray | None,
+    solver: Solver,
+) -> bool:
+    """Return whether whole numbers fit the shown cells that differ in the hidden one."""
+    if solver.seconds <= 0:
+        return False
+    columns, group = np.unique(np.vstack([shown, hidden]), axis=1, return_inverse=True)
+    matrix, target = columns[:-1].astype(np.float64), columns[-1].astype(np.float64)
+    if not matrix.any(axis=0)[target > 0].all():
+        return True  # some of it is in no shown cell
+    truth = np.bincount(group.reshape(-1), rows, len(target))
+    most = np.inf if among is None else np.bincount(group.reshape(-1), among, len(target))
+    for sign in (-1, 1):  # first a larger number, then a smaller one
+        began = time.thread_time()
+        found = milp(
+            sign * target,
+            integrality=np.ones(len(target)),
+            bounds=Bounds(0, most),
+            constraints=LinearConstraint(matrix, matrix @ truth, matrix @ truth),
+            options={"time_limit": max(solver.seconds, 0.01)},
+        )
+        solver.seconds -= time.thread_time() - began
+        if found.x is not None and abs(target @ (found.x - truth)) > 0.5:
+            return True
+        if found.status != 0:
+            return False
+    return False

@@ -1,0 +1,210 @@
+"""Editions: a month is published once, and corrected only where the difference concerns many."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders.centres import contact, land, land_spend
+from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
+
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli.app import run
+from qa_core.metrics import query
+from qa_core.metrics.kpi import editions, publication
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
+from qa_core.storage.records.editions import Edition
+from qa_core.storage.records.imports import ImportBatch
+
+
+def late(contacts: int, advisors: int, **columns: Any) -> None:
+    """Land contacts of May that came late, and let what is due be done."""
+    land(
+        [
+            contact(
+                "2026-05-20 10:00",
+                f"late{number}",
+                queue="a",
+                advisor_id=f"a{number % advisors}",
+                **columns,
+            )
+            for number in range(contacts)
+        ],
+        "late",
+    )
+
+
+def received(where: Filters = MAY) -> float:
+    return query.measure(EXECUTIVE, ("received",), (), where)["n"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "contacts, advisors, is_corrected",
+    [(16, 16, True), (9, 9, False), (16, 4, False)],
+)
+def test_a_correction_is_published_where_enough_contacts_of_enough_advisors_came(
+    centre: Path, contacts: int, advisors: int, is_corrected: bool
+) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20))
+    assert received() == 320
+
+    late(contacts, advisors)
+
+    assert editions.publish_due() == (["2026-05"] if is_corrected else [])
+    assert received() == (336 if is_corrected else 320)
+    [state] = [one for one in editions.list_states() if one.month == "2026-05"]
+    assert (state.state, state.edition) == (("published", 2) if is_corrected else ("changed", 1))
+    assert editions.publish_due() == []
+
+
+def test_late_contacts_of_a_part_that_is_hidden_are_not_published_though_the_total_grew_by_many(
+    centre: Path,
+) -> None:
+    # Of the 26 that came, 10 are of two advisors in the hidden queues: 26 less 16.
+    hidden = [*of_queue("small", 4, 6), *of_queue("smaller", 4, 3)]
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20), hidden)
+    assert shown("received", "queue")["small"] == "suppressed"
+    before = received()
+    late(16, 16)
+    rows = [
+        contact("2026-05-21 10:00", f"more{number}", queue="small", advisor_id=f"a{number % 2}")
+        for number in range(10)
+    ]
+    land(rows, "more")
+
+    assert editions.publish_due() == []
+    assert received() == before
+
+
+def test_a_new_name_is_not_published_beside_the_old_ones(centre: Path) -> None:
+    # Two queues become one: its number less the old one is the other's, which was hidden.
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 20), of_queue("c", 8, 10), of_queue("d", 2, 6))
+    before = shown("received", "queue")
+    assert before["c"] == before["d"] == "suppressed"
+    renamed = [
+        {**row, "contact_id": f"c{320 + number}", "queue": "a"}
+        for number, row in enumerate(of_queue("c", 8, 10))
+    ]
+    land(renamed, "renamed")
+    assert dict(
+        query.measure(Viewer.SYSTEM, ("received",), ("queue",), MAY).set_index("queue")["n"]
+    ) == {"a": 240, "b": 160, "d": 12}
+
+    assert editions.publish_due() == []
+    assert shown("received", "queue") == before
+
+
+def batch(first: date, last: date, finished_days_ago: int) -> None:
+    """Note an import of these days that finished so many days ago."""
+    with store.writing() as session:
+        session.add(
+            ImportBatch(
+                id=f"of {first}",
+                kind="contacts",
+                file_name="f.csv",
+                digest="d",
+                system="generic",
+                profile="p",
+                options={},
+                state="done",
+                first_day=first,
+                last_day=last,
+                actor="ada",
+                finished_at=now() - timedelta(days=finished_days_ago),
+            )
+        )
+
+
+def test_a_month_waits_until_it_has_settled_and_an_administrator_need_not(centre: Path) -> None:
+    rows = [*of_queue("a", 8, 20), *of_queue("a", 8, 20, month=4)]
+    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(rows)])
+    land([contact("2026-06-01 10:00", "after", advisor_id="a0")], "after")
+    batch(date(2026, 4, 1), date(2026, 4, 30), finished_days_ago=9)
+    batch(date(2026, 5, 1), date(2026, 5, 31), finished_days_ago=7)
+    with pytest.raises(Refusal, match="No month has been published yet"):
+        received()
+
+    assert editions.publish_due() == ["2026-04"]
+    states = {one.month: one.state for one in editions.list_states()}
+    assert states == {"2026-04": "published", "2026-05": "waiting"}
+    with pytest.raises(Refusal, match="complete calendar months"):
+        received()
+    with pytest.raises(AccessDenied):
+        editions.publish(Viewer("max", Role.MANAGER))
+    assert editions.publish(Viewer("ada", Role.ADMIN)) == ["2026-05"]
+    assert received() == 160
+    with store.reading() as session:
+        rows = sa.select(JournalRow.actor, JournalRow.object).where(
+            JournalRow.action == "edition_published"
+        )
+        assert session.execute(rows).all() == [("system", "2026-04"), ("ada", "2026-05")]
+
+
+def test_a_lost_edition_is_no_data_until_it_is_published_anew(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20, month=4), of_queue("a", 8, 20), of_queue("a", 8, 20, month=6))
+    half = Filters(Period(date(2026, 4, 1), date(2026, 6, 30)))
+    assert received(half) == 480
+    with store.writing() as session:
+        session.execute(sa.delete(Edition).where(Edition.month == "2026-05"))
+
+    assert shown("received", where=half) == {None: "no_data"}
+    assert shown("received", "month", where=half) == {
+        "2026-04": "ok",
+        "2026-06": "ok",
+    }
+    assert editions.publish_due() == ["2026-05"]
+    assert received(half) == 480
+
+
+def test_editions_hold_nothing_of_a_hidden_cell_but_that_it_is_hidden(centre: Path) -> None:
+    land_all(of_queue("a", 8, 20), of_queue("b", 8, 10), of_queue("small", 2, 6))
+    tables = publication.load("queue", ["2026-05"])["2026-05"]
+    assert set(tables["small"].values()) == {None}
+    assert tables["a"]["received"]["n"] == 160
+    with store.reading() as session:
+        [evidence] = session.scalars(sa.select(Edition.evidence))
+    assert not [one for one in evidence if one[1:3] == ["queue", "small"]]
+
+
+def test_executives_see_what_managers_see_of_large_groups(centre: Path) -> None:
+    rows = [
+        row | {"wait_seconds": 3.0 + number % 50, "talk_seconds": 60.0 + number % 7}
+        for number, row in enumerate(of_queue("a", 8, 20) + of_queue("b", 8, 20))
+    ]
+    land_spend([("2026-05-04", None, None, 90.0, "EUR"), ("2026-05-05", None, None, 9.0, "USD")])
+    land_all(rows, of_queue("a", 8, 20, month=6))
+    kpis = ("received", "csat", "csat_mean", "average_talk_time", "answer_rate", "spend")
+    where = Filters(Period(date(2026, 5, 1), date(2026, 6, 30)))
+    columns = ["kpi", "value", "numerator", "denominator", "n", "low", "high", "status"]
+    for by in ((), ("queue",), ("month",)):
+        asked = kpis if by != ("queue",) else kpis[:-1]
+        theirs, whole = (
+            query.measure(viewer, asked, by, where, has_percentiles=False)[columns]
+            for viewer in (EXECUTIVE, Viewer.SYSTEM)
+        )
+        numbers = columns[1:7]
+        assert theirs.drop(columns=numbers).equals(whole.drop(columns=numbers))
+        assert (theirs[numbers] - whole[numbers]).abs().max(axis=None) < 1e-9
+
+
+def test_the_command_line_lists_and_publishes(centre: Path, capsys) -> None:
+    rows = of_queue("a", 8, 20)
+    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(rows)])
+    land([contact("2026-06-01 10:00", "after", advisor_id="a0")], "after")
+    assert run(["editions", "list", "--json"]) == 0
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["month"], listed["state"], listed["edition"]) == ("2026-05", "due", None)
+    assert run(["editions", "publish", "2026-06"]) == 1
+    assert "cannot be published yet" in capsys.readouterr().err
+    assert run(["editions", "due", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"published": ["2026-05"]}
+    assert run(["editions", "publish", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"published": []}
