@@ -7,6 +7,8 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from qa_core.base.i18n import _
+
 
 def row(gap: str = "small", **options: Any) -> DeltaGenerator:
     """Return a row that wraps on a narrow screen."""
@@ -77,6 +79,7 @@ def select(
     `chosen`: key at first, where it is known; else the first one, or none (None) where
     the choice `is_optional`. `options` go to `st.selectbox`.
     """
+    options.setdefault("placeholder", _("Choose"))
     keys = list(titles)
     usual = None if is_optional else 0
     index = keys.index(chosen) if chosen in titles else usual

@@ -9,12 +9,15 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import alerts
-from qa_core.base.i18n import _
+from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.ui.frame import cached, gate, layout, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, drill, sections
+
+NO_COMPARISON = N_("Choose a comparison above to see what changed.")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,19 @@ class AttentionItem:
     severity: str
     values: Mapping[str, Any] = field(default_factory=dict)
     behind: str = ""
+
+
+def conclude(
+    worse: Sequence[AttentionItem], better: Sequence[AttentionItem], was_tried: bool
+) -> ChartTitle:
+    """Return the heading of the items. `was_tried`: whether anything could be compared."""
+    if worse:
+        return ChartTitle(_("What needs a look"), "attention")
+    if better:
+        return ChartTitle(_("What stands out"), "better")
+    if was_tried:
+        return ChartTitle(_("Nothing stands out"))
+    return ChartTitle(_("Too little data to see what stands out"))
 
 
 def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[AttentionItem]]:
@@ -48,9 +64,9 @@ def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
                 drill.show_arrow(f"look_{position}", dict(item.values), item.behind)
 
 
-def show_open(viewer: Viewer, found: Sequence[alerts.Alert], with_rule: bool = False) -> None:
+def show_open(viewer: Viewer, events: Sequence[alerts.Alert], with_rule: bool = False) -> None:
     """Show alerts that nobody acknowledged; `with_rule`: their rule and first day too."""
-    for event in found:
+    for event in events:
         with layout.line():
             since = f"  \n:gray[{_describe_since(event)}]" if with_rule else ""
             text = f":orange[:material/notifications_active:] {describe(viewer, event)}{since}"

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.analysis import chart_titles, charts, note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.stats import control_charts
 from qa_core.ui.frame.filter_bar import FilterState
@@ -20,6 +20,10 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import explain_link
 
 NOTHING = ":gray[–]"
+HIDDEN = N_("Based on fewer than five advisors or ten contacts.")
+SMALL_SAMPLE = N_("Too few contacts for a firm figure: small samples move a lot by chance.")
+ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the filter to see this.")
+WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")
 SHORT = 20
 """Characters that fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
@@ -109,7 +113,7 @@ def show_tiles(tiles: Sequence[Tile]) -> None:
     a word.
     """
     if tiles and tiles[0].is_small:
-        st.caption(_("Too few contacts for a firm figure: small samples move a lot by chance."))
+        st.caption(_(SMALL_SAMPLE))
     with st.container(horizontal=True, gap="small"):
         for tile in tiles:
             _show_tile(tile)
@@ -169,10 +173,7 @@ def show_missing(title: str, rows: Sequence[Any]) -> None:
 
 def show_one_cut(title: str) -> None:
     """Show why a cut is missing for who sees one cut or one filter at a time."""
-    show_message(
-        _("{title}: hidden under a filter", title=title),
-        _("You see one breakdown or one filter at a time. Remove the filter to see this."),
-    )
+    show_message(_("{title}: hidden under a filter", title=title), _(ONE_AT_A_TIME))
 
 
 def show_chart(
@@ -301,15 +302,20 @@ def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
 
 
 def _missing(status: str) -> str:
-    """Return one short word in place of a value; a tile would cut a longer one."""
-    word = _("hidden") if status == "suppressed" else _("pending") if status == "pending" else ""
+    """Return one short word instead of a value; a tile would cut a longer one."""
+    word = name_status(status)
     return f":gray[{word}]" if word else NOTHING
+
+
+def name_status(status: str) -> str:
+    """Return why there is no value in one word; empty where there is no data."""
+    return {"suppressed": _("hidden"), "pending": _("pending")}.get(status, "")
 
 
 def explain_missing(row: Any) -> str:
     """Return why a row of `measure` has no value."""
     if row.status == "suppressed":
-        return _("Based on fewer than five advisors or ten contacts.")
+        return _(HIDDEN)
     if row.status == "pending":
         return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
     return " ".join(note_texts.describe_populations([row])) or _(formatting.NO_DATA)

@@ -17,8 +17,8 @@ from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, personal_data, scorecard_answers
-from qa_core.ui.widgets.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_text
+from qa_core.ui.widgets import cards, evaluation_tables, personal_data, scorecard_answers
+from qa_core.ui.widgets.scorecard_answers import OVERALL, code, describe_text
 
 IDLE_SECONDS = 300
 """Longest silence between two answers that counts as time spent on the evaluation."""
@@ -69,18 +69,13 @@ def show_score(draft: Draft) -> None:
     with cards.card():
         st.markdown(f"### {_colour_score(result, is_complete=not missing)}")
         st.caption(" · ".join(_describe_score(draft, result, missing)))
-        st.progress(
-            (whole - missing) / whole, text=_("{n} of {all} answered", n=whole - missing, all=whole)
-        )
+        st.progress((whole - missing) / whole, text=_("{n} of {all}", n=whole - missing, all=whole))
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.scorecard.criteria if item.key == failure.key)
-            said = _(
-                "{harm}: {criterion}. {consequence}.",
-                harm=_(HARMS[failure.critical]),
-                criterion=describe_text(criterion.text),
-                consequence=_(FAILS[criterion.fails]),
+            text = scorecard_answers.describe_failure(
+                failure.critical, criterion.text, criterion.fails
             )
-            st.markdown(f":red[:material/report:] {escape(said)}")
+            st.markdown(f":red[:material/report:] {escape(text)}")
         text = _(
             "{minutes} min spent · saved {time}",
             minutes=int(draft.seconds_spent // 60),
@@ -99,15 +94,16 @@ def _colour_score(result: scoring.Result | None, is_complete: bool) -> str:
 
 
 def _describe_score(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
-    said = [_("Score so far") if missing else _("Score")]
+    parts = [_("Score so far") if missing else _("Score")]
     if not missing and result is not None and result.outcome is not None:
-        said.append(_("Passed") if result.outcome == "pass" else _("Not passed"))
+        parts.append(_(evaluation_tables.OUTCOMES[result.outcome]))
     if result is not None and result.score != result.calculated_score:
         score = formatting.value(float(result.calculated_score), "score", short=True)
-        said.append(_("{score} before the critical error", score=score))
+        parts.append(_("Before the critical error: {score}.", score=score))
     if draft.scorecard.pass_mark is not None:
-        said.append(_("pass mark {mark}", mark=formatting.number(float(draft.scorecard.pass_mark))))
-    return said
+        mark = formatting.number(float(draft.scorecard.pass_mark))
+        parts.append(_("Pass mark: {mark}.", mark=mark))
+    return parts
 
 
 def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
@@ -244,8 +240,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
     with cards.card(_("Changed in two places"), caption, gap="small"):
         for kind, key, label, stored, typed in differing:
             titles = {
-                "typed": _("Here: {value}", value=escape(typed)),
-                "stored": _("There: {value}", value=escape(stored)),
+                "typed": _("{what}: {text}", what=_("Here"), text=escape(typed)),
+                "stored": _("{what}: {text}", what=_("Other tab"), text=escape(stored)),
             }
             st.radio(
                 label,

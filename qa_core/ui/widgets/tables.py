@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit import column_config
 
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import get_dimension
 from qa_core.ui.frame.filter_bar import FilterState
@@ -171,19 +171,20 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int = FULL,
-    empty: str = "",
     **options: Any,
 ) -> Any:
-    """Show a table of these lines; columns that are None are left out.
+    """Show a table of these lines, or that there are none; columns that are None are left
+    out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight.
-    `empty`: shown in place of a table without lines. `options` go to `st.dataframe` in place
-    of the usual ones; returns what it returns.
+    `options` go to `st.dataframe` instead of the defaults; returns what it returns.
     """
-    if empty and not lines:
-        st.caption(empty)
+    if not lines:
+        st.caption(_("None yet."))
         return None
+    if on_line or "on_select" in options:
+        st.caption(_("Select a row to open it."))
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]
@@ -288,6 +289,18 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     return table
 
 
+def show_hidden(by: Rows) -> None:
+    """Show how many rows of `index_rows` are hidden, if any are."""
+    hidden = sum(any(row.status == "suppressed" for row in rows.values()) for rows in by.values())
+    if hidden:
+        text = ngettext(
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            hidden,
+        )
+        st.caption(text)
+
+
 def largest_first(by: Rows, kpi: str) -> list[Any]:
     """Return the values of `wide` by their number of that KPI, missing numbers last."""
     return sorted(
@@ -302,7 +315,7 @@ def show_foot() -> Any:
     return st.container(horizontal=True, vertical_alignment="center", gap="medium")
 
 
-def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> None:
+def show_definitions(kpis: Sequence[str], state: FilterState | None = None, key: str = "") -> None:
     """Show on demand what the columns mean. `key`: where a page has several tables."""
     with st.popover(
         _("Definitions"),
@@ -310,7 +323,8 @@ def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> 
         type="tertiary",
         key=f"definitions_{key}" if key else None,
     ):
-        st.caption(state.period_title)
+        if state is not None:
+            st.caption(state.period_title)
         for name in kpis:
             kpi = get_kpi(name)
             st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{escape(_(kpi.formula))}")

@@ -32,8 +32,6 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
     hint = _("Repeat contacts count where they arrive, each with its own handling time.")
-    if on_line:
-        hint += " " + _("Select a row to open its contacts.")
     with cards.card(_describe(dimension, by, values), hint, is_stretched=True):
         if not values:
             st.caption(_(formatting.NO_DATA))
