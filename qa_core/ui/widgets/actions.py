@@ -8,10 +8,11 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.ui.frame import gate
 from qa_core.ui.frame.markdown import escape
 
+INCOMPLETE = N_("Fill in all fields first.")
 _OUTCOME, _REFUSAL = "action_outcome", "action_refusal"
 
 

@@ -37,7 +37,7 @@ def describe_failure(harm: str | None, text: scoring.Text | None, fails: str) ->
         "{harm}: {criterion}. {consequence}.",
         harm=_(HARMS[CriticalClass(harm)]) if harm else _("Critical error"),
         criterion=describe_text(text),
-        consequence=_(FAILS[Fails(fails)]),
+        consequence=_(FAILS[Fails.GRID if fails == Fails.GRID else Fails.SECTION]),
     )
 
 
