@@ -12,12 +12,6 @@ from qa_core.ui.views.admin.people import find_selected, show_list, show_new, sh
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
 st.title(_("People"), anchor=False)
-text = _(
-    "The audit log records each change. A change ends the person's sessions at once. Another "
-    "administrator changes your own account."
-)
-st.caption(text)
-
 waiting = st.container()
 left, right = st.columns([5, 3])
 chosen = find_selected(find_accounts(viewer))

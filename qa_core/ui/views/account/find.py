@@ -50,8 +50,6 @@ def show(viewer: Viewer) -> None:
         ).strip()
     if not text:
         st.caption(_("Press / on any page to search."))
-        if viewer.can(Permission.SEE_CONTACTS):
-            st.caption(_("Contacts are found by their exact id."))
         return
     found = {title: list(islice(find(viewer, text), MAX + 1)) for title, find in kinds.items()}
     if not any(found.values()):
@@ -128,6 +126,6 @@ def _matches(text: str, *titles: str) -> bool:
         return False
     known = [normalise_name(title).split() for title in titles]
     words = [word for title in known for word in title]
-    return all(any(word.startswith(one) for word in words) for one in typed) or any(
+    return all(any(word.startswith(start) for word in words) for start in typed) or any(
         "".join(word[0] for word in title) == together for title in known
     )

@@ -14,7 +14,7 @@ from qa_core.ui.frame.markdown import escape
 DIRECTIONS = {
     "up": N_("Higher is better."),
     "down": N_("Lower is better."),
-    "neither": N_("Neither high nor low is better by itself."),
+    "neither": "",
 }
 
 

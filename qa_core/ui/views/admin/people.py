@@ -8,19 +8,15 @@ import streamlit as st
 from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin.account_requests import ACTS, show_done
+from qa_core.ui.views.admin.account_requests import ACTS, SECOND, show_done
 from qa_core.ui.widgets import actions, tables
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ROOM = 560
 """Pixels of the list beside the form."""
-SECOND = N_(
-    "A second person has to confirm this: a data protection officer, a manager or another "
-    "administrator."
-)
 
 
 def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -32,7 +28,6 @@ def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
     """Show the accounts, one of which may be selected."""
     advisors = dict(accounts.find_advisors(viewer))
-    st.caption(_("Select a row to change an account. Select none to add one."))
     columns = (
         tables.text_column(_("Username"), lambda account: account["username"]),
         tables.text_column(_("Name"), lambda account: account["display_name"]),
@@ -54,7 +49,7 @@ def show_new(viewer: Viewer) -> None:
     with st.form(f"new_account_{added}", border=True):
         username = st.text_input(_("Username"), max_chars=80)
         terms = _ask_bounds(viewer, role, f"new_{added}", {})
-        sent = st.form_submit_button(_("Add the account"), type="primary")
+        sent = st.form_submit_button(_("Add"), type="primary")
     if outcome := st.session_state.pop(OUTCOME, None):
         show_done(*outcome)
     if sent:
@@ -130,7 +125,7 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
         _("Display name"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
     terms: dict[str, Any] = {}
-    options = {"accept_new_options": True, "placeholder": _("Choose or type")}
+    options = {"accept_new_options": True, "placeholder": _("Choose")}
     if role == Role.TEAM_LEAD:
         teams = st.multiselect(
             _("Teams led"),
@@ -189,7 +184,7 @@ def _do(
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
-    """Describe the bounds that count for the role; others wait until the role asks."""
+    """Describe the scope that the role of the account uses."""
     match account["role"]:
         case Role.TEAM_LEAD:
             return ", ".join(account["teams"])

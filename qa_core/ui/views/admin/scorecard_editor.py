@@ -51,7 +51,7 @@ def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
 
 
 def show_faults(faults: Sequence[Fault]) -> None:
-    """Show what keeps the scorecard from being published, each fault with its place."""
+    """Show the faults that prevent publication, each with its section and criterion."""
     if not faults:
         return
     lines = [f"- {_name_place(fault)}{escape(format_refusal(fault.refusal))}" for fault in faults]
@@ -61,11 +61,8 @@ def show_faults(faults: Sequence[Fault]) -> None:
 def _name_place(fault: Fault) -> str:
     if fault.section is None:
         return ""
-    said = {"section": fault.section, "criterion": fault.criterion}
-    place = _("Section {section}, criterion {criterion}", **said)
-    if fault.criterion is None:
-        place = _("Section {section}", **said)
-    return f"**{place}.** "
+    names = (fault.section, fault.criterion)
+    return f"**{escape(' · '.join(filter(None, names)))}.** "
 
 
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -224,13 +221,12 @@ def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
     viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
         scorecards.save_draft(viewer, held.id, held.edition, content)
-        finish(held.id, _("The draft is saved."))
+        finish(held.id)
 
 
 def _drop(held: StoredScorecard) -> None:
-    with actions.show_refusals():
-        scorecards.delete_draft(gate.current_viewer(Permission.EDIT_SCORECARDS), held.id)
-        actions.finish(_("The draft is deleted."))
+    with actions.perform(Permission.EDIT_SCORECARDS) as acting:
+        scorecards.delete_draft(acting, held.id)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -251,18 +247,17 @@ def _float(value: Any) -> float | None:
 
 
 def _place_column() -> Any:
-    place = _("The position; 1.5 is between 1 and 2.")
-    return NumberColumn(_("No."), width=60, format="%g", help=place)
+    return NumberColumn(_("No."), width=60, format="%g")
 
 
 def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)
 
 
-def finish(number: int, outcome: str) -> NoReturn:
-    """Run the page again, with that outcome, on that draft or version."""
+def finish(number: int) -> NoReturn:
+    """Run the page again on that draft or version."""
     st.session_state[OPENED] = number
-    actions.finish(outcome)
+    actions.finish(_("Saved."))
 
 
 def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
@@ -270,12 +265,11 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
     last = _find_before(viewer, held)
     title = _("The first version of this scorecard")
     if last is not None:
-        title = _("What changes from version {version}", version=last.version)
+        title = _("What changed since version {version}", version=last.version)
     with cards.card(title, gap="small"):
         if last is not None:
             _show_changes(last.content, content)
         if not viewer.can(Permission.PUBLISH_SCORECARDS):
-            st.caption(_("After you save it, a manager publishes it."))
             return
         number = (last.version or 0) + 1 if last else 1
         if st.button(
@@ -286,9 +280,8 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
         ):
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.PUBLISH_SCORECARDS)
-                version = scorecards.publish(acting, held.id, held.edition)
-                said = {"title": held.title, "version": version}
-                finish(held.id, _("{title} is published as version {version}.", **said))
+                scorecards.publish(acting, held.id, held.edition)
+                finish(held.id)
         text = _(
             "New evaluations will use this version, which never changes. Earlier evaluations "
             "keep theirs."
@@ -307,15 +300,17 @@ def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:
 def _find_before(viewer: Viewer, held: StoredScorecard) -> StoredScorecard | None:
     """Return the version before; for a draft, the last one."""
     versions = (
-        one
-        for one in scorecards.find_all(viewer)
-        if one.key == held.key and not one.is_draft and one.content.get("section")
+        known
+        for known in scorecards.find_all(viewer)
+        if known.key == held.key and not known.is_draft and known.content.get("section")
     )
     return next(
-        (one for one in versions if held.version is None or one.version < held.version), None
+        (known for known in versions if held.version is None or known.version < held.version), None
     )
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
-    st.markdown("\n".join(f"- {escape(change)}" for change in changes) or _("Nothing."))
+    st.markdown(
+        "\n".join(f"- {escape(change)}" for change in changes) or _("Nothing is changed yet.")
+    )

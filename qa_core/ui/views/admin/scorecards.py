@@ -22,20 +22,15 @@ MAX_UPLOAD_MB = 2
 
 def choose(viewer: Viewer) -> StoredScorecard | None:
     """Show the list, and return the draft or version chosen in it; None while there is none."""
-    found = scorecards.find_all(viewer)
-    if not found:
-        text = _(
-            "There is no scorecard yet. An administrator starts a draft here; a manager "
-            "publishes it."
-        )
-        st.info(text)
+    known = scorecards.find_all(viewer)
+    _show_list(known)
+    if not known:
         return None
-    by_number = {str(held.id): held for held in found}
-    _show_list(found)
+    by_number = {str(scorecard.id): scorecard for scorecard in known}
     if opened := st.session_state.pop(scorecard_editor.OPENED, None):
         st.query_params[CHOSEN] = str(opened)
-    with url_state.bound(CHOSEN, by_number, str(found[0].id)):
-        titles = {number: _describe(held) for number, held in by_number.items()}
+    with url_state.bound(CHOSEN, by_number, str(known[0].id)):
+        titles = {number: _describe(scorecard) for number, scorecard in by_number.items()}
         chosen = layout.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
@@ -49,17 +44,12 @@ def show(viewer: Viewer, held: StoredScorecard) -> None:
             "grid", key=str(held.id), forms=files.EXPORT_FORMATS, grid_id=held.id
         )
     if not held.is_draft:
-        st.caption(
-            _("Published: this version never changes, so past evaluations read as they were made.")
-        )
         scorecard_editor.show_since_last(viewer, held)
         _show_preview(held.content, f"preview_{held.id}")
         return
     content = held.content
     if viewer.can(Permission.EDIT_SCORECARDS):
         content = scorecard_editor.show(viewer, held)
-    else:
-        st.caption(_("A draft, as last saved by its author. Publish it when it is ready."))
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
@@ -82,18 +72,13 @@ def ask_new(viewer: Viewer) -> None:
     if not viewer.can(Permission.EDIT_SCORECARDS):
         return
     with st.expander(
-        _("New draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
+        _("Start a draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
     ):
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
             source = layout.select(st, _("Start from"), _find_sources(viewer), "draft_source")
-            key = st.text_input(
-                _("Key"),
-                placeholder="customer-service",
-                help=_("Empty: the key of the scorecard it starts from."),
-                key="draft_key",
-            )
+            key = st.text_input(_("Key"), placeholder="customer-service", key="draft_key")
             if st.button(_("Start a draft"), type="primary"):
                 _start(source, key.strip())
         with right:
@@ -108,13 +93,11 @@ def ask_new(viewer: Viewer) -> None:
                 "and points are enough."
             )
             st.caption(text)
-            if sent is not None and st.button(
-                _("Import it as a draft"), icon=":material/upload_file:"
-            ):
-                _bring(sent, key.strip())
+            if sent is not None and st.button(_("Import"), icon=":material/upload_file:"):
+                _import(sent, key.strip())
 
 
-def _show_list(found: list[StoredScorecard]) -> None:
+def _show_list(known: list[StoredScorecard]) -> None:
     def open_line(held: StoredScorecard) -> None:
         st.session_state[CHOSEN] = str(held.id)
 
@@ -131,7 +114,7 @@ def _show_list(found: list[StoredScorecard]) -> None:
         ),
         tables.count_column(_("Evaluations"), lambda held: held.evaluations),
     )
-    tables.show(found, columns, "scorecards_table", open_line, height=330)
+    tables.show(known, columns, "scorecards_table", open_line, height=330)
 
 
 def _describe(held: StoredScorecard) -> str:
@@ -139,12 +122,12 @@ def _describe(held: StoredScorecard) -> str:
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): _describe(one) for one in scorecards.find_all(viewer)}
+    versions = {("version", known.id): _describe(known) for known in scorecards.find_all(viewer)}
     starters = {
         ("starter", key): _("Starter scorecard: {key}", key=key)
         for key in publication.find_starters()
     }
-    return {**held, **starters, ("empty", None): _("An empty scorecard")}
+    return {**versions, **starters, ("empty", None): _("An empty scorecard")}
 
 
 def _start(source: tuple[str, Any], key: str) -> None:
@@ -157,10 +140,10 @@ def _start(source: tuple[str, Any], key: str) -> None:
         else:
             content = publication.read_starter(which) if kind == "starter" else None
             made = scorecards.create_draft(viewer, key or which or "", content)
-        scorecard_editor.finish(made, _("The draft is started."))
+        scorecard_editor.finish(made)
 
 
-def _bring(sent: Any, key: str) -> None:
+def _import(sent: Any, key: str) -> None:
     viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
         try:
@@ -169,11 +152,11 @@ def _bring(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            scorecard_editor.finish(made, _("{file} is imported as a draft.", file=sent.name))
+            scorecard_editor.finish(made)
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:
     if content.get("section"):
         scorecard_preview.show(scoring.parse_scorecard(content), key)
     else:
-        st.info(_("This scorecard came with imported scores only, so it has no criteria."))
+        st.info(_("The source gives a score without answers."))

@@ -130,8 +130,6 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         order = layout.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
-    # Between the fields and the table, whose own buttons appear over what is above it.
-    st.caption(_("Select a row to open the contact."))
     own = ("team", "advisor") if viewer.advisor_id else ()
     allowed = set(query.contact_columns(viewer)) - set(own)
     columns = tuple(name for name in exports.CONTACT_COLUMNS if name in allowed)

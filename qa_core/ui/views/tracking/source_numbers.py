@@ -14,7 +14,7 @@ from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, download_links, drill, tables
+from qa_core.ui.widgets import cards, download_links, drill, peer_dots, tables
 
 MAX_NUMBERS = 16
 ADVICE = {
@@ -54,11 +54,11 @@ def _number_column() -> tables.TableColumn:
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     if not spans:
-        said = _(
+        text = _(
             "Contacts need the number that was dialled. A file of assignments gives each "
             "number its campaign, with a first and last day."
         )
-        cards.show_message(_("No tracking number is known"), said)
+        cards.show_message(_("No tracking number is known"), text)
         return
     text = _(
         "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
@@ -114,12 +114,7 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     figure = charts.build_spans(bars, state.first_day, state.last_day, dark=styles.is_dark())
     cards.show_figure(figure, "numbers", alt)
     if others := len(contacts) - len(drawn):
-        text = ngettext(
-            "{n} other number is only in the table.",
-            "{n} other numbers are only in the table.",
-            others,
-        )
-        st.caption(text)
+        st.caption(peer_dots.describe_left_out(others))
 
 
 def _describe(spans: Sequence[CampaignSpan]) -> str:
@@ -191,11 +186,6 @@ def _show_unassigned(
             if numbers:
                 named = escape(formatting.listing(numbers))
                 st.markdown(f":small[**{named}** – {_(advice)}]")
-        text = _(
-            "An administrator can import assignments: a file with each number, its campaign, "
-            "and its first and last day."
-        )
-        st.caption(text)
         download_links.show_download(
             "numbers",
             key="loose",
