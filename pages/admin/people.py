@@ -7,7 +7,7 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui.frame import gate
 from qa_core.ui.views.admin.account_requests import show_requests
-from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one
+from qa_core.ui.views.admin.people import find_selected, show_account, show_list, show_new
 
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
@@ -21,7 +21,7 @@ with right:
     if chosen is None:
         show_new(viewer)
     else:
-        show_one(viewer, chosen)
+        show_account(viewer, chosen)
 with waiting:
     show_requests(viewer)
 with left:

@@ -105,7 +105,7 @@ def read_rows(
 ) -> dict[Any, dict[str, Any]]:
     rows: dict[Any, dict[str, Any]] = {}
     for kpis in (source_steps.COUNTED, source_steps.OF_MISSES, source_steps.OF_EVALUATIONS):
-        for value, row in tables.wide(
+        for value, row in tables.index_rows(
             query.measure(viewer, kpis, (dimension,), where), dimension
         ).items():
             rows.setdefault(value, {}).update(row)

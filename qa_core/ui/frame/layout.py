@@ -59,14 +59,14 @@ def show_quiet_button(
 
 
 def ask_day(
-    place: Any, label: str, value: date | None, key: str | None = None, **options: Any
+    container: Any, label: str, value: date | None, key: str | None = None, **options: Any
 ) -> date | None:
     """Ask for a day in that place (`st` or a column); `options` go to `st.date_input`."""
-    return place.date_input(label, value, format="DD/MM/YYYY", key=key, **options)
+    return container.date_input(label, value, format="DD/MM/YYYY", key=key, **options)
 
 
 def select(
-    place: Any,
+    container: Any,
     label: str,
     titles: Mapping[Any, str],
     key: str | None = None,
@@ -83,4 +83,4 @@ def select(
     keys = list(titles)
     usual = None if is_optional else 0
     index = keys.index(chosen) if chosen in titles else usual
-    return place.selectbox(label, keys, index, format_func=titles.get, key=key, **options)
+    return container.selectbox(label, keys, index, format_func=titles.get, key=key, **options)

@@ -103,8 +103,8 @@ def build_tile(
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
         tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0}
         if interval:
-            said = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
-            tile["delta_tone"] = said.severity
+            title = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
+            tile["delta_tone"] = title.severity
     return Tile(**tile)
 
 
@@ -154,11 +154,11 @@ def card(
     `is_stretched`: as tall as the cards beside it.
     """
     height = "stretch" if is_stretched else "content"
-    place = st.container(border=True, height=height, gap=gap, key=key)
+    container = st.container(border=True, height=height, gap=gap, key=key)
     if finding:
-        with place:
+        with container:
             show_heading(finding, caption)
-    return place
+    return container
 
 
 def show_message(finding: ChartTitle | str, caption: str = "") -> None:

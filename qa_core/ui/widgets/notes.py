@@ -41,7 +41,7 @@ def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return
-    place = st.popover(
+    popover = st.popover(
         "",
         icon=":material/edit_calendar:",
         type="tertiary",
@@ -49,9 +49,9 @@ def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
         key=f"note_{key}",
         on_change="rerun",
     )
-    if place.open:  # a page has many of them
+    if popover.open:  # a page has many of them
         notes = cached.find_notes(viewer, state.trend)
-        with place:
+        with popover:
             ask(scopes, key, state.last_day)
             show_list([note for note in notes if note.is_mine_to_remove], key)
 

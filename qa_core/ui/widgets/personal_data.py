@@ -11,15 +11,15 @@ from qa_core.metrics.kpis import formatting
 
 def find_kinds(*texts: str) -> list[str]:
     """Return the titles of the kinds of personal data that these texts seem to hold."""
-    kinds = (found.kind for text in texts for found in masking.find_personal_data(text))
+    kinds = (match.kind for text in texts for match in masking.find_personal_data(text))
     return list(dict.fromkeys(_(masking.KINDS[kind]) for kind in kinds))
 
 
 def show_hint(text: str) -> None:
     """Show a hint below a text."""
     if kinds := find_kinds(text):
-        said = _("This seems to contain personal data: {kinds}.", kinds=formatting.listing(kinds))
-        st.caption(f":orange[:material/warning:] {said}")
+        text = _("This seems to contain personal data: {kinds}.", kinds=formatting.listing(kinds))
+        st.caption(f":orange[:material/warning:] {text}")
 
 
 def ask_text(label: str, most: int, key: str, **options: Any) -> str:

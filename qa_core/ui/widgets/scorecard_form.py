@@ -46,13 +46,13 @@ class OpenDraft:
 
 def show(draft: Draft) -> None:
     """Show the form, section by section; `show_score` goes beside it."""
-    held = _hold(draft)
-    if held.typed is not None:
-        _show_conflict(draft, held)
+    open_draft = _hold(draft)
+    if open_draft.typed is not None:
+        _show_conflict(draft, open_draft)
         return
-    if held.refusal is not None:
-        gate.show_refusal(held.refusal)
-        held.refusal = None
+    if open_draft.refusal is not None:
+        gate.show_refusal(open_draft.refusal)
+        open_draft.refusal = None
     for section in draft.scorecard.sections:
         _show_section(draft, section)
     with cards.card(_("The contact as a whole"), gap="xsmall"):
@@ -113,11 +113,11 @@ def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
     draft any more, since an earlier click submitted it.
     """
     viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
-    held = st.session_state.get(f"{_prefix(draft_id)}held")
-    if held is None:
+    open_draft = st.session_state.get(f"{_prefix(draft_id)}held")
+    if open_draft is None:
         return 0
-    _write(viewer, draft_id, held, scorecard_answers.read(_prefix(draft_id), scorecard))
-    return held.version if held.refusal is None else None
+    _write(viewer, draft_id, open_draft, scorecard_answers.read(_prefix(draft_id), scorecard))
+    return open_draft.version if open_draft.refusal is None else None
 
 
 def has_conflict(draft: Draft) -> bool:
@@ -133,7 +133,9 @@ def find_differences(
         key, text = criterion.key, describe_text(criterion.text)
         stored, here = draft.answers.get(key), typed["answers"].get(key)
         if stored != here:
-            words = (scorecard_answers.describe(criterion, code(one)) for one in (stored, here))
+            words = (
+                scorecard_answers.describe(criterion, code(answer)) for answer in (stored, here)
+            )
             yield "answer", key, text, *words
         written, here = draft.comments.get(key, ""), _mask(typed["comments"].get(key, ""))
         if written != here:
@@ -164,18 +166,18 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 def _hold(draft: Draft) -> OpenDraft:
     """Return what this tab holds; a newer stored version replaces what has no edits."""
     name = f"{_prefix(draft.id)}held"
-    held = st.session_state.get(name)
-    if held is None:
-        held = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
-        st.session_state[name] = held
+    open_draft = st.session_state.get(name)
+    if open_draft is None:
+        open_draft = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
+        st.session_state[name] = open_draft
         scorecard_answers.fill(_prefix(draft.id), draft)
-    elif held.typed is None and held.version != draft.version:
-        held.version = draft.version
+    elif open_draft.typed is None and open_draft.version != draft.version:
+        open_draft.version = draft.version
         scorecard_answers.fill(_prefix(draft.id), draft)
     else:
         # Streamlit forgets widgets that another page did not draw.
         scorecard_answers.fill(_prefix(draft.id), draft, only_missing=True)
-    return held
+    return open_draft
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
@@ -212,17 +214,19 @@ def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
         personal_data.show_hint(draft.comment)
 
 
-def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]) -> None:
+def _write(viewer: Viewer, draft_id: int, open_draft: OpenDraft, typed: dict[str, Any]) -> None:
     moment = time.monotonic()
-    held.seconds += min(moment - held.touched_at, IDLE_SECONDS)
-    held.touched_at = moment
+    open_draft.seconds += min(moment - open_draft.touched_at, IDLE_SECONDS)
+    open_draft.touched_at = moment
     try:
-        held.version = drafts.save(viewer, draft_id, held.version, **typed, seconds=held.seconds)
+        open_draft.version = drafts.save(
+            viewer, draft_id, open_draft.version, **typed, seconds=open_draft.seconds
+        )
     except Refusal as refusal:
-        held.refusal = refusal
-        held.typed = typed if refusal.code == drafts.CHANGED_MEANWHILE else None
+        open_draft.refusal = refusal
+        open_draft.typed = typed if refusal.code == drafts.CHANGED_MEANWHILE else None
         return
-    held.typed = held.refusal = None
+    open_draft.typed = open_draft.refusal = None
     for criterion, text in ((OVERALL, typed["comment"]), *typed["comments"].items()):
         masked, key = masking.mask(text), _key(draft_id, "comment", criterion)
         # Only what changes is sent back: it would replace what is typed meanwhile.
@@ -230,9 +234,9 @@ def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]
             st.session_state[key] = masked
 
 
-def _show_conflict(draft: Draft, held: OpenDraft) -> None:
+def _show_conflict(draft: Draft, open_draft: OpenDraft) -> None:
     """Show what is stored beside what was typed here, to choose from answer by answer."""
-    differing = list(find_differences(draft, held.typed or {}))
+    differing = list(find_differences(draft, open_draft.typed or {}))
     caption = _(
         "Another tab changed this evaluation while you worked here. Nothing is lost: choose what "
         "to keep."
@@ -258,8 +262,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
 def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
     """Callback: save what was chosen in a conflict."""
     viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
-    held = st.session_state[f"{_prefix(draft.id)}held"]
-    typed = held.typed
+    open_draft = st.session_state[f"{_prefix(draft.id)}held"]
+    typed = open_draft.typed
     answers, comments, comment = dict(draft.answers), dict(draft.comments), draft.comment
     for kind, key in differing:
         if st.session_state.get(_key(draft.id, f"choice_{kind}", key)) != "typed":
@@ -270,9 +274,11 @@ def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
             comment = typed["comment"]
         else:
             comments[key] = typed["comments"].get(key, "")
-    held.version = draft.version
-    _write(viewer, draft.id, held, {"answers": answers, "comments": comments, "comment": comment})
-    if held.typed is None:
+    open_draft.version = draft.version
+    _write(
+        viewer, draft.id, open_draft, {"answers": answers, "comments": comments, "comment": comment}
+    )
+    if open_draft.typed is None:
         kept = drafts.get_draft(viewer, draft.id)
-        held.version = kept.version
+        open_draft.version = kept.version
         scorecard_answers.fill(_prefix(kept.id), kept)

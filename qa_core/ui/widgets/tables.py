@@ -67,7 +67,7 @@ def text_column(
 def day_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
 ) -> TableColumn:
-    """Build a column of days as text; `missing`: what is written in place of none."""
+    """Build a column of days as text; `missing`: the text where there is none."""
 
     def describe(line: Any) -> str | None:
         day = value(line)
@@ -137,7 +137,9 @@ def kpi_column(
         build = share_column if has_bar else percent_column
         return build(heading, lambda line: value_of(row_of(line)), width or "small")
     if unit == Unit.COUNT:
-        return count_column(heading, lambda line: whole(value_of(row_of(line))), width or "small")
+        return count_column(
+            heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
+        )
     return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
 
 
@@ -235,8 +237,8 @@ def _find_widths(
     if fixed + sum(needed.values()) <= room:
         return {}
     left, widths = max(0.0, room - fixed - sum(least.values())), {}
-    for place, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
-        more = min(needed[heading] - least[heading], left / (len(needed) - place))
+    for index, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
+        more = min(needed[heading] - least[heading], left / (len(needed) - index))
         widths[heading] = {"width": int(least[heading] + more)}
         left -= more
     return widths
@@ -258,8 +260,8 @@ def value_of(row: Any) -> float | None:
     return None if row is None or formatting.is_missing(row.value) else row.value
 
 
-def whole(value: float | None) -> int | None:
-    """Return a number as a whole one; None where it is missing."""
+def to_integer(value: float | None) -> int | None:
+    """Return a count as an integer; None where it is missing."""
     return None if formatting.is_missing(value) else int(value)
 
 
@@ -281,7 +283,7 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
     return {value: known for value, known in lines.items() if len(known) > 1}
 
 
-def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
+def index_rows(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     """Return the rows of a frame by the dimension's value (None: missing), then KPI."""
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
@@ -302,7 +304,7 @@ def show_hidden(by: Rows) -> None:
 
 
 def largest_first(by: Rows, kpi: str) -> list[Any]:
-    """Return the values of `wide` by their number of that KPI, missing numbers last."""
+    """Return the values of `index_rows` by their number of that KPI, missing numbers last."""
     return sorted(
         by,
         key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n,

@@ -57,9 +57,9 @@ def title(field: str) -> str:
 
 def title_of_meaning(word: str) -> str:
     """Return how a meaning of a word is called on the page."""
-    own = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
-    if word in own:
-        return _(own[word])
+    words = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
+    if word in words:
+        return _(words[word])
     named = {**formatting.OUTCOMES, **formatting.DIRECTIONS}
     return _(named[word]) if word in named else word
 

@@ -64,7 +64,7 @@ def ask_file(viewer: Viewer) -> None:
     if options is None:
         return
     # Above the report, which is long; what it says decides whether there is a button.
-    place = st.container()
+    container = st.container()
     reports = [_rehearse(viewer, kind, file, options) for file in sent]
     shown = _choose(reports) if len(sent) > 1 else 0
     file, report = sent[shown], reports[shown]
@@ -83,7 +83,7 @@ def ask_file(viewer: Viewer) -> None:
     label = _("Import these rows")
     if len(sent) > 1:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
-    if place.button(label, type="primary", icon=":material/check:"):
+    if container.button(label, type="primary", icon=":material/check:"):
         st.session_state[IMPORTED] = [_import(kind, file, options) for file in new]
         forget_dry_runs()
         st.rerun()
@@ -177,7 +177,7 @@ def _is_answer(option: str) -> bool:
     is_known = name in WIDGETS or (name in (*PAIRS, "map") and "=" in value)
     # In capitals stands what the person must still fill in.
     to_fill_in = ("COLUMN", "NAME", "DATE", "MIN-MAX", "|")
-    return is_known and not any(place in value for place in to_fill_in)
+    return is_known and not any(container in value for container in to_fill_in)
 
 
 def _describe_answer(option: str) -> str:

@@ -33,13 +33,13 @@ def choose_kind(viewer: Viewer) -> str:
 
 def show_suggestions(viewer: Viewer, kind: str) -> None:
     """Show pairs of similar names, the most similar first, to merge or to keep separate."""
-    found = cached.find_suggestions(viewer, kind)
+    suggestions = cached.find_suggestions(viewer, kind)
     st.subheader(_("Similar names"), anchor=False)
-    if not found:
+    if not suggestions:
         st.caption(_("There are no similar names."))
-    for item in found[:MAX_SUGGESTIONS]:
+    for item in suggestions[:MAX_SUGGESTIONS]:
         _show_suggestion(item)
-    if more := len(found[MAX_SUGGESTIONS:]):
+    if more := len(suggestions[MAX_SUGGESTIONS:]):
         st.caption(_("{count} more will follow as you decide.", count=more))
 
 

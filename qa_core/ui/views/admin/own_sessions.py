@@ -60,8 +60,8 @@ def show(signed_in: sessions.SignedIn) -> None:
 
 def describe_browser(claim: str) -> str:
     """Return `Chrome, Windows` of a claim; the claim itself where neither is known."""
-    found = [
+    names = [
         next((name for mark, name in known.items() if mark in claim), "")
         for known in (BROWSERS, SYSTEMS)
     ]
-    return ", ".join(filter(None, found)) or claim or _("Unknown browser")
+    return ", ".join(filter(None, names)) or claim or _("Unknown browser")

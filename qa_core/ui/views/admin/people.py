@@ -73,7 +73,7 @@ def show_new(viewer: Viewer) -> None:
             st.rerun()
 
 
-def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
+def show_account(viewer: Viewer, account: dict[str, Any]) -> None:
     """Show one account: change, close, open or reset it."""
     username = account["username"]
     st.subheader(escape(username), anchor=False)

@@ -27,7 +27,7 @@ def show(scorecard: Scorecard, key: str) -> None:
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
     with right:
-        place = st.container(key="stays_in_view")
+        container = st.container(key="stays_in_view")
     notes: dict[str, Any] = {}
     answers: dict[str, Any] = {}
     with left:
@@ -42,7 +42,7 @@ def show(scorecard: Scorecard, key: str) -> None:
         notes[criterion.key].caption(_describe_weight(criterion, weights[criterion.key]))
     for part in worked_score.find_sums(scorecard, result):
         notes[part.name].caption(_describe_section(part))
-    with place:
+    with container:
         _show_result(scorecard, result, key)
 
 
@@ -53,8 +53,8 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
         if criterion.help:
             st.caption(escape(describe_text(criterion.help)))
         scorecard_answers.show_notes(criterion)
-        place = st.empty()
-        return _ask(criterion, f"{key}_{criterion.key}"), place
+        container = st.empty()
+        return _ask(criterion, f"{key}_{criterion.key}"), container
 
 
 def _ask(criterion: Criterion, key: str) -> Any:

@@ -29,42 +29,42 @@ def choose(viewer: Viewer) -> StoredScorecard | None:
     by_number = {str(scorecard.id): scorecard for scorecard in known}
     if opened := st.session_state.pop(scorecard_editor.OPENED, None):
         st.query_params[CHOSEN] = str(opened)
-    with url_state.bound(CHOSEN, by_number, str(known[0].id)):
+    with url_state.bind(CHOSEN, by_number, str(known[0].id)):
         titles = {number: _describe(scorecard) for number, scorecard in by_number.items()}
         chosen = layout.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
 
-def show(viewer: Viewer, held: StoredScorecard) -> None:
+def show(viewer: Viewer, stored: StoredScorecard) -> None:
     """Show a draft to write or to publish, or a version to read."""
     with layout.row(horizontal_alignment="distribute"):
-        title = f"{escape(describe_title(held))} · {describe_state(held)}"
+        title = f"{escape(describe_title(stored))} · {describe_state(stored)}"
         st.subheader(title, anchor=False, width="content")
         download_links.show_download(
-            "grid", key=str(held.id), forms=files.EXPORT_FORMATS, grid_id=held.id
+            "grid", key=str(stored.id), forms=files.EXPORT_FORMATS, grid_id=stored.id
         )
-    if not held.is_draft:
-        scorecard_editor.show_since_last(viewer, held)
-        _show_preview(held.content, f"preview_{held.id}")
+    if not stored.is_draft:
+        scorecard_editor.show_since_last(viewer, stored)
+        _show_preview(stored.content, f"preview_{stored.id}")
         return
-    content = held.content
+    content = stored.content
     if viewer.can(Permission.EDIT_SCORECARDS):
-        content = scorecard_editor.show(viewer, held)
+        content = scorecard_editor.show(viewer, stored)
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
-        scorecard_editor.show_draft(viewer, held, content)
-        _show_preview(content, f"preview_{held.id}")
+        scorecard_editor.show_draft(viewer, stored, content)
+        _show_preview(content, f"preview_{stored.id}")
 
 
-def describe_title(held: StoredScorecard) -> str:
+def describe_title(stored: StoredScorecard) -> str:
     """Return the title in the language of the reader, where the scorecard has it."""
-    return table.to_header(held.content)[f"title_{i18n.language()}"] or held.title
+    return table.to_header(stored.content)[f"title_{i18n.language()}"] or stored.title
 
 
-def describe_state(held: StoredScorecard) -> str:
+def describe_state(stored: StoredScorecard) -> str:
     """Return `draft` or the number of the version."""
-    return _("draft") if held.is_draft else _("version {version}", version=held.version)
+    return _("draft") if stored.is_draft else _("version {version}", version=stored.version)
 
 
 def ask_new(viewer: Viewer) -> None:
@@ -98,27 +98,30 @@ def ask_new(viewer: Viewer) -> None:
 
 
 def _show_list(known: list[StoredScorecard]) -> None:
-    def open_line(held: StoredScorecard) -> None:
-        st.session_state[CHOSEN] = str(held.id)
+    def open_line(stored: StoredScorecard) -> None:
+        st.session_state[CHOSEN] = str(stored.id)
 
     columns = (
         tables.name_column(_("Scorecard"), describe_title, 220),
-        tables.text_column(_("Key"), lambda held: held.key),
+        tables.text_column(_("Key"), lambda stored: stored.key),
         tables.text_column(_("State"), describe_state),
         tables.text_column(
             _("Published on"),
-            lambda held: formatting.local_day(held.published_at) if held.published_at else None,
+            lambda stored: (
+                formatting.local_day(stored.published_at) if stored.published_at else None
+            ),
         ),
         tables.text_column(
-            _("By"), lambda held: held.published_by if held.published_at else held.created_by
+            _("By"),
+            lambda stored: stored.published_by if stored.published_at else stored.created_by,
         ),
-        tables.count_column(_("Evaluations"), lambda held: held.evaluations),
+        tables.count_column(_("Evaluations"), lambda stored: stored.evaluations),
     )
     tables.show(known, columns, "scorecards_table", open_line, height=330)
 
 
-def _describe(held: StoredScorecard) -> str:
-    return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
+def _describe(stored: StoredScorecard) -> str:
+    return f"{describe_title(stored)} ({stored.key}) · {describe_state(stored)}"
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:

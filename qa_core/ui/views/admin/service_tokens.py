@@ -34,8 +34,8 @@ def show_tokens(viewer: Viewer) -> None:
     tokens = service_tokens.find_tokens(viewer)
     if not tokens:
         st.caption(_("None yet."))
-    own = {token["name"] for token in tokens if token["created_by"] == viewer.username}
-    notices.show_lost_figures(viewer, "tokens", lambda: _find_lost(viewer, own))
+    own_names = {token["name"] for token in tokens if token["created_by"] == viewer.username}
+    notices.show_lost_figures(viewer, "tokens", lambda: _find_lost(viewer, own_names))
     for token in tokens:
         with st.container(border=True):
             bounds = (menu.name_role(token["role"]), *token["teams"], *token["sites"])
@@ -60,11 +60,11 @@ def show_tokens(viewer: Viewer) -> None:
                     service_tokens.revoke(acting, token["name"])
 
 
-def _find_lost(viewer: Viewer, own: Collection[str]) -> list[str]:
+def _find_lost(viewer: Viewer, own_names: Collection[str]) -> list[str]:
     readers = service_tokens.find_viewers(viewer)
     return [
         name
-        for name in sorted(own & readers.keys())
+        for name in sorted(own_names & readers.keys())
         if query.find_out_of_scope(readers[name], readers[name].kpis or tuple(kpis.BY_KEY))
     ]
 

@@ -229,12 +229,12 @@ def _ask_rule(viewer: Viewer) -> None:
 
 def show_notes(viewer: Viewer) -> None:
     """Show the notes that the viewer may remove, and the form of a new one."""
-    own = [note for note in reversed(annotations.find(viewer)) if note.is_mine_to_remove]
+    own_notes = [note for note in reversed(annotations.find(viewer)) if note.is_mine_to_remove]
     left, right = st.columns([7, 4])
     with left:
-        if not own:
+        if not own_notes:
             st.caption(_("None yet."))
-        notes.show_list(own, "page")
+        notes.show_list(own_notes, "page")
     with right, st.container(border=True):
         st.subheader(_("Add a note"), anchor=False)
         scopes = annotations.find_scopes(viewer)

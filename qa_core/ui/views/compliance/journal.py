@@ -39,9 +39,9 @@ def _ask(viewer: Viewer) -> tuple[str, str]:
     acts = {"": _("All")}
     acts |= {act: audit_labels.title(act) for act in audit_report.find_values(viewer, "action")}
     who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
-    with url_state.bound("actor", actors, ""):
+    with url_state.bind("actor", actors, ""):
         actor = layout.select(who, _("Person"), actors, "actor")
-    with url_state.bound("act", acts, ""):
+    with url_state.bind("act", acts, ""):
         act = layout.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
         verdict = audit_report.verify_journal(viewer)

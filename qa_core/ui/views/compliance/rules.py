@@ -77,13 +77,13 @@ def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
 
 def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
     for start in range(0, len(waiting), 2):
-        places = st.columns(2, gap="medium")
-        for place, verdict in zip(places, waiting[start : start + 2], strict=False):
+        columns = st.columns(2, gap="medium")
+        for column, verdict in zip(columns, waiting[start : start + 2], strict=False):
             row = catalogue.describe(verdict)
             heading = f"{row['rule']} · {row['title']}"
             who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
             since = _("since {day}", day=row["since"])
-            with place, cards.card(gap="xxsmall"):
+            with column, cards.card(gap="xxsmall"):
                 st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
                 st.markdown(escape(row["missing"]))
                 st.caption(escape(f"{since} · {who}"))

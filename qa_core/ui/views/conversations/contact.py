@@ -91,12 +91,12 @@ def show_player(viewer: Viewer, contact: Contact) -> None:
         return
     if not contact.get("recorded") and not recordings.find_playable(viewer, *key):
         return
-    own = (recordings.OWN, _("my own call"))
+    default = (recordings.OWN, _("my own call"))
     with cards.card(_("Listen"), key="listen"):
         player.show(
             viewer,
             *key,
-            *(own if viewer.role == Role.ADVISOR else (None, None)),
+            *(default if viewer.role == Role.ADVISOR else (None, None)),
             key="player_" + "_".join(key),
         )
 
@@ -222,8 +222,8 @@ def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
     if not viewer.can(Permission.SEE_OWN_QUALITY) or viewer.advisor_id is None:
         return
     key = (contact["source_system"], contact["contact_id"])
-    own = requests.find_own(viewer)
-    asked = next((item for item in own if (item.source_system, item.contact_id) == key), None)
+    requested = requests.find_own(viewer)
+    asked = next((item for item in requested if (item.source_system, item.contact_id) == key), None)
     actions.show_outcome()
     with cards.card(_("Exclude this contact from recording and listening")):
         if asked is None:
@@ -282,8 +282,8 @@ def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
         if len(history.links) < 2:
             return
         here = next(
-            place
-            for place, link in enumerate(history.links)
+            position
+            for position, link in enumerate(history.links)
             if (link.source_system, link.contact_id) == key
         )
         texts = [_describe(link) for link in history.links]

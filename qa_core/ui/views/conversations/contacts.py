@@ -89,10 +89,10 @@ def _is_window(text: str) -> bool:
 
 
 def _read_waits(text: str) -> query.WaitRange | None:
-    found = WAITED.fullmatch(text)
-    if not found or (found["until"] and int(found["until"]) <= int(found["above"])):
+    match = WAITED.fullmatch(text)
+    if not match or (match["until"] and int(match["until"]) <= int(match["above"])):
         return None
-    return float(found["above"]), float(found["until"]) if found["until"] else None
+    return float(match["above"]), float(match["until"]) if match["until"] else None
 
 
 def show_query(asked: ContactsQuery) -> None:
@@ -125,13 +125,13 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
-    with middle, url_state.bound("order", ORDERS, "newest"):
+    with middle, url_state.bind("order", ORDERS, "newest"):
         titles = {key: _(title) for key, title in ORDERS.items()}
         order = layout.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
-    own = ("team", "advisor") if viewer.advisor_id else ()
-    allowed = set(query.contact_columns(viewer)) - set(own)
+    hidden = ("team", "advisor") if viewer.advisor_id else ()
+    allowed = set(query.contact_columns(viewer)) - set(hidden)
     columns = tuple(name for name in exports.CONTACT_COLUMNS if name in allowed)
     contacts = {
         "where": asked.where,
@@ -157,10 +157,10 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         height=560,
         room=tables.FULL + 30,  # no card around it
     )
-    said, export = st.columns([5, 1], vertical_alignment="center")
+    note, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MAX_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
         most = formatting.number(exports.MAX_CONTACTS)
-        said.caption(_("The file has the first {most} in this order.", most=most))
+        note.caption(_("The file has the first {most} in this order.", most=most))
     with export:
         parameters = exports.build_contact_parameters(
             asked.where, asked.behind, order, asked.overrides, asked.waited
@@ -175,7 +175,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     ):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
-    url_state.take("page", [str(number) for number in range(1, pages + 1)], "1")
+    url_state.read_into_widget("page", [str(number) for number in range(1, pages + 1)], "1")
     st.session_state["contacts_page"] = int(st.session_state["page"])
     page = int(
         st.number_input(
@@ -186,7 +186,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
             on_change=_turn,
         )
     )
-    url_state.give("page", str(page), "1")
+    url_state.write_from_widget("page", str(page), "1")
     return page
 
 

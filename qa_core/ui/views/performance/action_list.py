@@ -88,8 +88,8 @@ def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Coun
 
 def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
     change = texts.describe_change(*reversed(_find_counts(viewer, entry)))
-    said = _("{change} since it was taken in hand", change=change) if change else ""
-    scope = (texts.describe_filters(entry), ", ".join(entry.teams), said)
+    text = _("{change} since it was taken in hand", change=change) if change else ""
+    scope = (texts.describe_filters(entry), ", ".join(entry.teams), text)
     hint = " · ".join(filter(None, scope))
     with cards.card(texts.describe_subject(entry.subject), hint, gap="xsmall"):
         left, right = st.columns(2, gap="medium")

@@ -61,7 +61,7 @@ def _show_part(
     with right, cards.card(is_stretched=True, gap="xsmall"):
         chosen = st.session_state.get(CHOSEN.format(part))
         candidate = next((item for item in shown if item.subject.key == chosen), shown[0])
-        _show_one(viewer, state, part, candidate, listed.get(candidate.subject.key))
+        _show_candidate(viewer, state, part, candidate, listed.get(candidate.subject.key))
 
 
 def _choose_kinds(
@@ -120,7 +120,7 @@ def _choose(part: str, candidate: IrritantCandidate) -> None:
     st.session_state[CHOSEN.format(part)] = candidate.subject.key
 
 
-def _show_one(
+def _show_candidate(
     viewer: Viewer,
     state: FilterState,
     part: str,

@@ -167,7 +167,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
     if not state.may_cut(viewer, "queue"):
         cards.show_one_cut(_("Queues"))
         return
-    by = tables.wide(cached.measure(viewer, keys, ("queue",), state.where), "queue")
+    by = tables.index_rows(cached.measure(viewer, keys, ("queue",), state.where), "queue")
     queues = tables.largest_first(by, "received")
     on_line = drill.on_value(viewer, "queue")
     columns = (

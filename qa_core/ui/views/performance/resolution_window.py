@@ -42,7 +42,7 @@ def ask(viewer: Viewer, state: FilterState) -> Window:
     usual = f"{in_force:g}"
     options = [f"{days:g}" for days in sorted({*map(float, offered), in_force})]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        with url_state.bound(NAME, options, usual), st.container(width=320):
+        with url_state.bind(NAME, options, usual), st.container(width=320):
             chosen = st.select_slider(
                 _(SETTING.title),
                 options,
@@ -63,7 +63,7 @@ def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
             tried=formatting.days(window.days),
             in_force=formatting.days(window.in_force),
         )
-    said = _(
+    text = _(
         "Repeat window in force: {days}. A repeat contact has the same customer, and the same "
         "reason where both are known.",
         days=formatting.days(window.in_force),
@@ -71,10 +71,10 @@ def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
     changes = cached.find_changes(viewer, state.where.period, ("first_contact_resolution",))
     change = next((change for change in changes if change.name == SETTING.name), None)
     if change is not None:
-        said += " " + _(
+        text += " " + _(
             "Before {day} the window was {before}: each contact is judged by the window of "
             "its day.",
             day=formatting.day(change.day, year=True),
             before=formatting.days(float(change.before)),
         )
-    return said
+    return text

@@ -37,7 +37,7 @@ def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
     frames = cached.measure_cuts(
         viewer, (*RATES, "answered"), tuple((cut,) for cut in cuts), state.where
     )
-    return {cut: tables.wide(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
+    return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
 
 
 def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:

@@ -133,7 +133,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         _show_why_not(viewer)
         return
     with cards.card():
-        place = st.container(gap="xxsmall")
+        heading = st.container(gap="xxsmall")
         whole = cached.headline(viewer, MEASURES, state.where, state.compare)
         known = [key for key in MEASURES if not formatting.is_missing(whole[key].value)]
         measures = tuple(known) or ("received",)
@@ -144,7 +144,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         )
         grain, frame = _read_week(viewer, state, measure, clock)
         if frame.empty:
-            with place:
+            with heading:
                 cards.show_heading(_("No data in this period"))
             return
         finding, caption, marked = (
@@ -152,7 +152,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             if measure == "received"
             else _find_worst_cell(frame, measure, state, grain)
         )
-        with place:
+        with heading:
             cards.show_heading(finding, caption)
         kpi, key = get_kpi(measure), f"when_{measure}"
         figure = charts.build_when(
@@ -215,7 +215,7 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
     with cards.card(_("Side by side")):
         cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
-        by = tables.wide(_read_cut(viewer, state, cut), cut)
+        by = tables.index_rows(_read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)

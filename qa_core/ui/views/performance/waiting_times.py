@@ -68,7 +68,7 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         cards.show_message(_(NO_WAITS if frame.empty else FEW_WAITS))
         return
     at = charts.list_times(list(frame.index), clock.grain)
-    frame = _hide_loose(frame).reindex(at)
+    frame = _hide_small_samples(frame).reindex(at)
     finding = _(FEW_WAITS)
     if frame["p90"].notna().any():
         worst = frame["p90"].astype(float).idxmax()
@@ -101,7 +101,7 @@ def _show_percentiles(
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    frame = _hide_loose(traffic.read_trend_of_waits(viewer, state))
+    frame = _hide_small_samples(traffic.read_trend_of_waits(viewer, state))
     series = {
         name: trend_cards.build(
             state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
@@ -121,7 +121,7 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
     _show_percentiles(viewer, at, lines, state.grain, finding, "waits_trend")
 
 
-def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
+def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame without percentiles that a handful of waits would decide."""
     frame = frame.copy()
     for name, least in (("p50", MIN), ("p90", MIN_FOR_TAIL), ("p95", MIN_FOR_TAIL)):

@@ -78,7 +78,7 @@ def _frame(months: list[Any]) -> pd.DataFrame:
 
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:
-    said = _(
+    text = _(
         "{months} against the same months a year before, with 95 % confidence interval.",
         months=formatting.period(paired),
     )
@@ -91,7 +91,7 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
                 f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
                 f"({charts.format_between(*between, unit)})"
             )
-    return f"{said} {'; '.join(changes)}." if changes else said
+    return f"{text} {'; '.join(changes)}." if changes else text
 
 
 def _describe_season(viewer: Viewer, state: FilterState) -> str:

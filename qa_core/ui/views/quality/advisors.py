@@ -116,7 +116,7 @@ def _make_open_advisor(
 
 def _show_table(viewer: Viewer, state: FilterState) -> None:
     kpis = (*MEASURES, "answered", "evaluations")
-    by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
+    by = tables.index_rows(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
     scores = cached.find_adjusted_scores(viewer, state.where)
     columns = [
         tables.name_column(_("Advisor"), lambda name: name),

@@ -231,9 +231,9 @@ def _show_form(
 ) -> None:
     texts = find_scorecard_texts(viewer)
     with cards.card(gap="small"):
-        one, two, three = st.columns(3, gap="small")
-        title = one.text_input(_("Title"), max_chars=MAX_TITLE, key="calibration_title")
-        scorecard = two.selectbox(
+        left, middle, right = st.columns(3, gap="small")
+        title = left.text_input(_("Title"), max_chars=MAX_TITLE, key="calibration_title")
+        scorecard = middle.selectbox(
             _("Scorecard"),
             offered,
             format_func=lambda item: _(
@@ -243,7 +243,7 @@ def _show_form(
         )
         today = environment.today()
         usual = today + timedelta(days=DEFAULT_DAYS)
-        due = layout.ask_day(three, _("Due"), usual, "calibration_due", min_value=today)
+        due = layout.ask_day(right, _("Due"), usual, "calibration_due", min_value=today)
         left, right = st.columns([2, 1], gap="small")
         chosen = left.multiselect(
             _("Evaluators"),
@@ -283,11 +283,11 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     if not plans:
         st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
         return []
-    one, two, three = st.columns(3, gap="small")
+    left, middle, right = st.columns(3, gap="small")
     titles = {None: _("All plans"), **plans}
-    plan = layout.select(one, _("Listening plan"), titles, "calibration_plan")
-    n = two.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
-    seed = three.number_input(
+    plan = layout.select(left, _("Listening plan"), titles, "calibration_plan")
+    n = middle.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
+    seed = right.number_input(
         _("Seed"),
         0,
         10**6,

@@ -289,8 +289,8 @@ def _ask_consensus(results: Results, contact: SessionContact) -> None:
     answers: dict[str, Any] = {}
     with st.form(f"consensus_{contact.id}", border=False):
         columns = st.columns(2, gap="medium")
-        for place, criterion in enumerate(results.session.scorecard.criteria):
-            with columns[place % 2]:
+        for position, criterion in enumerate(results.session.scorecard.criteria):
+            with columns[position % 2]:
                 answers[criterion.key] = _ask_answer(
                     results, contact, criterion, agreed["answers"].get(criterion.key)
                 )

@@ -34,15 +34,15 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         return
     st.session_state.setdefault(SEED, secrets.randbelow(HIGHEST_SEED) + 1)
     with cards.card(gap="small"):
-        one, two, three, four = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-        name = one.selectbox(_("Plan"), list(drawn_for), key=PLAN)
+        first, second, third, fourth = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+        name = first.selectbox(_("Plan"), list(drawn_for), key=PLAN)
         hint = _("The same seed repeats the same draw.")
-        seed = two.number_input(_("Seed"), min_value=0, step=1, key=SEED, help=hint)
+        seed = second.number_input(_("Seed"), min_value=0, step=1, key=SEED, help=hint)
         is_closed, tried = drawn_for[name].is_closed, (name, int(seed))
         buttons = {"width": "stretch", "disabled": is_closed}
-        if three.button(_("Try it"), icon=":material/visibility:", **buttons):
+        if third.button(_("Try it"), icon=":material/visibility:", **buttons):
             st.session_state[TRIED] = tried
-        is_sent = four.button(_("Draw"), type="primary", icon=":material/casino:", **buttons)
+        is_sent = fourth.button(_("Draw"), type="primary", icon=":material/casino:", **buttons)
         if is_sent:
             st.session_state.pop(TRIED, None)
         if is_closed:
@@ -222,7 +222,7 @@ def show_assigned(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     _show_table(assigned)
     row = tables.find_clicked(ASSIGNED, assigned)
     if row is not None:
-        _show_one(row)
+        _show_assignment(row)
     _show_load(viewer)
 
 
@@ -241,7 +241,7 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     tables.show(assigned, columns, ASSIGNED, lambda row: None, height=430)
 
 
-def _show_one(row: DrawnAssignment) -> None:
+def _show_assignment(row: DrawnAssignment) -> None:
     contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
     about = (row.plan, labels.name_purpose(row.purpose), row.evaluator)
     with cards.card(gap="xsmall"):

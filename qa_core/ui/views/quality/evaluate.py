@@ -116,12 +116,12 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
         _show_contact(viewer, draft)
-        place = st.container()
+        side = st.container()
     with right:
         scorecard_form.show(draft)
         if not scorecard_form.has_conflict(draft):
             _show_submit(draft)
-    with place:
+    with side:
         scorecard_form.show_score(draft)
         if draft.drawn_id is not None and draft.kind == drafts.SCORED:
             _show_replacing(draft.drawn_id, draft.id)

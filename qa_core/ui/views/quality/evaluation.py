@@ -86,12 +86,12 @@ def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
     with cards.card(_("Recording")):
         is_played = False
         if can_play:
-            own = (recordings.OWN, _("my own call"))
+            default = (recordings.OWN, _("my own call"))
             is_played = player.show(
                 viewer,
                 evaluation.source_system,
                 evaluation.contact_id,
-                *(own if evaluation.is_own else (None, None)),
+                *(default if evaluation.is_own else (None, None)),
                 f"play_{evaluation.evaluation_id}",
                 evaluation.evaluation_id,
             )

@@ -95,10 +95,10 @@ def _describe_details(answer: AnswerView) -> list[str]:
 
 def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
     """Show the advisor's own answer, if it differs or has a comment."""
-    own = evaluation.own
-    if own is None or answer.key not in own.answers:
+    self_evaluation = evaluation.own
+    if self_evaluation is None or answer.key not in self_evaluation.answers:
         return
-    given, comment = own.answers[answer.key], own.comments.get(answer.key)
+    given, comment = self_evaluation.answers[answer.key], self_evaluation.comments.get(answer.key)
     if given != answer.earned or comment:
         title = _("Self-evaluation")
         text = _("{what}: {text}", what=title, text=of_most(given, answer.most))
@@ -109,9 +109,9 @@ def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
 
 def _count_agreed(evaluation: EvaluationView) -> str:
     """Describe on how many criteria the advisor and the evaluator gave the same answer."""
-    own = evaluation.own.answers if evaluation.own else {}
-    compared = [answer for answer in evaluation.answers if answer.key in own]
-    same = sum(own[answer.key] == answer.earned for answer in compared)
+    self_evaluation = evaluation.own.answers if evaluation.own else {}
+    compared = [answer for answer in evaluation.answers if answer.key in self_evaluation]
+    same = sum(self_evaluation[answer.key] == answer.earned for answer in compared)
     return ngettext(
         "the same answer on {same} of {n} criterion",
         "the same answer on {same} of {n} criteria",
@@ -166,17 +166,21 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
         st.caption(_(HEADS[drafts.SELF][1]))
 
 
-def _show_self_evaluation(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
-    if not own.is_submitted:
-        title, number = _("Continue"), own.evaluation_id
+def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvaluationView) -> None:
+    if not self_evaluation.is_submitted:
+        title, number = _("Continue"), self_evaluation.evaluation_id
         layout.show_button("edit_square", title, "continue_own", drill.to_draft, number)
         return
     when = _("made after reading the evaluation")
-    if own.was_before:
+    if self_evaluation.was_before:
         when = _("made before the evaluation was marked as read")
-    score = format_points(None) if own.score is None else formatting.value(own.score, "score")
+    score = (
+        format_points(None)
+        if self_evaluation.score is None
+        else formatting.value(self_evaluation.score, "score")
+    )
     text = _("{what}: {text}", what=_("Self-evaluation"), text=score)
     st.markdown(f"**{escape(text)}**")
     st.caption(escape(f"{_count_agreed(evaluation)} · {when}"))
-    if own.comment:
-        st.text(own.comment)
+    if self_evaluation.comment:
+        st.text(self_evaluation.comment)

@@ -56,7 +56,7 @@ def _show_form(evaluation_id: int) -> None:
             return
         evaluation = base.evaluation
         st.caption(_("The advisor reads what you change, and why. The former version is kept."))
-        held = _hold(evaluation)
+        open_draft = _hold(evaluation)
         for section in evaluation.scorecard.sections:
             st.markdown(f"**{escape(describe_text(section.text))}**")
             for criterion in section.criteria:
@@ -66,7 +66,7 @@ def _show_form(evaluation_id: int) -> None:
         given = scorecard_answers.read(prefix, evaluation.scorecard)
         personal_data.show_hint(given["comment"])
         _show_changes(evaluation, given)
-        _ask_to_save(viewer, evaluation, held, given)
+        _ask_to_save(viewer, evaluation, open_draft, given)
 
 
 def _show_criterion(
@@ -123,7 +123,9 @@ def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
     return f"{text} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict[str, Any]) -> None:
+def _ask_to_save(
+    viewer: Viewer, evaluation: Draft, open_draft: OpenDraft, given: dict[str, Any]
+) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
         _("Reason"),
@@ -136,13 +138,13 @@ def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict
     is_kept = personal_data.ask_to_keep(
         f"{prefix}keep", *given["comments"].values(), given["comment"]
     )
-    if held.refusal is not None:
-        gate.show_refusal(held.refusal)
-        if held.refusal.code == drafts.CHANGED_MEANWHILE:
+    if open_draft.refusal is not None:
+        gate.show_refusal(open_draft.refusal)
+        if open_draft.refusal.code == drafts.CHANGED_MEANWHILE:
             title, key = _("Show the current version"), f"{prefix}again"
             layout.show_button("", title, key, scorecard_answers.forget, prefix)
         else:
-            held.refusal = None
+            open_draft.refusal = None
     with st.container(horizontal=True, gap="small"):
         is_sent = st.button(_("Save"), type="primary", icon=":material/save:", key=f"{prefix}save")
         _show_cancel(evaluation.id)
@@ -150,11 +152,16 @@ def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict
         return
     try:
         corrections.amend(
-            viewer, evaluation.id, held.version, **given, reason=reason, keeps_personal_data=is_kept
+            viewer,
+            evaluation.id,
+            open_draft.version,
+            **given,
+            reason=reason,
+            keeps_personal_data=is_kept,
         )
     except Refusal as refusal:
         # The next run shows what differs from what is stored now: saving again is a choice.
-        held.version, held.refusal = evaluation.version, refusal
+        open_draft.version, open_draft.refusal = evaluation.version, refusal
     else:
         _close(evaluation.id)
         st.session_state[SAVED] = evaluation.id
@@ -170,14 +177,14 @@ def _show_cancel(evaluation_id: int) -> None:
 def _hold(evaluation: Draft) -> OpenDraft:
     """Return what this tab holds, filled from what is stored if there is nothing."""
     prefix = _prefix(evaluation.id)
-    held = st.session_state.get(f"{prefix}held")
-    is_new = held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (
+    open_draft = st.session_state.get(f"{prefix}held")
+    is_new = open_draft is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (
         st.session_state
     )
     if is_new:
-        held = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
+        open_draft = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
     scorecard_answers.fill(prefix, evaluation, only_missing=not is_new)
-    return held
+    return open_draft
 
 
 def _close(evaluation_id: int) -> None:

@@ -160,14 +160,14 @@ def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float |
             label, 0.0, answer.most, value=None, step=answer.most / 4, key=key, disabled=is_left_out
         )
         return NOT_APPLICABLE if is_left_out else points
-    place = st.radio(
+    position = st.radio(
         label,
         range(len(options)),
-        format_func=lambda place: of_most(options[place], answer.most),
+        format_func=lambda position: of_most(options[position], answer.most),
         index=None,
         horizontal=True,
         key=key,
     )
-    if place is None or place >= len(options):
+    if position is None or position >= len(options):
         return None
-    return NOT_APPLICABLE if options[place] is None else options[place]
+    return NOT_APPLICABLE if options[position] is None else options[position]

@@ -210,35 +210,35 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     first = environment.today().replace(day=1)
     following = dimensions.add_months(first, 1)
     titles = {name: _(title) for name, title in FIELDS.items()}
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     content = {
-        "name": one.text_input(titles["name"], max_chars=80, placeholder=f"{first:%Y-%m}"),
+        "name": left.text_input(titles["name"], max_chars=80, placeholder=f"{first:%Y-%m}"),
         "purpose": layout.select(
-            two, titles["purpose"], {key: labels.name_purpose(key) for key in gates.PURPOSES}
+            middle, titles["purpose"], {key: labels.name_purpose(key) for key in gates.PURPOSES}
         ),
-        "grid": layout.select(three, titles["grid"], scorecards),
+        "grid": layout.select(right, titles["grid"], scorecards),
     }
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     content |= {
-        "from": layout.ask_day(one, titles["from"], first),
-        "to": layout.ask_day(two, titles["to"], following - timedelta(days=1)),
+        "from": layout.ask_day(left, titles["from"], first),
+        "to": layout.ask_day(middle, titles["to"], following - timedelta(days=1)),
     }
-    due = layout.ask_day(three, titles["due"], following + timedelta(days=4))
+    due = layout.ask_day(right, titles["due"], following + timedelta(days=4))
     content |= {"due": due} if due else {}
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     most_help = _(
         "Counts contacts of all plans, in the months of the period. The law does not allow "
         "permanent listening."
     )
-    most = two.number_input(titles["maximum_per_advisor"], 1, 1000, 6, help=most_help)
-    people = three.multiselect(
+    most = middle.number_input(titles["maximum_per_advisor"], 1, 1000, 6, help=most_help)
+    people = right.multiselect(
         titles["evaluators"],
         list(evaluators),
         format_func=evaluators.get,
         placeholder=_("Choose"),
     )
     return content | {
-        "per_advisor": int(one.number_input(titles["per_advisor"], 1, 1000, 4)),
+        "per_advisor": int(left.number_input(titles["per_advisor"], 1, 1000, 4)),
         "maximum_per_advisor": int(most),
         "evaluators": people,
     }
@@ -247,34 +247,34 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
 def _ask_more(viewer: Viewer) -> dict[str, Any]:
     """Ask for the optional fields; return those that are filled in, as in a plan file."""
     content: dict[str, Any] = {}
-    for place, dimension in zip(st.columns(len(FILTERS)), FILTERS, strict=True):
+    for column, dimension in zip(st.columns(len(FILTERS)), FILTERS, strict=True):
         known = sorted(viewer.teams)
         if dimension != "team":
-            found = cached.find_values(viewer, dimension)
-            known = [value for value, _count in found if value is not None]
-        content[dimension] = place.multiselect(
+            values = cached.find_values(viewer, dimension)
+            known = [value for value, _count in values if value is not None]
+        content[dimension] = column.multiselect(
             _(dimensions.get_dimension(dimension).title),
             known,
             format_func=lambda value, dimension=dimension: formatting.name(dimension, value),
             placeholder=_("All"),
         )
-    one, two, three = st.columns(3)
-    content["minimum_seconds"] = one.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
-    content["maximum_seconds"] = two.number_input(
+    left, middle, right = st.columns(3)
+    content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
+    content["maximum_seconds"] = middle.number_input(
         _(FIELDS["maximum_seconds"]), 1, 86_400, None, placeholder=_("No limit")
     )
-    content["most_per_evaluator"] = three.number_input(
+    content["most_per_evaluator"] = right.number_input(
         _(FIELDS["most_per_evaluator"]), 1, 100_000, None, placeholder=_("No limit")
     )
-    one, two, three = st.columns(3)
-    strata = one.multiselect(
+    left, middle, right = st.columns(3)
+    strata = left.multiselect(
         _(FIELDS["strata"]),
         DIMENSIONS,
         ["channel", "weekday"],
         format_func=labels.name_dimension,
     )
-    days = two.number_input(_("Days before advisors see results"), 0, 365, 0)
-    dispute_days = three.number_input(
+    days = middle.number_input(_("Days before advisors see results"), 0, 365, 0)
+    dispute_days = right.number_input(
         _("Days for advisors to dispute"), 0, 365, DEFAULT_DISPUTE_DAYS
     )
     given = {name: value for name, value in content.items() if value}

@@ -53,13 +53,13 @@ def _describe_spread(spread: power.Spread) -> str:
 def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
     st.markdown("**" + _("Smallest detectable difference") + "**")
     present = (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor)
-    one, two = st.columns(2)
+    left, right = st.columns(2)
     each = int(
-        one.number_input(
+        left.number_input(
             _("Per advisor and month"), 1, 200, next(present, DEFAULT_PER_MONTH), key=PER_MONTH
         )
     )
-    team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
+    team = int(right.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
     of_two = power.find_detectable(spread.deviation, each)
     of_teams = power.find_detectable(spread.deviation, each * team)
     titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}

@@ -45,7 +45,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_both(viewer: Viewer, state: FilterState) -> None:
-    by = tables.wide(cached.measure(viewer, BOTH, ("team",), state.where), "team")
+    by = tables.index_rows(cached.measure(viewer, BOTH, ("team",), state.where), "team")
     names = sorted((name for name in by if name is not None), key=normalise_name)
     frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
     frame = frame[frame["advisor"].notna()]

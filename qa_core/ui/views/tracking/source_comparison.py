@@ -51,12 +51,12 @@ def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: st
     """Show one rate of all values: dot and interval over the bar that chance would fill."""
     titles = {key: source_steps.title_of(key) for key in find_rates(by)}
     with cards.card(is_stretched=True):
-        place = st.container(gap="xxsmall")
+        heading = st.container(gap="xxsmall")
         key = segmented_choice.ask("on", _("Compare on"), titles)
         kpi = get_kpi(key)
         compared = compare_values(by, key)
         if len(compared.rows) < 2:
-            with place:
+            with heading:
                 cards.show_heading(*peer_dots.describe_too_few(titles[key], MIN_VALUES))
             return
         finding = chart_titles.describe_comparison(
@@ -69,7 +69,7 @@ def show_dots(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: st
             source_tables.describe_basis(viewer, state, by, dimension),
         )
         caption = " ".join(filter(None, parts))
-        with place:
+        with heading:
             cards.show_heading(finding, caption)
         frame = compared.as_frame()
         figure = charts.build_dots(
@@ -116,16 +116,16 @@ def _find_outliers(
             side = compared.side_of(name)
             if not side:
                 continue
-            said = {
+            params = {
                 "name": escape(formatting.name(dimension, name)),
                 "kpi": source_steps.title_of(key),
                 "value": formatting.percent(row.value, 0),
                 "between": formatting.interval(row.low, row.high, "rate"),
             }
             text = (
-                _("**{name}**: {kpi} {value} ({between}), above the rest", **said)
+                _("**{name}**: {kpi} {value} ({between}), above the rest", **params)
                 if side > 0
-                else _("**{name}**: {kpi} {value} ({between}), below the rest", **said)
+                else _("**{name}**: {kpi} {value} ({between}), below the rest", **params)
             )
             severity = chart_titles.severity_of(side, get_kpi(key).better)
             strength = compared.strength_of(row)

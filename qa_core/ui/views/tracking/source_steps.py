@@ -108,7 +108,7 @@ def read(
     by: dict[Any, dict[str, Any]] = {}
     for kpis in groups:
         frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)
-        for value, row in tables.wide(frame, dimension).items():
+        for value, row in tables.index_rows(frame, dimension).items():
             by.setdefault(value, {}).update(row)
     return by
 
@@ -138,9 +138,9 @@ def _sum_counts(key: str, rows: Sequence[Mapping[str, Any]]) -> PathStep:
 
 
 def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathStep:
-    found = [row[kpi] for row in rows if kpi in row]
-    known = [row for row in found if not formatting.is_missing(row.value)]
-    uncounted = sum(tables.whole(row.unknown_identity) or 0 for row in found)
+    present = [row[kpi] for row in rows if kpi in row]
+    known = [row for row in present if not formatting.is_missing(row.value)]
+    uncounted = sum(tables.to_integer(row.unknown_identity) or 0 for row in present)
     if not known:
         return PathStep(key, status=_status(kpi, rows), uncounted=uncounted)
     hits, n = sum(row.numerator for row in known), sum(row.denominator for row in known)
@@ -177,8 +177,8 @@ def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
 
 
 def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    found = {row[kpi].status for row in rows if kpi in row}
-    return next((status for status in ("suppressed", "pending") if status in found), "no_data")
+    present = {row[kpi].status for row in rows if kpi in row}
+    return next((status for status in ("suppressed", "pending") if status in present), "no_data")
 
 
 def ask_value(by: tables.Rows, dimension: str) -> str:
@@ -187,7 +187,7 @@ def ask_value(by: tables.Rows, dimension: str) -> str:
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
-    with url_state.bound("of", titles, EVERY):
+    with url_state.bind("of", titles, EVERY):
         chosen = layout.select(st, _("Path of"), titles, "of", label_visibility="collapsed")
     return chosen or EVERY
 

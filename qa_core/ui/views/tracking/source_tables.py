@@ -92,7 +92,7 @@ def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]
     def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
         return tables.count_column(
             heading,
-            lambda value: tables.whole(getattr(paths[value][key], field)),
+            lambda value: tables.to_integer(getattr(paths[value][key], field)),
             max(72, 20 + 7 * len(heading)),
         )
 
@@ -151,7 +151,7 @@ class CostLine:
         if self.unattributed is not None:
             return self.unattributed
         row = self.rows.get("cost_per_contact")
-        return None if row is None else tables.whole(row.n)
+        return None if row is None else tables.to_integer(row.n)
 
     @property
     def is_provisional(self) -> bool:
@@ -319,12 +319,12 @@ def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension:
         cards.show_message(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
-    rows = tables.wide(frame, dimension)
+    rows = tables.index_rows(frame, dimension)
     new, old = CALLERS
 
     def count(heading: str, key: str, field: str = "value") -> tables.TableColumn:
         return tables.count_column(
-            heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
+            heading, lambda value: tables.to_integer(getattr(rows[value][key], field)), 98
         )
 
     columns = (
@@ -366,7 +366,7 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
     whole, nothing = frame["n"].sum(), formatting.name("tracking_match", None)
     counts: dict[str, int] = {}
     for row in frame.itertuples():
-        known = tables.whole(row.numerator) or 0
+        known = tables.to_integer(row.numerator) or 0
         title = (
             _(OWN_WORDS)
             if formatting.is_missing(row.tracking_match)
