@@ -72,10 +72,10 @@ def show_score(draft: Draft) -> None:
         st.progress((whole - missing) / whole, text=_("{n} of {all}", n=whole - missing, all=whole))
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.scorecard.criteria if item.key == failure.key)
-            text = scorecard_answers.describe_failure(
+            error = scorecard_answers.describe_failure(
                 failure.critical, criterion.text, criterion.fails
             )
-            st.markdown(f":red[:material/report:] {escape(text)}")
+            st.markdown(f":red[:material/report:] {escape(error)}")
         text = _(
             "{minutes} min spent · saved {time}",
             minutes=int(draft.seconds_spent // 60),

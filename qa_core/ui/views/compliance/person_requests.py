@@ -59,8 +59,8 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
     )
     st.caption(text)
     for item in waiting:
-        text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
-        if st.button(escape(text), key=f"audio_{item.id}", icon=":material/volume_up:"):
+        label = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
+        if st.button(escape(label), key=f"audio_{item.id}", icon=":material/volume_up:"):
             with actions.perform(Permission.SEE_RULES) as acting:
                 requests.confirm_audio(acting, item.id)
 
@@ -99,13 +99,13 @@ def show_restrictions(viewer: Viewer) -> None:
             format_func=_name_kind,
             key="restricted_kind",
         )
-        text = st.text_input(
+        who = st.text_input(
             _("Number of the customer, or name of the advisor"), key="restricted_who"
         )
         if st.form_submit_button(_("Restrict")):
             with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
                 kind = subject_kind or "customer"
-                subjects.restrict(acting, **{kind: _find_subject(kind, text)})
+                subjects.restrict(acting, **{kind: _find_subject(kind, who)})
     if entries:
         titles = {item.id: _name_restricted(item) for item in entries}
         with right, st.form("restriction_end", border=True):

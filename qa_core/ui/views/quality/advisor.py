@@ -142,8 +142,8 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
             frame.to_dict("records"), names, texts, "advisor", "evaluations_of", height=420
         )
         if drill.is_open_to(viewer):
-            title, values = _("Contacts"), {"advisor": side.advisor.name}
-            layout.show_button("call", title, "all_contacts", drill.to_contacts, values)
+            values = {"advisor": side.advisor.name}
+            layout.show_button("call", _("Contacts"), "all_contacts", drill.to_contacts, values)
 
 
 def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, StandardisedValue | None]:

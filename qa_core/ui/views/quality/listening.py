@@ -209,36 +209,35 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
     """Ask for the fields of every plan; return them as in a plan file."""
     first = environment.today().replace(day=1)
     following = dimensions.add_months(first, 1)
-    titles = {name: _(title) for name, title in FIELDS.items()}
     left, middle, right = st.columns(3)
     content = {
-        "name": left.text_input(titles["name"], max_chars=80, placeholder=f"{first:%Y-%m}"),
+        "name": left.text_input(_(FIELDS["name"]), max_chars=80, placeholder=f"{first:%Y-%m}"),
         "purpose": layout.select(
-            middle, titles["purpose"], {key: labels.name_purpose(key) for key in gates.PURPOSES}
+            middle, _(FIELDS["purpose"]), {key: labels.name_purpose(key) for key in gates.PURPOSES}
         ),
-        "grid": layout.select(right, titles["grid"], scorecards),
+        "grid": layout.select(right, _(FIELDS["grid"]), scorecards),
     }
     left, middle, right = st.columns(3)
     content |= {
-        "from": layout.ask_day(left, titles["from"], first),
-        "to": layout.ask_day(middle, titles["to"], following - timedelta(days=1)),
+        "from": layout.ask_day(left, _(FIELDS["from"]), first),
+        "to": layout.ask_day(middle, _(FIELDS["to"]), following - timedelta(days=1)),
     }
-    due = layout.ask_day(right, titles["due"], following + timedelta(days=4))
+    due = layout.ask_day(right, _(FIELDS["due"]), following + timedelta(days=4))
     content |= {"due": due} if due else {}
     left, middle, right = st.columns(3)
     most_help = _(
         "Counts contacts of all plans, in the months of the period. The law does not allow "
         "permanent listening."
     )
-    most = middle.number_input(titles["maximum_per_advisor"], 1, 1000, 6, help=most_help)
+    most = middle.number_input(_(FIELDS["maximum_per_advisor"]), 1, 1000, 6, help=most_help)
     people = right.multiselect(
-        titles["evaluators"],
+        _(FIELDS["evaluators"]),
         list(evaluators),
         format_func=evaluators.get,
         placeholder=_("Choose"),
     )
     return content | {
-        "per_advisor": int(left.number_input(titles["per_advisor"], 1, 1000, 4)),
+        "per_advisor": int(left.number_input(_(FIELDS["per_advisor"]), 1, 1000, 4)),
         "maximum_per_advisor": int(most),
         "evaluators": people,
     }
