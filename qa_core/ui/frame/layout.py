@@ -1,6 +1,6 @@
 """Containers that lay out what they hold side by side, and widgets of one look."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -84,3 +84,21 @@ def select(
     usual = None if is_optional else 0
     index = keys.index(chosen) if chosen in titles else usual
     return container.selectbox(label, keys, index, format_func=titles.get, key=key, **options)
+
+
+def select_many(
+    container: Any,
+    label: str,
+    titles: Mapping[Any, str],
+    key: str | None = None,
+    chosen: Collection[Any] = (),
+    **options: Any,
+) -> list[Any]:
+    """Show the list in that container and return the chosen keys of `titles`, at first
+    `chosen`. `options` go to `st.multiselect`.
+    """
+    options.setdefault("placeholder", _("Choose"))
+    default = [name for name in titles if name in chosen]
+    return container.multiselect(
+        label, list(titles), default, format_func=titles.get, key=key, **options
+    )

@@ -8,11 +8,12 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import alerts
+from qa_core.analysis import alerts, chart_titles
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
+from qa_core.stats import control_charts
 from qa_core.ui.frame import cached, gate, layout, menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, drill, sections
@@ -33,6 +34,41 @@ class AttentionItem:
     severity: str
     values: Mapping[str, Any] = field(default_factory=dict)
     behind: str = ""
+
+
+def build_change(
+    row: Any, dimension: str, spread: float, title: str, behind: str
+) -> AttentionItem | None:
+    """Build the item of a changed rate; None where there is too little data to compare.
+
+    `row`: of `measure`, compared with the period before. `spread`: widens the interval.
+    `behind`: KPI whose contacts a click opens.
+    """
+    interval = control_charts.interval_of_change(row, spread)
+    if formatting.is_missing(row.delta) or interval is None:
+        return None
+    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
+    text = _(
+        "**{name}**: {kpi} {change}, now {value}",
+        name=escape(formatting.name(dimension, value)),
+        kpi=title,
+        change=formatting.change(row.delta, kpi.unit),
+        value=formatting.value(row.value, kpi.unit),
+    )
+    severity = chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity
+    strength = 2 * abs(row.delta) / (interval[1] - interval[0])
+    return AttentionItem(strength, text, severity, {dimension: value}, behind)
+
+
+def describe_tried(period: str, compared: int, whole: int) -> str:
+    """Describe how many of the rates could be compared with that period."""
+    return _(
+        "Clearly changed since {period}, or outside its limits. {count} of {whole} rates had "
+        "enough contacts to compare",
+        period=period,
+        count=formatting.number(compared),
+        whole=formatting.number(whole),
+    )
 
 
 def conclude(

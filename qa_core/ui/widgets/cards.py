@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.analysis import chart_titles, charts, note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.stats import control_charts
 from qa_core.ui.frame.filter_bar import FilterState
@@ -169,6 +169,18 @@ def show_message(finding: ChartTitle | str, caption: str = "") -> None:
 def show_missing(title: str, rows: Sequence[Any]) -> None:
     """Show a card that says why rows of `measure` have no value."""
     show_message(title, " ".join(note_texts.describe_populations(rows)))
+
+
+def describe_unidentified(missed: int) -> str:
+    """Describe missed contacts of callers who cannot be followed."""
+    return ngettext(
+        "{count} missed contact came from a withheld or shared number, so its outcome is not "
+        "known.",
+        "{count} missed contacts came from withheld or shared numbers, so their outcome is not "
+        "known.",
+        missed,
+        count=formatting.number(missed),
+    )
 
 
 def show_one_cut(title: str) -> None:

@@ -127,32 +127,13 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
     terms: dict[str, Any] = {}
     options = {"accept_new_options": True, "placeholder": _("Choose")}
     if role == Role.TEAM_LEAD:
-        teams = st.multiselect(
-            _("Teams led"),
-            accounts.find_teams(viewer),
-            default=account.get("teams", []),
-            key=f"teams_{key}",
-            **options,
+        terms = ask_scope(viewer, role, key, account, **options)
+        terms["since"] = layout.ask_day(
+            st, _("Since (empty: from the start)"), None, f"since_{key}"
         )
-        since = layout.ask_day(st, _("Since (empty: from the start)"), None, f"since_{key}")
-        terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
-        known_sites = accounts.find_sites(viewer)
-        sites = st.multiselect(
-            _("Sites managed"),
-            known_sites,
-            default=account.get("sites", []),
-            key=f"sites_{key}",
-            **options,
-        )
-        # With one site, contacts of no team can only be its own.
-        sees_unassigned = st.checkbox(
-            _("Also contacts of no team, such as missed calls"),
-            value=account.get("sees_unassigned", len(known_sites) <= 1),
-            key=f"unassigned_{key}",
-        )
-        st.caption(_("Without sites, a manager sees only what belongs to no site."))
-        terms = {"sites": tuple(sites), "sees_unassigned": sees_unassigned or not sites}
+        terms = ask_scope(viewer, role, key, account, **options)
+        terms["sees_unassigned"] |= not terms["sites"]
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
         advisor = st.selectbox(
@@ -165,6 +146,31 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
         )
         terms = {"advisor_id": advisor}
     return AccountTerms(role, name.strip(), **terms)
+
+
+def ask_scope(
+    viewer: Viewer, role: Role, key: str, account: dict[str, Any], **options: Any
+) -> dict[str, Any]:
+    """Ask for the teams of a team lead, or the sites of a manager; empty for other roles.
+
+    `account`: its present scope. `options` go to the fields.
+    """
+    if role == Role.TEAM_LEAD:
+        known, present = accounts.find_teams(viewer), account.get("teams", [])
+        teams = st.multiselect(_("Teams"), known, present, key=f"teams_{key}", **options)
+        return {"teams": tuple(teams)}
+    if role != Role.MANAGER:
+        return {}
+    known, present = accounts.find_sites(viewer), account.get("sites", [])
+    sites = st.multiselect(_("Sites"), known, present, key=f"sites_{key}", **options)
+    # With one site, contacts of no team can only be its own.
+    sees_unassigned = st.checkbox(
+        _("Also contacts of no team, such as missed calls"),
+        value=account.get("sees_unassigned", len(known) <= 1),
+        key=f"unassigned_{key}",
+    )
+    st.caption(_("Without sites, a manager sees only what belongs to no site."))
+    return {"sites": tuple(sites), "sees_unassigned": sees_unassigned}
 
 
 def _do(

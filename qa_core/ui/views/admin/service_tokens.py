@@ -12,7 +12,6 @@ from qa_core.access.roles import (
     MAX_TOKEN_DAYS,
     TOKEN_ROLES,
     Permission,
-    Role,
     Viewer,
 )
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
@@ -22,7 +21,7 @@ from qa_core.metrics import kpis, query
 from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import api_examples
+from qa_core.ui.views.admin import api_examples, people
 from qa_core.ui.views.admin.account_requests import SECOND
 from qa_core.ui.widgets import actions, notices, tables
 
@@ -76,13 +75,9 @@ def show_new(viewer: Viewer) -> None:
     with st.form(NEW, border=True):
         name = st.text_input(_("Name"), max_chars=80)
         purpose = st.text_input(_("Purpose"), max_chars=200)
-        teams, sites, unassigned = (), (), False
-        if role == Role.TEAM_LEAD:
-            teams = st.multiselect(_("Teams"), accounts.find_teams(viewer), placeholder="")
-        elif role == Role.MANAGER:
-            sites = st.multiselect(_("Sites"), accounts.find_sites(viewer), placeholder="")
-            unassigned = st.checkbox(_("Also contacts of no team, such as missed calls"))
-            st.caption(_("Without sites, a manager sees only what belongs to no site."))
+        scope = people.ask_scope(
+            viewer, role, "token", {"sees_unassigned": False}, placeholder=_("Choose")
+        )
         keys = st.multiselect(
             _("KPIs (none: all the role can see)"),
             kpis.find_open(role),
@@ -95,14 +90,8 @@ def show_new(viewer: Viewer) -> None:
         sent = st.form_submit_button(_("Add"), type="primary")
     if sent:
         with actions.show_refusals():
-            terms = accounts.AccountTerms(
-                role,
-                purpose.strip(),
-                tuple(teams),
-                tuple(sites),
-                sees_unassigned=unassigned or None,
-                kpis=tuple(keys),
-            )
+            scope["sees_unassigned"] = scope.get("sees_unassigned") or None
+            terms = accounts.AccountTerms(role, purpose.strip(), **scope, kpis=tuple(keys))
             token = service_tokens.add(viewer, name, terms, until=until)
             st.success(_("Secret of {name}, shown only now.", name=escape(token.name)))
             st.code(token.secret, language=None)

@@ -93,13 +93,10 @@ def _ask_accreditation(viewer: Viewer) -> None:
         bounds = {"min_value": today, "max_value": last_day}
         until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
         # Another key for other purposes: the field would keep those proposed before.
-        purposes = st.multiselect(
-            _("Purposes"),
-            gates.PURPOSES,
-            entered.split(",") if entered else list(gates.PURPOSES),
-            format_func=name_purpose,
-            key=f"accredit_purposes_{entered}",
-        )
+        titles = {purpose: name_purpose(purpose) for purpose in gates.PURPOSES}
+        proposed = entered.split(",") if entered else gates.PURPOSES
+        key = f"accredit_purposes_{entered}"
+        purposes = layout.select_many(st, _("Purposes"), titles, key, proposed)
         sent = st.form_submit_button(_("Accredit"), type="primary")
     if sent and (username is None or until is None or not purposes):
         st.warning(_(actions.INCOMPLETE))
@@ -126,13 +123,7 @@ def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
 
 def _ask_notices(waiting: Mapping[str, str]) -> None:
     with st.form("inform", border=True):
-        chosen = st.multiselect(
-            _("Informed"),
-            list(waiting),
-            format_func=waiting.get,
-            placeholder=_("Choose"),
-            key="inform_who",
-        )
+        chosen = layout.select_many(st, _("Informed"), waiting, "inform_who")
         text = ngettext(
             "the {n} advisor who is not informed yet",
             "all {n} advisors who are not informed yet",

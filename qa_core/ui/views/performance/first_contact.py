@@ -32,7 +32,7 @@ MIN = 30
 
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the whole page."""
-    window = resolution_window.ask(viewer, state)
+    window = resolution_window.ask(viewer)
     rows = cached.headline(
         viewer,
         (*THREE, "answered", "response_rate", "repeat_contacts", SPENT),

@@ -6,11 +6,10 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts
+from qa_core.analysis import charts
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import dimensions, formatting, get_kpi
-from qa_core.stats import control_charts
+from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
@@ -104,7 +103,9 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
     worse, better = alert_banner.split(compared)
     was_tried = bool(compared) or any(trend.signals for trend in series.values())
     finding = alert_banner.conclude([*alerts, *trends, *worse], better, was_tried)
-    hint = _describe_comparisons(state, len(tried), len(compared))
+    hint = _(alert_banner.NO_COMPARISON)
+    if state.compare:
+        hint = alert_banner.describe_tried(state.compare_title, len(compared), len(tried))
     with cards.card(finding, hint, is_stretched=True):
         alert_banner.show_open(viewer, alerts)
         for trend in trends:
@@ -112,18 +113,6 @@ def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Ser
             st.markdown(f":orange[:material/error:] **{cards.title_of(trend.kpi)}** – {text}")
         room = max(1, MAX_ITEMS - len(trends) - len(alerts))
         alert_banner.show_items(viewer, [*worse, *better][:room])
-
-
-def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
-    if state.compare is None:
-        return _(alert_banner.NO_COMPARISON)
-    return _(
-        "Outside control limits, or clearly changed since {period}. {count} of {whole} rates by "
-        "queue, reason and channel had enough contacts to compare",
-        period=state.compare_title,
-        count=formatting.number(compared),
-        whole=formatting.number(tried),
-    )
 
 
 def _compare_rates(
@@ -134,33 +123,17 @@ def _compare_rates(
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
     frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
     return [
-        _compare(row, dimension, CAUTION * series[row.kpi].spread)
+        alert_banner.build_change(
+            row,
+            dimension,
+            CAUTION * series[row.kpi].spread,
+            cards.column_of(row.kpi),
+            row.kpi,
+        )
         for (dimension,), frame in zip(cuts, frames, strict=True)
         for row in frame.itertuples()
         if not formatting.is_missing(getattr(row, dimension))
     ]
-
-
-def _compare(row: Any, dimension: str, spread: float) -> alert_banner.AttentionItem | None:
-    interval = control_charts.interval_of_change(row, spread)
-    if formatting.is_missing(row.delta) or interval is None:
-        return None
-    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
-    text = _(
-        "{dimension} **{name}**: {kpi} {change}, now {value}",
-        dimension=_(dimensions.get_dimension(dimension).title),
-        name=escape(formatting.name(dimension, value)),
-        kpi=cards.column_of(row.kpi),
-        change=formatting.change(row.delta, kpi.unit),
-        value=formatting.value(row.value, kpi.unit),
-    )
-    return alert_banner.AttentionItem(
-        abs(row.delta) / ((interval[1] - interval[0]) / 2),
-        text,
-        chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,
-        {dimension: value},
-        row.kpi,
-    )
 
 
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:

@@ -273,15 +273,7 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
 
 def _show_not_judged(recovery: Recovery, hours: str) -> None:
     if recovery.withheld:
-        text = ngettext(
-            "{count} missed contact came from a withheld or shared number, so its outcome is "
-            "not known.",
-            "{count} missed contacts came from withheld or shared numbers, so their outcome "
-            "is not known.",
-            recovery.withheld,
-            count=formatting.number(recovery.withheld),
-        )
-        st.caption(text)
+        st.caption(cards.describe_unidentified(recovery.withheld))
     if recovery.open:
         st.caption(
             ngettext(

@@ -30,8 +30,6 @@ from qa_core.ui.widgets import (
     trend_cards,
 )
 
-MIN_MATCHED = 0.8
-"""Share of contacts that colleagues should have met of the very same kind."""
 FEW_A_WEEK = 10
 """Values in a usual week from which on the trend goes by week."""
 
@@ -105,14 +103,6 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
     )
     with cards.card(_describe_case_mix(standards, sides), _explain(side)):
         tables.show(MEASURES, columns, "case_mix")
-        matched = [standard.matched for standard in standards.values() if standard]
-        if matched and min(matched) < MIN_MATCHED:
-            text = _(
-                "Where colleagues had few such contacts, their average by queue or channel is "
-                "used. For one measure, only {share} match exactly.",
-                share=formatting.percent(min(matched), 0),
-            )
-            st.caption(text)
 
 
 def show_course(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:

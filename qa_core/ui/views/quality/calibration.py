@@ -245,12 +245,8 @@ def _show_form(
         usual = today + timedelta(days=DEFAULT_DAYS)
         due = layout.ask_day(right, _("Due"), usual, "calibration_due", min_value=today)
         left, right = st.columns([2, 1], gap="small")
-        chosen = left.multiselect(
-            _("Evaluators"),
-            list(listeners),
-            list(listeners),
-            format_func=listeners.get,
-            key="calibration_evaluators",
+        chosen = layout.select_many(
+            left, _("Evaluators"), listeners, "calibration_evaluators", listeners
         )
         names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
         reference = layout.select(right, _("Reference"), names, "calibration_reference_new")
@@ -287,14 +283,8 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     titles = {None: _("All plans"), **plans}
     plan = layout.select(left, _("Listening plan"), titles, "calibration_plan")
     n = middle.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
-    seed = right.number_input(
-        _("Seed"),
-        0,
-        10**6,
-        1,
-        key="calibration_seed",
-        help=_("The same seed repeats the same draw."),
-    )
+    hint = _("The same seed repeats the same draw.")
+    seed = right.number_input(_("Seed"), 0, 10**6, 1, key="calibration_seed", help=hint)
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
     columns = (

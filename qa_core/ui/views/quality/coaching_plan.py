@@ -184,22 +184,14 @@ def _ask_content(
         height=80,
     )
     known = plans.find_criteria(viewer, advisor)
-    criteria = st.multiselect(
-        _("Criteria"),
-        known,
-        [name for name in start.get("criteria", ()) if name in known],
-        format_func=lambda name: texts.name("criterion", name),
-        placeholder=_("none"),
-        key=f"coaching_criteria_{key}",
+    titles = {name: texts.name("criterion", name) for name in known}
+    criteria = layout.select_many(
+        st, _("Criteria"), titles, f"coaching_criteria_{key}", start.get("criteria", ())
     )
-    heard = {entry.id: entry for entry in plans.find_evaluations(viewer, advisor)}
-    evaluations = st.multiselect(
-        _("Based on these evaluations"),
-        list(heard),
-        format_func=lambda number: _format_evaluation(heard[number]),
-        placeholder=_("none"),
-        key=f"coaching_heard_{key}",
-    )
+    offered = plans.find_evaluations(viewer, advisor)
+    titles = {entry.id: _format_evaluation(entry) for entry in offered}
+    label = _("Based on these evaluations")
+    evaluations = layout.select_many(st, label, titles, f"coaching_heard_{key}")
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
         starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)

@@ -230,12 +230,7 @@ def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict
         "permanent listening."
     )
     most = middle.number_input(_(FIELDS["maximum_per_advisor"]), 1, 1000, 6, help=most_help)
-    people = right.multiselect(
-        _(FIELDS["evaluators"]),
-        list(evaluators),
-        format_func=evaluators.get,
-        placeholder=_("Choose"),
-    )
+    people = layout.select_many(right, _(FIELDS["evaluators"]), evaluators)
     return content | {
         "per_advisor": int(left.number_input(_(FIELDS["per_advisor"]), 1, 1000, 4)),
         "maximum_per_advisor": int(most),
@@ -251,12 +246,9 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
         if dimension != "team":
             values = cached.find_values(viewer, dimension)
             known = [value for value, _count in values if value is not None]
-        content[dimension] = column.multiselect(
-            _(dimensions.get_dimension(dimension).title),
-            known,
-            format_func=lambda value, dimension=dimension: formatting.name(dimension, value),
-            placeholder=_("All"),
-        )
+        titles = {value: formatting.name(dimension, value) for value in known}
+        label = _(dimensions.get_dimension(dimension).title)
+        content[dimension] = layout.select_many(column, label, titles, placeholder=_("All"))
     left, middle, right = st.columns(3)
     content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
     content["maximum_seconds"] = middle.number_input(
@@ -266,12 +258,9 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
         _(FIELDS["most_per_evaluator"]), 1, 100_000, None, placeholder=_("No limit")
     )
     left, middle, right = st.columns(3)
-    strata = left.multiselect(
-        _(FIELDS["strata"]),
-        DIMENSIONS,
-        ["channel", "weekday"],
-        format_func=labels.name_dimension,
-    )
+    cuts = {name: labels.name_dimension(name) for name in DIMENSIONS}
+    default = ("channel", "weekday")
+    strata = layout.select_many(left, _(FIELDS["strata"]), cuts, chosen=default)
     days = middle.number_input(_("Days before advisors see results"), 0, 365, 0)
     dispute_days = right.number_input(
         _("Days for advisors to dispute"), 0, 365, DEFAULT_DISPUTE_DAYS

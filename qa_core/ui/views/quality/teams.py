@@ -53,21 +53,14 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
     }
 
-    def gap(name: str) -> float | None:
-        values = [by[name][key].value for key in BOTH]
-        return None if any(map(formatting.is_missing, values)) else values[0] - values[1]
-
     def counted(name: str, field: str) -> int:
         return getattr(uneven[name], field) if uneven[name] else 0
 
     def describe_gap(name: str) -> str:
-        return "" if gap(name) is None else formatting.change(gap(name), "score")
+        values = [by[name][key].value for key in BOTH]
+        is_known = not any(map(formatting.is_missing, values))
+        return formatting.change(values[0] - values[1], "score") if is_known else ""
 
-    gaps = [
-        (abs(gap(name)), name, uneven[name])
-        for name in names
-        if gap(name) is not None and uneven[name]
-    ]
     no_data = _(formatting.NO_DATA)
     columns = (
         tables.name_column(_("Team"), lambda name: name),
@@ -82,26 +75,10 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
         tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
     )
-    hint = _explain(max(gaps, key=lambda difference: difference[0], default=None))
-    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
-        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
-        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
-
-
-def _explain(widest: tuple[float, str, peers.EvaluationSpread] | None) -> str:
-    """Explain the two averages. `widest`: largest difference, team, and its spread."""
-    rule = _(
+    hint = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
         "Mean of means: each advisor counts once."
     )
-    if widest is None or round(widest[0], 1) == 0:
-        return rule
-    _gap, name, uneven = widest
-    return f"{rule} " + _(
-        "They differ most in {team}: one advisor has {most} of {evaluations} evaluations "
-        "({advisors} advisors).",
-        team=name,
-        evaluations=formatting.number(uneven.evaluations),
-        advisors=formatting.number(uneven.advisors),
-        most=formatting.number(uneven.most),
-    )
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
+        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)

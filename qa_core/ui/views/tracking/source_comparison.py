@@ -1,7 +1,6 @@
 """Campaigns (sources, numbers) against each other and before: what needs a look."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import streamlit as st
 
@@ -101,7 +100,10 @@ def show_attention(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
         compare_values(by, key).result.p_value is not None for key in rates
     )
     finding = alert_banner.conclude(worse, better, was_tried)
-    with cards.card(finding, _describe_what_was_tried(state, tried, whole)):
+    hint = _(alert_banner.NO_COMPARISON)
+    if state.compare:
+        hint = alert_banner.describe_tried(state.compare_title, tried, whole)
+    with cards.card(finding, hint):
         alert_banner.show_items(viewer, [*worse, *better][:MAX_ITEMS])
         st.caption(source_tables.describe_attribution(viewer, state))
 
@@ -139,15 +141,11 @@ def _find_moved(
     if state.compare is None:
         return [], 0, 0
     rows = [
-        (value, row[key])
-        for value, row in by.items()
-        if value is not None
-        for key in rates
-        if key in row
+        row[key] for value, row in by.items() if value is not None for key in rates if key in row
     ]
     tried = [
-        (value, row)
-        for value, row in rows
+        row
+        for row in rows
         if not formatting.is_missing(row.delta) and min(row.n, row.n_before) >= MIN_VALUES
     ]
     if not tried:
@@ -156,29 +154,16 @@ def _find_moved(
     factor = stats.bonferroni_factor(len(tried))
     series = trend_cards.read_series(viewer, state, rates)
     items = (
-        _describe_moved(value, row, dimension, factor * series[row.kpi].spread)
-        for value, row in tried
+        alert_banner.build_change(
+            row,
+            dimension,
+            factor * series[row.kpi].spread,
+            source_steps.title_of(row.kpi),
+            _contacts_behind(row.kpi),
+        )
+        for row in tried
     )
-    return [item for item in items if item is not None], len(tried), len(rows)
-
-
-def _describe_moved(value: Any, row: Any, dimension: str, spread: float) -> AttentionItem | None:
-    kpi = get_kpi(row.kpi)
-    between = control_charts.interval_of_change(row, spread)
-    if not between:
-        return None
-    severity = chart_titles.describe_change("", row.delta, between, kpi.unit, kpi.better).severity
-    if not severity:
-        return None
-    text = _(
-        "**{name}**: {kpi} {change}, now {value}",
-        name=escape(formatting.name(dimension, value)),
-        kpi=source_steps.title_of(row.kpi),
-        change=formatting.change(row.delta, kpi.unit),
-        value=formatting.percent(row.value, 0),
-    )
-    strength = 2 * abs(row.delta) / (between[1] - between[0])
-    return AttentionItem(strength, text, severity, {dimension: value}, _contacts_behind(row.kpi))
+    return [item for item in items if item and item.severity], len(tried), len(rows)
 
 
 def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[AttentionItem]:
@@ -199,15 +184,3 @@ def _find_attribution(viewer: Viewer, state: FilterState) -> Iterator[AttentionI
     strength = 2 * abs(row.delta) / (between[1] - between[0])
     severity = chart_titles.severity_of(row.delta, "up")
     yield AttentionItem(strength, text, severity)
-
-
-def _describe_what_was_tried(state: FilterState, tried: int, whole: int) -> str:
-    if state.compare is None:
-        return _(alert_banner.NO_COMPARISON)
-    return _(
-        "Clearly different from the rest, or clearly changed since {period}. {count} of {whole} "
-        "rates had enough contacts to compare",
-        period=state.compare_title,
-        count=formatting.number(tried),
-        whole=formatting.number(whole),
-    )

@@ -266,7 +266,7 @@ def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
 
 
 def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
-    reached, missed = path["recovered_rate"], path["missed"]
+    reached = path["recovered_rate"]
     if reached.count is not None:
         lost = int(reached.base - reached.count)
         text = ngettext(
@@ -277,13 +277,6 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
             whole=formatting.number(reached.base),
         )
         return ChartTitle(text, "attention" if lost else "better")
-    if missed.count is not None:
-        text = _(
-            "{missed} of {whole} contacts were missed",
-            missed=formatting.number(missed.count),
-            whole=formatting.number(missed.base),
-        )
-        return ChartTitle(text)
     return ChartTitle(_("What happened to these contacts"))
 
 
@@ -291,13 +284,5 @@ def _describe_limits(path: Mapping[str, PathStep], rows: Sequence[Mapping[str, A
     received = (row["received"] for row in rows if "received" in row)
     lines = note_texts.describe_populations(received)
     if uncounted := path["missed_callers"].uncounted:
-        text = ngettext(
-            "{count} missed contact came without a number. It cannot be called back, so it is "
-            "in no bar below Missed.",
-            "{count} missed contacts came without a number. They cannot be called back, so "
-            "they are in no bar below Missed.",
-            uncounted,
-            count=formatting.number(uncounted),
-        )
-        lines.append(text)
+        lines.append(cards.describe_unidentified(uncounted))
     return lines

@@ -211,14 +211,8 @@ def _show_remark_form(comments: timed_comments.Remarks, key: str, evaluation_id:
         criteria = {name: text.in_language(language) for name, text in comments.criteria.items()}
         titles = {"": _("the contact as a whole"), **criteria}
         layout.select(st, _("About"), titles, f"{key}_remark_about")
-        if kinds := st.session_state.get(f"{key}_personal"):
-            st.warning(
-                _(
-                    "This seems to contain personal data: {kinds}. Remove it, or save again "
-                    "unchanged.",
-                    kinds=formatting.listing(kinds),
-                )
-            )
+        if warning := personal_data.describe(st.session_state.get(f"{key}_personal", ())):
+            st.warning(warning)
         with st.container(horizontal=True, gap="small"):
             st.form_submit_button(
                 _("Save the remark"),
