@@ -36,14 +36,13 @@ PLAIN_TEXTS = {
     "frame/layout": ["label", "text", "title"],
     "frame/menu": ["label or _(page.title)"],
     "widgets/personal_data": [
-        "_('The comments seem to contain personal",
-        "_('This seems to contain personal data (",
-        "f':orange[:material/warning:] {text}'",
+        "f':orange[:material/warning:] {warning}'",
         "label",
+        "warning",
     ],
     "widgets/player/__init__": [
-        "_('This seems to contain personal data: ",
         "absence.explain(viewer, source_system, c",
+        "warning",
     ],
     "saved_views": [
         "'**{}**'.format(_('Save the page {page}'",
@@ -91,7 +90,10 @@ PLAIN_TEXTS = {
         "remedy",
     ],
     "views/performance/traffic": ["line"],
-    "views/performance/waiting_times": ["ngettext('{count} caller may still be re"],
+    "views/performance/waiting_times": [
+        "cards.describe_unidentified(recovery.wit",
+        "ngettext('{count} caller may still be re",
+    ],
     "views/quality/advisors": [
         "' '.join(filter(None, (peers.describe_te",
         "text",
