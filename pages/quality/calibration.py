@@ -1,4 +1,4 @@
-"""Calibration: contacts scored blind by several, and how far apart they are."""
+"""Calibration: contacts scored blind by several, and how well they agree."""
 
 import streamlit as st
 

@@ -1,5 +1,5 @@
-"""Streamlit-authenticator, as far as it serves: its form in front of our own check, and
-its cookie with our own token.
+"""Parts of streamlit-authenticator: its form in front of our own check, and its cookie
+with our own token.
 
 Its constructors also have the browser read out its cookies. They are passed over: the
 answer asks for another run, which cuts off the run that signs somebody in.

@@ -15,7 +15,7 @@ from qa_core.ui.widgets import actions, notices
 
 NOT_CUT = ("day", "week", "month")
 MISSING = {"", "-"}
-"""Values of an address that stand for "not known"."""
+"""Values of an address that mean "not known"."""
 NOBODY = "nobody"
 SHOWING_MISSED = {"overview", "traffic", "sources"}
 """Pages whose figures count missed contacts."""
@@ -59,7 +59,7 @@ def _show(page_key: str) -> None:
 
 
 def visible_parameters(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
-    """Return what this person sees of a view; None for an advisor they do not see."""
+    """Return the parameters that this person may see; None for another team's advisor."""
     kept = {}
     for name, values in view.parameters.items():
         if view.page == "advisor" and name == "id":
@@ -83,7 +83,7 @@ def _find_known(viewer: Viewer, dimension: str) -> set[str]:
 
 
 def _show_link(viewer: Viewer, view: View) -> bool:
-    """Show the link that opens a view; tell whether this person may open it."""
+    """Show the link that opens a view; return whether this person may open it."""
     page = menu.find_open_page(view.page, viewer)
     parameters = visible_parameters(viewer, view) if page is not None else None
     if page is None or parameters is None:

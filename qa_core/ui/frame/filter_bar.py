@@ -189,7 +189,7 @@ def current() -> FilterState:
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """Show the title of a page, and the days it is about (default: those of the row)."""
+    """Show the title of a page and its days (default: the period of the row)."""
     state = current()
     with st.container(gap=None):
         st.title(title, anchor=False)
@@ -242,7 +242,7 @@ def narrow(values: dict[str, Any]) -> None:
 
 
 def _widen(page_key: str) -> None:
-    """Restore what a link replaced, where the reader did not change it since."""
+    """Restore the filters that a link replaced, unless the reader has changed them."""
     if page_key in ("contacts", "contact", "explain") or _BEFORE not in st.session_state:
         return
     selected, chosen = st.session_state.pop(_BEFORE)
@@ -396,7 +396,7 @@ def _ask_values(
 
 
 def _keep_one(dimension: str, before: tuple[str, ...]) -> None:
-    """Callback: keep the value just chosen, of all filters, for who has one at a time."""
+    """Callback: keep only the value just chosen, for viewers with one filter at a time."""
     chosen = [key for key in st.session_state[dimension] if key not in before]
     if chosen:
         clear()
@@ -404,7 +404,7 @@ def _keep_one(dimension: str, before: tuple[str, ...]) -> None:
 
 
 def _name_chosen(title: str, chosen: Sequence[str]) -> str:
-    """Name the dimension and what of it is chosen: the first by name, the others counted."""
+    """Return the dimension with its first chosen value and the number of others."""
     if not chosen:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")

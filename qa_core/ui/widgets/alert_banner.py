@@ -25,8 +25,8 @@ NO_COMPARISON = N_("Choose a comparison above to see what changed.")
 class AttentionItem:
     """A change or a difference that may need a look.
 
-    `strength`: in units of its own uncertainty. `severity`: empty where chance explains
-    it. A click opens the contacts of `values` that `behind` counts.
+    `strength`: in units of its uncertainty. `severity`: empty without a clear
+    difference. A click opens the contacts of `values` that `behind` counts.
     """
 
     strength: float
@@ -92,7 +92,7 @@ def split(items: Iterable[AttentionItem]) -> tuple[list[AttentionItem], list[Att
 
 
 def show_items(viewer: Viewer, items: Sequence[AttentionItem]) -> None:
-    """Show these items, each with the way to its contacts."""
+    """Show these items, each with a link to its contacts."""
     for position, item in enumerate(items):
         with layout.line():
             st.markdown(cards.ICONS[item.severity] + item.text, width="stretch")
@@ -122,7 +122,7 @@ def describe(viewer: Viewer, event: alerts.Alert) -> str:
 
 
 def _show_link(viewer: Viewer, event: alerts.Alert) -> None:
-    """Show the way to the contacts, or to the page on that KPI for who sees no contacts."""
+    """Show the link to the contacts, or to the page on that KPI if the viewer sees none."""
     kpi, values = get_kpi(event.rule.kpi), event.values
     is_month = event.rule.grain == "month"
     start = _format_start(event, event.period.first_day)

@@ -36,7 +36,7 @@ ICONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One value ready to show; `delta_tone` is empty where chance explains the change."""
+    """One value ready to show; `delta_tone` is empty where the change is not clear."""
 
     title: str
     value: str
@@ -109,8 +109,8 @@ def build_tile(
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """Show a row of tiles; on a phone two side by side. None of a small sample leads without
-    a word.
+    """Show a row of tiles; on a phone two side by side. A first tile with a small sample gets a
+    caption.
     """
     if tiles and tiles[0].is_small:
         st.caption(_(SMALL_SAMPLE))
@@ -184,7 +184,7 @@ def describe_unidentified(missed: int) -> str:
 
 
 def show_one_cut(title: str) -> None:
-    """Show why a cut is missing for who sees one cut or one filter at a time."""
+    """Show why a cut is missing for viewers with one cut or filter at a time."""
     show_message(_("{title}: hidden under a filter", title=title), _(ONE_AT_A_TIME))
 
 

@@ -37,7 +37,7 @@ def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
 
 
 def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show the button that adds or removes notes on days, to who may write any."""
+    """Show the button that adds or removes notes on days, if the viewer may write any."""
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return
@@ -94,7 +94,7 @@ def describe(note: DayNote) -> str:
 
 
 def name_scope(scope: Scope) -> str:
-    """Return the name of a site, team or queue, or that of the whole centre."""
+    """Return the name of a site, team, queue or the whole centre."""
     dimension, name = scope
     if dimension is None:
         return _("The whole centre")

@@ -109,8 +109,8 @@ def _describe_score(draft: Draft, result: scoring.Result | None, missing: int) -
 def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
     """Callback: save all answers and comments; return the version to submit.
 
-    None: they could not be saved, and `show` says why. 0: this tab holds nothing of that
-    draft any more, since an earlier click submitted it.
+    None: they could not be saved, and `show` gives the reason. 0: an earlier click has
+    submitted the draft.
     """
     viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
     open_draft = st.session_state.get(f"{_prefix(draft_id)}held")
@@ -147,7 +147,7 @@ def find_differences(
 
 
 def forget(draft_id: int) -> None:
-    """Drop what this tab holds of a draft."""
+    """Remove the widget values of a draft from this tab."""
     scorecard_answers.forget(_prefix(draft_id))
 
 
@@ -164,7 +164,7 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 
 
 def _hold(draft: Draft) -> OpenDraft:
-    """Return what this tab holds; a newer stored version replaces what has no edits."""
+    """Return the draft of this tab, updated to a newer stored version without conflicts."""
     name = f"{_prefix(draft.id)}held"
     open_draft = st.session_state.get(name)
     if open_draft is None:
@@ -235,7 +235,7 @@ def _write(viewer: Viewer, draft_id: int, open_draft: OpenDraft, typed: dict[str
 
 
 def _show_conflict(draft: Draft, open_draft: OpenDraft) -> None:
-    """Show what is stored beside what was typed here, to choose from answer by answer."""
+    """Show stored and typed answers side by side, to choose one by one."""
     differing = list(find_differences(draft, open_draft.typed or {}))
     caption = _(
         "Another tab changed this evaluation while you worked here. Nothing is lost: choose what "
@@ -250,7 +250,7 @@ def _show_conflict(draft: Draft, open_draft: OpenDraft) -> None:
             st.radio(
                 label,
                 list(titles),
-                # What one tab has and the other has not is kept unless chosen otherwise.
+                # An answer that only one tab has is proposed.
                 index=int(typed in (_("no answer"), "–")),
                 format_func=titles.get,
                 key=_key(draft.id, f"choice_{kind}", key),

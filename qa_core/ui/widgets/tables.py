@@ -49,7 +49,7 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
 
 
 def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
-    """Build the column that names the values of a dimension, each of which is a line."""
+    """Build the column that names the values of a dimension, one per line."""
     title = _(get_dimension(dimension).title)
     return name_column(title, lambda value: formatting.name(dimension, value), width)
 
@@ -340,8 +340,7 @@ def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
 
 
 def _in_hundredths(value: float | None) -> float | None:
-    # Of the formats of the browser only that of whole numbers reads alike in both
-    # languages.
+    # Only the browser's format of whole numbers is the same in both languages.
     return None if formatting.is_missing(value) else 100 * value
 
 

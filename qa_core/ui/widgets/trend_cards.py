@@ -95,7 +95,7 @@ def show_trend(
     """Show one KPI over time; a click on a point opens the contacts of that week or month.
 
     `title` leads the heading. `before`: values of the year before. `window`: days of the
-    repeat window, where they are not those of the settings. `why_empty`: what to
+    repeat window, if other than in the settings. `why_empty`: what to
     say if no value is known.
     """
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"

@@ -20,12 +20,12 @@ OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]
 
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
-    """Return the options of one file: those of all files, and what was said of its columns."""
+    """Return the common options with the answers about the columns of one file."""
     return replace(options, **_find(kind, file_id))
 
 
 def put(kind: str, file_id: str, field: str, column: str) -> None:
-    """Say that this column is that field, or `ignore`; in callbacks."""
+    """Callback: map this column to that field, or to `ignore`."""
     answers = _find(kind, file_id)
     changed = (
         {"ignored": (*answers["ignored"], column)}
@@ -36,7 +36,7 @@ def put(kind: str, file_id: str, field: str, column: str) -> None:
 
 
 def accept(kind: str, file_id: str) -> None:
-    """Say yes to what the import asks about; in callbacks."""
+    """Callback: accept the import in spite of its questions."""
     st.session_state[_key(kind, file_id)] = {**_find(kind, file_id), "yes": True}
 
 
@@ -61,7 +61,7 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
-    """Show one row per column; what the person says overrides what was recognised."""
+    """Show one row per column; the person's choice overrides what was recognised."""
     columns = [header for header in report.headers if header]
     if not columns:
         return

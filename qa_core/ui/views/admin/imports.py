@@ -41,7 +41,7 @@ WIDGETS = {
 }
 """Keys of the widgets of options with one value, by the name of the option."""
 PAIRS = {"unit": "import_units", "scale": "import_scales"}
-"""The same for options of which each field may have one."""
+"""The same for options with one value per field."""
 ORDERS = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
@@ -63,7 +63,7 @@ def ask_file(viewer: Viewer) -> None:
     options = _ask_options(viewer, kind)
     if options is None:
         return
-    # Above the report, which is long; what it says decides whether there is a button.
+    # The button is above the long report, which decides whether there is one.
     container = st.container()
     reports = [_rehearse(viewer, kind, file, options) for file in sent]
     shown = _choose(reports) if len(sent) > 1 else 0
@@ -111,7 +111,7 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
 
 
 def _choose(reports: list[FileReport]) -> int:
-    """Show the files at a glance; return the place of the one to look at."""
+    """Show all files; return the index of the one to show in full."""
     import_report.show_files(reports)
     titles = dict(enumerate(report.file for report in reports))
     chosen = layout.select(st, _("View file"), titles, "import_chosen")
@@ -175,7 +175,7 @@ def _is_answer(option: str) -> bool:
     if name == "yes":
         return True
     is_known = name in WIDGETS or (name in (*PAIRS, "map") and "=" in value)
-    # In capitals stands what the person must still fill in.
+    # Words in capitals are still to be filled in.
     to_fill_in = ("COLUMN", "NAME", "DATE", "MIN-MAX", "|")
     return is_known and not any(container in value for container in to_fill_in)
 
@@ -219,7 +219,7 @@ def _show_imported(reports: list[FileReport]) -> None:
 
 
 def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
-    """Show the fields and return what they say; None while they say what cannot be meant."""
+    """Ask for the options; None while one is not valid."""
     with st.expander(_("More about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
         saved = batches.find_mappings(viewer, kind)
@@ -279,7 +279,7 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
 
 
 def _put_option(name: str, value: str) -> None:
-    """Put the answer to a question of an import into its field; in callbacks."""
+    """Callback: put the answer to a question of an import into its field."""
     if name in WIDGETS:
         st.session_state[WIDGETS[name]] = value
     else:
@@ -288,7 +288,7 @@ def _put_option(name: str, value: str) -> None:
 
 
 def _parse_pairs(text: str, usual: str) -> dict[str, str]:
-    """Return `csat=1-10, nps=0-10` as pairs; a lone value is that of the field `usual`."""
+    """Return `csat=1-10, nps=0-10` as pairs; a lone value belongs to the field `usual`."""
     parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
     return dict(part.split("=", 1) if "=" in part else (usual, part) for part in parts)
 

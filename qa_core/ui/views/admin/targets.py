@@ -34,7 +34,7 @@ SIDES = {"above": N_("Above"), "below": N_("Below")}
 
 
 def choose_section(viewer: Viewer) -> str:
-    """Ask for targets, alerts or notes, as far as the viewer may."""
+    """Ask for one of the sections that the viewer may open."""
     titles = {
         key: _(title) for key, (title, needed) in SECTIONS.items() if any(map(viewer.can, needed))
     }
@@ -125,7 +125,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
     if span is None or kpi.is_amount or not target.holds_on(environment.today()):
         return ""
     first_day, last_day = span
-    if last_day < first_day:  # no month is over, for who sees whole ones
+    if last_day < first_day:  # no complete month yet, for viewers of whole months
         return ""
     where = dimensions.Filters.of(
         periods.build_period(periods.default(viewer), last_day, first_day),
@@ -144,7 +144,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
 
 
 def show_alerts(viewer: Viewer) -> None:
-    """Show what needs a look now, what somebody looks after, and the rules."""
+    """Show open and acknowledged alerts, and the rules."""
     text = _(
         "Rules are checked after each import. An alert stays open until enough periods in a "
         "row are clear."

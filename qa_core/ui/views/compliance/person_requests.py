@@ -49,7 +49,7 @@ def show(viewer: Viewer) -> None:
 
 
 def show_audio_to_confirm(viewer: Viewer) -> None:
-    """Let a second person agree that audio is handed out, where somebody asks for a copy."""
+    """Show the copies whose audio a second person has to agree to."""
     waiting = requests.find_waiting_for_audio(viewer)
     if not waiting:
         return
@@ -77,7 +77,7 @@ def _show_copies(waiting: list[requests.PersonRequest]) -> None:
 
 
 def show_restrictions(viewer: Viewer) -> None:
-    """Show who is restricted and how much that leaves out; change restrictions."""
+    """Show restrictions and how many contacts they exclude; change them."""
     st.subheader(_("Restricted"), anchor=False)
     entries = restrictions.find_all(viewer)
     count = restricted_contacts.count_restricted(viewer)
@@ -126,7 +126,7 @@ def _name_restricted(item: restrictions.RestrictionEntry) -> str:
 
 
 def _name_subject(item: requests.PersonRequest) -> str:
-    # A pseudonym is long and says nothing; its end is enough to tell two apart.
+    # The end of a pseudonym is enough to distinguish two.
     if item.contact_id:
         return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
     end = item.subject if item.subject_kind == "advisor" else f"•• {item.subject[-2:]}"

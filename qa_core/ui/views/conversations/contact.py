@@ -71,7 +71,7 @@ def show_head(contact: Contact) -> None:
 
 
 def show_course(contact: Contact) -> None:
-    """Show its times on one bar, and what the customer did before and after."""
+    """Show its times on one bar, and the customer's contacts before and after."""
     parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
     durations = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
     total = formatting.duration(sum(seconds for _title, seconds in parts))
@@ -85,7 +85,7 @@ def show_course(contact: Contact) -> None:
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
-    """Show its recording: to its advisor, and with purpose and reason to who leads them."""
+    """Show its recording, to its advisor and, with purpose and reason, to their leads."""
     key = (contact["source_system"], contact["contact_id"])
     if not viewer.can(Permission.LISTEN):
         return
@@ -342,7 +342,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
     tables.show(
         history.links,
         columns,
-        # A line chosen in the table of one contact is not chosen in that of the next.
+        # A row selected for one contact is not selected for the next.
         f"history_{here.source_system}_{here.contact_id}",
         open_contact,
         height=320,

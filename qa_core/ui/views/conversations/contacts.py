@@ -53,7 +53,7 @@ class ContactsQuery:
     extra: explain_link.Extra
     behind: str | None
     window: str | None = None
-    """Days of the repeat window, where they are not those of the settings."""
+    """Days of a repeat window other than the one of the settings."""
     waited: query.WaitRange | None = None
 
     @property
@@ -62,7 +62,7 @@ class ContactsQuery:
 
 
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
-    """Return the bar's filters with those of the address, without unknown ones."""
+    """Return the filters of the bar and the address, without unknown ones."""
     extra = tuple(
         (key, (st.query_params[key] or None,))
         for key in CONTACT_DIMENSIONS
@@ -96,7 +96,7 @@ def _read_waits(text: str) -> query.WaitRange | None:
 
 
 def show_query(asked: ContactsQuery) -> None:
-    """Show what a click on a figure asked for, as buttons that remove it."""
+    """Show the filters of a clicked figure as buttons that remove them."""
     if not asked.extra and not asked.behind and not asked.waited:
         return
     with layout.row("xsmall"):
@@ -204,7 +204,7 @@ def _build_column(name: str) -> tables.TableColumn:
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
-    if name == "advisor":  # with their team, which has no column of its own
+    if name == "advisor":  # with their team, which has no column
         parts = (value, row.get("team"))
         return ", ".join(part for part in parts if not formatting.is_missing(part)) or None
     if formatting.is_missing(value):

@@ -105,7 +105,7 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
 
 
 def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
-    """Show the form, filled and sent as of the version that was shown first."""
+    """Show the form for the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
     names = {None: _("Nobody"), **action_list.find_owners(viewer, entry)}
     states = {state: _(texts.STATES[state]) for state in ActionState}

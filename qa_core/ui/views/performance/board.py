@@ -45,7 +45,7 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_differences(viewer: Viewer) -> None:
-    """Name the months of which executives see other figures: their edition stays."""
+    """Show the months whose published figures differ from the present ones."""
     for difference in cached.find_differences(viewer):
         text = _(
             "{month}: executives see {published} contacts received, as published; the data now "

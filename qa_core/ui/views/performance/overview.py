@@ -89,7 +89,7 @@ def _measure_concern(series: Series) -> int:
 
 
 def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Series]) -> None:
-    """Show alerts, trends and comparisons that chance does not explain, worse ones first."""
+    """Show alerts, unusual trends and clear changes, the worse ones first."""
     alerts = cached.find_alerts(viewer)
     with_alert = {event.rule.kpi for event in alerts if event.rule.dimension is None}
     alerts = alerts[:MAX_ALERTS]

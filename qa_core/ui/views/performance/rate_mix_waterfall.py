@@ -23,7 +23,7 @@ SEGMENTS = ("reason", "queue", "channel", "team", "advisor")
 """Dimensions that segments can come from."""
 MAX_PARTS = 6
 HIDDEN = object()
-"""Segment that stands for all that are too small to be shown to this viewer."""
+"""Segment of all segments that are too small to be shown to this viewer."""
 Segments = dict[Hashable, tuple[float, float]]
 
 

@@ -48,7 +48,7 @@ class ResolutionCounts:
 
 
 def read(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionCounts]:
-    """Return the counts that are large enough to be shown, those of advisors first."""
+    """Return the counts that are large enough to be shown, declarations first."""
     surveyed = cached.measure(viewer, (SURVEYED,), ("declared",), state.where)
     confirmed = {row.declared: row for row in surveyed.itertuples() if row.status == "ok"}
     counts = []

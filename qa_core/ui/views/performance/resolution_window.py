@@ -1,4 +1,4 @@
-"""The repeat window of a page: that of the settings, or one that the reader tries."""
+"""The repeat window of a page: from the settings, or one that the reader tries."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ NAME = "window"
 
 @dataclass(frozen=True)
 class Window:
-    """Days that count, and those of the settings; `tried`: as text, where they differ."""
+    """Days of the page and of the settings; `tried`: as text, where they differ."""
 
     days: float
     in_force: float

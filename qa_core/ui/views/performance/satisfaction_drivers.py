@@ -1,4 +1,4 @@
-"""Factors associated with satisfaction, others held alike. Never causes."""
+"""Factors associated with satisfaction, adjusted for each other. Never causes."""
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, driver_texts
@@ -14,7 +14,7 @@ MAX_ROWS = 18
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show dots with intervals, the largest difference first, grey if chance explains it."""
+    """Show dots with intervals, the largest difference first, grey if it is not clear."""
     read = cached.find_drivers(viewer, state.where)
     if not read.drivers:
         why = _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)

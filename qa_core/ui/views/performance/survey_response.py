@@ -1,4 +1,4 @@
-"""Surveys: how far the silent could move satisfaction, and what the others answered."""
+"""Surveys: possible effect of non-respondents on satisfaction, and the answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ NAMES = {
 
 
 def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
-    """Return by KPI what the page says of all contacts of the period."""
+    """Return the headline rows of the page by KPI."""
     return cached.headline(viewer, WHOLE, state.where, state.compare)
 
 
@@ -88,7 +88,7 @@ def _line(
 
 def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, float] | None:
     """Return satisfaction, with its interval, if each value had as large a part in the
-    ratings as in the answered contacts; hidden values count together, as what is left.
+    ratings as in the answered contacts; hidden values count together, as the remainder.
     """
     known = [
         (row["csat"].numerator, row["csat"].n, row["answered"].value)

@@ -270,8 +270,8 @@ def _columns(
 
 
 def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
-    """Return the row that is worst by the kinder end of its interval, of those that are
-    worse than the rest by more than chance; None without any.
+    """Return the worst of the rows that are clearly worse than the rest, by the better end
+    of its interval; None without any.
 
     `frame`: rows of `measure` for one rate.
     """
@@ -284,7 +284,7 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """Return rows of `MIN` contacts that are clearly worse, all tried at once."""
+    """Return rows of `MIN` contacts or more that are clearly worse, tested together."""
     known = frame[(frame["n"] >= MIN) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
     compared = peers.compare_rates(

@@ -38,7 +38,7 @@ FEW_WAITS = N_("Too few contacts to say when waits are longest")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    """Show the cards on waiting, as far as hours and single contacts are seen."""
+    """Show the cards on waiting that this viewer's data allows."""
     if viewer.needs_suppression:
         return
     if not clock.grain:
@@ -122,7 +122,7 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
 
 
 def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame without percentiles that a handful of waits would decide."""
+    """Return the frame without percentiles of small samples."""
     frame = frame.copy()
     for name, least in (("p50", MIN), ("p90", MIN_FOR_TAIL), ("p95", MIN_FOR_TAIL)):
         frame[name] = frame[name].where(frame["n"] >= least)
@@ -142,7 +142,7 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
 
 
 def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
-    """Show how many waited how long, answered and abandoned."""
+    """Show the distribution of waits, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
     gone = waits[waits["abandoned"] > 0]
@@ -179,7 +179,7 @@ def _open_waits() -> None:
     """Callback: open the contacts of the bar that was clicked."""
     if clicked := drill.clicked("waits_spread"):
         outcome, above, until = clicked
-        # The last bar holds all waits that the count does not tell apart.
+        # The last bar has all waits from the longest counted one on.
         upper = until if until < query.MAX_WAIT else ""
         drill.to_contacts({}, WAITS_OF[outcome], waited=f"{above}-{upper}")
 

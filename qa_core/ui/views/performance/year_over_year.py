@@ -1,4 +1,4 @@
-"""Satisfaction a year apart: months against the same months before, and seasons."""
+"""Satisfaction year over year: months against the year before, and seasonality."""
 
 from datetime import date
 from typing import Any
@@ -53,7 +53,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Return the months, newest first; a tone where the change is clear, all tried."""
+    """Return the months, newest first, with a tone where the change is clear."""
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm(
         [

@@ -36,7 +36,7 @@ FEW_A_WEEK = 10
 
 @dataclass(frozen=True)
 class CaseMixSide:
-    """One advisor's filters, and those of colleagues in the same teams (None: nobody)."""
+    """Filters of one advisor and of colleagues in the same teams (None: no colleague)."""
 
     advisor: AdvisorProfile
     own: Filters
@@ -59,7 +59,7 @@ def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
 
 
 def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> CaseMixSide:
-    """Return the filters of the advisor's contacts, and those of their colleagues."""
+    """Return the filters of the advisor's contacts and of colleagues' contacts."""
     where = state.where.with_value("team", *advisor.teams)
     colleagues = [
         colleague.advisor_id
@@ -72,7 +72,7 @@ def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> Ca
 
 
 def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
-    """Show each measure beside what colleagues' averages give with the same contacts."""
+    """Show each measure beside its expected value with the same contacts."""
     rows = cached.headline(viewer, MEASURES, side.own)
     lately = trend_cards.describe_lately(viewer, side.own, MEASURES)
     standards = _standardise(viewer, side)
@@ -283,7 +283,7 @@ def _find_chance(
 def _describe_criteria(
     own: pd.DataFrame, others: list[pd.DataFrame], texts: ScorecardTexts
 ) -> ChartTitle:
-    """Name the criteria that clearly differ from colleagues', all tried at once."""
+    """Name the criteria that clearly differ from colleagues', tested together."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
     sides = case_mix.find_sides(case_mix.compare_criteria(own, others[0]))

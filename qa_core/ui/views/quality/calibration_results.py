@@ -1,4 +1,4 @@
-"""Results of a closed calibration session: agreement, and marks side by side."""
+"""Results of a closed calibration session: agreement, and answers side by side."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ def show(viewer: Viewer, session: CalibrationSession) -> None:
 
 
 def name_contact(position: int, local_start: datetime) -> str:
-    """Return the name of a contact of a session, which does not say whose it was."""
+    """Return the name of a contact of a session, without its advisor."""
     moment = formatting.moment(local_start)
     return _("Contact {position}, {moment}", position=position, moment=moment)
 
@@ -258,7 +258,7 @@ def _show_comments(results: Results, contact: SessionContact, evaluators: Sequen
 
 
 def _show_reference(session: CalibrationSession) -> None:
-    """Ask for the evaluator that the others are compared with, or none."""
+    """Ask for the reference evaluator, or none."""
     present = {contact.reference_evaluator for contact in session.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
     names = {None: _("None: each against all"), **session.evaluators}
@@ -273,7 +273,7 @@ def _set_reference(number: int) -> None:
 
 
 def _show_consensus(viewer: Viewer, results: Results, contact: SessionContact) -> None:
-    """Show what was agreed on, and to who manages the session the form to write it down."""
+    """Show the agreed answers, and the form that records them to session managers."""
     agreed = contact.consensus
     if agreed and agreed.get("note"):
         st.caption(_("Reason"))
@@ -339,7 +339,7 @@ def _ask_answer(
 
 
 def _describe_points(points: float | None) -> str:
-    """Return a mark as people write it; None stands for not applicable."""
+    """Return points without needless decimals; None means not applicable."""
     if points is None:
         return _("N/A")
     return formatting.number(points, 0 if float(points).is_integer() else 1)

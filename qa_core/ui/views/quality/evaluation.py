@@ -75,7 +75,7 @@ def _show_failures(evaluation: EvaluationView) -> None:
 
 
 def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the recording with its remarks; to who may not listen, the remarks alone."""
+    """Show the recording with its remarks; only the remarks to viewers who may not listen."""
     can_play = (
         viewer.can(Permission.LISTEN)
         and evaluation.contact_id is not None
@@ -189,7 +189,7 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
 
 
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the way to the contact for who may see it, else to the form of a draft."""
+    """Show the link to the contact, or to the form of a draft."""
     if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
         drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
     elif evaluation.state == "draft":

@@ -160,7 +160,7 @@ def _ask_to_save(
             keeps_personal_data=is_kept,
         )
     except Refusal as refusal:
-        # The next run shows what differs from what is stored now: saving again is a choice.
+        # The next run shows the differences, so that saving again is a decision.
         open_draft.version, open_draft.refusal = evaluation.version, refusal
     else:
         _close(evaluation.id)
@@ -175,7 +175,7 @@ def _show_cancel(evaluation_id: int) -> None:
 
 
 def _hold(evaluation: Draft) -> OpenDraft:
-    """Return what this tab holds, filled from what is stored if there is nothing."""
+    """Return the draft of this tab, filled from the stored evaluation at first."""
     prefix = _prefix(evaluation.id)
     open_draft = st.session_state.get(f"{prefix}held")
     is_new = open_draft is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (

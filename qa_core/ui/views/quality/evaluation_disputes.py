@@ -140,18 +140,18 @@ def describe_request(proposed: float | None, original: float | None) -> str:
 
 
 def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list[float | None]:
-    """Return the answers to choose from but those; None stands for not applicable."""
+    """Return the other answers to choose from; None means not applicable."""
     levels: list[float | None] = [level for level in answer.levels if level not in without]
     return levels + ([None] if answer.not_applicable and None not in without else [])
 
 
 def _can_ask(answer: AnswerView, without: tuple[float | None, ...]) -> bool:
-    """Return whether any other answer than those is left to choose."""
+    """Return whether another answer is left to choose."""
     return not answer.levels or bool(_find_options(answer, without))
 
 
 def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
-    """Ask for an answer of that criterion but those: points, "na", or None without one."""
+    """Ask for another answer: points, "na", or None while none is chosen."""
     options = _find_options(answer, without)
     if not answer.levels:
         can_leave_out = None in options

@@ -1,4 +1,4 @@
-"""Data kept of an advisor: what they are told in writing, and who played their calls."""
+"""An advisor's own data: the written information, and who played their calls."""
 
 import re
 

@@ -28,7 +28,7 @@ OF_MISSES = ("call_back_rate", "recovered_rate")
 OF_EVALUATIONS = ("evaluations", "evaluation_score")
 KPIS = (*COUNTED[:2], *OF_MISSES, *COUNTED[2:], *OF_EVALUATIONS)
 FIRST_GROUPS, EVERY_GROUP = (COUNTED, OF_MISSES), (COUNTED, OF_MISSES, OF_EVALUATIONS)
-"""KPIs that the page compares at once, and those of all steps."""
+"""KPIs that the page reads first, and KPIs of all steps."""
 EVERY, NOT_KNOWN = "", "-"
 """Values of the choice whose path is drawn: all known ones together, and none known."""
 
@@ -71,7 +71,7 @@ STEPS: Mapping[str, StepKind] = {
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step: `count` of `base` things of its own kind, None if not known.
+    """One step: `count` of `base`, None if not known.
 
     `low`, `high`: the 95 % interval of their share, or of the mean `score`. `status`: `ok`,
     `no_data`, `pending` or `suppressed`. `uncounted`: what could not be counted, such
@@ -114,7 +114,7 @@ def read(
 
 
 def build_path(rows: Sequence[Mapping[str, Any]]) -> tuple[PathStep, ...]:
-    """Add these values up, step by step, as far as they are shown.
+    """Add these values up, step by step, where they are shown.
 
     A step that is hidden for all of them is `suppressed`.
     """
@@ -149,7 +149,7 @@ def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathSte
 
 
 def _build_missed(answered: PathStep) -> PathStep:
-    """Return all that are not answered."""
+    """Return the step of the contacts that were not answered."""
     if answered.count is None:
         return PathStep("missed", status=answered.status)
     low, high = 1 - answered.high, 1 - answered.low
@@ -157,7 +157,7 @@ def _build_missed(answered: PathStep) -> PathStep:
 
 
 def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
-    """Count the evaluations; their mean score has the interval of Student."""
+    """Count the evaluations; their mean score has Student's interval."""
     count = _sum_counts("evaluations", rows)
     scored = [
         row["evaluation_score"]

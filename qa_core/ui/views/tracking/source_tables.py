@@ -24,13 +24,13 @@ NAME_WIDTH = 176
 MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """Currencies that the browser can write: the column then still sorts by amount."""
 MIN = 10
-"""Answered contacts from which on the cost of one says something."""
+"""Answered contacts from which on their cost is compared."""
 OVERVIEW = ("received", "answered", "first_contact_resolution", "csat")
 STEP_TABLES = {
     "table_sources": ("received", "answered", "missed", "missed_callers", *OF_MISSES),
     "table_outcomes": (*COUNTED[2:], "ratings", "evaluations", "score"),
 }
-"""Steps of the page's first table, and those of the two tables that hold all of them."""
+"""Steps of the first table of the page, and of the two tables of all steps."""
 OWN_WORDS = N_("From the contact's own file")
 
 
@@ -56,7 +56,7 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
         *(steps.get(key) for key in OVERVIEW),
         _money_column("cost_per_answered", [state.currency], cost) if costs else None,
     )
-    finding = _("Contacts and what became of them")
+    finding = _("Contacts and their outcome")
     if costs:
         finding = _describe_costs(list(costs.values()), dimension)
     with cards.card(finding, describe_basis(viewer, state, by, dimension)):
@@ -66,7 +66,7 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
 
 
 def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
-    """Show the steps side by side: those of calls, then those of answered contacts."""
+    """Show the steps side by side: of calls, then of answered contacts."""
     steps = _build_step_columns(by)
     with cards.card(_("Side by side"), describe_basis(viewer, state, by, dimension)):
         for key, shown in STEP_TABLES.items():
@@ -209,7 +209,7 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
 
 
 def _read_costs(viewer: Viewer, state: FilterState, dimension: str) -> list[CostLine]:
-    """Return the lines, most contacts first, what has no value last."""
+    """Return the lines, most contacts first, missing values last."""
     frame = cached.measure(viewer, COSTS, (dimension,), state.where, state.compare)
     by: dict[tuple[Any, str | None], dict[str, Any]] = {}
     for row in frame.itertuples():
