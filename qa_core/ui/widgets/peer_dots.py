@@ -135,13 +135,6 @@ def _explain_funnel(group: Group, outside: int) -> str:
             by_chance=formatting.number(0.05 * len(group.peers), 1),
         )
         parts.append(text)
-    if group.funnel.spread >= 1.05:
-        text = _(
-            "The limits are {spread} times wider than for chance alone, because values here "
-            "usually vary that much.",
-            spread=formatting.number(group.funnel.spread, 1),
-        )
-        parts.append(text)
     return " ".join(parts)
 
 

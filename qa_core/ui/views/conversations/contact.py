@@ -81,7 +81,6 @@ def show_course(contact: Contact) -> None:
             figure = charts.build_durations(parts, dark=styles.is_dark())
             cards.show_figure(figure, "durations", ", ".join(durations))
         st.caption(" · ".join(durations))
-        st.caption(escape(" ".join(_describe_neighbours(contact))))
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
@@ -143,26 +142,6 @@ def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
         lambda: query.read_contact(viewer, source_system, contact_id),
         lambda: query.get_contact(viewer, source_system, contact_id),
     )
-
-
-def _describe_neighbours(contact: Contact) -> list[str]:
-    parts = []
-    before, after = contact.get("seconds_since_previous"), contact.get("seconds_to_next")
-    if before is not None:
-        duration = _format_span(before)
-        parts.append(_("The same customer was answered {duration} before.", duration=duration))
-    if after is not None:
-        parts.append(
-            _("The customer made contact again {duration} later.", duration=_format_span(after))
-        )
-    elif contact.get("customer") is not None:
-        parts.append(_("No further contact of this customer is known within 31 days."))
-    reached = contact.get("seconds_to_reached")
-    if contact.get("outcome") != "answered" and reached is not None:
-        parts.append(
-            _("The customer was reached {duration} later.", duration=_format_span(reached))
-        )
-    return parts
 
 
 def _show_facts(title: str, facts: Iterable[tuple[str, Any]]) -> None:
