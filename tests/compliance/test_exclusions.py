@@ -146,7 +146,7 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
     add_person("ann", "advisor", advisor_id="A1")
     add_person("dora", "dpo")
     app = open_app("ann", "contact", system="generic", id="a")
-    next(button for button in app.button if button.label == "Send the request").click().run()
+    next(button for button in app.button if button.label == "Send").click().run()
     assert not app.exception
     assert any("answer due by" in item.value for item in app.text)
 

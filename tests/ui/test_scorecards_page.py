@@ -54,7 +54,7 @@ def test_what_an_administrator_writes_is_kept_when_saved(
 
     held = scorecards.get(SYSTEM, draft)
     assert (held.content["pass_mark"], held.edition) == (70, 2)
-    assert "The draft is saved." in text_of(app) and "Not saved yet." not in text_of(app)
+    assert "Saved." in text_of(app) and "Not saved yet." not in text_of(app)
     assert [section["name"] for section in held.content["section"]] == ["Welcome", "Answer"]
 
 

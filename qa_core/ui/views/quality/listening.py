@@ -26,7 +26,7 @@ SECTION = "part"
 SECTIONS = {
     "plans": N_("Plans"),
     "draw": N_("Draws"),
-    "assigned": N_("Assigned"),
+    "given": N_("Assigned"),
     "sizes": N_("How many?"),
 }
 DEFAULT_DISPUTE_DAYS = 14
