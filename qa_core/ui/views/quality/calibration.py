@@ -251,7 +251,8 @@ def _show_form(
         names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
         reference = layout.select(right, _("Reference"), names, "calibration_reference_new")
         keys = _ask_contacts(viewer)
-        if st.button(_("Open a session"), type="primary", icon=":material/balance:"):
+        icon, key = ":material/balance:", "open_session"
+        if st.button(_("Open a session"), type="primary", icon=icon, key=key):
             with actions.perform(Permission.MANAGE_CALIBRATIONS) as acting:
                 number = calibration.open_session(
                     acting, title, scorecard.id, chosen, keys, due, reference
