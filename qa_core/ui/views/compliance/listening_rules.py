@@ -133,7 +133,7 @@ def _show_exceeded(proportions: proportionality.Proportions) -> None:
     for share in proportions.permanent_shares:
         finding = _(
             "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
-            team=_("the whole centre")
+            team=_("The whole centre")
             if share == proportions.centre
             else share.team or _("no team"),
             rate=formatting.percent(share.rate, 0),

@@ -259,7 +259,7 @@ def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
     if step.score is None:
         return charts.Bar(label, "", (count,), None, None, None, is_first=True)
     between = formatting.interval(step.low, step.high, Unit.SCORE)
-    note = ", ".join(filter(None, (_("mean score"), between)))
+    note = ", ".join(filter(None, (_("Mean score"), between)))
     low, high = (None if end is None else end / 100 for end in (step.low, step.high))
     score = formatting.value(step.score, Unit.SCORE)
     return charts.Bar(label, note, (count, score), step.score / 100, low, high, is_first=True)

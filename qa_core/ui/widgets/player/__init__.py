@@ -209,7 +209,7 @@ def _show_remark_form(comments: timed_comments.Remarks, key: str, evaluation_id:
             key=f"{key}_remark_text",
         )
         criteria = {name: text.in_language(language) for name, text in comments.criteria.items()}
-        titles = {"": _("the contact as a whole"), **criteria}
+        titles = {"": _("The contact as a whole"), **criteria}
         layout.select(st, _("About"), titles, f"{key}_remark_about")
         if warning := personal_data.describe(st.session_state.get(f"{key}_personal", ())):
             st.warning(warning)
