@@ -61,8 +61,9 @@ def show_faults(faults: Sequence[Fault]) -> None:
 def _name_place(fault: Fault) -> str:
     if fault.section is None:
         return ""
-    names = (fault.section, fault.criterion)
-    return f"**{escape(' · '.join(filter(None, names)))}.** "
+    numbers = {_("Section"): fault.section, _("Criterion"): fault.criterion}
+    parts = [f"{title} {number}" for title, number in numbers.items() if number is not None]
+    return f"**{' · '.join(parts)}.** "
 
 
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
