@@ -368,7 +368,7 @@ def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
     """Return the heading of a chart by hour with that worst row (None: without)."""
     title = cards.title_of(get_kpi(key))
     if worst is None:
-        return ChartTitle(_("{title}: no time of the week is clearly worse", title=title))
+        return ChartTitle(_("{title}: no time is clearly worse", title=title))
     when, value = describe_when(worst, grain), formatting.percent(worst.value)
     text = _("{title} clearly worse: {when}, {value}", title=title, when=when, value=value)
     return ChartTitle(text, "attention")
@@ -397,7 +397,8 @@ def _find_worst_cell(
     """Return heading, caption and marked cells of the map of a rate."""
     kpi, known = get_kpi(measure), frame[frame["enough"]]
     if known.empty:
-        return ChartTitle(_("Too few contacts to compare times")), "", []
+        few = _("Open circles: fewer than {n} contacts", n=MIN)
+        return ChartTitle(_("Too few contacts to compare times")), few, []
     ends = [formatting.percent(known["value"].agg(end), 0) for end in ("max", "min")]
     best, poorest = ends if kpi.better == "up" else reversed(ends)
     caption = _(
