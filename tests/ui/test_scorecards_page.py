@@ -37,7 +37,7 @@ def test_without_any_grid_an_administrator_starts_from_a_starter(
     assert (held.key, held.is_draft, held.created_by) == ("customer-service", True, "ada")
     assert scorecards.find_faults(held.content) == []
     assert "The first version of this scorecard" in text_of(app)
-    assert "a manager publishes it" in text_of(app)
+    assert "managers publish them" in text_of(app)
     assert not any(found.label.startswith("Publish") for found in app.button)
 
 
