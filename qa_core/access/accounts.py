@@ -273,7 +273,7 @@ def propose(
 def enter_token(
     session: Session, viewer: Viewer, act: AccountAction, name: str, terms: AccountTerms | None
 ) -> bool:
-    """Enter an action on a service token; tell whether it is done, or waits."""
+    """Enter an action on a service token; return whether it is done (else it waits)."""
     is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(session, viewer, act, None)
     _enter(session, viewer, act, TOKEN + name, terms, is_done)
     return is_done

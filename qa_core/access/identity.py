@@ -280,7 +280,7 @@ def _decode(provider: Provider, token: str, *required: str) -> dict[str, Any]:
     if "kid" in header:
         key = keys.get_signing_key(header["kid"])
     else:
-        [key] = keys.get_signing_keys()  # a provider with one key need not name it
+        [key] = keys.get_signing_keys()  # a provider with one key may leave it unnamed
     return jwt.decode(
         token,
         key.key,

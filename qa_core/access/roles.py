@@ -167,7 +167,7 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "evaluator": P.SEE_EVALUATORS,
     "surveyed": P.SEE_SATISFACTION,
 }
-"""Permissions of dimensions that name people; other dimensions are open to whoever sees the KPI."""
+"""Permissions of dimensions that name people; other dimensions need the KPI's permission only."""
 
 EXECUTIVE_DIMENSIONS = frozenset({
     "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign",

@@ -33,7 +33,7 @@ def is_enrolled(session: Session, username: str) -> bool:
 
 
 def has_factor(username: str) -> bool:
-    """Return whether that account needs a code to sign in, in a session of its own."""
+    """Return whether that account needs a code to sign in, in a new transaction."""
     with store.reading() as session:
         return is_enrolled(session, username)
 

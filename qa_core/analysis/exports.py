@@ -42,7 +42,7 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""Columns of a list of contacts, of which the viewer sees the allowed ones."""
+"""Columns of a list of contacts; the viewer's permissions limit them."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MAX_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""

@@ -185,7 +185,7 @@ def compare(
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
-    """Return whether the viewer may target that KPI: whoever sees it; administrators all."""
+    """Return whether the viewer may set targets for that KPI: if they see it, or administer."""
     return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
 
 

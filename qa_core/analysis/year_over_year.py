@@ -60,7 +60,7 @@ class Season:
 
 def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     """Test a rate for seasonality: (month as YYYY-MM, hits, n) of consecutive whole
-    months, of which the last full years are used.
+    months. The last full years are used.
 
     Joint Wald test of the months in a logistic regression on year and calendar month,
     scaled by the residual dispersion. None with less than two years, or a month without

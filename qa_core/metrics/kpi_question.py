@@ -1,4 +1,4 @@
-"""KPI questions in the words of the command line, for the command and the API alike."""
+"""KPI questions in the words of the command line, for both the command and the API."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ class ReplayEntry:
     `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
-    `purge`: the day as of which, later than the day of the purge · `period`: a kind of
+    `purge`: its key day, where later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """
 

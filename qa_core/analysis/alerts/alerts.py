@@ -222,7 +222,7 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
 def _compare(
     viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
 ) -> set[tuple[str, str | None]]:
-    """Return the values of that period that the viewer and the system count alike."""
+    """Return the values of that period that viewer and system count the same way."""
     theirs, whole = (_count(reader, kpis, dimension, period) for reader in (viewer, Viewer.SYSTEM))
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 

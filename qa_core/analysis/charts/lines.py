@@ -79,7 +79,7 @@ def build_trend(
         else ()
     ):
         part, days = points.iloc[start:end], at[start:end]
-        if end - start == 1:  # an interval of its own has no width to fill
+        if end - start == 1:  # a single interval has no width to fill
             draw_line(figure, days * 2, [*part["low"], *part["high"]], tint.band, 6)
             continue
         draw_band(figure, days, part["low"], part["high"], tint.band)

@@ -1,5 +1,5 @@
-"""Steps of a path as bars, each a share of its own base on its own track: lengths of
-different bases cannot be compared by mistake.
+"""Steps of a path as bars. Each bar is a share of its base and has its own track, so that
+nobody compares lengths of different bases.
 """
 
 from collections.abc import Sequence

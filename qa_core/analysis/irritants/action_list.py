@@ -104,10 +104,10 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
 def open_entry(
     viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None
 ) -> int:
-    """Add an irritant to the list, for the viewer's teams (or those of the filters);
+    """Add an irritant to the list, for the viewer's teams (or the filters' teams);
     return its id.
 
-    Raise Refusal where one of these teams has it on the list already, AccessDenied
+    Raises Refusal where one of these teams has it on the list already, AccessDenied
     without any such team, Misuse for an unknown subject.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
@@ -211,8 +211,8 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
 
 
 def remove_orphans(session: Session) -> None:
-    """Delete the entries whose teams are all gone, as those of the demo centre are. One
-    for contacts without a team stays while its author has an account.
+    """Delete the entries whose teams are all gone, for example after the demo centre.
+    An entry for contacts without a team stays while its author has an account.
     """
     team, account = IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == Irritant.id))

@@ -34,7 +34,7 @@ PARTS = FIGURES, WORDS = "figures", "words"
 """Parts of the detection: shares of contacts, and the terms of remarks and tags."""
 MAX_EXAMPLES, MAX_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
-"""Days measured before and after the start: weekdays count alike."""
+"""Days measured before and after the start: whole weeks, so that weekdays are balanced."""
 _ORIGINS = {
     IrritantKind.CUSTOMER_WORDS: "customer",
     IrritantKind.EVALUATOR_WORDS: "evaluator",
@@ -264,7 +264,7 @@ def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
 
 
 def _find_tags(text: str) -> tuple[Mention, ...]:
-    """Return the tags as terms; each is a sentence of its own, so that they form no pairs."""
+    """Return the tags as terms, each as a separate sentence, so that they form no pairs."""
     tags = filter(None, text.split("\n"))
     return tuple(Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags))
 

@@ -1,4 +1,4 @@
-"""Terms of a remark in French or English: stems, negated ones apart."""
+"""Terms of a remark in French or English: stems, with negated ones marked."""
 
 import functools
 import re
@@ -113,8 +113,9 @@ def _find_in_sentence(words: Sequence[_Token], number: int, language: str) -> li
 def _find_negated(
     words: Sequence[str], stems: Sequence[str | None], language: str
 ) -> dict[int, int]:
-    """Return the position of each negated word → that of its negation: in French the
-    verb before "pas" if it has a meaning of its own, else the next word that has.
+    """Return the position of each negated word → the position of its negation. In French
+    the negated word is the verb before "pas" if it is a content word, else the next
+    content word.
     """
     denied: dict[int, int] = {}
     for place, word in enumerate(words):

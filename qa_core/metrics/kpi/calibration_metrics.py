@@ -38,7 +38,7 @@ from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
 ONE_CRITERION = "one_criterion"
-"""Note of an agreement on several criteria at once: it is of each, and of none together."""
+"""Note where an agreement covers several criteria: it is computed for one at a time."""
 Group = tuple[Any, ...]
 
 

@@ -153,8 +153,8 @@ def publish_due(viewer: Viewer = Viewer.SYSTEM) -> list[str]:
 
 
 def publish_before_deletion(through: date) -> None:
-    """Publish months up to that of a day before their people are deleted. The caller holds
-    the lock of imports.
+    """Publish the months through the month of that day before their people are deleted.
+    The caller holds the lock of imports.
     """
     for one in edition_schedule.list_months():
         if one.month <= f"{through:%Y-%m}":
@@ -162,7 +162,7 @@ def publish_before_deletion(through: date) -> None:
 
 
 def forget_evidence(through: date) -> None:
-    """Delete what months up to that of a day could be corrected by."""
+    """Delete the evidence that could correct the months through the month of that day."""
     with store.writing() as session:
         old = sa.update(Edition).where(Edition.month <= f"{through:%Y-%m}")
         session.execute(old.values(evidence=[]))
@@ -417,7 +417,7 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
 
 
 def _add_up(sums: Sums) -> np.ndarray:
-    """Return what adds up over cells: the sums, and that of the squares of a mean's rows."""
+    """Return what adds up over cells: the sums, and for a mean the sum of squares."""
     n, total = sums.get("n", 0), sums.get("sum", 0)
     squares = (n - 1) * sums.get("deviation", 0) ** 2 + total**2 / n if n else 0
     return np.array([*(float(sums.get(name, 0)) for name in ADDED), squares])

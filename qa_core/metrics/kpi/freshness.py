@@ -29,7 +29,7 @@ NEEDS: dict[str, Permission] = {
     "evaluations": Permission.SEE_SCORES,
     "advisors": Permission.MANAGE_IMPORTS,
 }
-"""Permission to see a kind of source; whoever keeps the centre running sees all."""
+"""Permission to see a kind of source; administrators see all."""
 
 SOURCE_TITLES = {
     "contacts": N_("Contacts"),

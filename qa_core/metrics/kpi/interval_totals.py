@@ -32,7 +32,7 @@ FROM_TOTALS = "from_totals"
 """Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
 MAX = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
-"""A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
+"""Longest interval in minutes that fits into one hour, half-hour, day or week."""
 
 _COUNTING_SCHEMA = pa.schema(
     [
@@ -84,7 +84,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """Add the sums of intervals to those of contacts, by group; groups of intervals alone last."""
+    """Add interval sums to contact sums, by group; groups without contacts come last."""
     totals = find_totals(question, kpis)
     if not totals:
         return records
@@ -144,7 +144,7 @@ def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> s
 
 
 def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
-    """Return what intervals add, each by the settings of its own day."""
+    """Return what intervals add, each by the settings of its day."""
     runs = changes_of(question.pieces, kpi.settings)
     contributions = [_make(question, kpi, settings) for _, settings in runs]
     if len(contributions) == 1:
@@ -194,10 +194,10 @@ def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[
 def find_counting(
     lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
 ) -> pa.Table:
-    """Find which intervals count, day by day, looked up once per version of the lake,
-    whoever looks: those that no inbound contact covers, nor, in their own system, what
-    says the same more finely: a shorter interval, or, where no queue is named, one of a
-    queue.
+    """Find which intervals count, day by day, once per version of the lake and for all
+    viewers. An interval does not count where an inbound contact covers it, or where its
+    own system has the same data in finer form: a shorter interval, or, where it names
+    no queue, one of a queue.
     """
     merged_names = dict(spellings)
     contact_day, day = (

@@ -68,7 +68,7 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
 
 
 def _find_cuts(period: Period) -> list[str]:
-    """List the dimensions with a value in the period; those of evaluations always."""
+    """List the dimensions with a value in the period, and all of evaluations."""
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
     statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
     query = Unscoped(

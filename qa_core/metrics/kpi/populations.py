@@ -1,7 +1,7 @@
 """Populations that a viewer does not see (docs/contract.md, section 5): missed contacts
-without a team, and earlier periods of which most days are missing.
+without a team, and earlier periods with most days missing.
 
-Both are decided from the whole centre, of which nothing is shown.
+Both are decided from the whole centre; none of its figures are shown.
 """
 
 import functools
@@ -32,7 +32,7 @@ DAYS_AROUND = timedelta(weeks=4)
 OF_DAYS = frozenset(FactTable) - {
     FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
 }  # fmt: skip
-"""Subjects whose KPIs need the days of contacts: evaluations have days of their own."""
+"""Subjects whose KPIs need the days of contacts; evaluations have their own days."""
 
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:

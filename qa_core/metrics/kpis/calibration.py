@@ -1,4 +1,4 @@
-"""Calibration: how alike evaluators mark the same contacts, from closed sessions."""
+"""Calibration: agreement of evaluators on the same contacts, from closed sessions."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from qa_core.metrics.kpis.declaration import Exclusion, FactTable, Kpi, KpiKind,
 
 ALIGNMENT = "alignment"
 DIMENSIONS = ("day", "week", "month", "weekday", "criterion", "section", "grid")
-"""The days are those of the contacts, as everywhere."""
+"""Days are contact days, as everywhere."""
 _declare = partial(
     Kpi, better="up", parts=None, needs=Permission.SEE_CALIBRATIONS, subject=FactTable.CALIBRATED
 )

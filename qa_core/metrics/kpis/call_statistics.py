@@ -1,5 +1,5 @@
-"""Call statistics: how many contacts came, how many were answered, how long callers
-waited and advisors worked, who came back and who was reached.
+"""Call statistics: volumes, answered and missed contacts, waits, handling time, repeat
+callers and call-backs.
 """
 
 from collections.abc import Callable

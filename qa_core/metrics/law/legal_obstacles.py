@@ -1,5 +1,5 @@
 """The law on one contact and one act: rules as data, each an expression over the contact
-(docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
+(docs/compliance.md, section 1). Storing, drawing, playing and evaluating all ask here.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,5 +1,5 @@
-"""Share of contacts that are recorded, team by team: counts alone, for whoever watches
-that recording is not permanent (docs/compliance.md, R2).
+"""Share of recorded contacts by team, as counts only: shows whether recording is
+permanent (docs/compliance.md, R2).
 """
 
 from collections import Counter
@@ -51,9 +51,9 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
     """Count from one day through another. The data protection officer counts for the
     whole centre, and sees no contact.
 
-    A contact is recorded when its source says so, or when its audio is or was stored
-    here. Where the source says nothing, other contacts of a system whose audio comes
-    here are not recorded.
+    A contact is recorded if its source reports it, or if its audio is or was stored
+    here. Where the source does not report it, other contacts of a system whose audio
+    comes here are not recorded.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:

@@ -1,6 +1,4 @@
-"""An advisor's view of their own work: their evaluations, who made them, and the median
-of a team large enough to hide everyone in it.
-"""
+"""An advisor's own view: medians of a team that is large enough to hide each member."""
 
 import statistics
 from collections.abc import Sequence
@@ -59,8 +57,8 @@ def team_medians(
     """Compute for each KPI the median over the advisors of the viewer's team, and their
     number; left out below five advisors or ten rows.
 
-    The team is that of the viewer's last contact of the period. By period alone: finer
-    filters would let the median be taken apart.
+    The team is the one of the viewer's last contact in the period. There is no other
+    filter: differences between filtered medians could reveal single advisors.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
     if not viewer.advisor_id:

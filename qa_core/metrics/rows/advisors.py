@@ -33,19 +33,18 @@ class AdvisorProfile:
 def find_advisors(
     viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
 ) -> tuple[AdvisorProfile, ...]:
-    """Find everybody with a contact or an evaluation in the viewer's scope in the
-    period, by name; `teams` keeps those of some.
+    """Find the advisors with a contact or an evaluation in the viewer's scope in the
+    period, by name; `teams` limits them to some teams.
     """
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 
 
 def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
-    """Return one advisor with the teams of the period, or with those of any time where
-    they did nothing in it.
+    """Return one advisor with the teams of the period, or with all teams where they have
+    no contact in it.
 
-    Raises AccessDenied for somebody out of scope and for somebody who does not exist
-    alike.
+    Raises AccessDenied for an advisor out of scope, and the same for an unknown one.
     """
     viewer.require(Permission.SEE_ADVISORS)
     profiles = _find(viewer, period, None, advisor_id) or _find(viewer, Period(), None, advisor_id)

@@ -177,8 +177,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     """Return one contact in full, as far as the viewer may see it, with `evaluations`
     (a list) where scores may be seen.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist
-    alike.
+    Raises AccessDenied for a contact out of scope, and the same for an unknown one.
     """
     names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)

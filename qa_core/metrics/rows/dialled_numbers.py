@@ -27,7 +27,7 @@ def find_number_uses(viewer: Viewer, period: Period, assignments: pd.DataFrame) 
     `campaign`, `month`, `place` (in `assignments`; missing: none covers the day),
     `contacts` (those in the viewer's scope), `first_day`, `last_day`, and of these inside
     the period `inside`, `first_inside`, `last_inside`; `foreign`: contacts out of scope.
-    Raises AccessDenied for whoever may not cut by tracking number.
+    Raises AccessDenied where the viewer may not cut by tracking number.
     """
     viewer.require(Permission.SEE_TRACKING)
     if not viewer.can_cut_by("tracking_number"):

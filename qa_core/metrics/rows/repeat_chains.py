@@ -63,9 +63,9 @@ class ChainContact:
 @dataclass(frozen=True)
 class RepeatChain:
     """Inbound contacts of one customer, each within the window of the one before,
-    oldest first. `customer`: a pseudonym, for whoever may see one; `elsewhere`: how
-    many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one
-    of those.
+    oldest first. `customer`: a pseudonym, if the viewer may see one; `elsewhere`: the
+    number of further contacts out of scope; `ends_elsewhere`: whether the last contact
+    is out of scope.
     """
 
     customer: str | None
@@ -102,8 +102,8 @@ def find_chains(
     """Find the chains that hold repeat contacts of the viewer's scope, period and
     filters, most repeats first, at most `limit`.
 
-    A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever
-    may see no single contacts, and for what the viewer may not filter by.
+    A chain reaches at most 31 days beyond the period. Raises AccessDenied where the
+    viewer may not see single contacts or use a filter.
     """
     viewer.require(Permission.SEE_CONTACTS)
     dimension_sql.require_filters(viewer, where)
@@ -147,8 +147,8 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     """Find the contacts of the same customer within 31 days before and after one
     contact, that one among them, in any direction.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist
-    alike; of an unknown customer only the contact itself is known.
+    Raises AccessDenied for a contact out of scope, and the same for an unknown one. For
+    a contact without a customer, returns only that contact.
     """
     viewer.require(Permission.SEE_CONTACTS)
     engine = current()
@@ -159,7 +159,7 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
         raise AccessDenied()
     customer, at = places[0]["customer_key"], places[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
-    # A day more on both sides: months are those of the centre's clock.
+    # A day more on both sides: months follow the centre's clock.
     months = {
         "first_month": f"{at - around - timedelta(days=1):%Y-%m}",
         "last_month": f"{at + around + timedelta(days=1):%Y-%m}",

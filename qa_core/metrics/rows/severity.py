@@ -31,15 +31,15 @@ from qa_core.storage.records.evaluations import SCORED, Evaluation
 @dataclass(frozen=True)
 class Adjusted:
     """The scores of advisors as an average evaluator would give them on an average
-    grid, by id. Where the evaluations of the period do not connect all evaluators and
-    grids there is none; `apart` then says how many evaluators and grids are cut off
-    from the rest.
+    grid, by id; None where the evaluations of the period do not connect all evaluators
+    and grids. `disconnected`: the number of evaluators and grids without a link to the
+    rest.
     """
 
     advisors: dict[str, RaterEffect]
     names: dict[str, str]
     evaluators: int
-    apart: tuple[int, int] = (0, 0)
+    disconnected: tuple[int, int] = (0, 0)
 
     @property
     def is_connected(self) -> bool:
@@ -65,12 +65,13 @@ class EvaluatorFigures:
 
 @dataclass(frozen=True)
 class Evaluators:
-    """All evaluators in the viewer's scope by name; `apart`: the names of those who
-    share too little with the rest for a severity; `disconnected_scorecards` likewise.
+    """All evaluators in the viewer's scope by name; `disconnected`: the names of
+    evaluators who share too few contacts with the rest for a severity;
+    `disconnected_scorecards` likewise.
     """
 
     figures: tuple[EvaluatorFigures, ...]
-    apart: tuple[str, ...]
+    disconnected: tuple[str, ...]
     disconnected_scorecards: tuple[str, ...]
     n: int
     """Evaluations that the model was fitted on."""
@@ -91,12 +92,12 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
         for (advisor, is_own), effect in severity.advisors.items()
         if is_own and advisor is not None
     }
-    apart = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
+    disconnected = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
     return Adjusted(
         own,
         {advisor: names.advisor_label(advisor) or advisor for advisor in own},
         evaluators,
-        apart,
+        disconnected,
     )
 
 
@@ -132,14 +133,14 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
         )
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
     own = {item.evaluator for item in figures}
-    apart = [
+    disconnected = [
         names.get(name, name)
         for name in severity.disconnected_evaluators
         if name in own and name is not None
     ]
     return Evaluators(
         tuple(figures),
-        tuple(apart),
+        tuple(disconnected),
         tuple(grid for grid in severity.disconnected_scorecards if grid),
         severity.n,
     )

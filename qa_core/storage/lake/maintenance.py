@@ -298,8 +298,8 @@ def vacuum(at_once: bool = False) -> int:
     """Delete the files that no version of the last ten minutes holds, and what killed
     writers left behind. Returns the number of files.
 
-    `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
-    minutes from now at most.
+    `at_once`: also the files of all earlier versions, as soon as nobody reads them, in
+    at most ten minutes.
     """
     count = 0
     if at_once:
@@ -353,8 +353,8 @@ def _vacuum_images(base: tables.Snapshot) -> int:
 
 
 def remove_dead_folders() -> None:
-    """Remove the temporary folders of processes that were killed, by the number of the
-    process in their names: those of this home, and those of trials, which lie outside.
+    """Remove the temporary folders of processes that were killed, by the process number in
+    their names: folders of this home, and folders of trials, which lie outside.
     """
     here, outside = environment.current().temporary_folder, Path(tempfile.gettempdir())
     patterns = [(here, f"{name}-*") for name in ("lake", "engine", "staged")]

@@ -35,7 +35,7 @@ COMMITS_BETWEEN_VACUUMS = 10
 @dataclass(frozen=True)
 class MergeResult:
     """Result of a merge. `missing`: keys that are not in the lake, where none may be
-    created. Days are those of the rows found or made, before and after.
+    created. Days cover the updated and the new rows, before and after.
     """
 
     new: int = 0

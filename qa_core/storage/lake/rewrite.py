@@ -188,7 +188,7 @@ class Rewrite:
             if name == "contacts"
             else ""
         )
-        # Where the rows say their month, only those of this one are looked at.
+        # Where the rows name their month, only rows of this month are read.
         incoming = (
             f"(SELECT * FROM incoming WHERE month = {literal})"
             if "month" in self.columns
@@ -346,7 +346,7 @@ class Rewrite:
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
     """List the months that can hold a start that near; a day more on either side,
-    because months are those of the local clock.
+    because months follow the local clock.
     """
     margin = timedelta(days=days + 1)
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"

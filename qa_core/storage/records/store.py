@@ -63,7 +63,7 @@ class Session(orm.Session):
 
 @sa.event.listens_for(Session, "do_orm_execute")
 def _let_relationships_load(state: orm.ORMExecuteState) -> None:
-    # Whoever was let see the row they hang on, or holds it already.
+    # The row that they belong to was checked when it was read.
     if state.is_relationship_load or state.is_column_load:
         state.update_execution_options(**{row_rules.OPTION: row_rules.PERSONAL})
 

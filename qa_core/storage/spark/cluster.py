@@ -288,7 +288,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _get_condition(error: Exception) -> str:
-    """Return the name that Spark gives an error, else that of its class."""
+    """Return the name that Spark gives an error, else the name of its class."""
     return getattr(error, "getCondition", lambda: None)() or type(error).__name__
 
 

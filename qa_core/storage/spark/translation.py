@@ -28,7 +28,7 @@ def translate(
     """Translate a statement of DuckDB with its parameters, which are written out, and its
     views, which go in front of it as common table expressions.
 
-    `sealed`: columns that hold tokens in place of clear text, and what makes the token of a
+    `sealed`: columns that hold tokens instead of clear text, and what makes the token of a
     text; a statement may select such a column, group by it and compare it with a text.
     Raises Unsupported for what is not certain to mean the same.
     """
