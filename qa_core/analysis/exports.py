@@ -11,7 +11,7 @@ from qa_core.centre.settings import get_setting
 from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import BY_KEY, Filters, Period, get_dimension
-from qa_core.metrics.kpis.setting_texts import setting_value, since
+from qa_core.metrics.kpis.formatting import setting_value, since
 from qa_core.metrics.spreadsheets import (
     DAY,
     MOMENT,

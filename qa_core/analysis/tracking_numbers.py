@@ -11,7 +11,7 @@ from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.rows.dialled_numbers import SOURCE_COLUMNS
+from qa_core.metrics.rows.tracking import SOURCE_COLUMNS
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 

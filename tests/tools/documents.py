@@ -140,7 +140,7 @@ def list_kpis() -> str:
 
     lines = []
     for name in ("call_statistics", "first_contact", "repeats", "satisfaction", "quality",
-                 "calibration", "tracking", "recording"):  # fmt: skip
+                 "tracking", "recording"):  # fmt: skip
         lines += [f"### {name.replace('_', ' ').capitalize()}", ""]
         for kpi in getattr(kpis, name).ALL:
             lines += [*_describe_kpi(kpi), ""]

@@ -78,7 +78,7 @@ PLAIN_TEXTS = {
         "formatting.name('outcome', contact['outc",
     ],
     "views/performance/action_list": ["name"],
-    "views/performance/explain": ["setting_texts.since(entry.since)", "text"],
+    "views/performance/explain": ["formatting.since(entry.since)", "text"],
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
     "views/performance/resolution_agreement": [

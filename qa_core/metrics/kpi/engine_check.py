@@ -19,7 +19,7 @@ from qa_core.metrics.kpi.result_rows import COLUMNS
 from qa_core.metrics.kpis.dimensions import DIMENSIONS, Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.lake import month_sums, scratch_folder
-from qa_core.storage.spark import belief
+from qa_core.storage.spark import engine_checks
 
 TIMES = 3
 DAYS = 183
@@ -100,9 +100,9 @@ def check_engine(
         result.cuts += 1
         result.cells += len(expected) * len(COMPARED)
     if result.differences:
-        belief.forget(result.host)
+        engine_checks.forget(result.host)
     elif not cuts:
-        belief.record(result.host, result.version, result.cells)
+        engine_checks.record(result.host, result.version, result.cells)
     return result
 
 

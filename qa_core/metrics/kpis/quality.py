@@ -10,6 +10,7 @@ from qa_core.metrics.kpis.declaration import (
     ALL_DIMENSIONS,
     WHOLE_EVALUATION_DIMENSIONS,
     Contribution,
+    Exclusion,
     FactTable,
     Kpi,
     KpiKind,
@@ -26,6 +27,13 @@ _declare = partial(
     needs=Permission.SEE_SCORES,
     dimensions=ALL_DIMENSIONS,
     subject=FactTable.EVALUATION_ANSWERS,
+)
+
+ALIGNMENT = "alignment"
+CALIBRATION_DIMENSIONS = ("day", "week", "month", "weekday", "criterion", "section", "grid")
+"""Days are contact days, as everywhere."""
+_calibrate = partial(
+    Kpi, better="up", parts=None, needs=Permission.SEE_CALIBRATIONS, subject=FactTable.CALIBRATED
 )
 
 
@@ -122,5 +130,45 @@ ALL: tuple[Kpi, ...] = (
         "compliance",
         N_("Free of critical compliance errors"),
         N_("The share of evaluations without a breach of the law or of a rule."),
+    ),
+    _calibrate(
+        ALIGNMENT,
+        N_("Alignment"),
+        N_(
+            "How closely evaluators score the same contacts blind, in closed calibration "
+            "sessions: points in common, of points possible. Each is compared with the reference "
+            "of the contact, or else with every other evaluator. Criteria are compared one by "
+            "one: equal totals with opposite answers do not count as aligned."
+        ),
+        N_(
+            "Σ (points of the criterion − difference) / Σ points of the criterion, over pairs of "
+            "scores"
+        ),
+        K.RATIO,
+        U.RATE,
+        dimensions=(*CALIBRATION_DIMENSIONS, "evaluator"),
+        exclusions=(
+            Exclusion(
+                "apart", N_("One evaluator gave points, the other said not applicable"), None
+            ),
+            Exclusion("not_applicable", N_("Both said not applicable"), None),
+        ),
+    ),
+    _calibrate(
+        "agreement",
+        N_("Agreement"),
+        N_(
+            "How far evaluators agree on one criterion, in closed calibration sessions: 1 is full "
+            "agreement, 0 is what chance gives. It is undefined where all scores are the same. "
+            "Choose one criterion, or break down by criterion; several together have no agreement."
+        ),
+        N_(
+            "Krippendorff's α (ordinal; with two answers the same as nominal) = 1 − observed / "
+            "expected disagreement; interval: 500 resamples of contacts"
+        ),
+        K.STATISTIC,
+        U.COEFFICIENT,
+        dimensions=CALIBRATION_DIMENSIONS,
+        exclusions=(Exclusion("marked_once", N_("Fewer than two evaluators gave points"), None),),
     ),
 )

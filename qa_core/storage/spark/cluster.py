@@ -27,7 +27,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage.facts.schema import CONTACTS, DERIVED
 from qa_core.storage.lake import tables
-from qa_core.storage.spark import belief
+from qa_core.storage.spark import engine_checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +204,7 @@ class Cluster:
                 except (TimeoutError, *_failures()) as error:
                     raise self._unreachable() from error
                 if self._is_checked:
-                    belief.require(self.host, version)
+                    engine_checks.require(self.host, version)
                 self._session = _Session(spark)
             return self._session
 

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law.recorded_shares import RecordedShare
+from qa_core.metrics.law.centre_counts import RecordedShare
 from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape

@@ -1,4 +1,6 @@
-"""Uses of tracking numbers: the campaigns of each number's contacts, month by month."""
+"""Uses of tracking numbers: the campaigns of each number's contacts, month by month; and
+the currencies of the spend.
+"""
 
 from datetime import date
 
@@ -12,8 +14,9 @@ from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.statements import MetricQuery, conditions_on, select_groups
 from qa_core.metrics.kpis import COUNTED_DIRECTION
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
-from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, on_every_contact
+from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, SPEND, on_every_contact
 
 SOURCE_COLUMNS = ("source", "medium", "campaign")
 
@@ -82,3 +85,11 @@ def _find_places(days: pd.DataFrame, assignments: pd.DataFrame) -> pd.Series:
     covers = (pairs["day"] >= starts) & (pairs["day"] < ends)
     places = pairs[covers].set_index(["tracking_number", "day"])["place"]
     return places.reindex(pd.MultiIndex.from_frame(days[["tracking_number", "day"]])).array
+
+
+def find_currencies(viewer: Viewer) -> list[str]:
+    """Find the currencies of all spend, in alphabetical order."""
+    viewer.require(Permission.SEE_TRACKING)
+    statement = sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency)
+    frame = engine.current().run(Scoped(statement, viewer))
+    return list(frame["currency"])
