@@ -315,7 +315,7 @@ def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: N
 def test_an_answer_of_too_many_rows_is_refused(
     two_teams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kpi_api, "MOST_ROWS", 3)
+    monkeypatch.setattr(kpi_api, "MAX_ROWS", 3)
     status, document, _headers = ask(add_token("manager"), ("kpi", "received"), ("by", "day"))
 
     assert (status, document["error"]["code"]) == (400, "too_many_rows")
@@ -375,7 +375,7 @@ def test_the_documented_examples_for_curl_and_python_run(
 def test_a_server_that_has_too_much_to_do_says_so(
     two_teams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kpi_api, "MOST_WAITING", -1)
+    monkeypatch.setattr(kpi_api, "MAX_WAITING", -1)
     status, document, headers = ask(add_token("manager"), ("kpi", "received"))
 
     assert (status, document["error"]["code"], headers["retry-after"]) == (503, "busy", "5")
