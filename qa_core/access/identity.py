@@ -345,12 +345,12 @@ def _bounds_of(account: Account) -> tuple[Any, ...]:
 def _build_provider(*, grant: list[dict[str, Any]], **fields: Any) -> Provider:
     grants = tuple(
         Grant(
-            one["group"],
-            Role(one["role"]),
-            tuple(one.get("teams", ())),
-            tuple(one.get("sites", ())),
+            group["group"],
+            Role(group["role"]),
+            tuple(group.get("teams", ())),
+            tuple(group.get("sites", ())),
         )
-        for one in grant
+        for group in grant
     )
     return Provider(grants=grants, **fields)
 

@@ -71,8 +71,8 @@ class TargetValue:
 
     def as_json(self) -> dict[str, Any]:
         """Return the target as `targets list --json` shows it."""
-        own = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
-        return own | {"from": self.starts_on, "to": self.ends_on}
+        fields = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
+        return fields | {"from": self.starts_on, "to": self.ends_on}
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class TargetGap:
 def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
     """Return every target that the viewer may see or set, by KPI, scope and first day."""
     with store.reading() as session:
-        found = [target for target in _read(session) if target.kpi in BY_KEY]
+        targets = [target for target in _read(session) if target.kpi in BY_KEY]
         reach = find_managed_sites(session, viewer)
     seen = [
         target
-        for target in found
+        for target in targets
         if _may_see(viewer, target)
         or (may_set_kpi(viewer, BY_KEY[target.kpi]) and _may_set(viewer, target.scope, reach))
     ]
@@ -143,13 +143,15 @@ def add_gaps(
     several days is compared with the target of the last day that is not in the future.
     """
     with store.reading() as session:
-        found = [
+        matches = [
             target
             for target in _read(session, frame["kpi"].unique().tolist())
             if _may_see(viewer, target)
         ]
         site_of = find_sites_of_teams(session)
-    gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
+    gaps = [
+        _compute_gap(record, matches, by, where, site_of) for record in frame.to_dict("records")
+    ]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
         **{
@@ -203,7 +205,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     )
     scopes: list[Scope] = [
         CENTRE,
-        *((dimension, name) for dimension, found in names_of.items() for name in found),
+        *((dimension, name) for dimension, names in names_of.items() for name in names),
     ]
     return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
 

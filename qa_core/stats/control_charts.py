@@ -87,11 +87,11 @@ def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> Con
     ]
     if len(points) < BASELINE_POINTS:
         return None
-    one = _mean_range(points) / _RANGE_TO_SIGMA
-    if one <= 0:
+    sigma = _mean_range(points) / _RANGE_TO_SIGMA
+    if sigma <= 0:
         return None
     control = _build_limits(
-        sum(points) / len(points), tuple(one for _ in values), 1.0, -math.inf, math.inf
+        sum(points) / len(points), tuple(sigma for _ in values), 1.0, -math.inf, math.inf
     )
     usual = _drop_outliers(values, baseline, control)
     return control if usual == tuple(baseline) else mean_limits(values, usual) or control
@@ -100,8 +100,12 @@ def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> Con
 def _build_limits(
     centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float
 ) -> ControlLimits:
-    low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
-    high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
+    low = tuple(
+        None if deviation is None else max(least, centre - 3 * deviation) for deviation in sigma
+    )
+    high = tuple(
+        None if deviation is None else min(most, centre + 3 * deviation) for deviation in sigma
+    )
     return ControlLimits(centre, sigma, low, high, spread)
 
 
@@ -157,25 +161,25 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
             if (
                 distances[position] is not None
                 and sign * distances[position] > 2
-                and sum(one is not None and sign * one > 2 for one in last) >= 2
+                and sum(distance is not None and sign * distance > 2 for distance in last) >= 2
             ):
                 positions.add(position)
     length, side = 0, 0
-    for one in distances:
-        if one is None:
+    for distance in distances:
+        if distance is None:
             continue
-        here = (one > 0) - (one < 0)
+        here = (distance > 0) - (distance < 0)
         length = length + 1 if here == side and here else 1
         side = here
-    places = [position for position, one in enumerate(distances) if one is not None]
+    places = [position for position, distance in enumerate(distances) if distance is not None]
     below = _count_last(places, lambda position: beyond[position] and distances[position] < 0)
     above = _count_last(places, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
         # Mark the last run only: earlier ones are over.
         positions |= set(places[-length:])
-    found = {position: 1 if distances[position] > 0 else -1 for position in sorted(positions)}
-    last = found.get(places[-1], 0) if places else 0
-    return Signals(tuple(found.items()), below, above, side * length, last)
+    by_position = {position: 1 if distances[position] > 0 else -1 for position in sorted(positions)}
+    last = by_position.get(places[-1], 0) if places else 0
+    return Signals(tuple(by_position.items()), below, above, side * length, last)
 
 
 def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:

@@ -249,7 +249,7 @@ def find_signatures(*fields: int | str) -> list[str]:
 
 def is_signature(signature: str, *fields: int | str) -> bool:
     """Return whether these fields were signed so, with the present secret or an earlier one."""
-    return any(hmac.compare_digest(signature, one) for one in find_signatures(*fields))
+    return any(hmac.compare_digest(signature, candidate) for candidate in find_signatures(*fields))
 
 
 def name_advisor(advisor_id: str) -> str:

@@ -207,8 +207,8 @@ def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str
     scope, the viewer's rows, or every row with a mark on theirs.
     """
     if view == EVERY_CONTACT.name:
-        own = f"coalesce({_scope(query, table)}, false) AS is_own"
-        return f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
+        is_own = f"coalesce({_scope(query, table)}, false) AS is_own"
+        return f'SELECT *, {is_own} FROM ({rows}) AS "{table.name}"'
     if isinstance(query, Scoped) and has_scope(table.c.keys()):
         return f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
     return rows

@@ -91,8 +91,8 @@ def forget_before(moment: datetime) -> None:
 
 def find() -> ReplayList | None:
     """Read the list, the longer of two copies; or None. Raises Refusal if it was changed."""
-    found = [_read(path) for path in _find_files() if path.exists()]
-    return max(found, key=lambda known: known.number, default=None)
+    lists = [_read(path) for path in _find_files() if path.exists()]
+    return max(lists, key=lambda known: known.number, default=None)
 
 
 def write(known: ReplayList) -> None:

@@ -176,7 +176,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer)",
         ),
         ("Rows of contacts that were not found within the scope just before are dropped."): (
-            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*found), viewer)",
+            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*keys), viewer)",
         ),
         _SPEND: (
             "qa_core/metrics/rows/tracking.py: find_currencies: Scoped(statement, viewer)",

@@ -76,12 +76,12 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
     if not active and asked_at is None:
         return EvaluationResult(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
-    found = (
-        [one for group in _group(active) for one in _measure(group, *span)]
+    results = (
+        [rule_result for group in _group(active) for rule_result in _measure(group, *span)]
         if span and active
         else []
     )
-    result = _store(viewer, found)
+    result = _store(viewer, results)
     if asked_at:
         due_work.settle(ALERTS, asked_at)
     return result
@@ -154,31 +154,36 @@ def _slices(
         yield (key, name), part
 
 
-def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
+def _store(viewer: Viewer, results: Sequence[_RuleResult]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
         events = session.scalars(sa.select(AlertEvent).where(AlertEvent.state != "closed"))
         unclosed = {(event.rule_id, event.dimension_value): event for event in events}
-        for one in found:
-            event = unclosed.get((one.rule.id, one.name))
-            if not one.usable or one.rule.id not in active:
+        for result in results:
+            event = unclosed.get((result.rule.id, result.name))
+            if not result.usable or result.rule.id not in active:
                 continue
-            followed.add((one.rule.id, one.name))
-            held = find_alert_positions(one.firings, one.usable, one.rule.clear_after)
-            if event is None and held and held[-1] == one.usable[-1]:
-                first_day = one.series.points["at"].iat[held[0]]
-                event = unclosed[(one.rule.id, one.name)] = AlertEvent(
-                    rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
+            followed.add((result.rule.id, result.name))
+            firing_positions = find_alert_positions(
+                result.firings, result.usable, result.rule.clear_after
+            )
+            if event is None and firing_positions and firing_positions[-1] == result.usable[-1]:
+                first_day = result.series.points["at"].iat[firing_positions[0]]
+                event = unclosed[(result.rule.id, result.name)] = AlertEvent(
+                    rule_id=result.rule.id,
+                    dimension_value=result.name,
+                    first_day=first_day,
+                    state="open",
                 )
                 session.add(event)
                 opened += 1
             if event is None:
                 continue
-            if held:
-                _update(event, one, held[-1])
+            if firing_positions:
+                _update(event, result, firing_positions[-1])
             else:
-                followed.discard((one.rule.id, one.name))
+                followed.discard((result.rule.id, result.name))
         # Close alerts that were clear for long enough, or without data.
         for event in (event for key, event in unclosed.items() if key not in followed):
             event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
@@ -192,11 +197,11 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
         )
 
 
-def _update(event: AlertEvent, one: _RuleResult, position: int) -> None:
+def _update(event: AlertEvent, result: _RuleResult, position: int) -> None:
     """Update an alert to the last period in which its rule held."""
-    point, held = one.series.points.iloc[position], one.firings[position]
-    event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])
-    event.fired, event.side, event.reference = held.fired, held.side, held.reference
+    point, firing = result.series.points.iloc[position], result.firings[position]
+    event.starts_on, event.ends_on = point["at"], periods.end_of(result.rule.grain, point["at"])
+    event.fired, event.side, event.reference = firing.fired, firing.side, firing.reference
     for name in ("value", "low", "high", "n"):
         setattr(event, name, None if formatting.is_missing(point[name]) else float(point[name]))
     event.last_seen = now()
@@ -221,7 +226,7 @@ def find_firings(
         position: _evaluate(rule, series, gaps, usable[: number + 1])
         for number, position in enumerate(usable)
     }
-    return {position: found for position, found in judged.items() if found is not None}
+    return {position: firing for position, firing in judged.items() if firing is not None}
 
 
 def find_alert_positions(
@@ -230,17 +235,17 @@ def find_alert_positions(
     """Return the positions of the current alert: those at which the rule held, back to
     the first gap of `clear_after` periods; empty where such a gap ends the series.
     """
-    held: list[int] = []
+    positions: list[int] = []
     clear = 0
     for position in reversed(usable):
         if position in firings:
-            held.insert(0, position)
+            positions.insert(0, position)
             clear = 0
         else:
             clear += 1
             if clear >= clear_after:
                 break
-    return held
+    return positions
 
 
 def _evaluate(
@@ -270,9 +275,9 @@ def _evaluate_control(series: Series, position: int) -> Firing | None:
     control, points = span.control, series.points
     values = [
         float(value)
-        if span.first <= place <= position and not flag and not formatting.is_missing(value)
+        if span.first <= index <= position and not flag and not formatting.is_missing(value)
         else None
-        for place, (value, flag) in enumerate(
+        for index, (value, flag) in enumerate(
             zip(points["value"], points["provisional"], strict=True)
         )
     ]

@@ -159,9 +159,9 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
     step = max(1, -(-len(months) // 7))
     ticks = list(range(0, len(months), step))
     text = [
-        formatting.month(months[place], year=False)
-        + (f"<br>{months[place][:4]}" if place == 0 or months[place][5:] == "01" else "")
-        for place in ticks
+        formatting.month(months[tick], year=False)
+        + (f"<br>{months[tick][:4]}" if tick == 0 or months[tick][5:] == "01" else "")
+        for tick in ticks
     ]
     figure.update_xaxes(tickvals=ticks, ticktext=text, showgrid=False)
     figure.update_yaxes(range=[0, 1], visible=False)

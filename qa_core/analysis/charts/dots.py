@@ -126,9 +126,9 @@ def build_differences(
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
     for severity, colour in paint.items():
-        own = frame[frame["severity"] == severity].dropna(subset=["low"])
-        if len(own):
-            intervals = zip(own.index, own["low"], own["high"], strict=True)
+        of_severity = frame[frame["severity"] == severity].dropna(subset=["low"])
+        if len(of_severity):
+            intervals = zip(of_severity.index, of_severity["low"], of_severity["high"], strict=True)
             elements.draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
         ring = {"symbol": "circle-open", "size": 6.5, "color": tint.reference}

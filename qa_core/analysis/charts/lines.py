@@ -246,10 +246,10 @@ def _label_target(
             for line in beside
         )
     )
-    place = next(free, None)
-    if place is None:
+    free_index = next(free, None)
+    if free_index is None:
         return
-    position, side = place
+    position, side = free_index
     figure.add_annotation(
         x=max(at[position], target.first_day or at[position]),
         y=target.value,
@@ -264,8 +264,8 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
     """Return whether a line passes between two values, at or between its points."""
     known = [value for value in line if not formatting.is_missing(value)]
     return any(
-        min(one, other) < high and max(one, other) > low
-        for one, other in zip(known, known[1:] or known, strict=False)
+        min(first, second) < high and max(first, second) > low
+        for first, second in zip(known, known[1:] or known, strict=False)
     )
 
 
@@ -295,14 +295,14 @@ def _draw_marks(
         y=[top] * len(signs),
         marker={
             "symbol": [
-                "diamond-tall" if any(mark.is_change for mark in found) else "triangle-down"
-                for found in signs.values()
+                "diamond-tall" if any(mark.is_change for mark in points) else "triangle-down"
+                for points in signs.values()
             ],
             "size": 10,
             "color": tint.reference,
             "line": {"width": 1, "color": tint.paper},
         },
-        text=["<br>".join(mark.text for mark in found) for found in signs.values()],
+        text=["<br>".join(mark.text for mark in points) for points in signs.values()],
     )
 
 

@@ -58,8 +58,8 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
     beside = {"xanchor": "left", "align": "left", "font": {"size": 12, "color": tint.ink}}
     for row, bar in enumerate(bars):
         # Texts are beside the track in two lines; a number alone replaces the track.
-        place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
-        figure.add_annotation(x=place, y=row, text=between.join(map(plain, bar.text)), **beside)
+        x, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
+        figure.add_annotation(x=x, y=row, text=between.join(map(plain, bar.text)), **beside)
         if bar.is_first and row:
             figure.add_hline(y=row - 0.5, line={"color": tint.grid, "width": 1})
     figure.update_xaxes(range=[0, 1.5], visible=False)
@@ -96,7 +96,7 @@ def build_strips(
         text=[[cell[1] if cell else "" for cell in row] for row in cells],
         hovertemplate="%{text}<extra></extra>",
         hoverongaps=False,
-        colorscale=[[place / 2, colour] for place, colour in enumerate(scale)],
+        colorscale=[[weight / 2, colour] for weight, colour in enumerate(scale)],
         zmin=QUIET,
         zmax=ATTENTION,
         xgap=1,

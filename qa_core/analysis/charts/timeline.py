@@ -30,12 +30,16 @@ def build_history(
         y=[0] * len(at),
         marker={
             "color": [
-                tint.ink if place == here else tint.accent if answered[place] else tint.attention
-                for place in places
+                tint.ink
+                if position == here
+                else tint.accent
+                if answered[position]
+                else tint.attention
+                for position in places
             ],
-            "symbol": ["circle" if answered[place] else "x" for place in places],
+            "symbol": ["circle" if answered[position] else "x" for position in places],
             "opacity": 1,
-            "size": [18 if place == here else 12 for place in places],
+            "size": [18 if position == here else 12 for position in places],
             "line": {"width": 1.5, "color": tint.paper},
         },
         text=[plain(text) for text in texts],
@@ -84,10 +88,10 @@ def build_spans(
     whole = (last_day - first_day).days + 1
     bars, texts = [], []
     for row, label in enumerate(labels):
-        own = [span for span in spans if span.label == label]
-        lanes = _lay_out(own)
+        of_label = [span for span in spans if span.label == label]
+        lanes = _lay_out(of_label)
         height = 0.76 / (max(lanes) + 1)
-        for span, lane in zip(own, lanes, strict=True):
+        for span, lane in zip(of_label, lanes, strict=True):
             start, end = max(span.first_day, first_day), min(span.last_day, last_day)
             if start <= end:
                 at = row - 0.38 + height * (lane + 0.5)

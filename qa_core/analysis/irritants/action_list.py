@@ -114,10 +114,10 @@ def open_entry(
     _check(subject)
     chosen = dict(where.values)
     with store.writing() as session:
-        own, unassigned = viewer.teams_on(environment.today()), viewer.sees_unassigned
+        own_teams, unassigned = viewer.teams_on(environment.today()), viewer.sees_unassigned
         if viewer.is_system:
-            own, unassigned = set(session.scalars(sa.select(Team.name))), True
-        teams = own & set(chosen["team"]) if "team" in chosen else own
+            own_teams, unassigned = set(session.scalars(sa.select(Team.name))), True
+        teams = own_teams & set(chosen["team"]) if "team" in chosen else own_teams
         unassigned = unassigned and None in chosen.get("team", (None,))
         if not teams and not unassigned:
             raise AccessDenied()
@@ -200,14 +200,14 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
         row = session.get(Irritant, entry.id)
         if row is None or not _may_see(viewer, row):
             raise AccessDenied()
-        found = people.find_in_charge(
+        owners = people.find_in_charge(
             session,
             {team.team_name for team in row.teams},
             row.concerns_unassigned,
             environment.today(),
         )
-    held = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
-    return held | found
+    current = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
+    return current | owners
 
 
 def remove_orphans(session: Session) -> None:

@@ -115,28 +115,28 @@ def _number(value: Any) -> Any:
 
 def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
     """Return the intervals of the period that count, queues by the centre's names."""
-    own = INTERVALS.c
+    intervals = INTERVALS.c
     same = [
-        own[name].is_not_distinct_from(_COUNTING.c[name])
+        intervals[name].is_not_distinct_from(_COUNTING.c[name])
         for name in ("source_system", "queue", "channel", "team", "length_minutes")
     ]
     conditions = [
-        *dimension_sql.within(question.where.period, own),
-        sa.cast(own.local_start, sa.Date) == _COUNTING.c.day,
+        *dimension_sql.within(question.where.period, intervals),
+        sa.cast(intervals.local_start, sa.Date) == _COUNTING.c.day,
         *same,
     ]
     conditions += [
-        own.length_minutes <= MAX[name]
+        intervals.length_minutes <= MAX[name]
         for name in sorted(dimension_sql.dimensions_of(question.by, question.where) & MAX.keys())
     ]
     queue = (
-        sa.case(spellings, value=own.queue, else_=own.queue).label("queue")
+        sa.case(spellings, value=intervals.queue, else_=intervals.queue).label("queue")
         if spellings
-        else own.queue
+        else intervals.queue
     )
     missing = [sa.cast(sa.null(), TOTALS.c[name].type).label(name) for name in NOT_OF_INTERVALS]
     columns = [
-        *(queue if column is own.queue else column for column in own),
+        *(queue if column is intervals.queue else column for column in intervals),
         sa.literal_column("'inbound'", sa.Text).label("direction"),
         *missing,
     ]

@@ -203,17 +203,17 @@ PARTS: Mapping[str, tuple[PublishedPart, ...]] = {
 
 def find_parts(question: MetricQuery, kind: str, columns: Any) -> list[Predicate]:
     """Find the rows of each part; none of those that are no rows of contacts."""
-    found = []
+    parts = []
     for part in PARTS[kind]:
         kpi = get_kpi(part.kpi)
         if kpi.subject in (FactTable.MISSED, FactTable.CUSTOMERS) or kpi.kind == KpiKind.DISTINCT:
-            found.append(sa.false())
+            parts.append(sa.false())
             continue
         of_rows = parts_of(question, kpi, columns)
-        found.append(sa.and_(of_rows.denominator, getattr(of_rows, part.of)))
+        parts.append(sa.and_(of_rows.denominator, getattr(of_rows, part.of)))
         if kpi.subject == FactTable.CONTACTS:
-            found[-1] = sa.and_(COUNTED_DIRECTION, found[-1])
-    return found
+            parts[-1] = sa.and_(COUNTED_DIRECTION, parts[-1])
+    return parts
 
 
 @dataclass(frozen=True, eq=False)

@@ -318,8 +318,8 @@ _ZERO = sa.literal_column("0", sa.BigInteger)
 
 def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
     cases = (
-        sa.case((test, sa.literal_column(str(1 << place), sa.BigInteger)), else_=_ZERO)
-        for place, test in enumerate(tests)
+        sa.case((test, sa.literal_column(str(1 << position), sa.BigInteger)), else_=_ZERO)
+        for position, test in enumerate(tests)
     )
     return functools.reduce(operator.add, cases, _ZERO)
 
@@ -447,7 +447,7 @@ def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) ->
             column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
         small = replace(column, n=column.n[column.n > 0], people=column.people[column.n > 0])
-        order = [place for place, cell in enumerate(candidates) if not is_hidden[cell]]
+        order = [position for position, cell in enumerate(candidates) if not is_hidden[cell]]
         is_hidden[used] = hide_sums(cells, order, is_hidden[used], small.are_small)
         is_hidden[half:] |= is_hidden[:half]
         if len(candidates) == len(live):

@@ -61,8 +61,8 @@ class FactTable(StrEnum):
     EVALUATION_ANSWERS = "evaluation_answers"
     ADVISORS = "advisors"
     SPEND = "spend"
-    # marks of closed calibrations, from the records; query.calibrated works
-    # them out
+    # marks of closed calibrations, from the records; `kpi.calibration_metrics`
+    # counts them
     CALIBRATED = "calibrated"
 
 
@@ -166,7 +166,7 @@ class Exclusion:
     for people, and the rows, by what the KPI is given.
 
     `rows` None: further rows of what is counted once, after everything else; or what
-    query.calibrated counts.
+    `kpi.calibration_metrics` counts.
     """
 
     code: str

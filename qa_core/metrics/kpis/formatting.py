@@ -221,9 +221,9 @@ def period(span: Period) -> str:
     return f"{day(first, year=first.year != last.year)} – {day(last, year=True)}"
 
 
-def late_start(said: str, first_day: date) -> str:
+def late_start(text: str, first_day: date) -> str:
     """Add to the name of a period the later day on which the data starts."""
-    return _("{period}; data starts on {day}", period=said, day=day(first_day, year=True))
+    return _("{period}; data starts on {day}", period=text, day=day(first_day, year=True))
 
 
 def listing(words: Iterable[str]) -> str:

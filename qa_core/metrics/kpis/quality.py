@@ -21,7 +21,6 @@ from qa_core.metrics.kpis.rows import ADVISOR_MEANS, EVALUATED, EVERY, word
 
 _e = EVALUATED.c
 _m = ADVISOR_MEANS.c
-K, U = KpiKind, Unit
 _declare = partial(
     Kpi,
     needs=Permission.SEE_SCORES,
@@ -54,8 +53,8 @@ def _critical_accuracy(name: str, title: str, meaning: str) -> Kpi:
         title,
         meaning,
         formula,
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: parts,
         exclusions=(outside,),
@@ -68,8 +67,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Evaluation score"),
         N_("The mean score that evaluators gave, from 0 to 100; each evaluation counts once."),
         N_("Σ score / evaluations with a score"),
-        K.MEAN,
-        U.SCORE,
+        KpiKind.MEAN,
+        Unit.SCORE,
         "up",
         lambda inputs: Contribution(denominator=_e.score.is_not(None), amount=_e.score),
         exclusions=(exclude("no_score", N_("Evaluations without a score"), _e.score.is_(None)),),
@@ -80,8 +79,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Evaluation score, mean of advisors"),
         N_("The mean of the advisors' mean scores, from 0 to 100; each advisor counts once."),
         N_("Σ mean score of each advisor / advisors with a score"),
-        K.MEAN,
-        U.SCORE,
+        KpiKind.MEAN,
+        Unit.SCORE,
         "up",
         lambda inputs: Contribution(denominator=_m.score.is_not(None), amount=_m.score),
         subject=FactTable.ADVISORS,
@@ -93,8 +92,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Evaluations"),
         N_("How many evaluations were published."),
         N_("published evaluations"),
-        K.TOTAL,
-        U.COUNT,
+        KpiKind.TOTAL,
+        Unit.COUNT,
         "neither",
         lambda inputs: Contribution(denominator=EVERY, hits=EVERY),
     ),
@@ -103,8 +102,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Evaluations passed"),
         N_("The share of evaluations that reached the pass mark without a critical error."),
         N_("passed / evaluations with an outcome"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: Contribution(
             denominator=_e.outcome.is_not(None), hits=_e.outcome == word("pass")
@@ -144,8 +143,8 @@ ALL: tuple[Kpi, ...] = (
             "Σ (points of the criterion − difference) / Σ points of the criterion, over pairs of "
             "scores"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         dimensions=(*CALIBRATION_DIMENSIONS, "evaluator"),
         exclusions=(
             Exclusion(
@@ -166,8 +165,8 @@ ALL: tuple[Kpi, ...] = (
             "Krippendorff's α (ordinal; with two answers the same as nominal) = 1 − observed / "
             "expected disagreement; interval: 500 resamples of contacts"
         ),
-        K.STATISTIC,
-        U.COEFFICIENT,
+        KpiKind.STATISTIC,
+        Unit.COEFFICIENT,
         dimensions=CALIBRATION_DIMENSIONS,
         exclusions=(Exclusion("marked_once", N_("Fewer than two evaluators gave points"), None),),
     ),

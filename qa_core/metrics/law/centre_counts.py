@@ -96,7 +96,7 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
         "The data protection officer checks recording in the whole centre. Only counts by team "
         "and advisor are read.",
     )
-    keys = [pa.array([key[place] for key in audio], pa.string()) for place in range(2)]
+    keys = [pa.array([key[position] for key in audio], pa.string()) for position in range(2)]
     frame = engine.current().run(
         query,
         {_AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},

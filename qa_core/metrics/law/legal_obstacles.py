@@ -246,8 +246,8 @@ def judge_rows(
     """
     schema = arrow_schema(CONTACTS)
     contacts = [
-        {**dict.fromkeys(schema.names), **row, "ticket": f"{place:09}"}
-        for place, row in enumerate(rows)
+        {**dict.fromkeys(schema.names), **row, "ticket": f"{position:09}"}
+        for position, row in enumerate(rows)
     ]
     if not contacts:
         return []

@@ -71,7 +71,7 @@ def find_evaluations_of(
     """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
-    own = EVALUATION_DIMENSIONS.__contains__
+    is_of_evaluation = EVALUATION_DIMENSIONS.__contains__
     question = build_query(viewer, (), where)
     columns = [
         ANSWERS.c.evaluation_id,
@@ -99,8 +99,8 @@ def find_evaluations_of(
             ANSWERS.c.advisor_id == advisor_id, part, *dimension_sql.within(where.period, ANSWERS.c)
         )
         .where(
-            *question.filters(ANSWERS.c, own),
-            *question.filters(every, lambda dimension: not own(dimension)),
+            *question.filters(ANSWERS.c, is_of_evaluation),
+            *question.filters(every, lambda dimension: not is_of_evaluation(dimension)),
         )
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)

@@ -52,8 +52,8 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     ]
     if viewer.needs_suppression:
         return _find_published(viewer, where, factors)
-    own = tuple(factor.key for factor in factors if factor.is_dimension)
-    question, kpi = build_query(viewer, own, where), get_kpi("csat")
+    dimensions = tuple(factor.key for factor in factors if factor.is_dimension)
+    question, kpi = build_query(viewer, dimensions, where), get_kpi("csat")
     cells = _count(question, kpi, factors)
     compared_levels = {factor.key: factor.compared_levels for factor in factors}
     drivers = adjusted_differences.find_drivers(cells, compared_levels)

@@ -87,15 +87,15 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
     severity, evaluators = _fit(viewer, where)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
-    own = {
+    adjusted = {
         advisor: effect
         for (advisor, is_own), effect in severity.advisors.items()
         if is_own and advisor is not None
     }
     disconnected = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
     return Adjusted(
-        own,
-        {advisor: names.advisor_label(advisor) or advisor for advisor in own},
+        adjusted,
+        {advisor: names.advisor_label(advisor) or advisor for advisor in adjusted},
         evaluators,
         disconnected,
     )
@@ -132,11 +132,11 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
             )
         )
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
-    own = {item.evaluator for item in figures}
+    in_scope = {item.evaluator for item in figures}
     disconnected = [
         names.get(name, name)
         for name in severity.disconnected_evaluators
-        if name in own and name is not None
+        if name in in_scope and name is not None
     ]
     return Evaluators(
         tuple(figures),
@@ -150,7 +150,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     """Fit the model over the centre and period; advisors are (id, whether they count here)."""
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
     in_scope = complete(sa.select(EVALUATED.c.evaluation_id).select_from(source))
-    own = set(_run(in_scope, where)["evaluation_id"])
+    own_ids = set(_run(in_scope, where)["evaluation_id"])
     names = ("evaluation_id", "advisor_id", "evaluator", "grid", "score")
     columns = [ANSWERS.c[name] for name in names]
     conditions = [ANSWERS.c[name].is_not(None) for name in ("score", "advisor_id", "evaluator")]
@@ -163,7 +163,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     )
     frame = _run(everyone, where)
     advisors = [
-        (advisor, number in own)
+        (advisor, number in own_ids)
         for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)
     ]
     grids = [grid if isinstance(grid, str) else None for grid in frame["grid"]]

@@ -59,7 +59,7 @@ def erase(customer_key: str) -> int:
                 WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
-            CREATE TEMP TABLE fate AS
+            CREATE TEMP TABLE row_status AS
             SELECT {rewrite.list_key("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
                 THEN s.month END AS new_month, s.started_at AS old_clock, s.started_at AS new_clock,
                 CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
@@ -70,7 +70,7 @@ def erase(customer_key: str) -> int:
         # The images go first: were we stopped in between, a second call would still
         # find the contacts and finish.
         _erase_from_images(rewrite, customer)
-        rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
+        rows = connection.execute("SELECT count(*) FROM row_status").fetchone()[0]
         if rows:
             rewrite.run([], {"erased": rows})
         return rows
@@ -87,7 +87,7 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
             "*",
         )
         condition = is_touched = (
-            "EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND "
+            "EXISTS (SELECT 1 FROM row_status f WHERE f.status = 'deleted' AND "
             f"{rewrite.match('f', 'i')})"
         )
         if status_of(image.name) == "new":

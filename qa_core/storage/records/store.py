@@ -354,10 +354,10 @@ def _refuse_unfinished_restore() -> None:
 
 def get_in_scope(session: Session, viewer: Reader, model: type[Found], number: int) -> Found:
     """Return the row of that id in the viewer's scope. Raises AccessDenied without one."""
-    found = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
-    if found is None:
+    row = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
+    if row is None:
         raise AccessDenied()
-    return found
+    return row
 
 
 @contextmanager
