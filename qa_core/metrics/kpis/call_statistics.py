@@ -281,21 +281,22 @@ NOT_ABANDONED = exclude(
 WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
 ANSWERED_WAIT_UNKNOWN = exclude(
     "wait_unknown",
-    N_("Answered, but the wait is not known"),
+    WAIT_UNKNOWN.title,
     sa.and_(ANSWERED, _c.wait_seconds.is_(None)),
 )
+_IGNORED = N_("Abandoned: this formula ignores them")
 _ABANDONS_OF_FORMULAS = (
     Exclusion(
         SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)
     ),
     Exclusion(
         "abandoned",
-        N_("Abandoned: this formula ignores them"),
+        _IGNORED,
         _abandons_of(("abandons_ignored",), lambda inputs: ABANDONED),
     ),
     Exclusion(
         "early_abandon",
-        N_("Abandoned within the threshold: this formula ignores them"),
+        _IGNORED,
         _abandons_of(("late_abandons_penalised",), _early),
     ),
 )

@@ -40,16 +40,14 @@ _NOT_SENT = exclude(
     "not_surveyed", N_("No survey known to be sent"), _c.survey_sent.is_distinct_from(sa.true())
 )
 _NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
-_RATED_NOTHING = exclude(
-    "no_rating", N_("Answered survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
-)
-_NO_NPS = exclude("no_answer", N_("Survey without an answer on recommendation"), _c.nps.is_(None))
+_RATED_NOTHING = exclude("no_rating", _NOT_RATED.title, sa.and_(RESPONDED, sa.not_(RATED)))
+_NO_NPS = exclude("no_answer", N_("Survey without this answer"), _c.nps.is_(None))
 _NEITHER = exclude(
     "no_rating",
-    N_("Survey without a rating or a recommendation"),
+    _NO_NPS.title,
     sa.and_(sa.not_(RATED), _c.nps.is_(None)),
 )
-_NO_EFFORT = exclude("no_answer", N_("Survey without an effort rating"), _c.ces.is_(None))
+_NO_EFFORT = exclude("no_answer", _NO_NPS.title, _c.ces.is_(None))
 
 
 def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
