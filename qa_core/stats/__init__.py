@@ -18,7 +18,7 @@ from qa_core.stats.comparison import (
     means_p_value,
     rates_p_value,
 )
-from qa_core.stats.funnel import OUTER_CONFIDENCE, Funnel, build_funnel
+from qa_core.stats.control_charts import OUTER_CONFIDENCE, Funnel, build_funnel
 from qa_core.stats.intervals import (
     CONFIDENCE,
     NORMAL,
