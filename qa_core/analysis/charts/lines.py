@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, draw_line
 from qa_core.analysis.charts.labels import find_range, format_point, list_values
-from qa_core.analysis.charts.palette import Colours, colours, dress
+from qa_core.analysis.charts.palette import Colours, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
@@ -156,7 +156,7 @@ def build_trend(
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
-    return dress(figure, tint, height)
+    return finish(figure, tint, height)
 
 
 def _interrupt(
@@ -320,7 +320,7 @@ def build_curve(
     with the setting in force marked.
     """
     tint = colours(dark)
-    return dress(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
+    return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
 
 
 def draw_curve(

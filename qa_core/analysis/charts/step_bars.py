@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, plain
 from qa_core.analysis.charts.lines import date_axis
-from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.palette import colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 
 
@@ -69,7 +69,7 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
         for bar in bars
     ]
     label_rows(figure, labels)
-    return dress(figure, tint, 14 + 42 * len(bars), barmode="overlay")
+    return finish(figure, tint, 14 + 42 * len(bars), barmode="overlay")
 
 
 QUIET, NOTED, ATTENTION = 0, 1, 2
@@ -104,4 +104,4 @@ def build_strips(
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(showgrid=False)
     date_axis(figure, list(days), "day")
-    return dress(figure, tint, 40 + ROW_HEIGHT * len(rows))
+    return finish(figure, tint, 40 + ROW_HEIGHT * len(rows))

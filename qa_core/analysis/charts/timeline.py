@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import draw_line, label_rows
 from qa_core.analysis.charts.labels import cut, plain
-from qa_core.analysis.charts.palette import SERIES, colours, dress
+from qa_core.analysis.charts.palette import SERIES, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics.kpis import formatting
 
@@ -61,7 +61,7 @@ def build_history(
         showgrid=False,
     )
     figure.update_yaxes(visible=False, range=[-1, 1])
-    return dress(figure, tint, 96)
+    return finish(figure, tint, 96)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def build_spans(
         tickformat="%m/%Y",
     )
     label_rows(figure, [cut(label) for label in labels])
-    return dress(figure, tint, 40 + 26 * max(len(labels), 1))
+    return finish(figure, tint, 40 + 26 * max(len(labels), 1))
 
 
 def _lay_out(spans: Sequence[DatedSpan]) -> list[int]:

@@ -20,7 +20,7 @@ from qa_core.analysis.charts.labels import (
     plain,
 )
 from qa_core.analysis.charts.lines import date_axis, draw_curve
-from qa_core.analysis.charts.palette import LEGEND, Colours, colours, dress
+from qa_core.analysis.charts.palette import LEGEND, Colours, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Unit, formatting
@@ -102,7 +102,7 @@ def build_when(
     label_rows(figure, [formatting.name("weekday", name)[:3] for name in weekdays])
     _clock_axis(figure, times, grain)
     height = 46 + 32 * max(len(weekdays), 2)
-    return dress(figure, tint, height, hoverdistance=40, hovermode="closest")
+    return finish(figure, tint, height, hoverdistance=40, hovermode="closest")
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def build_lines(
         starts = [text.first_valid_index() for text in values if text.notna().any()]
         date_axis(figure, places[min(starts, default=0) :], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
-    return dress(figure, tint, height, hovermode="closest", margin_r=margin)
+    return finish(figure, tint, height, hovermode="closest", margin_r=margin)
 
 
 def build_waits(
@@ -233,7 +233,7 @@ def build_waits(
         ticktext=[formatting.number(tick) for tick in counts],
     )
     legend = LEGEND | {"x": 1, "xanchor": "right", "y": 1, "bgcolor": "rgba(0,0,0,0)"}
-    return dress(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
+    return finish(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
@@ -248,7 +248,7 @@ def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = Fals
     figure.update_xaxes(
         tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
     )
-    return dress(figure, tint, 270)
+    return finish(figure, tint, 270)
 
 
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
@@ -278,7 +278,7 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -
         range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
     label_rows(figure, [cut(label, 30) for label, _count, _severity in parts])
-    return dress(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
+    return finish(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
 
 
 def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
