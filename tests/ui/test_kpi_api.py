@@ -331,7 +331,7 @@ def test_the_audit_log_says_which_token_asked_for_what_and_no_figure(two_teams: 
     columns = JournalRow.actor, JournalRow.action, JournalRow.object, JournalRow.reason
     with store.reading() as session:
         rows = session.execute(sa.select(*columns).order_by(JournalRow.seq)).all()
-    assert [tuple(row) for row in rows][1:] == [
+    assert [tuple(row) for row in rows][-4:] == [
         ("token:script", "kpis_asked", "received", "by month, team"),
         ("token:script", "kpis_asked", "csat", "by queue; refused: access_denied"),
         ("token:script", "kpis_asked", "", "refused: unknown_kpi"),
