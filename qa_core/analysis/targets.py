@@ -31,15 +31,6 @@ from qa_core.storage.records.targets import Target
 
 SCOPES = ("team", "queue", "site")
 """Dimensions of a target besides the whole centre, most specific first."""
-
-LIMITS = {
-    Unit.RATE: (0.0, 1.0),
-    Unit.SCORE: (0.0, 100.0),
-    Unit.NPS: (-100.0, 100.0),
-    Unit.RATING: (1.0, 5.0),
-    Unit.EFFORT: (1.0, 7.0),
-    Unit.COEFFICIENT: (-1.0, 1.0),
-}
 Scope = tuple[str | None, str | None]
 CENTRE: Scope = (None, None)
 
@@ -278,7 +269,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
         str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
     )
     is_share = written.endswith("%") and kpi.unit == Unit.RATE
-    low, high = LIMITS.get(kpi.unit, (0.0, float("inf")))
+    low, high = kpi.bounds or (0.0, float("inf"))
     try:
         value = float(written.removesuffix("%")) / 100 if is_share else float(written)
     except ValueError:
@@ -291,7 +282,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
             "A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%.",
             kpi=kpi.key,
         )
-    if kpi.unit in LIMITS:
+    if kpi.bounds:
         raise Misuse(
             "bad_target",
             "A target for {kpi} is a number from {low} to {high}.",

@@ -141,7 +141,7 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none."""
     if is_missing(low) or is_missing(high):
         return ""
-    # With two or three values, the interval of a mean can exceed the scale: not estimable.
+    # With two or three values, the interval of a mean can exceed the scale: cut it.
     least, most = SCALES.get(unit, (low, high))
     low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
