@@ -1,4 +1,4 @@
-"""Disputes: open ones, longest waiting first, and decided ones with their outcome."""
+"""Disputes: open ones first, the longest waiting on top, then the decisions."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

@@ -67,7 +67,7 @@ def set_setting(
     pair: str = argument("NAME=VALUE"),
     first: str | None = option("The first day; default: for all time.", "DATE", name="--from"),
 ) -> Lines:
-    """Set a value; the value of its own day applies to each contact."""
+    """Set a value; each contact is counted with the value of its day."""
     from qa_core.centre import settings
     from qa_core.ingest.load import due_rules
     from qa_core.storage.records import store

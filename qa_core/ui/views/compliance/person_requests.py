@@ -8,7 +8,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import requests, restrictions
 from qa_core.compliance.conditions import exclusions
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law import restricted_contacts
+from qa_core.metrics.law import centre_counts
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, download_links, tables
@@ -80,7 +80,7 @@ def show_restrictions(viewer: Viewer) -> None:
     """Show restrictions and how many contacts they exclude; change them."""
     st.subheader(_("Restricted"), anchor=False)
     entries = restrictions.find_all(viewer)
-    count = restricted_contacts.count_restricted(viewer)
+    count = centre_counts.count_restricted(viewer)
     text = ngettext(
         "{count} contact is excluded from figures, lists, draws and exports.",
         "{count} contacts are excluded from figures, lists, draws and exports.",

@@ -10,7 +10,7 @@ from qa_core.base.i18n import _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
-from qa_core.metrics.kpis import Kpi, dimensions, formatting, setting_texts
+from qa_core.metrics.kpis import Kpi, dimensions, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.ui.frame import cached, layout
@@ -97,9 +97,9 @@ def _show_settings(explanation: Explanation) -> None:
     with cards.card(title, is_stretched=True):
         for entry in explanation.settings:
             setting = get_setting(entry.name)
-            value = escape(setting_texts.setting_value(entry.name, entry.value))
+            value = escape(formatting.setting_value(entry.name, entry.value))
             st.markdown(f"{_(setting.title)} – **{value}**", help=_(setting.meaning))
-            st.caption(setting_texts.since(entry.since))
+            st.caption(formatting.since(entry.since))
 
 
 def _show_counts(explanation: Explanation) -> None:
@@ -123,7 +123,7 @@ def _show_variants(explanation: Explanation) -> None:
 
     def describe(variant: Variant) -> str:
         mark = f" ({_('in force')})" if variant.is_in_force else ""
-        return setting_texts.setting_value(name, variant.value) + mark
+        return formatting.setting_value(name, variant.value) + mark
 
     def value(row: Any) -> str:
         return _name_missing(row) if row.value is None else formatting.value(row.value, kpi.unit)

@@ -62,7 +62,7 @@ def show(viewer: Viewer) -> None:
     )
     with cards.card(_describe(evaluators), formatting.period(period)):
         tables.show(evaluators.figures, columns, "table_evaluators", height=420)
-        if unconnected := evaluators.apart or evaluators.disconnected_scorecards:
+        if unconnected := evaluators.disconnected or evaluators.disconnected_scorecards:
             names = escape(formatting.listing(unconnected))
             text = _(
                 "No severity can be estimated: nothing connects {names} with the other "
