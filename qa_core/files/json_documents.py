@@ -229,7 +229,7 @@ def open_records(content: Content) -> Records:
         tuple(names),
         count,
         lambda: (flatten(item) for item in JsonObjects(content)),
-        N_("read as JSON: {count} objects, nested keys joined with dots"),
+        N_("read as JSON, nested keys joined with dots"),
     )
 
 

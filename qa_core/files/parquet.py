@@ -32,9 +32,7 @@ def open_records(content: Content) -> Records:
     names: dict[str, None] = {}
     for item in schema:
         names |= dict.fromkeys(_flatten_names(item))
-    return Records(
-        tuple(names), count, lambda: _read_rows(content), N_("read as Parquet: {count} rows")
-    )
+    return Records(tuple(names), count, lambda: _read_rows(content), N_("read as Parquet"))
 
 
 def _flatten_names(item: pa.Field, before: str = "") -> list[str]:

@@ -58,9 +58,8 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
         return sheet_name, []
-    message, evidence = N_("the sheet {sheet} is read"), N_("left aside: {others}")
-    decision = Decision.of("file", message, evidence, sheet=sheet_name, others=others)
-    return sheet_name, [decision]
+    message = N_("the sheet {sheet} is read, the others are left aside")
+    return sheet_name, [Decision.of("file", message, others, sheet=sheet_name)]
 
 
 def is_workbook(content: Content) -> bool:

@@ -193,15 +193,9 @@ def _check_plausibility(
             report.plausibility = plausibility.check(connection, staged)
     accepted = plausibility.require_accepted(staged, report.plausibility, options)
     if accepted:
-        report.decisions.append(
-            Decision.of(
-                "file",
-                N_("accepted although it looks odd: {codes}"),
-                N_("by {person}"),
-                codes=", ".join(oddity.code for oddity in accepted),
-                person=viewer.username,
-            )
-        )
+        codes = ", ".join(oddity.code for oddity in accepted)
+        message = N_("accepted although it looks odd: {codes}")
+        report.decisions.append(Decision.of("file", message, viewer.username, codes=codes))
 
 
 def _find_known_report(

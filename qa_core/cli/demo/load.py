@@ -120,7 +120,7 @@ def _stage(
         mapping={column: column for column in columns},
         dropped=(),
         defaults={},
-        decisions=[Decision.of("file", N_("simulated"), said, seed=plan.seed)],
+        decisions=[Decision.of("file", said, seed=plan.seed)],
         tally=ImportTally(read),
         accepted=read,
     )

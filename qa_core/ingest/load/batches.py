@@ -153,8 +153,7 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
     tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
-    evidence = N_("the same file is already imported: {batch}")
-    known = Decision.of("file", N_("recognised"), evidence, batch=batch.id)
+    known = Decision.of("file", N_("the same file is already imported: {batch}"), batch=batch.id)
     report.decisions = [known, *load_decisions(batch)]
     tally.require_identity(file)
     return report

@@ -66,5 +66,5 @@ class LoadJob:
         with store.writing() as session:
             batches.finish(session, self.report.batch_id, self.tally.as_counts(), days)
 
-    def decide(self, field: str, decision: str, evidence: str, **params: Any) -> None:
-        self.report.decisions.append(Decision.of(field, decision, evidence, **params))
+    def decide(self, field: str, decision: str, seen: object = "", **params: Any) -> None:
+        self.report.decisions.append(Decision.of(field, decision, seen, **params))

@@ -258,20 +258,12 @@ def _build_key(recording: Recording) -> RecordingKey:
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
     converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        job.decide("file", "kept as WAV, sound only", "{count} recordings", count=converted)
-    if len(stored_rows) > converted:
-        job.decide(
-            "file",
-            "kept as delivered, because browsers play it",
-            "{count} recordings",
-            count=len(stored_rows) - converted,
-        )
+        job.decide("file", "kept as WAV, sound only", converted)
     if unmatched:
         job.decide(
             "contact_id",
             "not kept: their contact is not imported yet. Import the contact, then this file again",
-            "{count} recordings",
-            count=unmatched,
+            unmatched,
         )
 
 

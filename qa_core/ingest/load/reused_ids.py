@@ -46,12 +46,8 @@ def find_key_scope(
             **params,
         )
     if known_scope is None and (is_mixed or (other_rows or 0) <= FEW_ROWS * rows):
-        same = Decision.of(
-            "contact_id",
-            N_("a repeated id is the same contact: {contacts} contacts in {rows} rows"),
-            N_("{column}: {ids} repeated ids"),
-            **params,
-        )
+        message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
+        same = Decision.of("contact_id", message, str(ids), **params)
         return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
     scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
@@ -59,12 +55,7 @@ def find_key_scope(
         N_("ids are reused: id and day together identify a contact")
         if scope == BY_DAY
         else N_("ids are reused: id and start together identify a contact"),
-        N_(
-            "{column}: {others} of {ids} repeated ids belong to several contacts; merged, {rows} "
-            "rows would make {contacts} contacts"
-        )
-        if known_scope is None
-        else N_("as in an earlier file of this source"),
+        f"{other_ids} / {ids}",
         **params,
     )
     return scope, decision.with_weight(rows=repeats or 0, contacts=contacts)

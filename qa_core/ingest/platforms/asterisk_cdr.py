@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers, Layout, Rows
 from qa_core.ingest.columns import scalars
@@ -16,6 +17,7 @@ from qa_core.ingest.platforms.call_legs import LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
+from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY
 from qa_core.ingest.staging.pseudonyms import find_outside_number, is_withheld
 
 CSV = (
@@ -42,6 +44,7 @@ _OUTCOMES = {
     "failed": "failed",
     "congestion": "failed",
 }
+_BY_DISPOSITION = N_("answered only by the queue: abandoned; answered by voicemail: voicemail")
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
@@ -60,16 +63,6 @@ LAYOUTS = Rows(tuple(Layout(names, _TESTS, MIN_CELLS) for names in (CSV, CUSTOM)
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    export.decide(
-        "direction",
-        "inbound if the caller is external, outbound if only the other side is, internal if "
-        "neither is",
-    )
-    export.decide(
-        "outcome",
-        "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
-        "voicemail",
-    )
     return export.tables(_read_rows(export))
 
 
@@ -206,6 +199,10 @@ PLATFORM = Platform(
     folded={"contact_id": "linkedid, uniqueid", "wait_seconds": "answer, duration"},
     group="call",
     is_local=True,
+    remarks=(
+        ("direction", BY_EXTERNAL_PARTY, "src, dst"),
+        ("outcome", _BY_DISPOSITION, "disposition, lastapp"),
+    ),
     shown=("src", "dst", "start", "disposition", "uniqueid"),
     masked=("src", "dst"),
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.sample import TITLE_ROWS, Sample
 from qa_core.files.signatures import Headers, Lines
@@ -553,26 +554,13 @@ def finish(export: ExportReader) -> None:
     )
     unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
-        export.decide(
-            "outcome",
-            "unanswered, because the log does not say how they ended",
-            "{count} calls that entered a queue and did not leave it",
-            count=unclosed,
-        )
+        message = N_("unanswered where a call entered a queue and did not leave it")
+        export.decide("outcome", message, unclosed)
     if talking:
-        export.decide(
-            "talk_seconds",
-            "missing where the end of a conversation is missing",
-            "{count} answered calls without an end",
-            count=talking,
-        )
+        export.decide("talk_seconds", "missing where a conversation has no end", talking)
     if headless:
-        export.decide(
-            "started_at",
-            "computed from durations, because the log begins after these calls arrived",
-            "{count} calls",
-            count=headless,
-        )
+        message = N_("computed from durations, because the log begins after these calls arrived")
+        export.decide("started_at", message, headless)
 
 
 PLATFORM = Platform(

@@ -25,7 +25,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
-from qa_core.files.decision import Decision
+from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
@@ -107,8 +107,8 @@ class ExportReader:
         ]
         self.rejected.append((int(line), reason, shown))
 
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
+    def decide(self, field_name: str, decision: str, seen: object = "", **places: Any) -> None:
+        self.decisions.append(Decision.of(field_name, decision, seen, **places))
 
     def refuse(
         self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
@@ -457,12 +457,8 @@ def report_lost_roots(session: FoldSession, ids: str) -> None:
     """Report the contacts in `roots` whose first leg is none of these ids (a SELECT)."""
     lost = session.count(f"SELECT count(DISTINCT root) FROM roots WHERE root NOT IN ({ids})")
     if lost:
-        session.export.decide(
-            "contact_id",
-            "contacts without their first part are kept under the id of that part until it arrives",
-            "{count} contacts",
-            count=lost,
-        )
+        message = N_("the first part of these contacts has not come yet")
+        session.export.decide("contact_id", message, lost)
 
 
 def stage_platform(
@@ -488,13 +484,10 @@ def stage_platform(
         Pseudonyms.current(may_create=not options.dry_run),
         progress,
     )
-    export.decide(
-        "file",
-        N_("recognised as an export of {platform}")
-        if options.profile is None
-        else N_("read as an export of {platform}, as set by you"),
-        platform=platform.title,
-    )
+    by_person = SET_BY_PERSON if options.profile else ""
+    export.decide("file", "read as an export of {platform}", by_person, platform=platform.title)
+    for field_name, message, columns_read in platform.remarks:
+        export.decide(field_name, message, columns_read)
     _require_known_columns(export)
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
@@ -508,7 +501,7 @@ def stage_platform(
         columns_of_customers = platform.mapping["customer"]
         export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
-        export.decide(name, "{said} where no column says it, as set by you", said=value)
+        export.decide(name, "{value}", SET_BY_PERSON, value=value)
     if export.notes.get("without_zone"):
         export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
         export.zone.describe_changes(export.decide)
@@ -564,12 +557,9 @@ def _require_known_columns(export: ExportReader) -> None:
         )
     for column, words in zip(export.platform.words, export.find_taught(), strict=True):
         if words:
+            said = ", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items())
             export.decide(
-                column.field,
-                "read as: {said}",
-                "{column}: as set by you",
-                said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
-                column=column.title,
+                column.field, "read as: {said}", SET_BY_PERSON, said=said, column=column.title
             )
 
 
@@ -640,12 +630,8 @@ def _fold(
                         connection, export.platform, export.system, source
                     )
                     if count:
-                        export.decide(
-                            "contact_id",
-                            "joined with legs of the same contacts from other files",
-                            "{count} legs",
-                            count=count,
-                        )
+                        message = N_("joined with legs of the same contacts from other files")
+                        export.decide("contact_id", message, count)
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
                 fold = export.platform.fold

@@ -12,6 +12,7 @@ from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
+from qa_core.ingest.staging.declaration import DURATION_IS_TALK
 
 _OUTCOMES = {
     "accepted": "answered", "call connected": "answered", "received": "answered",
@@ -47,11 +48,6 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
             "their legs are lost. Import the JSON itself, or the call log that RingCentral "
             "exports as CSV.",
         )
-    export.decide(
-        "talk_seconds",
-        "the duration of answered contacts is taken as talk time",
-        "the call log has no other duration",
-    )
     return export.tables()
 
 
@@ -143,5 +139,6 @@ PLATFORM = Platform(
     read=read,
     fold=fold,
     group="session",
+    remarks=(("talk_seconds", DURATION_IS_TALK, "duration"),),
     shown=("id", "startTime"),
 )

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -162,8 +163,7 @@ def _drop_destroyed(context: FileContext) -> None:
             context.drop_column(
                 name,
                 "the column {column} is left aside: a spreadsheet has rounded its numbers",
-                "such as {example}",
-                example=context.sample_cells(index)[0].as_py(),
+                context.sample_cells(index)[0].as_py(),
             )
 
 
@@ -177,13 +177,8 @@ def _find_placeholders(context: FileContext) -> None:
         shared = [item["values"] for item in counts if item["counts"] > SHARED * len(cells)]
         if shared and name != "called":
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
-            context.decide(
-                name,
-                "numbers on more than {share} % of the rows identify no customer",
-                "{column}: {count} numbers",
-                share=f"{100 * SHARED:g}",
-                count=len(shared),
-            )
+            message = N_("numbers on more than {share} % of the rows identify no customer")
+            context.decide(name, message, str(len(shared)), share=f"{100 * SHARED:g}")
 
 
 def decide_columns(context: FileContext) -> None:
@@ -195,11 +190,7 @@ def decide_columns(context: FileContext) -> None:
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide(
-            "started_at",
-            "read as UTC, because {other} holds the local time",
-            other=context.get_header("local_start"),
-        )
+        context.decide("started_at", "read as UTC")
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -211,20 +202,16 @@ def decide_columns(context: FileContext) -> None:
     _decide_direction(context)
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", "phone", "no column says the channel")
+        context.decide("channel", "phone", NO_COLUMN)
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
             "the external number of the call; extensions are advisors, never customers",
         )
-    if context.has("wait_seconds") is False and context.has("answered_at"):
-        context.decide(
-            "wait_seconds",
-            "the time from the start to the answer",
-            "computed from {answered}",
-            answered=context.get_header("answered_at"),
-        )
+    if not context.has("wait_seconds") and context.has("answered_at"):
+        answered = context.get_header("answered_at")
+        context.decide("wait_seconds", "the time from the start to the answer", answered)
 
 
 def require_only(only: Mapping[str, str]) -> None:
@@ -248,11 +235,7 @@ def require_only(only: Mapping[str, str]) -> None:
 
 def _decide_direction(context: FileContext) -> None:
     if not context.has("direction") and "direction" in context.options.only:
-        context.decide(
-            "direction",
-            "{said} where no column says it, as set by you",
-            said=context.options.only["direction"],
-        )
+        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
         return
     if context.has("direction"):
         evidence = context.evidence["direction"]
@@ -262,7 +245,7 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         context.leave_words_aside("direction")
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", "inbound", "no column says the direction")
+    context.decide("direction", "inbound", NO_COLUMN)
 
 
 def _decide_times(context: FileContext) -> None:
@@ -278,11 +261,8 @@ def _decide_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
     if context.options.system:
-        context.drop_column(
-            "source_system",
-            "{system}, as set by you; the column {column} is left aside",
-            system=context.options.system,
-        )
+        system = context.options.system
+        context.drop_column("source_system", "{system}", SET_BY_PERSON, system=system)
     else:
         context.decide("source_system", "the system of each contact, from the column {column}")
 
@@ -449,12 +429,8 @@ def finish(context: FileContext) -> None:
     outcomes.describe_alternatives(context)
     describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
-        context.decide(
-            "talk_seconds",
-            "no talk time on unanswered contacts",
-            "{count} values left out",
-            count=context.notes["talk_of_unanswered"],
-        )
+        count = context.notes["talk_of_unanswered"]
+        context.decide("talk_seconds", "no talk time on unanswered contacts", count)
 
 
 def _require_order(context: FileContext) -> None:

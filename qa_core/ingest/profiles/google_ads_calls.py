@@ -23,13 +23,7 @@ FIELDS = contact_fields.take_fields(_SYNONYMS)
 
 def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
-    context.decide(
-        "source",
-        "every contact comes from {source} / {medium}",
-        "an export of Google Ads",
-        source=SOURCE,
-        medium=MEDIUM,
-    )
+    context.decide("source", f"{SOURCE} / {MEDIUM}", "Google Ads")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
@@ -255,12 +255,8 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
     plan.ranks["direction"] = ranks
     if not {"outcome", "answered", "missed"} & set(plan.ranks) and not plan.by_answer:
         plan.not_flagged = ANSWERED
-    context.decide(
-        "direction",
-        "missed calls are inbound and unanswered",
-        "{column}: {seen}",
-        seen=context.evidence["direction"].show(),
-    )
+    seen = context.evidence["direction"].show()
+    context.decide("direction", "missed calls are inbound and unanswered", seen)
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
@@ -324,9 +320,7 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     }
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")
-    context.decide(
-        "outcome", "{column} says how contacts ended, by its words", "no header names such a column"
-    )
+    context.decide("outcome", "{column} says how contacts ended, by its words")
 
 
 def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:
@@ -338,36 +332,19 @@ def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> 
             if (meaning := _MEANINGS[plan.ranks[name].get(simplify(word), NOT_SAID)])
         )
         if said and name != "direction":
-            context.decide(
-                "outcome",
-                "read as: {said}",
-                "{column}: {seen}",
-                said=said,
-                seen=evidence.show(),
-                column=context.get_header(name),
-            )
+            seen, column = evidence.show(), context.get_header(name)
+            context.decide("outcome", "read as: {said}", seen, said=said, column=column)
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
-        context.decide(
-            "outcome",
-            "answered if there is an answer time, else unanswered",
-            "from {answered}",
-            answered=context.get_header("answered_at"),
-        )
+        answered = context.get_header("answered_at")
+        context.decide("outcome", "answered if there is an answer time, else unanswered", answered)
     elif plan.by_talk:
-        context.decide(
-            "outcome",
-            "answered if no flag says otherwise and there is talk time",
-            "{columns} flag other outcomes, and no column says which contacts were answered",
-            columns=", ".join(context.get_header(name) for name in plan.ranks),
-        )
+        columns = ", ".join(context.get_header(name) for name in plan.ranks)
+        message = N_("answered if no flag says otherwise and there is talk time")
+        context.decide("outcome", message, columns)
     if only is not None:
-        context.decide("outcome", "{said} where no column says it, as set by you", said=only.value)
+        context.decide("outcome", only.value, SET_BY_PERSON)
     elif not plan.is_known:
-        context.decide(
-            "outcome",
-            "unknown, so rates have no data",
-            "no column says how contacts ended; durations do not show it",
-        )
+        context.decide("outcome", "unknown, so rates have no data", NO_COLUMN)
 
 
 def build_outcome(
@@ -453,9 +430,8 @@ def describe_alternatives(context: FileContext) -> None:
                 "if these outcomes were unknown, the answer rate would have no data "
                 "instead of {rate} %"
             ),
-            N_("{count} contacts"),
+            plan.chosen["answered"],
             rate=_format_rate(plan.chosen),
-            count=plan.chosen["answered"],
         )
         context.decisions.append(
             decision.with_weight(rows=plan.chosen["answered"], answer_rate=None)
@@ -465,11 +441,10 @@ def describe_alternatives(context: FileContext) -> None:
             decision = Decision.of(
                 "outcome",
                 N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
-                N_("{count} contacts have another outcome"),
+                alone["moved"],
                 column=context.get_header(name),
                 other=_format_rate(alone),
                 rate=_format_rate(plan.chosen),
-                count=alone["moved"],
             )
             rate = alone["answered"] / alone["known"]
             context.decisions.append(decision.with_weight(rows=alone["moved"], answer_rate=rate))

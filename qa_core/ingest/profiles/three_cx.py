@@ -8,7 +8,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contact_fields, contacts
 from qa_core.ingest.staging.arrays import as_words
-from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, Profile, ValueType
 from qa_core.ingest.staging.pseudonyms import find_outside_number
 from qa_core.storage.facts.schema import Direction
 
@@ -35,11 +35,7 @@ def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
-    context.decide(
-        "direction",
-        "inbound if the caller is external, outbound if only the other side is, internal if "
-        "neither is",
-    )
+    context.decide("direction", BY_EXTERNAL_PARTY)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -380,13 +380,8 @@ class _RowReader:
             ignored_names = header_matching.format_headers(names)
             context.decide("file", "left aside by you: {columns}", columns=ignored_names)
         if unknown:
-            context.decide(
-                "file",
-                "not kept: {columns}",
-                "no field of {kind} is recognised in them",
-                columns=header_matching.format_headers(unknown),
-                kind=staged.kind,
-            )
+            names = header_matching.format_headers(unknown)
+            context.decide("file", "not kept: {columns}", columns=names)
         staged.pseudonymised = tuple(
             column.header.text for column in context.columns.values() if column.field.is_identity
         )
@@ -397,12 +392,7 @@ class _RowReader:
                 columns=", ".join(staged.pseudonymised),
             )
         if self._shorter:
-            context.decide(
-                "file",
-                "cells missing at the end of a row are empty",
-                "{count} rows shorter than the header",
-                count=self._shorter,
-            )
+            context.decide("file", "cells missing at the end of a row are empty", self._shorter)
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
         is_short = self._last_line == self._last_short == batch.lines[-1]
@@ -486,12 +476,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:
-        context.decide(
-            name,
-            "0 on unanswered contacts is read as not measured",
-            "{count} unanswered contacts, all with 0",
-            count=counts[name][0],
-        )
+        context.decide(name, "0 on unanswered contacts is read as not measured", counts[name][0])
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:

@@ -11,9 +11,16 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.signatures import Headers
 from qa_core.ingest.words import tables
+
+DURATION_IS_TALK = N_("the duration of answered contacts is taken as talk time")
+BY_EXTERNAL_PARTY = N_(
+    "inbound if the caller is external, outbound if only the other side is, internal if neither is"
+)
+"""Decisions about the exports of several tools."""
 
 
 class ValueType(StrEnum):
@@ -115,10 +122,10 @@ class ColumnEvidence:
         raise NotImplementedError
 
     def decide(
-        self, decisions: list[Decision], decision: str, evidence: str, **places: Any
+        self, decisions: list[Decision], decision: str, seen: object = "", **places: Any
     ) -> None:
         """Add a decision about the column, whose name is the place `{column}`."""
-        decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
+        decisions.append(Decision.of(self.field, decision, seen, column=self.column, **places))
 
     def refuse(
         self, code: str, message: str, options: tuple[str, ...] = (), **places: Any

@@ -198,12 +198,7 @@ class Follower:
             first = min(starts, default=None)
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
-            export.decide(
-                "file",
-                "events of unfinished calls are carried over",
-                "{count} events",
-                count=len(earlier),
-            )
+            export.decide("file", "events of unfinished calls are carried over", str(len(earlier)))
             yield earlier.set_column(
                 0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1))
             )
