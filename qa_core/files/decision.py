@@ -10,6 +10,8 @@ from qa_core.base.i18n import N_, _
 
 SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
 """Evidence that is not in the cells: an option of the import, or a default."""
+VALUE = "{value}"
+"""Decision that is nothing but its parameter `value`."""
 OWN_WORDS = (
     N_("comma"), N_("semicolon"), N_("tab"), N_("bar"), N_("answered"), N_("abandoned"),
     N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),

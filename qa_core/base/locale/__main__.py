@@ -8,6 +8,7 @@ import ast
 import functools
 import io
 import sys
+import tomllib
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -59,6 +60,10 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
                     found.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
                 found.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
+    for file in (PROJECT / "qa_core").rglob("settings.toml"):
+        for table in tomllib.loads(file.read_text(encoding="utf-8"))["setting"]:
+            place = (file.relative_to(PROJECT).as_posix(), 1)
+            found += ((table[name], place) for name in ("title", "meaning"))
     return found
 
 

@@ -25,7 +25,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
-from qa_core.files.decision import SET_BY_PERSON, Decision
+from qa_core.files.decision import SET_BY_PERSON, VALUE, Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
@@ -501,7 +501,7 @@ def stage_platform(
         columns_of_customers = platform.mapping["customer"]
         export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
-        export.decide(name, "{value}", SET_BY_PERSON, value=value)
+        export.decide(name, VALUE, SET_BY_PERSON, value=value)
     if export.notes.get("without_zone"):
         export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
         export.zone.describe_changes(export.decide)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
-from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -262,7 +262,7 @@ def _decide_system(context: FileContext) -> None:
         return
     if context.options.system:
         system = context.options.system
-        context.drop_column("source_system", "{system}", SET_BY_PERSON, system=system)
+        context.drop_column("source_system", VALUE, SET_BY_PERSON, value=system)
     else:
         context.decide("source_system", "the system of each contact, from the column {column}")
 

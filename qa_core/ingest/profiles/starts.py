@@ -3,7 +3,7 @@
 import numpy as np
 
 from qa_core.base.errors import Refusal
-from qa_core.files.decision import SET_BY_PERSON
+from qa_core.files.decision import SET_BY_PERSON, VALUE
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 
 MIDNIGHT = np.timedelta64(0, "us")
@@ -51,7 +51,8 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     if parts[1] is None:
         context.decide(parts[0], "no time of day: each row begins at midnight")
     if parts[0] is None:
-        context.decide(parts[1], "{day}", SET_BY_PERSON, day=context.options.start_date.isoformat())
+        day = context.options.start_date.isoformat()
+        context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
