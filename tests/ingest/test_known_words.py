@@ -10,8 +10,7 @@ from qa_core.cli.app import run
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.reading.known_words import list_headers, list_words
-from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.reading.registry import get_profile, list_headers, list_words
 from qa_core.ingest.words import tables
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.period_labels import parse_period
+from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
 
 Hit = tuple[Field, int]

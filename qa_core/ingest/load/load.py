@@ -15,8 +15,8 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
-from qa_core.ingest.load.load_job import LoadJob
+from qa_core.ingest.load import batches, contacts, intervals, recordings, recovery, reused_ids
+from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.reading import plausibility
@@ -93,7 +93,7 @@ def load_contacts(job: LoadJob) -> None:
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
-    objections.apply_objections(job.viewer.username)
+    recovery.apply_objections(job.viewer.username)
     _delete_forbidden(job, prepared)
     job.finish(result)
 

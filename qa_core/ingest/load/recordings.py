@@ -22,7 +22,7 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, deletion, vault
-from qa_core.ingest.load.load_job import LoadJob
+from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.query import RecordedContact

@@ -20,8 +20,7 @@ from qa_core.centre.rules.active_rules import source_value
 from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
-from qa_core.ingest.staging.staged import Staged
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import Staged, unscoped_import_rows
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import evaluations

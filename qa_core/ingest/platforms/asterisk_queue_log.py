@@ -12,8 +12,7 @@ import pyarrow.csv as pa_csv
 
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import TITLE_ROWS, Sample
-from qa_core.files.signatures import Headers, Lines
+from qa_core.files.signatures import TITLE_ROWS, Headers, Lines, Sample
 from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean_cells

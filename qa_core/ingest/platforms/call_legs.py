@@ -13,8 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.ingest.platforms.declaration import LegChain, Platform
-from qa_core.ingest.staging.staged import SCHEMAS
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import SCHEMAS, unscoped_import_rows
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store

@@ -30,8 +30,7 @@ from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.readers import parse_delimiter
-from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import take_inner
+from qa_core.files.signatures import Sample, take_inner, take_sample
 from qa_core.ingest.columns import date_order, taught_words, timestamps
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone

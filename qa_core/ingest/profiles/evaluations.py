@@ -13,7 +13,7 @@ from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.profiles import contact_fields
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
@@ -42,7 +42,7 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Use columns as criteria that neither a field nor a list of contacts has."""
     vocabulary = build_vocabulary(
-        tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
+        tuple(field for field in contacts.FIELDS if field.name not in _LIKE_CRITERIA)
     )
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):

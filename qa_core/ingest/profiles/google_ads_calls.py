@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.declaration import Profile
 
 SOURCE, MEDIUM = "google", "cpc"
@@ -18,7 +18,7 @@ _SYNONYMS = {
     "campaign": "campaign|campaign name",
     "keyword": "keyword|search keyword",
 }
-FIELDS = contact_fields.take_fields(_SYNONYMS)
+FIELDS = contacts.take_fields(_SYNONYMS)
 
 
 def decide_columns(context: FileContext) -> None:

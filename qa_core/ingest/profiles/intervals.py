@@ -16,7 +16,7 @@ from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
-from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
+from qa_core.ingest.columns.timestamps import DAY_MINUTES, parse_period
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy

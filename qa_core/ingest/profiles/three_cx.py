@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_words
 from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, Profile, ValueType
 from qa_core.ingest.staging.pseudonyms import find_outside_number
@@ -24,7 +24,7 @@ _SYNONYMS = {
     "queue": "queue",
 }
 FIELDS = (
-    *contact_fields.take_fields(_SYNONYMS),
+    *contacts.take_fields(_SYNONYMS),
     Field("from_party", ValueType.PARTY, "caller id|from|caller"),
     Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.staging.declaration import Field, Profile, ValueType
 from qa_core.storage.facts.schema import Outcome
@@ -37,7 +37,7 @@ _FLAGS = (
     ("no_agent", Outcome.UNANSWERED),
 )
 FIELDS = (
-    *contact_fields.take_fields(_SYNONYMS),
+    *contacts.take_fields(_SYNONYMS),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
     Field("overflow", ValueType.BOOLEAN, "overflowed"),
     Field("no_agent", ValueType.BOOLEAN, "noagent"),

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,12 @@ from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
-from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import Signature
+from qa_core.files.signatures import Sample, Signature, take_sample
 from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.staging.declaration import Profile
+from qa_core.ingest.words import tables
 
 GENERIC = "generic"
 
@@ -174,3 +174,19 @@ def _count_fields(
             columns = header_matching.match_columns(profile, list(header.names), options.columns)
             counts[profile.kind] = max(len(columns), counts.get(profile.kind, 0))
     return counts
+
+
+def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
+    """List field, language and headers of every field of a kind of file."""
+    for field in get_profile(kind, None).fields:
+        for language in tables.LANGUAGES:
+            own = [field.name] if language == tables.LANGUAGES[0] else []
+            if headers := own + tables.find_headers(language, field.kind, field.name):
+                yield field.name, language, " · ".join(headers)
+
+
+def list_words() -> Iterator[tuple[str, str, str]]:
+    """List meaning, language and words of outcomes, directions, yes and no."""
+    for section in ("outcomes", "directions", "answers", "states"):
+        for meaning, language, words in tables.list_meanings(section):
+            yield meaning, language, " · ".join(words)

@@ -23,7 +23,7 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content
 from qa_core.files.options import ImportOptions
-from qa_core.files.sample import take_sample
+from qa_core.files.signatures import take_sample
 from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch

@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
 from qa_core.files.decision import Decision
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.base import now
 
@@ -184,3 +186,12 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
 }
 """Columns that `rows` may have, by kind, in this order."""
+
+
+def unscoped_import_rows(statement: sa.Select) -> Unscoped:
+    """Exempt a statement on pending rows or before-images from the viewer's scope."""
+    return Unscoped(
+        statement,
+        "Rows of a file wait for their contacts, and are undone, by their keys. A file belongs "
+        "to no scope, and no person sees the rows.",
+    )
