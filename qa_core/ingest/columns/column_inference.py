@@ -300,15 +300,8 @@ class FileContext:
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
             if name in options.columns or self.is_needed(name):
-                raise Refusal(
-                    "unreadable_numbers",
-                    "The column {column} was read as {field}, but values such as {example} "
-                    "are not numbers. Name the right column.",
-                    options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
-                    column=evidence.column,
-                    field=name,
-                    example=evidence.odd_example,
-                )
+                ignore = f"--map ignore={evidence.column}"
+                raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.drop_column(
                 name,
                 "the column {column} is left aside: it holds no numbers",

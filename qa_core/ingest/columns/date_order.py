@@ -47,12 +47,7 @@ def decide_reading(
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
     )
     if evidence.total and recognised < total / 2:
-        raise evidence.refuse(
-            "unreadable_dates",
-            "The column {column} was read as {field}, but values such as {example} are not "
-            "dates or times. Name the right column.",
-            options=(f"--map {evidence.field}=COLUMN",),
-        )
+        raise evidence.refuse_unreadable("unreadable_dates", evidence.example)
     decisions: list[Decision] = []
     order = short_order = None
     if "year_last" in evidence.counts:

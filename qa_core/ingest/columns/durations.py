@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import (
@@ -173,23 +172,13 @@ def decide_reading(
     `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
     if evidence.total and evidence.unreadable > evidence.total / 2:
-        destroyed = _DESTROYED.match(evidence.odd_example)
-        raise Refusal(
-            "unreadable_durations",
-            N_(
-                "The column {column} was read as {field}, but values such as {example} are not "
-                "durations. Name the right column."
-            )
-            if not destroyed
-            else N_(
+        refusal = evidence.refuse_unreadable("unreadable_durations", evidence.odd_example)
+        if _DESTROYED.match(evidence.odd_example):
+            refusal.message = N_(
                 "A spreadsheet has cut values in the column {column}, such as {example}. Export "
                 "the file again from its source."
-            ),
-            options=(f"--map {evidence.field}=COLUMN",),
-            column=evidence.column,
-            field=evidence.field,
-            example=evidence.odd_example,
-        )
+            )
+        raise refusal
     pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
     if not numbers.total:

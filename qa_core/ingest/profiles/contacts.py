@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
@@ -490,9 +492,6 @@ def _require_order(context: FileContext) -> None:
             )
 
 
-REQUIRED = ("started_at", "local_start", "date", "time")
-"""Fields of the start, without which a row is no contact."""
-
 PROFILE = Profile(
     "generic",
     "contacts",
@@ -502,5 +501,12 @@ PROFILE = Profile(
     build,
     finish,
     claim,
-    required=REQUIRED,
+    required=("started_at", "local_start", "date", "time"),
 )
+
+
+def derive(name: str, fields: tuple[Field, ...], signature: Headers, **changes: Any) -> Profile:
+    """Derive the profile of one tool's contacts, recognised by its own headers."""
+    return replace(
+        PROFILE, name=name, fields=fields, signatures=(signature,), claim=None, **changes
+    )

@@ -11,7 +11,12 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.files.decision import SET_BY_PERSON
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
+from qa_core.ingest.columns.header_matching import (
+    build_vocabulary,
+    find_field,
+    parse_header,
+    refuse_missing_column,
+)
 from qa_core.ingest.columns.numbers import NumberReading
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
@@ -82,14 +87,8 @@ def decide_columns(context: FileContext) -> None:
     for name in criteria:
         context.drop_replaced(name, "score")
     if not context.has("score"):
-        raise Refusal(
-            "missing_column",
-            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-            "right one.",
-            options=("--map score=COLUMN", "--map criterion=COLUMN"),
-            field="score",
-            kind="evaluations",
-            seen=", ".join(name for name in context.headers if name),
+        raise refuse_missing_column(
+            "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
 

@@ -7,7 +7,6 @@ import pyarrow as pa
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contacts
-from qa_core.ingest.staging.declaration import Profile
 
 SOURCE, MEDIUM = "google", "cpc"
 _SYNONYMS = {
@@ -34,14 +33,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return {**contacts.build(context, batch), **constant}
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "google_ads_calls",
-    "contacts",
     FIELDS,
-    (("started_at",),),
-    decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("start time", "duration", "caller country code", "status")),),
+    Headers(("start time", "duration", "caller country code", "status")),
+    needs=(("started_at",),),
+    decide_columns=decide_columns,
+    build=build,
 )

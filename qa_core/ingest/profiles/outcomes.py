@@ -18,6 +18,7 @@ from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, 
 from qa_core.ingest.columns.durations import DurationReading
 from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.staging.declaration import Column
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
@@ -38,6 +39,9 @@ FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
 them; of more than one, never more than the second share.
 """
 EXAMPLES = 3
+_FLAG_STEMS = [
+    (name, list_words(f"{name}_stems")) for name in ("missed", "abandoned", "voicemail", "answered")
+]
 _TELLS_ANSWERED = ("outcome", "answered", "missed", "answered_at")
 """Columns that alone would tell the answer rate."""
 
@@ -145,16 +149,8 @@ def _rename_flags(context: FileContext) -> None:
     answers = set(vocabulary.YES_NO) - set(vocabulary.OUTCOMES)
     if not evidence.total or not evidence.words <= answers:
         return
-    stems = {
-        "missed": ("miss", "manqu", "unanswered", "perdu", "lost", "perdid"),
-        "abandoned": ("abandon", "abbandon", "dropped"),
-        "voicemail": ("voicemail", "voice mail", "messagerie", "repondeur", "vm"),
-        "answered": ("answer", "repond", "decroch", "picked", "handled", "atendid", "contestad"),
-    }
     header = simplify(column.header.text)
-    name = next(
-        (name for name, starts in stems.items() if any(start in header for start in starts)), None
-    )
+    name = next((flag for flag, stems in _FLAG_STEMS if any(s in header for s in stems)), None)
     if name is None or context.has(name):
         raise Refusal(
             "flag_as_outcome",

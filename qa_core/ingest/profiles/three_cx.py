@@ -8,7 +8,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_words
-from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, Profile, ValueType
+from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, ValueType
 from qa_core.ingest.staging.pseudonyms import find_outside_number
 from qa_core.storage.facts.schema import Direction
 
@@ -70,14 +70,11 @@ def _is_extension(text: str) -> bool:
     return 2 <= len(digits) <= 5
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "3cx",
-    "contacts",
     FIELDS,
-    (("started_at",), ("from_party",)),
-    decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("call time", "caller id", "ringing", "talking")),),
+    Headers(("call time", "caller id", "ringing", "talking")),
+    needs=(("started_at",), ("from_party",)),
+    decide_columns=decide_columns,
+    build=build,
 )

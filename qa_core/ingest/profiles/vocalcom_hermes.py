@@ -9,7 +9,7 @@ from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_numbers, as_words, to_numpy
-from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.staging.declaration import Field, ValueType
 from qa_core.storage.facts.schema import Outcome
 
 _SYNONYMS = {
@@ -69,15 +69,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "vocalcom_hermes",
-    "contacts",
     FIELDS,
-    (("started_at", "date"),),
-    contacts.decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("ani", "wait duration", "conv duration", "abandon")),),
+    Headers(("ani", "wait duration", "conv duration", "abandon")),
+    needs=(("started_at", "date"),),
+    build=build,
     date_order="dmy",
 )

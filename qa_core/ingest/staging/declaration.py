@@ -134,6 +134,16 @@ class ColumnEvidence:
         known = {"column": self.column, "field": self.field, "example": self.example}
         return Refusal(code, message, options, **known | places)
 
+    def refuse_unreadable(self, code: str, example: str, *options: str) -> Refusal:
+        """Build the refusal of a column most of whose values are of another type."""
+        return self.refuse(
+            code,
+            "The column {column} was read as {field}, but values such as {example} do not fit. "
+            "Name the right column.",
+            options=(f"--map {self.field}=COLUMN", *options),
+            example=example,
+        )
+
 
 @dataclass(frozen=True)
 class Profile:

@@ -18,19 +18,14 @@ from qa_core.base import environment
 from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.arrays import map_texts
+from qa_core.ingest.words.tables import list_words
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
-_WITHHELD_WORDS = (
-    "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué",
-    "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
-    "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000",
-    "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
-)  # fmt: skip
-_WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
+_WITHHELD = list_words("withheld")
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
