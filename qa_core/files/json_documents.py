@@ -176,13 +176,13 @@ def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
     """Find the only list of objects within a document; empty for a record or several lists."""
     if any(key.casefold() in RECORD_KEYS for key in item):
         return []
-    found = []
+    nested_lists = []
     for key, value in item.items():
         if isinstance(value, dict):
-            found.append(find_list(value))
+            nested_lists.append(find_list(value))
         elif isinstance(value, list) and key.casefold() not in LISTS_OF_RECORDS:
-            found.append(list(_unwrap(value)))
-    lists = [objects for objects in found if objects]
+            nested_lists.append(list(_unwrap(value)))
+    lists = [objects for objects in nested_lists if objects]
     return lists[0] if len(lists) == 1 else []
 
 

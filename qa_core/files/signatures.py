@@ -46,7 +46,7 @@ class Sample:
 
     @cached_property
     def header_rows(self) -> list[set[str]]:
-        """The simplified cells of each of the first rows, one of which may be the header."""
+        """The simplified cells of each of the first rows, the header perhaps among them."""
         return [{simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS]]
 
 
@@ -108,16 +108,16 @@ class Headers:
     values: Mapping[str, Iterable[str]] = field(default_factory=dict, hash=False)
 
     def fits(self, sample: Sample) -> bool:
-        place = self.find_row(sample.header_rows)
-        return place is not None and all(
-            self._has_values(sample.rows[place:], name, values)
+        index = self.find_row(sample.header_rows)
+        return index is not None and all(
+            self._has_values(sample.rows[index:], name, values)
             for name, values in self.values.items()
         )
 
     def find_row(self, rows: Iterable[set[str]]) -> int | None:
         """Find the first of these rows of simplified cells that has all headers."""
         groups = [{simplify(text) for text in name.split("|")} for name in self.names]
-        fits = (place for place, row in enumerate(rows) if all(row & group for group in groups))
+        fits = (index for index, row in enumerate(rows) if all(row & group for group in groups))
         return next(fits, None)
 
     def _has_values(self, rows: list[list[str]], name: str, values: Iterable[str]) -> bool:
@@ -139,12 +139,12 @@ class Layout:
     def _places(self) -> list[tuple[int, Callable[[str], object]]]:
         return sorted(
             ((self.names.index(name), test) for name, test in self.tests.items()),
-            key=lambda place: place[0],
+            key=lambda index: index[0],
         )
 
     def fits(self, row: list[str]) -> bool:
         return len(row) >= max(self.min_cells, self._places[-1][0] + 1) and all(
-            test(row[place]) for place, test in self._places
+            test(row[index]) for index, test in self._places
         )
 
 

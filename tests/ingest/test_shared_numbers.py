@@ -257,11 +257,11 @@ def test_changing_the_setting_changes_the_past(centre: Path, tmp_path: Path) -> 
     assert find_unknown() == 21
 
 
-@pytest.mark.parametrize("few_rows", [contacts.FEW_ROWS, 0])
+@pytest.mark.parametrize("few_rows", [contacts.MAX_LOOKUPS, 0])
 def test_a_number_is_a_customer_again_when_a_file_gives_its_calls_to_others(
     centre: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_rows: int
 ) -> None:
-    monkeypatch.setattr(contacts, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(contacts, "MAX_LOOKUPS", few_rows)
     assert run(["settings", "set", "shared_number_contacts_a_day=5"]) == 0
     head, *rows = call_often(6).splitlines()
     bring(tmp_path, "contacts", "\n".join([head, *rows]) + "\n")

@@ -255,7 +255,7 @@ def set_opening(
     Refusal for an unknown site, Misuse for an unknown calendar.
     """
     viewer.require(Permission.MANAGE_SETTINGS)
-    place = parse_calendar(calendar) if calendar is not None else None
+    region = parse_calendar(calendar) if calendar is not None else None
     store.require_ready()
     with store.writing() as session:
         _require_site(session, site)
@@ -265,9 +265,9 @@ def set_opening(
             audit_log.record(session, viewer.username, "opening_hours_changed", site, reason)
         if calendar is not None:
             session.execute(sa.delete(SiteCalendar).filter_by(site_name=site))
-            if place is not None:
-                session.add(SiteCalendar(site_name=site, country=place[0], region=place[1]))
-            reason = "-".join(filter(None, place)) if place else NO_HOLIDAYS
+            if region is not None:
+                session.add(SiteCalendar(site_name=site, country=region[0], region=region[1]))
+            reason = "-".join(filter(None, region)) if region else NO_HOLIDAYS
             audit_log.record(session, viewer.username, "holidays_changed", site, reason)
         if closed_days is not None:
             session.execute(sa.delete(ClosedDay).filter_by(site_name=site))

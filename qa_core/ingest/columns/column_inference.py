@@ -31,7 +31,7 @@ from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.storage.facts.schema import Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
-MANY_WORDS = 60
+MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = 6
 SAMPLED_ROWS = 400
@@ -203,7 +203,7 @@ class FileContext:
         """Add rows to the evidence of columns without a field; drop one with many words."""
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
-            if len(evidence.seen) > MANY_WORDS:
+            if len(evidence.seen) > MAX_WORDS:
                 del self.unread[index]
 
     def add_evidence(self, name: str, cells: pa.Array) -> None:

@@ -159,8 +159,8 @@ def _decide_short_order(
         places = {order: dict(zip(ORDERS[order], "abc", strict=True)) for order in possible}
         likely = [
             order
-            for order, place in places.items()
-            if len(value_counts[place["y"]]) <= 6 and len(value_counts[place["d"]]) > 12
+            for order, parts_of in places.items()
+            if len(value_counts[parts_of["y"]]) <= 6 and len(value_counts[parts_of["d"]]) > 12
         ]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:

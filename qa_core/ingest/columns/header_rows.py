@@ -176,7 +176,7 @@ def choose_table(
         index
         for index in range(len(runs))
         if index != chosen
-        and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])
+        and _is_other_table(simple[chosen] & simple[index], extents[chosen], extents[index])
     ]
     if not separate_runs:
         return header, []
@@ -245,11 +245,11 @@ def _is_filled(cells: list[str]) -> bool:
     return any(cell and not cell.isspace() for cell in cells)
 
 
-def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
+def _is_other_table(shared: set[str], chosen: tuple[int, int], other: tuple[int, int]) -> bool:
     """Return whether a run is another table: a header repeats, or it ends elsewhere, no gap."""
-    shorter = min(own, other, key=lambda extent: extent[1])
+    shorter = min(chosen, other, key=lambda extent: extent[1])
     return bool(shared) or (
-        abs(own[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0
+        abs(chosen[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0
     )
 
 

@@ -27,7 +27,7 @@ _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
-MANY_MARKS = 30
+MIN_EFFORT_MARKS = 30
 """Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
 
@@ -255,7 +255,7 @@ def decide_mark(
         low, high, factor = 0, 100, 100.0
     else:
         is_effort = evidence.field == "ces"
-        if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
+        if is_effort and evidence.total >= MIN_EFFORT_MARKS and not evidence.counts_above[5]:
             raise evidence.refuse(
                 "ambiguous_scale",
                 "The column {column} holds {count} effort ratings from {low} to {high}. "

@@ -199,9 +199,9 @@ class MomentEvidence(ColumnEvidence):
     def total(self) -> int:
         return sum(self.counts.values()) + self.unreadable + self.destroyed_count
 
-    def count_days(self, shape: str, place: str) -> int:
+    def count_days(self, shape: str, part: str) -> int:
         """Count the rows whose number at that place is above 12, and so no month."""
-        values = self.value_counts.get(shape, {}).get(place, {})
+        values = self.value_counts.get(shape, {}).get(part, {})
         return sum(rows for value, rows in values.items() if value > 12)
 
     @property

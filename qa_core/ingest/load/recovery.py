@@ -78,8 +78,8 @@ def _finish_or_fail(batch_id: str) -> None:
 
 
 def apply_due_rules() -> int:
-    """Apply requested rules, interrupted imports first; whoever changes a rule calls
-    this next, or the next start does. Returns contacts changed.
+    """Finish interrupted imports, then apply requested rules: after a change of a rule,
+    and at each start. Returns contacts changed.
     """
     store.require_ready()
     if not due_work.is_due(CENTRE_RULES):

@@ -38,7 +38,7 @@ LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-GREATEST_MARK = 1_000
+MAX_MARK = 1_000
 """Greatest mark that any criterion has."""
 
 
@@ -331,7 +331,7 @@ def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
         .join(EvaluationAnswer.evaluation)
-        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > GREATEST_MARK)
+        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > MAX_MARK)
         .distinct()
         .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
     )

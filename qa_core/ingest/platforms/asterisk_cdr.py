@@ -91,10 +91,10 @@ def build(cells: Cells, record: Mapping[str, Any]) -> dict[str, Any]:
     started, answered, ended = (record[name] for name in ("started_at", "answered_at", "ended_at"))
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
-    own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
+    unique_id = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
     computed = {
-        "call": own or f"line {record['line']}",
-        "uniqueid": own,
+        "call": unique_id or f"line {record['line']}",
+        "uniqueid": unique_id,
         "direction": direction,
         "outcome": _find_outcome(cells, record["outcome"]),
         "advisor": _find_peer(cells["channel" if direction == "outbound" else "dstchannel"]),
@@ -140,8 +140,8 @@ def _find_outcome(cells: Cells, outcome: str | None) -> str | None:
 
 
 def _find_peer(channel: str) -> str | None:
-    found = _CHANNEL.match(channel)
-    return found["peer"] if found and not found["peer"].startswith("Console") else None
+    match = _CHANNEL.match(channel)
+    return match["peer"] if match and not match["peer"].startswith("Console") else None
 
 
 def _find_queue(cells: Cells) -> str | None:

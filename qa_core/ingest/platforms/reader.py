@@ -135,23 +135,23 @@ class ExportReader:
                     column=text.partition(":")[0],
                 )
         taught = taught_words.index_meanings(self.options.words, names)
-        for place, words in taught.items():
-            meanings = {"outcome": Outcome, "direction": Direction}[columns[place].field]
+        for index, words in taught.items():
+            meanings = {"outcome": Outcome, "direction": Direction}[columns[index].field]
             for meaning in words.values():
                 if meaning is not None and meaning not in tuple(meanings):
                     raise Misuse(
                         "bad_word",
                         "{value} is not a valid {field}. Use one of: {known}.",
                         value=meaning,
-                        field=columns[place].field,
+                        field=columns[index].field,
                         known=", ".join(meanings),
                     )
-        return [taught.get(place, {}) for place in range(len(columns))]
+        return [taught.get(index, {}) for index in range(len(columns))]
 
     def _find_unread(
         self, item: Mapping[str, Any], taught: list[Mapping[str, Any]]
     ) -> list[tuple[tuple[str, str], str]]:
-        """Put taught meanings in the place of words; find values not understood."""
+        """Replace taught words by their meanings; find values not understood."""
         unread = []
         for column, words in zip(self.platform.words, taught, strict=True):
             value = item.get(column.name)
@@ -233,8 +233,8 @@ class ExportReader:
         readings = self._find_date_readings()
         rows = self._filled_rows()
         while block := list(islice(rows, RECORDS_AT_ONCE)):
-            for place, reading in readings.items():
-                _write_iso(block, place, reading)
+            for index, reading in readings.items():
+                _write_iso(block, index, reading)
             yield from block
 
     def _filled_rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -269,38 +269,38 @@ class ExportReader:
 
     def require_whole_numbers(self, text: str) -> None:
         """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
-        found = _ROUNDED.search(text) if "E+" in text else None
-        if found:
+        rounded = _ROUNDED.search(text) if "E+" in text else None
+        if rounded:
             raise self.refuse(
                 "rounded_numbers",
                 "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
                 "example {example}). Calls and callers can no longer be distinguished. Import "
                 "the export itself, as {platform} wrote it.",
-                example=found[1],
+                example=rounded[1],
             )
 
     def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
         """Find columns of dates in a country's order, and how to read each. Raises Refusal."""
         local = re.compile(LOCAL_DATE)
-        found = {
-            place
+        dated = {
+            index
             for row in self.sample.rows
-            for place, cell in enumerate(row)
+            for index, cell in enumerate(row)
             if local.match(cell.strip())
         }
         evidence = {
-            place: timestamps.MomentEvidence("started_at", self._name_column(place))
-            for place in sorted(found)
+            index: timestamps.MomentEvidence("started_at", self._name_column(index))
+            for index in sorted(dated)
         }
         seconds: set[int] = set()
         rows = self._split_rows() if evidence else iter(())
         while block := list(islice(rows, RECORDS_AT_ONCE)):
-            for place, seen in evidence.items():
-                cells = clean_cells(_take_cells(block, place))
+            for index, seen in evidence.items():
+                cells = clean_cells(_take_cells(block, index))
                 cells = cells.filter(pc.match_substring_regex(cells, r"^\d.*\d:\d"))
                 seen.add(cells)
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
-                    seconds.add(place)
+                    seconds.add(index)
         if evidence and not seconds and not self.options.yes:
             raise self.refuse(
                 "seconds_lost",
@@ -312,21 +312,21 @@ class ExportReader:
         readings: dict[int, timestamps.MomentReading] = {}
         certain: list[tuple[str, str]] = []
         # The column whose order is sure goes first: the others follow it.
-        for place in sorted(evidence, key=lambda place: not _is_certain(evidence[place])):
+        for index in sorted(evidence, key=lambda index: not _is_certain(evidence[index])):
             hints = date_order.OrderHints(self.options.date_order, tuple(certain))
-            readings[place], decisions = date_order.decide_reading(evidence[place], hints)
+            readings[index], decisions = date_order.decide_reading(evidence[index], hints)
             self.decisions += decisions
-            order = readings[place].order or readings[place].short_order
+            order = readings[index].order or readings[index].short_order
             if order:
-                certain.append((evidence[place].column, order))
+                certain.append((evidence[index].column, order))
         return readings
 
-    def _name_column(self, place: int) -> str:
+    def _name_column(self, index: int) -> str:
         """Find the header of a column, or its number where the export has none."""
         titles = _count_titles(self.sample.rows)
         first = self.sample.rows[titles] if len(self.sample.rows) > titles else []
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
-        return first[place] if is_named and place < len(first) else str(place + 1)
+        return first[index] if is_named and index < len(first) else str(index + 1)
 
     def tables(self, items: Items | None = None) -> Iterator[pa.Table]:
         """Build tables of the platform's schema from records of these items (default:
@@ -343,8 +343,8 @@ class ExportReader:
             try:
                 unread = self._find_unread(item, taught)
                 record = self.platform.build_record(number, item)
-                for place, value in unread:
-                    self.unread.setdefault(place, Counter())[value] += 1
+                for value_kind, value in unread:
+                    self.unread.setdefault(value_kind, Counter())[value] += 1
                 yield record
             except SkippedRecord as skipped:
                 self.tally.skip(str(skipped))
@@ -383,8 +383,8 @@ class ExportReader:
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
         doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
-        found = map_texts(find_outside_number, texts.filter(doubtful))
-        outside = pc.replace_with_mask(texts, doubtful, found)
+        outside_numbers = map_texts(find_outside_number, texts.filter(doubtful))
+        outside = pc.replace_with_mask(texts, doubtful, outside_numbers)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
@@ -392,12 +392,12 @@ def _count_titles(rows: list[list[str]]) -> int:
     """Count the rows above a table that fill less than half of its columns."""
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     most = max(filled, default=0)
-    return next((place for place, count in enumerate(filled) if count * 2 >= most), 0)
+    return next((index for index, count in enumerate(filled) if count * 2 >= most), 0)
 
 
-def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
+def _take_cells(block: list[tuple[int, list[str]]], index: int) -> pa.Array:
     return pa.array(
-        [row[place] if place < len(row) else None for _number, row in block], pa.string()
+        [row[index] if index < len(row) else None for _number, row in block], pa.string()
     )
 
 
@@ -408,15 +408,15 @@ def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
 
 
 def _write_iso(
-    block: list[tuple[int, list[str]]], place: int, reading: timestamps.MomentReading
+    block: list[tuple[int, list[str]]], column: int, reading: timestamps.MomentReading
 ) -> None:
-    """Write the dates of a column in the place of their spelling; others stay."""
-    found = reading.read(clean_cells(_take_cells(block, place)))
-    moments = found.day.astype("M8[us]") + found.clock
+    """Rewrite the dates of a column in ISO 8601; other cells stay."""
+    dates = reading.read(clean_cells(_take_cells(block, column)))
+    moments = dates.day.astype("M8[us]") + dates.clock
     texts = np.datetime_as_string(moments, unit="s")
     for index in np.flatnonzero(~np.isnat(moments)):
         row = block[index][1]
-        row[place] = f"{texts[index].replace('T', ' ')}{'+00:00' if found.fixed[index] else ''}"
+        row[column] = f"{texts[index].replace('T', ' ')}{'+00:00' if dates.fixed[index] else ''}"
 
 
 def _mask_number(cell: str) -> str:
@@ -566,14 +566,14 @@ def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     """Find the records behind the first contacts, identities masked, to show them."""
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
-    found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
+    sampled = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
     return {
         record["line"]: {
             name: mask_cell(str(value)) if name == "customer_key" else str(value)
             for name, value in record.items()
             if name != "line" and value is not None
         }
-        for record in found
+        for record in sampled
     }
 
 

@@ -67,7 +67,7 @@ def take_fields(synonyms: Mapping[str, str]) -> tuple[Field, ...]:
 
 
 HALF_DAY = 43_200
-MANY_CELLS, SHARED = 100, 0.2
+MIN_CELLS, MAX_SHARED = 100, 0.2
 """Number of cells from which on a number on more than this share of them is nobody's.
 """
 DAY = 86_400
@@ -134,7 +134,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """Raise Refusal for a file of totals, each row of which would count as one contact."""
+    """Raise Refusal for a file of totals, whose rows would each count as one contact."""
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
@@ -214,12 +214,12 @@ def _find_placeholders(context: FileContext) -> None:
         if not context.has(name):
             continue
         cells = context.sample_cells(context.columns[name].index)
-        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MANY_CELLS else []
-        shared = [item["values"] for item in counts if item["counts"] > SHARED * len(cells)]
+        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MIN_CELLS else []
+        shared = [item["values"] for item in counts if item["counts"] > MAX_SHARED * len(cells)]
         if shared and name != "called":
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
             message = N_("numbers on more than {share} % of the rows identify no customer")
-            context.decide(name, message, str(len(shared)), share=f"{100 * SHARED:g}")
+            context.decide(name, message, str(len(shared)), share=f"{100 * MAX_SHARED:g}")
 
 
 def decide_columns(context: FileContext) -> None:

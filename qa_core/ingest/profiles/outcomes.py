@@ -34,9 +34,9 @@ _CODES: dict[object, int] = {
 }
 MAX_UNKNOWN = 0.01
 """Share of unknown words from which on the file asks."""
-FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
-"""So many rows may contradict each other without a question, or the first share of
-them; of more than one, never more than the second share.
+MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
+"""Rows that may contradict each other without a question: this number or the first share,
+whichever is more, up to the second share.
 """
 EXAMPLES = 3
 _FLAG_STEMS = [
@@ -66,7 +66,8 @@ class Contradictions:
             self.examples.append(f"{batch.lines[row]}: {cells}")
 
     def is_more_than_few(self, rows: int) -> bool:
-        return self.rows > max(1, min(max(FEW_ROWS, FEW * rows), MANY * rows))
+        allowed = min(max(MIN_ODD, MAX_ODD * rows), MAX_ODD_OF_FEW * rows)
+        return self.rows > max(1, allowed)
 
 
 @dataclass
@@ -112,9 +113,9 @@ def decide_outcome(context: FileContext) -> None:
         name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
     )
     if only is None:
-        found = _require_read(context, is_open=not says_both or _is_weak(context, plan))
-        if found is not None:
-            _adopt(context, plan, found)
+        adopted = _require_read(context, is_open=not says_both or _is_weak(context, plan))
+        if adopted is not None:
+            _adopt(context, plan, adopted)
             says_both = True
     plan.rest = _CODES[only]
     if plan.ranks and not says_both and only is None:
@@ -173,13 +174,13 @@ def _rename_flags(context: FileContext) -> None:
 
 def _add_direction(context: FileContext) -> None:
     """Read words that give direction and outcome together, such as `Missed inbound`."""
-    for name, place in (("outcome", 1), ("direction", 0)):
+    for name, index in (("outcome", 1), ("direction", 0)):
         if context.has(name):
             words = context.words[name]
             for word in context.evidence[name].unknown:
                 meaning = vocabulary.read_compound(word)
-                if meaning[place]:
-                    words[simplify(word)] = meaning[place]
+                if meaning[index]:
+                    words[simplify(word)] = meaning[index]
     if context.has("outcome") and not context.has("direction"):
         evidence = context.evidence["outcome"]
         compound = {word: vocabulary.read_compound(word)[0] for word in evidence.seen}
@@ -188,7 +189,7 @@ def _add_direction(context: FileContext) -> None:
                 context.columns["outcome"], field=context.profile.get_field("direction")
             )
             context.words["direction"] = {
-                **{simplify(word): found for word, found in compound.items()},
+                **{simplify(word): direction for word, direction in compound.items()},
                 **context.taught.get(context.columns["outcome"].index, {}),
             }
             context.evidence["direction"] = replace(
@@ -322,14 +323,14 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
 def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:
     for name in plan.ranks:
         evidence = context.evidence[name]
-        said = ", ".join(
+        meanings = ", ".join(
             f"{word} → {meaning}"
             for word, _count in evidence.seen.most_common(12)
             if (meaning := _MEANINGS[plan.ranks[name].get(simplify(word), NOT_SAID)])
         )
-        if said and name != "direction":
+        if meanings and name != "direction":
             seen, column = evidence.show(), context.get_header(name)
-            context.decide("outcome", "read as: {said}", seen, said=said, column=column)
+            context.decide("outcome", "read as: {said}", seen, said=meanings, column=column)
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
         answered = context.get_header("answered_at")
         context.decide("outcome", "answered if there is an answer time, else unanswered", answered)

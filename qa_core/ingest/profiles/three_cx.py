@@ -45,9 +45,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         batch.read_text("to_party").to_pylist() if context.has("to_party") else [None] * len(batch)
     )
     called = [find_outside_number(text) for text in others]
-    own = batch.read_text("from_party").to_pylist()
+    sources = batch.read_text("from_party").to_pylist()
     directions, customers, extensions = [], [], []
-    for caller, source, target, other in zip(callers, own, called, others, strict=True):
+    for caller, source, target, other in zip(callers, sources, called, others, strict=True):
         direction = Direction.OUTBOUND if target else Direction.INTERNAL
         if caller or not source or not _is_extension(source):
             direction = Direction.INBOUND

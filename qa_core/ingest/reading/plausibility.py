@@ -205,8 +205,8 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )
     _all, with_outcome, answered, _missed, handle = _measure(connection, earlier_contacts, None)
-    own = _measure(connection, "staged", staged)
-    _all, own_with_outcome, own_answered, _missed, own_handle = own
+    measured = _measure(connection, "staged", staged)
+    _all, own_with_outcome, own_answered, _missed, own_handle = measured
     if with_outcome >= MIN_ROWS and own_with_outcome:
         change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:

@@ -36,7 +36,7 @@ def _find_declared(package: ModuleType, name: str) -> list[Any]:
 @cache
 def find_platforms() -> tuple[Platform, ...]:
     """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
-    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda found: found.name))
+    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda platform: platform.name))
 
 
 @cache
@@ -51,7 +51,7 @@ def find_profiles() -> tuple[Profile, ...]:
 def list_signatures() -> tuple[tuple[Signature, Platform | Profile], ...]:
     """List what files must show to be recognised, and the platform or profile of each."""
     declared = (*find_platforms(), *find_profiles())
-    return tuple((signature, found) for found in declared for signature in found.signatures)
+    return tuple((signature, owner) for owner in declared for signature in owner.signatures)
 
 
 def is_platform(name: str | None) -> bool:
@@ -62,17 +62,17 @@ def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
     if name is not None:
         return next((platform for platform in find_platforms() if platform.name == name), None)
     fits = (
-        found
-        for signature, found in list_signatures()
-        if isinstance(found, Platform) and signature.fits(sample)
+        declared
+        for signature, declared in list_signatures()
+        if isinstance(declared, Platform) and signature.fits(sample)
     )
     return next(fits, None)
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    found = _find_any_platform(sample, name)
-    if found is not None and kind not in found.kinds:
+    platform = _find_any_platform(sample, name)
+    if platform is not None and kind not in platform.kinds:
         if (
             name is None
             and not sample.is_document
@@ -82,13 +82,13 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
         raise Refusal(
             "other_kind",
             "{name} is an export of {platform}, which holds {kinds}, not {kind}.",
-            options=tuple(f"import {other}" for other in found.kinds),
+            options=tuple(f"import {other}" for other in platform.kinds),
             name=sample.name,
-            platform=found.title,
-            kinds=", ".join(found.kinds) or "–",
+            platform=platform.title,
+            kinds=", ".join(platform.kinds) or "–",
             kind=kind,
         )
-    return found
+    return platform
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
@@ -119,10 +119,10 @@ def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | Non
         for row in rows
     ]
     fits = (
-        found
-        for signature, found in list_signatures()
-        if isinstance(found, Profile)
-        and found.kind == kind
+        declared
+        for signature, declared in list_signatures()
+        if isinstance(declared, Profile)
+        and declared.kind == kind
         and signature.find_row(names) is not None
     )
     return next(fits, None)
@@ -180,8 +180,8 @@ def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
     """List field, language and headers of every field of a kind of file."""
     for field in get_profile(kind, None).fields:
         for language in tables.LANGUAGES:
-            own = [field.name] if language == tables.LANGUAGES[0] else []
-            if headers := own + tables.find_headers(language, field.kind, field.name):
+            names = [field.name] if language == tables.LANGUAGES[0] else []
+            if headers := names + tables.find_headers(language, field.kind, field.name):
                 yield field.name, language, " · ".join(headers)
 
 

@@ -139,9 +139,9 @@ def _stage_table(
         [*source.decisions, *header_decisions],
     )
     if header.row:
-        place = header.line + source.line_offset
+        header_line = header.line + source.line_offset
         context.decide(
-            "file", "the header is on line {line}; the rows above it are titles", line=place
+            "file", "the header is on line {line}; the rows above it are titles", line=header_line
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
@@ -254,10 +254,10 @@ class _RowReader:
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
-        place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
+        named = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
         suspect |= to_numpy(
-            pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
+            pc.equal(pc.utf8_trim_whitespace(block.cells[named]), header.raw[named])
         ).astype(bool)
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):

@@ -118,7 +118,7 @@ class ColumnEvidence:
             self._add(values)
 
     def _add(self, values: pa.Array) -> None:
-        """Look at the cells of a batch that are not empty, of which there are some."""
+        """Look at the filled cells of a batch; there is at least one."""
         raise NotImplementedError
 
     def decide(
@@ -149,7 +149,7 @@ class ColumnEvidence:
 class Profile:
     """One form that files take.
 
-    `needs`: groups of fields of which each file has at least one. `claim` may take
+    `needs`: groups of fields; each file has at least one field of each. `claim` may take
     columns that no field names. `decide_columns` is called once, when the whole file
     has been seen: it decides what the columns are used for. `build` turns one batch of
     rows into the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.
