@@ -55,6 +55,7 @@ _RANGE = (
 )
 """A start with its end: `08:00-08:30`, `8h à 8h30`, `13/03/2026 08:00 - 13/03/2026 08:30`."""
 _DATED_OFFSET = r"\d[T ]\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)? ?-\d{2}:?\d{2}$"
+_OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"
 _FIRST_REAL_DAY = np.datetime64("1901-01-01", "D")
 """First day that counts. Times without a day are written on one of 1899, 1900 or the year 1."""
 _STARTS_OF_MONTHS = (
@@ -107,7 +108,10 @@ class MomentEvidence(ColumnEvidence):
         self.example = self.example or values[0].as_py()
         strict = _read_strict(values)
         if strict is not None:
-            self._add_strict(values, strict)
+            self._add_strict(values, strict[0])
+            if strict[0] is not strict[1]:
+                zones = pc.extract_regex(values, rf"(?P<z>{_OFFSET})").field("z").unique()
+                self.negative_offsets |= {text for text in zones.to_pylist() if text[0] == "-"}
             return
         counted = values.value_counts()
         rows = to_numpy(counted.field("counts"))
@@ -266,7 +270,7 @@ class MomentReading:
         strict = (
             _read_strict(values) if "year_first" in self.shapes and not self.is_swapped else None
         )
-        if strict is not None:
+        if strict is not None and (strict[0] is strict[1] or not self.has_ranges):
             return _from_strict(strict, values, self.is_timeless)
         encoded = values.dictionary_encode()
         result, unique = Moments.empty(length), Moments.empty(len(encoded.dictionary))
@@ -362,21 +366,29 @@ def find_month(name: str) -> int:
     return next((number for length in (4, 3) if (number := _MONTHS.get(lowered[:length]))), 0)
 
 
-def _read_strict(values: pa.Array) -> pa.Array | None:
-    """Parse cells all like `2021-01-27 09:12:58`, else None: a hundred times faster."""
+def _read_strict(values: pa.Array) -> tuple[pa.Array, pa.Array] | None:
+    """Parse cells all like `2021-01-27 09:12:58`, or all like `2021-01-27T09:12:58+01:00`,
+    else None: a hundred times faster. Returns the local moments, and those in UTC where
+    the cells have offsets.
+    """
     first = next((value.as_py() for value in values if value.is_valid), "")
     if not re.match(r"\d{4}-\d\d-\d\d", first):
         return None
     try:
-        return pc.cast(values, pa.timestamp("us"))
+        if not re.search(_OFFSET, first[11:]):
+            local = pc.cast(values, pa.timestamp("us"))
+            return local, local
+        utc = pc.cast(values, pa.timestamp("us", "UTC"))
+        without_offset = pc.replace_substring_regex(values, _OFFSET, "")
+        return pc.cast(without_offset, pa.timestamp("us")), utc
     except pa.ArrowInvalid:
         return None
 
 
-def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Moments:
-    moments = to_numpy(strict).astype("M8[us]")
-    day = moments.astype("M8[D]")
-    clock = moments - day.astype("M8[us]")
+def _from_strict(strict: tuple[pa.Array, pa.Array], values: pa.Array, is_timeless: bool) -> Moments:
+    local, utc = (to_numpy(moments).astype("M8[us]") for moments in strict)
+    day = local.astype("M8[D]")
+    clock = utc - day.astype("M8[us]")
     is_bare_day = to_numpy(pc.fill_null(pc.less_equal(pc.utf8_length(values), 10), True))
     clock[is_bare_day] = np.timedelta64("NaT")
     is_placeholder = day < _FIRST_REAL_DAY
@@ -390,7 +402,7 @@ def _from_strict(strict: pa.Array, values: pa.Array, is_timeless: bool) -> Momen
     )
     clock[bad | (is_placeholder & (not is_timeless))] = np.timedelta64("NaT")
     day = np.where(bad | is_placeholder, np.datetime64("NaT", "D"), day)
-    return Moments(day, clock, np.zeros(len(day), bool), bad)
+    return Moments(day, clock, ~np.isnat(clock) & (strict[0] is not strict[1]), bad)
 
 
 def _normalise_spaces(texts: pa.Array) -> pa.Array:

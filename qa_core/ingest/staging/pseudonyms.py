@@ -5,7 +5,6 @@ key. No clear number or name of a customer goes any further.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
 from functools import cache
@@ -40,7 +39,10 @@ class Pseudonyms:
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
-        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+        block = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner, self._outer = (
+            hashlib.sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C)
+        )
         self._known: dict[str, str | None] = {}
         self._national = _build_national_pattern(country)
 
@@ -90,9 +92,11 @@ class Pseudonyms:
         ]
 
     def _compute_key(self, identity: bytes) -> str:
-        mac = self._mac.copy()  # costs less than to begin with the key each time
-        mac.update(identity)
-        return mac.hexdigest()[:KEY_LENGTH]
+        # HMAC-SHA256 (RFC 2104) from its two hashes: `hmac` takes twice as long for a copy.
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(identity)
+        outer.update(inner.digest())
+        return outer.hexdigest()[:KEY_LENGTH]
 
     def _find_identity(self, text: str) -> str | None:
         if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):
