@@ -39,7 +39,8 @@ class Pseudonyms:
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
-        block = key.ljust(hashlib.sha256().block_size, b"\0")
+        size = hashlib.sha256().block_size
+        block = (key if len(key) <= size else hashlib.sha256(key).digest()).ljust(size, b"\0")
         self._inner, self._outer = (
             hashlib.sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C)
         )
