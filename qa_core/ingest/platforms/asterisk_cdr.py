@@ -19,6 +19,7 @@ from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY
 from qa_core.ingest.staging.pseudonyms import find_outside_number, is_withheld
+from qa_core.ingest.words.tables import index_tool_words
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -35,15 +36,7 @@ _HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_numb
 _DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
-_OUTCOMES = {
-    "answered": "answered",
-    "answer": "answered",
-    "no answer": "unanswered",
-    "noanswer": "unanswered",
-    "busy": "refused",
-    "failed": "failed",
-    "congestion": "failed",
-}
+_OUTCOMES = index_tool_words("asterisk_cdr", "outcomes")
 _BY_DISPOSITION = N_("answered only by the queue: abandoned; answered by voicemail: voicemail")
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE

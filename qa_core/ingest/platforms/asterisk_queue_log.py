@@ -20,6 +20,7 @@ from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.words.tables import load_table
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
@@ -57,21 +58,7 @@ _TALK_AT = {
 }
 """Pieces of data with wait and talk, counted from the end where a method takes one or two."""
 
-_PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
-_COLUMNS = {
-    field: spellings.split("|")
-    for field, spellings in {
-        "at": "time id|date time|datetime|time|eventdate|event date|timestamp|epoch|created",
-        "call": "callid|call id|uniqueid|unique id",
-        "queue": "queuename|queue name|queue|qname",
-        "agent": "agent|qagent|channel|interface|type",
-        "event": "event|verb|qevent|action",
-        "wait": "htime|hold time|holdtime",
-        "talk": "ttime|talk time|talktime|calltime",
-        "data": "data",
-        **{f"piece{n}": "|".join(f"{name}{n + 1}" for name in _PIECES) for n in range(6)},
-    }.items()
-}
+_COLUMNS = load_table("tools")["asterisk_queue_log"]["headers"]
 
 _NEEDED = (
     *(_COLUMNS[field] for field in ("at", "call", "event")),

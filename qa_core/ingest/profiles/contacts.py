@@ -24,7 +24,7 @@ from qa_core.ingest.profiles.handle_time import build_times, decide_times, descr
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import list_words, load_table
 from qa_core.storage.facts.schema import Direction, Outcome
 
 FIELDS = build_fields(
@@ -59,11 +59,11 @@ FIELDS = build_fields(
 `claim` uses it as the ticket."""
 
 
-def take_fields(synonyms: Mapping[str, str]) -> tuple[Field, ...]:
-    """Take these fields of a contact, recognised by these headers instead of their own."""
-    return tuple(
-        replace(field, synonyms=synonyms[field.name]) for field in FIELDS if field.name in synonyms
-    )
+def take_fields(tool: str) -> tuple[Field, ...]:
+    """Take the fields of a contact that a tool has, recognised by its own headers."""
+    headers = load_table("tools")[tool]["headers"]
+    known = (field for field in FIELDS if field.name in headers)
+    return tuple(replace(field, synonyms="|".join(headers[field.name])) for field in known)
 
 
 HALF_DAY = 43_200

@@ -9,15 +9,7 @@ from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contacts
 
 SOURCE, MEDIUM = "google", "cpc"
-_SYNONYMS = {
-    "started_at": "start time|start call date time|call start time",
-    "ended_at": "end time|end call date time",
-    "duration": "duration|call duration|call duration seconds",
-    "outcome": "status|call status",
-    "campaign": "campaign|campaign name",
-    "keyword": "keyword|search keyword",
-}
-FIELDS = contacts.take_fields(_SYNONYMS)
+FIELDS = contacts.take_fields("google_ads_calls")
 
 
 def decide_columns(context: FileContext) -> None:

@@ -12,19 +12,8 @@ from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, ValueTy
 from qa_core.ingest.staging.pseudonyms import find_outside_number
 from qa_core.storage.facts.schema import Direction
 
-_SYNONYMS = {
-    "contact_id": "call id|callid|history id",
-    "started_at": "call time|start time",
-    "outcome": "status",
-    "wait_seconds": "ringing",
-    "talk_seconds": "talking",
-    "duration": "total duration",
-    "tracking_number": "did",
-    "reason": "reason",
-    "queue": "queue",
-}
 FIELDS = (
-    *contacts.take_fields(_SYNONYMS),
+    *contacts.take_fields("3cx"),
     Field("from_party", ValueType.PARTY, "caller id|from|caller"),
     Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )

@@ -12,32 +12,13 @@ from qa_core.ingest.staging.arrays import as_numbers, as_words, to_numpy
 from qa_core.ingest.staging.declaration import Field, ValueType
 from qa_core.storage.facts.schema import Outcome
 
-_SYNONYMS = {
-    "contact_id": "id|call id|indice|session id|id session|call guid",
-    "started_at": "call local time|call local time string|local time|start time|start "
-    "date|call time|date appel|call date time|call universal time",
-    "date": "call date|date",
-    "time": "time|heure",
-    "ended_at": "end time|end date|call end time",
-    "queue": "last queue|queue",
-    "reason": "call status detail|call status text|status text",
-    "advisor": "last agent|agent",
-    "customer": "ani|out tel|phone",
-    "abandoned": "abandon",
-    "wait_seconds": "wait duration",
-    "talk_seconds": "conv duration",
-    "hold_seconds": "hold duration",
-    "wrap_seconds": "wrapup duration",
-    "tracking_number": "dnis",
-    "recorded": "record|recorded",
-}
 _FLAGS = (
     ("closed", Outcome.CLOSED),
     ("overflow", Outcome.OVERFLOW),
     ("no_agent", Outcome.UNANSWERED),
 )
 FIELDS = (
-    *contacts.take_fields(_SYNONYMS),
+    *contacts.take_fields("vocalcom_hermes"),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
     Field("overflow", ValueType.BOOLEAN, "overflowed"),
     Field("no_agent", ValueType.BOOLEAN, "noagent"),

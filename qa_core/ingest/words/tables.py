@@ -12,7 +12,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from qa_core.files.header_text import simplify
 
@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 
 @cache
-def load_table(language: str) -> Mapping[str, Mapping[str, list[str]]]:
+def load_table(language: str) -> Mapping[str, Mapping[str, Any]]:
+    """Load the table of a language, or `tools`: those of single tools."""
     text = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -58,6 +59,12 @@ def index_words(section: str, as_meaning: Callable[[str], T]) -> dict[str, T]:
         for meaning, words in load_table(language).get(section, {}).items()
         for word in words
     }
+
+
+def index_tool_words(tool: str, section: str) -> dict[str, str | None]:
+    """Index what a tool's own words or headers mean (`tools.toml`); None: nothing yet."""
+    meanings = load_table("tools")[tool][section].items()
+    return {word: None if name == "open" else name for name, words in meanings for word in words}
 
 
 def list_words(name: str) -> frozenset[str]:
