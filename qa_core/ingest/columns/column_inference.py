@@ -119,9 +119,9 @@ class FileContext:
         del self.columns[field_name]
         self.readings.pop(field_name, None)
 
-    def drop_replaced(self, field_name: str, other: str = "") -> None:
-        """Stop using a column whose meaning the fields `other` give."""
-        names = ", ".join(self.get_header(name) for name in other.split())
+    def drop_replaced(self, field_name: str, *others: str) -> None:
+        """Stop using a column whose meaning the fields `others` give."""
+        names = ", ".join(self.get_header(name) for name in others)
         self.drop_column(field_name, N_("the column {column} is not needed"), names)
 
     def leave_words_aside(self, field_name: str) -> None:

@@ -82,7 +82,7 @@ def decide_columns(context: FileContext) -> None:
         context.notes["form"] = "wide"
         if context.has("score"):
             _require_same_total(context, criteria)
-            context.drop_replaced("score", " ".join(criteria))
+            context.drop_replaced("score", *criteria)
         return
     for name in criteria:
         context.drop_replaced(name, "score")
