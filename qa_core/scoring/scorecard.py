@@ -122,14 +122,8 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
             "weight",
             N_("In the scorecard, every section has the {place} 0; at least one must count."),
         )
-    _expect_distinct(
-        [section.name for section in sections],
-        N_("In the scorecard, the section name {place} is used twice; give each section its own."),
-    )
-    _expect_distinct(
-        [criterion.key for section in sections for criterion in section.criteria],
-        N_("In the scorecard, the key {place} is used twice; give each criterion its own."),
-    )
+    _expect_distinct([section.name for section in sections])
+    _expect_distinct([criterion.key for section in sections for criterion in section.criteria])
     return Scorecard(
         title=title,
         text=_text_of(content, "text", "text", fallback=title),
@@ -220,10 +214,10 @@ def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
             )
 
 
-def _expect_distinct(names: Sequence[str], message: str) -> None:
+def _expect_distinct(names: Sequence[str]) -> None:
     for position, name in enumerate(names):
         if name in names[:position]:
-            raise _bad_grid(name, message)
+            raise _bad_grid(name, N_("In the scorecard, {place} is used twice."))
 
 
 def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any]:

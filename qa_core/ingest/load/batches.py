@@ -15,6 +15,7 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress
+from qa_core.base.row_values import read_fields
 from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
@@ -42,6 +43,11 @@ from qa_core.storage.records.imports import (
 from qa_core.storage.records.store import Session
 
 DRY_RUN_BATCH = "rehearsal"
+SHOWN_FIELDS = (
+    "system", "profile", "state", "counts", "mapping", "quarantine", "first_day", "last_day",
+    "actor", "started_at", "finished_at",
+)  # fmt: skip
+"""Columns of a batch in the list of imports."""
 
 CONTACT_KINDS = {"contacts", *attach.VALUES}
 """Kinds that write to the rows of contacts."""
@@ -308,23 +314,9 @@ def find_batches(
     with store.reading() as session:
         batches = session.scalars(newest_first.limit(limit).offset(offset)).all()
         return [
-            {
-                "id": batch.id,
-                "kind": batch.kind,
-                "file": batch.file_name,
-                "system": batch.system,
-                "profile": batch.profile,
-                "state": batch.state,
-                "counts": dict(batch.counts),
-                "mapping": dict(batch.mapping),
-                "decisions": [decision.as_json() for decision in load_decisions(batch)],
-                "quarantine": batch.quarantine,
-                "first_day": batch.first_day,
-                "last_day": batch.last_day,
-                "actor": batch.actor,
-                "started_at": batch.started_at,
-                "finished_at": batch.finished_at,
-            }
+            {"id": batch.id, "kind": batch.kind, "file": batch.file_name}
+            | read_fields(batch, SHOWN_FIELDS)
+            | {"decisions": [decision.as_json() for decision in load_decisions(batch)]}
             for batch in batches
         ]
 

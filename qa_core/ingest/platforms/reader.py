@@ -116,6 +116,18 @@ class ExportReader:
         names = {"name": self.content.name, "platform": self.platform.title}
         return Refusal(code, message, options, **names | places)
 
+    def refuse_empty(self, options: tuple[str, ...] = ()) -> Refusal:
+        """Build the refusal of an export without a complete call."""
+        kinds = (self.tally.skipped_kinds + self.tally.reasons).most_common(8)
+        seen = ", ".join(f"{count} × {reason_texts.describe(kind)}" for kind, count in kinds)
+        return self.refuse(
+            "no_contacts",
+            "{name} looks like an export of {platform}, but holds no complete call: {seen}. "
+            "Import the export itself, for a period with calls.",
+            options=options,
+            seen=seen or "–",
+        )
+
     def report_share(self, share: float) -> None:
         """Report the share of the export that is read; folding completes the step."""
         self.progress(N_("Reading"), RECORDS_SHARE * share)
@@ -174,24 +186,14 @@ class ExportReader:
                 continue
             shown = [value for value, _count in values.most_common(SHOWN_VALUES)]
             is_word = reason == "unknown_word"
-            raise Refusal(
+            words = (f"--word {name}:{value}=MEANING" for value in shown if is_word)
+            raise self.refuse(
                 "unknown_words" if is_word else "unreadable_numbers",
-                N_(
-                    "{count} values of {column} are not understood as {platform} writes it: "
-                    "{seen}. Say what they mean, or accept them as missing."
-                )
-                if is_word
-                else N_(
-                    "{count} values of {column} are not durations as {platform} writes them: "
-                    "{seen}. Export the file again, or accept them as missing."
-                ),
-                options=(
-                    *(f"--word {name}:{value}=MEANING" for value in shown if is_word),
-                    "--yes",
-                ),
+                "{count} values of {column} are not understood as {platform} writes it: {seen}. "
+                "Say what they mean, or accept them as missing.",
+                options=(*words, "--yes"),
                 count=values.total(),
                 column=name,
-                platform=self.platform.title,
                 seen=", ".join(shown),
             )
 
@@ -586,25 +588,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
             if len(export.rejected) > RECORDS_AT_ONCE:
                 _write_rejected(export, refused)
     if not export.records:
-        kinds = (export.tally.skipped_kinds + export.tally.reasons).most_common(8)
-        seen = ", ".join(f"{count} × {reason_texts.describe(kind)}" for kind, count in kinds)
-        raise Refusal(
-            "no_contacts",
-            N_(
-                "{name} looks like an export of {platform}, but no record is written its way: "
-                "{seen}. Import the export itself, or read the file as a plain table with one "
-                "contact per row."
-            )
-            if export.rejected
-            else N_(
-                "{name} is an export of {platform}, but holds no call: {seen}. Export a period "
-                "with calls."
-            ),
-            options=AS_TABLE if export.rejected else (),
-            name=export.content.name,
-            platform=export.platform.title,
-            seen=seen or "–",
-        )
+        raise export.refuse_empty(AS_TABLE if export.rejected else ())
 
 
 def _fold(
@@ -653,10 +637,7 @@ def _fold(
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
-        raise export.refuse(
-            "no_contacts",
-            "{name} is an export of {platform}, but holds no complete call.",
-        )
+        raise export.refuse_empty()
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
     )

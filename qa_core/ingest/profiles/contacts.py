@@ -72,15 +72,16 @@ MIN_CELLS, MAX_SHARED = 100, 0.2
 """
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
-_TEXT_COLUMNS = (
-    "queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page",
-    "tracking_number", "contact_id", "ticket", "source_system", "recording_purpose",
-    "survey_comment",
-)  # fmt: skip
-_BOOLEAN_COLUMNS = (
-    "declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played",
-    "customer_objected", "stopped_by_advisor", "private_line",
-)  # fmt: skip
+_TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
+    tuple(
+        field.name
+        for field in FIELDS
+        if field.value_type == value_type
+        and field.name not in ("advisor", "advisor_name", "transferred")
+    )
+    for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
+)
+"""Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_EARLY, MAX_EARLY = 3, 0.05

@@ -112,16 +112,8 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
     is_export = registry.is_platform(staged.profile)
     raise Refusal(
         "too_many_rejected",
-        N_(
-            "{rejected} of {rows} records would be rejected ({reasons}), more than {limit} %. "
-            "They are not as {platform} writes them. Import the export itself, or read the file "
-            "as a plain table with one contact per row."
-        )
-        if is_export
-        else N_(
-            "{rejected} of {rows} rows would be rejected ({reasons}), more than {limit} %. The "
-            "file was probably misread."
-        ),
+        "{rejected} of {rows} rows would be rejected ({reasons}), more than {limit} %. The file "
+        "was probably misread.",
         options=(
             *(AS_TABLE if is_export else ()),
             *dict.fromkeys(
@@ -133,7 +125,6 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
         rows=rows,
         reasons=", ".join(f"{count} × {reason_texts.describe(code)}" for code, count in reasons),
         limit=f"{limit:g}",
-        platform=staged.profile,
     )
 
 

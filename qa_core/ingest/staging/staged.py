@@ -93,6 +93,12 @@ SURVEY = (
     "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment",
 )  # fmt: skip
 """Columns of a contact that files of tracking and of surveys carry."""
+
+
+def _texts(names: str) -> dict[str, pa.DataType]:
+    return dict.fromkeys(names.split(), pa.string())
+
+
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
@@ -133,9 +139,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
     "spend": {
         "day": pa.date32(),
-        "source": pa.string(),
-        "medium": pa.string(),
-        "campaign": pa.string(),
+        **_texts("source medium campaign"),
         "amount": pa.float64(),
         "currency": pa.string(),
     },
@@ -160,20 +164,12 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # 0–100. In a wide file the rows of one evaluation share their `line`; in a long one
     # they share contact, evaluator, `evaluated_at` and grid.
     "evaluations": {
-        "evaluation_id": pa.string(),
-        "contact_id": pa.string(),
-        "advisor": pa.string(),
-        "evaluator": pa.string(),
+        **_texts("evaluation_id contact_id advisor evaluator"),
         "evaluated_at": MOMENT,
         "local_start": MOMENT,
-        "grid": pa.string(),
-        "section": pa.string(),
-        "criterion": pa.string(),
-        "points": pa.float64(),
-        "possible": pa.float64(),
-        "score": pa.float64(),
-        "comment": pa.string(),
-        "tags": pa.string(),
+        **_texts("grid section criterion"),
+        **dict.fromkeys(("points", "possible", "score"), pa.float64()),
+        **_texts("comment tags"),
     },
     # `file` relative to the manifest; `recorded_at` in UTC.
     "recordings": {
