@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from qa_core.files.decision import VALUE
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles import contacts
@@ -14,7 +15,7 @@ FIELDS = contacts.take_fields("google_ads_calls")
 
 def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
-    context.decide("source", f"{SOURCE} / {MEDIUM}", "Google Ads")
+    context.decide("source", VALUE, "Google Ads", value=f"{SOURCE} / {MEDIUM}")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
