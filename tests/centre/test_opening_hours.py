@@ -80,7 +80,7 @@ def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received
 
     assert find_closed() == CLOSED
     assert [item.params for item in report.decisions if item.decision.startswith("closed:")] == [
-        (("count", 5), ("distinct", 2))
+        (("distinct", 2), ("seen", 5))
     ]
     assert query.measure(SYSTEM, ("received",))["value"].tolist() == [11 - len(CLOSED)]
 

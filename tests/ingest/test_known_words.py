@@ -76,7 +76,7 @@ def test_headers_and_words_of_cells_are_written_as_they_are_compared(language: s
 def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
     fields = {kind: {field.name for field in get_profile(kind, None).fields} for kind in ALL_KINDS}
     fields["fields"] = set().union(*fields.values())
-    words = {"outcomes", "directions", "answers", "states", "channels", "marks", "lists"}
+    words = {"outcomes", "directions", "answers", "states", "channels", "marks", "purposes", "lists"}
 
     for language in tables.LANGUAGES:
         table = tables.load_table(language)

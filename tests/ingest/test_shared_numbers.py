@@ -204,7 +204,7 @@ def test_a_number_with_more_contacts_a_day_than_the_setting_identifies_nobody(
     said = [
         dict(item.params) for item in report.decisions if item.decision.startswith("shared numbers")
     ]
-    assert said == ([{"count": 21, "distinct": 1}] if unknown else [])
+    assert said == ([{"distinct": 1, "seen": 21}] if unknown else [])
 
 
 def test_a_shared_number_is_shared_on_its_quiet_days_too_and_others_are_not(

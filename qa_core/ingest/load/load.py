@@ -351,7 +351,7 @@ def _describe_changed(
                 f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}"
             ).fetchone()
             if count:
-                job.decide(field, decision, count, count=count, distinct=distinct)
+                job.decide(field, decision, count, distinct=distinct)
 
 
 def _find_rejected_rows(
