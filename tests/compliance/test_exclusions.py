@@ -27,7 +27,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import requests
 from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi.measure import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -124,7 +124,7 @@ def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) ->
     add_people({"V": "Vera"})
     subjects.exclude(SYSTEM, "representative", advisor="V")
     name_decisions.merge(SYSTEM, "advisor", "A1", "V")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     assert find_audio() == {"c"}
 
 

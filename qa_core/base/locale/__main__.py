@@ -8,6 +8,7 @@ import ast
 import functools
 import io
 import sys
+import tomllib
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -17,8 +18,8 @@ from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
 MESSAGES = {
-    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1, 2),
-    "drop_column": (1, 2),
+    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1,),
+    "drop_column": (1,),
 }  # fmt: skip
 """Calls whose arguments at these places are messages."""
 PLURALS_OF = ("ngettext", "NN_")
@@ -59,6 +60,10 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
                     messages.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
                 messages.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
+    for file in (PROJECT / "qa_core").rglob("settings.toml"):
+        for table in tomllib.loads(file.read_text(encoding="utf-8"))["setting"]:
+            origin = (file.relative_to(PROJECT).as_posix(), 1)
+            messages += ((table[name], origin) for name in ("title", "meaning"))
     return messages
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached, gate
 from qa_core.ui.frame.markdown import escape
@@ -118,7 +118,9 @@ def _merge(kind: str, spelling: str, kept: str) -> None:
 def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
     text = ngettext(
-        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due_rules.apply_due()
+        "Done: {n} past contact updated.",
+        "Done: {n} past contacts updated.",
+        recovery.apply_due_rules(),
     )
     actions.finish(text)
 
