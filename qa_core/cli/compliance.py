@@ -162,31 +162,19 @@ def print_document(
 def _find_rows() -> list[dict[str, Any]]:
     from qa_core.compliance.conditions import accreditations, gates
 
-    rows = [
+    listeners = {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
+    of_listeners = gates.GateState(gates.LISTENERS_GATE, ",".join(sorted(listeners)) or None)
+    return [
         {
-            "name": standing.gate.name,
-            "title": _(standing.gate.title),
-            "rule": standing.gate.rule,
-            "value": standing.value,
-            "is_set": standing.value is not None,
-            "expects": _(standing.gate.expects, **standing.gate.expects_params),
+            "name": state.gate.name,
+            "title": _(state.gate.title),
+            "rule": state.gate.rule,
+            "value": state.value,
+            "is_set": state.value is not None,
+            "expects": state.gate.expects,
         }
-        for standing in gates.find_all(Viewer.SYSTEM)
+        for state in (*gates.find_all(Viewer.SYSTEM), of_listeners)
     ]
-    listeners = sorted(
-        {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
-    )
-    rows.append(
-        {
-            "name": gates.LISTENERS,
-            "title": _(gates.LISTENERS_TITLE),
-            "rule": gates.LISTENERS_RULE,
-            "value": ",".join(listeners) or None,
-            "is_set": bool(listeners),
-            "expects": _("at least one person: {command}", command=gates.ACCREDIT),
-        }
-    )
-    return rows
 
 
 def _find_uninformed() -> list[str]:

@@ -82,7 +82,7 @@ class Facts:
 
     @property
     def no_listener(self) -> str:
-        return Blank(_(gates.LISTENERS_TITLE))
+        return Blank(_(gates.LISTENERS_GATE.title))
 
     @property
     def uninformed_advisors(self) -> int:
@@ -91,10 +91,9 @@ class Facts:
     @property
     def open_conditions(self) -> list[tuple[str, str]]:
         """Conditions that are not met, each with who has to act."""
-        titles = {gate.name: gate.title for gate in gates.ALL if gate.name not in self.gate_values}
-        if not self.listeners:
-            titles[gates.LISTENERS] = gates.LISTENERS_TITLE
-        return [(_(title), _(gates.ACTORS[name])) for name, title in titles.items()]
+        closed = [gate for gate in gates.ALL if gate.name not in self.gate_values]
+        closed += [] if self.listeners else [gates.LISTENERS_GATE]
+        return [(_(gate.title), _(gate.actor)) for gate in closed]
 
     @property
     def roles(self) -> list[str]:

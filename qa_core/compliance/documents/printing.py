@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n
+from qa_core.base import declared, environment, i18n
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_, _
 from qa_core.centre import settings
@@ -33,38 +33,7 @@ class DocumentKind:
     reader: str
 
 
-ALL: tuple[DocumentKind, ...] = (
-    DocumentKind(
-        "register",
-        N_("Register of processing"),
-        N_("For the data protection officer and the CNIL (GDPR art. 30)"),
-    ),
-    DocumentKind(
-        "impact_assessment",
-        N_("Impact assessment (draft)"),
-        N_("For the controller and the data protection officer (GDPR art. 35)"),
-    ),
-    DocumentKind(
-        "caller_messages",
-        N_("Messages for callers"),
-        N_("For the telephony team: what callers hear"),
-    ),
-    DocumentKind(
-        "caller_notice",
-        N_("Legal notice for callers"),
-        N_("For the public: website, letters"),
-    ),
-    DocumentKind(
-        "advisor_notice",
-        N_("Information of advisors and contract clause"),
-        N_("For each advisor, to be signed"),
-    ),
-    DocumentKind(
-        "works_council",
-        N_("Sheet for the works council"),
-        N_("For the staff representatives, with the access matrix"),
-    ),
-)
+ALL = tuple(DocumentKind(**entry) for entry in declared.read(__file__)["document"])
 BY_NAME = {kind.name: kind for kind in ALL}
 
 

@@ -34,7 +34,7 @@ def show_state(viewer: Viewer) -> None:
         _offer_purge(viewer)
     missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
-        missing.append(_(gates.LISTENERS_TITLE))
+        missing.append(_(gates.LISTENERS_GATE.title))
     if missing:
         message = ngettext(
             "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
@@ -74,16 +74,13 @@ def show_gates(viewer: Viewer) -> None:
         if found.set_at:
             day = formatting.local_day(found.set_at)
             by = _("entered by {name} on {day}", name=found.set_by, day=day)
-        place = _show_gate(entry.name, entry.title, entry.meaning, entry.source, value, by)
+        place = _show_gate(entry, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
             _ask_value(found, place)
     holding = [item for item in accreditations.find_all(viewer) if item.holds]
     names = sorted({item.display_name or item.username for item in holding})
     _show_gate(
-        gates.LISTENERS,
-        gates.LISTENERS_TITLE,
-        gates.LISTENERS_MEANING,
-        gates.LISTENERS_SOURCE,
+        gates.LISTENERS_GATE,
         ngettext("{n} person", "{n} people", len(names)) if names else None,
         ", ".join(names),
     )
@@ -181,18 +178,16 @@ def _show_heard(found: proportionality.Proportions) -> None:
     tables.show(found.listenings, columns, "heard_counts", height=300, empty=empty)
 
 
-def _show_gate(
-    name: str, title: str, meaning: str, source: str, value: str | None, detail: str
-) -> Any:
+def _show_gate(entry: gates.Gate, value: str | None, detail: str) -> Any:
     """Show one gate; return the place for what changes it."""
     with cards.card(gap="small"):
         left, right = st.columns([3, 2], gap="medium")
         with left:
             icon = ":green[:material/check_circle:]" if value else ":red[:material/cancel:]"
-            st.markdown(f"{icon} **{escape(_(title))}**")
-            st.caption(_(meaning))
-            who = _(gates.ACTORS[name])
-            st.caption(_("Source: {source}. Who acts: {who}.", source=_(source), who=who))
+            st.markdown(f"{icon} **{escape(_(entry.title))}**")
+            st.caption(_(entry.meaning))
+            who = _(entry.actor)
+            st.caption(_("Source: {source}. Who acts: {who}.", source=_(entry.source), who=who))
         with right:
             if not value:
                 st.markdown(":red[" + _("Missing") + "]")
