@@ -6,7 +6,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
 
 ALERTS = ROOT.add_group("alerts", "When a number needs a look, and what was found.")
@@ -46,8 +46,6 @@ def list_alerts(
         yield f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}"
     for event in found:
         yield f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}"
-    if not found:
-        yield _("No alert is open.")
 
 
 @ALERTS.command("add")
@@ -73,7 +71,7 @@ def add_rule(
     from qa_core.metrics.kpis import get_kpi
 
     if suggested:
-        yield _("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM)))
+        yield from (describe_done(rule.kpi) for rule in alerts.add_suggested(Viewer.SYSTEM))
         return
     if kpi is None:
         raise Misuse("no_kpi", "Name the KPI of the rule, or give --suggested.")
@@ -82,7 +80,8 @@ def add_rule(
     ):
         raise Misuse(
             "two_rules",
-            "Give only one of --above, --below and --target, and only one of --by and --where.",
+            "Give only one of {options}.",
+            options="--above, --below, --target · --by, --where",
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below
@@ -95,16 +94,16 @@ def add_rule(
         Viewer.SYSTEM,
         alerts.Rule(kpi, kind, grain, dimension, name, side, value, periods, clear_after),
     )
-    yield _("Rule {number} is set.", number=rule.id)
+    yield describe_done(rule.id)
 
 
-@ALERTS.command("remove")
-def remove_rule(number: int = argument("ID")) -> Lines:
-    """End a rule; its alerts are closed."""
-    from qa_core.analysis import alerts
-
-    alerts.end(Viewer.SYSTEM, number)
-    yield _("Rule {number} is removed.", number=number)
+ALERTS.act(
+    "remove",
+    "analysis.alerts:end",
+    "End a rule; its alerts are closed.",
+    argument("ID"),
+    int,
+)
 
 
 @IRRITANTS.command("list")

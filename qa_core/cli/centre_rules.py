@@ -4,7 +4,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 
 KIND = argument("KIND", "advisor queue reason campaign")
@@ -24,8 +24,6 @@ def suggest(kind: str = KIND) -> Output:
     yield [name_suggestions.as_json(item) for item in found]
     for item in found:
         yield f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item)
-    if not found:
-        yield _("There are no similar names.")
 
 
 @NAMES.command("merge")
@@ -36,24 +34,15 @@ def merge(
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    text = _(
-        "Decision {number}: {spelling} counts as {kept}.",
-        number=number,
-        spelling=spelling,
-        kept=kept,
-    )
-    yield text + " " + _apply()
+    yield describe_done(number) + " " + _apply()
 
 
 @NAMES.command("apart")
-def apart(kind: str = KIND, one: str = argument("ONE"), other: str = argument("OTHER")) -> Lines:
+def apart(kind: str = KIND, name: str = argument("ONE"), other: str = argument("OTHER")) -> Lines:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
 
-    number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
-    yield _(
-        "Decision {number}: {one} and {other} stay separate.", number=number, one=one, other=other
-    )
+    yield describe_done(name_decisions.keep_apart(Viewer.SYSTEM, kind, name, other))
 
 
 @NAMES.command("undo")
@@ -62,7 +51,7 @@ def undo(number: int = NUMBER) -> Lines:
     from qa_core.centre.rules import name_decisions
 
     name_decisions.undo(Viewer.SYSTEM, number)
-    yield _("Decision {number} is undone.", number=number) + " " + _apply()
+    yield describe_done(number) + " " + _apply()
 
 
 @NAMES.command("list")
@@ -107,7 +96,7 @@ def set_hours(
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
     site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
-    yield _("The hours of {site} are set.", site=site) + " " + _apply()
+    yield describe_done(site) + " " + _apply()
 
 
 @SITE.command("list")

@@ -7,8 +7,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import _, ngettext
-from qa_core.cli.output import Lines, Output
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 GATE = ROOT.add_group(
@@ -62,12 +62,7 @@ def accredit(
 
     number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
     made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    yield _(
-        "{name} may listen until {day}, for: {purposes}.",
-        name=made.username,
-        day=made.ends_on.isoformat(),
-        purposes=", ".join(made.purposes),
-    )
+    yield describe_done(f"{made.username} – {made.ends_on} ({', '.join(made.purposes)})")
     yield _describe_next()
 
 
@@ -88,13 +83,7 @@ def inform(
             "Name the advisors who were informed, or give --all for everyone not yet recorded.",
         )
     named = _find_uninformed() if everybody else list(advisors or ())
-    count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
-    yield ngettext(
-        "{n} advisor is recorded as informed on {day}.",
-        "{n} advisors are recorded as informed on {day}.",
-        count,
-        day=on,
-    )
+    yield describe_done(notices.inform(Viewer.SYSTEM, named, parse_day(on)))
     yield _describe_next()
 
 
@@ -116,11 +105,7 @@ def purge(
     yield result.as_json()
     for kind, count in result.deleted.items():
         yield f"{_(retention.BY_KIND[kind].title)}: {count}"
-    if not result.deleted:
-        yield _("There is nothing to delete.")
-    elif dry_run:
-        yield _("Nothing was deleted: this was a dry run.")
-    else:
+    if result.certificate:
         yield _("Deleted. Certificate no. {number}.", number=result.certificate.number)
 
 
@@ -152,11 +137,12 @@ def print_document(
     out = out or Path(f"{name}.pdf")
     form = out.suffix.lower().removeprefix(".")
     if form not in printing.RENDERERS:
-        raise Misuse("unknown_format", "The name {file} must end in .pdf or .docx.", file=out.name)
+        message = N_("The name {file} must end in one of: {forms}.")
+        raise Misuse("unknown_format", message, file=out.name, forms=".pdf .docx")
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)
-    yield _("Written to {file}.", file=out)
+    yield describe_done(out)
 
 
 def _find_rows() -> list[dict[str, Any]]:

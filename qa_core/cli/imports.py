@@ -12,9 +12,10 @@ from qa_core.cli.output import (
     DONE,
     REFUSED,
     Output,
+    describe_done,
+    format_table,
     print_json,
     print_output,
-    print_table,
     show_progress,
 )
 from qa_core.cli.registry import AS_JSON, ROOT, argument, flag, option
@@ -178,7 +179,6 @@ def list_batches(
     found = ingest.find_batches(Viewer.SYSTEM)
     yield found
     if not found:
-        yield _("Nothing has been imported yet.")
         return
     counts = {
         "read": _("Rows read"),
@@ -188,7 +188,7 @@ def list_batches(
     }
     shown = found[: last or None]
     # As wide as it takes: an identifier that is cut cannot be undone.
-    print_table(
+    yield format_table(
         ("ID", _("When"), _("Kind"), _("State"), *counts.values(), _("File")),
         (
             (
@@ -236,4 +236,4 @@ def undo_batch(batch: str = argument("ID")) -> Output:
     restored = ingest.undo(Viewer.SYSTEM, batch)
     after_import.do_due()
     yield restored
-    yield _("Import {batch} is undone.", batch=batch)
+    yield describe_done(batch)

@@ -1,5 +1,6 @@
 """Registry of the commands: their groups, arguments and options."""
 
+import importlib
 import inspect
 from collections.abc import Callable
 from copy import copy
@@ -11,7 +12,7 @@ from typer.models import OptionInfo
 
 from qa_core.access.roles import Viewer
 from qa_core.base import arguments
-from qa_core.cli.output import Lines, Output, print_lines, print_output
+from qa_core.cli.output import Lines, Output, describe_done, print_lines, print_output
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -80,6 +81,24 @@ class CommandGroup:
             return command
 
         return add
+
+    def act(
+        self, name: str, function: str, help_text: str, parameter: Any = NAME, kind: type = str
+    ) -> None:
+        """Add a command that calls a function of a room (`module:function`) as the system,
+        with one argument of that kind.
+        """
+
+        def run(subject: Any) -> Lines:
+            module, of_room = function.split(":")
+            getattr(importlib.import_module(f"qa_core.{module}"), of_room)(Viewer.SYSTEM, subject)
+            yield describe_done(subject)
+
+        place = Parameter.POSITIONAL_OR_KEYWORD
+        subject = Parameter("subject", place, default=parameter, annotation=kind)
+        run.__doc__ = help_text
+        run.__signature__ = inspect.Signature([subject], return_annotation=Lines)
+        self.command(name)(run)
 
 
 ROOT = CommandGroup("Écoute, the quality dashboard of a contact centre.")

@@ -5,9 +5,9 @@ from pathlib import Path
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 GRID = ROOT.add_group("grid", "Scorecards: drafts and published versions.")
@@ -66,20 +66,7 @@ def import_grid(
             raise
     held = scorecards.get(Viewer.SYSTEM, made)
     yield {"id": held.id, "key": held.key, "version": version, "title": held.title}
-    if version is None:
-        yield _(
-            "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
-            "import it with --publish.",
-            title=held.title,
-            key=held.key,
-        )
-    else:
-        yield _(
-            "{title} is published: {key}, version {version}.",
-            title=held.title,
-            key=held.key,
-            version=version,
-        )
+    yield f"{held.key}  {_('draft') if version is None else version}  {held.title}"
 
 
 @GRID.command("export")
@@ -94,12 +81,9 @@ def export_grid(
 
     form = file.suffix.lower().removeprefix(".")
     if form not in files.EXPORT_FORMATS:
-        raise Misuse(
-            "unknown_form",
-            "The name {file} must end in one of: {forms}.",
-            file=file.name,
-            forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
-        )
+        forms = " ".join(f".{form}" for form in files.EXPORT_FORMATS)
+        message = N_("The name {file} must end in one of: {forms}.")
+        raise Misuse("unknown_form", message, file=file.name, forms=forms)
     published = [held for held in scorecards.find_all(Viewer.SYSTEM) if not held.is_draft]
     versions = [held for held in published if held.key == key]
     chosen = next((held for held in versions if version in (None, held.version)), None)
@@ -118,9 +102,4 @@ def export_grid(
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
-    yield _(
-        "{title}, version {version}, is in {file}.",
-        title=chosen.title,
-        version=chosen.version,
-        file=str(file),
-    )
+    yield describe_done(file)

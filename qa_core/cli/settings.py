@@ -4,7 +4,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, option
 
 SETTINGS = ROOT.add_group("settings", "Settings that change numbers.")
@@ -94,8 +94,6 @@ def list_targets() -> Output:
         days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
         value = formatting.value(target.value, BY_KEY[target.kpi].unit)
         yield f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}"
-    if not found:
-        yield _("There are no targets.")
 
 
 @TARGETS.command("set")
@@ -121,23 +119,14 @@ def set_target(
         if name is not None
     ]
     if len(scopes) > 1:
-        raise Misuse(
-            "two_scopes",
-            "A target covers one team, queue or site, or the whole centre. Give only one of "
-            "--team, --queue and --site.",
-        )
+        options = "--team, --queue, --site"
+        raise Misuse("two_scopes", "Give only one of {options}.", options=options)
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)
     target = targets.set_target(
         Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last))
     )
-    yield _("Target {number} is set.", number=target.id)
+    yield describe_done(target.id)
 
 
-@TARGETS.command("remove")
-def remove_target(number: int = argument("ID")) -> Lines:
-    """Remove a target."""
-    from qa_core.analysis import targets
-
-    targets.remove(Viewer.SYSTEM, number)
-    yield _("Target {number} is removed.", number=number)
+TARGETS.act("remove", "analysis.targets:remove", "Remove a target.", argument("ID"), int)

@@ -8,7 +8,15 @@ from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, CommandResult, Lines, Output, show_progress
+from qa_core.cli.output import (
+    DONE,
+    REFUSED,
+    CommandResult,
+    Lines,
+    Output,
+    describe_done,
+    show_progress,
+)
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 SECRETS = ROOT.add_group("secrets", "Keys of this centre, and new ones.")
@@ -34,11 +42,7 @@ def init(admin: str | None = option("Make the first administrator.", "NAME")) ->
     yield _("The stores are ready in {folder}.", folder=here.folder)
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        yield _(
-            "{name} is the administrator. One-time password, shown only now: {password}",
-            name=admin,
-            password=password,
-        )
+        yield f"{admin}: " + _("Shown only now: {secret}", secret=password)
 
 
 @ROOT.command("demo", needs_records=False)
@@ -59,7 +63,7 @@ def demo(
     store.migrate()
     if remove:
         centre.remove(Viewer.SYSTEM)
-        yield _("The demo centre is removed.")
+        yield describe_done("--remove")
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
@@ -156,7 +160,7 @@ def list_secrets() -> Output:
         for key in found
     ]
     for key in found:
-        state = _("writes") if key.writes else _("only reads")
+        state = "" if key.writes else _("only reads")
         day = environment.to_local(key.since).date().isoformat()
         yield f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}"
 

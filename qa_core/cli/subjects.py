@@ -51,8 +51,7 @@ def erase(customer: str | None = CUSTOMER, advisor: str | None = ADVISOR) -> Out
 
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     yield {"erased": dict(counts)}
-    shown = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
-    yield _("Erased ({counts}).", counts=shown)
+    yield from (f"{kind}: {count}" for kind, count in counts.items())
 
 
 @SUBJECT.command("restrict")
@@ -119,8 +118,6 @@ def list_exclusions() -> Output:
     yield [item.as_json() for item in found]
     for item in found:
         yield f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}"
-    if not found:
-        yield _("Nothing is excluded.")
 
 
 @EXCLUSIONS.command("add")
@@ -166,8 +163,6 @@ def list_requests() -> Output:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
         kind = _(requests.TITLES[item.kind])
         yield f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}"
-    if not found:
-        yield _("There are no requests.")
 
 
 @REQUESTS.command("add")

@@ -13,20 +13,6 @@ DIMENSION_TITLES = {
     "weekday": N_("Weekday"),
     "duration": N_("Duration"),
 }
-HOUR_TITLES = {
-    "00-10": N_("before 10:00"),
-    "10-12": N_("10:00–12:00"),
-    "12-14": N_("12:00–14:00"),
-    "14-16": N_("14:00–16:00"),
-    "16-18": N_("16:00–18:00"),
-    "18-24": N_("from 18:00"),
-}
-DURATION_TITLES = {
-    "000-120": N_("under 2 min"),
-    "120-300": N_("2–5 min"),
-    "300-600": N_("5–10 min"),
-    "600-": N_("10 min and more"),
-}
 STATE_TITLES = {
     "waiting": N_("waiting"),
     "started": N_("started"),
@@ -50,8 +36,11 @@ def name_value(dimension: str, value: str | None) -> str:
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
-        titles = HOUR_TITLES if dimension == "hour" else DURATION_TITLES
-        return _(titles[value]) if value in titles else value
+        first, last = value.split("-")
+        if dimension == "hour":
+            return f"{first}:00–{last}:00"
+        minutes = f"{int(first) // 60}–{int(last) // 60}" if last else f"≥ {int(first) // 60}"
+        return f"{minutes} min"
     return formatting.name(dimension, int(value) if dimension == "weekday" else value)
 
 

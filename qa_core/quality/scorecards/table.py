@@ -19,6 +19,7 @@ COLUMNS: dict[str, str] = DECLARED["columns"]
 HEADER: dict[str, str] = DECLARED["header"]
 """Fields of the whole scorecard, as lines of title and value above the table."""
 CODES: dict[str, str] = DECLARED["codes"]
+METHODS: dict[str, str] = DECLARED["methods"]
 YES, NO, TOTALS = (frozenset(DECLARED[name]) for name in ("yes", "no", "totals"))
 MAX_CRITERION_KEY, WORDS_OF_KEY = 40, 5
 

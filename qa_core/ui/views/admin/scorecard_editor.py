@@ -12,7 +12,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
-from qa_core.quality.scorecards.publication import METHODS
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards
@@ -71,7 +70,7 @@ def _name_place(fault: Fault) -> str:
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
     one, two, three = st.columns(3)
-    methods = {str(method): _(METHODS[method]) for method in scoring.Method}
+    methods = {str(method): _(table.METHODS[method]) for method in scoring.Method}
     return {
         "title": one.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
         "title_fr": two.text_input(_("Title (French)"), given["title_fr"], key=f"title_fr_{key}"),
@@ -317,5 +316,5 @@ def _find_before(viewer: Viewer, held: StoredScorecard) -> StoredScorecard | Non
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
+    changes = scorecards.compare(before, after)
     st.markdown("\n".join(f"- {escape(change)}" for change in changes) or _("Nothing."))
