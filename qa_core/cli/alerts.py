@@ -80,8 +80,8 @@ def add_rule(
     ):
         raise Misuse(
             "two_rules",
-            "Give only one of {options}.",
-            options="--above, --below, --target · --by, --where",
+            "Give only one of {names}.",
+            names="--above, --below, --target · --by, --where",
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
@@ -289,22 +289,22 @@ def _leftovers() -> tuple[str, str]:
 
 
 _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
-    (N_("folder"), _folder, False),
-    (N_("secrets"), _secrets, False),
-    (N_("records"), _records, True),
-    (N_("stores closed to others"), _privacy, False),
-    (N_("administrator"), _administrator, True),
-    (N_("journal"), _journal, True),
-    (N_("lake"), _lake, False),
-    (N_("engine"), lambda: (OK, engine_check.describe_engine()), False),
-    (N_("imports"), _imports, True),
-    (N_("marks of evaluations"), _marks, True),
-    (N_("alert rules"), _alerts, True),
-    (N_("work after imports"), _due_work, True),
-    (N_("host names"), _hosts, False),
-    (N_("retention"), _retention, True),
-    (N_("backup"), _backup, True),
-    (N_("requests of persons"), _requests, True),
-    (N_("temporary files"), _leftovers, False),
+    ("folder", _folder, False),
+    ("secrets", _secrets, False),
+    ("records", _records, True),
+    ("stores closed to others", _privacy, False),
+    ("administrator", _administrator, True),
+    ("journal", _journal, True),
+    ("lake", _lake, False),
+    ("engine", lambda: (OK, engine_check.describe_engine()), False),
+    ("imports", _imports, True),
+    ("marks of evaluations", _marks, True),
+    ("alert rules", _alerts, True),
+    ("work after imports", _due_work, True),
+    ("host names", _hosts, False),
+    ("retention", _retention, True),
+    ("backup", _backup, True),
+    ("requests of persons", _requests, True),
+    ("temporary files", _leftovers, False),
 )
 """Name, check, and whether it reads the records."""

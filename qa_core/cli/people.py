@@ -49,7 +49,7 @@ def add(
     )
     yield describe_done(name)
     if one_time:
-        yield _("Shown only now: {secret}", secret=one_time)
+        yield _("One-time password, shown only now: {secret}", secret=one_time)
     needed = {Role.MANAGER: site, Role.TEAM_LEAD: team, Role.ADVISOR: advisor}
     if not needed.get(role, True):
         options = {Role.MANAGER: "--site", Role.TEAM_LEAD: "--team", Role.ADVISOR: "--advisor"}
@@ -66,7 +66,7 @@ def reset(name: str = NAME) -> Lines:
     from qa_core.access import accounts
 
     password = accounts.reset(Viewer.SYSTEM, name)
-    yield _("Shown only now: {secret}", secret=password)
+    yield _("One-time password, shown only now: {secret}", secret=password)
 
 
 @PEOPLE.command("list")
@@ -140,7 +140,7 @@ def add_token(
     )
     token = service_tokens.add(read_as(as_), name, terms, days, parse_day(until))
     yield asdict(token)
-    yield _("Shown only now: {secret}", secret=token.secret)
+    yield _("Token {name}, shown only now: {secret}", name=token.name, secret=token.secret)
     if token.state == service_tokens.TokenState.WAITING:
         yield _("It gives no access until a second person has confirmed it.")
 

@@ -120,7 +120,7 @@ def set_target(
     ]
     if len(scopes) > 1:
         options = "--team, --queue, --site"
-        raise Misuse("two_scopes", "Give only one of {options}.", options=options)
+        raise Misuse("two_scopes", "Give only one of {names}.", names=options)
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)
     target = targets.set_target(

@@ -42,7 +42,7 @@ def init(admin: str | None = option("Make the first administrator.", "NAME")) ->
     yield _("The stores are ready in {folder}.", folder=here.folder)
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        yield f"{admin}: " + _("Shown only now: {secret}", secret=password)
+        yield f"{admin}: " + _("One-time password, shown only now: {secret}", secret=password)
 
 
 @ROOT.command("demo", needs_records=False)
@@ -98,7 +98,7 @@ def doctor(deep: bool = flag("Read every file of the lake, too.")) -> Output:
     document = {"ok": is_well, "checks": [asdict(check) for check in found]}
     yield CommandResult(document, DONE if is_well else REFUSED)
     for check in found:
-        yield f"{check.state:5} {_(check.name)}: {check.detail}"
+        yield f"{check.state:5} {check.name}: {check.detail}"
 
 
 @ROOT.command("backup")

@@ -179,7 +179,7 @@ def add_request(
 
     found = {name: value for name, value in _find(customer, advisor).items() if value}
     if len(found) != 1:
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     [(subject_kind, subject)] = found.items()
     day = parse_day(on) or environment.today()
     requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)

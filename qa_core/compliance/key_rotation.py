@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.access.sessions import MAX_AGE
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.centre import settings
 from qa_core.compliance.recordings import vault
 from qa_core.metrics.kpis.dimensions import add_months
@@ -63,9 +62,7 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
     """
     if not viewer.is_system:
         raise AccessDenied()
-    if name not in environment.SECRETS:
-        message = N_("There is no secret {name}. Known: {names}.")
-        raise Misuse("no_secret", message, name=name, names=", ".join(environment.SECRETS))
+    require_known(name, environment.SECRETS, "no_secret")
     if name == "pseudonyms":
         raise Refusal(
             "fixed_secret",

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
@@ -71,15 +72,8 @@ class PersonRequest:
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    require_known(
-        kind, KINDS, "unknown_request", N_("{name} is not a kind of request. Known: {known}.")
-    )
-    if received_on > environment.today():
-        raise Misuse(
-            "bad_date",
-            "{day} is in the future. Enter it after the event.",
-            day=received_on.isoformat(),
-        )
+    require_known(kind, KINDS, "unknown_request")
+    require_between(received_on, last=environment.today())
     with store.writing() as session:
         return _enter(session, viewer, kind, subject_kind, subject, received_on)
 

@@ -17,11 +17,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.i18n import _
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
-from qa_core.compliance.conditions import exclusions
+from qa_core.compliance.conditions import exclusions, notices
 from qa_core.compliance.recordings import vault
 from qa_core.files import uploads
 from qa_core.ingest.load import objections, recovery
@@ -73,17 +73,7 @@ def find_customer(text: str) -> str:
 def find_advisor(text: str) -> str:
     """Find an advisor's id. Raises AccessDenied for an unknown one, Refusal for a shared name."""
     with store.reading() as session:
-        directory = advisors.Directory.load(session)
-    advisor_id = directory.find(text)
-    if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
-        raise Refusal(
-            "several_advisors",
-            "Several advisors are called {name}. Give the id instead.",
-            name=text,
-        )
-    if advisor_id is None:
-        raise AccessDenied(N_("There is no advisor {name}."), name=text)
-    return advisor_id
+        return notices.get_advisor(advisors.Directory.load(session), text)
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
@@ -92,7 +82,7 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     return _export(viewer, "customer" if customer else "advisor", customer or advisor or "")
 
 
@@ -143,7 +133,7 @@ def erase(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
         return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
@@ -194,7 +184,7 @@ def exclude(
     if advisor:
         entries.append({"advisor_id": advisor})
     if not entries:
-        raise Misuse("one_exclusion", "Name one line, one advisor or one contact.")
+        raise Misuse("one_exclusion", "Name exactly one person, line or contact.")
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("exclusion", *map(json.dumps, entries), value=reason)

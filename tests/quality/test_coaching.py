@@ -211,7 +211,7 @@ def test_what_cannot_be_is_refused_and_numbers_of_persons_are_masked(two_teams: 
     theirs, foreign = keep([evaluate("a1", 3), evaluate("a2", 3)])
     for given, code in (
         (("a1", "  "), "bad_goal"),
-        (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "due_before_start"),
+        (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "bad_date"),
     ):
         with pytest.raises(Refusal) as refused:
             plans.open_plan(LEAD, *given)

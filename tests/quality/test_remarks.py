@@ -109,7 +109,7 @@ def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -
             )
         codes.append(caught.value.code)
 
-    assert codes == ["empty_remark", "long_remark", "bad_moment", "bad_moment", "unknown_criterion"]
+    assert codes == ["bad_comment", "bad_comment", "bad_moment", "bad_moment", "unknown_criterion"]
     assert said("eve", draft) == []
 
 

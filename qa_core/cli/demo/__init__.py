@@ -58,13 +58,7 @@ from qa_core.storage.records.retention import ListeningExclusion, Objection, Sub
 from qa_core.storage.records.settings import SettingValue
 from qa_core.storage.records.store import Session
 
-STEPS = {
-    "contacts": N_("Importing contacts"),
-    "tracking": N_("Joining the call tracking"),
-    "surveys": N_("Joining the surveys"),
-    "spend": N_("Adding campaign costs"),
-    "evaluations": N_("Scoring the evaluations"),
-}
+STEP = N_("Building the demo centre")
 _FILES = 8
 """Number of files after that of the advisors; for the progress shown only."""
 
@@ -137,7 +131,7 @@ def _alone() -> Iterator[None]:
 
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
-    tell(N_("Hiring the advisors"), 0.0)
+    tell(STEP, 0.0)
     calendar = seasons.Calendar(plan)
     cast = accounts.Cast(plan, staff.hire(plan, calendar), accounts.choose_sign_ins())
     planned = {**asdict(plan), "last_day": plan.last_day.isoformat()}
@@ -153,9 +147,9 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     listening.open_for_listening(viewer, cast)
     with store.reading() as session:
         is_open = not gates.find_missing(session)
-    tell(N_("Generating contacts"), 0.1)
+    tell(STEP, 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, cast.staff)):
-        tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
+        tell(STEP, 0.2 + 0.8 * number / _FILES)
         if staged.kind == "evaluations" and not is_open:
             staged.discard()  # a centre of one's own listens to nobody before it may
             continue

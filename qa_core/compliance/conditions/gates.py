@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import declared, environment
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.storage import audit_log
@@ -79,15 +80,8 @@ class Gate:
             day = date.fromisoformat(text)
         except ValueError:
             return None
-        require_past(day)
+        require_between(day, last=environment.today())
         return day
-
-
-def require_past(day: date) -> None:
-    """Refuse a day in the future for what has happened."""
-    if day > environment.today():
-        message = N_("{day} is in the future. Enter it after the event.")
-        raise Misuse("bad_date", message, day=day.isoformat())
 
 
 ACCREDIT = "python -m qa_core accredit NAME --until DATE"
@@ -130,8 +124,7 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     """Enter several gates, all or none of them."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     for name, _text in entries:
-        message = N_("There is no gate {name}. Known: {known}.")
-        require_known(name, BY_NAME, "unknown_gate", message)
+        require_known(name, BY_NAME, "unknown_gate")
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
     with store.writing() as session:
         for name, value in values:

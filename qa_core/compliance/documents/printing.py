@@ -8,7 +8,7 @@ from typing import Any
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import declared, environment, i18n
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.compliance import audit_report
 from qa_core.compliance.documents import facts
@@ -115,13 +115,9 @@ def describe_state(state: DocumentState) -> str:
 def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes:
     """Render a document as `pdf` or `docx`, and log it with its version. Raises Misuse."""
     viewer.require(Permission.SEE_COMPLIANCE)
-    require_known(
-        name, BY_NAME, "unknown_document", N_("There is no document {name}. Known: {known}.")
-    )
-    require_known(
-        language, i18n.LANGUAGES, "unknown_language", N_("There is no language {name}: {known}.")
-    )
-    require_known(form, RENDERERS, "unknown_format", N_("There is no format {name}: {known}."))
+    require_known(name, BY_NAME, "unknown_document")
+    require_known(language, i18n.LANGUAGES, "unknown_language")
+    require_known(form, RENDERERS, "unknown_format")
     kind, known = BY_NAME[name], facts.read()
     digest = _digest(name, known)
     with i18n.in_language(language):

@@ -13,6 +13,7 @@ from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
@@ -20,8 +21,8 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import law
 from qa_core.metrics.kpi.calibration_metrics import find_calibrations, on_marks
 from qa_core.metrics.law import listening_rights
+from qa_core.quality import scorecards
 from qa_core.quality.calibration.contact_choice import PURPOSE
-from qa_core.quality.evaluations.disputes import require_short
 from qa_core.quality.evaluations.drafts import CONTACT
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -99,10 +100,10 @@ def open_session(
     than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    title = title.strip()
+    title = masking.clean_text(title, MAX_TITLE, "bad_title")
     evaluators = list(dict.fromkeys(evaluators))
     keys = list(dict.fromkeys(contacts))
-    _check_input(title, evaluators, keys, due_on, reference_evaluator)
+    _check_input(evaluators, keys, due_on, reference_evaluator)
     with store.reading() as session:
         legal = law.load(session)
     allowed = listening_rights.find_listenable(viewer, keys, legal)
@@ -111,10 +112,7 @@ def open_session(
         gates.require_open(session, PURPOSE)
         scorecard_row = session.get(ScorecardVersion, grid_id)
         if scorecard_row is None or scorecard_row.published_at is None:
-            raise Refusal(
-                "grid_not_published",
-                "A calibration session needs a published scorecard. Choose one.",
-            )
+            raise Refusal("grid_not_published", scorecards.NOT_PUBLISHED)
         accounts = people.find_people(session)
         for username in evaluators:
             account = accounts.get(username)
@@ -124,11 +122,7 @@ def open_session(
                 or not account.is_active
                 or not accreditations.is_accredited(session, username, PURPOSE)
             ):
-                message = N_(
-                    "{name} is not an evaluator accredited for quality of service today. Ask the "
-                    "data protection officer, or choose another evaluator."
-                )
-                raise Refusal("not_accredited", message, name=username)
+                raise accreditations.build_unaccredited("not_accredited", [username])
         for key in keys:
             contact = found.get(key)
             if contact is None:
@@ -206,7 +200,7 @@ def record_consensus(
     allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    require_short(note, MAX_NOTE)
+    note = masking.clean_text(note, MAX_NOTE, "too_long", is_needed=False)
     with store.writing() as session:
         found, contact = get_contact(session, viewer, contact_number)
         if found.closed_at is None:
@@ -215,10 +209,9 @@ def record_consensus(
             scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
             answers,
         )
-        words = masking.mask(note).strip()
         contact.consensus = {
             "answers": dict(answers),
-            "note": words,
+            "note": note,
             "by": viewer.username,
             "at": now().isoformat(),
         }
@@ -304,23 +297,16 @@ def _record(session: Session, viewer: Viewer, action: str, number: int, reason: 
 
 
 def _check_input(
-    title: str,
     evaluators: Sequence[str],
     keys: Sequence[Any],
     due_on: date | None,
     reference: str | None,
 ) -> None:
-    if not title or len(title) > MAX_TITLE:
-        raise Refusal(
-            "bad_title",
-            "Give the session a title of at most {limit} characters.",
-            limit=MAX_TITLE,
-        )
     if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
     if not keys or len(keys) > MAX_CONTACTS:
         raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MAX_CONTACTS)
-    if due_on is not None and due_on < environment.today():
-        raise Refusal("bad_date", "The due date is past. Choose today or a later day.")
+    if due_on is not None:
+        require_between(due_on, environment.today())
     if reference is not None and reference not in evaluators:
         raise Refusal("bad_reference", "Choose the reference among the evaluators of the session.")

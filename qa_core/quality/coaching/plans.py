@@ -19,7 +19,8 @@ from sqlalchemy.orm import selectinload
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.arguments import require_between
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
@@ -128,17 +129,9 @@ def open_plan(
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
-    goal, starts_on = masking.mask(goal).strip(), starts_on or today
-    if not goal or len(goal) > MAX_GOAL:
-        raise Refusal(
-            "bad_goal",
-            "Say in a few words what the advisor works on (at most {most} characters).",
-            most=MAX_GOAL,
-        )
-    if due_on is not None and due_on < starts_on:
-        raise Refusal(
-            "due_before_start", "The due date is before the start of the plan. Choose a later day."
-        )
+    goal, starts_on = masking.clean_text(goal, MAX_GOAL, "bad_goal"), starts_on or today
+    if due_on is not None:
+        require_between(due_on, starts_on)
     with store.writing() as session:
         team = find_members(session, viewer, today).get(advisor_id)
         if team is None:
@@ -165,13 +158,7 @@ def open_plan(
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
     """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
-    text = masking.mask(text).strip()
-    if not text or len(text) > MAX_NOTE:
-        raise Refusal(
-            "bad_note",
-            "Write what was said or agreed (at most {most} characters).",
-            most=MAX_NOTE,
-        )
+    text = masking.clean_text(text, MAX_NOTE, "bad_note")
     if minutes is not None and not 1 <= minutes <= MAX_SESSION:
         raise Misuse("bad_minutes", "A session lasts from 1 to {most} minutes.", most=MAX_SESSION)
     with store.writing() as session:
@@ -201,11 +188,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         if not _may_change(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
-        if plan.version != version:
-            raise Refusal(
-                "changed_meanwhile",
-                "Somebody has changed this plan meanwhile. Read it again, then end it.",
-            )
+        require_version(plan.version, version)
         plan.state = CoachingState(state)
         plan.ended_on = environment.today()
         plan.version += 1

@@ -39,6 +39,8 @@ from qa_core.storage.records.store import Session
 
 MAX_TEXT = 2_000
 """Maximum characters of a reason or a comment."""
+OTHER_ANSWER = N_("Choose another answer than those already given.")
+NO_ANSWERS = N_("This evaluation has no scorecard answers. Write a comment instead.")
 
 
 class DisputeDecision(StrEnum):
@@ -143,7 +145,7 @@ def raise_dispute(
         if original == wanted:
             raise Refusal(
                 "same_answer",
-                "This is the evaluator's answer. Choose the answer you think is right.",
+                OTHER_ANSWER,
             )
         dispute = Dispute(
             evaluation_id=evaluation.id,
@@ -171,8 +173,7 @@ def decide(
     third value equal to the first two.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
-    message = N_("There is no decision {name}. Known: {known}.")
-    require_known(decision, DisputeDecision, "unknown_decision", message)
+    require_known(decision, DisputeDecision, "unknown_decision")
     reason = clean_text(reason)
     with store.writing() as session:
         dispute = store.get_in_scope(session, viewer, Dispute, dispute_id)
@@ -311,37 +312,20 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 
 def clean_text(text: str) -> str:
     """Return the text masked and stripped. Refuse an empty or too long one."""
-    text = masking.mask(text).strip()
-    if not text:
-        raise Refusal("no_reason", "Say why, in a few words.")
-    require_short(text)
-    return text
-
-
-def require_short(text: str, limit: int = MAX_TEXT) -> None:
-    """Refuse a text of more than `limit` characters."""
-    if len(text) > limit:
-        message = N_("The text is too long. Shorten it to {limit} characters.")
-        raise Refusal("too_long", message, limit=limit)
+    return masking.clean_text(text, MAX_TEXT, "no_reason")
 
 
 def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     scorecard = evaluation_view.find_scorecard(session, evaluation)
     if scorecard is None:
-        raise Refusal(
-            "not_disputable",
-            "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
-            "comment instead.",
-        )
+        raise Refusal("not_disputable", NO_ANSWERS)
     return scorecard
 
 
 def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -> Any:
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
-            raise Refusal(
-                "no_third", "Choose a value that neither the evaluator nor the advisor chose."
-            )
+            raise Refusal("no_third", OTHER_ANSWER)
         return points
     if decision == DisputeDecision.KEEP:
         return current

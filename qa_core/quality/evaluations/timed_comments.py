@@ -19,8 +19,8 @@ from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
-MAX_REMARK = 1000
-"""Maximum characters of one remark."""
+MAX_COMMENT = 1000
+"""Maximum characters of one comment."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,7 @@ def add_remark(
     Refusal for a submitted one, an empty or too long text, an unknown criterion, and a
     bad moment.
     """
-    text = masking.mask(text.strip())
-    if not text:
-        raise Refusal("empty_remark", "Write what can be heard at this moment.")
-    if len(text) > MAX_REMARK:
-        raise Refusal(
-            "long_remark",
-            "This remark has {n} characters. Shorten it to {most}.",
-            most=MAX_REMARK,
-            n=len(text),
-        )
+    text = masking.clean_text(text, MAX_COMMENT, "bad_comment")
     if not 0 <= seconds < float("inf"):
         raise Refusal("bad_moment", "Choose a moment of the recording for this remark.")
     with store.writing() as session:

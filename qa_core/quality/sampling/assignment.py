@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.conditions import accreditations
 from qa_core.storage import name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -29,17 +29,7 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
         if name in accounts and accreditations.is_accredited(session, name, plan.purpose)
     }
     if not found:
-        message = N_(
-            "No evaluator of the plan {plan} is accredited for its purpose today: {names}. Ask "
-            "your data protection officer for an accreditation."
-        )
-        raise Refusal(
-            "no_evaluator",
-            message,
-            (gates.ACCREDIT,),
-            plan=plan.name,
-            names=", ".join(plan.evaluators),
-        )
+        raise accreditations.build_unaccredited("no_evaluator", plan.evaluators)
     return found
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.conditions.listened import DrawCutoff
@@ -26,6 +27,7 @@ from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
 
 HIGHEST_SEED = (1 << 63) - 1
+NOTHING_DRAWN = N_("Nothing more is drawn for the plan {plan}. Make a new plan.")
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,7 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     plan = plans.get_row(session, name)
     gates.require_open(session, None if plan.purpose == plans.TARGETED else plan.purpose)
     if plan.purpose == plans.TARGETED:
-        raise Refusal(
-            "plan_closed",
-            "Nothing is drawn for the plan {plan}: its contacts are picked by hand.",
-            plan=name,
-        )
+        raise Refusal("plan_closed", NOTHING_DRAWN, plan=name)
     return plan
 
 
@@ -147,11 +145,7 @@ def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_input
 def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
     """Assign an evaluator to each contact. Raise Refusal for a closed plan."""
     if plan.closed_at is not None:
-        raise Refusal(
-            "plan_closed",
-            "The plan {plan} is closed: no more contacts are drawn. Make a new plan.",
-            plan=plan.name,
-        )
+        raise Refusal("plan_closed", NOTHING_DRAWN, plan=plan.name)
     evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])
     return replace(
         result,

@@ -57,14 +57,11 @@ def pick(
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    message = N_("{name} is not a reason to pick a contact. Known: {known}.")
-    require_known(reason, PICK_REASONS, "unknown_reason", message)
+    require_known(reason, PICK_REASONS, "unknown_reason")
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
     key = scorecard or next(iter(published), None)
     if key not in published:
-        raise Refusal(
-            "no_grid", "There is no published scorecard. Publish one under Scorecards first."
-        )
+        raise Refusal("no_grid", scorecards.NOT_PUBLISHED)
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
         start = sampling_frame.find_start(viewer, (source_system, contact_id))

@@ -31,8 +31,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
     hand); AccessDenied.
     """
-    message = N_("{name} is not a reason to replace a contact. Known: {known}.")
-    require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
+    require_known(reason, REPLACEMENT_REASONS, "unknown_reason")
     with store.writing() as session:
         old = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
         is_theirs = viewer.can(Permission.FILL_SCORECARDS) and old.evaluator == viewer.username

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -93,11 +93,8 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
                 "from it."
             )
         )
-    if edition is not None and found.edition != edition:
-        raise Refusal(
-            "changed_meanwhile",
-            "Somebody has saved this draft meanwhile. Open it again, and make your changes there.",
-        )
+    if edition is not None:
+        require_version(found.edition, edition)
     return found
 
 

@@ -39,11 +39,7 @@ def publish(viewer: Viewer, grid_id: int, edition: int) -> int:
             and has_criteria(last)
             and scoring.parse_scorecard(last.content) == scorecard
         ):
-            raise Refusal(
-                "nothing_changed",
-                "This draft is the same as version {version}; there is nothing to publish.",
-                version=last.version,
-            )
+            raise Refusal("nothing_changed", "Nothing has changed.")
         _publish_row(session, viewer, draft, scorecard, (last.version if last else 0) + 1)
         return draft.version
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre.advisors import normalise_name
 from qa_core.storage.facts.guard import Unscoped
@@ -16,6 +17,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
+NOT_PUBLISHED = N_("The scorecard is not published. Publish it under Scorecards first.")
 READERS = (Permission.SEE_SCORECARDS, Permission.SEE_EVALUATIONS)
 """Permissions that read published scorecards. Drafts need `SEE_SCORECARDS`."""
 

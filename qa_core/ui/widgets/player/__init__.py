@@ -204,7 +204,7 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
         moment = st.session_state[f"{key}_moment"]
         st.text_area(
             _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"),
-            max_chars=timed_comments.MAX_REMARK,
+            max_chars=timed_comments.MAX_COMMENT,
             height=80,
             key=f"{key}_remark_text",
         )
