@@ -15,9 +15,12 @@ IRRITANTS = ROOT.add_group("irritants", "What annoys customers, and what is done
 
 @ALERTS.command("evaluate")
 def evaluate() -> Output:
-    """Evaluate every rule on the current data, as after each import."""
+    """Evaluate every rule on the current data, with the other work that an import leaves."""
     from qa_core.analysis import alerts
+    from qa_core.storage.records.imports import PUBLICATIONS
+    from qa_core.upkeep import after_import
 
+    after_import.do_due([PUBLICATIONS])
     found = alerts.evaluate(Viewer.SYSTEM)
     yield asdict(found)
     yield _(

@@ -115,11 +115,15 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
 
 def count_transactions(act: Callable[[], object]) -> int:
     begun: list[object] = []
-    sa.event.listen(sa.Engine, "begin", begun.append)
+
+    def note(connection: sa.Connection) -> None:
+        begun.append(connection)
+
+    sa.event.listen(sa.Engine, "begin", note)
     try:
         act()
     finally:
-        sa.event.remove(sa.Engine, "begin", begun.append)
+        sa.event.remove(sa.Engine, "begin", note)
     return len(begun)
 
 
