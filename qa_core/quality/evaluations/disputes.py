@@ -5,7 +5,7 @@ decides, and the former answers are kept.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ from qa_core.compliance import requests
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
+from qa_core.quality.evaluations.evaluation_view_types import DisputeView
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -51,24 +52,15 @@ class DisputeDecision(StrEnum):
     THIRD = "third"
 
 
-@dataclass(frozen=True)
-class DisputeLine:
-    """Dispute in a list. Points None: not applicable."""
+@dataclass(frozen=True, kw_only=True)
+class DisputeLine(DisputeView):
+    """Dispute in a list."""
 
-    dispute_id: int
     evaluation_id: int
-    criterion: str
     advisor: str | None
     team: str | None
     evaluator: str | None
     local_day: date
-    original: float | None
-    proposed: float | None
-    decided: float | None
-    decision: str | None
-    raised_at: datetime
-    decided_at: datetime | None
-    decided_by: str | None
 
     @property
     def age_days(self) -> int:

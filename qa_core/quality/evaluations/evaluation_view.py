@@ -189,7 +189,7 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         else _read_without_scorecard(evaluation, disputes),
         own=own,
         revisions=_read_revisions(session, viewer, evaluation, name_of),
-        remarks=_read_remarks(session, viewer, evaluation, name_of),
+        timed_comments=read_timed_comments(session, viewer, evaluation, name_of),
         dispute_until=find_dispute_day(session, evaluation),
         is_disputable=scorecard is not None
         and evaluation.state == "published"
@@ -346,15 +346,16 @@ def _read_revisions(
     )
 
 
-def _read_remarks(
-    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any
+def read_timed_comments(
+    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any = lambda _author: None
 ) -> tuple[TimedCommentView, ...]:
+    """Return the comments at moments of the recording, in its order."""
     statement = (
         sa.select(TimedComment)
         .where(TimedComment.evaluation_id == evaluation.id)
         .order_by(TimedComment.seconds, TimedComment.id)
     )
     return tuple(
-        TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author))
-        for remark in session.scalars(Scoped(statement, viewer))
+        build_from_row(TimedCommentView, row, author=name_of(row.author))
+        for row in session.scalars(Scoped(statement, viewer))
     )

@@ -101,8 +101,9 @@ class RevisionView:
 
 @dataclass(frozen=True)
 class TimedCommentView:
-    """Remark at a moment of the recording."""
+    """Comment at a moment of the recording; `author` None: not shown."""
 
+    id: int
     seconds: float
     text: str
     criterion: str | None
@@ -140,7 +141,7 @@ class EvaluationView:
     sections: tuple[SectionView, ...]
     own: SelfEvaluationView | None
     revisions: tuple[RevisionView, ...]
-    remarks: tuple[TimedCommentView, ...]
+    timed_comments: tuple[TimedCommentView, ...]
     dispute_until: date
     is_disputable: bool
     """Whether it can be scored again: its answers are those of its scorecard."""

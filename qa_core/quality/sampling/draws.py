@@ -13,7 +13,7 @@ from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.base.i18n import N_
-from qa_core.base.row_values import build_from_row
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.conditions.listened import DrawCutoff
 from qa_core.metrics.kpi.dimension_sql import Names
@@ -60,22 +60,17 @@ class DrawResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document of docs/contract.md, section 7; advisors by name."""
-        drawn = [
-            {
-                "source_system": one.source_system,
-                "contact_id": one.contact_id,
-                "advisor": self.name_of(one.advisor_id),
-            }
-            for one in self.drawn
-        ]
-        short = {self.name_of(advisor): missing for advisor, missing in self.short.items()}
         return {
-            "plan": self.plan,
-            "seed": self.seed,
-            "frame": self.frame,
+            **read_fields(self, ("plan", "seed", "frame")),
             "excluded": dict(self.excluded),
-            "drawn": drawn,
-            "short": short,
+            "drawn": [
+                {
+                    **read_fields(entry, ("source_system", "contact_id")),
+                    "advisor": self.name_of(entry.advisor_id),
+                }
+                for entry in self.drawn
+            ],
+            "short": {self.name_of(key): missing for key, missing in self.short.items()},
         }
 
     def name_of(self, advisor_id: str) -> str:

@@ -166,23 +166,23 @@ def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
         with actions.keep_refusals(f"{key}_refused"):
-            timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
+            timed_comments.remove_comment(gate.current_viewer(Permission.LISTEN), number)
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
 
 
-def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
+def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.TimedComments | None:
     if evaluation_id is None:
         return None
     try:
-        return timed_comments.find_remarks(viewer, evaluation_id)
+        return timed_comments.find_comments(viewer, evaluation_id)
     except AccessDenied:
         return None
 
 
-def _describe_remarks(found: timed_comments.Remarks | None) -> list[dict[str, Any]]:
+def _describe_remarks(found: timed_comments.TimedComments | None) -> list[dict[str, Any]]:
     if found is None:
         return []
     language = i18n.language()
@@ -191,14 +191,16 @@ def _describe_remarks(found: timed_comments.Remarks | None) -> list[dict[str, An
             "id": entry.id,
             "seconds": entry.seconds,
             "text": entry.text,
-            "about": entry.about.in_language(language) if entry.about else "",
+            "about": found.criteria[entry.criterion].in_language(language)
+            if entry.criterion in found.criteria
+            else "",
             "removable": found.is_open,
         }
         for entry in found.entries
     ]
 
 
-def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: int) -> None:
+def _show_remark_form(found: timed_comments.TimedComments, key: str, evaluation_id: int) -> None:
     language = i18n.language()
     with st.form(f"{key}_remark_form"):
         moment = st.session_state[f"{key}_moment"]
@@ -241,7 +243,7 @@ def _save_remark(key: str, evaluation_id: int) -> None:
     with actions.keep_refusals(f"{key}_refused"):
         about = held.get(f"{key}_remark_about") or None
         moment = held[f"{key}_moment"]
-        timed_comments.add_remark(viewer, evaluation_id, moment, text, about)
+        timed_comments.add_comment(viewer, evaluation_id, moment, text, about)
         _close_form(key)
 
 
