@@ -21,13 +21,13 @@ def evaluate() -> Output:
     from qa_core.upkeep import after_import
 
     after_import.do_due([PUBLICATIONS])
-    found = alerts.evaluate(Viewer.SYSTEM)
-    yield asdict(found)
+    changes = alerts.evaluate(Viewer.SYSTEM)
+    yield asdict(changes)
     yield _(
         "{opened} alerts opened, {closed} closed, {standing} still open.",
-        opened=found.opened,
-        closed=found.closed,
-        standing=found.standing,
+        opened=changes.opened,
+        closed=changes.closed,
+        standing=changes.standing,
     )
 
 
@@ -41,13 +41,13 @@ def list_alerts(
 
     viewer = read_as(as_)
     rules = alerts.find_rules(viewer)
-    found = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
-    shown = {"rules": rules, "alerts": found}
-    yield {name: [one.as_json() for one in items] for name, items in shown.items()}
+    events = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
+    shown = {"rules": rules, "alerts": events}
+    yield {name: [item.as_json() for item in items] for name, items in shown.items()}
     for rule in rules:
         scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("the whole centre")
         yield f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}"
-    for event in found:
+    for event in events:
         yield f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}"
 
 
@@ -131,5 +131,5 @@ def list_irritants(username: str | None = AS_USERNAME) -> Output:
     ]
     for entry in entries:
         due = entry.due_on and entry.due_on.isoformat()
-        said = ", ".join(filter(None, (_(texts.STATES[entry.state]), entry.owner_name, due)))
-        yield f"{entry.id}  {texts.describe_subject(entry.subject)}: {said}"
+        details = ", ".join(filter(None, (_(texts.STATES[entry.state]), entry.owner_name, due)))
+        yield f"{entry.id}  {texts.describe_subject(entry.subject)}: {details}"

@@ -20,9 +20,9 @@ def suggest(kind: str = KIND) -> Output:
     from qa_core.centre.rules import name_decisions, name_suggestions
 
     name_decisions.require_kind(kind)
-    found = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
-    yield [name_suggestions.as_json(item) for item in found]
-    for item in found:
+    suggestions = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
+    yield [name_suggestions.as_json(item) for item in suggestions]
+    for item in suggestions:
         yield f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item)
 
 
@@ -59,9 +59,9 @@ def list_decisions() -> Output:
     """List the decisions, newest first."""
     from qa_core.centre.rules import name_decisions
 
-    found = name_decisions.find_decisions(Viewer.SYSTEM)
-    yield found
-    for item in found:
+    decisions = name_decisions.find_decisions(Viewer.SYSTEM)
+    yield decisions
+    for item in decisions:
         sign = "→" if item["is_same"] else "≠"
         yield (
             f"{item['id']:5} {item['kind']:9} {item['spelling']} {sign} {item['kept']}"
@@ -104,9 +104,9 @@ def list_sites() -> Output:
     """List the sites with their hours."""
     from qa_core.centre.rules import opening_hours
 
-    found = opening_hours.find_sites(Viewer.SYSTEM)
-    yield found
-    for site in found:
+    sites = opening_hours.find_sites(Viewer.SYSTEM)
+    yield sites
+    for site in sites:
         yield _(
             "{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"]
         )

@@ -43,9 +43,9 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     gates.set_gates(Viewer.SYSTEM, entered)
     if any(name.endswith("_retention_months") for name, _value in entered):
         of_stores.purge(Viewer.SYSTEM)
-    standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
+    states = {state.gate.name: state for state in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
-        yield f"{name} = {standing[name].value}"
+        yield f"{name} = {states[name].value}"
     yield _describe_next()
 
 
@@ -114,9 +114,9 @@ def list_documents() -> Output:
     """List the documents with their version, what is missing, and when each was printed."""
     from qa_core.compliance.documents import printing
 
-    found = printing.find_all(Viewer.SYSTEM)
-    yield [item.as_json() for item in found]
-    for item in found:
+    documents = printing.find_all(Viewer.SYSTEM)
+    yield [item.as_json() for item in documents]
+    for item in documents:
         yield f"{item.kind.name}  {item.digest}  {_(item.kind.title)}"
         yield "    " + printing.describe_state(item)
         if item.missing:
@@ -166,8 +166,8 @@ def _find_rows() -> list[dict[str, Any]]:
 def _find_uninformed() -> list[str]:
     from qa_core.compliance.conditions import notices
 
-    found = notices.find_all(Viewer.SYSTEM)
-    return [notice.advisor_id for notice in found if notice.informed_on is None]
+    advisors = notices.find_all(Viewer.SYSTEM)
+    return [notice.advisor_id for notice in advisors if notice.informed_on is None]
 
 
 def _describe_next() -> str:

@@ -47,30 +47,30 @@ def kpi(
         else _("No data yet.")
     )
     yield from _describe_populations(answer.rows)
-    for one in answer.explanations or ():
-        yield from _explain(one)
+    for explanation in answer.explanations or ():
+        yield from _explain(explanation)
 
 
 def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield what is not seen behind the values, once for all KPIs that it concerns."""
     from qa_core.analysis import note_texts
 
-    said = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    notes = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
     for code, text in note_texts.POPULATIONS.items():
-        if keys := [key for note, key in said if note == code]:
+        if keys := [key for note, key in notes if note == code]:
             yield f"{', '.join(keys)}: {_(text)}"
 
 
-def _explain(one: "Explanation") -> Iterator[str]:
+def _explain(explanation: "Explanation") -> Iterator[str]:
     from qa_core.analysis import explanations
     from qa_core.metrics.kpis import formatting, setting_texts
 
-    yield f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}"
-    for title, n in explanations.build_rows(one):
+    yield f"\n{_(explanation.kpi.title)}. {_(explanation.kpi.formula)}"
+    for title, n in explanations.build_rows(explanation):
         yield f"  {formatting.number(n):>12}  {title}"
-    for variant in one.variants:
-        value = formatting.value(variant.row.value, one.kpi.unit)
-        setting = setting_texts.setting_value(str(one.varied_setting), variant.value)
+    for variant in explanation.variants:
+        value = formatting.value(variant.row.value, explanation.kpi.unit)
+        setting = setting_texts.setting_value(str(explanation.varied_setting), variant.value)
         yield f"  {value:>12}  {setting}"
 
 

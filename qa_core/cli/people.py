@@ -90,10 +90,14 @@ def verify_journal() -> Output:
     from qa_core.storage.records import store
 
     with store.reading() as session:
-        found = audit_log.verify(session)
-    document = {"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad}
-    yield CommandResult(document, DONE if found.ok else REFUSED)
-    yield audit_report.describe_for_operator(found)
+        verification = audit_log.verify(session)
+    document = {
+        "rows": verification.rows,
+        "ok": verification.ok,
+        "first_bad": verification.first_bad,
+    }
+    yield CommandResult(document, DONE if verification.ok else REFUSED)
+    yield audit_report.describe_for_operator(verification)
 
 
 @JOURNAL.command("anchor")

@@ -94,8 +94,8 @@ class CommandGroup:
             getattr(importlib.import_module(f"qa_core.{module}"), of_room)(Viewer.SYSTEM, subject)
             yield describe_done(subject)
 
-        place = Parameter.POSITIONAL_OR_KEYWORD
-        subject = Parameter("subject", place, default=parameter, annotation=kind)
+        either = Parameter.POSITIONAL_OR_KEYWORD
+        subject = Parameter("subject", either, default=parameter, annotation=kind)
         run.__doc__ = help_text
         run.__signature__ = inspect.Signature([subject], return_annotation=Lines)
         self.command(name)(run)
@@ -121,10 +121,10 @@ def _prepare(
 ) -> Callable[..., Any]:
     """Build what typer calls, with the parameters that it shows."""
     signature = inspect.signature(command, eval_str=True)
-    own = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
-    parameters = [item for item in own if item.kind is not item.KEYWORD_ONLY]
+    declared = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
+    parameters = [item for item in declared if item.kind is not item.KEYWORD_ONLY]
     parameters += _find_options(options_of) if options_of else []
-    parameters += [item for item in own if item.kind is item.KEYWORD_ONLY]
+    parameters += [item for item in declared if item.kind is item.KEYWORD_ONLY]
     output = signature.return_annotation
     if output == Output:
         last = Parameter("as_json", Parameter.KEYWORD_ONLY, default=AS_JSON, annotation=bool)

@@ -87,9 +87,9 @@ def list_targets() -> Output:
     from qa_core.analysis import targets
     from qa_core.metrics.kpis import BY_KEY, formatting
 
-    found = targets.find_all(Viewer.SYSTEM)
-    yield [target.as_json() for target in found]
-    for target in found:
+    rows = targets.find_all(Viewer.SYSTEM)
+    yield [target.as_json() for target in rows]
+    for target in rows:
         scope = f"{target.dimension} {target.name}" if target.dimension else _("the whole centre")
         days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
         value = formatting.value(target.value, BY_KEY[target.kpi].unit)

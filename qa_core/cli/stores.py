@@ -93,11 +93,11 @@ def doctor(deep: bool = flag("Read every file of the lake, too.")) -> Output:
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 
-    found = checks.examine(deep)
-    is_well = checks.is_well(found)
-    document = {"ok": is_well, "checks": [asdict(check) for check in found]}
+    results = checks.examine(deep)
+    is_well = checks.is_well(results)
+    document = {"ok": is_well, "checks": [asdict(check) for check in results]}
     yield CommandResult(document, DONE if is_well else REFUSED)
-    for check in found:
+    for check in results:
         yield f"{check.state:5} {check.name}: {check.detail}"
 
 
@@ -148,7 +148,7 @@ def list_secrets() -> Output:
     """List the keys in files; old keys only read what was written with them."""
     from qa_core.compliance import key_rotation
 
-    found = key_rotation.find_key_files()
+    keys = key_rotation.find_key_files()
     yield [
         {
             "name": key.name,
@@ -157,9 +157,9 @@ def list_secrets() -> Output:
             "writes": key.writes,
             "since": key.since.isoformat(),
         }
-        for key in found
+        for key in keys
     ]
-    for key in found:
+    for key in keys:
         state = "" if key.writes else _("only reads")
         day = environment.to_local(key.since).date().isoformat()
         yield f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}"

@@ -93,8 +93,8 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
         verification = audit_log.verify(session)
     with store.writing() as session:
         what = f"{verification.rows} rows"
-        found = "ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}"
-        audit_log.record(session, viewer.username, "journal_verified", what, reason=found)
+        result = "ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}"
+        audit_log.record(session, viewer.username, "journal_verified", what, reason=result)
     return verification
 
 

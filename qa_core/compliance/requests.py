@@ -83,10 +83,10 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
     data protection officer answers. Raises Refusal where that was asked before.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    key, own = (source_system, contact_id), recording_flags.find_recorded(viewer, [contact_id])
-    if key not in {(one.source_system, one.contact_id) for one in own}:
+    key, contacts = (source_system, contact_id), recording_flags.find_recorded(viewer, [contact_id])
+    if key not in {(item.source_system, item.contact_id) for item in contacts}:
         raise AccessDenied()
-    if key in {(one.source_system, one.contact_id) for one in find_own(viewer)}:
+    if key in {(item.source_system, item.contact_id) for item in find_own(viewer)}:
         raise Refusal("already_asked", "You have already made this request.")
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}
@@ -103,8 +103,8 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
 
 def _enter_own(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
     """Enter a request that an advisor makes in the product today."""
-    own = ("advisor", viewer.advisor_id, environment.today())
-    return _enter(session, viewer, kind, *own, **contact)
+    subject = ("advisor", viewer.advisor_id, environment.today())
+    return _enter(session, viewer, kind, *subject, **contact)
 
 
 def _enter(
@@ -168,7 +168,7 @@ def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> No
     text = " ".join(text.split())[:MAX_ANSWER]
     if not text:
         raise Misuse("no_answer", "Enter your answer.")
-    asked = next((one for one in find_all(viewer) if one.id == number), None)
+    asked = next((item for item in find_all(viewer) if item.id == number), None)
     if not identity_checked and (asked is None or asked.kind != EXCLUSION):
         raise Refusal(
             "identity_unchecked",

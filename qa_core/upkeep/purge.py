@@ -239,7 +239,7 @@ def _close_months(kind: str, as_of: date) -> None:
 
 def _clear_leftovers() -> None:
     """Remove what killed processes left behind. The caller holds the lock of imports."""
-    recordings.sweep()
+    recordings.delete_orphans()
     uploads.remove_leftovers()
     lake.remove_dead_folders()
     store.empty_log()

@@ -91,7 +91,7 @@ def export_for(viewer: Viewer, number: int) -> bytes:
     has agreed. Needs MANAGE_COMPLIANCE. Raises AccessDenied for a request there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
     if asked is None:
         raise AccessDenied()
     agreed = asked.audio_confirmed_by not in (None, viewer.username)
@@ -111,8 +111,8 @@ def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -
     tables = _find_of_customer(subject) if kind == "customer" else _find_of_advisor(subject)
     audio = _find_audio(tables) if with_audio else []
     with store.writing() as session:
-        said = f"{kind}, {len(audio)} recordings" if with_audio else kind
-        audit_log.record(session, viewer.username, "subject_exported", said)
+        reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
+        audit_log.record(session, viewer.username, "subject_exported", reason)
     return _write_zip(tables, audio)
 
 
@@ -227,7 +227,7 @@ def lift(viewer: Viewer, number: int) -> None:
 def grant_exclusion(viewer: Viewer, number: int) -> int:
     """Exclude the contact that an advisor's request names. Returns the recordings deleted."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
     if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:
         raise AccessDenied()
     return exclude(viewer, "requested", contacts=[(asked.source_system, asked.contact_id)])
@@ -375,7 +375,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
             session.execute(sa.delete(Advisor).where(Advisor.advisor_id == advisor_id))
             audit_log.record(session, viewer.username, "advisor_erased")
         lake.remove_advisor(advisor_id)
-        recordings.sweep()
+        recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
     lake.remove_dead_folders()

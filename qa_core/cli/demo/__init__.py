@@ -133,7 +133,7 @@ def _alone() -> Iterator[None]:
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
     tell(STEP, 0.0)
     calendar = seasons.Calendar(plan)
-    cast = accounts.Cast(plan, staff.hire(plan, calendar), accounts.choose_sign_ins())
+    cast = accounts.Cast(plan, staff.build_staff(plan, calendar), accounts.choose_sign_ins())
     planned = {**asdict(plan), "last_day": plan.last_day.isoformat()}
     accounts.write({"complete": False, "plan": planned, "sign_ins": cast.sign_ins})
     load.load_staged(viewer, load.stage_advisors(plan, cast.staff))
@@ -143,7 +143,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     due_rules.apply_due()
     accounts.open_all(viewer, cast)
     # Publishing a grid is a manager's; the demo centre brings its own along.
-    scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
+    scorecards.publish_starter(Viewer.SYSTEM, evaluations.SCORECARD_KEY)
     listening.open_for_listening(viewer, cast)
     with store.reading() as session:
         is_open = not gates.find_missing(session)
@@ -185,7 +185,7 @@ def _remove_all(viewer: Viewer) -> None:
         ingest.undo(viewer, batch)
     with store.writing() as session:
         session.execute(sa.delete(ImportBatch).where(mine))
-        _remove_grid(session)
+        _remove_scorecard(session)
         # They were made of the demo centre; what is left is published anew.
         session.execute(sa.delete(EditionTable))
         session.execute(sa.delete(Edition))
@@ -216,9 +216,9 @@ def _remove_entries(session: Session) -> None:
         session.execute(sa.delete(column.class_).where(column.in_(demo)))
 
 
-def _remove_grid(session: Session) -> None:
+def _remove_scorecard(session: Session) -> None:
     """Remove the demo's scorecard unless it was changed, or used since."""
-    versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.GRID_KEY)
+    versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.SCORECARD_KEY)
     grid = session.scalars(versions.order_by(ScorecardVersion.version)).first()
     if grid is None or grid.content != evaluations.read_file():
         return

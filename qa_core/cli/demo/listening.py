@@ -56,7 +56,7 @@ def draw_contacts(viewer: Viewer, cast: Cast) -> None:
             "name": f"demo-{first:%Y-%m}",
             "from": first,
             "to": add_months(first, 1) - timedelta(days=1),
-            "grid": evaluations.GRID_KEY,
+            "grid": evaluations.SCORECARD_KEY,
             "team": [cast.team],
             "evaluators": cast.evaluators,
             "due": environment.today() + timedelta(days=int(days)),

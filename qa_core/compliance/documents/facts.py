@@ -151,9 +151,9 @@ def _read(session: Session) -> Facts:
     listeners = [item for item in accreditations.find_all(Viewer.SYSTEM) if item.holds]
     informed = [notice.informed_on is not None for notice in notices.find_all(Viewer.SYSTEM)]
     gate_values = {
-        found.gate.name: found.value
-        for found in gates.find_all(Viewer.SYSTEM)
-        if found.value is not None
+        state.gate.name: state.value
+        for state in gates.find_all(Viewer.SYSTEM)
+        if state.value is not None
     }
     periods = {
         entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
@@ -173,8 +173,8 @@ def _read(session: Session) -> Facts:
 
 
 def _find_values(dimension: str) -> tuple[str, ...]:
-    found = query.find_values(Viewer.SYSTEM, dimension)
-    return tuple(sorted(str(value) for value, _count in found if value is not None))
+    counts = query.find_values(Viewer.SYSTEM, dimension)
+    return tuple(sorted(str(value) for value, _count in counts if value is not None))
 
 
 def _list_channels(channels: Iterable[str]) -> str:

@@ -44,16 +44,16 @@ class ComplianceRule:
 
     def judge(self, facts: RuleFacts) -> RuleFinding:
         """Judge the rule on the stores."""
-        found = measures.MEASURES[self.number](facts)
-        if isinstance(found, RuleFinding):
-            return found
-        evidence = describe_count(_(self.counted), found.count, found.total)
-        is_wrong = found.count > 0 if found.is_wrong is None else found.is_wrong
+        measured = measures.MEASURES[self.number](facts)
+        if isinstance(measured, RuleFinding):
+            return measured
+        evidence = describe_count(_(self.counted), measured.count, measured.total)
+        is_wrong = measured.count > 0 if measured.is_wrong is None else measured.is_wrong
         return conclude(
-            " · ".join(filter(None, (evidence, found.besides))),
+            " · ".join(filter(None, (evidence, measured.besides))),
             _(self.remedy) if is_wrong else "",
-            _(self.to_do) if found.is_to_do else "",
-            found.due_on,
+            _(self.to_do) if measured.is_to_do else "",
+            measured.due_on,
         )
 
 

@@ -59,21 +59,21 @@ def count_purposes(facts: RuleFacts) -> RuleCount:
 
 def judge_proportion(facts: RuleFacts) -> RuleFinding:
     """Judge permanent recording, an advisor listened to far more, nobody listened to (R2)."""
-    found = proportionality.find(Viewer.SYSTEM)
+    proportions = proportionality.find(Viewer.SYSTEM)
     today = environment.today()
     ceiling = listened.find_ceiling(facts.session)
     months = listened.find_listened(facts.session, Period(today, today)).count_months()
-    permanent, much = found.permanent_shares, found.much_heard
+    permanent, much = proportions.permanent_shares, proportions.much_heard
     evidence = _(
         "{rate} of {answered} answered contacts recorded in {days} days. Teams with nearly all "
         "recorded: {permanent} of {teams}. Advisors listened to far more: {much} of {advisors}",
-        rate=formatting.percent(found.centre.rate or 0, 0),
-        answered=formatting.number(found.centre.answered_contacts),
+        rate=formatting.percent(proportions.centre.rate or 0, 0),
+        answered=formatting.number(proportions.centre.answered_contacts),
         days=DAYS,
         permanent=len(permanent),
-        teams=len(found.recorded_shares),
+        teams=len(proportions.recorded_shares),
         much=len(much),
-        advisors=found.active_advisors,
+        advisors=proportions.active_advisors,
     )
     if permanent:
         return conclude(evidence, _("Record only a share of the contacts."))
@@ -82,7 +82,7 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
         return conclude(evidence, message)
     unknown = sum(
         share.unknown_contacts
-        for share in found.recorded_shares
+        for share in proportions.recorded_shares
         if not share.answered_contacts and share.unknown_contacts >= proportionality.MIN_ANSWERED
     )
     if unknown:
@@ -95,7 +95,7 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
     to_do = ""
     if much:
         to_do = _("Explain why an advisor is listened to far more, or listen to the others too.")
-    if found.is_nobody_heard:
+    if proportions.is_nobody_heard:
         to_do = _("Contacts are recorded but nobody listens. Listen to some, or stop recording.")
     return conclude(evidence, "", to_do)
 
@@ -116,14 +116,14 @@ def judge_callers(facts: RuleFacts) -> RuleCount | RuleFinding:
 
 def count_advisors(facts: RuleFacts) -> RuleCount:
     """Count audio from before the works council was consulted or its advisor informed (R4)."""
-    found = notices.find_all(Viewer.SYSTEM)
-    waiting = sum(notice.informed_on is None for notice in found)
+    advisors = notices.find_all(Viewer.SYSTEM)
+    waiting = sum(notice.informed_on is None for notice in advisors)
     is_consulted = gates.value_of(facts.session, "works_council_consulted_on")
     return RuleCount(
         facts.count_forbidden("R4"),
         len(facts.live_recordings),
         is_to_do=waiting > 0 or not is_consulted,
-        besides=describe_count(_("Advisors without a notice"), waiting, len(found)),
+        besides=describe_count(_("Advisors without a notice"), waiting, len(advisors)),
     )
 
 
@@ -184,8 +184,8 @@ def count_texts(facts: RuleFacts) -> RuleCount:
     newest = sa.select(Evaluation.comment).where(Evaluation.comment.is_not(None))
     newest = newest.order_by(Evaluation.id.desc()).limit(NEWEST_COMMENTS)
     comments = facts.read(newest).scalars().all()
-    found = sum(bool(masking.find_personal_data(text)) for text in comments)
-    return RuleCount(found, len(comments), is_wrong=False, is_to_do=found > 0)
+    suspect = sum(bool(masking.find_personal_data(text)) for text in comments)
+    return RuleCount(suspect, len(comments), is_wrong=False, is_to_do=suspect > 0)
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
@@ -197,12 +197,12 @@ def count_documents(facts: RuleFacts) -> RuleCount:
 
 def count_requests(facts: RuleFacts) -> RuleCount:
     """Count requests of persons that wait for their answer (R13)."""
-    found = requests.find_all(Viewer.SYSTEM)
-    waiting = [item for item in found if item.is_open]
+    entered = requests.find_all(Viewer.SYSTEM)
+    waiting = [item for item in entered if item.is_open]
     return RuleCount(
         len(waiting),
-        len(found),
-        is_wrong=any(item.is_late for item in found),
+        len(entered),
+        is_wrong=any(item.is_late for item in entered),
         is_to_do=bool(waiting),
         due_on=min((item.due_on for item in waiting), default=None),
     )

@@ -107,7 +107,7 @@ def open_session(
     with store.reading() as session:
         legal = law.load(session)
     allowed = listening_rights.find_listenable(viewer, keys, legal)
-    found = {contact.key: contact for contact in allowed}
+    listenable = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
         scorecard_row = session.get(ScorecardVersion, grid_id)
@@ -124,7 +124,7 @@ def open_session(
             ):
                 raise accreditations.build_unaccredited("not_accredited", [username])
         for key in keys:
-            contact = found.get(key)
+            contact = listenable.get(key)
             if contact is None:
                 message = N_(
                     "Contact {number} may not be listened to (deleted, objection, stopped "
@@ -138,7 +138,9 @@ def open_session(
             due_on=due_on,
             opened_by=viewer.username,
         )
-        calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
+        calibration.contacts = build_contacts(
+            (listenable[key] for key in keys), reference_evaluator
+        )
         session.add(calibration)
         session.flush()
         size = f"{len(keys)} contacts, {len(evaluators)} evaluators"
@@ -163,8 +165,8 @@ def close_session(viewer: Viewer, number: int) -> None:
     """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
-        found = get_row(session, viewer, number)
-        if found.closed_at is not None:
+        row = get_row(session, viewer, number)
+        if row.closed_at is not None:
             return
         drafts = sa.select(Evaluation).where(
             Evaluation.calibration_id == number, Evaluation.state == "draft"
@@ -173,8 +175,8 @@ def close_session(viewer: Viewer, number: int) -> None:
         done = session.scalar(on_marks(submitted)) or 0
         for draft in session.scalars(on_marks(drafts)).all():
             session.delete(draft)
-        found.closed_at, found.closed_by = now(), viewer.username
-        missing = len(found.contacts) * len(found.evaluators) - done
+        row.closed_at, row.closed_by = now(), viewer.username
+        missing = len(row.contacts) * len(row.evaluators) - done
         _record(session, viewer, "calibration_closed", number, f"{done} done, {missing} missing")
 
 
@@ -182,10 +184,10 @@ def set_reference(viewer: Viewer, number: int, evaluator: str | None) -> None:
     """Set the reference evaluator (None: no reference) on all contacts."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
-        found = get_row(session, viewer, number)
-        if evaluator is not None and evaluator not in found.evaluators:
+        row = get_row(session, viewer, number)
+        if evaluator is not None and evaluator not in row.evaluators:
             raise AccessDenied()
-        for contact in found.contacts:
+        for contact in row.contacts:
             contact.reference_evaluator = evaluator
         _record(session, viewer, "calibration_reference", number, evaluator or "none")
 
@@ -202,11 +204,11 @@ def record_consensus(
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     note = masking.clean_text(note, MAX_NOTE, "too_long", is_needed=False)
     with store.writing() as session:
-        found, contact = get_contact(session, viewer, contact_number)
-        if found.closed_at is None:
+        row, contact = get_contact(session, viewer, contact_number)
+        if row.closed_at is None:
             raise build_open_refusal()
         scoring.score(
-            scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
+            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content),
             answers,
         )
         contact.consensus = {
@@ -215,7 +217,7 @@ def record_consensus(
             "by": viewer.username,
             "at": now().isoformat(),
         }
-        _record(session, viewer, "calibration_agreed", found.id, f"contact {contact.id}")
+        _record(session, viewer, "calibration_agreed", row.id, f"contact {contact.id}")
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
@@ -223,8 +225,8 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_calibrations(session, viewer))
-        found = [build(session, viewer, row) for row in rows]
-    return tuple(sorted(found, key=lambda item: not item.is_open))
+        sessions = [build(session, viewer, row) for row in rows]
+    return tuple(sorted(sessions, key=lambda item: not item.is_open))
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:

@@ -46,13 +46,13 @@ def find_worklist(viewer: Viewer) -> list[Task]:
     """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_SCORECARDS)
-    own = sa.select(Evaluation).where(
+    evaluations = sa.select(Evaluation).where(
         Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username
     )
     with store.reading() as session:
         existing = {
             (row.calibration_id, row.source_system, row.contact_id): (row.id, row.state)
-            for row in session.scalars(Scoped(own, viewer))
+            for row in session.scalars(Scoped(evaluations, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):

@@ -229,13 +229,13 @@ def find_plans(
         )
     with store.reading() as session:
         rows = session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
-        found = _build_views(session, viewer, rows)
+        views = _build_views(session, viewer, rows)
     still = sorted(
-        (plan for plan in found if plan.state == CoachingState.OPEN),
+        (plan for plan in views if plan.state == CoachingState.OPEN),
         key=lambda plan: plan.due_on or date.max,
     )
     over = sorted(
-        (plan for plan in found if plan.state != CoachingState.OPEN),
+        (plan for plan in views if plan.state != CoachingState.OPEN),
         key=lambda plan: plan.ended_on or plan.starts_on,
         reverse=True,
     )
@@ -302,7 +302,7 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
     their latest contacts.
     """
     teams = viewer.teams_on(day)
-    found = members.find_members(session, day, None if viewer.is_system else teams)
+    teams_by_advisor = members.find_members(session, day, None if viewer.is_system else teams)
     loose = members.find_never_placed(session)
     through = query.data_through(viewer) if loose else None
     if through is not None:
@@ -318,8 +318,8 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
                 None,
             )
             if advisor.advisor_id in loose and team is not None:
-                found[advisor.advisor_id] = team
-    return found
+                teams_by_advisor[advisor.advisor_id] = team
+    return teams_by_advisor
 
 
 def find_names(session: Session) -> dict[str, str]:

@@ -77,9 +77,9 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
             or evaluation_view.find_scorecard(session, evaluation) is None
         ):
             raise Refusal("no_grid", disputes.NO_ANSWERS)
-        own = open_self_evaluation(session, viewer, evaluation, viewer.username)
+        self_evaluation = open_self_evaluation(session, viewer, evaluation, viewer.username)
         audit_log.record(session, viewer.username, "self_evaluation_started", str(evaluation.id))
-        return own.id
+        return self_evaluation.id
 
 
 def open_self_evaluation(

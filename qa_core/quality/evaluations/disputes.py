@@ -332,11 +332,11 @@ def _points(answer: Any) -> float | None:
 
 def _count(
     evaluations: Mapping[str, int],
-    found: Iterable[tuple[str | None, str | None]],
+    decisions: Iterable[tuple[str | None, str | None]],
     names: Mapping[str, str],
 ) -> tuple[DisputeOutcome, ...]:
     disputed, decided, changed = Counter(), Counter(), Counter()
-    for key, decision in found:
+    for key, decision in decisions:
         disputed[key] += 1
         decided[key] += decision is not None
         changed[key] += decision in (DisputeDecision.ACCEPT, DisputeDecision.THIRD)

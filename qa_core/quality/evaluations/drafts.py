@@ -96,9 +96,9 @@ def open_draft(
         .filter_by(**same)
         .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
     )
-    found = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
-    if found is not None:
-        return found
+    earlier = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
+    if earlier is not None:
+        return earlier
     scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
     evaluation = Evaluation(
         **(about | same),
@@ -323,15 +323,15 @@ def require_no_personal_data(
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     """Return an evaluation that the viewer made, here or elsewhere. Raise AccessDenied."""
     viewer.require(Permission.FILL_SCORECARDS)
-    found = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
-    if found.evaluator != viewer.username:
+    evaluation = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
+    if evaluation.evaluator != viewer.username:
         raise AccessDenied()
-    if found.kind == SELF:
-        if not viewer.advisor_id or viewer.advisor_id != found.advisor_id:
+    if evaluation.kind == SELF:
+        if not viewer.advisor_id or viewer.advisor_id != evaluation.advisor_id:
             raise AccessDenied()
     else:
         _require_evaluator(viewer)
-    return found
+    return evaluation
 
 
 def require_session_open(calibration: Calibration | None) -> None:
@@ -399,10 +399,10 @@ def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
     """Refuse an evaluator who is that advisor."""
     person = people.find_people(session).get(viewer.username)
-    own = None if person is None else person.advisor_id
-    if own is not None and advisor_id in (
-        own,
-        name_merges.find_kept_names(session)["advisor"].get(own, own),
+    own_id = None if person is None else person.advisor_id
+    if own_id is not None and advisor_id in (
+        own_id,
+        name_merges.find_kept_names(session)["advisor"].get(own_id, own_id),
     ):
         raise Refusal(
             "own_contact",

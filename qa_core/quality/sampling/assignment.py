@@ -23,14 +23,14 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
         if person.is_active
     }
     kept = name_merges.find_kept_names(session)["advisor"]
-    found = {
+    listeners = {
         name: kept.get(accounts[name], accounts[name])
         for name in plan.evaluators
         if name in accounts and accreditations.is_accredited(session, name, plan.purpose)
     }
-    if not found:
+    if not listeners:
         raise accreditations.build_unaccredited("no_evaluator", plan.evaluators)
-    return found
+    return listeners
 
 
 def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> list[str]:

@@ -86,7 +86,7 @@ def find_obstacle(viewer: Viewer) -> Refusal | None:
 def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     """Return the draws of a plan made by the viewer or in scope, newest first."""
     viewer.require(Permission.MANAGE_LISTENING)
-    found = []
+    visible = []
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"})).advisors
         statement = (
@@ -98,7 +98,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
             if not draws.may_see(session, viewer, stored):
                 continue
             short = {names.get(key, key): missing for key, missing in stored.short.items()}
-            found.append(
+            visible.append(
                 build_from_row(
                     StoredDraw,
                     stored,
@@ -108,7 +108,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
                     shares=draws.read_fairness(stored),
                 )
             )
-    return found
+    return visible
 
 
 def find_assignments(

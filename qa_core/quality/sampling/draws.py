@@ -141,12 +141,12 @@ def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult
     """Assign an evaluator to each contact. Raise Refusal for a closed plan."""
     if plan.closed_at is not None:
         raise Refusal("plan_closed", NOTHING_DRAWN, plan=plan.name)
-    evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])
+    evaluators = assignment.assign(session, plan, [entry.advisor_id for entry in result.drawn])
     return replace(
         result,
         drawn=tuple(
-            replace(one, evaluator=evaluator)
-            for one, evaluator in zip(result.drawn, evaluators, strict=True)
+            replace(entry, evaluator=evaluator)
+            for entry, evaluator in zip(result.drawn, evaluators, strict=True)
         ),
     )
 
@@ -170,7 +170,9 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
                 for reason in sampling_frame.REASONS
                 if again.excluded.get(reason, 0) != stored.excluded.get(reason, 0)
             ]
-        is_same = [_key(one) for one in again.drawn] == [_key(one) for one in originals]
+        is_same = [_key(contact) for contact in again.drawn] == [
+            _key(contact) for contact in originals
+        ]
         return DrawVerification(
             is_same,
             tuple(causes if is_same else [*causes, "list_changed"]),
@@ -182,14 +184,14 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
 def find_drawer(session: Session, username: str) -> Viewer:
     """Return the viewer who made a draw; the system where they no longer may."""
     try:
-        found = (
+        drawer = (
             Viewer.SYSTEM
             if username == Viewer.SYSTEM.username
             else accounts.get_viewer(session, username)
         )
     except AccessDenied:
         return Viewer.SYSTEM
-    return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
+    return drawer if drawer.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
 
 
 def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
@@ -211,14 +213,14 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
         return True
     inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
     drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
-    found = session.scalars(
+    insides = session.scalars(
         Unscoped(
             drawn,
             "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
             "whether there are contacts outside.",
         )
     )
-    return set(map(bool, found)) == {True}
+    return set(map(bool, insides)) == {True}
 
 
 def compute(
@@ -231,13 +233,13 @@ def compute(
     """Compute a draw, now or as of `before`, without evaluators and without writing."""
     inputs = frame_inputs.gather(session, plan, before)
     frame_query = inputs.frame_query
-    found = sampling_frame.find_frame(viewer, frame_query)
+    frame = sampling_frame.find_frame(viewer, frame_query)
     strata: dict[str, dict[str, int]] = {}
-    for cell in found.cells:
+    for cell in frame.cells:
         strata.setdefault(cell.advisor_id, {})[cell.name] = cell.contacts
     missing = {
         advisor: max(0, plan.per_advisor - inputs.drawn_counts.get(advisor, 0))
-        for advisor in found.advisors
+        for advisor in frame.advisors
     }
     take: dict[tuple[str, str], int] = {}
     for advisor, sizes in strata.items():
@@ -250,41 +252,41 @@ def compute(
         viewer, frame_query, take, allocation.build_prefix(seed, plan.name)
     )
     drawn = tuple(map(build_entry, rows))
-    got = Counter(one.advisor_id for one in drawn)
+    got = Counter(entry.advisor_id for entry in drawn)
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
     }
     return DrawResult(
         plan.name,
         seed,
-        found.contacts,
-        found.excluded,
+        frame.contacts,
+        frame.excluded,
         drawn,
         short,
-        _digest(found),
-        _assess_fairness(found, drawn, seed),
+        _digest(frame),
+        _assess_fairness(frame, drawn, seed),
         Names.load(session, frozenset({"advisor"})).advisors,
     )
 
 
 def _assess_fairness(
-    found: sampling_frame.Frame, drawn: tuple[DrawEntry, ...], seed: int
+    frame: sampling_frame.Frame, drawn: tuple[DrawEntry, ...], seed: int
 ) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
     results = []
     for dimension in DIMENSIONS:
         counts: dict[str, Counter[str | None]] = {}
-        for one in drawn:
-            counts.setdefault(one.advisor_id, Counter())[one.stratum[dimension]] += 1
-        results.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
+        for entry in drawn:
+            counts.setdefault(entry.advisor_id, Counter())[entry.stratum[dimension]] += 1
+        results.append(fairness.assess_fairness(dimension, frame.shares[dimension], counts, seed))
     return tuple(results)
 
 
-def _digest(found: sampling_frame.Frame) -> str:
+def _digest(frame: sampling_frame.Frame) -> str:
     text = "\n".join(
         f"{cell.advisor_id}\t{cell.name}\t{cell.contacts}\t{cell.fingerprint}"
-        for cell in found.cells
+        for cell in frame.cells
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -309,8 +311,8 @@ def _find_earlier_draw(
     if stored is None:
         return None
     drawn = tuple(
-        build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
-        for one in find_originals(stored)
+        build_from_row(DrawEntry, contact, advisor_id=contact.advisor_id or "")
+        for contact in find_originals(stored)
     )
     return build_from_row(
         DrawResult,
@@ -339,9 +341,10 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
 
 def find_originals(stored: Draw) -> list[DrawnContact]:
     """Return the contacts drawn at first, without replacements."""
-    later = {one.replaced_by for one in stored.contacts}
+    later = {contact.replaced_by for contact in stored.contacts}
     return sorted(
-        (one for one in stored.contacts if one.id not in later), key=lambda one: one.position
+        (contact for contact in stored.contacts if contact.id not in later),
+        key=lambda contact: contact.position,
     )
 
 
@@ -380,15 +383,15 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
 
 
 def build_drawn_row(
-    draw_id: int, position: int, one: DrawEntry, due_on: date | None
+    draw_id: int, position: int, entry: DrawEntry, due_on: date | None
 ) -> DrawnContact:
     """Build the row of a drawn contact."""
-    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(one))
+    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(entry))
 
 
 def _lake_version() -> str:
     return str(lake.version("contacts"))
 
 
-def _key(one: DrawEntry | DrawnContact) -> tuple[str, str]:
-    return one.source_system, one.contact_id
+def _key(contact: DrawEntry | DrawnContact) -> tuple[str, str]:
+    return contact.source_system, contact.contact_id

@@ -106,9 +106,9 @@ def _get_or_create_plan(
 ) -> ListeningPlan:
     last = periods.end_of("month", month)
     name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
-    found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
-    if found is not None:
-        return found
+    existing = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
+    if existing is not None:
+        return existing
     overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
     plan = ListeningPlan(
         name=name,

@@ -210,16 +210,16 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
 def _publish_scorecard(viewer: Viewer, key: str) -> str:
     """Return the key of the published scorecard; publish a starter first."""
     with store.reading() as session:
-        found = scorecards.find_newest_published(session, key)
+        newest = scorecards.find_newest_published(session, key)
         known = set(
             session.scalars(
                 sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))
             )
         )
-    if found is not None and found.content.get("section"):
-        return found.key
+    if newest is not None and newest.content.get("section"):
+        return newest.key
     spelled = key.replace("_", "-")
-    if found is not None or publication.read_starter(spelled) is None:
+    if newest is not None or publication.read_starter(spelled) is None:
         raise refuse("grid", describe_unknown(key, sorted({*known, *publication.find_starters()})))
     scorecards.publish_starter(viewer, spelled)
     return spelled

@@ -85,8 +85,8 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
 
 def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
     """Return the draft at that edition; every change passes here, so no published one changes."""
-    found = session.get(ScorecardVersion, grid_id)
-    if found is None or found.published_at is not None:
+    draft = session.get(ScorecardVersion, grid_id)
+    if draft is None or draft.published_at is not None:
         raise AccessDenied(
             N_(
                 "This draft does not exist. A published version never changes: start a new draft "
@@ -94,8 +94,8 @@ def get_draft(session: Session, grid_id: int, edition: int | None = None) -> Sco
             )
         )
     if edition is not None:
-        require_version(found.edition, edition)
-    return found
+        require_version(draft.edition, edition)
+    return draft
 
 
 def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:

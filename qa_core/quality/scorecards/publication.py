@@ -54,10 +54,10 @@ def publish_starter(viewer: Viewer, key: str) -> int | None:
     if content is None:
         return None
     with store.writing() as session:
-        found = _find_last_version(session, key)
-        if found is not None and has_criteria(found):
-            return found.id
-        version = found.version + 1 if found else 1
+        newest = _find_last_version(session, key)
+        if newest is not None and has_criteria(newest):
+            return newest.id
+        version = newest.version + 1 if newest else 1
         row = ScorecardVersion(
             key=key,
             version=version,

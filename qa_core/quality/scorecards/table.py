@@ -59,10 +59,10 @@ def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sections, by name of `COLUMNS`."""
-    found = []
+    rows = []
     for section in _only_tables(content.get("section")):
         french, english = _split_languages(section.get("text"))
-        found.append(
+        rows.append(
             {
                 "section": section.get("name", ""),
                 "section_fr": french,
@@ -70,17 +70,17 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "weight": section.get("weight", 1),
             }
         )
-    return found
+    return rows
 
 
 def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the criteria of a section, by name of `COLUMNS`; levels as text."""
-    found = []
+    rows = []
     for criterion in _only_tables(section.get("criterion")):
         french, english = _split_languages(criterion.get("text"))
         help_french, help_english = _split_languages(criterion.get("help"))
         levels = criterion.get("levels")
-        found.append(
+        rows.append(
             {
                 "key": criterion.get("key", ""),
                 "fr": french,
@@ -97,7 +97,7 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "bonus": criterion.get("bonus", False),
             }
         )
-    return found
+    return rows
 
 
 def to_content(
