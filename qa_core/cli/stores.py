@@ -136,11 +136,6 @@ def rotate(name: str = argument("NAME", ", ".join(environment.SECRETS))) -> Line
         file=old.file.name,
         folder=old.file.parent,
     )
-    if name == "recordings":
-        yield _(
-            "The app, watch and purge encrypt the recordings again, then destroy the old key. "
-            "doctor shows how many are left."
-        )
 
 
 @SECRETS.command("list", needs_records=False)

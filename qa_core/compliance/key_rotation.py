@@ -66,9 +66,8 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
     if name == "pseudonyms":
         raise Refusal(
             "fixed_secret",
-            "The pseudonym key cannot be replaced. The phone numbers are not stored, so the "
-            "pseudonyms cannot be computed again. Écoute would recognise no earlier caller. "
-            "If the key has leaked, see docs/backup.md, section 6.",
+            "The pseudonym key cannot be replaced: no earlier caller would be recognised. If it "
+            "has leaked, see docs/backup.md, section 6.",
         )
     if not (environment.current().secrets_folder / name).exists():
         raise Refusal(

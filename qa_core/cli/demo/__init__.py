@@ -36,6 +36,7 @@ from qa_core.compliance.conditions import gates
 from qa_core.ingest.load import due_rules
 from qa_core.metrics.kpi import editions
 from qa_core.quality import scorecards
+from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
@@ -223,7 +224,7 @@ def _remove_scorecard(session: Session) -> None:
     """Remove the demo's scorecard unless it was changed, or used since."""
     versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.SCORECARD_KEY)
     grid = session.scalars(versions.order_by(ScorecardVersion.version)).first()
-    if grid is None or grid.content != evaluations.read_file():
+    if grid is None or grid.content != publication.read_starter(evaluations.SCORECARD_KEY):
         return
     uses = (
         sa.select(table.id).where(table.grid_id == grid.id).limit(1)

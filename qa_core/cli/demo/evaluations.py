@@ -1,15 +1,12 @@
 """Evaluations of three simulated evaluators; one is strict, one is lenient."""
 
 import functools
-import tomllib
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from qa_core import scoring
-from qa_core.base import environment
 from qa_core.cli.demo import remarks
 from qa_core.cli.demo.accounts import choose_trained
 from qa_core.cli.demo.contacts import BILLING
@@ -17,9 +14,9 @@ from qa_core.cli.demo.extracts import Extracts, pick, to_utc
 from qa_core.cli.demo.seasons import LAUNCH, Calendar
 from qa_core.cli.demo.staff import EVALUATORS
 from qa_core.cli.demo.story import STORY, DemoPlan
+from qa_core.quality.scorecards import publication
 
 SCORECARD_KEY = "customer-service"
-SCORECARD_FILE = environment.PROJECT / "data" / "scorecards" / "customer_service.toml"
 DAYS_KEPT = 360
 """Documents of analysis are kept a year at most (docs/compliance.md, R6)."""
 HARDNESS, NEVER_LOST, NOT_APPLICABLE = STORY.evaluations.values()
@@ -33,15 +30,10 @@ TRAINED_DAYS, TRAINED_EVERY = 75, 6
 """In the last days, that advisor is evaluated once in so many."""
 
 
-def read_file() -> dict[str, Any]:
-    """Read the content of the starter scorecard."""
-    return tomllib.loads(SCORECARD_FILE.read_text(encoding="utf-8"))
-
-
 @functools.cache
 def read_scorecard() -> scoring.Scorecard:
     """Read the starter scorecard of the demo centre."""
-    return scoring.parse_scorecard(read_file())
+    return scoring.parse_scorecard(publication.read_starter(SCORECARD_KEY))
 
 
 def evaluate(

@@ -106,9 +106,7 @@ def describe_state(state: DocumentState) -> str:
         day=formatting.long_day(state.printed.on),
         name=state.printed.by,
     )
-    rest = _("It still says the same.")
-    if state.is_outdated:
-        rest = _("It would say something else today: print it again.")
+    rest = _("Content changed: print it again.") if state.is_outdated else _("Content unchanged.")
     return f"{last} {rest}"
 
 

@@ -65,8 +65,7 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         if not free:
             message = N_(
                 "The plan {plan} needs more evaluators who may listen today (maximum per "
-                "evaluator: {most}; nobody listens to their own calls). Accredit another "
-                "evaluator, or make a plan with more evaluators or fewer contacts per advisor."
+                "evaluator: {most}; nobody listens to their own calls)."
             )
             raise Refusal(
                 "evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–"

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -359,12 +359,8 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         short=dict(result.short),
         frame_shares={
             entry.dimension: {
-                "values": [
-                    [share.value, share.frame, share.expected, share.drawn, share.deviation]
-                    for share in entry.shares
-                ],
-                "p_value": entry.p_value,
-                "is_simulated": entry.is_simulated,
+                "values": [list(astuple(share)) for share in entry.shares],
+                **read_fields(entry, ("p_value", "is_simulated")),
             }
             for entry in result.shares
         },

@@ -1,29 +1,17 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
-from qa_core.base.i18n import N_, _
+from qa_core.base import declared
+from qa_core.base.i18n import _
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.sampling_frame import REASONS
-from qa_core.quality.sampling import manual_pick, replacement
 
-DIMENSION_TITLES = {
-    "channel": N_("Channel"),
-    "queue": N_("Queue"),
-    "hour": N_("Time of day"),
-    "weekday": N_("Weekday"),
-    "duration": N_("Duration"),
-}
-STATE_TITLES = {
-    "waiting": N_("waiting"),
-    "started": N_("started"),
-    "done": N_("done"),
-    "replaced": N_("replaced"),
-}
-CAUSE_TITLES = {
-    "lake_changed": N_("contacts were imported or changed since"),
-    "frame_changed": N_("the sampling frame changed"),
-    "list_changed": N_("the drawn list changed"),
-}
+DECLARED = declared.read(__file__)
+DIMENSION_TITLES: dict[str, str] = DECLARED["dimensions"]
+STATE_TITLES: dict[str, str] = DECLARED["states"]
+CAUSE_TITLES: dict[str, str] = DECLARED["causes"]
+PICK_REASONS: dict[str, str] = DECLARED["picks"]
+REPLACEMENT_REASONS: dict[str, str] = DECLARED["replacements"]
 
 
 def name_dimension(dimension: str) -> str:
@@ -58,9 +46,7 @@ def name_reason(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
     if code is None:
         return ""
-    return _(
-        replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
-    )
+    return _(REPLACEMENT_REASONS.get(code) or PICK_REASONS.get(code) or code)
 
 
 def describe_replacement(new: int | None) -> str:

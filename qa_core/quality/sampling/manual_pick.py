@@ -15,17 +15,11 @@ from qa_core.metrics.kpis import periods
 from qa_core.metrics.law import sampling_frame
 from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
+from qa_core.quality.sampling.labels import PICK_REASONS
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, ListeningPlan
 
-PICK_REASONS = {
-    "complaint": N_("the customer complained"),
-    "praise": N_("the customer praised it"),
-    "training": N_("it shows something worth learning"),
-    "incident": N_("an incident is under review"),
-    "other": N_("another reason"),
-}
 DEFAULT_MAXIMUM = 6
 """Maximum per advisor and month, unless a plan of that month sets one."""
 
