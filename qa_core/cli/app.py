@@ -61,8 +61,7 @@ def run(arguments: Sequence[str]) -> int:
             exit_code = WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED
             text = i18n.format_refusal(refusal)
             return _refuse(refusal.code, text, refusal.options, as_json, exit_code)
-        # The detail goes to the log for whoever runs the machine; the person gets a
-        # sentence and no traceback.
+        # The detail goes to the operator's log; the person gets a sentence, no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
         message = _(
             "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",

@@ -101,10 +101,10 @@ def watch_folder(
         min=0,
     ),
     system: str | None = option(
-        "Name of the tool that the files come from, where no import.toml says so."
+        "Name of the tool that the files come from, unless an import.toml names it."
     ),
     profile: str | None = option(
-        "Read as this profile or saved mapping, where no import.toml says so."
+        "Read as this profile or saved mapping, unless an import.toml names it."
     ),
     timezone: str | None = option("Time zone of local times in the files."),
 ) -> int:

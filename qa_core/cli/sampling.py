@@ -8,7 +8,7 @@ from qa_core.cli.files import read_toml
 from qa_core.cli.output import Output
 from qa_core.cli.registry import ROOT, argument, flag, option
 
-PLAN = ROOT.add_group("plan", "Listening plans: who listens to how much, of whom and why.")
+PLAN = ROOT.add_group("plan", "Listening plans: evaluators, numbers, purpose.")
 
 
 @PLAN.command("add")

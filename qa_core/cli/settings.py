@@ -4,6 +4,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
+from qa_core.base.row_values import read_fields
 from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, option
 
@@ -24,8 +25,7 @@ def list_settings() -> Output:
         chosen = [
             {
                 "from": version.valid_from,
-                "value": version.value,
-                "set_by": version.set_by,
+                **read_fields(version, ("value", "set_by")),
                 "set_at": version.set_at.isoformat(),
             }
             for version in versions[entry.name]
@@ -67,7 +67,7 @@ def set_setting(
     pair: str = argument("NAME=VALUE"),
     first: str | None = option("The first day; default: for all time.", "DATE", name="--from"),
 ) -> Lines:
-    """Set a value; the value of its own day applies to each contact."""
+    """Set a value; each contact is counted with the value of its day."""
     from qa_core.centre import settings
     from qa_core.ingest.load import due_rules
     from qa_core.storage.records import store

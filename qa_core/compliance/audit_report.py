@@ -38,8 +38,8 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """List the acts of that actor and kind (empty: of all), newest first, with the ids of
-    advisors whom the directory still knows in place of their pseudonyms.
+    """List the acts of that actor and kind (empty: of all), newest first, with the ids
+    of known advisors instead of their pseudonyms.
     """
     with store.reading() as session:
         ids = {

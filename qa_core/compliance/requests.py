@@ -133,7 +133,7 @@ def _enter(
 
 def confirm_audio(viewer: Viewer, number: int) -> None:
     """Agree, as a second person, that audio is handed out for an open request for access or
-    a copy. Raises Refusal for whoever entered it, AccessDenied for another request.
+    a copy. Raises Refusal for the person who entered it, AccessDenied for another request.
     """
     viewer.require(Permission.SEE_RULES)
     with store.writing() as session:
@@ -161,7 +161,7 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
 
 def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
     """Record the answer to a request. Raises Refusal unless the person's identity was
-    checked (whoever asks in the product has signed in), AccessDenied for a request that
+    checked (an advisor who asks in the product has signed in), AccessDenied for a request that
     there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)

@@ -194,7 +194,7 @@ def purge_daily() -> None:
 
 
 def _note_for_backups(as_of: date) -> None:
-    """Note for restored backups: a day to come as of which this ran, and periods entered."""
+    """Note for restored backups the periods entered, and a future day as of which this ran."""
     if as_of > environment.today():
         replay_list.add("purge", as_of.isoformat())
     noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}

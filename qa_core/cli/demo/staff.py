@@ -115,7 +115,7 @@ def _draw_memberships(
         tenure[:, advisor] = np.arange(days) + (plan.first_day - starts_on).days
         team_on[start:end, advisor] = team
         if (moves_at := moves.get(advisor)) is not None:
-            # Whoever moves stays where they live: in another team of the same site.
+            # An advisor who moves joins another team of the same site.
             moved_on = plan.first_day + timedelta(days=moves_at)
             memberships.append((advisor, team, starts_on, moved_on))
             team, starts_on = (team + 1) % _BY_SITE + _BY_SITE * (team // _BY_SITE), moved_on

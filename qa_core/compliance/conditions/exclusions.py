@@ -54,8 +54,8 @@ def load(session: Session) -> Exclusions:
 
 
 def add(session: Session, viewer: Viewer, reason: str, **what: str | None) -> None:
-    """Enter a `number`, an `advisor_id`, or a `contact_id` with its `source_system`. Whoever
-    calls deletes the audio that it forbids.
+    """Enter a `number`, an `advisor_id`, or a `contact_id` with its `source_system`. The
+    caller deletes the audio that it forbids.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     require_known(reason, REASONS, "unknown_reason")

@@ -21,7 +21,7 @@ PURPOSES = ("training", "evaluation", "quality")
 """Purposes of listening; proof is kept apart, never listened to (docs/compliance.md, R1)."""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
-"""Purposes of a listening that are no purposes of their own before the law."""
+"""Purposes of listening that the law counts as another purpose."""
 
 DECLARED = declared.read(__file__)
 PURPOSE_TITLES: dict[str, str] = DECLARED["purpose_titles"]

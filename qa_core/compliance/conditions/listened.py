@@ -40,7 +40,7 @@ class DrawCutoff:
 
 @dataclass(frozen=True)
 class ListenedContact:
-    """A contact listened to: whose, of which day, and drawn for which plan."""
+    """Contact listened to: its advisor, its day, and the plan it was drawn for."""
 
     advisor_id: str | None
     day: date

@@ -128,7 +128,7 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
 
 
 def render(title: str, blocks: list[Block], form: str, digest: str = "") -> bytes:
-    """Render blocks with the line that says of whom, from which version, when and by what."""
+    """Render blocks with a line of origin: organisation, version, moment and product."""
     author, version = printed_pages.describe_origin(digest)
     _media_type, to_file = RENDERERS[form]
     return to_file(PrintedDocument(title, author, version, blocks))

@@ -22,7 +22,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 
 TO_DO_DAYS = 30
-"""Days to do what has no date of its own, from the day it was first to do."""
+"""Days to act where no date follows from the data, from the first day it was to do."""
 
 
 @dataclass(frozen=True)

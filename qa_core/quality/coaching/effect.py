@@ -3,7 +3,7 @@ matched colleagues who were not coached on them.
 
 Difference in differences (Card and Krueger 1994). Interval by Student's t with the
 pooled variance of single evaluations, plus the variance between colleagues' changes
-beyond chance (DerSimonian and Laird 1986).
+that chance does not explain (DerSimonian and Laird 1986).
 """
 
 import math

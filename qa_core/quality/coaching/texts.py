@@ -137,9 +137,8 @@ def describe_state(plan: CoachingPlanView) -> str:
         return ngettext(
             "Overdue by {n} day", "Overdue by {n} days", (environment.today() - plan.due_on).days
         )
-    if plan.due_on is not None:
-        return _("Under way, due {day}", day=formatting.day(plan.due_on, year=True))
-    return _("Under way")
+    due = plan.due_on and _("due {day}", day=formatting.day(plan.due_on, year=True))
+    return ", ".join(filter(None, (_("Under way"), due)))
 
 
 def describe_progress(plan: CoachingPlanView) -> str:

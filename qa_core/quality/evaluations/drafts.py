@@ -144,7 +144,7 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 drawn.state = "started"
             return evaluation.id
         _mark_replaced(session, viewer, drawn)
-    raise _build_withdrawn()
+    raise build_withdrawn()
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
@@ -157,7 +157,7 @@ def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
         if not _is_withdrawn(evaluation, contact):
             return _build_draft(session, viewer, evaluation, contact)
     with changing(viewer, evaluation_id):  # withdraws it
-        raise _build_withdrawn()
+        raise build_withdrawn()
 
 
 def _build_draft(
@@ -368,7 +368,7 @@ def changing(viewer: Viewer, evaluation_id: int) -> Iterator[tuple[Session, Eval
         session.delete(evaluation)
         audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
         _mark_replaced(session, viewer, drawn)
-    raise _build_withdrawn()
+    raise build_withdrawn()
 
 
 def _find_contact(
@@ -426,7 +426,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """Return the drawn contact of an evaluation, whoever it is assigned to."""
+    """Return the drawn contact of an evaluation, assigned to anybody."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(
@@ -468,7 +468,8 @@ def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None)
         audit_log.record(session, viewer.username, "drawn_replaced", what, reason="private")
 
 
-def _build_withdrawn() -> Refusal:
+def build_withdrawn() -> Refusal:
+    """Build the refusal of a contact that nobody may listen to any more."""
     message = N_(
         "This contact may no longer be listened to: the customer objected, or it is private. It "
         "was removed from your list."

@@ -67,9 +67,20 @@ class SectionView:
         return sum(answer.share for answer in self.answers)
 
 
-@dataclass(frozen=True)
-class SelfEvaluationView:
-    """Advisor's own evaluation of the same contact; answers only once submitted."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationContent:
+    """Answers and scores of one evaluation, by criterion."""
+
+    score: float | None
+    outcome: str | None
+    comment: str | None
+    answers: Mapping[str, float | None]
+    comments: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfEvaluationView(EvaluationContent):
+    """Advisor's evaluation of the same contact; answers only once submitted."""
 
     evaluation_id: int
     is_submitted: bool
@@ -77,23 +88,13 @@ class SelfEvaluationView:
     """Whether it was submitted before the advisor acknowledged the evaluator's; of a
     draft, whether it still could be.
     """
-    score: float | None
-    outcome: str | None
-    comment: str | None
-    answers: Mapping[str, float | None]
-    comments: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class RevisionView:
+@dataclass(frozen=True, kw_only=True)
+class RevisionView(EvaluationContent):
     """Evaluation before a change."""
 
     version: int
-    score: float | None
-    outcome: str | None
-    comment: str | None
-    answers: Mapping[str, float | None]
-    comments: Mapping[str, str]
     reason: str
     replaced_by: str | None
     replaced_at: datetime

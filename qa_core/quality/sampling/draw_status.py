@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.quality.sampling import draws
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.quality.sampling.worklist import OPEN
+from qa_core.quality.sampling.worklist import OPEN, DrawnItem
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -40,24 +40,13 @@ class StoredDraw:
     drawn_at: datetime
 
 
-@dataclass(frozen=True)
-class DrawnAssignment:
+@dataclass(frozen=True, kw_only=True)
+class DrawnAssignment(DrawnItem):
     """Drawn contact and its evaluator; `advisor` and `evaluator` by name."""
 
-    drawn_id: int
-    plan: str
-    purpose: str
-    source_system: str
-    contact_id: str
     advisor: str | None
     team: str | None
-    local_start: datetime
-    channel: str | None
-    queue: str | None
     evaluator: str | None
-    due_on: date | None
-    state: str
-    is_overdue: bool
     replaced_because: str | None
 
 
