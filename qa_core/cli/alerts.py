@@ -42,8 +42,10 @@ def list_alerts(
     viewer = read_as(as_)
     rules = alerts.find_rules(viewer)
     events = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
-    shown = {"rules": rules, "alerts": events}
-    yield {name: [item.as_json() for item in items] for name, items in shown.items()}
+    yield {
+        "rules": [rule.as_json() for rule in rules],
+        "alerts": [event.as_json() for event in events],
+    }
     for rule in rules:
         scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("the whole centre")
         yield f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}"

@@ -60,9 +60,8 @@ def accredit(
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance.conditions import accreditations
 
-    number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
-    made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    yield describe_done(f"{made.username} – {made.ends_on} ({', '.join(made.purposes)})")
+    accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
+    yield describe_done(name)
     yield _describe_next()
 
 

@@ -19,7 +19,6 @@ from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.records import store
-from qa_core.storage.records.base import Base
 from qa_core.storage.records.listening import Playback, Recording
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.store import Session
@@ -129,8 +128,12 @@ class RowKeeper:
 
     def delete_due(self, as_of: date) -> None:
         with store.writing() as session:
-            table: type[Base] = self.moment.class_
-            session.execute(sa.delete(table).where(self.is_due(session, as_of)))
+            is_due = self.is_due(session, as_of)
+            self.delete_related(session, is_due)
+            session.execute(sa.delete(self.moment.class_).where(is_due))
+
+    def delete_related(self, session: Session, is_due: sa.ColumnElement[bool]) -> None:
+        """Delete what goes with the rows that are due."""
 
 
 def to_day(moment: datetime | None) -> date | None:

@@ -1,7 +1,6 @@
 """Choice of evaluators and contacts for a calibration session."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,8 +112,3 @@ def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
         )
         raise Refusal("not_listenable", message, numbers=", ".join(missing))
     return [keys[number][0] for number in numbers]
-
-
-def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
-    """Return the keys of contacts, as `open_session` takes them."""
-    return [candidate.key for candidate in candidates]

@@ -141,7 +141,10 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
     gaps = [
         gap
         for team in sorted(set(theirs.values()))
-        for gap in _find_gaps(viewer, team, theirs, names, period)
+        for gap in find_gaps(
+            _read_means(viewer, team, theirs, names, period)
+            | _read_means(viewer, team, theirs, names, period, ("criterion",))
+        )
     ]
     for advisor in theirs:
         reasons[advisor] += _build_score_reasons(
@@ -300,16 +303,6 @@ def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReas
             for advisor, n in session.execute(Scoped(counted, viewer))
         ]
     return reasons
-
-
-def _find_gaps(
-    viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
-) -> tuple[CriterionGap, ...]:
-    """Compare the advisors who are in the team today, on their contacts in it."""
-    return find_gaps(
-        _read_means(viewer, team, theirs, names, period)
-        | _read_means(viewer, team, theirs, names, period, ("criterion",))
-    )
 
 
 def _find_rises(

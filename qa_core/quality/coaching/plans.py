@@ -222,24 +222,17 @@ def find_plans(
     if advisor_id is not None:
         statement = statement.where(CoachingPlan.advisor_id == advisor_id)
     if is_open is not None:
-        statement = statement.where(
-            (CoachingPlan.state == CoachingState.OPEN)
-            if is_open
-            else (CoachingPlan.state != CoachingState.OPEN)
-        )
+        statement = statement.where((CoachingPlan.state == CoachingState.OPEN) == is_open)
     with store.reading() as session:
         rows = session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
         views = _build_views(session, viewer, rows)
-    still = sorted(
-        (plan for plan in views if plan.state == CoachingState.OPEN),
-        key=lambda plan: plan.due_on or date.max,
-    )
-    over = sorted(
-        (plan for plan in views if plan.state != CoachingState.OPEN),
-        key=lambda plan: plan.ended_on or plan.starts_on,
-        reverse=True,
-    )
-    return (*still, *over)
+    return tuple(sorted(views, key=_sort_key))
+
+
+def _sort_key(plan: CoachingPlanView) -> tuple[bool, int]:
+    is_over = plan.state != CoachingState.OPEN
+    day = (plan.ended_on or plan.starts_on) if is_over else (plan.due_on or date.max)
+    return is_over, -day.toordinal() if is_over else day.toordinal()
 
 
 def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:

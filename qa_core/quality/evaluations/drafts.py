@@ -40,7 +40,6 @@ CONTACT = ("source_system", "contact_id", "advisor_id", "team")
 OCCASIONS = ("drawn_id", "calibration_id", "answered_evaluation_id")
 """Occasions of an evaluation, one at most: a draw, a session, another evaluation."""
 CHANGED_MEANWHILE = "changed_meanwhile"
-WITHDRAWN = "contact_withdrawn"
 
 
 @dataclass(frozen=True)
@@ -474,4 +473,4 @@ def build_withdrawn() -> Refusal:
         "This contact may no longer be listened to: the customer objected, or it is private. It "
         "was removed from your list."
     )
-    return Refusal(WITHDRAWN, message)
+    return Refusal("contact_withdrawn", message)

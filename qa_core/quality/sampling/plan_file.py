@@ -57,14 +57,10 @@ def parse_plan(content: Mapping[str, Any]) -> PlanContent:
     if missing := [name for name in NEEDED if name not in content]:
         raise refuse(missing[0], _("missing. A plan needs {fields}.", fields=", ".join(NEEDED)))
     read = {name: (NEEDED | READERS)[name](name, value) for name, value in content.items()}
-    if read["from"] > read["to"]:
-        raise refuse(
-            "to", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
-        )
-    if "due" in read and read["due"] < read["from"]:
-        raise refuse(
-            "due", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
-        )
+    for name in ("to", "due"):
+        if read.get(name, read["from"]) < read["from"]:
+            first = read["from"].isoformat()
+            raise refuse(name, _("a day from {day}, the start of the plan.", day=first))
     for low, high in (("per_advisor", "maximum_per_advisor"), LIMITS):
         if read.get(low) is not None and read.get(high, read[low]) < read[low]:
             raise refuse(high, _("at least {n} ({name}).", n=read[low], name=low))

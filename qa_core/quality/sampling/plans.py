@@ -161,7 +161,6 @@ def get_row(session: Session, name: str) -> ListeningPlan:
 def _build_state(
     plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 ) -> PlanState:
-    drawn, done, overdue = progress
     return build_from_row(
         PlanState,
         plan,
@@ -169,10 +168,8 @@ def _build_state(
         evaluators=tuple(plan.evaluators),
         is_closed=plan.closed_at is not None,
         draws=len(draws),
-        drawn=drawn,
-        done=done,
-        overdue=overdue,
         short=sum(draws[-1].short.values()) if draws else 0,
+        **dict(zip(("drawn", "done", "overdue"), progress, strict=True)),
     )
 
 
