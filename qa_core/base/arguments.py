@@ -75,7 +75,7 @@ def require_between(day: date, first: date | None = None, last: date | None = No
 
 def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
     """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
-    the name may hold equals signs of its own, the value none.
+    split at the last equals sign instead of the first.
     """
     pairs = []
     for text in texts or ():

@@ -14,8 +14,8 @@ class Refusal(Exception):
     `message` is an English gettext message whose `{named}` places are filled from
     `params` after translation (`i18n.format_refusal`); `code` is a stable word for
     scripts; `options` are for the command line: options of the same command, or whole
-    commands, each of which would resolve the refusal. `suggestion` is the known name
-    that an unknown one resembles.
+    commands; each would resolve the refusal. `suggestion` is the known name that an
+    unknown one resembles.
     """
 
     suggestion: str | None = None

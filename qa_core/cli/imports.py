@@ -101,10 +101,10 @@ def watch_folder(
         min=0,
     ),
     system: str | None = option(
-        "Name of the tool that the files come from, unless an import.toml names it."
+        "Name of the tool that the files come from, where no import.toml gives it."
     ),
     profile: str | None = option(
-        "Read as this profile or saved mapping, unless an import.toml names it."
+        "Read as this profile or saved mapping, where no import.toml gives it."
     ),
     timezone: str | None = option("Time zone of local times in the files."),
 ) -> int:

@@ -63,14 +63,14 @@ def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _explain(explanation: "Explanation") -> Iterator[str]:
     from qa_core.analysis import explanations
-    from qa_core.metrics.kpis import formatting, setting_texts
+    from qa_core.metrics.kpis import formatting
 
     yield f"\n{_(explanation.kpi.title)}. {_(explanation.kpi.formula)}"
     for title, n in explanations.build_rows(explanation):
         yield f"  {formatting.number(n):>12}  {title}"
     for variant in explanation.variants:
         value = formatting.value(variant.row.value, explanation.kpi.unit)
-        setting = setting_texts.setting_value(str(explanation.varied_setting), variant.value)
+        setting = formatting.setting_value(str(explanation.varied_setting), variant.value)
         yield f"  {value:>12}  {setting}"
 
 

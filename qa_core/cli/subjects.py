@@ -81,10 +81,10 @@ def lift(number: int = NUMBER) -> Output:
 def list_restrictions() -> Output:
     """List the restrictions in force, and how many contacts they leave out."""
     from qa_core.compliance import restrictions
-    from qa_core.metrics.law import restricted_contacts
+    from qa_core.metrics.law import centre_counts
 
     entries = restrictions.find_all(Viewer.SYSTEM)
-    count = restricted_contacts.count_restricted(Viewer.SYSTEM)
+    count = centre_counts.count_restricted(Viewer.SYSTEM)
     yield {"contacts": count, "restrictions": [item.as_json() for item in entries]}
     for item in entries:
         yield f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}"

@@ -12,7 +12,7 @@ from qa_core.centre import members
 from qa_core.compliance.conditions import listened
 from qa_core.compliance.retention import start_of
 from qa_core.metrics.kpis.dimensions import Period, add_months
-from qa_core.metrics.law.recorded_shares import RecordedShare, count_recorded
+from qa_core.metrics.law.centre_counts import RecordedShare, count_recorded
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store

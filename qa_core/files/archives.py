@@ -18,7 +18,7 @@ from qa_core.base.i18n import N_
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 BLOCK_BYTES = 4 << 20
 LINE_ENDS = (b"\n", b"\r", b"\x00")
-"""Last bytes of a finished line; the zero byte is that of a wide encoding."""
+"""Last bytes of a finished line; the zero byte occurs in wide encodings."""
 MAX_LINE_LENGTH = 16 << 20
 MAX_UNPACKED_BYTES = 16 << 30
 MAX_RATIO = 300
@@ -36,7 +36,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Marks with their encodings; that of UTF-32 begins with that of UTF-16."""
+"""Marks with their encodings; the mark of UTF-32 begins with the mark of UTF-16."""
 
 
 def require_columns(name: str, count: int) -> None:

@@ -13,7 +13,7 @@ OWN_WORDS = (
     N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),
     N_("unanswered"),
 )  # fmt: skip
-"""Words of ours in the places of a decision; those of the file beside them are not translated."""
+"""Our words in the places of a decision; words of the file are not translated."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Decision:
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """Translate our own words in a place (`comma`, `Y → answered`); those of the file stay."""
+    """Translate our words in a place (`comma`, `Y → answered`), and keep the file's words."""
     if name == "delimiter":
         return _(value) if value in OWN_WORDS else value
     if name != "said":

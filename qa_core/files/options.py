@@ -42,7 +42,7 @@ def require_kind(kind: str) -> None:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """The options of an import (CONTRACT.md section 3); None or empty: left to the
+    """The options of an import (docs/contract.md, section 3); None or empty: left to the
     file.
 
     `columns` maps fields to columns of the file (`ignore` in the place of a field, as

@@ -42,7 +42,7 @@ class Sample:
 
     @cached_property
     def header_rows(self) -> list[set[str]]:
-        """The simplified cells of each of the first rows, one of which may be the header."""
+        """The simplified cells of each of the first rows; one of them may be the header."""
         return [{simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS]]
 
 

@@ -44,7 +44,7 @@ class ErasureCounts:
 
 def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
     """Remove every trace of the customer with that pseudonym from the stores. Only
-    `Viewer.SYSTEM` may call it, for those who decide on requests of persons. It can be
+    `Viewer.SYSTEM` may call it, after a decision on a request of a person. It can be
     repeated, also after an interruption.
 
     A customer's key can be in these places:

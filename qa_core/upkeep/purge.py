@@ -194,7 +194,7 @@ def purge_daily() -> None:
 
 
 def _note_for_backups(as_of: date) -> None:
-    """Note for restored backups the periods entered, and a future day as of which this ran."""
+    """Note for restored backups: the key day if it lies ahead, and the periods entered."""
     if as_of > environment.today():
         replay_list.add("purge", as_of.isoformat())
     noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}

@@ -1,5 +1,5 @@
-"""Restoring of a backup into a home without stores: unpacked, cleared of what had to be
-deleted since, then moved into the home (docs/backup.md).
+"""Restore of a backup into a home without stores: unpacked into a separate folder, purged
+of everything that was to be deleted since, then moved into place (docs/backup.md).
 """
 
 import json
@@ -59,9 +59,11 @@ class Restored:
 
 
 def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
-    """Restore a backup, then delete again who was erased and what fell due since. Only
-    `Viewer.SYSTEM` may. Atomic: stores appear only when complete; an interrupted restore
-    is resumed or restarted. Raises Refusal for stores that exist, other secrets, a
+    """Restore a backup, and repeat in it the erasures and purges since. Only
+    `Viewer.SYSTEM` may.
+
+    Atomic: stores appear only when complete. An interrupted restore is resumed or
+    restarted by the next call. Raises Refusal for stores that exist, other secrets, a
     damaged file, and a gap in the list of erasures, unless `accept_gaps`.
     """
     if not viewer.is_system:

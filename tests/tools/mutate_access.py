@@ -117,9 +117,9 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/compliance/recordings/playback_list.py: find_own: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/rows/advisor_self_view.py: find_own_evaluations: "
+            "qa_core/metrics/rows/own_work.py: find_own_evaluations: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/rows/advisor_self_view.py: team_medians: "
+            "qa_core/metrics/rows/own_work.py: team_medians: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/quality/evaluations/advisor_response.py: acknowledge: "
             "viewer.require(Permission.ANSWER_EVALUATIONS)",
@@ -176,10 +176,10 @@ EQUIVALENT: dict[str, str] = {
             "viewer)",
         ),
         ("Rows of contacts that were not found within the scope just before are dropped."): (
-            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*found), viewer)",
+            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*keys), viewer)",
         ),
         _SPEND: (
-            "qa_core/metrics/rows/currencies.py: find_currencies: Scoped(statement, viewer)",
+            "qa_core/metrics/rows/tracking.py: find_currencies: Scoped(statement, viewer)",
             "qa_core/metrics/kpi/statements.py: on_spend: "
             "Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)",
         ),

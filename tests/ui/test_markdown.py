@@ -83,7 +83,7 @@ PLAIN_TEXTS = {
     "views/performance/action_list": ["name"],
     "views/performance/explain": [
         "' '.join(note_texts.describe_populations",
-        "setting_texts.since(entry.since)",
+        "formatting.since(entry.since)",
         "text",
     ],
     "views/performance/irritants": ["change"],

@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.analysis import exports, tracking_numbers
+from qa_core.analysis.comparisons import compare_values
 from qa_core.analysis.tracking_numbers import GAP, NEVER, UNSEEN
-from qa_core.analysis.value_comparison import compare_values
 from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period

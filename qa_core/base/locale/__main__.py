@@ -47,7 +47,7 @@ def collect() -> Catalog:
 @functools.cache
 def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
     """Find every message with its file and line; the source is parsed once a process."""
-    found: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
+    messages: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
     files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
     for file in files:
         name_of_file = file.relative_to(PROJECT).as_posix()
@@ -57,12 +57,12 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             constants = (arg.value if isinstance(arg, ast.Constant) else "" for arg in node.args)
             texts = [text if isinstance(text, str) else "" for text in constants]
-            for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
+            for text in (texts[index] for index in MESSAGES.get(name, ()) if texts[index:]):
                 if text:
-                    found.append((text, (name_of_file, node.lineno)))
+                    messages.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
-                found.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
-    return found
+                messages.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
+    return messages
 
 
 def _find_declared() -> Iterator[tuple[str, tuple[str, int]]]:

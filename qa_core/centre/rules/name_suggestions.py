@@ -214,7 +214,7 @@ def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def _compare(one: str, other: str, initials: bool) -> str | None:
-    """Tell why two names look alike; None where not, or where their numbers differ."""
+    """Return why two names look similar; None if they do not, or if their numbers differ."""
     first, second = (sorted(normalise_name(text).split()) for text in (one, other))
     if first == second:
         return SAME_NAME

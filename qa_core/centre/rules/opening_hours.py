@@ -57,7 +57,7 @@ class SiteHours:
             if first is not None
         ]
         always = next((spans for first, spans in self.versions if first is None), None)
-        # Before the first hours that anybody told, nothing is known to be closed.
+        # Before the first hours entered, nothing is known to be closed.
         rest = "true" if always is None else _build_span_condition(always, start)
         weekly = f"CASE {' '.join(cases)} ELSE {rest} END" if cases else rest
         if not self.closed_days:

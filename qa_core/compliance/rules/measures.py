@@ -24,7 +24,7 @@ from qa_core.compliance.rules.findings import (
 )
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.rows.customer_keys import count_customer_keys
+from qa_core.metrics.law.centre_counts import count_customer_keys
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import (

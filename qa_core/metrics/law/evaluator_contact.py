@@ -104,13 +104,13 @@ def find_listed(
     frame = engine.current().run(
         query, legal.tables, first_month=min(months), last_month=max(months)
     )
-    found = {
+    listed = {
         (row["source_system"], row["contact_id"]): ListedContact(
             _sum_known(row), row["against"] is not None
         )
         for row in plain_records(frame)
     }
-    return {key: contact for key, contact in found.items() if key in days}
+    return {key: contact for key, contact in listed.items() if key in days}
 
 
 def _sum_known(row: Mapping[str, Any]) -> float | None:

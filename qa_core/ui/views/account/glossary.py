@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, language
 from qa_core.metrics import kpis
 from qa_core.metrics.kpis import terms
 from qa_core.ui.frame import menu
@@ -41,8 +41,8 @@ def show(viewer: Viewer) -> None:
 def _list_groups(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """List by subject the key of each KPI (empty for other terms) and its text."""
     return {_("KPIs"): list(_describe_kpis(viewer))} | {
-        _(title): [("", _describe(_(term.title), _(term.meaning))) for term in group]
-        for title, group in terms.GROUPS.items()
+        title: [("", _describe(term, meaning)) for term, meaning in group.items()]
+        for title, group in terms.read(language()).items()
     }
 
 

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law.recorded_shares import RecordedShare
+from qa_core.metrics.law.centre_counts import RecordedShare
 from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
@@ -107,7 +107,7 @@ def show_proportions(viewer: Viewer) -> None:
         "This page flags a team if at least {share} of its answered contacts were recorded "
         "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
         "to, and over {times} times the others' average. It also flags recordings that nobody "
-        "listens to. A contact counts as recorded if its source says so or its audio is "
+        "listens to. A contact counts as recorded if its source reports it or its audio is "
         "stored here. Advisors' playbacks of their own contacts do not count.",
         share=formatting.percent(proportionality.PERMANENT_FROM, 0),
         least=proportionality.MIN_ANSWERED,

@@ -8,7 +8,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import requests, restrictions
 from qa_core.compliance.conditions import exclusions
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law import restricted_contacts
+from qa_core.metrics.law import centre_counts
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, download_links, tables
@@ -81,7 +81,7 @@ def show_restrictions(viewer: Viewer) -> None:
     """Show who is restricted and how much that leaves out; change restrictions."""
     st.subheader(_("Restricted"), anchor=False)
     found = restrictions.find_all(viewer)
-    count = restricted_contacts.count_restricted(viewer)
+    count = centre_counts.count_restricted(viewer)
     said = ngettext(
         "{count} contact is excluded from figures, lists, draws and exports.",
         "{count} contacts are excluded from figures, lists, draws and exports.",

@@ -10,7 +10,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
-from qa_core.metrics.kpis import Kpi, dimensions, formatting, setting_texts
+from qa_core.metrics.kpis import Kpi, dimensions, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.ui.frame import cached, layout
@@ -104,9 +104,9 @@ def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
     with cards.card(title, is_stretched=True):
         for entry in explanation.settings:
             setting = get_setting(entry.name)
-            value = escape(setting_texts.setting_value(entry.name, entry.value))
+            value = escape(formatting.setting_value(entry.name, entry.value))
             st.markdown(f"{_(setting.title)} – **{value}**", help=_(setting.meaning))
-            st.caption(setting_texts.since(entry.since))
+            st.caption(formatting.since(entry.since))
         if explanation.settings and not viewer.can(Permission.MANAGE_SETTINGS):
             st.caption(_("An administrator can change them from a chosen day."))
 
@@ -132,7 +132,7 @@ def _show_variants(explanation: Explanation) -> None:
 
     def describe(variant: Variant) -> str:
         mark = " ✓" if variant.is_in_force else ""
-        return setting_texts.setting_value(name, variant.value) + mark
+        return formatting.setting_value(name, variant.value) + mark
 
     def value(row: Any) -> str:
         return _missing(row.status) if row.value is None else formatting.value(row.value, kpi.unit)

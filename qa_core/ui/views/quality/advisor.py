@@ -9,7 +9,7 @@ import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import case_mix, charts
+from qa_core.analysis import charts, comparisons
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
@@ -73,7 +73,7 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
     rows = cached.headline(viewer, MEASURES, side.own)
     lately = trend_cards.describe_lately(viewer, side.own, MEASURES)
     standards = _standardise(viewer, side)
-    sides = case_mix.find_sides(standards)
+    sides = comparisons.find_sides(standards)
     teams = formatting.listing(side.advisor.teams[:3]) if all(side.advisor.teams) else ""
 
     def describe_expected(key: str) -> str:
@@ -186,8 +186,10 @@ def _evaluation_columns(known: set[str], texts: ScorecardTexts) -> list[tables.T
 def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, StandardisedValue | None]:
     if side.others is None:
         return dict.fromkeys(MEASURES)
-    own, others = (cached.measure(viewer, MEASURES, case_mix.KIND, where) for where in side.wheres)
-    return {key: case_mix.standardise(get_kpi(key), own, others) for key in MEASURES}
+    own, others = (
+        cached.measure(viewer, MEASURES, comparisons.KIND, where) for where in side.wheres
+    )
+    return {key: comparisons.standardise(get_kpi(key), own, others) for key in MEASURES}
 
 
 def _describe_case_mix(
@@ -353,7 +355,7 @@ def _describe_criteria(
     """Name the criteria that clearly differ from colleagues', all tried at once."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
-    sides = case_mix.find_sides(case_mix.compare_criteria(own, others[0]))
+    sides = comparisons.find_sides(comparisons.compare_criteria(own, others[0]))
     if not sides:
         return ChartTitle(_("Too few evaluations to compare criterion by criterion"))
     low, high = (

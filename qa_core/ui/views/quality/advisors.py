@@ -172,8 +172,8 @@ def _show_adjustment(scores: Adjusted) -> None:
                 n=scores.evaluators,
             )
         )
-    elif any(scores.apart):
-        evaluators, grids = scores.apart
+    elif any(scores.disconnected):
+        evaluators, grids = scores.disconnected
         said = (
             ngettext("{n} evaluator", "{n} evaluators", evaluators)
             if evaluators

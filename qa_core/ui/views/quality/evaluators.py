@@ -63,7 +63,7 @@ def show(viewer: Viewer) -> None:
     )
     with cards.card(_describe(found), hint):
         tables.show(found.figures, columns, "table_evaluators", height=420)
-        if found.apart or found.disconnected_scorecards:
+        if found.disconnected or found.disconnected_scorecards:
             st.warning(_describe_apart(found), icon=":material/link_off:")
         _explain()
 
@@ -123,11 +123,11 @@ def _describe_lost(outcome: disputes.DisputeOutcome | None) -> str | None:
 
 
 def _describe_apart(found: Evaluators) -> str:
-    if found.apart:
+    if found.disconnected:
         return _(
             "No severity can be estimated: no advisor connects {names} with the other evaluators "
             "on the same scorecard.",
-            names=escape(formatting.listing(found.apart)),
+            names=escape(formatting.listing(found.disconnected)),
         )
     return _(
         "No severity can be estimated. Advisors scored with {names} were scored with no other "

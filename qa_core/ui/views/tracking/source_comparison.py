@@ -9,7 +9,7 @@ from qa_core import stats
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.value_comparison import MIN_VALUES, compare_values
+from qa_core.analysis.comparisons import MIN_VALUES, compare_values
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import FactTable, formatting, get_kpi
 from qa_core.stats import Comparison, control_charts
