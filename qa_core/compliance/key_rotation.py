@@ -39,18 +39,13 @@ class KeyFile:
 def find_key_files() -> list[KeyFile]:
     """List the keys in files, by secret, those that write first."""
     folder = environment.current().secrets_folder
-    return [
-        _read(name, path)
-        for name in environment.SECRETS
-        for path in (folder / name, *environment.find_old_files(name))
-        if path.exists()
-    ]
-
-
-def _read(name: str, path: Path) -> KeyFile:
-    key_id = environment.compute_key_id(path.read_bytes())
-    since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return KeyFile(name, path, key_id, path.name == name, since)
+    keys = []
+    for name in environment.SECRETS:
+        for path in filter(Path.exists, (folder / name, *environment.find_old_files(name))):
+            key_id = environment.compute_key_id(path.read_bytes())
+            since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            keys.append(KeyFile(name, path, key_id, path.name == name, since))
+    return keys
 
 
 def rotate(viewer: Viewer, name: str) -> KeyFile:
