@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from stdnum import iban, luhn
 
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
 MASK = "•••"
@@ -233,6 +234,14 @@ def mask(text: str) -> str:
         if match.kind in MASKED_KINDS:
             text = text[: match.start] + MASK + text[match.end :]
     return mask_contact_details(pa.array([text], pa.string()))[0].as_py()
+
+
+def clean_text(text: str, limit: int, code: str, is_needed: bool = True) -> str:
+    """Mask and strip what a person wrote. Refuse a longer text, and an empty one if needed."""
+    text = mask(text).strip()
+    if len(text) > limit or (is_needed and not text):
+        raise Refusal(code, "Write a text of at most {limit} characters.", limit=limit)
+    return text
 
 
 def mask_contact_details(texts: pa.Array) -> pa.Array:

@@ -247,7 +247,7 @@ def resume() -> list[str]:
     uploads.remove_leftovers()
     with store.one_import_at_a_time():
         finished = recovery.finish_interrupted()
-        recordings.sweep()
+        recordings.delete_orphans()
     lake.remove_dead_folders()
     return finished
 

@@ -221,7 +221,6 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.metrics.kpi import editions
-    from qa_core.quality import daily
     from qa_core.upkeep import after_import, purge
 
     try:
@@ -235,7 +234,6 @@ def _work_unattended() -> None:
         after_import.do_due()
         purge.purge_daily()
         try:
-            daily.do_daily()
             editions.publish_due()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:

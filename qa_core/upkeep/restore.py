@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.row_values import read_fields
 from qa_core.centre import settings
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.conditions import gates
@@ -52,11 +53,7 @@ class Restored:
         """Build the document of `restore --json` (docs/contract.md, section 3)."""
         return {
             "made_at": self.made_at.isoformat(),
-            "replayed": {
-                "customers": self.customers,
-                "advisors": self.advisors,
-                "objections": self.objections,
-            },
+            "replayed": read_fields(self, ("customers", "advisors", "objections")),
             "deleted": dict(self.deleted),
         }
 

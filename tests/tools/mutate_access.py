@@ -76,7 +76,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_EVALUATIONS)",
             "qa_core/quality/evaluations/timed_comments.py: _find_draft: "
             "viewer.require(Permission.SEE_EVALUATIONS)",
-            "qa_core/quality/evaluations/timed_comments.py: find_remarks: "
+            "qa_core/quality/evaluations/timed_comments.py: find_comments: "
             "viewer.require(Permission.SEE_EVALUATIONS)",
             "qa_core/quality/sampling/manual_pick.py: find_evaluators: "
             "viewer.require(Permission.MANAGE_LISTENING)",
@@ -190,11 +190,11 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/metrics/rows/rule_changes.py: find_changes: viewer.can(Permission.SEE_SCORES)",
         ),
         ("The evaluation that a remark belongs to is asked just before or just after."): (
-            "qa_core/quality/evaluations/timed_comments.py: find_remarks: Scoped(statement, "
-            "viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: read_timed_comments: "
+            "Scoped(statement, viewer)",
         ),
         ("Its evaluator alone, who was just asked, writes remarks on a draft."): (
-            "qa_core/quality/evaluations/timed_comments.py: remove_remark: remark.author != "
+            "qa_core/quality/evaluations/timed_comments.py: remove_comment: comment.author != "
             "viewer.username",
         ),
         ("Evaluators and the advisor, who alone are let read a draft of theirs, have it."): (

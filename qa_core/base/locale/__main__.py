@@ -9,7 +9,9 @@ import functools
 import io
 import sys
 import tomllib
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
@@ -37,7 +39,7 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 def collect() -> Catalog:
     """Extract every message in `qa_core/` and `pages/`, with its places."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
-    for message, place in _find_messages():
+    for message, place in (*_find_messages(), *_find_declared()):
         catalogue.add(message, locations=[place])
     return catalogue
 
@@ -60,11 +62,27 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
                     messages.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
                 messages.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
-    for file in (PROJECT / "qa_core").rglob("settings.toml"):
-        for table in tomllib.loads(file.read_text(encoding="utf-8"))["setting"]:
-            origin = (file.relative_to(PROJECT).as_posix(), 1)
-            messages += ((table[name], origin) for name in ("title", "meaning"))
     return messages
+
+
+def _find_declared() -> Iterator[tuple[str, tuple[str, int]]]:
+    """Find the messages of declarations: texts under the keys that a file's `messages` name."""
+    for file in (PROJECT / "qa_core").rglob("*.toml"):
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        for text in _list_texts(content, content.get("messages", ())):
+            yield text, (file.relative_to(PROJECT).as_posix(), 1)
+
+
+def _list_texts(value: Any, keys: Container[str], is_message: bool = False) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _list_texts(item, keys, is_message or key in keys)
+        case list():
+            for item in value:
+                yield from _list_texts(item, keys, is_message)
+        case str() if is_message:
+            yield value
 
 
 def missing(language: str) -> list[str]:

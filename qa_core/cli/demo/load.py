@@ -105,7 +105,7 @@ def _stage(
     pq.write_table(pa.schema(reasons).empty_table(), rejected)
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    said = N_("demo centre, seed {seed}; all people are invented")
+    message = N_("demo centre, seed {seed}; all people are invented")
     return Staged(
         kind=kind,
         system=system,
@@ -120,7 +120,7 @@ def _stage(
         mapping={column: column for column in columns},
         dropped=(),
         defaults={},
-        decisions=[Decision.of("file", said, seed=plan.seed)],
+        decisions=[Decision.of("file", message, seed=plan.seed)],
         tally=ImportTally(read),
         accepted=read,
     )

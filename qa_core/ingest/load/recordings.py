@@ -104,7 +104,7 @@ def load(job: LoadJob) -> None:
             )
         }
     if not job.options.dry_run:
-        recordings.sweep()
+        recordings.delete_orphans()
     stored_rows: list[IncomingRecording] = []
     try:
         for number, item in enumerate(rows):

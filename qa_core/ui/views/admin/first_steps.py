@@ -146,10 +146,7 @@ def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
         case Step.ACCOUNTS:
             return _describe_accounts(set_up)
         case Step.LISTENING if set_up.closed_gates:
-            titles = (
-                _(gates.BY_NAME[name].title) if name in gates.BY_NAME else _(gates.LISTENERS_TITLE)
-                for name in set_up.closed_gates
-            )
+            titles = (_(gates.BY_NAME[name].title) for name in set_up.closed_gates)
             return _("Missing: {titles}", titles=formatting.listing(titles))
         case Step.FIRST_FIGURE if not set_up.has_reader:
             return _("No manager has signed in yet.")

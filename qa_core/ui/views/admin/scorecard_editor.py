@@ -12,7 +12,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
-from qa_core.quality.scorecards.publication import METHODS
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards
@@ -69,7 +68,7 @@ def _name_place(fault: Fault) -> str:
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
     left, middle, right = st.columns(3)
-    methods = {str(method): _(METHODS[method]) for method in scoring.Method}
+    methods = {str(method): _(table.METHODS[method]) for method in scoring.Method}
     return {
         "title": left.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
         "title_fr": middle.text_input(
@@ -314,7 +313,7 @@ def _find_before(viewer: Viewer, stored: StoredScorecard) -> StoredScorecard | N
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
+    changes = scorecards.compare(before, after)
     st.markdown(
         "\n".join(f"- {escape(change)}" for change in changes) or _("Nothing is changed yet.")
     )

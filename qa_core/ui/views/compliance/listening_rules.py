@@ -35,7 +35,7 @@ def show_state(viewer: Viewer) -> None:
         _offer_purge(viewer)
     missing = [_(state.gate.title) for state in gates.find_all(viewer) if state.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
-        missing.append(_(gates.LISTENERS_TITLE))
+        missing.append(_(gates.LISTENERS_GATE.title))
     if missing:
         message = ngettext(
             "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
@@ -75,16 +75,13 @@ def show_gates(viewer: Viewer) -> None:
         if state.set_at:
             day = formatting.local_day(state.set_at)
             by = _("by {name}, {when}", name=state.set_by, when=day)
-        right = _show_gate(entry.name, entry.title, entry.meaning, entry.source, value, by)
+        right = _show_gate(entry, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
             _ask_value(state, right)
     holding = [item for item in accreditations.find_all(viewer) if item.holds]
     names = sorted({item.display_name or item.username for item in holding})
     _show_gate(
-        gates.LISTENERS,
-        gates.LISTENERS_TITLE,
-        gates.LISTENERS_MEANING,
-        gates.LISTENERS_SOURCE,
+        gates.LISTENERS_GATE,
         ngettext("{n} person", "{n} people", len(names)) if names else None,
         ", ".join(names),
     )
@@ -178,18 +175,16 @@ def _show_recorded(proportions: proportionality.Proportions) -> None:
     tables.show(proportions.recorded_shares, columns, "recorded_shares", height=300)
 
 
-def _show_gate(
-    name: str, title: str, meaning: str, source: str, value: str | None, detail: str
-) -> Any:
+def _show_gate(entry: gates.Gate, value: str | None, detail: str) -> Any:
     """Show one gate; return the column for the button that changes it."""
     with cards.card(gap="small"):
         left, right = st.columns([3, 2], gap="medium")
         with left:
             icon = ":green[:material/check_circle:]" if value else ":red[:material/cancel:]"
-            st.markdown(f"{icon} **{escape(_(title))}**")
-            st.caption(_(meaning))
-            who = _(gates.ACTORS[name])
-            st.caption(_("Source: {source}. Who acts: {who}.", source=_(source), who=who))
+            st.markdown(f"{icon} **{escape(_(entry.title))}**")
+            st.caption(_(entry.meaning))
+            who = _(entry.actor)
+            st.caption(_("Source: {source}. Who acts: {who}.", source=_(entry.source), who=who))
         with right:
             if not value:
                 st.markdown(":red[" + _("Missing") + "]")

@@ -14,7 +14,6 @@ from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.rows.scorecard_texts import find_scorecard_texts
 from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
-from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import MAX_TITLE, MIN_EVALUATORS
 from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui.frame import cached, gate, layout
@@ -294,4 +293,4 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         tables.text_column(_("Listening plan"), lambda item: item.plan),
     )
     tables.show(drawn, columns, "calibration_drawn", height=240)
-    return list_keys(drawn)
+    return [candidate.key for candidate in drawn]

@@ -70,7 +70,7 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
 def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
-        ChartTitle(wording.describe_verdict(effect), wording.severity_of(effect)),
+        ChartTitle(wording.describe_result(effect), wording.severity_of(effect)),
         wording.describe_criteria(plan, texts),
     )
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in wording.describe_effect(effect)))

@@ -81,7 +81,7 @@ def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
         and evaluation.contact_id is not None
         and evaluation.state != "draft"
     )
-    if not can_play and not evaluation.remarks:
+    if not can_play and not evaluation.timed_comments:
         return
     with cards.card(_("Recording")):
         is_played = False
@@ -95,12 +95,12 @@ def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
                 f"play_{evaluation.evaluation_id}",
                 evaluation.evaluation_id,
             )
-        for remark in () if is_played else evaluation.remarks:
+        for comment in () if is_played else evaluation.timed_comments:
             moment, text = st.columns([1, 9], gap="small", wrap=False)
-            moment.caption(f"{int(remark.seconds) // 60}:{int(remark.seconds) % 60:02d}")
-            text.text(remark.text)
-            if remark.author:
-                text.caption(escape(remark.author))
+            moment.caption(f"{int(comment.seconds) // 60}:{int(comment.seconds) % 60:02d}")
+            text.text(comment.text)
+            if comment.author:
+                text.caption(escape(comment.author))
 
 
 def show_history(evaluation: EvaluationView) -> None:

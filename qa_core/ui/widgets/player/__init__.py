@@ -166,23 +166,23 @@ def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
         with actions.keep_refusals(f"{key}_refused"):
-            timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
+            timed_comments.remove_comment(gate.current_viewer(Permission.LISTEN), number)
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
 
 
-def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
+def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.TimedComments | None:
     if evaluation_id is None:
         return None
     try:
-        return timed_comments.find_remarks(viewer, evaluation_id)
+        return timed_comments.find_comments(viewer, evaluation_id)
     except AccessDenied:
         return None
 
 
-def _describe_remarks(comments: timed_comments.Remarks | None) -> list[dict[str, Any]]:
+def _describe_remarks(comments: timed_comments.TimedComments | None) -> list[dict[str, Any]]:
     if comments is None:
         return []
     language = i18n.language()
@@ -191,20 +191,22 @@ def _describe_remarks(comments: timed_comments.Remarks | None) -> list[dict[str,
             "id": entry.id,
             "seconds": entry.seconds,
             "text": entry.text,
-            "about": entry.about.in_language(language) if entry.about else "",
+            "about": comments.criteria[entry.criterion].in_language(language)
+            if entry.criterion in comments.criteria
+            else "",
             "removable": comments.is_open,
         }
         for entry in comments.entries
     ]
 
 
-def _show_remark_form(comments: timed_comments.Remarks, key: str, evaluation_id: int) -> None:
+def _show_remark_form(comments: timed_comments.TimedComments, key: str, evaluation_id: int) -> None:
     language = i18n.language()
     with st.form(f"{key}_remark_form"):
         moment = st.session_state[f"{key}_moment"]
         st.text_area(
             _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"),
-            max_chars=timed_comments.MAX_REMARK,
+            max_chars=timed_comments.MAX_COMMENT,
             height=80,
             key=f"{key}_remark_text",
         )
@@ -235,7 +237,7 @@ def _save_remark(key: str, evaluation_id: int) -> None:
     with actions.keep_refusals(f"{key}_refused"):
         about = state.get(f"{key}_remark_about") or None
         moment = state[f"{key}_moment"]
-        timed_comments.add_remark(viewer, evaluation_id, moment, text, about)
+        timed_comments.add_comment(viewer, evaluation_id, moment, text, about)
         _close_form(key)
 
 
