@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import logging
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -233,10 +234,11 @@ def _work_unattended() -> None:
     forgotten = 0
     while True:
         after_import.do_due()
-        purge.purge_daily()
+        purge.purge_daily(_work_beside)
         try:
             daily.do_daily()
-            editions.publish_due()
+            if editions.find_due():
+                _work_beside()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
@@ -244,6 +246,18 @@ def _work_unattended() -> None:
         except Exception as error:
             system_errors.log_failure(LOG, "what the day asks for", error)
         after_import.wait(UPKEEP_SECONDS)
+
+
+def _work_beside() -> None:
+    """Purge and publish in a process of its own, and wait for it. Raises an error where it
+    fails; it has said why.
+    """
+    command = [sys.executable, "-m", "qa_core.upkeep"]
+    process = subprocess.Popen(command, cwd=environment.PROJECT, stdin=subprocess.PIPE)
+    code = process.wait()
+    process.stdin.close()  # was open so far: the process ends where it closes
+    if code:
+        raise subprocess.CalledProcessError(code, command)
 
 
 def _may_upload(scope: Scope) -> bool:

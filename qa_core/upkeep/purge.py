@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -169,7 +169,13 @@ def request() -> None:
     after_import.wake()
 
 
-def purge_daily() -> None:
+def purge_today() -> None:
+    """Purge, and note for the history how the rules stand."""
+    purge(Viewer.SYSTEM)
+    note_rules()
+
+
+def purge_daily(work: Callable[[], None] = purge_today) -> None:
     """Purge, once a day in this process. Never fails: what stays overdue is tried again."""
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
@@ -181,8 +187,7 @@ def purge_daily() -> None:
     if _purged_through.get(here) == today:
         return
     try:
-        purge(Viewer.SYSTEM)
-        note_rules()
+        work()
     except Exception as error:
         system_errors.log_failure(LOG, "the purge", error)
     else:
