@@ -1,4 +1,4 @@
-"""Purge, and publish editions, in a process beside the server: the pages do not wait for it.
+"""Work of the day in a process beside the server, for which no page waits.
 
 It has the lowest priority, and ends when the server does; the next one finishes what it
 began.
@@ -16,6 +16,12 @@ from qa_core.upkeep import purge
 LOWEST_PRIORITY = 19
 
 
+def work() -> None:
+    """Purge, and publish the editions that are due."""
+    purge.purge_today()
+    editions.publish_due()
+
+
 def _end_with_server() -> None:
     sys.stdin.buffer.read()  # open until the server is gone
     os._exit(1)
@@ -25,7 +31,6 @@ if __name__ == "__main__":
     os.nice(LOWEST_PRIORITY)
     threading.Thread(target=_end_with_server, daemon=True).start()
     try:
-        purge.purge_today()
-        editions.publish_due()
+        work()
     except Refusal as refusal:
         sys.exit(i18n.format_for_operator(refusal))
