@@ -133,14 +133,16 @@ def find_fixed(
     sets = np.vstack([cells.inside[shown], *(one[None] for one in left)]) > 0
     has_none = sets[sets @ rows == 0].any(axis=0)
     is_fixed = inside.any(axis=0) & ~(inside[~has_none] > 0).any(axis=0)
-    for place in np.flatnonzero(inside.any(axis=0) & ~is_fixed & ~can_vary):
-        known = figure, hidden[place]
-        if known not in solver.varying:
-            is_fixed[place] = not _can_vary(
-                cells.inside[is_shown], cells.inside[hidden[place]], rows, among, solver
-            )
-        if not is_fixed[place]:
-            solver.varying.add(known)
+    open_cells = [
+        place
+        for place in np.flatnonzero(inside.any(axis=0) & ~is_fixed & ~can_vary)
+        if (figure, hidden[place]) not in solver.varying
+    ]
+    if open_cells:
+        targets = cells.inside[hidden[open_cells]]
+        varies = _find_varying(cells.inside[is_shown], targets, rows, among, solver)
+        is_fixed[open_cells] = ~varies
+        solver.varying |= {(figure, hidden[open_cells[place]]) for place in np.flatnonzero(varies)}
     return is_fixed
 
 
@@ -153,34 +155,51 @@ def _find_groups(shown: np.ndarray) -> csr_array:
     return csr_array((np.ones(len(group)), (group, places)))
 
 
-def _can_vary(
+def _find_varying(
     shown: np.ndarray,
     hidden: np.ndarray,
     rows: np.ndarray,
     among: np.ndarray | None,
     solver: Solver,
-) -> bool:
-    """Return whether whole numbers fit the shown cells that differ in the hidden one."""
-    if solver.seconds <= 0:
-        return False
+) -> np.ndarray:
+    """Find, as a mask, the hidden cells in which other whole numbers fit the shown cells.
+
+    One answer of the solver clears every cell that differs in it: first answers to random
+    weights of all of them, then one cell after the other.
+    """
     columns, group = np.unique(np.vstack([shown, hidden]), axis=1, return_inverse=True)
-    matrix, target = columns[:-1].astype(np.float64), columns[-1].astype(np.float64)
-    if not matrix.any(axis=0)[target > 0].all():
-        return True  # some of it is in no shown cell
-    truth = np.bincount(group.reshape(-1), rows, len(target))
-    most = np.inf if among is None else np.bincount(group.reshape(-1), among, len(target))
-    for sign in (-1, 1):  # first a larger number, then a smaller one
+    matrix = columns[: len(shown)].astype(np.float64)
+    targets = columns[len(shown) :].astype(np.float64)
+    varies = ((targets > 0) & ~matrix.any(axis=0)).any(axis=1)  # some of it is in no shown cell
+    width = matrix.shape[1]
+    truth = np.bincount(group.reshape(-1), rows, width)
+    most = np.inf if among is None else np.bincount(group.reshape(-1), among, width)
+    shown_sums = LinearConstraint(matrix, matrix @ truth, matrix @ truth)
+
+    def solve(weights: np.ndarray) -> bool:
+        """Note what differs in the numbers of least weight; return whether they were found."""
+        if solver.seconds <= 0:
+            return False
         began = time.thread_time()
-        found = milp(
-            sign * target,
-            integrality=np.ones(len(target)),
+        answer = milp(
+            weights,
+            integrality=np.ones(width),
             bounds=Bounds(0, most),
-            constraints=LinearConstraint(matrix, matrix @ truth, matrix @ truth),
+            constraints=shown_sums,
             options={"time_limit": max(solver.seconds, 0.01)},
         )
         solver.seconds -= time.thread_time() - began
-        if found.x is not None and abs(target @ (found.x - truth)) > 0.5:
-            return True
-        if found.status != 0:
-            return False
-    return False
+        if answer.x is not None:
+            varies[np.abs(targets @ (answer.x - truth)) > 0.5] = True
+        return answer.status == 0
+
+    chance = np.random.default_rng(len(targets))
+    while (left := np.flatnonzero(~varies)).size > 2:
+        solve(chance.normal(size=len(left)) @ targets[left])
+        if not varies[left].any():
+            break
+    for place in range(len(targets)):
+        for sign in (-1, 1):  # first a larger number, then a smaller one
+            if varies[place] or not solve(sign * targets[place]):
+                break
+    return varies

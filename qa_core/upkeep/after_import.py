@@ -60,10 +60,9 @@ def do_due() -> None:
             continue
         try:
             work()
+            due_work.settle(name, asked_at)
         except Exception as error:
             system_errors.log_failure(LOG, f"the work after an import ({name})", error)
             # Records that stopped it may stop its note as well.
             with suppress(sa.exc.OperationalError), store.writing() as session:
                 audit_log.record(session, "system", f"{name}_failed", type(error).__name__)
-        else:
-            due_work.settle(name, asked_at)

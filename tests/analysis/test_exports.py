@@ -228,7 +228,7 @@ def test_a_file_of_contacts_that_waited_so_long_has_those_alone_and_says_so(cent
 def test_a_file_of_contacts_is_capped_and_says_so(
     listened: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "MOST_CONTACTS", 1)
+    monkeypatch.setattr(exports, "MAX_CONTACTS", 1)
     lines = read(
         exports.build_contacts(
             MANAGER, **exports.build_contact_parameters(Filters(MAY), None, "newest")

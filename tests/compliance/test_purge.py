@@ -372,7 +372,7 @@ def test_two_purges_at_once_delete_and_certify_once(filled: Path) -> None:
 
 
 def test_the_server_purges_without_anybody_signed_in(filled: Path) -> None:
-    program = "import time; from qa_core.ui import server; server.check_start(); time.sleep(600)"
+    program = "import time; from qa_core.ui import asgi; asgi.check_start(); time.sleep(600)"
     store.engine_for(environment.current().database_url).dispose()
     serving = subprocess.Popen(
         [sys.executable, "-c", program],

@@ -125,8 +125,8 @@ def test_thousands_of_damaged_files_crash_nothing_and_break_no_accounting(centre
 
 @pytest.mark.long
 def test_thousands_of_damaged_files_of_every_kind_crash_no_reader(centre: Path) -> None:
-    rng, seen = random.Random(13), Counter()
-    for number in range(count_seeds(10_000)):
+    rng, seen, files = random.Random(13), Counter(), count_seeds(10_000)
+    for number in range(files):
         kind, text = DAMAGED[number % len(DAMAGED)]
         path = centre / "mutant.csv"
         path.write_bytes(mutate(rng, text.encode()))
@@ -141,9 +141,8 @@ def test_thousands_of_damaged_files_of_every_kind_crash_no_reader(centre: Path) 
         staged.tally.require_identity(path.name, pending=staged.accepted)
         staged.discard()
         seen["read"] += 1
-    assert (
-        seen["read"] > 3_000 and list(environment.current().temporary_folder.glob("staged-*")) == []
-    )
+    assert seen["read"] > files // 4
+    assert list(environment.current().temporary_folder.glob("staged-*")) == []
 
 
 def write_calls(path: Path, rows: int) -> Path:
@@ -408,7 +407,7 @@ def test_alert_rules_that_find_the_records_held_fail_no_import(
     store.engine_for.cache_clear()
     with store.writing() as session:
         session.add(AlertRule(kpi="received", kind="control", grain="day", created_by="mo"))
-    bring(centre, "contacts", CALLS)
+    assert ingest.run(Viewer.SYSTEM, "contacts", [write(centre, "c.csv", CALLS)])[0].refusal is None
     holder = sqlite3.connect(centre / "records.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     after_import.do_due()

@@ -33,7 +33,7 @@ def run(cells: list[list[int]], protected: set[int]) -> set[int]:
     """The cells shown, tried in the order given."""
     order = [place for place in range(len(cells)) if place not in protected]
     mask = np.array([place in protected for place in range(len(cells))])
-    return set(np.flatnonzero(find_shown(np.array(cells, bool), order, mask)).tolist())
+    return set(np.flatnonzero(find_shown(np.array(cells, bool), order, mask)[0]).tolist())
 
 
 def test_a_total_less_its_other_parts_is_not_given() -> None:

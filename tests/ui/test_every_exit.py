@@ -254,7 +254,7 @@ def people(
     for name, (role, bounds) in PRINCIPALS.items():
         add_person(name, role, **bounds)
         secret = None
-        if role in service_tokens.ROLES and "since" not in bounds:
+        if role in service_tokens.TOKEN_ROLES and "since" not in bounds:
             terms = AccountTerms(role, **bounds)
             secret = service_tokens.add(SYSTEM, f"t-{name}", terms).secret
         with store.reading() as session:

@@ -315,7 +315,7 @@ def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: N
 def test_an_answer_of_too_many_rows_is_refused(
     two_teams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kpi_api, "MOST_ROWS", 3)
+    monkeypatch.setattr(kpi_api, "MAX_ROWS", 3)
     status, document, _headers = ask(add_token("manager"), ("kpi", "received"), ("by", "day"))
 
     assert (status, document["error"]["code"]) == (400, "too_many_rows")
@@ -331,7 +331,7 @@ def test_the_audit_log_says_which_token_asked_for_what_and_no_figure(two_teams: 
     columns = JournalRow.actor, JournalRow.action, JournalRow.object, JournalRow.reason
     with store.reading() as session:
         rows = session.execute(sa.select(*columns).order_by(JournalRow.seq)).all()
-    assert [tuple(row) for row in rows][1:] == [
+    assert [tuple(row) for row in rows][-4:] == [
         ("token:script", "kpis_asked", "received", "by month, team"),
         ("token:script", "kpis_asked", "csat", "by queue; refused: access_denied"),
         ("token:script", "kpis_asked", "", "refused: unknown_kpi"),
@@ -375,7 +375,7 @@ def test_the_documented_examples_for_curl_and_python_run(
 def test_a_server_that_has_too_much_to_do_says_so(
     two_teams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kpi_api, "MOST_WAITING", -1)
+    monkeypatch.setattr(kpi_api, "MAX_WAITING", -1)
     status, document, headers = ask(add_token("manager"), ("kpi", "received"))
 
     assert (status, document["error"]["code"], headers["retry-after"]) == (503, "busy", "5")

@@ -14,17 +14,17 @@ from tools.markdown_calls import find_calls
 from qa_core.ui.frame.markdown import escape
 
 PLAIN_TEXTS = {
-    "alert_banner": ["cards.ICONS[item.severity] + item.text"],
-    "cards": [
+    "widgets/alert_banner": ["cards.ICONS[item.severity] + item.text"],
+    "widgets/cards": [
         "None if tile.kpi else tile.help",
         "_('Last {days} days: {said}', days=perio",
         "tile.below",
         "tile.title",
     ],
-    "download_links": ["form.upper()", "label or _('Export')"],
-    "empty_states": ["f'#### {icon} {title}'", "text"],
-    "explain_link": ["f':gray[:material/function: :small[{labe", "help_text"],
-    "filter_bar": [
+    "widgets/download_links": ["form.upper()", "label or _('Export')"],
+    "widgets/empty_states": ["f'#### {icon} {title}'", "text"],
+    "widgets/explain_link": ["f':gray[:material/function: :small[{labe", "help_text"],
+    "frame/filter_bar": [
         "_name_chosen(title, [titles[key] for key",
         "f':material/calendar_month: **{titles[ch",
         "f':material/compare_arrows: **{titles[he",
@@ -32,16 +32,16 @@ PLAIN_TEXTS = {
         "said",
         "title",
     ],
-    "gate": ["_('Something went wrong. Try again. If i"],
-    "layout": ["label", "text", "title"],
-    "menu": ["label or _(page.title)"],
-    "personal_data": [
+    "frame/gate": ["_('Something went wrong. Try again. If i"],
+    "frame/layout": ["label", "text", "title"],
+    "frame/menu": ["label or _(page.title)"],
+    "widgets/personal_data": [
         "_('The comments seem to contain personal",
         "_('This seems to contain personal data (",
         "f':orange[:material/warning:] {said}'",
         "label",
     ],
-    "player/__init__": [
+    "widgets/player/__init__": [
         "_('This seems to contain personal data: ",
         "absence.explain(viewer, source_system, c",
     ],
@@ -49,12 +49,12 @@ PLAIN_TEXTS = {
         "'**{}**'.format(_('Save the page {page}'",
         "'**{}**'.format(_('Shared with me'))",
     ],
-    "scorecard_answers": ["label"],
-    "scorecard_form": ["label"],
-    "segmented_choice": ["label"],
-    "server": ["said"],
+    "widgets/scorecard_answers": ["label"],
+    "widgets/scorecard_form": ["label"],
+    "widgets/segmented_choice": ["label"],
+    "asgi": ["said"],
     "sign_in": ["label", "message"],
-    "tables": ["empty"],
+    "widgets/tables": ["empty"],
     "views/account/glossary": ["f'{title} ({len(found)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
@@ -69,7 +69,10 @@ PLAIN_TEXTS = {
     ],
     "views/admin/service_tokens": ["[one.tool for one in examples]"],
     "views/admin/targets": ["f':material/check: {alert_banner.describ"],
-    "views/compliance/documents": ["'\\n'.join((f'|{line}|' for line in (head"],
+    "views/compliance/documents": [
+        "'\\n'.join((f'|{line}|' for line in (head",
+        "printing.explain_drafts()",
+    ],
     "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
     "views/conversations/contact": [
@@ -78,7 +81,11 @@ PLAIN_TEXTS = {
         "formatting.name('outcome', contact['outc",
     ],
     "views/performance/action_list": ["name"],
-    "views/performance/explain": ["setting_texts.since(entry.since)", "text"],
+    "views/performance/explain": [
+        "' '.join(note_texts.describe_populations",
+        "setting_texts.since(entry.since)",
+        "text",
+    ],
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
     "views/performance/resolution_agreement": [
@@ -107,6 +114,7 @@ PLAIN_TEXTS = {
     "views/quality/my_quality": ["label"],
     "views/quality/teams": ["peers.describe_test(group)"],
     "views/tracking/source_comparison": ["source_tables.describe_attribution(viewe"],
+    "views/tracking/source_tables": ["_describe_no_spend(lines)"],
     "views/tracking/source_steps": ["line"],
 }
 """By file, the beginnings of texts that hold no words of people though the code alone does

@@ -77,7 +77,7 @@ def test_the_server_does_not_start_on_a_weak_secret(wrong: str, message: str, ce
     else:
         path.chmod(0o644)
 
-    script = "from qa_core.ui import server; server.check_start(); print('served')"
+    script = "from qa_core.ui import asgi; asgi.check_start(); print('served')"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,

@@ -57,6 +57,7 @@ from qa_core.storage.records.people import Account, AccountRequest
 from qa_core.storage.records.retention import ListeningExclusion, Objection, SubjectRequest
 from qa_core.storage.records.settings import SettingValue
 from qa_core.storage.records.store import Session
+from qa_core.upkeep import after_import
 
 STEPS = {
     "contacts": N_("Importing contacts"),
@@ -91,6 +92,7 @@ def build(
                 "--remove",
             )
         _fill(viewer, plan, progress)
+        after_import.do_due()
         # Each tool wrote the months anew.
         lake.vacuum(at_once=True)
 
@@ -101,6 +103,7 @@ def remove(viewer: Viewer) -> None:
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with _alone():
         _remove_all(viewer)
+        after_import.do_due()
 
 
 def is_unfinished() -> bool:

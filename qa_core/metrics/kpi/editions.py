@@ -47,9 +47,12 @@ from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import ALL, FactTable, Kpi, KpiKind, periods
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import audit_log, lake
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.editions import Edition, EditionTable
+from qa_core.storage.records.evaluations import Evaluation
 
+LAKE_TABLES = ("contacts", "intervals", "spend")
 GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
 """Kind of published tables → the group of months whose people are deleted with it."""
 ALWAYS_SHOWN = frozenset({"spend"})
@@ -243,7 +246,7 @@ def _find_state(month: str) -> str:
     """Compute a digest of what an edition of the month is made from, as far as it is known
     without reading it.
     """
-    files = [lake.snapshot(name).files(month, month) for name in ("contacts", "intervals", "spend")]
+    files = [lake.snapshot(name).files(month, month) for name in LAKE_TABLES]
     declared = [(kpi.key, kpi.dimensions) for kpi in KPIS]
     return hashlib.sha256(repr((files, declared, DIMENSIONS)).encode()).hexdigest()
 
@@ -254,6 +257,9 @@ def make_content(month: str, salt: str) -> EditionContent:
         Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
     )
     closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
+    is_empty = not any(month in closed for closed in closed_tables.values()) and _is_empty(month)
+    if is_empty and _OF_EMPTY_MONTHS:
+        return _OF_EMPTY_MONTHS[0]
     tables = {
         kind: _read_closed(closed_tables[kind][month])
         if month in closed_tables[kind]
@@ -273,7 +279,27 @@ def make_content(month: str, salt: str) -> EditionContent:
             for value in values:
                 if not _is_shown(tables, kpi.key, (dimension, value)):
                     cells[dimension].setdefault(value, {})[kpi.key] = None
-    return EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+    content = EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+    if is_empty:
+        _OF_EMPTY_MONTHS.append(content)
+    return content
+
+
+_OF_EMPTY_MONTHS: list[EditionContent] = []
+"""What months without any row hold: the same for all, once it is worked out."""
+
+
+def _is_empty(month: str) -> bool:
+    """Return whether the stores hold no row of the month."""
+    if any(lake.snapshot(name).files(month, month) for name in LAKE_TABLES):
+        return False
+    days = periods.period_of("month", month)
+    of_month = sa.select(Evaluation.id).where(
+        Evaluation.local_day.between(days.first_day, days.last_day)
+    )
+    statement = Unscoped(of_month.limit(1), "Whether a month is empty; nothing of it is shown.")
+    with store.reading() as session:
+        return session.scalar(statement) is None
 
 
 def _read_closed(published: Mapping[str, Sequence[Sequence[Any]]]) -> Tables:
