@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -170,9 +170,16 @@ def request() -> None:
     after_import.wake()
 
 
-def purge_daily() -> None:
-    """Purge, and publish what is due, once a day in this process. Never fails: what stays
-    overdue is tried again.
+def purge_today() -> None:
+    """Purge, note for the history how the rules stand, and publish evaluations that are due."""
+    purge(Viewer.SYSTEM)
+    note_rules()
+    publication.publish_due()
+
+
+def purge_daily(work: Callable[[], None] = purge_today) -> None:
+    """Do the work of the day, once a day in this process. Never fails: what stays overdue is
+    tried again.
     """
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
@@ -184,9 +191,7 @@ def purge_daily() -> None:
     if _purged_through.get(here) == today:
         return
     try:
-        purge(Viewer.SYSTEM)
-        note_rules()
-        publication.publish_due()
+        work()
     except Exception as error:
         system_errors.log_failure(LOG, "the daily purge and publication", error)
     else:

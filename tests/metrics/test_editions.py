@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from builders.centres import contact, land, land_spend
 from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 
 from qa_core.access.roles import Role, Viewer
+from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.cli.app import run
 from qa_core.metrics import query
@@ -121,6 +124,29 @@ def batch(first: date, last: date, finished_days_ago: int) -> None:
                 finished_at=now() - timedelta(days=finished_days_ago),
             )
         )
+
+
+def test_a_process_beside_the_server_publishes_and_ends_with_the_server(centre: Path) -> None:
+    rows = [*of_queue("a", 8, 20), *of_queue("a", 8, 20, month=4)]
+    land([{**row, "contact_id": f"c{number}"} for number, row in enumerate(rows)])
+    batch(date(2026, 4, 1), date(2026, 4, 30), finished_days_ago=9)
+    assert editions.find_due() == ["2026-04"]
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "qa_core.upkeep.beside"]
+        return subprocess.Popen(command, cwd=environment.PROJECT, stdin=subprocess.PIPE)
+
+    with store.one_import_at_a_time():  # it waits for its turn
+        process = start()
+        process.stdin.close()
+        assert process.wait(timeout=120) == 1
+    assert editions.find_due() == ["2026-04"]
+
+    process = start()
+    assert process.wait(timeout=120) == 0
+    process.stdin.close()
+    assert editions.find_due() == []
+    assert received(Filters(Period(date(2026, 4, 1), date(2026, 4, 30)))) == 160
 
 
 def test_a_month_waits_until_it_has_settled_and_an_administrator_need_not(centre: Path) -> None:

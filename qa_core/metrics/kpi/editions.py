@@ -161,6 +161,14 @@ def publish_due(viewer: Viewer = Viewer.SYSTEM) -> list[str]:
     )
 
 
+def find_due() -> list[str]:
+    """Find the settled months whose data no edition was made from, or corrected by."""
+    with store.reading() as session:
+        newest = _find_newest(session)
+    settled = [one.month for one in edition_schedule.list_months() if one.is_settled]
+    return [one for one in settled if not _is_done(newest.get(one), _find_state(one))]
+
+
 def publish_before_deletion(through: date) -> None:
     """Publish the months through the month of that day before their people are deleted.
     The caller holds the lock of imports.
@@ -191,7 +199,7 @@ def _publish_month(viewer: Viewer, month: str) -> bool:
     state = _find_state(month)
     with store.reading() as session:
         last = _find_newest(session).get(month)
-    if last and state in last.state.split():
+    if _is_done(last, state):
         return False
     salt = last.salt if last else secrets.token_hex(8)
     content = make_content(month, salt)
@@ -225,6 +233,10 @@ def _publish_month(viewer: Viewer, month: str) -> bool:
         )
         audit_log.record(session, viewer.username, "edition_published", month, reason=f"{number}")
     return True
+
+
+def _is_done(last: Edition | None, state: str) -> bool:
+    return last is not None and state in last.state.split()
 
 
 def _write_cells(cells: Cells) -> list[list[Any]]:

@@ -386,13 +386,17 @@ class _Statement:
 
 
 def _describe(build: Build, question: MetricQuery) -> str:
-    """Describe the statement; one of KPIs is written once for equal questions."""
-    if not isinstance(build, functools.partial):
+    """Describe the statement; it is written once for equal questions, unless `build` holds
+    more than its name tells.
+    """
+    is_of_kpis = isinstance(build, functools.partial)
+    if not is_of_kpis and build.__closure__:
         return engine.describe(build(question))
     inputs = [(first_day, question.give(settings)) for first_day, settings in question.pieces]
     asked = (question.viewer, question.by, question.where, question.names, question.cuts)
     here = (environment.current().engine_url, restrictions.find_current())
-    content = (build.func, tuple(build.keywords["kpis"]), repr((asked, inputs)), here)
+    given = (build.func, tuple(build.keywords["kpis"])) if is_of_kpis else (build,)
+    content = (*given, repr((asked, inputs)), here)
     return _write(_Statement(content, build, question))
 
 
