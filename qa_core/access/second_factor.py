@@ -33,7 +33,7 @@ def is_enrolled(session: Session, username: str) -> bool:
 
 
 def has_factor(username: str) -> bool:
-    """Return whether that account needs a code to sign in, in a session of its own."""
+    """Return whether that account needs a code to sign in, in a new transaction."""
     with store.reading() as session:
         return is_enrolled(session, username)
 
@@ -66,7 +66,7 @@ def confirm(viewer: Viewer, code: str) -> list[str]:
         if not _use_code(row, code):
             raise Refusal("wrong_code", WRONG_CODE)
         row.confirmed_at = now()
-        row.recovery = [_hash(username, one) for one in codes]
+        row.recovery = [_hash(username, recovery_code) for recovery_code in codes]
         audit_log.record(session, username, "second_factor_added", username)
     return codes
 
@@ -92,8 +92,8 @@ def use(session: Session, username: str, code: str) -> bool:
     if row is None or row.confirmed_at is None:
         return False
     recovery = _hash(username, code.strip().lower())
-    if any(hmac.compare_digest(recovery, one) for one in row.recovery):
-        row.recovery = [one for one in row.recovery if one != recovery]
+    if any(hmac.compare_digest(recovery, digest) for digest in row.recovery):
+        row.recovery = [digest for digest in row.recovery if digest != recovery]
         return True
     return _use_code(row, code)
 

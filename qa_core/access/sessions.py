@@ -221,7 +221,9 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
     with store.reading() as session:
         # A page asks several times while it reads one state of the records.
         key = f"live {token} {browser}"
-        row = store.remember(session, key, lambda held: _find_live(held, token, browser, moment))
+        row = store.remember(
+            session, key, lambda open_session: _find_live(open_session, token, browser, moment)
+        )
         if row is None:
             return None
         account = session.get(Account, row.username)
@@ -504,7 +506,7 @@ def _find_throttle(session: Session, key: str) -> SignInThrottle:
 
 
 def _find_network(address: str) -> str:
-    """Return the address; of IPv6 the /64 network, all of which one person may use."""
+    """Return the address, or for IPv6 its /64 network: one person may use all of it."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -528,10 +530,10 @@ def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
     """
     moment = _forget_old(session)
     rows, account = _throttles(session, username, browser)
-    own = rows[0][0]
+    own_count = rows[0][0]
     is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
-    if is_attacked and not own.failures and own.blocked_until is None:
-        own.blocked_until = moment + FIRST_WAIT
+    if is_attacked and not own_count.failures and own_count.blocked_until is None:
+        own_count.blocked_until = moment + FIRST_WAIT
     wait = _count_failure(rows, moment)
     if not wait:
         account.failures += 1
@@ -597,10 +599,10 @@ def require_no_wait(wait: timedelta) -> None:
 
 
 def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
-    ((own, _), *shared_throttles), account = _throttles(session, username, browser)
+    ((own_throttle, _), *shared_throttles), account = _throttles(session, username, browser)
     session.flush()
     if not keeps_own:
-        session.delete(own)
+        session.delete(own_throttle)
     # One good sign-in takes back its own count only: an address that guesses must not
     # wash itself clean.
     for row, limit in (*shared_throttles, (account, FAILURES_PER_ACCOUNT)):

@@ -230,7 +230,6 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.metrics.kpi import editions
-    from qa_core.quality import daily
     from qa_core.upkeep import after_import, purge
 
     try:
@@ -244,7 +243,6 @@ def _work_unattended() -> None:
         after_import.do_due()
         purge.purge_daily(_work_beside)
         try:
-            daily.do_daily()
             if editions.find_due():
                 _work_beside()
             # By another process, or by a person, as well.
