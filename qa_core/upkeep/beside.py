@@ -4,15 +4,16 @@ It has the lowest priority, and ends when the server does; the next one finishes
 began.
 """
 
+import logging
 import os
 import sys
 import threading
 
-from qa_core.base import i18n
-from qa_core.base.errors import Refusal
 from qa_core.metrics.kpi import editions
+from qa_core.storage import system_errors
 from qa_core.upkeep import purge
 
+LOG = logging.getLogger("qa_core")
 LOWEST_PRIORITY = 19
 
 
@@ -32,5 +33,6 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_server, daemon=True).start()
     try:
         work()
-    except Refusal as refusal:
-        sys.exit(i18n.format_for_operator(refusal))
+    except Exception as error:
+        system_errors.log_failure(LOG, "the work of the day", error)
+        sys.exit(1)

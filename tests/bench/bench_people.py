@@ -138,10 +138,13 @@ def measure(
 
 @contextmanager
 def serve_bare() -> Iterator[tuple[str, int]]:
-    """Serve the bare page; yields its host with port, and its process."""
+    """Serve the bare page as Streamlit collects garbage by itself, after each run; yields its
+    host with port, and its process.
+    """
     [port] = find_ports(1)
     page = Path(__file__).with_name("bare_page.py")
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]
+    command += ["--runner.postScriptGC", "true"]
     process = subprocess.Popen([*command, "--server.headless", "true"], stdout=subprocess.DEVNULL)
     try:
         for _attempt in range(100):
