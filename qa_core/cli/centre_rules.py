@@ -87,7 +87,7 @@ def set_hours(
     always_open: bool = flag("Remove the hours: no contact is closed any more.", name="--clear"),
 ) -> Lines:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
-    from qa_core.centre.rules import opening_hours, site_hours
+    from qa_core.centre.rules import opening_hours
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
@@ -95,7 +95,7 @@ def set_hours(
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
-    site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
+    opening_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
     yield describe_done(site) + " " + _apply()
 
 
@@ -121,8 +121,8 @@ def list_sites() -> Output:
 
 
 def _apply() -> str:
-    from qa_core.ingest.load import due_rules
+    from qa_core.ingest.load import recovery
 
     return ngettext(
-        "This changes {n} contact.", "This changes {n} contacts.", due_rules.apply_due()
+        "This changes {n} contact.", "This changes {n} contacts.", recovery.apply_due_rules()
     )

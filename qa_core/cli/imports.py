@@ -66,10 +66,10 @@ def import_files(
 
 
 def _list_words(kind: str) -> Output:
-    from qa_core.ingest.reading import known_words
+    from qa_core.ingest.reading import registry
 
     require_kind(kind)
-    known = {"headers": [*known_words.list_headers(kind)], "words": [*known_words.list_words()]}
+    known = {"headers": [*registry.list_headers(kind)], "words": [*registry.list_words()]}
     yield {
         title: [
             {"meaning": name, "language": language, "spellings": spellings.split(" · ")}

@@ -69,7 +69,7 @@ def set_setting(
 ) -> Lines:
     """Set a value; each contact is counted with the value of its day."""
     from qa_core.centre import settings
-    from qa_core.ingest.load import due_rules
+    from qa_core.ingest.load import recovery
     from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
@@ -78,7 +78,7 @@ def set_setting(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     yield f"{name} = {value or _('not set')}"
-    due_rules.apply_due()
+    recovery.apply_due_rules()
 
 
 @TARGETS.command("list")

@@ -207,7 +207,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise refuse_damaged_archive(path) from error
+        raise refuse_damaged(path.name) from error
     if any(entry.filename.lower().startswith(_WORKBOOK_ENTRIES) for entry in entries):
         return Content(path, encoding=encoding)
     files = [
@@ -286,7 +286,7 @@ class _UnpackedFile(io.RawIOBase):
         try:
             data = self._file.read(len(buffer))
         except _DAMAGE as error:
-            raise refuse_damaged_archive(self._content.path) from error
+            raise refuse_damaged(self._content.path.name) from error
         buffer[: len(data)] = data
         self._bytes_read += len(data)
         _require_small(self._content.path, self._bytes_read, self._content.size)
@@ -322,12 +322,8 @@ def refuse_type(name: str, kind: str) -> Refusal:
     return Refusal("wrong_file_type", message, name=name, type=kind)
 
 
-def refuse_damaged_archive(path: Path) -> Refusal:
-    return Refusal(
-        "damaged_file",
-        "{name} is damaged or cut short and cannot be unpacked. Export it again.",
-        name=path.name,
-    )
+def refuse_damaged(name: str) -> Refusal:
+    return Refusal("damaged_file", "{name} is damaged or cut short. Export it again.", name=name)
 
 
 def _decode(block: bytes | str) -> str:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content, require_columns
+from qa_core.files.archives import Content, refuse_damaged, require_columns
 from qa_core.files.json_documents import Records, flatten
 
 ROWS_AT_ONCE = 10_000
@@ -28,13 +28,11 @@ def open_records(content: Content) -> Records:
             require_columns(content.name, file.metadata.num_columns)
             schema, count = file.schema_arrow, file.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
-        raise _refuse_damaged(content) from error
+        raise refuse_damaged(content.name) from error
     names: dict[str, None] = {}
     for item in schema:
         names |= dict.fromkeys(_flatten_names(item))
-    return Records(
-        tuple(names), count, lambda: _read_rows(content), N_("read as Parquet: {count} rows")
-    )
+    return Records(tuple(names), count, lambda: _read_rows(content), N_("read as Parquet"))
 
 
 def _flatten_names(item: pa.Field, before: str = "") -> list[str]:
@@ -53,7 +51,7 @@ def _read_rows(content: Content) -> Iterator[dict[str, str]]:
                 for row in batch.to_pylist():
                     yield flatten({name: _as_plain(value) for name, value in row.items()})
     except (pa.ArrowInvalid, OSError) as error:
-        raise _refuse_damaged(content) from error
+        raise refuse_damaged(content.name) from error
 
 
 def _as_plain(value: Any) -> Any:
@@ -64,11 +62,3 @@ def _as_plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
-
-
-def _refuse_damaged(content: Content) -> Refusal:
-    return Refusal(
-        "damaged_file",
-        "{name} is damaged or cut short and cannot be opened as Parquet. Export it again.",
-        name=content.name,
-    )

@@ -1,5 +1,5 @@
-"""Streamlit-authenticator, as far as it serves: its form in front of our own check, and
-its cookie with our own token.
+"""Parts of streamlit-authenticator: its form in front of our own check, and its cookie
+with our own token.
 
 Its constructors also have the browser read out its cookies. They are passed over: the
 answer asks for another run, which cuts off the run that signs somebody in.
@@ -64,7 +64,7 @@ class _CookieManager(extra_streamlit_components.CookieManager):
 
 
 @st.fragment(run_every=gate.PATIENCE)
-def write_cookie(held: gate.SignInState) -> None:
+def write_cookie(state: gate.SignInState) -> None:
     """Write the cookie, and run the page again once the browser says that it has it, or
     has not said so for too long.
 
@@ -74,12 +74,12 @@ def write_cookie(held: gate.SignInState) -> None:
     if signed_in is None:
         st.rerun()
     widget = f"cookie_{signed_in.session_id}"
-    _Cookie(held.token, widget).set_cookie()
-    is_late = time.monotonic() - held.waits_since > gate.PATIENCE
+    _Cookie(state.token, widget).set_cookie()
+    is_late = time.monotonic() - state.waits_since > gate.PATIENCE
     if st.session_state[widget]:
-        held.is_kept = True
-    elif is_late and not held.is_late:
-        held.is_late = True
+        state.is_kept = True
+    elif is_late and not state.is_late:
+        state.is_late = True
     else:
         return
     st.rerun()

@@ -14,7 +14,7 @@ from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped

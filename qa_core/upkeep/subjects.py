@@ -24,7 +24,7 @@ from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
 from qa_core.compliance.recordings import vault
 from qa_core.files import uploads
-from qa_core.ingest.load import objections, recovery
+from qa_core.ingest.load import recovery
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH, Pseudonyms, normalise_numbers
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake, replay_list
@@ -162,7 +162,7 @@ def object_to(
             )
             for _entry in (*customers, *contacts):
                 audit_log.record(session, viewer.username, "objection_entered")
-        return objections.apply_objections(viewer.username)
+        return recovery.apply_objections(viewer.username)
 
 
 def exclude(

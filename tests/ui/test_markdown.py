@@ -27,23 +27,22 @@ PLAIN_TEXTS = {
     "frame/filter_bar": [
         "_name_chosen(title, [titles[key] for key",
         "f':material/calendar_month: **{titles[ch",
-        "f':material/compare_arrows: **{titles[he",
+        "f':material/compare_arrows: **{titles[se",
         "page_key",
-        "said",
+        "text",
         "title",
     ],
     "frame/gate": ["_('Something went wrong. Try again. If i"],
     "frame/layout": ["label", "text", "title"],
     "frame/menu": ["label or _(page.title)"],
     "widgets/personal_data": [
-        "_('The comments seem to contain personal",
-        "_('This seems to contain personal data (",
-        "f':orange[:material/warning:] {said}'",
+        "f':orange[:material/warning:] {warning}'",
         "label",
+        "warning",
     ],
     "widgets/player/__init__": [
-        "_('This seems to contain personal data: ",
         "absence.explain(viewer, source_system, c",
+        "warning",
     ],
     "saved_views": [
         "'**{}**'.format(_('Save the page {page}'",
@@ -54,8 +53,7 @@ PLAIN_TEXTS = {
     "widgets/segmented_choice": ["label"],
     "asgi": ["said"],
     "sign_in": ["label", "message"],
-    "widgets/tables": ["empty"],
-    "views/account/glossary": ["f'{title} ({len(found)})'", "text"],
+    "views/account/glossary": ["f'{title} ({len(matches)})'", "text"],
     "views/admin/import_mapping": ["_('Two columns cannot be the same field:"],
     "views/admin/import_report": [
         "_('Identities are masked. The full list ",
@@ -64,10 +62,10 @@ PLAIN_TEXTS = {
     ],
     "views/admin/scorecard_editor": ["'\\n'.join((_('Before you can publish:'),"],
     "views/admin/scorecard_preview": [
-        "_describe_section(one)",
+        "_describe_section(part)",
         'f"### {icon}{_format_score(result.score)',
     ],
-    "views/admin/service_tokens": ["[one.tool for one in examples]"],
+    "views/admin/service_tokens": ["[example.tool for example in examples]"],
     "views/admin/targets": ["f':material/check: {alert_banner.describ"],
     "views/compliance/documents": [
         "'\\n'.join((f'|{line}|' for line in (head",
@@ -76,7 +74,6 @@ PLAIN_TEXTS = {
     "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
     "views/conversations/contact": [
-        "caption",
         "f'{day[0].upper()}{day[1:]}, {start:%H:%",
         "formatting.name('outcome', contact['outc",
     ],
@@ -89,15 +86,18 @@ PLAIN_TEXTS = {
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
     "views/performance/resolution_agreement": [
-        "f'**{said}** ({formatting.number(part)})",
+        "f\"**{_('{what}: {text}', what=title, tex",
         "f'**{title}** {cards.NOTHING}'",
-        "f'{meaning} {remedy}' if part else meani",
+        "remedy",
     ],
     "views/performance/traffic": ["line"],
-    "views/performance/waiting_times": ["ngettext('{count} caller may still be re"],
+    "views/performance/waiting_times": [
+        "cards.describe_unidentified(recovery.wit",
+        "ngettext('{count} caller may still be re",
+    ],
     "views/quality/advisors": [
-        "_('Adjusted: score an average evaluator ",
-        "f'{peers.describe_test(group)} {_describ",
+        "' '.join(filter(None, (peers.describe_te",
+        "text",
     ],
     "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
     "views/quality/draws": [
@@ -109,11 +109,15 @@ PLAIN_TEXTS = {
         "f'**{_describe_day(draft.local_day)}{sta",
         "f'**{_describe_day(item.local_start.date",
     ],
-    "views/quality/evaluation_answers": ["_colour(answer)", "f'**{escape(whose)}: {score}**'"],
+    "views/quality/evaluation_answers": ["_colour(answer)"],
     "views/quality/evaluation_disputes": ["label"],
     "views/quality/my_quality": ["label"],
     "views/quality/teams": ["peers.describe_test(group)"],
-    "views/tracking/source_comparison": ["source_tables.describe_attribution(viewe"],
+    "views/tracking/source_comparison": [
+        "peer_dots.describe_left_out(left_out)",
+        "source_tables.describe_attribution(viewe",
+    ],
+    "views/tracking/source_numbers": ["peer_dots.describe_left_out(others)"],
     "views/tracking/source_tables": ["_describe_no_spend(lines)"],
     "views/tracking/source_steps": ["line"],
 }

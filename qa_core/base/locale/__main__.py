@@ -20,8 +20,8 @@ from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
 MESSAGES = {
-    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1, 2),
-    "drop_column": (1, 2),
+    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1,),
+    "drop_column": (1,),
 }  # fmt: skip
 """Calls whose arguments at these places are messages."""
 PLURALS_OF = ("ngettext", "NN_")

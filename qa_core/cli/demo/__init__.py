@@ -16,7 +16,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo import (
     accounts,
     answers,
@@ -33,7 +33,7 @@ from qa_core.cli.demo import (
 )
 from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance.conditions import gates
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi import editions
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import publication
@@ -143,8 +143,8 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     load.load_staged(viewer, load.stage_advisors(plan, cast.staff))
     hours = opening_hours.parse_hours(STORY.seasons.opening)
     for site in staff.SITES:
-        site_hours.set_opening(viewer, site, hours, calendar="FR")
-    due_rules.apply_due()
+        opening_hours.set_opening(viewer, site, hours, calendar="FR")
+    recovery.apply_due_rules()
     accounts.open_all(viewer, cast)
     # Publishing a grid is a manager's; the demo centre brings its own along.
     scorecards.publish_starter(Viewer.SYSTEM, evaluations.SCORECARD_KEY)

@@ -14,7 +14,7 @@ from qa_core.ui.frame.markdown import escape
 DIRECTIONS = {
     "up": N_("Higher is better."),
     "down": N_("Lower is better."),
-    "neither": N_("Neither high nor low is better by itself."),
+    "neither": "",
 }
 
 
@@ -25,11 +25,11 @@ def show(viewer: Viewer) -> None:
     )
     shown = 0
     for title, entries in _list_groups(viewer).items():
-        found = [entry for entry in entries if words.casefold() in entry[1].casefold()]
-        shown += len(found)
-        if found:
-            st.subheader(f"{title} ({len(found)})", anchor=False)
-        for address, text in found:
+        matches = [entry for entry in entries if words.casefold() in entry[1].casefold()]
+        shown += len(matches)
+        if matches:
+            st.subheader(f"{title} ({len(matches)})", anchor=False)
+        for address, text in matches:
             with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
                 st.markdown(text, width="stretch")
                 if address:
