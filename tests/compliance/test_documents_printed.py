@@ -216,8 +216,8 @@ def test_what_cannot_be_printed_is_refused_and_leaves_nothing(
     ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for arguments, said in (
-        (["register", "--out", str(tmp_path / "r.odt")], ".pdf or .docx"),
-        (["register", "--out", str(tmp_path / "r")], ".pdf or .docx"),
+        (["register", "--out", str(tmp_path / "r.odt")], ".pdf .docx"),
+        (["register", "--out", str(tmp_path / "r")], ".pdf .docx"),
         (["gossip", "--out", str(tmp_path / "r.pdf")], "caller_notice"),
         (["register", "--language", "de", "--out", str(tmp_path / "r.pdf")], "en, fr"),
     ):
