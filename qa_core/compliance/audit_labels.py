@@ -24,6 +24,7 @@ TITLES = {
     "purged": N_("Expired data deleted"),
     "second_factor_added": N_("Second factor added"),
     "second_factor_removed": N_("Second factor removed"),
+    "second_factor_refused": N_("Wrong code for a change of the second factor"),
     "subject_exported": N_("Personal data exported for a person"),
     "advisor_erased": N_("Advisor erased"),
     "objection_entered": N_("Objection entered"),

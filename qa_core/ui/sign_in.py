@@ -114,7 +114,7 @@ def _show_setup(viewer: Viewer) -> None:
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
         with actions.show_refusals():
-            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code)
+            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code, browser.current())
             del st.session_state[_ADDRESS]
             st.rerun()
 
@@ -125,7 +125,7 @@ def _show_removal(viewer: Viewer) -> None:
         is_sent = st.form_submit_button(_("Remove"))
     if is_sent:
         with actions.show_refusals():
-            second_factor.remove(viewer, code)
+            second_factor.remove(viewer, code, browser.current())
             st.rerun()
 
 

@@ -19,7 +19,7 @@ from builders import identity_provider
 from builders.identity_provider import OTHER_KEY, PUBLIC_KEY
 from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, identity, sessions
+from qa_core.access import accounts, identity, sessions, throttle
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
@@ -499,7 +499,7 @@ def test_a_logout_token_is_used_once(
     assert refused.value.code == "used_token"
     assert are_live(first, again) == [False, True]
     # Once its id is forgotten it is too old.
-    assert sessions.FORGET_AFTER.total_seconds() > identity.LOGOUT_SECONDS
+    assert throttle.FORGET_AFTER.total_seconds() > identity.LOGOUT_SECONDS
 
 
 def test_an_id_token_is_kept_no_longer_than_its_session(lying: identity_provider.Provider) -> None:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, service_tokens, sessions
+from qa_core.access import accounts, service_tokens, sessions, throttle
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.access.service_tokens import TokenRefused, TokenState
@@ -241,7 +241,7 @@ def test_wrong_tokens_are_recorded_and_slowed_down_and_nobody_s_sign_in_with_the
 ) -> None:
     add_person("root", "admin")
     token = service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
-    codes = [code_of("ecoute_guess", ELSEWHERE) for _ in range(sessions.FAILURES_PER_ADDRESS + 2)]
+    codes = [code_of("ecoute_guess", ELSEWHERE) for _ in range(throttle.FAILURES_PER_ADDRESS + 2)]
 
     assert codes[-3:] == ["token_unknown", "too_many_tries", "too_many_tries"]
     refused = [row for row in journal() if row[1] == "token_refused"]
