@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qa_core.base.errors import make_quotable
 from qa_core.base.i18n import N_, _
 
 OWN_WORDS = (
@@ -30,7 +31,8 @@ class Decision:
 
     @staticmethod
     def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
-        return Decision(field, decision, evidence, tuple(params.items()))
+        quoted = ((name, make_quotable(value)) for name, value in params.items())
+        return Decision(field, decision, evidence, tuple(quoted))
 
     def with_weight(self, **weight: float | None) -> Decision:
         return replace(self, weight=tuple(weight.items()))

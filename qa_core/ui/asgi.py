@@ -138,12 +138,26 @@ class Wall:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
+        is_replaced = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_replaced
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_replaced := headers.get("content-type", "").startswith(
+                    "text/html"
+                ) and not _may_be_page(path):
+                    # Streamlit's page, which answers for every address: there is nothing here.
+                    message["status"], body = 404, b"Not Found"
+                    message["headers"] = [(b"content-type", b"text/plain; charset=utf-8")]
+                    headers = MutableHeaders(scope=message)
+                    headers["Content-Length"] = str(len(body))
                 for name, value in headers_for(path).items():
                     headers[name] = value
+            elif is_replaced and message["type"] == "http.response.body":
+                message = {**message, "body": b"" if message.get("more_body") else b"Not Found"}
+            elif is_replaced:
+                return  # the path of a file to send
             # Who sent what is no HTTP was answered by the server below already.
             with contextlib.suppress(LocalProtocolError):
                 await send(message)
@@ -163,6 +177,13 @@ class Wall:
             await PlainTextResponse("Forbidden", 403)(scope, receive, send_with_headers)
         else:
             await self.app(scope, receive, send_with_headers)
+
+
+def _may_be_page(path: str) -> bool:
+    from qa_core.ui.frame import menu
+
+    names = {"", menu.HOME, *(page.key for page in menu.all_pages())}
+    return path.strip("/") in names or path.startswith("/component/")
 
 
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
