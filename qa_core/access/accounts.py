@@ -5,7 +5,6 @@ person, a data protection officer, a manager or another administrator, as soon a
 is one (docs/access.md, section 1).
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from qa_core.access import passwords, second_factor
 from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
+from qa_core.access.usernames import normalise_username, parse_username, require_unlike
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import LANGUAGES, N_
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
@@ -40,7 +40,6 @@ DECIDING = frozenset({Role.DPO, Role.MANAGER, Role.ADMIN, Role.EXECUTIVE})
 """Roles whose accounts are not even closed by one administrator alone."""
 TOLD_DAYS = 90
 """Days for which a change of an account is shown."""
-USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 TOKEN = "token:"
 """Beginning of a service token's name where accounts are named; no username has a colon."""
 
@@ -421,23 +420,6 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
         return [tuple(row) for row in rows]
 
 
-def normalise_username(username: str) -> str:
-    """Normalise a username as the sign-in form does."""
-    return username.lower().strip()
-
-
-def parse_username(username: str) -> str:
-    """Normalise the name of a new account or token. Raises Misuse for one that cannot be."""
-    username = normalise_username(username)
-    if not USERNAME.fullmatch(username):
-        raise Misuse(
-            "bad_username",
-            "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
-            "at most 80 characters.",
-        )
-    return username
-
-
 def _read_username(act: AccountAction, username: str) -> str:
     return parse_username(username) if act == AccountAction.ADD else normalise_username(username)
 
@@ -480,12 +462,8 @@ def _check_possible(
     session: Session, viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None
 ) -> None:
     account = session.get(Account, username)
-    if act == AccountAction.ADD and account is not None:
-        raise Refusal(
-            "username_taken",
-            "There is already an account {name}; choose another name.",
-            name=username,
-        )
+    if act == AccountAction.ADD:
+        require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",

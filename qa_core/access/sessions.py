@@ -239,7 +239,6 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
 
     Raises Refusal where the logout token of that id was used before.
     """
-    key = throttle.hash_with_key(f"{origin.provider} {logout_id}".encode())
     rows = sa.select(LoginSession).where(
         LoginSession.provider == origin.provider, LoginSession.revoked_at.is_(None)
     )
@@ -251,14 +250,22 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
             is_meant |= LoginSession.provider_session.is_(None)
         rows = rows.where(is_meant)
     with store.writing() as session:
-        old = UsedLogoutToken.used_at < now() - throttle.FORGET_AFTER
-        session.execute(sa.delete(UsedLogoutToken).where(old))
-        if session.get(UsedLogoutToken, key) is not None:
-            raise Refusal("used_token", "This logout token was already used.")
-        session.add(UsedLogoutToken(key=key))
+        use_once(session, f"{origin.provider} {logout_id}")
         for row in session.scalars(rows).all():
             row.revoked_at = now()
             audit_log.record(session, row.username, "session_ended", str(row.id), origin.provider)
+
+
+def use_once(session: Session, secret: str) -> None:
+    """Mark what may be used once, and is good for less than an hour, as used. Raises Refusal
+    where it was used before.
+    """
+    old = UsedLogoutToken.used_at < now() - throttle.FORGET_AFTER
+    session.execute(sa.delete(UsedLogoutToken).where(old))
+    key = throttle.hash_with_key(secret.encode())
+    if session.get(UsedLogoutToken, key) is not None:
+        raise Refusal("used_token", N_("This was already used. Sign in again."))
+    session.add(UsedLogoutToken(key=key))
 
 
 def find_sessions(signed_in: SignedIn) -> list[OwnSession]:

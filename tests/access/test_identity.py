@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from builders import identity_provider
 from builders.identity_provider import OTHER_KEY, PUBLIC_KEY
 from builders.visitors import PASSWORD
+from builders.wires import Wire
 
 from qa_core.access import accounts, identity, sessions, throttle
 from qa_core.access.roles import Role, Viewer
@@ -173,13 +174,56 @@ def test_an_answer_is_of_its_browser_its_sign_in_and_ten_minutes(
     assert sessions.resume(identity.finish(provider, kept, state, code, HERE), HERE)
 
 
-def test_an_answer_is_good_once(lying: identity_provider.Provider) -> None:
+@pytest.mark.parametrize("takes_codes_twice", [False, True])
+def test_an_answer_is_good_once(lying: identity_provider.Provider, takes_codes_twice: bool) -> None:
+    lying.takes_codes_twice = takes_codes_twice
     kept, given = visit()
     identity.finish(corporate(), kept, given["state"], given["code"], HERE)
 
     with pytest.raises(Refusal) as refused:
         identity.finish(corporate(), kept, given["state"], given["code"], HERE)
-    assert refused.value.code == "identity_refused"
+    assert refused.value.code == "used_token"
+
+
+@pytest.mark.parametrize("state", ["", "%C3%A9", "a b", "x" * 129, "%00", "%F0%9F%94%91"])
+def test_a_malformed_state_is_a_bad_request(lying: identity_provider.Provider, state: str) -> None:
+    address = f"/sign-in/corporate/callback?state={state}&code=1"
+
+    assert Wire(None).ask(address)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ｒｏｏｔ", "username_taken"),
+        ("rооt", "mixed_scripts"),  # two Cyrillic letters
+        ("гооt", "mixed_scripts"),
+        ("r00t", "username_taken"),
+        ("аnn", "mixed_scripts"),
+        ("асе", "username_taken"),  # all Cyrillic
+        ("αce", "mixed_scripts"),
+        ("rooт", "mixed_scripts"),
+        ("ro\u200bot", "bad_username"),
+    ],
+)
+def test_no_provider_gives_a_name_that_looks_like_one_of_ours(
+    lying: identity_provider.Provider, add_person: Callable[..., str], name: str, code: str
+) -> None:
+    add_person("root", "admin")
+    add_person("ace", "admin")
+
+    with pytest.raises(Refusal) as refused:
+        sign_in(lying, sub="2", preferred_username=name)
+
+    assert refused.value.code == code
+
+
+def test_a_name_of_a_provider_is_one_line_of_usual_signs(
+    lying: identity_provider.Provider,
+) -> None:
+    username = sign_in(lying, preferred_username="Ｚoé", name="Ｚoé\nRoot\u202e \x07x")
+
+    assert username == "zoé" and viewer_of("zoé").display_name == "Zoé Root x"
 
 
 def test_a_token_of_an_earlier_sign_in_opens_nothing(

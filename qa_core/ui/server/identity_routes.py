@@ -1,6 +1,7 @@
 """Addresses of an identity provider's sign-in, its return, and its sign-out."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -16,6 +17,7 @@ from qa_core.ui.server import browser, connections
 
 KEPT = "ecoute_identity"
 """Cookie of a sign-in under way; its content is sealed."""
+STATE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 BODY_BYTES, BODY_SECONDS = 16_384, 10
 _at_once = asyncio.Semaphore(8)
 """Requests that may wait for a provider: threads of the server are left for everybody else."""
@@ -76,8 +78,11 @@ def _begin(request: Request, _body: bytes) -> Response:
 def _finish(request: Request, _body: bytes) -> Response:
     query = request.query_params
     try:
+        provider = _find_provider(request)
+        if not STATE.fullmatch(query.get("state", "")):
+            return PlainTextResponse("Bad Request", 400)
         token = identity.finish(
-            _find_provider(request),
+            provider,
             request.cookies.get(KEPT, ""),
             query.get("state", ""),
             query.get("code", ""),
