@@ -161,7 +161,8 @@ def _administrator() -> tuple[str, str]:
 def _journal() -> tuple[str, str]:
     with store.reading() as session:
         found = audit_log.verify(session)
-    return OK if found.ok else BAD, audit_report.describe_for_operator(found)
+    state = BAD if not found.ok else WARN if found.warnings else OK
+    return state, audit_report.describe_for_operator(found)
 
 
 def _lake(deep: bool = False) -> tuple[str, str]:

@@ -108,6 +108,7 @@ def verify_journal() -> Output:
     with store.reading() as session:
         found = audit_log.verify(session)
     document = {"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad}
+    document["warnings"] = list(found.warnings)
     yield CommandResult(document, DONE if found.ok else REFUSED)
     yield audit_report.describe_for_operator(found)
 

@@ -202,11 +202,20 @@ def test_a_token_that_was_declined_or_revoked_while_it_waited_never_works(
     assert accounts.find_changes(dora)[0].act == AccountAction.REVOKE_TOKEN
 
 
-def test_a_token_ends_by_its_day_by_being_revoked_and_with_its_creator(
+def test_a_token_that_decides_waits_where_one_administrator_is_alone(
     add_person: Callable[..., str],
 ) -> None:
     add_person("root", "admin")
     token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.EXECUTIVE))
+
+    assert code_of(token.secret) == "token_waiting"
+
+
+def test_a_token_ends_by_its_day_by_being_revoked_and_with_its_creator(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("root", "admin")
+    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.MANAGER))
     add_person("ada", "admin")
 
     accounts.disable(SYSTEM, "root")
@@ -228,7 +237,7 @@ def test_a_token_of_the_demo_centre_is_for_this_machine_alone(
     add_person: Callable[..., str],
 ) -> None:
     add_person("root", "admin", demo=True)
-    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.EXECUTIVE))
+    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.MANAGER))
 
     service_tokens.open_token(token.secret, HERE)
     assert code_of(token.secret, ELSEWHERE) == "token_elsewhere"

@@ -47,5 +47,6 @@ def _ask(viewer: Viewer) -> tuple[str, str]:
         act = layout.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
         found = audit_report.verify_journal(viewer)
-        (st.success if found.ok else st.error)(audit_report.describe(found))
+        show = st.error if not found.ok else st.warning if found.warnings else st.success
+        show(audit_report.describe(found))
     return actor, act
