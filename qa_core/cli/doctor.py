@@ -23,7 +23,7 @@ from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import AFTER_IMPORT, ImportBatch
-from qa_core.upkeep import purge
+from qa_core.upkeep import integrity, purge
 
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
@@ -45,10 +45,10 @@ class Check:
 def examine(deep: bool = False) -> list[Check]:
     """Run every check; one that fails itself is bad, never an exception.
 
-    `deep`: read every file of the lake.
+    `deep`: read every file of the lake, and every recording.
     """
     found = [
-        _guarded(name, partial(_lake, deep) if check is _lake else check, needs_records)
+        _guarded(name, partial(check, deep) if check in (_lake, _stores) else check, needs_records)
         for name, check, needs_records in _CHECKS
     ]
     is_ready = next(check for check in found if check.name == "records").state == OK
@@ -180,6 +180,22 @@ def _lake(deep: bool = False) -> tuple[str, str]:
     return OK, known + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
 
 
+def _stores(deep: bool = False) -> tuple[str, str]:
+    found = integrity.check() if deep else integrity.find_last()
+    if found is None:
+        return WARN, _("Not read to the end yet. The served app does it each day.")
+    at = f"{environment.to_local(found.at):%Y-%m-%d %H:%M}"
+    if not found.is_well:
+        return BAD, _(
+            "Damaged or missing on {at}: {files} files of the lake, {recordings} recordings. "
+            "Restore them from a backup.",
+            at=at,
+            files=found.lake_files,
+            recordings=found.recordings,
+        )
+    return WARN if found.is_old else OK, _("every file read, {at}", at=at)
+
+
 def _imports() -> tuple[str, str]:
     with store.reading() as session:
         forgotten = session.scalar(
@@ -297,6 +313,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     (N_("administrator"), _administrator, True),
     (N_("journal"), _journal, True),
     (N_("lake"), _lake, False),
+    (N_("deep check"), _stores, True),
     (N_("engine"), lambda: (OK, engine_check.describe_engine()), False),
     (N_("imports"), _imports, True),
     (N_("marks of evaluations"), _marks, True),

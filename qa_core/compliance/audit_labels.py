@@ -21,6 +21,7 @@ TITLES = {
     "import_failed": N_("Import failed"),
     "import_undone": N_("Import undone"),
     "customer_erased": N_("Customer erased"),
+    "stores_checked": N_("Stores checked for damage"),
     "purged": N_("Expired data deleted"),
     "second_factor_added": N_("Second factor added"),
     "second_factor_removed": N_("Second factor removed"),

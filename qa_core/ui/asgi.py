@@ -243,7 +243,7 @@ def _work_unattended() -> None:
     from qa_core import ingest
     from qa_core.metrics.kpi import editions
     from qa_core.quality import daily
-    from qa_core.upkeep import after_import, purge
+    from qa_core.upkeep import after_import, integrity, purge
 
     try:
         ingest.resume()
@@ -258,6 +258,7 @@ def _work_unattended() -> None:
         try:
             daily.do_daily()
             editions.publish_due()
+            integrity.check_daily()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
                 importlib.import_module("qa_core.ui.frame.cached").forget()
