@@ -117,6 +117,14 @@ def find_providers() -> dict[str, Provider]:
     return {provider.name: provider for provider in providers}
 
 
+def require_answer(provider: Provider) -> None:
+    """Ask a provider for its description and its keys. Raises Refusal where it gives none."""
+    try:
+        _key_client(_discover(provider.issuer)["jwks_uri"]).get_signing_keys()
+    except BAD_TOKEN as error:
+        raise _refuse_silence() from error
+
+
 def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str, str]:
     """Start a sign-in. Returns the provider's address, and what the browser keeps, sealed."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
@@ -372,12 +380,15 @@ def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
         answer.raise_for_status()
         discovery = answer.json()
     except (requests.RequestException, ValueError) as error:
-        raise Refusal(
-            "identity_unreachable", "The identity provider does not answer. Try again in a minute."
-        ) from error
+        raise _refuse_silence() from error
     if discovery.get("issuer") != issuer:
         raise Refusal("identity_refused", REFUSED)
     return discovery
+
+
+def _refuse_silence() -> Refusal:
+    message = N_("The identity provider does not answer. Try again in a minute.")
+    return Refusal("identity_unreachable", message)
 
 
 @functools.lru_cache(maxsize=8)

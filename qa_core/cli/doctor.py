@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from qa_core.access import people
+from qa_core.access import identity, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
@@ -143,8 +145,20 @@ def _privacy() -> tuple[str, str]:
         return OK, _("readable by their owner only")
     return BAD, _(
         "Other users of this machine can read {paths}. Run: python -m qa_core init",
-        paths=", ".join(map(str, found)),
+        paths=", ".join(f"{path} ({stat.S_IMODE(path.stat().st_mode):o})" for path in found),
     )
+
+
+def _providers() -> tuple[str, str]:
+    providers, silent = identity.find_providers(), []
+    for provider in providers.values():
+        try:
+            identity.require_answer(provider)
+        except Refusal as refusal:
+            silent.append(f"{provider.name}: {i18n.format_refusal(refusal)}")
+    if silent:
+        return BAD, " · ".join(silent)
+    return OK, ", ".join(providers) or _("none")
 
 
 def _administrator() -> tuple[str, str]:
@@ -320,6 +334,7 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     (N_("alert rules"), _alerts, True),
     (N_("work after imports"), _due_work, True),
     (N_("host names"), _hosts, False),
+    (N_("identity providers"), _providers, False),
     (N_("retention"), _retention, True),
     (N_("backup"), _backup, True),
     (N_("requests of persons"), _requests, True),

@@ -33,6 +33,7 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
+from qa_core.ui.frame import gate
 from qa_core.ui.server import browser, connections, health, identity_routes, kpi_api, proxies
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
@@ -205,9 +206,12 @@ def check_start() -> None:
         store.migrate()
         permissions.protect()
         audit_report.note_from_now_on()
-    except Refusal as refusal:
+    except Exception as error:
+        refusal = system_errors.find_refusal(error)
+        if refusal is None:
+            raise
         print(i18n.format_for_operator(refusal), file=sys.stderr)
-        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from refusal
+        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from None
     proxies.install()
     hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
     print(
@@ -277,9 +281,13 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _find_ready(request: Request) -> sessions.SignedIn | None:
-    """Return the live session; None also for who has a password to change first."""
+    """Return the live session; None also for who has a password to change, or a second
+    factor to set up, first.
+    """
     signed_in = find_signed_in(request)
-    return None if signed_in is None or signed_in.must_change_password else signed_in
+    if signed_in is None or signed_in.must_change_password:
+        return None
+    return None if gate.misses_second_factor(signed_in.viewer) else signed_in
 
 
 def load_download_rooms() -> None:

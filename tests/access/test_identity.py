@@ -25,6 +25,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli import doctor
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -595,3 +596,15 @@ def test_a_bad_file_is_refused_at_the_start(lying: identity_provider.Provider, f
         file.write_text(file.read_text().replace(right, wrong.format(issuer=lying.issuer)))
     with pytest.raises(Refusal):
         identity.find_providers()
+
+
+def test_doctor_tries_every_provider(lying: identity_provider.Provider) -> None:
+    def state() -> tuple[str, str]:
+        [check] = [check for check in doctor.examine() if check.name == "identity providers"]
+        return check.state, check.detail
+
+    assert state() == ("ok", "corporate")
+    identity_provider.configure(corporate=lying.issuer, partner="http://localhost:1")
+    found, detail = state()
+    assert found == "bad" and "partner: The identity provider does not answer" in detail
+    assert "corporate" not in detail

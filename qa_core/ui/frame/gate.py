@@ -96,16 +96,20 @@ def current_signed_in() -> sessions.SignedIn:
 def lacks_second_factor(viewer: Viewer) -> bool:
     """Return whether the centre asks for a second factor that this person has not set up."""
     held = sign_in_state()
-    if not held.is_enrolled:
-        with store.reading() as session:
-            asked = settings.current(session).second_factor
-        needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
-        held.is_enrolled = (
-            not needs
-            or second_factor.has_factor(viewer.username)
-            or identity.is_external(viewer.username)
-        )
+    held.is_enrolled = held.is_enrolled or not misses_second_factor(viewer)
     return not held.is_enrolled
+
+
+def misses_second_factor(viewer: Viewer) -> bool:
+    """Return the same, asked of the records: also outside of a page."""
+    with store.reading() as session:
+        asked = settings.current(session).second_factor
+    needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
+    return (
+        needs
+        and not second_factor.has_factor(viewer.username)
+        and not identity.is_external(viewer.username)
+    )
 
 
 def current_viewer(*permissions: Permission) -> Viewer:

@@ -16,7 +16,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.storage import lake, permissions
+from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui.server import browser
@@ -127,8 +127,8 @@ def _check_records() -> Iterator[str]:
             session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     except Refusal as refusal:
         yield refusal.code if refusal.code in REASONS else "records_unreadable"
-    except sa.exc.SQLAlchemyError:
-        LOG.exception("the records cannot be read")
+    except sa.exc.SQLAlchemyError as error:
+        system_errors.log_failure(LOG, "the reading of the records", error)
         yield "records_unreadable"
 
 
