@@ -38,6 +38,8 @@ was used before the clock was set back: it ends, or it would last too long.
 EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
 
+EXCHANGE = timedelta(minutes=1)
+"""Time in which the ticket of a new session is exchanged for its cookie."""
 SECOND_STEP = timedelta(minutes=5)
 """Time for the code after the password."""
 NEWS_FOR = timedelta(days=14)
@@ -185,6 +187,28 @@ def open_external(username: str, browser: Browser, origin: Origin) -> str:
         if account is None or not account.active or not browser.token:
             raise AccessDenied()
         return _open_session(session, account, browser, origin)
+
+
+def build_exchange(token: str, page: str) -> str:
+    """Build the ticket for which a browser gets the cookie of its new session, once; `page`:
+    the address at which it goes on.
+    """
+    until = (now() + EXCHANGE).timestamp()
+    claims = {"token": token, "page": page, "until": until, "id": secrets.token_hex(16)}
+    return signed_links.seal("session cookie", claims)
+
+
+def exchange(ticket: str, browser: Browser) -> tuple[str, str]:
+    """Take a ticket. Returns the id of the session, and the address at which to go on.
+
+    Raises Refusal for one that is old, of another browser, or was taken before.
+    """
+    claims = signed_links.unseal("session cookie", ticket)
+    if not is_live(claims["token"], browser) or claims["until"] < now().timestamp():
+        raise AccessDenied()
+    with store.writing() as session:
+        use_once(session, f"exchange {claims['id']}")
+    return claims["token"], claims["page"]
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:

@@ -34,7 +34,15 @@ from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.ui.frame import gate
-from qa_core.ui.server import browser, connections, health, identity_routes, kpi_api, proxies
+from qa_core.ui.server import (
+    browser,
+    connections,
+    health,
+    identity_routes,
+    kpi_api,
+    proxies,
+    session_routes,
+)
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -379,6 +387,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
 
 ROUTES = (
     *identity_routes.ROUTES,
+    *session_routes.ROUTES,
     *kpi_api.ROUTES,
     *health.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),

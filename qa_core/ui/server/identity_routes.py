@@ -10,10 +10,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from qa_core.access import identity, sessions
+from qa_core.access import identity
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.ui.server import browser, connections
+from qa_core.ui.server import browser, connections, session_routes
 
 KEPT = "ecoute_identity"
 """Cookie of a sign-in under way; its content is sealed."""
@@ -93,14 +93,7 @@ def _finish(request: Request, _body: bytes) -> Response:
         return _refuse(refusal)
     response = RedirectResponse("/", 303)
     response.delete_cookie(KEPT, path="/sign-in")
-    # Not HttpOnly: the page replaces it after a sign-in by password.
-    response.set_cookie(
-        browser.COOKIE,
-        token,
-        max_age=int(sessions.MAX_AGE.total_seconds()),
-        secure=request.url.scheme == "https",
-        samesite="lax",
-    )
+    session_routes.set_cookie(request, response, token)
     return response
 
 
