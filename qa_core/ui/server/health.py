@@ -36,7 +36,7 @@ REASONS = {
     "records_unreadable": N_("The records cannot be read: the database is down or damaged."),
     "lake_absent": N_("The contacts are missing, although files were imported."),
     "lake_damaged": N_("A file of the contacts is missing or damaged. Restore it from a backup."),
-    "stores_damaged": N_("The last deep check found damaged files. Run the command doctor --deep."),
+    "stores_damaged": N_("The last deep check found damaged files. Run the command doctor."),
     "disk_full": N_("The disk of the stores is full."),
     "store_read_only": N_("The user who runs Écoute cannot write to the stores."),
     "secret_unusable": N_("A secret is missing or not valid. Restore the copy that you keep."),
