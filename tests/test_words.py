@@ -1,11 +1,15 @@
 """Texts of the screen and of the documents follow the rules of wording: short sentences,
-no banned turns, one term for one thing, no command-line option on a page.
+one term for one thing, no command-line option on a page. No banned turn is there, nor in
+a docstring or a comment of the product.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +18,27 @@ import pytest
 from qa_core.base.environment import PROJECT
 from qa_core.base.locale.__main__ import collect, read
 from qa_core.compliance.documents import drafting
+from qa_core.metrics.kpis import terms
+from tests.tools import sources
 
 MAX = {"en": 20, "fr": 25}
 """Words of a sentence on the screen; a place such as `{count}` is one."""
 MAX_IN_DOCUMENTS = 25
 BANNED = re.compile(
     r"\b(of which|of whom|that of|those of|whoever|so long|told|it is of|came of|came back"
-    r"|come back|comes back|nought|alike|beyond chance|drawn to|rings|apart)\b",
+    r"|come back|comes back|nought|alike|beyond chance|drawn to|rings|apart|in place of"
+    r"|says so|of its own|need not|it stands|tell whether)\b",
     re.IGNORECASE,
 )
+"""Turns that make a reader read twice: on the screen, in documents and in the code."""
+NOT_COVERED = (
+    *(f"qa_core/{room}/" for room in ("cli", "compliance", "ingest", "quality", "ui")),
+    *(
+        f"qa_core/metrics/kpi/{name}.py"
+        for name in ("caller_months", "closed_months", "measure", "month_sums", "statements")
+    ),
+)
+"""Code whose docstrings and comments are not looked at yet."""
 OTHER_TERMS = {
     "en": {
         r"agents?": "advisor",
@@ -67,6 +83,9 @@ def texts(language: str) -> list[tuple[str, set[str]]]:
             files = {file for file, _line in entry.locations}
             assert files, entry.id
             shown += [(text, files) for text in ((found,) if isinstance(found, str) else found)]
+    glossary = {"qa_core/ui/views/account/glossary.py"}
+    for group, group_terms in terms.read(language).items():
+        shown += [(text, glossary) for text in (group, *group_terms, *group_terms.values())]
     return shown
 
 
@@ -106,8 +125,36 @@ def legal_texts(language: str) -> Iterator[str]:
 
 
 def test_no_banned_turn_is_on_the_screen_or_in_a_document_of_the_law():
-    shown = [text for text, _files in texts("en")]
+    shown = [text for language in ("en", "fr") for text, _files in texts(language)]
     assert [text for text in (*shown, *legal_texts("en")) if BANNED.search(text)] == []
+
+
+def prose_of(path: Path) -> Iterator[str]:
+    """Docstrings and comments of a file; lines of one comment are one text."""
+    for node in sources.find_nodes(path):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield str(node.value.value)
+    comment, last = "", 0
+    for token in tokenize.generate_tokens(io.StringIO(sources.read(path)).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] > last + 1:
+                yield comment
+                comment = ""
+            comment, last = f"{comment} {token.string.lstrip('# ')}", token.start[0]
+    yield comment
+
+
+def test_no_banned_turn_is_in_a_docstring_or_a_comment():
+    files = [PROJECT / "app.py", *(PROJECT / "pages").rglob("*.py")]
+    files += (PROJECT / "qa_core").rglob("*.py")
+    parts = [
+        (name, " ".join(without_code(text).split()))
+        for path in files
+        if not (name := path.relative_to(PROJECT).as_posix()).startswith(NOT_COVERED)
+        for text in prose_of(path)
+    ]
+    assert len(parts) > 2_000
+    assert [part for part in parts if BANNED.search(part[1])] == []
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -11,12 +11,7 @@ from qa_core.ui.widgets import actions
 viewer = gate.current_viewer(Permission.MANAGE_SETTINGS)
 
 st.title(_("Opening hours"), anchor=False)
-text = _(
-    "A contact missed while its site was closed counts as closed, even in the past. Without "
-    "hours, no contact counts as closed."
-)
-st.caption(text)
-
+st.caption(_(opening_hours.WHY))
 actions.show_outcome()
 site = opening_hours.choose_site(viewer)
 if site is not None:

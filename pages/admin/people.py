@@ -7,17 +7,11 @@ from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
 from qa_core.ui.frame import gate
 from qa_core.ui.views.admin.account_requests import show_requests
-from qa_core.ui.views.admin.people import find_selected, show_list, show_new, show_one
+from qa_core.ui.views.admin.people import find_selected, show_account, show_list, show_new
 
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
 st.title(_("People"), anchor=False)
-text = _(
-    "The audit log records each change. A change ends the person's sessions at once. Another "
-    "administrator changes your own account."
-)
-st.caption(text)
-
 waiting = st.container()
 left, right = st.columns([5, 3])
 chosen = find_selected(find_accounts(viewer))
@@ -27,7 +21,7 @@ with right:
     if chosen is None:
         show_new(viewer)
     else:
-        show_one(viewer, chosen)
+        show_account(viewer, chosen)
 with waiting:
     show_requests(viewer)
 with left:

@@ -19,6 +19,6 @@ st.caption(text)
 
 actions.show_outcome()
 scorecards.ask_new(viewer)
-held = scorecards.choose(viewer)
-if held is not None:
-    scorecards.show(viewer, held)
+stored = scorecards.choose(viewer)
+if stored is not None:
+    scorecards.show(viewer, stored)

@@ -11,11 +11,6 @@ from qa_core.ui.widgets import actions
 viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
 
 st.title(_("Service tokens"), anchor=False)
-text = _(
-    "With a token, a script reads figures under the role you choose, and nothing else. A "
-    "second person confirms it first. The audit log records every request."
-)
-st.caption(text)
 actions.show_outcome()
 left, right = st.columns([5, 3])
 # The new token comes first, so that the list has it.

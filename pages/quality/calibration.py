@@ -1,4 +1,4 @@
-"""Calibration: contacts scored blind by several, and how far apart they are."""
+"""Calibration: contacts scored blind by several evaluators, and how far they differ."""
 
 import streamlit as st
 

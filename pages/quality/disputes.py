@@ -1,4 +1,4 @@
-"""Disputes: what advisors disagree with, longest waiting first, and what came of it."""
+"""Disputes: open ones first, the longest waiting on top, then the decisions."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _

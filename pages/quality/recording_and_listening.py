@@ -10,6 +10,5 @@ from qa_core.ui.views.quality import own_information
 viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
 
 st.title(_("Recording and listening"), anchor=False)
-st.caption(_("What is recorded, who listens, how long data are kept"))
 own_information.show_counts(viewer)
 own_information.show_information(viewer)

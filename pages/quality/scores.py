@@ -1,4 +1,4 @@
-"""Scores: what I gave as an evaluator, how far apart, and my last evaluations."""
+"""Scores: an evaluator's own scores, their spread, and the last evaluations."""
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
@@ -10,8 +10,7 @@ viewer = gate.current_viewer(Permission.SEE_OWN_EVALUATIONS)
 state = filter_bar.current()
 
 filter_bar.show_title(_("Scores"))
-# Without contacts of their own, evaluators are told by the tiles whether the period is
-# empty.
+# Evaluators see by the tiles whether the period is empty.
 if not empty_states.is_shown(viewer, state, count=1) and scores.show_top(viewer, state):
     scores.show_cuts(viewer, state)
     scores.show_last(viewer, state)

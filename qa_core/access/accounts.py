@@ -108,7 +108,9 @@ class AccountChange:
 
 def get_viewer(session: Session, username: str) -> Viewer:
     """Build the viewer of an account now. Raises AccessDenied for an unknown or closed one."""
-    return store.remember(session, f"viewer {username}", lambda held: _build_viewer(held, username))
+    return store.remember(
+        session, f"viewer {username}", lambda open_session: _build_viewer(open_session, username)
+    )
 
 
 def _build_viewer(session: Session, username: str) -> Viewer:
@@ -147,9 +149,9 @@ def find_managed_teams(
     session: Session, sites: Iterable[str], sees_unassigned: bool
 ) -> tuple[str, ...]:
     """Find the teams that these sites have today, by name; also those without a site."""
-    own = Team.site_name.in_(sites)
+    of_sites = Team.site_name.in_(sites)
     statement = sa.select(Team.name).where(
-        sa.or_(own, Team.site_name.is_(None)) if sees_unassigned else own
+        sa.or_(of_sites, Team.site_name.is_(None)) if sees_unassigned else of_sites
     )
     return tuple(session.scalars(statement.order_by(Team.name)))
 
@@ -279,7 +281,7 @@ def propose(
 def enter_token(
     session: Session, viewer: Viewer, act: AccountAction, name: str, terms: AccountTerms | None
 ) -> bool:
-    """Enter an action on a service token; tell whether it is done, or waits."""
+    """Enter an action on a service token; return whether it is done (else it waits)."""
     is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(
         session, viewer, act, None, terms and terms.role
     )

@@ -292,7 +292,7 @@ def _decode(provider: Provider, token: str, *required: str) -> dict[str, Any]:
     if "kid" in header:
         key = keys.get_signing_key(header["kid"])
     else:
-        [key] = keys.get_signing_keys()  # a provider with one key need not name it
+        [key] = keys.get_signing_keys()  # a provider with one key may leave it unnamed
     return jwt.decode(
         token,
         key.key,
@@ -357,12 +357,12 @@ def _bounds_of(account: Account) -> tuple[Any, ...]:
 def _build_provider(*, grant: list[dict[str, Any]], **fields: Any) -> Provider:
     grants = tuple(
         Grant(
-            one["group"],
-            Role(one["role"]),
-            tuple(one.get("teams", ())),
-            tuple(one.get("sites", ())),
+            group["group"],
+            Role(group["role"]),
+            tuple(group.get("teams", ())),
+            tuple(group.get("sites", ())),
         )
-        for one in grant
+        for group in grant
     )
     return Provider(grants=grants, **fields)
 

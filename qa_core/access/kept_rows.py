@@ -19,10 +19,10 @@ def find_own(viewer: Viewer, teams: pa.ChunkedArray, days: pa.ChunkedArray) -> p
 
 
 def _find_within(span: TeamSpan, teams: pa.ChunkedArray, days: pa.ChunkedArray) -> pa.ChunkedArray:
-    own = pc.fill_null(pc.equal(teams, span.team), False) if span.team else pc.is_null(teams)
+    is_team = pc.fill_null(pc.equal(teams, span.team), False) if span.team else pc.is_null(teams)
     if span.starts_on:
-        own = pc.and_(own, pc.greater_equal(days, span.starts_on))
-    return pc.and_(own, pc.less(days, span.ends_on)) if span.ends_on else own
+        is_team = pc.and_(is_team, pc.greater_equal(days, span.starts_on))
+    return pc.and_(is_team, pc.less(days, span.ends_on)) if span.ends_on else is_team
 
 
 def find_cuts(viewer: Viewer) -> frozenset[date]:

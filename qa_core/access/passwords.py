@@ -19,8 +19,7 @@ BESIDE_NAME = 8
 
 ALL_CLASSES_LENGTH, THREE_CLASSES_LENGTH, PASSPHRASE_WORDS = 12, 14, 7
 
-# The words people reach for when they are told to choose a password, in French and
-# English.
+# Words that people often choose as passwords, in French and English.
 COMMON_WORDS = frozenset(
     """
     password passwords motdepasse azerty azertyuiop qwerty qwertyuiop qwertz bonjour welcome

@@ -167,7 +167,7 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
     "evaluator": P.SEE_EVALUATORS,
     "surveyed": P.SEE_SATISFACTION,
 }
-"""Permissions of dimensions that name people; other dimensions are open to whoever sees the KPI."""
+"""Permissions of dimensions that name people; other dimensions need the KPI's permission only."""
 
 EXECUTIVE_DIMENSIONS = frozenset({
     "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign",
@@ -291,8 +291,8 @@ class Viewer:
         if self.spans is not None and "team" in columns:
             teams = [span.team for span in self.spans if span.team and not span.is_dated]
             rest = [span for span in self.spans if span.is_dated or not span.team]
-            own = columns.team.in_(teams) if teams else sa.false()
-            return sa.or_(own, *(self._within(columns, span) for span in rest))
+            in_teams = columns.team.in_(teams) if teams else sa.false()
+            return sa.or_(in_teams, *(self._within(columns, span) for span in rest))
         if self.role == Role.ADVISOR and self.advisor_id and "advisor_id" in columns:
             return columns.advisor_id == self.advisor_id
         if self.role == Role.EVALUATOR and "evaluator" in columns:

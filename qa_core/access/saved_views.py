@@ -43,15 +43,15 @@ def find_views(viewer: Viewer) -> list[View]:
         rows = session.scalars(
             sa.select(SavedView).where(is_seen).order_by(others, SavedView.name, SavedView.id)
         )
-        found = []
+        views = []
         for row in rows:
             owner = None
             if row.username != viewer.username:
                 owner = _find_sharer(session, row, viewer)
                 if owner is None:
                     continue
-            found.append(build_from_row(View, row, owner=owner and owner.display_name))
-        return found
+            views.append(build_from_row(View, row, owner=owner and owner.display_name))
+        return views
 
 
 def save(
@@ -69,10 +69,10 @@ def save(
     if len(json.dumps(kept)) > MAX_PARAMETERS:
         raise Refusal("view_too_long", "Too many filters are set. Take some away, then save.")
     with store.writing() as session:
-        own = session.scalars(sa.select(SavedView).filter_by(username=viewer.username)).all()
-        row = next((view for view in own if view.name == name), None)
+        own_views = session.scalars(sa.select(SavedView).filter_by(username=viewer.username)).all()
+        row = next((view for view in own_views if view.name == name), None)
         if row is None:
-            if len(own) >= MAX_VIEWS:
+            if len(own_views) >= MAX_VIEWS:
                 raise Refusal(
                     "too_many_views",
                     "You have {n} views. Delete one, then save this one.",

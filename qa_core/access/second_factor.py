@@ -35,7 +35,7 @@ def is_enrolled(session: Session, username: str) -> bool:
 
 
 def has_factor(username: str) -> bool:
-    """Return whether that account needs a code to sign in, in a session of its own."""
+    """Return whether that account needs a code to sign in, in a new transaction."""
     with store.reading() as session:
         return is_enrolled(session, username)
 
@@ -69,7 +69,7 @@ def confirm(viewer: Viewer, code: str, browser: throttle.Browser) -> list[str]:
         if not _use_code(row, code):
             return False
         row.confirmed_at = now()
-        row.recovery = [_hash(username, one) for one in codes]
+        row.recovery = [_hash(username, recovery_code) for recovery_code in codes]
         return True
 
     _change(username, browser, "second_factor_added", add)
@@ -115,8 +115,8 @@ def use(session: Session, username: str, code: str) -> bool:
     if row is None or row.confirmed_at is None:
         return False
     recovery = _hash(username, code.strip().lower())
-    if any(hmac.compare_digest(recovery, one) for one in row.recovery):
-        row.recovery = [one for one in row.recovery if one != recovery]
+    if any(hmac.compare_digest(recovery, digest) for digest in row.recovery):
+        row.recovery = [digest for digest in row.recovery if digest != recovery]
         return True
     return _use_code(row, code)
 

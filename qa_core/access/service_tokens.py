@@ -213,9 +213,9 @@ def _check(session: Session, terms: AccountTerms, days: int) -> None:
         )
     for table, names in ((Team, terms.teams), (Site, terms.sites)):
         known = session.scalars(sa.select(table.name).order_by(table.name)).all()
-        for one in names:
+        for name in names:
             require_known(
-                one, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
+                name, known, "unknown_bound", N_("There is no team or site {name}. Known: {known}.")
             )
     if not 1 <= days <= MAX_TOKEN_DAYS:
         raise Misuse("bad_days", "A token lasts from 1 to {most} days.", most=MAX_TOKEN_DAYS)

@@ -219,7 +219,9 @@ def resume(token: str | None, browser: Browser) -> SignedIn | None:
     with store.reading() as session:
         # A page asks several times while it reads one state of the records.
         key = f"live {token} {browser}"
-        row = store.remember(session, key, lambda held: _find_live(held, token, browser, moment))
+        row = store.remember(
+            session, key, lambda open_session: _find_live(open_session, token, browser, moment)
+        )
         if row is None:
             return None
         account = session.get(Account, row.username)

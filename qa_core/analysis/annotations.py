@@ -53,7 +53,7 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
     those on others' teams.
     """
     with store.reading() as session:
-        reach = _NoteScopes(viewer, find_sites_of_teams(session))
+        note_scopes = _NoteScopes(viewer, find_sites_of_teams(session))
         rows = session.scalars(
             sa.select(Annotation).order_by(Annotation.starts_on, Annotation.id)
         ).all()
@@ -62,10 +62,10 @@ def find(viewer: Viewer, where: Filters = Filters()) -> tuple[DayNote, ...]:
         row
         for row in rows
         if _overlaps(row, where.period)
-        and _concerns(row, chosen, reach.site_of)
-        and reach.may_see(_scope(row))
+        and _concerns(row, chosen, note_scopes.site_of)
+        and note_scopes.may_see(_scope(row))
     ]
-    return tuple(_build_note(row, reach.may_write(_scope(row))) for row in kept)
+    return tuple(_build_note(row, note_scopes.may_write(_scope(row))) for row in kept)
 
 
 def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
@@ -73,14 +73,18 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     if not viewer.can(Permission.EDIT_NOTES):
         return ()
     with store.reading() as session:
-        reach = _NoteScopes(viewer, find_sites_of_teams(session))
+        note_scopes = _NoteScopes(viewer, find_sites_of_teams(session))
         sites = session.scalars(sa.select(Site.name).order_by(Site.name)).all()
-    named = (("site", sites), ("team", sorted(reach.site_of)), ("queue", sorted(reach.queues)))
+    named = (
+        ("site", sites),
+        ("team", sorted(note_scopes.site_of)),
+        ("queue", sorted(note_scopes.queues)),
+    )
     scopes: list[Scope] = [
         CENTRE,
         *((dimension, name) for dimension, names in named for name in names),
     ]
-    return tuple(scope for scope in scopes if reach.may_write(scope))
+    return tuple(scope for scope in scopes if note_scopes.may_write(scope))
 
 
 def add(
@@ -94,7 +98,7 @@ def add(
     """Add a note on those days. The audit log records it without its text.
 
     Team leads write on their teams, managers on their sites, teams and queues, and on
-    the centre if all of it is theirs, administrators on everything. Raise Misuse for an
+    the centre if all of it is theirs, administrators on everything. Raises Misuse for an
     empty or long title and days in reverse order, AccessDenied for another scope.
     """
     viewer.require(Permission.EDIT_NOTES)
@@ -121,13 +125,13 @@ def add(
         return _build_note(row, True)
 
 
-def remove(viewer: Viewer, number: int) -> None:
-    """Remove a note. Raise AccessDenied for one outside the viewer's scopes."""
+def remove(viewer: Viewer, note_id: int) -> None:
+    """Remove a note. Raises AccessDenied for one outside the viewer's scopes."""
     viewer.require(Permission.EDIT_NOTES)
     with store.writing() as session:
-        row = session.get(Annotation, number)
-        reach = _NoteScopes(viewer, find_sites_of_teams(session))
-        if row is None or not reach.may_write(_scope(row)):
+        row = session.get(Annotation, note_id)
+        note_scopes = _NoteScopes(viewer, find_sites_of_teams(session))
+        if row is None or not note_scopes.may_write(_scope(row)):
             raise AccessDenied()
         session.delete(row)
         audit_log.record(session, viewer.username, "note_removed", _describe(row))

@@ -131,8 +131,8 @@ class BoardLine:
             parts.append(_("small sample"))
         if not formatting.is_missing(row.pending) and row.pending:
             parts.append(_("{n} pending", n=formatting.number(row.pending)))
-        said = " · ".join(parts)
-        return said[0].upper() + said[1:]
+        text = " · ".join(parts)
+        return text[0].upper() + text[1:]
 
     @property
     def target(self) -> ChartTitle:
@@ -140,18 +140,18 @@ class BoardLine:
         row, unit = self.row, self.kpi.unit
         if formatting.is_missing(row.target):
             return ChartTitle(_("No target is set."))
-        said = {"target": formatting.value(row.target, unit, self.currency)}
+        params = {"target": formatting.value(row.target, unit, self.currency)}
         if row.is_met is None:
-            return ChartTitle(_("Target {target}.", **said))
+            return ChartTitle(_("Target {target}.", **params))
         if row.is_met:
             if row.is_sure:
-                return ChartTitle(_("Target {target}: met.", **said), "better")
-            return ChartTitle(_("Target {target}: met, within the confidence interval.", **said))
-        said["size"] = formatting.change(abs(row.gap), unit, self.currency).lstrip("+")
+                return ChartTitle(_("Target {target}: met.", **params), "better")
+            return ChartTitle(_("Target {target}: met, within the confidence interval.", **params))
+        params["size"] = formatting.change(abs(row.gap), unit, self.currency).lstrip("+")
         if row.is_sure:
-            return ChartTitle(_("Target {target}: missed by {size}.", **said), "attention")
+            return ChartTitle(_("Target {target}: missed by {size}.", **params), "attention")
         return ChartTitle(
-            _("Target {target}: missed by {size}, within the confidence interval.", **said)
+            _("Target {target}: missed by {size}, within the confidence interval.", **params)
         )
 
     @property
@@ -193,10 +193,10 @@ def find_figures(viewer: Viewer, choice: str = DEFAULT) -> BoardFigures | None:
 
 def describe_period(figures: BoardFigures) -> str:
     """Name the months of the sheet, and the first day of the data if that is later."""
-    said = formatting.period(figures.period)
+    text = formatting.period(figures.period)
     if figures.period.first_day >= figures.first_day:
-        return said
-    return formatting.late_start(said, figures.first_day)
+        return text
+    return formatting.late_start(text, figures.first_day)
 
 
 def describe_scope(figures: BoardFigures) -> str:

@@ -115,9 +115,9 @@ def _lay_out_drivers(figures: BoardFigures, width: float, styles: dict[str, Any]
     drawn = driver_texts.choose(figures.drivers.drivers, MAX_DRIVERS)
     if not drawn:
         return [head]
-    said = driver_texts.explain(figures.drivers, len(drawn))
+    explanation = driver_texts.explain(figures.drivers, len(drawn))
     drawing = _draw_differences(driver_texts.build_frame(drawn), width)
-    return [head, drawing, Paragraph(mark_up(said), styles["small"])]
+    return [head, drawing, Paragraph(mark_up(explanation), styles["small"])]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Chart titles that state the statistical result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics.kpis import formatting
@@ -120,52 +122,40 @@ def describe_change(
     return ChartTitle(text, severity_of(amount, better))
 
 
-def describe_comparison(comparison: Comparison, names: dict[str, str], better: str) -> ChartTitle:
-    """Describe how many of `names` (key → name) differ significantly."""
-    everybody = len(names)
-    significant = [*comparison.below, *comparison.above]
-    alike = everybody - len(significant)
-    if everybody < 2:
-        return ChartTitle(_("Nobody to compare with"))
+def describe_comparison(comparison: Comparison, count: int, title: str, better: str) -> ChartTitle:
+    """Describe how many of that count differ significantly on what `title` names."""
+    outliers = len(comparison.below) + len(comparison.above)
+    params = {"title": title, "n": count}
     if comparison.p_value is None:
-        return ChartTitle(_("Too little data to compare the {n} advisors", n=everybody))
-    if not significant and comparison.p_value < SIGNIFICANCE_LEVEL:
-        return ChartTitle(_("None of the {n} advisors stands out alone", n=everybody))
-    if not significant:
-        return ChartTitle(
-            ngettext(
-                "{n} advisor, nobody to compare with",
-                "No clear difference between the {n} advisors",
-                everybody,
-            )
-        )
+        return ChartTitle(_("{title}: too little data to compare the {n}", **params))
+    if not outliers and comparison.p_value < SIGNIFICANCE_LEVEL:
+        return ChartTitle(_("{title}: the {n} differ, but no single one stands out", **params))
+    if not outliers:
+        return ChartTitle(_("{title}: no clear difference between the {n}", **params))
     worse = {"up": comparison.below, "down": comparison.above}.get(better, ())
     severity = "" if better == "neither" else "attention" if worse else "better"
-    if alike == 0:
-        return ChartTitle(_("All {n} advisors clearly differ from the rest", n=everybody), severity)
-    return ChartTitle(
-        _("No clear difference between {unclear} of {n} advisors", unclear=alike, n=everybody),
-        severity,
-    )
+    text = _("{title}: {clear} of {n} clearly differ from the rest", clear=outliers, **params)
+    return ChartTitle(text, severity)
 
 
-def describe_outliers(comparison: Comparison, names: dict[str, str], better: str) -> str:
-    """Name the members that differ significantly; else give the p-value."""
+def describe_outliers(comparison: Comparison, names: Mapping[Any, str]) -> str:
+    """Name the members that differ significantly; else give the p-value, where it says that
+    chance suffices.
+    """
     if comparison.p_value is None:
         return ""
-    if not comparison.above and not comparison.below and comparison.p_value < SIGNIFICANCE_LEVEL:
-        return _("As a group they clearly differ, but no single one stands out.")
     if not comparison.above and not comparison.below:
+        if comparison.p_value < SIGNIFICANCE_LEVEL:
+            return ""
         return _(
             "Chance alone would give differences this large in {share} of cases.",
             share=formatting.percent(comparison.p_value, 0),
         )
-    parts = []
-    for message, keys in (
-        (N_("below the rest: {names}"), comparison.below),
-        (N_("above the rest: {names}"), comparison.above),
-    ):
-        if keys:
-            parts.append(_(message, names=formatting.listing(names[key] for key in keys)))
-    text = _("{first}; {second}", first=parts[0], second=parts[1]) if len(parts) == 2 else parts[0]
-    return text[0].upper() + text[1:] + "."
+    return " ".join(
+        _(message, names=formatting.listing(names[key] for key in keys))
+        for message, keys in (
+            (N_("Below the rest: {names}."), comparison.below),
+            (N_("Above the rest: {names}."), comparison.above),
+        )
+        if keys
+    )

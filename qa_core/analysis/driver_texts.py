@@ -57,16 +57,18 @@ def conclude(read: Drivers) -> str:
     if strongest is None:
         return _("No factor tested is clearly linked to satisfaction")
     size = formatting.change(abs(strongest.size), Unit.RATE).lstrip("+")
-    said = {"level": name(strongest), "size": size}
+    params = {"level": name(strongest), "size": size}
     if strongest.size > 0:
-        return _("“{level}” goes with satisfaction {size} higher", **said)
-    return _("“{level}” goes with satisfaction {size} lower", **said)
+        return _("“{level}” goes with satisfaction {size} higher", **params)
+    return _("“{level}” goes with satisfaction {size} lower", **params)
 
 
-def choose(found: Sequence[Driver], most: int) -> list[Driver]:
+def choose(drivers: Sequence[Driver], most: int) -> list[Driver]:
     """Choose so many drivers at most: the significant ones, then the largest others."""
-    places = sorted(range(len(found)), key=lambda place: (not found[place].is_significant, place))
-    return [found[place] for place in sorted(places[:most])]
+    places = sorted(
+        range(len(drivers)), key=lambda index: (not drivers[index].is_significant, index)
+    )
+    return [drivers[index] for index in sorted(places[:most])]
 
 
 def explain(read: Drivers, drawn: int) -> str:

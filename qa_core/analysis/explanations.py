@@ -10,7 +10,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics import downloads, query
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import FactTable, Kpi, KpiKind, Unit, formatting, get_kpi
-from qa_core.metrics.kpis.setting_texts import setting_value
+from qa_core.metrics.kpis.formatting import setting_value
 from qa_core.metrics.query import Explanation
 from qa_core.metrics.spreadsheets import Sheet, make_file
 

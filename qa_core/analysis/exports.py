@@ -11,7 +11,7 @@ from qa_core.centre.settings import get_setting
 from qa_core.metrics import downloads, query, spreadsheets
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import BY_KEY, Filters, Period, get_dimension
-from qa_core.metrics.kpis.setting_texts import setting_value, since
+from qa_core.metrics.kpis.formatting import setting_value, since
 from qa_core.metrics.spreadsheets import (
     DAY,
     MOMENT,
@@ -42,7 +42,7 @@ CONTACT_COLUMNS = {
     "wait_seconds": N_("Wait"), "talk_seconds": N_("Talk"), "csat": N_("Rating"),
     "campaign": N_("Campaign"), "customer": N_("Customer"),
 }  # fmt: skip
-"""Columns of a list of contacts, of which the viewer sees the allowed ones."""
+"""Columns of a list of contacts; the viewer's permissions limit them."""
 WAIT = CONTACT_COLUMNS["wait_seconds"]
 MAX_CONTACTS = 5000
 """Maximum contacts of a file; it is for reading, not for bulk extraction."""
@@ -190,14 +190,14 @@ def build_numbers(
         ]
         rows = [
             [
-                one.number,
-                one.contacts,
-                one.among,
-                one.first_day,
-                one.last_day,
-                one.last_span.campaign if one.last_span else None,
+                span.number,
+                span.contacts,
+                span.among,
+                span.first_day,
+                span.last_day,
+                span.last_span.campaign if span.last_span else None,
             ]
-            for one in history.unassigned
+            for span in history.unassigned
         ]
     else:
         header = [
@@ -209,15 +209,15 @@ def build_numbers(
         header += [_("Known from"), _("In this period"), _("Total")]
         rows = [
             [
-                one.number,
-                *one.campaign_key,
-                one.first_day,
-                one.last_day,
-                _("assigned") if one.is_assigned else _("seen on contacts"),
-                one.inside,
-                one.contacts,
+                span.number,
+                *span.campaign_key,
+                span.first_day,
+                span.last_day,
+                _("assigned") if span.is_assigned else _("seen on contacts"),
+                span.inside,
+                span.contacts,
             ]
-            for one in history.spans
+            for span in history.spans
         ]
     name = "-".join(["ecoute-numbers", first_day, last_day]).strip("-")
     return make_file(Sheet(name, header, rows, describe_file(viewer, where)), form)
@@ -280,8 +280,8 @@ def describe_origin(viewer: Viewer) -> Iterator[list[Any]]:
 
 def find_currency(viewer: Viewer) -> str | None:
     """Return the currency of all spend; None for several, none or hidden."""
-    found = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
-    return found[0] if len(found) == 1 else None
+    currencies = query.find_currencies(viewer) if viewer.can(Permission.SEE_TRACKING) else ()
+    return currencies[0] if len(currencies) == 1 else None
 
 
 def build_figure_titles() -> list[str]:

@@ -60,18 +60,18 @@ def describe_populations(rows: Iterable[Any]) -> list[str]:
 
 def describe(notes: Sequence[str]) -> list[str]:
     """Return in words the notes of a value that a reader must know."""
-    said = []
+    texts = []
     for note in notes:
         code, _colon, detail = note.partition(":")
         if code in NOTES:
-            said.append(_(NOTES[code]))
+            texts.append(_(NOTES[code]))
         elif code in COUNTED_NOTES:
             count = int(detail)
-            said.append(ngettext(*COUNTED_NOTES[code], count, count=formatting.number(count)))
+            texts.append(ngettext(*COUNTED_NOTES[code], count, count=formatting.number(count)))
         elif code == "component_missing":
             text = _(
                 "Some sources never provide {component}; it is left out there.",
                 component=_(COMPONENTS[detail]),
             )
-            said.append(text)
-    return said
+            texts.append(text)
+    return texts

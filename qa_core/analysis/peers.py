@@ -46,8 +46,8 @@ class Peer:
 @dataclass(frozen=True)
 class Group:
     """Members compared, by band, then by name. `excluded`: members left out for too few
-    values; `between`: standard deviation between members beyond chance; `deviation`: of
-    single values.
+    values; `between`: standard deviation between members without the share of chance;
+    `deviation`: of single values.
     """
 
     kpi: Kpi

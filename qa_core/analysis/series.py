@@ -70,11 +70,11 @@ class Series:
     @property
     def signal_severities(self) -> dict[int, str]:
         """Return the positions of signals and their severity."""
-        found = itertools.chain.from_iterable(
+        signals = itertools.chain.from_iterable(
             span.signals.positions for span in self.spans if span.signals
         )
         return {
-            position: chart_titles.severity_of(side, self.kpi.better) for position, side in found
+            position: chart_titles.severity_of(side, self.kpi.better) for position, side in signals
         }
 
     @property
@@ -125,14 +125,14 @@ def build_series(
     """
     # Of the columns only those that are read: a row of all of them costs three times as much.
     rows = frame.loc[frame["kpi"] == kpi.key, [grain, "value", "low", "high", "n", "pending"]]
-    found = {
+    points_by_key = {
         read_start(value): row
         for value, row in zip(rows[grain], rows.itertuples(), strict=True)
         if not formatting.is_missing(value)
     }
     records = []
     for start in periods.starts_of(grain, period):
-        row = found.get(start)
+        row = points_by_key.get(start)
         end = periods.end_of(grain, start)
         is_cut = start < first_day or end > min(last_day, period.last_day)
         value = None if row is None or (is_cut and kpi.is_amount) else row.value
@@ -171,22 +171,24 @@ def _build_spans(
         for position, start in enumerate(at)
         if any(start < day <= periods.end_of(grain, start) for day in restarts)
     }
-    found = []
+    spans = []
     for first, end in itertools.pairwise(edges):
-        own = range(first, end)
+        positions = range(first, end)
         firm = [
-            value if position in own and not flag and not formatting.is_missing(value) else None
+            value
+            if position in positions and not flag and not formatting.is_missing(value)
+            else None
             for position, (value, flag) in enumerate(
                 zip(points["value"], points["provisional"], strict=True)
             )
         ]
         control = None if kpi.is_amount else _compute_limits(kpi, points, firm, usual_until, mixed)
-        found.append(
+        spans.append(
             SettingSpan(
                 first, end, control, control_charts.find_signals(firm, control) if control else None
             )
         )
-    return found or [SettingSpan(0, 0, None, None)]
+    return spans or [SettingSpan(0, 0, None, None)]
 
 
 def _compute_limits(

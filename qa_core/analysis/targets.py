@@ -31,15 +31,6 @@ from qa_core.storage.records.targets import Target
 
 SCOPES = ("team", "queue", "site")
 """Dimensions of a target besides the whole centre, most specific first."""
-
-LIMITS = {
-    Unit.RATE: (0.0, 1.0),
-    Unit.SCORE: (0.0, 100.0),
-    Unit.NPS: (-100.0, 100.0),
-    Unit.RATING: (1.0, 5.0),
-    Unit.EFFORT: (1.0, 7.0),
-    Unit.COEFFICIENT: (-1.0, 1.0),
-}
 Scope = tuple[str | None, str | None]
 CENTRE: Scope = (None, None)
 
@@ -71,8 +62,8 @@ class TargetValue:
 
     def as_json(self) -> dict[str, Any]:
         """Return the target as `targets list --json` shows it."""
-        own = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
-        return own | {"from": self.starts_on, "to": self.ends_on}
+        fields = read_fields(self, ("id", "kpi", "value", "dimension", "name"))
+        return fields | {"from": self.starts_on, "to": self.ends_on}
 
 
 @dataclass(frozen=True)
@@ -100,11 +91,11 @@ class TargetGap:
 def find_all(viewer: Viewer) -> tuple[TargetValue, ...]:
     """Return every target that the viewer may see or set, by KPI, scope and first day."""
     with store.reading() as session:
-        found = [target for target in _read(session) if target.kpi in BY_KEY]
+        targets = [target for target in _read(session) if target.kpi in BY_KEY]
         reach = find_managed_sites(session, viewer)
     seen = [
         target
-        for target in found
+        for target in targets
         if _may_see(viewer, target)
         or (may_set_kpi(viewer, BY_KEY[target.kpi]) and _may_set(viewer, target.scope, reach))
     ]
@@ -143,13 +134,15 @@ def add_gaps(
     several days is compared with the target of the last day that is not in the future.
     """
     with store.reading() as session:
-        found = [
+        matches = [
             target
             for target in _read(session, frame["kpi"].unique().tolist())
             if _may_see(viewer, target)
         ]
         site_of = find_sites_of_teams(session)
-    gaps = [_compute_gap(record, found, by, where, site_of) for record in frame.to_dict("records")]
+    gaps = [
+        _compute_gap(record, matches, by, where, site_of) for record in frame.to_dict("records")
+    ]
     kinds = {"target": "float64", "gap": "float64", "is_met": object, "is_sure": object}
     return frame.assign(
         **{
@@ -185,7 +178,7 @@ def compare(
 
 
 def may_set_kpi(viewer: Viewer, kpi: Kpi) -> bool:
-    """Return whether the viewer may target that KPI: whoever sees it; administrators all."""
+    """Return whether the viewer may set targets for that KPI: if they see it, or administer."""
     return viewer.role == Role.ADMIN or viewer.can(kpi.needs)
 
 
@@ -203,7 +196,7 @@ def find_scopes(viewer: Viewer) -> tuple[Scope, ...]:
     )
     scopes: list[Scope] = [
         CENTRE,
-        *((dimension, name) for dimension, found in names_of.items() for name in found),
+        *((dimension, name) for dimension, names in names_of.items() for name in names),
     ]
     return tuple(scope for scope in scopes if _may_set(viewer, scope, reach))
 
@@ -276,7 +269,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
         str(text).replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace(",", ".")
     )
     is_share = written.endswith("%") and kpi.unit == Unit.RATE
-    low, high = LIMITS.get(kpi.unit, (0.0, float("inf")))
+    low, high = kpi.bounds or (0.0, float("inf"))
     try:
         value = float(written.removesuffix("%")) / 100 if is_share else float(written)
     except ValueError:
@@ -289,7 +282,7 @@ def parse_value(kpi: Kpi, text: str) -> float:
             "A target for {kpi} is a share from 0 to 1 or a percentage: 0.85 or 85%.",
             kpi=kpi.key,
         )
-    if kpi.unit in LIMITS:
+    if kpi.bounds:
         raise Misuse(
             "bad_target",
             "A target for {kpi} is a number from {low} to {high}.",

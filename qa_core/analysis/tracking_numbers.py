@@ -11,7 +11,7 @@ from qa_core.access.roles import Viewer
 from qa_core.centre.rules import number_assignments
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.rows.dialled_numbers import SOURCE_COLUMNS
+from qa_core.metrics.rows.tracking import SOURCE_COLUMNS
 from qa_core.storage import name_merges
 from qa_core.storage.records import store
 
@@ -81,25 +81,25 @@ def find_history(viewer: Viewer, period: Period = Period()) -> NumberHistory:
         spelled = name_merges.find_kept_names(session)["campaign"]
         table = number_assignments.build_table(session)
     assigned = [_read_assignment(row, spelled) for row in table.to_pylist()]
-    found = query.find_number_uses(
+    frame = query.find_number_uses(
         viewer, period, table.select(["tracking_number", "starts_on", "ends_on"]).to_pandas()
     )
-    totals = found.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()
+    totals = frame.groupby("tracking_number")[["contacts", "foreign", "inside"]].sum()
     hidden = set(totals.index[(totals["contacts"] == 0) & (totals["foreign"] > 0)])
-    uses = [row for row in found.itertuples() if row.contacts]
+    uses = [row for row in frame.itertuples() if row.contacts]
     spans = [*_count_assigned(assigned, uses, hidden), *_find_seen(assigned, uses)]
     spans.sort(
-        key=lambda one: (
-            one.number,
-            one.first_day or date.min,
-            one.last_day or date.max,
-            str(one.campaign_key),
+        key=lambda span: (
+            span.number,
+            span.first_day or date.min,
+            span.last_day or date.max,
+            str(span.campaign_key),
         )
     )
-    shared = tuple(replace(one, is_shared=_is_shared(one, spans)) for one in spans)
+    shared = tuple(replace(span, is_shared=_is_shared(span, spans)) for span in spans)
     unassigned = _find_unassigned(uses, shared, totals["inside"])
     return NumberHistory(
-        shared, tuple(sorted(unassigned, key=lambda one: (-one.contacts, one.number)))
+        shared, tuple(sorted(unassigned, key=lambda span: (-span.contacts, span.number)))
     )
 
 
@@ -117,26 +117,26 @@ def _count_assigned(
     """Yield the assignments with the contacts that carry their campaign."""
     counts: dict[int, tuple[int, int]] = {}
     for row in uses:
-        place = _read_place(row)
-        if place is not None and _read_campaign(row) == assigned[place].campaign_key:
-            whole, inside = counts.get(place, (0, 0))
-            counts[place] = (whole + int(row.contacts), inside + int(row.inside))
-    for place, one in enumerate(assigned):
-        if one.number not in hidden:
-            whole, inside = counts.get(place, (0, 0))
-            yield replace(one, contacts=whole, inside=inside)
+        position = _read_place(row)
+        if position is not None and _read_campaign(row) == assigned[position].campaign_key:
+            whole, inside = counts.get(position, (0, 0))
+            counts[position] = (whole + int(row.contacts), inside + int(row.inside))
+    for position, span in enumerate(assigned):
+        if span.number not in hidden:
+            whole, inside = counts.get(position, (0, 0))
+            yield replace(span, contacts=whole, inside=inside)
 
 
 def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterator[CampaignSpan]:
     """Yield unassigned campaigns of contacts; consecutive months are one span."""
     seen: dict[tuple[Any, ...], dict[str, CampaignSpan]] = {}
     for row in uses:
-        campaign_key, place = _read_campaign(row), _read_place(row)
+        campaign_key, position = _read_campaign(row), _read_place(row)
         if (campaign_key[0] is None and campaign_key[2] is None) or (
-            place is not None and campaign_key == assigned[place].campaign_key
+            position is not None and campaign_key == assigned[position].campaign_key
         ):
             continue
-        one = CampaignSpan(
+        span = CampaignSpan(
             row.tracking_number,
             *campaign_key,
             _to_date(row.first_day),
@@ -146,7 +146,7 @@ def _find_seen(assigned: Sequence[CampaignSpan], uses: Sequence[Any]) -> Iterato
             int(row.inside),
         )
         months = seen.setdefault((row.tracking_number, *campaign_key), {})
-        months[row.month] = _merge(months[row.month], one) if row.month in months else one
+        months[row.month] = _merge(months[row.month], span) if row.month in months else span
     for months in seen.values():
         runs: list[CampaignSpan] = []
         for month in sorted(months):
@@ -165,18 +165,22 @@ def _find_unassigned(
         source, _medium, campaign = _read_campaign(row)
         if source is None and campaign is None and row.inside:
             rows.setdefault(row.tracking_number, []).append(row)
-    for number, found in rows.items():
-        own = [one for one in spans if one.number == number]
-        first_day = min(_to_date(row.first_inside) for row in found)
-        last_day = max(_to_date(row.last_inside) for row in found)
-        before = [one for one in own if one.contacts and (one.first_day or date.min) <= last_day]
+    for number, numbered in rows.items():
+        of_number = [span for span in spans if span.number == number]
+        first_day = min(_to_date(row.first_inside) for row in numbered)
+        last_day = max(_to_date(row.last_inside) for row in numbered)
+        before = [
+            span for span in of_number if span.contacts and (span.first_day or date.min) <= last_day
+        ]
         last_span = max(
-            before, key=lambda one: (one.last_day or date.max, one.contacts), default=None
+            before, key=lambda span: (span.last_day or date.max, span.contacts), default=None
         )
-        reason = GAP if any(one.is_assigned for one in own) else UNSEEN if own else NEVER
+        reason = (
+            GAP if any(span.is_assigned for span in of_number) else UNSEEN if of_number else NEVER
+        )
         yield UnassignedContacts(
             number,
-            int(sum(row.inside for row in found)),
+            int(sum(row.inside for row in numbered)),
             int(inside[number]),
             first_day,
             last_day,
@@ -185,23 +189,23 @@ def _find_unassigned(
         )
 
 
-def _is_shared(one: CampaignSpan, spans: Sequence[CampaignSpan]) -> bool:
+def _is_shared(span: CampaignSpan, spans: Sequence[CampaignSpan]) -> bool:
     return any(
-        other.number == one.number
-        and other.campaign_key != one.campaign_key
-        and (other.first_day or date.min) <= (one.last_day or date.max)
-        and (one.first_day or date.min) <= (other.last_day or date.max)
+        other.number == span.number
+        and other.campaign_key != span.campaign_key
+        and (other.first_day or date.min) <= (span.last_day or date.max)
+        and (span.first_day or date.min) <= (other.last_day or date.max)
         for other in spans
     )
 
 
-def _merge(one: CampaignSpan, other: CampaignSpan) -> CampaignSpan:
+def _merge(span: CampaignSpan, other: CampaignSpan) -> CampaignSpan:
     return replace(
-        one,
-        first_day=min(one.first_day, other.first_day),
-        last_day=max(one.last_day, other.last_day),
-        contacts=one.contacts + other.contacts,
-        inside=one.inside + other.inside,
+        span,
+        first_day=min(span.first_day, other.first_day),
+        last_day=max(span.last_day, other.last_day),
+        contacts=span.contacts + other.contacts,
+        inside=span.inside + other.inside,
     )
 
 

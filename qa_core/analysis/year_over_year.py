@@ -60,7 +60,7 @@ class Season:
 
 def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     """Test a rate for seasonality: (month as YYYY-MM, hits, n) of consecutive whole
-    months, of which the last full years are used.
+    months. The last full years are used.
 
     Joint Wald test of the months in a logistic regression on year and calendar month,
     scaled by the residual dispersion. None with less than two years, or a month without
@@ -72,7 +72,7 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
         return None
     from scipy.special import fdtrc
 
-    hits, n = (np.array([row[place] for row in used], dtype=float) for place in (1, 2))
+    hits, n = (np.array([row[index] for row in used], dtype=float) for index in (1, 2))
     of_year = np.arange(len(used)) // MONTHS_PER_YEAR
     of_month = np.array([int(name[5:7]) for name, _hits, _n in used])
     columns = [
@@ -84,9 +84,11 @@ def find_season(counts: Sequence[tuple[str, float, float]]) -> Season | None:
     fit = adjusted_differences.fit_logistic(design, n, hits)
     if fit is None:
         return None
-    own = slice(years, years + MONTHS_PER_YEAR - 1)
-    effects = fit.coefficients[own]
-    joint = float(effects @ np.linalg.solve(fit.covariance[own, own], effects)) / len(effects)
+    month_terms = slice(years, years + MONTHS_PER_YEAR - 1)
+    effects = fit.coefficients[month_terms]
+    joint = float(
+        effects @ np.linalg.solve(fit.covariance[month_terms, month_terms], effects)
+    ) / len(effects)
     expected = 1 / (1 + np.exp(-design @ fit.coefficients))
     freedom = len(used) - design.shape[1]
     dispersion = max(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from qa_core.base.errors import Misuse
+from qa_core.base.i18n import N_
 
 _OPTION = "option"
 
@@ -65,9 +66,16 @@ def parse_day(text: str | None) -> date | None:
     raise Misuse("bad_date", "{text} is not a date. Write it as 2026-11-24.", text=text)
 
 
+def require_between(day: date, first: date | None = None, last: date | None = None) -> None:
+    """Raise Misuse for a day before the first or after the last that is possible."""
+    if (first and day < first) or (last and day > last):
+        message = N_("{day} is not possible. Choose a day from {first} to {last}.")
+        raise Misuse("bad_date", message, day=day, first=first or "…", last=last or "…")
+
+
 def parse_pairs(texts: Iterable[str] | None, at_last: bool = False) -> list[tuple[str, str]]:
     """Parse pairs written NAME=VALUE, in the order given; the value may be empty. `at_last`:
-    the name may hold equals signs of its own, the value none.
+    split at the last equals sign instead of the first.
     """
     pairs = []
     for text in texts or ():

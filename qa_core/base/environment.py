@@ -247,7 +247,7 @@ def find_old_files(name: str, home: Environment | None = None) -> list[Path]:
 
 
 def compute_key_id(key: bytes) -> str:
-    """Compute the digest by which people tell keys apart."""
+    """Compute the digest by which people distinguish keys."""
     return hmac.new(key, b"backup", hashlib.sha256).hexdigest()[:16]
 
 

@@ -28,8 +28,8 @@ class Refusal(Exception):
     `message` is an English gettext message whose `{named}` places are filled from
     `params` after translation (`i18n.format_refusal`); `code` is a stable word for
     scripts; `options` are for the command line: options of the same command, or whole
-    commands, each of which would resolve the refusal. `suggestion` is the known name
-    that an unknown one resembles.
+    commands; each would resolve the refusal. `suggestion` is the known name that an
+    unknown one resembles.
     """
 
     suggestion: str | None = None
@@ -56,7 +56,12 @@ class Misuse(Refusal):
     """Malformed request: an unknown name, a bad date. The command line exits with 2."""
 
 
-def require_known(name: object, known_names: Iterable[str], code: str, message: str) -> None:
+def require_known(
+    name: object,
+    known_names: Iterable[str],
+    code: str,
+    message: str = N_("{name} is unknown here. Known: {known}."),
+) -> None:
     """Raise Misuse for a name that is not known, with the one that it resembles; its
     message has places for `{name}` and all that are `{known}`.
     """
@@ -79,3 +84,13 @@ class AccessDenied(Refusal):
         **params: Any,
     ) -> None:
         super().__init__("access_denied", message, **params)
+
+
+def require_version(current: int, seen: int) -> None:
+    """Refuse to overwrite a change made since the caller read that version."""
+    if current != seen:
+        message = N_(
+            "This was changed meanwhile, in another tab or by somebody else. Nothing is lost: open "
+            "it again, then repeat your change."
+        )
+        raise Refusal("changed_meanwhile", message)

@@ -2,14 +2,17 @@
 
 import itertools
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from stdnum import iban, luhn
 
-from qa_core.base import environment, sensitive_words
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 
 MASK = "•••"
@@ -194,11 +197,12 @@ def _any_of(words: Iterable[str], flags: re.RegexFlag = re.IGNORECASE) -> re.Pat
 
 
 _WORDS = {
-    "health": _any_of(sensitive_words.HEALTH),
-    "belief": _any_of(sensitive_words.BELIEF),
-    "private_life": _any_of(sensitive_words.PRIVATE_LIFE),
+    name: _any_of(words)
+    for name, words in tomllib.loads(
+        Path(__file__).with_name("sensitive_words.toml").read_text(encoding="utf-8")
+    ).items()
 }
-_NOT_ABOUT_PEOPLE = _any_of(sensitive_words.NOT_ABOUT_PEOPLE)
+_NOT_ABOUT_PEOPLE = _WORDS.pop("not_about_people")
 
 
 @dataclass(frozen=True)
@@ -230,6 +234,14 @@ def mask(text: str) -> str:
         if match.kind in MASKED_KINDS:
             text = text[: match.start] + MASK + text[match.end :]
     return mask_contact_details(pa.array([text], pa.string()))[0].as_py()
+
+
+def clean_text(text: str, limit: int, code: str, is_needed: bool = True) -> str:
+    """Mask and strip what a person wrote. Refuse a longer text, and an empty one if needed."""
+    text = mask(text).strip()
+    if len(text) > limit or (is_needed and not text):
+        raise Refusal(code, "Write a text of at most {limit} characters.", limit=limit)
+    return text
 
 
 def mask_contact_details(texts: pa.Array) -> pa.Array:

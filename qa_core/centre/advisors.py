@@ -413,8 +413,8 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
 
 def find_later_batch(session: Session, batch_id: str, kind: str = "advisor") -> str | None:
     """Find a batch that changed an object of that kind after this batch had changed it."""
-    own = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object=kind)
-    mine = own.subquery()
+    changed = sa.select(BeforeImage.key, BeforeImage.id).filter_by(batch_id=batch_id, object=kind)
+    mine = changed.subquery()
     later = sa.select(BeforeImage.batch_id).join(mine, BeforeImage.key == mine.c.key)
     is_later = BeforeImage.id > mine.c.id, BeforeImage.batch_id != batch_id
     return session.scalar(later.where(BeforeImage.object == kind, *is_later).limit(1))

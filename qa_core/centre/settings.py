@@ -10,9 +10,11 @@ of its last day holds. `query.find_changes` lists where a chart starts anew.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,12 +29,6 @@ from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
 from qa_core.storage.records.settings import SettingValue
 
-SERVICE_LEVEL_FORMULAS = (
-    "short_abandons_excluded", "early_abandons_credited", "abandons_ignored",
-    "abandons_penalised", "late_abandons_penalised", "short_abandons_credited",
-)  # fmt: skip
-SECOND_FACTORS = ("nobody", "deciding", "everybody")
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -43,18 +39,21 @@ class Setting:
     name: str
     title: str
     meaning: str
-    default: float | int | str | None
     kind: str
+    default: float | int | str | None = None
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
-    is_optional: bool = False
-    """Whether it may have no value: None, written as nothing."""
     needs: Permission = Permission.MANAGE_SETTINGS
     also: Permission | None = None
     """Another permission that opens it too."""
     offered_values: tuple[float | int | str, ...] = ()
     """Values that pages set side by side: the only ones open to viewers of large groups alone."""
+
+    @property
+    def is_optional(self) -> bool:
+        """True where it may have no value: None, written as nothing."""
+        return self.default is None
 
     def parse(self, text: str) -> float | int | str | None:
         """Parse a value as a person writes it. Raises Misuse, naming what would be accepted."""
@@ -94,235 +93,19 @@ class Setting:
         return value
 
 
-def _number(default: float | None, low: float, high: float) -> tuple[Any, ...]:
-    return default, "number", low, high
+def _load_settings() -> tuple[Setting, ...]:
+    tables = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    types = {"needs": Permission, "also": Permission, "choices": tuple, "offered_values": tuple}
+    return tuple(
+        Setting(**{name: types.get(name, type(value))(value) for name, value in table.items()})
+        for table in tables["setting"]
+    )
 
 
-def _whole(default: int, low: int, high: int) -> tuple[Any, ...]:
-    return default, "whole", low, high
-
-
-ALL: tuple[Setting, ...] = (
-    Setting(
-        "service_level_seconds",
-        N_("Service level threshold"),
-        N_("A contact answered within this many seconds meets the service level."),
-        *_number(20, 0, 3600),
-    ),
-    Setting(
-        "service_level_formula",
-        N_("Service level formula"),
-        N_("How abandoned contacts count in the service level. The page shows all six formulas."),
-        SERVICE_LEVEL_FORMULAS[0],
-        "choice",
-        choices=SERVICE_LEVEL_FORMULAS,
-        offered_values=SERVICE_LEVEL_FORMULAS,
-    ),
-    Setting(
-        "short_abandon_seconds",
-        N_("Short abandon"),
-        N_("Hanging up within this many seconds is not counted as an abandoned contact."),
-        *_number(5, 0, 600),
-    ),
-    Setting(
-        "first_contact_days",
-        N_("Repeat window"),
-        N_(
-            "If the same customer contacts you again within this many days, the first contact "
-            "counts as unresolved."
-        ),
-        *_number(7, 1, 30),
-        offered_values=(1, 3, 5, 7, 10, 14, 21, 30),
-    ),
-    Setting(
-        "cost_per_hour",
-        N_("Cost of an hour"),
-        N_(
-            "Cost of an advisor's hour, in the currency of the spend. Empty: repeat contacts are "
-            "counted in hours only."
-        ),
-        *_number(None, 0, 10000),
-        is_optional=True,
-    ),
-    Setting(
-        "recovery_hours",
-        N_("Recovery window"),
-        N_("A missed caller reached within this many hours counts as recovered."),
-        *_number(24, 1, 744),
-    ),
-    Setting(
-        "tracking_tolerance_seconds",
-        N_("Call-tracking tolerance"),
-        N_(
-            "A call-tracking row without an id joins a call on its number that starts within this "
-            "many seconds."
-        ),
-        *_number(120, 0, 3600),
-    ),
-    Setting(
-        "shared_number_contacts_a_day",
-        N_("Shared number"),
-        N_(
-            "A number with more contacts a day than this counts as shared and identifies no "
-            "customer."
-        ),
-        *_whole(20, 2, 10000),
-    ),
-    Setting(
-        "provisional_spend_days",
-        N_("Provisional spend"),
-        N_(
-            "Spend may still arrive for this many days. Costs of periods that include these days "
-            "are provisional."
-        ),
-        *_whole(3, 0, 60),
-    ),
-    Setting(
-        "edition_days",
-        N_("Days until a month is published"),
-        N_(
-            "A month is published to executives this many days after its end, and after the last "
-            "import that touched it. Longer where a first-contact window is still open."
-        ),
-        *_whole(8, 1, 90),
-    ),
-    Setting(
-        "max_rejected_percent",
-        N_("Rejected rows of a file"),
-        N_("A file is refused when more than this percentage of its rows is rejected."),
-        *_number(20, 0, 100),
-    ),
-    Setting(
-        "one_time_password_days",
-        N_("One-time passwords"),
-        N_("A one-time password expires if it is not used within this many days."),
-        *_whole(7, 1, 90),
-    ),
-    Setting(
-        "second_factor",
-        N_("Second factor"),
-        N_(
-            "Who also needs a code from an app: nobody (optional for all), deciding roles, or "
-            "everybody. Deciding roles are data protection officers, managers, administrators and "
-            "executives."
-        ),
-        "nobody",
-        "choice",
-        choices=SECOND_FACTORS,
-    ),
-    Setting(
-        "listening_ceiling",
-        N_("Listened to per advisor and month"),
-        N_(
-            "Contacts of one advisor that may be listened to per month. Draws, picks, playbacks, "
-            "calibrations and imported evaluations count."
-        ),
-        *_whole(10, 1, 40),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    Setting(
-        "accreditation_months",
-        N_("Longest accreditation (months)"),
-        N_("How long an accreditation to listen is valid at most. After that, it must be renewed."),
-        *_whole(12, 1, 12),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    Setting(
-        "contact_retention_months",
-        N_("Contacts identified for (months)"),
-        N_(
-            "How long a contact stays linked to its customer and advisor. The contact, its team "
-            "and its figures remain."
-        ),
-        *_whole(13, 1, 13),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    Setting(
-        "survey_comment_retention_months",
-        N_("Survey comments kept for (months)"),
-        N_("How long survey comments are kept. Ratings stay."),
-        *_whole(12, 1, 12),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    Setting(
-        "journal_retention_months",
-        N_("Audit log kept for (months)"),
-        N_("How long the journal is kept: six to twelve months (CNIL, délibération 2021-122)."),
-        *_whole(12, 6, 12),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    Setting(
-        "working_file_retention_days",
-        N_("Working files kept for (days)"),
-        N_(
-            "Retention of rejected rows, rows waiting for their contact, delivered files and "
-            "temporary files."
-        ),
-        *_whole(30, 1, 30),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-    *(
-        Setting(
-            name,
-            title,
-            meaning,
-            None,
-            "text",
-            0,
-            200,
-            is_optional=True,
-            needs=Permission.MANAGE_COMPLIANCE,
-            # The first thing an administrator says of a new centre.
-            also=Permission.MANAGE_SETTINGS if name == "organisation_name" else None,
-        )
-        for name, title, meaning in (
-            (
-                "organisation_name",
-                N_("Name of the organisation"),
-                N_("The controller's name in the register, the notices and the spoken message."),
-            ),
-            (
-                "organisation_contact",
-                N_("Address of the organisation"),
-                N_("How to reach the organisation: address, e-mail or telephone."),
-            ),
-            (
-                "dpo_contact",
-                N_("Contact of the data protection officer"),
-                N_(
-                    "Where callers and advisors write to exercise their rights: name, "
-                    "e-mail or address."
-                ),
-            ),
-            (
-                "processors",
-                N_("Processors"),
-                N_(
-                    "Companies that handle data for the centre (host, telephony), with their "
-                    "country. “none” if there are none."
-                ),
-            ),
-            (
-                "refusal_key",
-                N_("Key to refuse"),
-                N_(
-                    "Key that callers press to refuse recording. Empty: they say so to the advisor."
-                ),
-            ),
-        )
-    ),
-    Setting(
-        "backup_retention_months",
-        N_("Backups kept for (months)"),
-        N_(
-            "How long backups are kept at most. Until then Écoute remembers who was erased, so no "
-            "backup restores them. Older backups cannot be restored."
-        ),
-        *_whole(13, 1, 36),
-        needs=Permission.MANAGE_COMPLIANCE,
-    ),
-)
+ALL = _load_settings()
+"""Settings as `settings.toml` declares them."""
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in ALL}
+SERVICE_LEVEL_FORMULAS = BY_NAME["service_level_formula"].choices
 
 
 @dataclass(frozen=True)

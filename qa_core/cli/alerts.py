@@ -6,7 +6,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
 
 ALERTS = ROOT.add_group("alerts", "When a number needs a look, and what was found.")
@@ -15,16 +15,19 @@ IRRITANTS = ROOT.add_group("irritants", "What annoys customers, and what is done
 
 @ALERTS.command("evaluate")
 def evaluate() -> Output:
-    """Evaluate every rule on the current data, as after each import."""
+    """Evaluate every rule on the current data, with the other work that an import leaves."""
     from qa_core.analysis import alerts
+    from qa_core.storage.records.imports import PUBLICATIONS
+    from qa_core.upkeep import after_import
 
-    found = alerts.evaluate(Viewer.SYSTEM)
-    yield asdict(found)
+    after_import.do_due([PUBLICATIONS])
+    changes = alerts.evaluate(Viewer.SYSTEM)
+    yield asdict(changes)
     yield _(
         "{opened} alerts opened, {closed} closed, {standing} still open.",
-        opened=found.opened,
-        closed=found.closed,
-        standing=found.standing,
+        opened=changes.opened,
+        closed=changes.closed,
+        standing=changes.standing,
     )
 
 
@@ -38,16 +41,16 @@ def list_alerts(
 
     viewer = read_as(as_)
     rules = alerts.find_rules(viewer)
-    found = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
-    shown = {"rules": rules, "alerts": found}
-    yield {name: [one.as_json() for one in items] for name, items in shown.items()}
+    events = alerts.find(viewer, alerts.STATES if every else alerts.STATES[:2])
+    yield {
+        "rules": [rule.as_json() for rule in rules],
+        "alerts": [event.as_json() for event in events],
+    }
     for rule in rules:
         scope = f"{rule.dimension} {rule.name or '*'}" if rule.dimension else _("the whole centre")
         yield f"{rule.id:5} {rule.kpi:32} {rule.grain:5}  {scope}: {alerts.describe_rule(rule)}"
-    for event in found:
+    for event in events:
         yield f"      {event.state}: {alerts.describe_slice(event)}: {alerts.describe(event)}"
-    if not found:
-        yield _("No alert is open.")
 
 
 @ALERTS.command("add")
@@ -73,7 +76,7 @@ def add_rule(
     from qa_core.metrics.kpis import get_kpi
 
     if suggested:
-        yield _("{count} rules are added.", count=len(alerts.add_suggested(Viewer.SYSTEM)))
+        yield from (describe_done(rule.kpi) for rule in alerts.add_suggested(Viewer.SYSTEM))
         return
     if kpi is None:
         raise Misuse("no_kpi", "Name the KPI of the rule, or give --suggested.")
@@ -82,7 +85,8 @@ def add_rule(
     ):
         raise Misuse(
             "two_rules",
-            "Give only one of --above, --below and --target, and only one of --by and --where.",
+            "Give only one of {names}.",
+            names="--above, --below, --target · --by, --where",
         )
     dimension, name = parse_pairs([where])[0] if where else (by, None)
     written = above if above is not None else below
@@ -95,16 +99,16 @@ def add_rule(
         Viewer.SYSTEM,
         alerts.Rule(kpi, kind, grain, dimension, name, side, value, periods, clear_after),
     )
-    yield _("Rule {number} is set.", number=rule.id)
+    yield describe_done(rule.id)
 
 
-@ALERTS.command("remove")
-def remove_rule(number: int = argument("ID")) -> Lines:
-    """End a rule; its alerts are closed."""
-    from qa_core.analysis import alerts
-
-    alerts.end(Viewer.SYSTEM, number)
-    yield _("Rule {number} is removed.", number=number)
+ALERTS.act(
+    "remove",
+    "analysis.alerts:end",
+    "End a rule; its alerts are closed.",
+    argument("ID"),
+    int,
+)
 
 
 @IRRITANTS.command("list")
@@ -129,5 +133,5 @@ def list_irritants(username: str | None = AS_USERNAME) -> Output:
     ]
     for entry in entries:
         due = entry.due_on and entry.due_on.isoformat()
-        said = ", ".join(filter(None, (_(texts.STATES[entry.state]), entry.owner_name, due)))
-        yield f"{entry.id}  {texts.describe_subject(entry.subject)}: {said}"
+        details = ", ".join(filter(None, (_(texts.STATES[entry.state]), entry.owner_name, due)))
+        yield f"{entry.id}  {texts.describe_subject(entry.subject)}: {details}"

@@ -61,15 +61,14 @@ def run(arguments: Sequence[str]) -> int:
             exit_code = WRONG_USAGE if isinstance(refusal, Misuse) else REFUSED
             text = i18n.format_refusal(refusal)
             return _refuse(refusal.code, text, refusal.options, as_json, exit_code)
-        # The detail goes to the log for whoever runs the machine; the person gets a
-        # sentence and no traceback.
+        # The detail goes to the operator's log; the person gets a sentence, no traceback.
         logging.getLogger("qa_core").debug("command failed", exc_info=True)
-        said = _(
+        message = _(
             "This failed unexpectedly ({kind}: {detail}). No partial work was kept.",
             kind=type(error).__name__,
             detail=" ".join(str(error).split())[:300],
         )
-        return _refuse("failed", said, ("python -m qa_core doctor",), as_json, REFUSED)
+        return _refuse("failed", message, ("python -m qa_core doctor",), as_json, REFUSED)
 
 
 class _OneLine(logging.Formatter):
@@ -81,8 +80,8 @@ class _OneLine(logging.Formatter):
 
 def _log_failures() -> None:
     """Log in one line on stderr; tracebacks go to `errors.log` beside the records."""
-    said = logging.StreamHandler()
-    said.setFormatter(_OneLine())
+    on_stderr = logging.StreamHandler()
+    on_stderr.setFormatter(_OneLine())
     kept = logging.handlers.RotatingFileHandler(
         environment.current().folder / "errors.log", "a", LOG_BYTES, 1, "utf-8", delay=True
     )
@@ -90,7 +89,7 @@ def _log_failures() -> None:
     kept.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logging.raiseExceptions = False  # a log that cannot be written stops nothing
     # In this order: the file's formatter leaves its text with the entry.
-    logging.basicConfig(level=logging.WARNING, handlers=[said, kept])
+    logging.basicConfig(level=logging.WARNING, handlers=[on_stderr, kept])
 
 
 def _refuse(

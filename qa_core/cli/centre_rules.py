@@ -4,7 +4,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _, ngettext
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 
 KIND = argument("KIND", "advisor queue reason campaign")
@@ -20,12 +20,10 @@ def suggest(kind: str = KIND) -> Output:
     from qa_core.centre.rules import name_decisions, name_suggestions
 
     name_decisions.require_kind(kind)
-    found = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
-    yield [name_suggestions.as_json(item) for item in found]
-    for item in found:
+    suggestions = name_suggestions.find_suggestions(Viewer.SYSTEM, kind)
+    yield [name_suggestions.as_json(item) for item in suggestions]
+    for item in suggestions:
         yield f"{item.spelling} → {item.kept}: " + name_suggestions.describe(item)
-    if not found:
-        yield _("There are no similar names.")
 
 
 @NAMES.command("merge")
@@ -36,24 +34,15 @@ def merge(
     from qa_core.centre.rules import name_decisions
 
     number = name_decisions.merge(Viewer.SYSTEM, kind, spelling, kept)
-    text = _(
-        "Decision {number}: {spelling} counts as {kept}.",
-        number=number,
-        spelling=spelling,
-        kept=kept,
-    )
-    yield text + " " + _apply()
+    yield describe_done(number) + " " + _apply()
 
 
 @NAMES.command("apart")
-def apart(kind: str = KIND, one: str = argument("ONE"), other: str = argument("OTHER")) -> Lines:
+def apart(kind: str = KIND, name: str = argument("ONE"), other: str = argument("OTHER")) -> Lines:
     """Say that two names differ, so that they are no longer suggested."""
     from qa_core.centre.rules import name_decisions
 
-    number = name_decisions.keep_apart(Viewer.SYSTEM, kind, one, other)
-    yield _(
-        "Decision {number}: {one} and {other} stay separate.", number=number, one=one, other=other
-    )
+    yield describe_done(name_decisions.keep_apart(Viewer.SYSTEM, kind, name, other))
 
 
 @NAMES.command("undo")
@@ -62,7 +51,7 @@ def undo(number: int = NUMBER) -> Lines:
     from qa_core.centre.rules import name_decisions
 
     name_decisions.undo(Viewer.SYSTEM, number)
-    yield _("Decision {number} is undone.", number=number) + " " + _apply()
+    yield describe_done(number) + " " + _apply()
 
 
 @NAMES.command("list")
@@ -70,9 +59,9 @@ def list_decisions() -> Output:
     """List the decisions, newest first."""
     from qa_core.centre.rules import name_decisions
 
-    found = name_decisions.find_decisions(Viewer.SYSTEM)
-    yield found
-    for item in found:
+    decisions = name_decisions.find_decisions(Viewer.SYSTEM)
+    yield decisions
+    for item in decisions:
         sign = "→" if item["is_same"] else "≠"
         yield (
             f"{item['id']:5} {item['kind']:9} {item['spelling']} {sign} {item['kept']}"
@@ -98,7 +87,7 @@ def set_hours(
     always_open: bool = flag("Remove the hours: no contact is closed any more.", name="--clear"),
 ) -> Lines:
     """Set when a site is open; unanswered contacts outside count as closed, past ones too."""
-    from qa_core.centre.rules import opening_hours, site_hours
+    from qa_core.centre.rules import opening_hours
 
     if not (hours or holidays or closed or always_open) or (hours and always_open):
         raise Misuse(
@@ -106,8 +95,8 @@ def set_hours(
         )
     spans = opening_hours.parse_hours(hours) if hours else () if always_open else None
     days = [parse_day(day) for day in closed] if closed else None
-    site_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
-    yield _("The hours of {site} are set.", site=site) + " " + _apply()
+    opening_hours.set_opening(Viewer.SYSTEM, site, spans, parse_day(first_day), holidays, days)
+    yield describe_done(site) + " " + _apply()
 
 
 @SITE.command("list")
@@ -115,9 +104,9 @@ def list_sites() -> Output:
     """List the sites with their hours."""
     from qa_core.centre.rules import opening_hours
 
-    found = opening_hours.find_sites(Viewer.SYSTEM)
-    yield found
-    for site in found:
+    sites = opening_hours.find_sites(Viewer.SYSTEM)
+    yield sites
+    for site in sites:
         yield _(
             "{site} · public holidays: {calendar}", site=site["site"], calendar=site["holidays"]
         )
@@ -132,8 +121,8 @@ def list_sites() -> Output:
 
 
 def _apply() -> str:
-    from qa_core.ingest.load import due_rules
+    from qa_core.ingest.load import recovery
 
     return ngettext(
-        "This changes {n} contact.", "This changes {n} contacts.", due_rules.apply_due()
+        "This changes {n} contact.", "This changes {n} contacts.", recovery.apply_due_rules()
     )

@@ -7,8 +7,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
-from qa_core.base.i18n import _, ngettext
-from qa_core.cli.output import Lines, Output
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 GATE = ROOT.add_group(
@@ -43,9 +43,9 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
     gates.set_gates(Viewer.SYSTEM, entered)
     if any(name.endswith("_retention_months") for name, _value in entered):
         of_stores.purge(Viewer.SYSTEM)
-    standing = {standing.gate.name: standing for standing in gates.find_all(Viewer.SYSTEM)}
+    states = {state.gate.name: state for state in gates.find_all(Viewer.SYSTEM)}
     for name in dict(entered):
-        yield f"{name} = {standing[name].value}"
+        yield f"{name} = {states[name].value}"
     yield _describe_next()
 
 
@@ -60,14 +60,8 @@ def accredit(
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance.conditions import accreditations
 
-    number = accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
-    made = next(item for item in accreditations.find_all(Viewer.SYSTEM) if item.id == number)
-    yield _(
-        "{name} may listen until {day}, for: {purposes}.",
-        name=made.username,
-        day=made.ends_on.isoformat(),
-        purposes=", ".join(made.purposes),
-    )
+    accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
+    yield describe_done(name)
     yield _describe_next()
 
 
@@ -88,13 +82,7 @@ def inform(
             "Name the advisors who were informed, or give --all for everyone not yet recorded.",
         )
     named = _find_uninformed() if everybody else list(advisors or ())
-    count = notices.inform(Viewer.SYSTEM, named, parse_day(on))
-    yield ngettext(
-        "{n} advisor is recorded as informed on {day}.",
-        "{n} advisors are recorded as informed on {day}.",
-        count,
-        day=on,
-    )
+    yield describe_done(notices.inform(Viewer.SYSTEM, named, parse_day(on)))
     yield _describe_next()
 
 
@@ -116,11 +104,7 @@ def purge(
     yield result.as_json()
     for kind, count in result.deleted.items():
         yield f"{_(retention.BY_KIND[kind].title)}: {count}"
-    if not result.deleted:
-        yield _("There is nothing to delete.")
-    elif dry_run:
-        yield _("Nothing was deleted: this was a dry run.")
-    else:
+    if result.certificate:
         yield _("Deleted. Certificate no. {number}.", number=result.certificate.number)
 
 
@@ -129,9 +113,9 @@ def list_documents() -> Output:
     """List the documents with their version, what is missing, and when each was printed."""
     from qa_core.compliance.documents import printing
 
-    found = printing.find_all(Viewer.SYSTEM)
-    yield [item.as_json() for item in found]
-    for item in found:
+    documents = printing.find_all(Viewer.SYSTEM)
+    yield [item.as_json() for item in documents]
+    for item in documents:
         yield f"{item.kind.name}  {item.digest}  {_(item.kind.title)}"
         yield "    " + printing.describe_state(item)
         if item.missing:
@@ -152,48 +136,37 @@ def print_document(
     out = out or Path(f"{name}.pdf")
     form = out.suffix.lower().removeprefix(".")
     if form not in printing.RENDERERS:
-        raise Misuse("unknown_format", "The name {file} must end in .pdf or .docx.", file=out.name)
+        message = N_("The name {file} must end in one of: {forms}.")
+        raise Misuse("unknown_format", message, file=out.name, forms=".pdf .docx")
     language = language or i18n.language()
     content = printing.print_document(Viewer.SYSTEM, name, language, form)
     environment.write_private(out, content, overwrite=True)
-    yield _("Written to {file}.", file=out)
+    yield describe_done(out)
 
 
 def _find_rows() -> list[dict[str, Any]]:
     from qa_core.compliance.conditions import accreditations, gates
 
-    rows = [
+    listeners = {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
+    of_listeners = gates.GateState(gates.LISTENERS_GATE, ",".join(sorted(listeners)) or None)
+    return [
         {
-            "name": standing.gate.name,
-            "title": _(standing.gate.title),
-            "rule": standing.gate.rule,
-            "value": standing.value,
-            "is_set": standing.value is not None,
-            "expects": _(standing.gate.expects, **standing.gate.expects_params),
+            "name": state.gate.name,
+            "title": _(state.gate.title),
+            "rule": state.gate.rule,
+            "value": state.value,
+            "is_set": state.value is not None,
+            "expects": state.gate.expects,
         }
-        for standing in gates.find_all(Viewer.SYSTEM)
+        for state in (*gates.find_all(Viewer.SYSTEM), of_listeners)
     ]
-    listeners = sorted(
-        {item.username for item in accreditations.find_all(Viewer.SYSTEM) if item.holds}
-    )
-    rows.append(
-        {
-            "name": gates.LISTENERS,
-            "title": _(gates.LISTENERS_TITLE),
-            "rule": gates.LISTENERS_RULE,
-            "value": ",".join(listeners) or None,
-            "is_set": bool(listeners),
-            "expects": _("at least one person: {command}", command=gates.ACCREDIT),
-        }
-    )
-    return rows
 
 
 def _find_uninformed() -> list[str]:
     from qa_core.compliance.conditions import notices
 
-    found = notices.find_all(Viewer.SYSTEM)
-    return [notice.advisor_id for notice in found if notice.informed_on is None]
+    advisors = notices.find_all(Viewer.SYSTEM)
+    return [notice.advisor_id for notice in advisors if notice.informed_on is None]
 
 
 def _describe_next() -> str:

@@ -15,7 +15,7 @@ from qa_core.access import identity, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
 from qa_core.compliance.rules.findings import RuleState
@@ -49,12 +49,12 @@ def examine(deep: bool = False) -> list[Check]:
 
     `deep`: read every file of the lake, and every recording.
     """
-    found = [
+    checks = [
         _guarded(name, partial(check, deep) if check in (_lake, _stores) else check, needs_records)
         for name, check, needs_records in _CHECKS
     ]
-    is_ready = next(check for check in found if check.name == "records").state == OK
-    return [*found, *(_rules() if is_ready else ())]
+    is_ready = next(check for check in checks if check.name == "records").state == OK
+    return [*checks, *(_rules() if is_ready else ())]
 
 
 def _rules() -> list[Check]:
@@ -131,21 +131,21 @@ def _secrets() -> tuple[str, str]:
 def _records() -> tuple[str, str]:
     with store.reading() as session:
         if session.get_bind().dialect.name == "sqlite":
-            found = session.execute(sa.text("PRAGMA quick_check")).scalar()
-            if found != "ok":
+            verdict = session.execute(sa.text("PRAGMA quick_check")).scalar()
+            if verdict != "ok":
                 return BAD, _(
-                    "The database is damaged ({found}). Restore it from a backup.", found=found
+                    "The database is damaged ({found}). Restore it from a backup.", found=verdict
                 )
     return OK, store.engine_for(environment.current().database_url).dialect.name
 
 
 def _privacy() -> tuple[str, str]:
-    found = permissions.find_open()
-    if not found:
+    readable = permissions.find_open()
+    if not readable:
         return OK, _("readable by their owner only")
     return BAD, _(
         "Other users of this machine can read {paths}. Run: python -m qa_core init",
-        paths=", ".join(f"{path} ({stat.S_IMODE(path.stat().st_mode):o})" for path in found),
+        paths=", ".join(f"{path} ({stat.S_IMODE(path.stat().st_mode):o})" for path in readable),
     )
 
 
@@ -174,14 +174,14 @@ def _administrator() -> tuple[str, str]:
 
 def _journal() -> tuple[str, str]:
     with store.reading() as session:
-        found = audit_log.verify(session)
-    state = BAD if not found.ok else WARN if found.warnings else OK
-    return state, audit_report.describe_for_operator(found)
+        verification = audit_log.verify(session)
+    state = BAD if not verification.ok else WARN if verification.warnings else OK
+    return state, audit_report.describe_for_operator(verification)
 
 
 def _lake(deep: bool = False) -> tuple[str, str]:
     if damaged := lake.find_damage(deep):
-        listed = (f"{one.month} ({one.table}/{one.path})" for one in damaged[:LISTED_FILES])
+        listed = (f"{file.month} ({file.table}/{file.path})" for file in damaged[:LISTED_FILES])
         return BAD, ngettext(
             "{n} file is missing or damaged: {files}. Restore the lake from a backup.",
             "{n} files are missing or damaged, including {files}. Restore the lake from a backup.",
@@ -230,13 +230,15 @@ def _marks() -> tuple[str, str]:
     from qa_core.ingest.matching import evaluation_rows
 
     with store.reading() as session:
-        found = evaluation_rows.find_unlikely_criteria(session)
-    if found:
+        criteria = evaluation_rows.find_unlikely_criteria(session)
+    if criteria:
         return WARN, _(
             "{criteria} exceed every scale. They are not scores, perhaps phone numbers or "
             "durations. Remove them with: {commands}",
-            criteria=", ".join(sorted({criterion for _batch, criterion in found})[:SHOWN]),
-            commands=" · ".join(f"python -m qa_core batches undo {batch}" for batch in dict(found)),
+            criteria=", ".join(sorted({criterion for _batch, criterion in criteria})[:SHOWN]),
+            commands=" · ".join(
+                f"python -m qa_core batches undo {batch}" for batch in dict(criteria)
+            ),
         )
     return OK, _("all columns are scores")
 
@@ -269,14 +271,14 @@ def _hosts() -> tuple[str, str]:
 
 
 def _retention() -> tuple[str, str]:
-    found = purge.find_overdue(Viewer.SYSTEM)
-    if not found:
+    overdue = purge.find_overdue(Viewer.SYSTEM)
+    if not overdue:
         return OK, _("nothing is overdue")
     detail = _(
         "Kept longer than allowed. {items}. Run: python -m qa_core purge",
-        items=" · ".join(map(retention.describe, found)),
+        items=" · ".join(map(retention.describe, overdue)),
     )
-    return BAD if any(item.is_late for item in found) else WARN, detail
+    return BAD if any(item.is_late for item in overdue) else WARN, detail
 
 
 def _backup() -> tuple[str, str]:
@@ -292,11 +294,11 @@ def _backup() -> tuple[str, str]:
 
 
 def _requests() -> tuple[str, str]:
-    found = requests.find_all(Viewer.SYSTEM)
-    late = [item for item in found if item.is_late]
-    pressing = late or [item for item in found if item.is_pressing]
+    entered = requests.find_all(Viewer.SYSTEM)
+    late = [item for item in entered if item.is_late]
+    pressing = late or [item for item in entered if item.is_pressing]
     if not pressing:
-        return OK, str(sum(item.is_open for item in found))
+        return OK, str(sum(item.is_open for item in entered))
     detail = ngettext(
         "{n} request must be answered by {day}. See: python -m qa_core requests list",
         "{n} requests must be answered, the first by {day}. See: python -m qa_core requests list",
@@ -320,24 +322,24 @@ def _leftovers() -> tuple[str, str]:
 
 
 _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
-    (N_("folder"), _folder, False),
-    (N_("secrets"), _secrets, False),
-    (N_("records"), _records, True),
-    (N_("stores closed to others"), _privacy, False),
-    (N_("administrator"), _administrator, True),
-    (N_("journal"), _journal, True),
-    (N_("lake"), _lake, False),
-    (N_("deep check"), _stores, True),
-    (N_("engine"), lambda: (OK, engine_check.describe_engine()), False),
-    (N_("imports"), _imports, True),
-    (N_("marks of evaluations"), _marks, True),
-    (N_("alert rules"), _alerts, True),
-    (N_("work after imports"), _due_work, True),
-    (N_("host names"), _hosts, False),
-    (N_("identity providers"), _providers, False),
-    (N_("retention"), _retention, True),
-    (N_("backup"), _backup, True),
-    (N_("requests of persons"), _requests, True),
-    (N_("temporary files"), _leftovers, False),
+    ("folder", _folder, False),
+    ("secrets", _secrets, False),
+    ("records", _records, True),
+    ("stores closed to others", _privacy, False),
+    ("administrator", _administrator, True),
+    ("journal", _journal, True),
+    ("lake", _lake, False),
+    ("deep check", _stores, True),
+    ("engine", lambda: (OK, engine_check.describe_engine()), False),
+    ("imports", _imports, True),
+    ("marks of evaluations", _marks, True),
+    ("alert rules", _alerts, True),
+    ("work after imports", _due_work, True),
+    ("host names", _hosts, False),
+    ("identity providers", _providers, False),
+    ("retention", _retention, True),
+    ("backup", _backup, True),
+    ("requests of persons", _requests, True),
+    ("temporary files", _leftovers, False),
 )
 """Name, check, and whether it reads the records."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import _
 from qa_core.base.row_values import read_fields
 from qa_core.cli.output import Output
 from qa_core.cli.registry import ROOT, argument
@@ -44,4 +43,4 @@ def publish_due() -> Output:
 
 def _describe(published: Sequence[str]) -> Output:
     yield {"published": published}
-    yield _("Published: {months}.", months=", ".join(published) or "–")
+    yield from published

@@ -42,9 +42,10 @@ def check(
         version=result.version,
         engine=round(result.engine_seconds),
     )
-    for one in result.differences[:SHOWN]:
-        cut = ", ".join(f"{name} {value}" for name, value in one.by.items()) or "–"
-        print(f"  {one.kpi} · {cut} · {one.column}: {one.duckdb} ≠ {one.engine}", file=sys.stderr)
+    for difference in result.differences[:SHOWN]:
+        cut = ", ".join(f"{name} {value}" for name, value in difference.by.items()) or "–"
+        values = f"{difference.duckdb} ≠ {difference.engine}"
+        print(f"  {difference.kpi} · {cut} · {difference.column}: {values}", file=sys.stderr)
     if result.is_equal:
         yield _("All cells agree. {host} may be used.", host=result.host)
         return

@@ -14,7 +14,7 @@ def read_toml(file: Path, code: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        # A number of thousands of digits is a ValueError of its own.
+        # A number with thousands of digits is another ValueError.
         raise Refusal(
             code, "{file} is not TOML: {detail}", file=file.name, detail=str(error)
         ) from error

@@ -12,9 +12,10 @@ from qa_core.cli.output import (
     DONE,
     REFUSED,
     Output,
+    describe_done,
+    format_table,
     print_json,
     print_output,
-    print_table,
     show_progress,
 )
 from qa_core.cli.registry import AS_JSON, ROOT, argument, flag, option
@@ -66,18 +67,18 @@ def import_files(
 
 
 def _list_words(kind: str) -> Output:
-    from qa_core.ingest.reading import known_words
+    from qa_core.ingest.reading import registry
 
     require_kind(kind)
-    found = {"headers": [*known_words.list_headers(kind)], "words": [*known_words.list_words()]}
+    known = {"headers": [*registry.list_headers(kind)], "words": [*registry.list_words()]}
     yield {
         title: [
             {"meaning": name, "language": language, "spellings": spellings.split(" · ")}
             for name, language, spellings in rows
         ]
-        for title, rows in found.items()
+        for title, rows in known.items()
     }
-    for rows in found.values():
+    for rows in known.values():
         for name, language, spellings in rows:
             yield f"{name} ({language}): {spellings}"
 
@@ -101,10 +102,10 @@ def watch_folder(
         min=0,
     ),
     system: str | None = option(
-        "Name of the tool that the files come from, where no import.toml says so."
+        "Name of the tool that the files come from, where no import.toml gives it."
     ),
     profile: str | None = option(
-        "Read as this profile or saved mapping, where no import.toml says so."
+        "Read as this profile or saved mapping, where no import.toml gives it."
     ),
     timezone: str | None = option("Time zone of local times in the files."),
 ) -> int:
@@ -176,10 +177,9 @@ def list_batches(
     from qa_core.ingest.load.batches import STATES
     from qa_core.metrics.kpis import formatting
 
-    found = ingest.find_batches(Viewer.SYSTEM)
-    yield found
-    if not found:
-        yield _("Nothing has been imported yet.")
+    batches = ingest.find_batches(Viewer.SYSTEM)
+    yield batches
+    if not batches:
         return
     counts = {
         "read": _("Rows read"),
@@ -187,9 +187,9 @@ def list_batches(
         "updated": _("Updated"),
         "rejected": _("Rejected"),
     }
-    shown = found[: last or None]
+    shown = batches[: last or None]
     # As wide as it takes: an identifier that is cut cannot be undone.
-    print_table(
+    yield format_table(
         ("ID", _("When"), _("Kind"), _("State"), *counts.values(), _("File")),
         (
             (
@@ -205,11 +205,11 @@ def list_batches(
         right=set(counts.values()),
         width=1000,
     )
-    if len(found) > len(shown):
+    if len(batches) > len(shown):
         yield _(
             "{shown} of {total}. For all, run: {command}",
             shown=len(shown),
-            total=len(found),
+            total=len(batches),
             command="batches list --last 0",
         )
 
@@ -237,4 +237,4 @@ def undo_batch(batch: str = argument("ID")) -> Output:
     restored = ingest.undo(Viewer.SYSTEM, batch)
     after_import.do_due()
     yield restored
-    yield _("Import {batch} is undone.", batch=batch)
+    yield describe_done(batch)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa_core.base.i18n import _
 from qa_core.cli.files import read_json, read_toml
-from qa_core.cli.output import Output, print_table
+from qa_core.cli.output import Output, format_table
 from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def kpi(
     )
     answer = kpi_question.answer(read_as(as_), question)
     yield answer.as_json()
-    _print_rows(answer.rows)
+    yield _format_rows(answer.rows)
     through = answer.data_through
     yield (
         _("Data through {moment}.", moment=formatting.moment(through))
@@ -47,30 +47,30 @@ def kpi(
         else _("No data yet.")
     )
     yield from _describe_populations(answer.rows)
-    for one in answer.explanations or ():
-        yield from _explain(one)
+    for explanation in answer.explanations or ():
+        yield from _explain(explanation)
 
 
 def _describe_populations(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield what is not seen behind the values, once for all KPIs that it concerns."""
     from qa_core.analysis import note_texts
 
-    said = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
+    notes = dict.fromkeys((note, row["kpi"]) for row in rows for note in row.get("notes", ()))
     for code, text in note_texts.POPULATIONS.items():
-        if keys := [key for note, key in said if note == code]:
+        if keys := [key for note, key in notes if note == code]:
             yield f"{', '.join(keys)}: {_(text)}"
 
 
-def _explain(one: "Explanation") -> Iterator[str]:
+def _explain(explanation: "Explanation") -> Iterator[str]:
     from qa_core.analysis import explanations
-    from qa_core.metrics.kpis import formatting, setting_texts
+    from qa_core.metrics.kpis import formatting
 
-    yield f"\n{_(one.kpi.title)}. {_(one.kpi.formula)}"
-    for title, n in explanations.build_rows(one):
+    yield f"\n{_(explanation.kpi.title)}. {_(explanation.kpi.formula)}"
+    for title, n in explanations.build_rows(explanation):
         yield f"  {formatting.number(n):>12}  {title}"
-    for variant in one.variants:
-        value = formatting.value(variant.row.value, one.kpi.unit)
-        setting = setting_texts.setting_value(str(one.varied_setting), variant.value)
+    for variant in explanation.variants:
+        value = formatting.value(variant.row.value, explanation.kpi.unit)
+        setting = formatting.setting_value(str(explanation.varied_setting), variant.value)
         yield f"  {value:>12}  {setting}"
 
 
@@ -93,16 +93,14 @@ def score(grid: Path = argument("GRID.toml"), answers: Path = argument("ANSWERS.
     result = scoring.score(declared, read_json(answers, "bad_answers")).as_json()
     yield result
     shown = lambda value: "–" if value is None else f"{value:g}"  # noqa: E731
-    titles = (_("score"), _("calculated"))
-    yield (
-        f"{titles[0]} {shown(result['score'])} · {titles[1]} "
-        f"{shown(result['calculated_score'])} · {result['outcome'] or '–'}"
+    yield " · ".join(
+        (shown(result["score"]), shown(result["calculated_score"]), result["outcome"] or "–")
     )
     for section in result["sections"]:
         yield f"    {section['name']}: {shown(section['score'])}"
 
 
-def _print_rows(rows: list[dict[str, Any]]) -> None:
+def _format_rows(rows: list[dict[str, Any]]) -> str:
     from qa_core.metrics import kpis as declared
     from qa_core.metrics.kpis import formatting
 
@@ -117,4 +115,4 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
     dimensions = list(rows[0]["by"]) if rows else []
     headings = (*dimensions, "kpi", "value", "95 %", "n", "status")
-    print_table(headings, map(build_cells, rows), right={"value", "95 %", "n"}, width=140)
+    return format_table(headings, map(build_cells, rows), right={"value", "95 %", "n"}, width=140)

@@ -1,5 +1,6 @@
 """Output of the commands: exit codes, JSON documents, lines, tables, progress."""
 
+import io
 import json
 import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -40,15 +41,24 @@ def print_output(output: Output, as_json: bool) -> int:
 
 
 def print_lines(lines: Iterator[str]) -> None:
-    """Print lines as they come."""
+    """Print lines as they come, or that there are none."""
+    is_empty = True
     for line in lines:
         print(line)
+        is_empty = False
+    if is_empty:
+        print(_("None."))
 
 
-def print_table(
+def describe_done(what: object) -> str:
+    """Write that a command is done, for the commands that have no more to say."""
+    return _("Done: {what}.", what=what)
+
+
+def format_table(
     headings: Sequence[str], rows: Iterable[Iterable[str]], right: Container[str], width: int
-) -> None:
-    """Print a table, the columns of `right` flush right, at most `width` characters wide."""
+) -> str:
+    """Lay out a table, the columns of `right` flush right, at most `width` characters wide."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -58,7 +68,9 @@ def print_table(
         table.add_column(heading, justify="right" if heading in right else "left")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=width, highlight=False, color_system=None, file=io.StringIO())
+    console.print(table)
+    return console.file.getvalue().rstrip("\n")
 
 
 def print_json(document: Any) -> None:

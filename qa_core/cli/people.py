@@ -7,7 +7,7 @@ from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_, _
-from qa_core.cli.output import DONE, REFUSED, CommandResult, Lines, Output
+from qa_core.cli.output import DONE, REFUSED, CommandResult, Lines, Output, describe_done
 from qa_core.cli.registry import AS_USERNAME, NAME, ROOT, flag, option, read_as
 
 PEOPLE = ROOT.add_group("people", "Accounts.")
@@ -47,33 +47,17 @@ def add(
         since=starts_on,
         password=given,
     )
-    yield _("{name} is added.", name=name)
+    yield describe_done(name)
     if one_time:
-        yield _("One-time password, shown only now: {password}", password=one_time)
-    if role == Role.MANAGER and not site:
-        yield _("Without --site, {name} sees what belongs to no site.", name=name)
-    if role == Role.TEAM_LEAD and not team:
-        yield _("Without --team, {name} sees nothing yet.", name=name)
-    if role == Role.ADVISOR and not advisor:
-        yield _("Without --advisor, {name} sees nothing yet.", name=name)
+        yield _("One-time password, shown only now: {secret}", secret=one_time)
+    needed = {Role.MANAGER: site, Role.TEAM_LEAD: team, Role.ADVISOR: advisor}
+    if not needed.get(role, True):
+        options = {Role.MANAGER: "--site", Role.TEAM_LEAD: "--team", Role.ADVISOR: "--advisor"}
+        yield _("Without {option}, {name} sees nothing yet.", option=options[role], name=name)
 
 
-@PEOPLE.command("disable")
-def disable(name: str = NAME) -> Lines:
-    """Close an account; its sessions end at once."""
-    from qa_core.access import accounts
-
-    accounts.disable(Viewer.SYSTEM, name)
-    yield _("{name} is disabled.", name=name)
-
-
-@PEOPLE.command("enable")
-def enable(name: str = NAME) -> Lines:
-    """Open a closed account again."""
-    from qa_core.access import accounts
-
-    accounts.enable(Viewer.SYSTEM, name)
-    yield _("{name} is enabled.", name=name)
+PEOPLE.act("disable", "access.accounts:disable", "Close an account; its sessions end at once.")
+PEOPLE.act("enable", "access.accounts:enable", "Open a closed account again.")
 
 
 @PEOPLE.command("reset")
@@ -82,7 +66,7 @@ def reset(name: str = NAME) -> Lines:
     from qa_core.access import accounts
 
     password = accounts.reset(Viewer.SYSTEM, name)
-    yield _("One-time password, shown only now: {password}", password=password)
+    yield _("One-time password, shown only now: {secret}", secret=password)
 
 
 @PEOPLE.command("list")
@@ -106,11 +90,15 @@ def verify_journal() -> Output:
     from qa_core.storage.records import store
 
     with store.reading() as session:
-        found = audit_log.verify(session)
-    document = {"rows": found.rows, "ok": found.ok, "first_bad": found.first_bad}
-    document["warnings"] = list(found.warnings)
-    yield CommandResult(document, DONE if found.ok else REFUSED)
-    yield audit_report.describe_for_operator(found)
+        verification = audit_log.verify(session)
+    document = {
+        "rows": verification.rows,
+        "ok": verification.ok,
+        "first_bad": verification.first_bad,
+        "warnings": list(verification.warnings),
+    }
+    yield CommandResult(document, DONE if verification.ok else REFUSED)
+    yield audit_report.describe_for_operator(verification)
 
 
 @JOURNAL.command("anchor")
@@ -123,7 +111,7 @@ def anchor_journal(
 
     with store.writing() as session:
         audit_log.anchor(session, "system", reason)
-    yield _("The end of the journal is noted.")
+    yield describe_done(reason)
 
 
 @TOKEN.command("add")
@@ -184,4 +172,4 @@ def revoke_token(name: str = NAME, as_: str | None = AS_USERNAME) -> Output:
 
     service_tokens.revoke(read_as(as_), name)
     yield {"name": name, "state": service_tokens.TokenState.REVOKED}
-    yield _("{name} is revoked.", name=name)
+    yield describe_done(name)

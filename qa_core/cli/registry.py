@@ -1,5 +1,6 @@
 """Registry of the commands: their groups, arguments and options."""
 
+import importlib
 import inspect
 from collections.abc import Callable
 from copy import copy
@@ -11,7 +12,7 @@ from typer.models import OptionInfo
 
 from qa_core.access.roles import Viewer
 from qa_core.base import arguments
-from qa_core.cli.output import Lines, Output, print_lines, print_output
+from qa_core.cli.output import Lines, Output, describe_done, print_lines, print_output
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,6 +82,24 @@ class CommandGroup:
 
         return add
 
+    def act(
+        self, name: str, function: str, help_text: str, parameter: Any = NAME, kind: type = str
+    ) -> None:
+        """Add a command that calls a function of a room (`module:function`) as the system,
+        with one argument of that kind.
+        """
+
+        def run(subject: Any) -> Lines:
+            module, of_room = function.split(":")
+            getattr(importlib.import_module(f"qa_core.{module}"), of_room)(Viewer.SYSTEM, subject)
+            yield describe_done(subject)
+
+        either = Parameter.POSITIONAL_OR_KEYWORD
+        subject = Parameter("subject", either, default=parameter, annotation=kind)
+        run.__doc__ = help_text
+        run.__signature__ = inspect.Signature([subject], return_annotation=Lines)
+        self.command(name)(run)
+
 
 ROOT = CommandGroup("Écoute, the quality dashboard of a contact centre.")
 
@@ -102,10 +121,10 @@ def _prepare(
 ) -> Callable[..., Any]:
     """Build what typer calls, with the parameters that it shows."""
     signature = inspect.signature(command, eval_str=True)
-    own = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
-    parameters = [item for item in own if item.kind is not item.KEYWORD_ONLY]
+    declared = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
+    parameters = [item for item in declared if item.kind is not item.KEYWORD_ONLY]
     parameters += _find_options(options_of) if options_of else []
-    parameters += [item for item in own if item.kind is item.KEYWORD_ONLY]
+    parameters += [item for item in declared if item.kind is item.KEYWORD_ONLY]
     output = signature.return_annotation
     if output == Output:
         last = Parameter("as_json", Parameter.KEYWORD_ONLY, default=AS_JSON, annotation=bool)

@@ -5,10 +5,10 @@ from pathlib import Path
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import _, ngettext
 from qa_core.cli.files import read_toml
-from qa_core.cli.output import Lines, Output
-from qa_core.cli.registry import NAME, ROOT, argument, flag, option
+from qa_core.cli.output import Output
+from qa_core.cli.registry import ROOT, argument, flag, option
 
-PLAN = ROOT.add_group("plan", "Listening plans: who listens to how much, of whom and why.")
+PLAN = ROOT.add_group("plan", "Listening plans: evaluators, numbers, purpose.")
 
 
 @PLAN.command("add")
@@ -57,13 +57,11 @@ def list_plans() -> Output:
         yield _("There are no listening plans. Add one with: python -m qa_core plan add FILE.toml")
 
 
-@PLAN.command("close")
-def close_plan(name: str = NAME) -> Lines:
-    """Close a plan to further draws; what was drawn stays with its evaluators."""
-    from qa_core.quality import sampling
-
-    sampling.close(Viewer.SYSTEM, name)
-    yield _("The plan {name} is closed.", name=name)
+PLAN.act(
+    "close",
+    "quality.sampling:close",
+    "Close a plan to further draws; what was drawn stays with its evaluators.",
+)
 
 
 @ROOT.command("draw")

@@ -5,32 +5,32 @@ from pathlib import Path
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import read_fields
-from qa_core.cli.output import Lines, Output
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 GRID = ROOT.add_group("grid", "Scorecards: drafts and published versions.")
 
 
 @GRID.command("list")
-def list_grids() -> Output:
+def list_scorecards() -> Output:
     """List every draft and every published version, with the number of its evaluations."""
     from qa_core.quality import scorecards
 
-    found = scorecards.find_all(Viewer.SYSTEM)
+    stored_scorecards = scorecards.find_all(Viewer.SYSTEM)
     yield [
         {
-            **read_fields(held, ("id", "key", "version", "title")),
-            "published_at": held.published_at and held.published_at.isoformat(),
-            **read_fields(held, ("published_by", "evaluations")),
+            **read_fields(stored, ("id", "key", "version", "title")),
+            "published_at": stored.published_at and stored.published_at.isoformat(),
+            **read_fields(stored, ("published_by", "evaluations")),
         }
-        for held in found
+        for stored in stored_scorecards
     ]
-    for held in found:
-        state = _("draft") if held.is_draft else _("version {version}", version=held.version)
-        yield f"{held.key:24} {state:12} {held.evaluations:6}  {held.title}"
-    if not found:
+    for stored in stored_scorecards:
+        state = _("draft") if stored.is_draft else _("version {version}", version=stored.version)
+        yield f"{stored.key:24} {state:12} {stored.evaluations:6}  {stored.title}"
+    if not stored_scorecards:
         yield _(
             "There is no scorecard yet. Import one: {command}",
             command="python -m qa_core grid import data/scorecards/customer_service.toml --publish",
@@ -38,7 +38,7 @@ def list_grids() -> Output:
 
 
 @GRID.command("import")
-def import_grid(
+def import_scorecard(
     file: Path = argument("FILE", "TOML, XLSX, ODS or CSV."),
     key: str | None = option("The scorecard of the draft; default: made from its title."),
     publish: bool = flag("Publish it at once as the next version."),
@@ -64,26 +64,13 @@ def import_grid(
         except Refusal:
             scorecards.delete_draft(Viewer.SYSTEM, made)
             raise
-    held = scorecards.get(Viewer.SYSTEM, made)
-    yield {"id": held.id, "key": held.key, "version": version, "title": held.title}
-    if version is None:
-        yield _(
-            "{title} is saved as a draft of {key}. Publish it under Scorecards, or "
-            "import it with --publish.",
-            title=held.title,
-            key=held.key,
-        )
-    else:
-        yield _(
-            "{title} is published: {key}, version {version}.",
-            title=held.title,
-            key=held.key,
-            version=version,
-        )
+    stored = scorecards.get(Viewer.SYSTEM, made)
+    yield {"id": stored.id, "key": stored.key, "version": version, "title": stored.title}
+    yield f"{stored.key}  {_('draft') if version is None else version}  {stored.title}"
 
 
 @GRID.command("export")
-def export_grid(
+def export_scorecard(
     key: str = argument("KEY"),
     file: Path = argument("FILE", "Its suffix is the format: .toml, .xlsx, .csv."),
     version: int | None = option("Default: the newest published one.", "N"),
@@ -94,17 +81,14 @@ def export_grid(
 
     form = file.suffix.lower().removeprefix(".")
     if form not in files.EXPORT_FORMATS:
-        raise Misuse(
-            "unknown_form",
-            "The name {file} must end in one of: {forms}.",
-            file=file.name,
-            forms=" ".join(f".{form}" for form in files.EXPORT_FORMATS),
-        )
-    published = [held for held in scorecards.find_all(Viewer.SYSTEM) if not held.is_draft]
-    versions = [held for held in published if held.key == key]
-    chosen = next((held for held in versions if version in (None, held.version)), None)
+        forms = " ".join(f".{form}" for form in files.EXPORT_FORMATS)
+        message = N_("The name {file} must end in one of: {forms}.")
+        raise Misuse("unknown_form", message, file=file.name, forms=forms)
+    published = [stored for stored in scorecards.find_all(Viewer.SYSTEM) if not stored.is_draft]
+    versions = [stored for stored in published if stored.key == key]
+    chosen = next((stored for stored in versions if version in (None, stored.version)), None)
     if chosen is None:
-        known = ", ".join(f"{held.key} {held.version}" for held in published) or "–"
+        known = ", ".join(f"{stored.key} {stored.version}" for stored in published) or "–"
         raise Refusal(
             "unknown_grid", "This scorecard is not published. Published: {known}.", known=known
         )
@@ -118,9 +102,4 @@ def export_grid(
             file=str(file),
             detail=error.strerror or str(error),
         ) from error
-    yield _(
-        "{title}, version {version}, is in {file}.",
-        title=chosen.title,
-        version=chosen.version,
-        file=str(file),
-    )
+    yield describe_done(file)

@@ -4,7 +4,8 @@ from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import Lines, Output
+from qa_core.base.row_values import read_fields
+from qa_core.cli.output import Lines, Output, describe_done
 from qa_core.cli.registry import ROOT, argument, option
 
 SETTINGS = ROOT.add_group("settings", "Settings that change numbers.")
@@ -24,8 +25,7 @@ def list_settings() -> Output:
         chosen = [
             {
                 "from": version.valid_from,
-                "value": version.value,
-                "set_by": version.set_by,
+                **read_fields(version, ("value", "set_by")),
                 "set_at": version.set_at.isoformat(),
             }
             for version in versions[entry.name]
@@ -67,9 +67,9 @@ def set_setting(
     pair: str = argument("NAME=VALUE"),
     first: str | None = option("The first day; default: for all time.", "DATE", name="--from"),
 ) -> Lines:
-    """Set a value; the value of its own day applies to each contact."""
+    """Set a value; each contact is counted with the value of its day."""
     from qa_core.centre import settings
-    from qa_core.ingest.load import due_rules
+    from qa_core.ingest.load import recovery
     from qa_core.storage.records import store
 
     [(name, value)] = parse_pairs([pair])
@@ -78,7 +78,7 @@ def set_setting(
     with store.writing() as session:
         settings.set_value(session, Viewer.SYSTEM, name, value, first_day)
     yield f"{name} = {value or _('not set')}"
-    due_rules.apply_due()
+    recovery.apply_due_rules()
 
 
 @TARGETS.command("list")
@@ -87,15 +87,13 @@ def list_targets() -> Output:
     from qa_core.analysis import targets
     from qa_core.metrics.kpis import BY_KEY, formatting
 
-    found = targets.find_all(Viewer.SYSTEM)
-    yield [target.as_json() for target in found]
-    for target in found:
+    rows = targets.find_all(Viewer.SYSTEM)
+    yield [target.as_json() for target in rows]
+    for target in rows:
         scope = f"{target.dimension} {target.name}" if target.dimension else _("the whole centre")
         days = f"{target.starts_on or '…'} – {target.ends_on or '…'}"
         value = formatting.value(target.value, BY_KEY[target.kpi].unit)
         yield f"{target.id:5} {target.kpi:32} {value:>12}  {scope}  {days}"
-    if not found:
-        yield _("There are no targets.")
 
 
 @TARGETS.command("set")
@@ -121,23 +119,14 @@ def set_target(
         if name is not None
     ]
     if len(scopes) > 1:
-        raise Misuse(
-            "two_scopes",
-            "A target covers one team, queue or site, or the whole centre. Give only one of "
-            "--team, --queue and --site.",
-        )
+        options = "--team, --queue, --site"
+        raise Misuse("two_scopes", "Give only one of {names}.", names=options)
     [(kpi, text)] = parse_pairs([pair])
     dimension, name = scopes[0] if scopes else (None, None)
     target = targets.set_target(
         Viewer.SYSTEM, kpi, text, dimension, name, Period(parse_day(first), parse_day(last))
     )
-    yield _("Target {number} is set.", number=target.id)
+    yield describe_done(target.id)
 
 
-@TARGETS.command("remove")
-def remove_target(number: int = argument("ID")) -> Lines:
-    """Remove a target."""
-    from qa_core.analysis import targets
-
-    targets.remove(Viewer.SYSTEM, number)
-    yield _("Target {number} is removed.", number=number)
+TARGETS.act("remove", "analysis.targets:remove", "Remove a target.", argument("ID"), int)

@@ -8,7 +8,15 @@ from qa_core.base import environment
 from qa_core.base.arguments import parse_day
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
-from qa_core.cli.output import DONE, REFUSED, CommandResult, Lines, Output, show_progress
+from qa_core.cli.output import (
+    DONE,
+    REFUSED,
+    CommandResult,
+    Lines,
+    Output,
+    describe_done,
+    show_progress,
+)
 from qa_core.cli.registry import ROOT, argument, flag, option
 
 SECRETS = ROOT.add_group("secrets", "Keys of this centre, and new ones.")
@@ -34,11 +42,7 @@ def init(admin: str | None = option("Make the first administrator.", "NAME")) ->
     yield _("The stores are ready in {folder}.", folder=here.folder)
     if admin:
         password = accounts.add(Viewer.SYSTEM, admin, Role.ADMIN)
-        yield _(
-            "{name} is the administrator. One-time password, shown only now: {password}",
-            name=admin,
-            password=password,
-        )
+        yield f"{admin}: " + _("One-time password, shown only now: {secret}", secret=password)
 
 
 @ROOT.command("demo", needs_records=False)
@@ -59,7 +63,7 @@ def demo(
     store.migrate()
     if remove:
         centre.remove(Viewer.SYSTEM)
-        yield _("The demo centre is removed.")
+        yield describe_done("--remove")
         return
     if not if_empty or _is_empty() or centre.is_unfinished():
         with show_progress() as progress:
@@ -89,12 +93,12 @@ def doctor(deep: bool = flag("Read every file of the lake and every recording, t
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 
-    found = checks.examine(deep)
-    is_well = checks.is_well(found)
-    document = {"ok": is_well, "checks": [asdict(check) for check in found]}
+    results = checks.examine(deep)
+    is_well = checks.is_well(results)
+    document = {"ok": is_well, "checks": [asdict(check) for check in results]}
     yield CommandResult(document, DONE if is_well else REFUSED)
-    for check in found:
-        yield f"{check.state:5} {_(check.name)}: {check.detail}"
+    for check in results:
+        yield f"{check.state:5} {check.name}: {check.detail}"
 
 
 @ROOT.command("backup")
@@ -132,11 +136,6 @@ def rotate(name: str = argument("NAME", ", ".join(environment.SECRETS))) -> Line
         file=old.file.name,
         folder=old.file.parent,
     )
-    if name == "recordings":
-        yield _(
-            "The app, watch and purge encrypt the recordings again, then destroy the old key. "
-            "doctor shows how many are left."
-        )
 
 
 @SECRETS.command("list", needs_records=False)
@@ -144,7 +143,7 @@ def list_secrets() -> Output:
     """List the keys in files; old keys only read what was written with them."""
     from qa_core.compliance import key_rotation
 
-    found = key_rotation.find_key_files()
+    keys = key_rotation.find_key_files()
     yield [
         {
             "name": key.name,
@@ -153,10 +152,10 @@ def list_secrets() -> Output:
             "writes": key.writes,
             "since": key.since.isoformat(),
         }
-        for key in found
+        for key in keys
     ]
-    for key in found:
-        state = _("writes") if key.writes else _("only reads")
+    for key in keys:
+        state = "" if key.writes else _("only reads")
         day = environment.to_local(key.since).date().isoformat()
         yield f"{key.name:10}  {key.key_id}  {day}  {state}  {key.file.name}"
 

@@ -51,8 +51,7 @@ def erase(customer: str | None = CUSTOMER, advisor: str | None = ADVISOR) -> Out
 
     counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
     yield {"erased": dict(counts)}
-    shown = ", ".join(f"{kind}: {count}" for kind, count in counts.items())
-    yield _("Erased ({counts}).", counts=shown)
+    yield from (f"{kind}: {count}" for kind, count in counts.items())
 
 
 @SUBJECT.command("restrict")
@@ -82,12 +81,12 @@ def lift(number: int = NUMBER) -> Output:
 def list_restrictions() -> Output:
     """List the restrictions in force, and how many contacts they leave out."""
     from qa_core.compliance import restrictions
-    from qa_core.metrics.law import restricted_contacts
+    from qa_core.metrics.law import centre_counts
 
-    found = restrictions.find_all(Viewer.SYSTEM)
-    count = restricted_contacts.count_restricted(Viewer.SYSTEM)
-    yield {"contacts": count, "restrictions": [item.as_json() for item in found]}
-    for item in found:
+    entries = restrictions.find_all(Viewer.SYSTEM)
+    count = centre_counts.count_restricted(Viewer.SYSTEM)
+    yield {"contacts": count, "restrictions": [item.as_json() for item in entries]}
+    for item in entries:
         yield f"{item.id}  {item.customer_key or item.advisor_id or item.contact_id}"
     yield _("Contacts left out: {count}", count=count)
 
@@ -115,12 +114,10 @@ def list_exclusions() -> Output:
     """List the lines, advisors and contacts that are never recorded or heard."""
     from qa_core.compliance.conditions import exclusions
 
-    found = exclusions.find_all(Viewer.SYSTEM)
-    yield [item.as_json() for item in found]
-    for item in found:
+    entries = exclusions.find_all(Viewer.SYSTEM)
+    yield [item.as_json() for item in entries]
+    for item in entries:
         yield f"{item.id}  {item.what}  {_(exclusions.REASONS[item.reason])}"
-    if not found:
-        yield _("Nothing is excluded.")
 
 
 @EXCLUSIONS.command("add")
@@ -160,14 +157,12 @@ def list_requests() -> Output:
     """List every request with the day by which it must be answered, open ones first."""
     from qa_core.compliance import requests
 
-    found = requests.find_all(Viewer.SYSTEM)
-    yield [asdict(item) for item in found]
-    for item in found:
+    entries = requests.find_all(Viewer.SYSTEM)
+    yield [asdict(item) for item in entries]
+    for item in entries:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
         kind = _(requests.TITLES[item.kind])
         yield f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}"
-    if not found:
-        yield _("There are no requests.")
 
 
 @REQUESTS.command("add")
@@ -182,10 +177,10 @@ def add_request(
     """Enter a request of a person; its answer is due a month later."""
     from qa_core.compliance import requests
 
-    found = {name: value for name, value in _find(customer, advisor).items() if value}
-    if len(found) != 1:
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
-    [(subject_kind, subject)] = found.items()
+    named = {name: value for name, value in _find(customer, advisor).items() if value}
+    if len(named) != 1:
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
+    [(subject_kind, subject)] = named.items()
     day = parse_day(on) or environment.today()
     requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
     yield from list_requests()

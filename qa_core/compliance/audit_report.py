@@ -38,8 +38,8 @@ class AuditEntry:
 def find_entries(
     viewer: Viewer, actor: str = "", action: str = "", limit: int | None = 200
 ) -> list[AuditEntry]:
-    """List the acts of that actor and kind (empty: of all), newest first, with the ids of
-    advisors whom the directory still knows in place of their pseudonyms.
+    """List the acts of that actor and kind (empty: of all), newest first, with the ids
+    of known advisors instead of their pseudonyms.
     """
     with store.reading() as session:
         ids = {
@@ -102,8 +102,8 @@ def verify_journal(viewer: Viewer) -> audit_log.Verification:
         verification = audit_log.verify(session)
     with store.writing() as session:
         what = f"{verification.rows} rows"
-        found = "ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}"
-        audit_log.record(session, viewer.username, "journal_verified", what, reason=found)
+        result = "ok" if verification.ok else f"broken at {verification.first_bad or 'the end'}"
+        audit_log.record(session, viewer.username, "journal_verified", what, reason=result)
     return verification
 
 

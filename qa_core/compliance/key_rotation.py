@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.access.sessions import MAX_AGE
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.centre import settings
 from qa_core.compliance.recordings import vault
 from qa_core.metrics.kpis.dimensions import add_months
@@ -40,18 +39,13 @@ class KeyFile:
 def find_key_files() -> list[KeyFile]:
     """List the keys in files, by secret, those that write first."""
     folder = environment.current().secrets_folder
-    return [
-        _read(name, path)
-        for name in environment.SECRETS
-        for path in (folder / name, *environment.find_old_files(name))
-        if path.exists()
-    ]
-
-
-def _read(name: str, path: Path) -> KeyFile:
-    key_id = environment.compute_key_id(path.read_bytes())
-    since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return KeyFile(name, path, key_id, path.name == name, since)
+    keys = []
+    for name in environment.SECRETS:
+        for path in filter(Path.exists, (folder / name, *environment.find_old_files(name))):
+            key_id = environment.compute_key_id(path.read_bytes())
+            since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            keys.append(KeyFile(name, path, key_id, path.name == name, since))
+    return keys
 
 
 def rotate(viewer: Viewer, name: str) -> KeyFile:
@@ -63,15 +57,12 @@ def rotate(viewer: Viewer, name: str) -> KeyFile:
     """
     if not viewer.is_system:
         raise AccessDenied()
-    if name not in environment.SECRETS:
-        message = N_("There is no secret {name}. Known: {names}.")
-        raise Misuse("no_secret", message, name=name, names=", ".join(environment.SECRETS))
+    require_known(name, environment.SECRETS, "no_secret")
     if name == "pseudonyms":
         raise Refusal(
             "fixed_secret",
-            "The pseudonym key cannot be replaced. The phone numbers are not stored, so the "
-            "pseudonyms cannot be computed again. Écoute would recognise no earlier caller. "
-            "If the key has leaked, see docs/backup.md, section 6.",
+            "The pseudonym key cannot be replaced: no earlier caller would be recognised. If it "
+            "has leaked, see docs/backup.md, section 6.",
         )
     if not (environment.current().secrets_folder / name).exists():
         raise Refusal(

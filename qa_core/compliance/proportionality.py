@@ -12,7 +12,7 @@ from qa_core.centre import members
 from qa_core.compliance.conditions import listened
 from qa_core.compliance.retention import start_of
 from qa_core.metrics.kpis.dimensions import Period, add_months
-from qa_core.metrics.law.recorded_shares import RecordedShare, count_recorded
+from qa_core.metrics.law.centre_counts import RecordedShare, count_recorded
 from qa_core.storage import lake, name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -64,12 +64,12 @@ class Proportions:
     @property
     def permanent_shares(self) -> list[RecordedShare]:
         """Teams permanently recorded; the centre where it is, though no team is large enough."""
-        found = [share for share in self.recorded_shares if is_permanent(share)]
-        return found or [share for share in (self.centre,) if is_permanent(share)]
+        teams = [share for share in self.recorded_shares if is_permanent(share)]
+        return teams or [share for share in (self.centre,) if is_permanent(share)]
 
     @property
     def much_heard(self) -> list[AdvisorListening]:
-        return [one for one in self.listenings if one.is_much]
+        return [listening for listening in self.listenings if listening.is_much]
 
     @property
     def is_nobody_heard(self) -> bool:
@@ -77,9 +77,11 @@ class Proportions:
         return self.centre.recorded_contacts > 0 and not self.listenings
 
 
-def is_exceeded(found: Proportions) -> bool:
+def is_exceeded(proportions: Proportions) -> bool:
     """Return whether anything of it is beyond measure."""
-    return bool(found.permanent_shares or found.much_heard or found.is_nobody_heard)
+    return bool(
+        proportions.permanent_shares or proportions.much_heard or proportions.is_nobody_heard
+    )
 
 
 def is_permanent(share: RecordedShare) -> bool:

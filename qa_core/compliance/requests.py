@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
@@ -71,15 +72,8 @@ class PersonRequest:
 def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    require_known(
-        kind, KINDS, "unknown_request", N_("{name} is not a kind of request. Known: {known}.")
-    )
-    if received_on > environment.today():
-        raise Misuse(
-            "bad_date",
-            "{day} is in the future. Enter it after the event.",
-            day=received_on.isoformat(),
-        )
+    require_known(kind, KINDS, "unknown_request")
+    require_between(received_on, last=environment.today())
     with store.writing() as session:
         return _enter(session, viewer, kind, subject_kind, subject, received_on)
 
@@ -89,10 +83,10 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
     data protection officer answers. Raises Refusal where that was asked before.
     """
     viewer.require(Permission.SEE_OWN_QUALITY)
-    key, own = (source_system, contact_id), recording_flags.find_recorded(viewer, [contact_id])
-    if key not in {(one.source_system, one.contact_id) for one in own}:
+    key, contacts = (source_system, contact_id), recording_flags.find_recorded(viewer, [contact_id])
+    if key not in {(item.source_system, item.contact_id) for item in contacts}:
         raise AccessDenied()
-    if key in {(one.source_system, one.contact_id) for one in find_own(viewer)}:
+    if key in {(item.source_system, item.contact_id) for item in find_own(viewer)}:
         raise Refusal("already_asked", "You have already made this request.")
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}
@@ -109,8 +103,8 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
 
 def _enter_own(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
     """Enter a request that an advisor makes in the product today."""
-    own = ("advisor", viewer.advisor_id, environment.today())
-    return _enter(session, viewer, kind, *own, **contact)
+    subject = ("advisor", viewer.advisor_id, environment.today())
+    return _enter(session, viewer, kind, *subject, **contact)
 
 
 def _enter(
@@ -139,7 +133,7 @@ def _enter(
 
 def confirm_audio(viewer: Viewer, number: int) -> None:
     """Agree, as a second person, that audio is handed out for an open request for access or
-    a copy. Raises Refusal for whoever entered it, AccessDenied for another request.
+    a copy. Raises Refusal for the person who entered it, AccessDenied for another request.
     """
     viewer.require(Permission.SEE_RULES)
     with store.writing() as session:
@@ -167,14 +161,14 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
 
 def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
     """Record the answer to a request. Raises Refusal unless the person's identity was
-    checked (whoever asks in the product has signed in), AccessDenied for a request that
+    checked (an advisor who asks in the product has signed in), AccessDenied for a request that
     there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     text = " ".join(text.split())[:MAX_ANSWER]
     if not text:
         raise Misuse("no_answer", "Enter your answer.")
-    asked = next((one for one in find_all(viewer) if one.id == number), None)
+    asked = next((item for item in find_all(viewer) if item.id == number), None)
     if not identity_checked and (asked is None or asked.kind != EXCLUSION):
         raise Refusal(
             "identity_unchecked",

@@ -40,7 +40,7 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
     """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
-        raise Misuse("one_subject", "Name one customer, one advisor or one contact.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     in_force = sa.select(Restriction.id).filter_by(**what, lifted_at=None)
     if session.scalar(_of_anybody(in_force)) is None:
         session.add(Restriction(**what, entered_by=viewer.username))

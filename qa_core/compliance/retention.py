@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from qa_core.access.roles import Viewer
-from qa_core.base import environment
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base import declared, environment
+from qa_core.base.i18n import _, ngettext
 from qa_core.centre import settings
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
@@ -19,14 +19,10 @@ from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.records import store
-from qa_core.storage.records.base import Base
 from qa_core.storage.records.listening import Playback, Recording
 from qa_core.storage.records.people import AccountRequest, SignInThrottle
 from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData
-
-UNDO_DAYS = IMAGE_DAYS
-"""How long an import can be undone."""
 
 
 @dataclass(frozen=True)
@@ -51,73 +47,11 @@ class RetentionClass:
         return ngettext("{n} month", "{n} months", period)
 
 
-_NS57 = "NS-57, délibération 2014-474"
-_ANALYSIS = (12, "months", "analysis_retention_months", "R6", _NS57)
-_IDENTITY = (13, "months", "contact_retention_months", "R5b", N_("GDPR art. 5(1)(e)"))
-_WORKING = (30, "days", "working_file_retention_days", "R5b", N_("GDPR art. 5(1)(e)"))
-_JOURNAL = (12, "months", "journal_retention_months", "R14", "CNIL, délibération 2021-122")
-_DELETED = N_("deleted")
-
-CLASSES: tuple[RetentionClass, ...] = (
-    RetentionClass(
-        "recordings",
-        N_("Recordings"),
-        6,
-        "months",
-        "recording_retention_months",
-        "R5",
-        _NS57,
-        N_("file and waveform deleted; the row stays one more year as proof"),
-    ),
-    RetentionClass(
-        "evaluations",
-        N_("Evaluations with their answers, comments and disputes"),
-        *_ANALYSIS,
-        N_("deleted; monthly totals of five or more advisors stay"),
-    ),
-    RetentionClass("calibrations", N_("Calibration sessions"), *_ANALYSIS, _DELETED),
-    RetentionClass("coaching", N_("Coaching plans with their notes"), *_ANALYSIS, _DELETED),
-    RetentionClass("draws", N_("Draws and contacts drawn"), *_ANALYSIS, _DELETED),
-    RetentionClass("playbacks", N_("Playbacks"), *_ANALYSIS, _DELETED),
-    RetentionClass("deleted_recordings", N_("Proofs of deleted recordings"), *_ANALYSIS, _DELETED),
-    RetentionClass(
-        "contacts",
-        N_("Contacts with a customer key or an advisor"),
-        *_IDENTITY,
-        N_("keys deleted; the contact, its team and its figures stay"),
-    ),
-    RetentionClass(
-        "survey_comments",
-        N_("Survey comments"),
-        12,
-        "months",
-        "survey_comment_retention_months",
-        "R6",
-        N_("GDPR art. 5(1)(e)"),
-        N_("text deleted; ratings stay"),
-    ),
-    RetentionClass(
-        "journal",
-        N_("Audit log"),
-        *_JOURNAL,
-        N_("deleted up to a signed cut; the rest can still be verified"),
-    ),
-    RetentionClass("account_requests", N_("Requests about accounts"), *_JOURNAL, _DELETED),
-    RetentionClass("sign_in_failures", N_("Failed sign-ins"), *_WORKING, _DELETED),
-    RetentionClass("waiting_rows", N_("Rows awaiting their contact"), *_WORKING, _DELETED),
-    RetentionClass("quarantine", N_("Rejected rows"), *_WORKING, _DELETED),
-    RetentionClass("temporary_files", N_("Temporary files"), *_WORKING, _DELETED),
-    RetentionClass(
-        "before_images",
-        N_("Data as before an import"),
-        UNDO_DAYS,
-        "days",
-        None,
-        "R5b",
-        N_("GDPR art. 5(1)(e)"),
-        N_("deleted; older imports cannot be undone"),
-    ),
+CLASSES = tuple(
+    RetentionClass(**{"setting": None, "period": IMAGE_DAYS, **row})
+    for row in declared.read(__file__)["kind"]
 )
+"""Every kind; that of the before-images lasts as long as these are kept."""
 BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 
@@ -194,8 +128,12 @@ class RowKeeper:
 
     def delete_due(self, as_of: date) -> None:
         with store.writing() as session:
-            table: type[Base] = self.moment.class_
-            session.execute(sa.delete(table).where(self.is_due(session, as_of)))
+            is_due = self.is_due(session, as_of)
+            self.delete_related(session, is_due)
+            session.execute(sa.delete(self.moment.class_).where(is_due))
+
+    def delete_related(self, session: Session, is_due: sa.ColumnElement[bool]) -> None:
+        """Delete what goes with the rows that are due."""
 
 
 def to_day(moment: datetime | None) -> date | None:

@@ -22,7 +22,7 @@ from qa_core.base.i18n import N_
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 BLOCK_BYTES = 4 << 20
 LINE_ENDS = (b"\n", b"\r", b"\x00")
-"""Last bytes of a finished line; the zero byte is that of a wide encoding."""
+"""Last bytes of a finished line; the zero byte occurs in wide encodings."""
 MAX_LINE_LENGTH = 16 << 20
 MAX_UNPACKED_BYTES = 16 << 30
 MAX_RATIO = 300
@@ -40,7 +40,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Marks with their encodings; that of UTF-32 begins with that of UTF-16."""
+"""Marks with their encodings; the mark of UTF-32 begins with the mark of UTF-16."""
 
 
 def require_columns(name: str, count: int) -> None:
@@ -266,7 +266,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise refuse_damaged_archive(path) from error
+        raise refuse_damaged(path.name) from error
     if any(entry.filename.lower().startswith(_WORKBOOK_ENTRIES) for entry in entries):
         return Content(path, encoding=encoding)
     files = [
@@ -345,7 +345,7 @@ class _UnpackedFile(io.RawIOBase):
         try:
             data = self._file.read(len(buffer))
         except _DAMAGE as error:
-            raise refuse_damaged_archive(self._content.path) from error
+            raise refuse_damaged(self._content.path.name) from error
         buffer[: len(data)] = data
         self._bytes_read += len(data)
         _require_small(self._content.path, self._bytes_read, self._content.size)
@@ -381,12 +381,8 @@ def refuse_type(name: str, kind: str) -> Refusal:
     return Refusal("wrong_file_type", message, name=name, type=kind)
 
 
-def refuse_damaged_archive(path: Path) -> Refusal:
-    return Refusal(
-        "damaged_file",
-        "{name} is damaged or cut short and cannot be unpacked. Export it again.",
-        name=path.name,
-    )
+def refuse_damaged(name: str) -> Refusal:
+    return Refusal("damaged_file", "{name} is damaged or cut short. Export it again.", name=name)
 
 
 def _decode(block: bytes | str) -> str:

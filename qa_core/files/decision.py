@@ -1,4 +1,4 @@
-"""Decisions taken while a file is read, each with the evidence for it."""
+"""Decisions taken while a file is read, each with what in the file decided it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from typing import Any
 from qa_core.base.errors import make_quotable
 from qa_core.base.i18n import N_, _
 
+SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
+"""Evidence that is not in the cells: an option of the import, or a default."""
+VALUE = "{value}"
+"""Decision that is nothing but its parameter `value`."""
 OWN_WORDS = (
     N_("comma"), N_("semicolon"), N_("tab"), N_("bar"), N_("answered"), N_("abandoned"),
     N_("timeout"), N_("overflow"), N_("voicemail"), N_("closed"), N_("refused"), N_("failed"),
     N_("unanswered"),
 )  # fmt: skip
-"""Words of ours in the places of a decision; those of the file beside them are not translated."""
+"""Our words in the places of a decision; words of the file are not translated."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Decision about a field, and what in the file decided it; both are English gettext
-    messages with places. `weight`: rows that it moves, and figures otherwise.
+    """Decision about a field: an English gettext message with places. `evidence`: a
+    message of an earlier version; without one, the parameters `column` and `seen` are
+    shown. `weight`: rows that the decision moves, and figures under the other reading.
     """
 
     field: str
@@ -30,9 +35,12 @@ class Decision:
     weight: tuple[tuple[str, float | None], ...] = ()
 
     @staticmethod
-    def of(field: str, decision: str, evidence: str = "", /, **params: Any) -> Decision:
+    def of(field: str, decision: str, seen: object = "", /, **params: Any) -> Decision:
+        """Build a decision. `seen`: cells, a number of rows, or one of the constants."""
+        if seen:
+            params["seen"] = seen
         quoted = ((name, make_quotable(value)) for name, value in params.items())
-        return Decision(field, decision, evidence, tuple(quoted))
+        return Decision(field, decision, params=tuple(quoted))
 
     def with_weight(self, **weight: float | None) -> Decision:
         return replace(self, weight=tuple(weight.items()))
@@ -40,17 +48,24 @@ class Decision:
     def as_json(self) -> dict[str, Any]:
         """Build the object that `import --json` prints, in the current language."""
         places = {name: _translate_param(name, value) for name, value in self.params}
+        shown = (
+            str(places[name])
+            for name in ("column", "seen")
+            if places.get(name) and f"{{{name}}}" not in self.decision
+        )
         return {
             "field": self.field,
             "decision": _(self.decision).format(**places),
-            "evidence": _(self.evidence).format(**places) if self.evidence else "",
+            "evidence": _(self.evidence).format(**places) if self.evidence else ": ".join(shown),
         } | ({"weight": dict(self.weight)} if self.weight else {})
 
 
 def _translate_param(name: str, value: Any) -> Any:
-    """Translate our own words in a place (`comma`, `Y → answered`); those of the file stay."""
-    if name == "delimiter":
-        return _(value) if value in OWN_WORDS else value
+    """Translate our words in a place (`comma`, `Y → answered`), and keep the file's words."""
+    if name == "seen" and isinstance(value, int):
+        return _("{count} rows", count=value)
+    if name == "delimiter" or value in (SET_BY_PERSON, NO_COLUMN):
+        return _(value) if value in (*OWN_WORDS, SET_BY_PERSON, NO_COLUMN) else value
     if name != "said":
         return value
     return re.sub(

@@ -7,7 +7,7 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content, refuse_empty, require_columns
+from qa_core.files.archives import Content, refuse_damaged, refuse_empty, require_columns
 
 MAX_VALUE_LENGTH = 64 << 20
 """Characters of one value: no contact is longer."""
@@ -25,15 +25,6 @@ RECORD_KEYS = (
     "contact_id",
 )  # fmt: skip
 """Keys that make an object a record, whatever lists follow."""
-
-
-BAD_SYNTAX = N_(
-    "{name} begins like JSON but is not valid: something is missing or superfluous. Export it "
-    "again."
-)
-BAD_END = N_(
-    "{name} is JSON that is broken or ends too early. Nothing was imported. Export it again."
-)
 
 
 class JsonObjects:
@@ -75,7 +66,7 @@ class JsonObjects:
             if isinstance(value, dict):
                 yield from _unwrap(iter((value,)))
             elif not depth:
-                raise self._refuse(BAD_SYNTAX)
+                raise self._refuse()
 
     def _read_items(self) -> Iterator[Any]:
         while self._has_next("]"):
@@ -91,7 +82,7 @@ class JsonObjects:
         while self._has_next("}"):
             key = self._read_value()
             if not isinstance(key, str):
-                raise self._refuse(BAD_SYNTAX)
+                raise self._refuse()
             self._take(":")
             name, start = key.casefold(), self._peek()
             if start == "[" and not is_record and name not in LISTS_OF_RECORDS:
@@ -115,7 +106,7 @@ class JsonObjects:
         while (sign := self._peek()) == ",":
             self._take(",")
         if sign is None:
-            raise self._refuse(BAD_END)
+            raise self._refuse()
         if sign == end:
             self._take(end)
         return sign != end
@@ -134,7 +125,7 @@ class JsonObjects:
 
     def _take(self, sign: str) -> None:
         if self._peek() != sign:
-            raise self._refuse(BAD_SYNTAX)
+            raise self._refuse()
         self._position += 1
 
     def _read_value(self) -> Any:
@@ -145,10 +136,10 @@ class JsonObjects:
                 value, end = self._decoder.raw_decode(self._text, self._position)
             except ValueError as error:
                 if not self._read_on():
-                    raise self._refuse(BAD_END) from error
+                    raise self._refuse() from error
                 continue
             except RecursionError as error:
-                raise self._refuse(BAD_SYNTAX) from error
+                raise self._refuse() from error
             # A number at the end of the text may go on in the next piece.
             is_open = end == len(self._text) and not isinstance(value, (dict, list, str))
             if not is_open or not self._read_on():
@@ -169,8 +160,8 @@ class JsonObjects:
         self._text, self._position = self._text[self._position :] + piece, 0
         return bool(piece)
 
-    def _refuse(self, message: str) -> Refusal:
-        return Refusal("damaged_file", message, name=self._content.name)
+    def _refuse(self) -> Refusal:
+        return refuse_damaged(self._content.name)
 
 
 def _unwrap(items: Iterator[Any]) -> Iterator[dict[str, Any]]:
@@ -185,13 +176,13 @@ def find_list(item: dict[str, Any]) -> list[dict[str, Any]]:
     """Find the only list of objects within a document; empty for a record or several lists."""
     if any(key.casefold() in RECORD_KEYS for key in item):
         return []
-    found = []
+    nested_lists = []
     for key, value in item.items():
         if isinstance(value, dict):
-            found.append(find_list(value))
+            nested_lists.append(find_list(value))
         elif isinstance(value, list) and key.casefold() not in LISTS_OF_RECORDS:
-            found.append(list(_unwrap(value)))
-    lists = [objects for objects in found if objects]
+            nested_lists.append(list(_unwrap(value)))
+    lists = [objects for objects in nested_lists if objects]
     return lists[0] if len(lists) == 1 else []
 
 
@@ -229,7 +220,7 @@ def open_records(content: Content) -> Records:
         tuple(names),
         count,
         lambda: (flatten(item) for item in JsonObjects(content)),
-        N_("read as JSON: {count} objects, nested keys joined with dots"),
+        N_("read as JSON, nested keys joined with dots"),
     )
 
 

@@ -31,7 +31,7 @@ UNITS = ("s", "ms", "min", "day")
 PURPOSES = ("training", "evaluation", "quality", "proof")
 """Purposes of recordings."""
 IGNORE = "ignore"
-"""In the place of a field: the column is left aside."""
+"""Name instead of a field: the column is left aside."""
 
 
 def require_kind(kind: str) -> None:
@@ -42,11 +42,11 @@ def require_kind(kind: str) -> None:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """The options of an import (CONTRACT.md section 3); None or empty: left to the
+    """The options of an import (docs/contract.md, section 3); None or empty: left to the
     file.
 
-    `columns` maps fields to columns of the file (`ignore` in the place of a field, as
-    often as wanted: a column left aside, kept in `ignored`), `units` fields to one of
+    `columns` maps fields to columns of the file (`ignore` instead of a field, repeatable:
+    a column left aside, kept in `ignored`), `units` fields to one of
     `UNITS`, `scales` fields to "least-greatest", `words` "COLUMN:VALUE" to what that
     value means, `only` fields to the one value that all rows of the file have; pairs
     will do as well. `yes` accepts what the import would ask about. Raises Misuse when a
@@ -166,15 +166,15 @@ class ImportOptions:
         """Complete these options from a saved mapping; those set here win."""
         changes = {}
         for item in fields(self):
-            own, other = getattr(self, item.name), getattr(mapping, item.name)
-            if isinstance(own, Mapping):
+            set_here, other = getattr(self, item.name), getattr(mapping, item.name)
+            if isinstance(set_here, Mapping):
                 changes[item.name] = {
                     **{name: value for name, value in other.items() if value not in self.ignored},
-                    **own,
+                    **set_here,
                 }
-            elif isinstance(own, tuple):
-                changes[item.name] = (*other, *own)
-            elif own in (None, False):
+            elif isinstance(set_here, tuple):
+                changes[item.name] = (*other, *set_here)
+            elif set_here in (None, False):
                 changes[item.name] = other
         return replace(self, **changes)
 

@@ -21,6 +21,7 @@ from qa_core.files.archives import (
     MIN_BYTES_FOR_RATIO,
     Content,
     open_file,
+    refuse_damaged,
     require_columns,
 )
 from qa_core.files.json_documents import Records, flatten
@@ -45,13 +46,11 @@ def open_records(content: Content) -> Records:
             schema, count = file.schema_arrow, file.metadata.num_rows
             _require_small(content, file.metadata)
     except (pa.ArrowInvalid, OSError) as error:
-        raise _refuse_damaged(content) from error
+        raise refuse_damaged(content.name) from error
     names: dict[str, None] = {}
     for item in schema:
         names |= dict.fromkeys(_flatten_names(item))
-    return Records(
-        tuple(names), count, lambda: _read_rows(content), N_("read as Parquet: {count} rows")
-    )
+    return Records(tuple(names), count, lambda: _read_rows(content), N_("read as Parquet"))
 
 
 def _flatten_names(item: pa.Field, before: str = "") -> list[str]:
@@ -90,17 +89,9 @@ def _read_rows(content: Content) -> Iterator[dict[str, str]]:
             process.kill()
     if code:
         # A signal is the limit of processor time, or the system out of memory.
-        raise _refuse_size(content) if code == 3 or code < 0 else _refuse_damaged(content)
+        raise _refuse_size(content) if code == 3 or code < 0 else refuse_damaged(content.name)
 
 
 def _refuse_size(content: Content) -> Refusal:
     message = N_("{name} unpacks to far more than its size. Export it in parts, or as CSV.")
     return Refusal("parquet_too_large", message, name=content.name)
-
-
-def _refuse_damaged(content: Content) -> Refusal:
-    return Refusal(
-        "damaged_file",
-        "{name} is damaged or cut short and cannot be opened as Parquet. Export it again.",
-        name=content.name,
-    )

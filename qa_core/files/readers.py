@@ -163,8 +163,8 @@ def _open_records(content: archives.Content, records: Records) -> Source:
         progress = [0]
         return lines(progress), lambda: progress[0] / max(1, records.count)
 
-    decision = Decision.of("file", records.decision, count=records.count)
-    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, [decision])
+    decisions = [Decision.of("file", records.decision, records.count)]
+    return Source(open_text, None, "utf-8", content.unpacked_size, ",", 0, decisions)
 
 
 def _open_text(content: archives.Content, options: ImportOptions) -> Source:
@@ -172,8 +172,7 @@ def _open_text(content: archives.Content, options: ImportOptions) -> Source:
     encoding, decisions = _find_encoding(content, options, is_valid)
     nuls = 0 if encoding.startswith(("utf-16", "utf-32")) else nuls
     if nuls:
-        evidence = N_("{count} zero bytes among the text")
-        decisions.append(Decision.of("file", N_("zero bytes are left out"), evidence, count=nuls))
+        decisions.append(Decision.of("file", N_("zero bytes are left out"), f"{nuls} × 00"))
 
     def open_bytes() -> BinaryIO:
         file = content.open()
@@ -285,18 +284,10 @@ def _find_encoding(
     good, other = _count_lines_beyond_ascii(content)
     if not good:
         return _find_single_byte_encoding(content)
-    return "mixed", [
-        Decision.of(
-            "file",
-            N_(
-                "two encodings are mixed: each line is read as UTF-8 where possible, else as "
-                "Windows-1252"
-            ),
-            N_("{good} lines are UTF-8, {other} are not"),
-            good=good,
-            other=other,
-        )
-    ]
+    message = N_(
+        "two encodings are mixed: each line is read as UTF-8 where possible, else as Windows-1252"
+    )
+    return "mixed", [Decision.of("file", message, f"UTF-8: {good} / {good + other}", good=good)]
 
 
 def _find_single_byte_encoding(content: archives.Content) -> tuple[str, list[Decision]]:
@@ -312,16 +303,8 @@ def _find_single_byte_encoding(content: archives.Content) -> tuple[str, list[Dec
     best = max(_SINGLE_BYTE_ENCODINGS, key=lambda name: usual[name])
     if best == "cp1252" or usual["cp1252"] == usual[best]:
         return "cp1252", []
-    common = sum(letter in _COMMON_LETTERS for letter in beyond.decode(best, errors="replace"))
-    decision = Decision.of(
-        "file",
-        N_("read in the encoding {encoding}"),
-        N_("{count} of {total} letters beyond ASCII are then common ones"),
-        encoding=best,
-        count=common,
-        total=len(beyond),
-    )
-    return best, [decision]
+    seen = beyond[:20].decode(best, errors="replace")
+    return best, [Decision.of("file", N_("read in the encoding {encoding}"), seen, encoding=best)]
 
 
 def _require_encoding(content: archives.Content, name: str, is_valid: bool) -> str:

@@ -2,14 +2,70 @@
 must be sure: a plain table belongs to the generic profile.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
+from qa_core.files.archives import Content, require_columns
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import Sample
+from qa_core.files.json_documents import JsonObjects
+
+SAMPLE_BYTES = 256 << 10
+SAMPLE_LINES = 200
+SAMPLE_OBJECTS = 25
+TITLE_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`name`: of the file, only ever a hint. `objects`: the first of a JSON document."""
+
+    name: str
+    lines: tuple[str, ...] = ()
+    objects: tuple[dict[str, Any], ...] = ()
+    is_document: bool = False
+
+    @cached_property
+    def delimiter(self) -> str:
+        from qa_core.files.readers import find_delimiter
+
+        return find_delimiter(list(self.lines))
+
+    @cached_property
+    def rows(self) -> list[list[str]]:
+        """The lines as cells, under the delimiter that fits best."""
+        # Line by line: a quote that is never closed spoils one row, not the sample.
+        return [
+            next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
+            for line in self.lines
+        ]
+
+    @cached_property
+    def header_rows(self) -> list[set[str]]:
+        """The simplified cells of each of the first rows, the header perhaps among them."""
+        return [{simplify(cell) for cell in row} for row in self.rows[:TITLE_ROWS]]
+
+
+def take_sample(content: Content) -> Sample:
+    """Look at the beginning; empty for binary files. Raises Refusal for a file that is too wide."""
+    start = content.read_start(SAMPLE_BYTES)
+    text = content.decode_start(start)
+    if text is None:
+        return Sample(content.name)
+    if text.lstrip()[:1] in ("{", "["):
+        objects = tuple(islice(JsonObjects(content), SAMPLE_OBJECTS))
+        if objects:
+            require_columns(content.name, max(map(len, objects)))
+            return Sample(content.name, objects=objects, is_document=True)
+    lines = text.splitlines()
+    whole = lines[:-1] if len(start) == SAMPLE_BYTES and len(lines) > 1 else lines
+    sample = Sample(content.name, tuple(whole[:SAMPLE_LINES]))
+    require_columns(content.name, max(map(len, sample.rows), default=0))
+    return sample
 
 
 def take_inner(item: Mapping[str, Any], within: Iterable[str]) -> Mapping[str, Any]:
@@ -52,16 +108,16 @@ class Headers:
     values: Mapping[str, Iterable[str]] = field(default_factory=dict, hash=False)
 
     def fits(self, sample: Sample) -> bool:
-        place = self.find_row(sample.header_rows)
-        return place is not None and all(
-            self._has_values(sample.rows[place:], name, values)
+        index = self.find_row(sample.header_rows)
+        return index is not None and all(
+            self._has_values(sample.rows[index:], name, values)
             for name, values in self.values.items()
         )
 
     def find_row(self, rows: Iterable[set[str]]) -> int | None:
         """Find the first of these rows of simplified cells that has all headers."""
         groups = [{simplify(text) for text in name.split("|")} for name in self.names]
-        fits = (place for place, row in enumerate(rows) if all(row & group for group in groups))
+        fits = (index for index, row in enumerate(rows) if all(row & group for group in groups))
         return next(fits, None)
 
     def _has_values(self, rows: list[list[str]], name: str, values: Iterable[str]) -> bool:
@@ -83,12 +139,12 @@ class Layout:
     def _places(self) -> list[tuple[int, Callable[[str], object]]]:
         return sorted(
             ((self.names.index(name), test) for name, test in self.tests.items()),
-            key=lambda place: place[0],
+            key=lambda index: index[0],
         )
 
     def fits(self, row: list[str]) -> bool:
         return len(row) >= max(self.min_cells, self._places[-1][0] + 1) and all(
-            test(row[place]) for place, test in self._places
+            test(row[index]) for index, test in self._places
         )
 
 

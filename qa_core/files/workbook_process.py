@@ -13,8 +13,8 @@ import sys
 
 MEMORY = 1024**3
 CPU_SECONDS = 120
-WIDEST = 2_000
-CELLS = 20_000_000
+MAX_COLUMNS = 2_000
+MAX_CELLS = 20_000_000
 SAMPLE_ROWS = 40
 
 
@@ -76,7 +76,7 @@ def too_large(sheet):
     if not sheet.end:
         return False
     height, width = sheet.end[0] + 1, sheet.end[1] + 1
-    return width > WIDEST or height * width > CELLS
+    return width > MAX_COLUMNS or height * width > MAX_CELLS
 
 
 if __name__ == "__main__":

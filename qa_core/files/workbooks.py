@@ -15,7 +15,14 @@ from typing import Any
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import ZIP, Content, refuse_empty, refuse_locked, refuse_type
+from qa_core.files.archives import (
+    ZIP,
+    Content,
+    refuse_damaged,
+    refuse_empty,
+    refuse_locked,
+    refuse_type,
+)
 from qa_core.files.decision import Decision
 
 PROCESS = Path(__file__).with_name("workbook_process.py")
@@ -58,9 +65,8 @@ def choose_sheet(
     others = ", ".join(name for name in names if name != sheet_name)
     if not others:
         return sheet_name, []
-    message, evidence = N_("the sheet {sheet} is read"), N_("left aside: {others}")
-    decision = Decision.of("file", message, evidence, sheet=sheet_name, others=others)
-    return sheet_name, [decision]
+    message = N_("the sheet {sheet} is read, the others are left aside")
+    return sheet_name, [Decision.of("file", message, others, sheet=sheet_name)]
 
 
 def is_workbook(content: Content) -> bool:
@@ -102,7 +108,7 @@ def _check_archive(content: Content) -> None:
             with zipfile.ZipFile(source) as archive:
                 entries = archive.infolist()
         except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise _refuse_damaged(content) from error
+            raise refuse_damaged(content.name) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
         raise refuse_type(content.name, "ZIP")
     unpacked_size = sum(entry.file_size for entry in entries)
@@ -145,7 +151,7 @@ def _run(content: Content, mode: str, sheet: str) -> tuple[dict[str, Any], bytes
             or b"memory allocation" in error_text
             or b"capacity overflow" in error_text
         )
-        raise _refuse_size(content) if out_of_room else _refuse_damaged(content)
+        raise _refuse_size(content) if out_of_room else refuse_damaged(content.name)
     line, _newline, rest = output.partition(b"\n")
     return json.loads(line), rest
 
@@ -178,14 +184,5 @@ def _refuse_size(content: Content) -> Refusal:
         "workbook_too_large",
         "{name} is too large to unpack safely, or its cells are spread too far. Save only the "
         "table in a new workbook, or as CSV.",
-        name=content.name,
-    )
-
-
-def _refuse_damaged(content: Content) -> Refusal:
-    return Refusal(
-        "damaged_file",
-        "{name} is damaged or cut short and cannot be opened as a workbook. Export it again, "
-        "or save it as CSV.",
         name=content.name,
     )

@@ -195,7 +195,7 @@ def _select_systems(staged: Staged) -> str:
 
 def measure_effects(merge: Merge) -> tuple[FigureEffect, ...]:
     """Measure headline figures of the days that the import touches, before and after,
-    on a copy of the lake: totals of the centre, read as the system, whoever imports.
+    on a copy of the lake. Reads totals of the centre as the system, for any importer.
     """
     with _copy_lake() as copy:
         with environment.use_environment(copy):

@@ -19,7 +19,7 @@ from qa_core.files import uploads
 from qa_core.files.archives import refuse_special
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions, require_kind
-from qa_core.ingest.load import batches, load, load_job, recovery, rollback
+from qa_core.ingest.load import batches, load, recovery, rollback
 from qa_core.ingest.reading import file_names, plausibility, table_reader
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging.duckdb_session import one_database, open_session
@@ -168,7 +168,7 @@ def _load_staged(
                     known = _find_known_report(session, staged.kind, staged.digest, options, name)
                 if known is not None:
                     return known
-            job = load_job.LoadJob(viewer, staged, options, report, progress, system=system)
+            job = batches.LoadJob(viewer, staged, options, report, progress, system=system)
             load.load(job)
             if options.dry_run:
                 # Only here: it asks the questions of the pages, whose libraries take
@@ -193,15 +193,9 @@ def _check_plausibility(
             report.plausibility = plausibility.check(connection, staged)
     accepted = plausibility.require_accepted(staged, report.plausibility, options)
     if accepted:
-        report.decisions.append(
-            Decision.of(
-                "file",
-                N_("accepted although it looks odd: {codes}"),
-                N_("by {person}"),
-                codes=", ".join(oddity.code for oddity in accepted),
-                person=viewer.username,
-            )
-        )
+        codes = ", ".join(oddity.code for oddity in accepted)
+        message = N_("accepted although it looks odd: {codes}")
+        report.decisions.append(Decision.of("file", message, viewer.username, codes=codes))
 
 
 def _find_known_report(
@@ -253,7 +247,7 @@ def resume() -> list[str]:
     uploads.remove_leftovers()
     with store.one_import_at_a_time():
         finished = recovery.finish_interrupted()
-        recordings.sweep()
+        recordings.delete_orphans()
     lake.remove_dead_folders()
     return finished
 

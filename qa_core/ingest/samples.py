@@ -42,10 +42,10 @@ def _list_calls() -> Iterator[Row]:
     today = environment.today()
     days = [today - timedelta(days=age) for age in range(DAYS, 0, -1)]
     calls = [
-        (day, time(9 + place * 9 // CALLS_A_DAY, int(60 * chance.random())))
+        (day, time(9 + number_of_day * 9 // CALLS_A_DAY, int(60 * chance.random())))
         for day in days
         if day.weekday() < 5
-        for place in range(CALLS_A_DAY)
+        for number_of_day in range(CALLS_A_DAY)
     ]
     for number, (day, clock) in enumerate(calls, 1):
         reason = chance.choice(list(REASONS))
@@ -97,7 +97,7 @@ def _list_campaign_calls() -> Iterator[Row]:
 
 def _list_evaluations() -> Iterator[Row]:
     for number, call in enumerate(_list_answered(every=20)):
-        for place, (criterion, possible) in enumerate(CRITERIA.items()):
+        for criterion_number, (criterion, possible) in enumerate(CRITERIA.items()):
             yield {
                 "contact_id": call["contact_id"],
                 "advisor": call["advisor"],
@@ -105,7 +105,7 @@ def _list_evaluations() -> Iterator[Row]:
                 "evaluated_at": call["started_at"] + timedelta(hours=4),
                 "grid": "Grille exemple",
                 "criterion": criterion,
-                "points": possible - (number + place) % 2,
+                "points": possible - (number + criterion_number) % 2,
                 "possible": possible,
             }
 

@@ -1,4 +1,4 @@
-"""KPI questions in the words of the command line, for the command and the API alike."""
+"""KPI questions in the words of the command line, for both the command and the API."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class KpiAnswer:
             "data_through": self.data_through.isoformat() if self.data_through else None,
         }
         if self.explanations is not None:
-            document["explanation"] = [one.as_json() for one in self.explanations]
+            document["explanation"] = [explanation.as_json() for explanation in self.explanations]
         return document
 
 

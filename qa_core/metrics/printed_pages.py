@@ -63,7 +63,7 @@ def lay_out_head(title: str, version: str) -> list[Any]:
 
 
 def describe_origin(digest: str = "") -> tuple[str, str]:
-    """Return who prints, and the line of a page: of whom, which version, when, by what."""
+    """Return who prints, and the footer: the person, the version, the time, the product."""
     with store.reading() as session:
         author = settings.current(session).organisation_name or ""
     parts = (

@@ -12,7 +12,6 @@ from qa_core.metrics.kpi.publication import is_published, may_cut
 from qa_core.metrics.kpi.ratings import find_ratings
 from qa_core.metrics.kpi.result_rows import to_json
 from qa_core.metrics.law.recording_flags import RecordedContact, find_recorded
-from qa_core.metrics.rows.advisor_self_view import find_own_evaluations, team_medians
 from qa_core.metrics.rows.advisors import (
     AdvisorProfile,
     find_advisors,
@@ -35,9 +34,11 @@ from qa_core.metrics.rows.contacts import (
     read_contact,
     read_contacts,
 )
-from qa_core.metrics.rows.currencies import find_currencies
-from qa_core.metrics.rows.dialled_numbers import find_number_uses
-from qa_core.metrics.rows.my_evaluations import find_evaluations_given
+from qa_core.metrics.rows.own_work import (
+    find_evaluations_given,
+    find_own_evaluations,
+    team_medians,
+)
 from qa_core.metrics.rows.repeat_chains import (
     ChainContact,
     CustomerHistory,
@@ -48,6 +49,7 @@ from qa_core.metrics.rows.repeat_chains import (
 )
 from qa_core.metrics.rows.rule_changes import Change, find_changes
 from qa_core.metrics.rows.satisfaction_drivers import Drivers, find_drivers
+from qa_core.metrics.rows.tracking import find_currencies, find_number_uses
 from qa_core.metrics.rows.waits import (
     MAX_WAIT,
     UNHAPPY_BANDS,

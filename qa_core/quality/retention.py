@@ -10,37 +10,29 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
 from qa_core.storage.records.listening import Calibration, CoachingPlan, Draw, ListeningPlan
+from qa_core.storage.records.store import Session
 
 
 @dataclass(frozen=True)
 class EvaluationKeeper(RowKeeper):
     """Evaluations, drafts included, with all that belongs to them."""
 
-    def delete_due(self, as_of: date) -> None:
-        with store.writing() as session:
-            is_due = self.is_due(session, as_of)
-            # What an import would put back says the same as the evaluation itself.
-            keys = sa.select(Evaluation.external_key).where(
-                is_due, Evaluation.external_key.is_not(None)
-            )
-            session.execute(
-                sa.delete(BeforeImage).where(
-                    BeforeImage.object == "evaluation", BeforeImage.key.in_(keys)
-                )
-            )
-            session.execute(sa.delete(Evaluation).where(is_due))
+    def delete_related(self, session: Session, is_due: sa.ColumnElement[bool]) -> None:
+        # What an import would put back says the same as the evaluation itself.
+        keys = sa.select(Evaluation.external_key).where(
+            is_due, Evaluation.external_key.is_not(None)
+        )
+        images = BeforeImage.object == "evaluation", BeforeImage.key.in_(keys)
+        session.execute(sa.delete(BeforeImage).where(*images))
 
 
 @dataclass(frozen=True)
 class CalibrationKeeper(RowKeeper):
     """Calibration sessions, with the evaluations made in them."""
 
-    def delete_due(self, as_of: date) -> None:
-        with store.writing() as session:
-            is_due = self.is_due(session, as_of)
-            made = Evaluation.calibration_id.in_(sa.select(Calibration.id).where(is_due))
-            session.execute(sa.delete(Evaluation).where(made))
-            session.execute(sa.delete(Calibration).where(is_due))
+    def delete_related(self, session: Session, is_due: sa.ColumnElement[bool]) -> None:
+        made = Evaluation.calibration_id.in_(sa.select(Calibration.id).where(is_due))
+        session.execute(sa.delete(Evaluation).where(made))
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ SECTION_FIELDS = frozenset({"name", "text", "weight", "criterion"})
 CRITERION_FIELDS = frozenset(
     {"key", "text", "help", "points", "levels", "not_applicable", "critical", "fails", "bonus"}
 )
-HIGHEST_SCORE = Fraction(100)
-MIN_NUMBER, GREATEST_NUMBER = Fraction(1, 10**9), Fraction(10**9)
+MAX_SCORE = Fraction(100)
+MIN_NUMBER, MAX_NUMBER = Fraction(1, 10**9), Fraction(10**9)
 
 
 class Method(StrEnum):
@@ -103,7 +103,7 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
     title = content.get("title", "")
     if not isinstance(title, str):
         raise _bad_grid("title", N_("In the scorecard, {place} must be a text."))
-    bonus_cap = _number_of(content, "bonus_cap", "bonus_cap", default=HIGHEST_SCORE)
+    bonus_cap = _number_of(content, "bonus_cap", "bonus_cap", default=MAX_SCORE)
     if bonus_cap <= 0:
         raise _bad_grid("bonus_cap", N_("In the scorecard, {place} must be greater than 0."))
     pass_mark = _number_of(content, "pass_mark", "pass_mark") if "pass_mark" in content else None
@@ -122,14 +122,8 @@ def parse_scorecard(content: Mapping[str, Any]) -> Scorecard:
             "weight",
             N_("In the scorecard, every section has the {place} 0; at least one must count."),
         )
-    _expect_distinct(
-        [section.name for section in sections],
-        N_("In the scorecard, the section name {place} is used twice; give each section its own."),
-    )
-    _expect_distinct(
-        [criterion.key for section in sections for criterion in section.criteria],
-        N_("In the scorecard, the key {place} is used twice; give each criterion its own."),
-    )
+    _expect_distinct([section.name for section in sections])
+    _expect_distinct([criterion.key for section in sections for criterion in section.criteria])
     return Scorecard(
         title=title,
         text=_text_of(content, "text", "text", fallback=title),
@@ -220,10 +214,10 @@ def _expect_table(content: Any, place: str, fields: frozenset[str]) -> None:
             )
 
 
-def _expect_distinct(names: Sequence[str], message: str) -> None:
+def _expect_distinct(names: Sequence[str]) -> None:
     for position, name in enumerate(names):
         if name in names[:position]:
-            raise _bad_grid(name, message)
+            raise _bad_grid(name, N_("In the scorecard, {place} is used twice."))
 
 
 def _list_of(content: Mapping[str, Any], field: str, place: str) -> Sequence[Any]:
@@ -294,7 +288,7 @@ def read_number(value: Any) -> Fraction | None:
     except (ValueError, OverflowError):  # not a number, infinity
         return None
     # Ratios of numbers beyond these could not be printed as decimals.
-    return exact if exact == 0 or MIN_NUMBER <= abs(exact) <= GREATEST_NUMBER else None
+    return exact if exact == 0 or MIN_NUMBER <= abs(exact) <= MAX_NUMBER else None
 
 
 def format_number(value: Fraction) -> str:

@@ -7,15 +7,18 @@ from their own files, so that other callers do not load those libraries.
 
 from qa_core.stats.comparison import (
     Comparison,
+    benjamini_hochberg,
     bonferroni_factor,
     compare_means,
     compare_rates,
+    detectable_difference,
+    extra_values_needed,
+    fisher_exact,
     holm,
     means_p_value,
     rates_p_value,
 )
-from qa_core.stats.fisher import benjamini_hochberg, fisher_exact
-from qa_core.stats.funnel import OUTER_CONFIDENCE, Funnel, build_funnel
+from qa_core.stats.control_charts import OUTER_CONFIDENCE, Funnel, build_funnel
 from qa_core.stats.intervals import (
     CONFIDENCE,
     NORMAL,
@@ -32,6 +35,5 @@ from qa_core.stats.intervals import (
     t_quantile,
     wilson,
 )
-from qa_core.stats.sample_size import detectable_difference, extra_values_needed
 from qa_core.stats.shrinkage import pooled_variance, shrink_means, shrink_rates
 from qa_core.stats.standardisation import CellSums, StandardisedValue, standardise

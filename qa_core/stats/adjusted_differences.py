@@ -35,9 +35,9 @@ class Fit:
 
 @dataclass(frozen=True)
 class Driver:
-    """Difference between the rate of one level and that of the rest of its factor, 0–1.
+    """Difference between the rates of one level and of the rest of its factor, 0–1.
 
-    `adjusted` and its interval: with the other factors held alike; None where the level
+    `adjusted` and its interval: adjusted for the other factors; None where the level
     cannot be separated from them. `is_significant`: significant after correction for
     all levels tested.
     """
@@ -114,8 +114,8 @@ def _penalised_likelihood(
 def find_drivers(
     cells: pd.DataFrame, reported_levels: Mapping[str, Collection[Hashable] | None]
 ) -> tuple[Driver, ...]:
-    """Compare every level with the rest of its factor, by itself and with the other
-    factors held alike.
+    """Compare every level with the rest of its factor, unadjusted and adjusted for the
+    other factors.
 
     `cells`: one column per factor of `reported_levels`, then `n` and `hits`; missing
     levels are counted but not reported. `reported_levels`: the levels to report of each

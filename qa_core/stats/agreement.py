@@ -16,8 +16,8 @@ MIN_DEFINED = 0.5
 
 @dataclass(frozen=True)
 class Alignment:
-    """Points given alike, of the points possible, over `n` comparisons; both are sums
-    and add up.
+    """Matching points, of the points possible, over `n` comparisons; both are sums and
+    add up.
 
     `unmatched_pairs`: comparisons of "not applicable" with points; they are in neither sum.
     """
@@ -66,7 +66,7 @@ def alignment_interval(
     """Return the 95 % bootstrap interval of an alignment, resampling contacts.
 
     `contacts`: one `Alignment` each. Deterministic for a seed. None with fewer than two
-    comparable contacts, or when all are aligned alike: resamples would not differ.
+    comparable contacts, or when all have the same alignment: resamples would not differ.
     """
     sums = np.array(
         [(part.agreed_points, part.possible) for part in contacts if part.possible], float
@@ -81,7 +81,7 @@ def alignment_interval(
 
 @dataclass(frozen=True)
 class Agreement:
-    """Krippendorff's α: 1 is full agreement, 0 that of chance, with its 95 % interval.
+    """Krippendorff's α: 1 is full agreement, 0 is chance agreement, with its 95 % interval.
 
     `value` is None where α is undefined: no contact with two marks, or all marks equal.
     The interval is None where too few resamples define α.

@@ -1,14 +1,19 @@
-"""Comparison of members: of the group first, of single ones only if it is significant."""
+"""Comparison of members: of the group first, of single ones only if it is significant; and
+the number of values that a comparison needs.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 from qa_core.stats.intervals import CONFIDENCE, Z95
 from qa_core.stats.shrinkage import pooled_variance
 
 PERMUTATIONS = 2000
+POWER = 0.8
+"""Probability of detecting a difference; 0.5: as large as the interval's half-width."""
 
 
 def rates_p_value(
@@ -160,3 +165,54 @@ def _compare(members: Sequence[Member], p_value: float | None) -> Comparison:
         tuple(below),
         tuple(member.key for member in members if member.key not in apart),
     )
+
+
+def fisher_exact(hits: int, n: int, other_hits: int, other_n: int) -> float:
+    """Return the one-sided p-value of `hits` or more of `n`, against `other_hits` of
+    `other_n`, by Fisher's exact test. Importing it from `scipy.stats` costs 60 MB.
+    """
+    import numpy as np
+    from scipy.special import gammaln, logsumexp
+
+    def log_choose(of: int, some: Any) -> Any:
+        return gammaln(of + 1) - gammaln(some + 1) - gammaln(of - some + 1)
+
+    all_hits = hits + other_hits
+    possible = np.arange(max(hits, all_hits - other_n), min(n, all_hits) + 1)
+    ways = (
+        log_choose(n, possible)
+        + log_choose(other_n, all_hits - possible)
+        - log_choose(n + other_n, all_hits)
+    )
+    return float(min(1.0, np.exp(logsumexp(ways))))
+
+
+def benjamini_hochberg(chances: Sequence[float]) -> list[float]:
+    """Adjust p-values by false discovery rate (Benjamini and Hochberg 1995)."""
+    import numpy as np
+
+    array = np.asarray(chances, dtype=float)
+    order = np.argsort(array)[::-1]
+    ranks = np.arange(len(array), 0, -1)
+    results = np.empty_like(array)
+    results[order] = np.minimum(1.0, np.minimum.accumulate(array[order] * len(array) / ranks))
+    return results.tolist()
+
+
+def extra_values_needed(deviation: float, n: int, difference: float, power: float = POWER) -> int:
+    """Return how many more values detect a mean `difference` away from a known one
+    (two-sided, 5 %).
+
+    `deviation`: of single values, √(p (1 − p)) for a rate; `difference` in the same
+    unit.
+    """
+    return max(0, math.ceil((_standards(power) * deviation / difference) ** 2) - n)
+
+
+def detectable_difference(deviation: float, n: int, power: float = POWER) -> float:
+    """Return the smallest difference from a known mean that `n` values detect."""
+    return _standards(power) * deviation / math.sqrt(n)
+
+
+def _standards(power: float) -> float:
+    return Z95 + NormalDist().inv_cdf(power)

@@ -1,4 +1,6 @@
-"""Control charts of a series, intervals of a change, and its split over segments."""
+"""Control charts of a series, intervals of a change and its split over segments, and funnel
+plots of members.
+"""
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -7,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from qa_core.stats import intervals
+from qa_core.stats.intervals import CONFIDENCE, NORMAL, t_quantile
 
 BASELINE_POINTS = 8
 """Minimum points of a baseline."""
@@ -87,11 +90,11 @@ def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> Con
     ]
     if len(points) < BASELINE_POINTS:
         return None
-    one = _mean_range(points) / _RANGE_TO_SIGMA
-    if one <= 0:
+    sigma = _mean_range(points) / _RANGE_TO_SIGMA
+    if sigma <= 0:
         return None
     control = _build_limits(
-        sum(points) / len(points), tuple(one for _ in values), 1.0, -math.inf, math.inf
+        sum(points) / len(points), tuple(sigma for _ in values), 1.0, -math.inf, math.inf
     )
     usual = _drop_outliers(values, baseline, control)
     return control if usual == tuple(baseline) else mean_limits(values, usual) or control
@@ -100,8 +103,12 @@ def mean_limits(values: Sequence[float | None], baseline: Sequence[bool]) -> Con
 def _build_limits(
     centre: float, sigma: tuple[float | None, ...], spread: float, least: float, most: float
 ) -> ControlLimits:
-    low = tuple(None if one is None else max(least, centre - 3 * one) for one in sigma)
-    high = tuple(None if one is None else min(most, centre + 3 * one) for one in sigma)
+    low = tuple(
+        None if deviation is None else max(least, centre - 3 * deviation) for deviation in sigma
+    )
+    high = tuple(
+        None if deviation is None else min(most, centre + 3 * deviation) for deviation in sigma
+    )
     return ControlLimits(centre, sigma, low, high, spread)
 
 
@@ -157,25 +164,25 @@ def find_signals(values: Sequence[float | None], control: ControlLimits) -> Sign
             if (
                 distances[position] is not None
                 and sign * distances[position] > 2
-                and sum(one is not None and sign * one > 2 for one in last) >= 2
+                and sum(distance is not None and sign * distance > 2 for distance in last) >= 2
             ):
                 positions.add(position)
     length, side = 0, 0
-    for one in distances:
-        if one is None:
+    for distance in distances:
+        if distance is None:
             continue
-        here = (one > 0) - (one < 0)
+        here = (distance > 0) - (distance < 0)
         length = length + 1 if here == side and here else 1
         side = here
-    places = [position for position, one in enumerate(distances) if one is not None]
+    places = [position for position, distance in enumerate(distances) if distance is not None]
     below = _count_last(places, lambda position: beyond[position] and distances[position] < 0)
     above = _count_last(places, lambda position: beyond[position] and distances[position] > 0)
     if length >= RUN:
         # Mark the last run only: earlier ones are over.
         positions |= set(places[-length:])
-    found = {position: 1 if distances[position] > 0 else -1 for position in sorted(positions)}
-    last = found.get(places[-1], 0) if places else 0
-    return Signals(tuple(found.items()), below, above, side * length, last)
+    by_position = {position: 1 if distances[position] > 0 else -1 for position in sorted(positions)}
+    last = by_position.get(places[-1], 0) if places else 0
+    return Signals(tuple(by_position.items()), below, above, side * length, last)
 
 
 def _count_last(positions: Sequence[int], holds: Callable[[int], bool]) -> int:
@@ -248,3 +255,44 @@ def explain_change(
 
 def _is_known(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
+
+
+OUTER_CONFIDENCE = 0.998
+"""Confidence of the outer limits: one value in five hundred beyond them by chance."""
+TRIMMED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Limits around a group's value. `within`: variance of single values, estimated
+    with `freedom` degrees of freedom; `spread`: over-dispersion of the members (1:
+    chance alone), a factor on the limits.
+    """
+
+    centre: float
+    within: float
+    spread: float
+    freedom: int = NORMAL
+
+    def half_width(self, n: float, confidence: float = CONFIDENCE) -> float:
+        """Return the distance from the centre to the limit, for `n` values."""
+        return t_quantile(self.freedom, confidence) * self.spread * math.sqrt(self.within / n)
+
+
+def build_funnel(
+    values: Sequence[float], n: Sequence[float], within: float, freedom: int = NORMAL
+) -> Funnel:
+    """Build the funnel of members around their pooled value, with Spiegelhalter's
+    over-dispersion (2005): the mean square of the z-scores, winsorised at a tenth on
+    each end, so that one outlier does not widen the limits for all.
+    """
+    centre = sum(value * size for value, size in zip(values, n, strict=True)) / sum(n)
+    if within <= 0:
+        return Funnel(centre, 0.0, 1.0, freedom)
+    distances = sorted(
+        (value - centre) / math.sqrt(within / size) for value, size in zip(values, n, strict=True)
+    )
+    trimmed_count = int(TRIMMED_SHARE * len(distances))
+    low, high = distances[trimmed_count], distances[-1 - trimmed_count]
+    squares = [min(max(distance, low), high) ** 2 for distance in distances]
+    return Funnel(centre, within, math.sqrt(max(1.0, sum(squares) / len(squares))), freedom)

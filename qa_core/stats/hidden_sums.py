@@ -66,7 +66,7 @@ def hide_sums(
 
 
 def list_nested(cells: TableCells, shown: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """List, of the shown cells, each with those of another table that lie in it."""
+    """List the shown cells, each with the cells of another table that lie in it."""
     shown = np.array(shown, int)
     inside = cells.inside[shown].astype(np.float32)
     sizes = inside.sum(axis=1)
@@ -110,13 +110,13 @@ def find_fixed(
     solver: Solver,
     figure: Hashable,
 ) -> np.ndarray:
-    """Find, as a mask of the `hidden` cells, those of which the `rows` (counts by combination)
-    can be no other whole number than they are. `among`: how many there could be in each
-    combination, which everybody may know; None: any number.
+    """Find, as a mask of the `hidden` cells, the cells whose number of `rows` (counts by
+    combination) is the only whole number that fits what is shown. `among`: the public
+    maximum of each combination; None: any number.
 
-    Most are cleared by one exchange: a row in the cell, and one outside or a place for one,
-    in combinations that the shown cells do not distinguish, could change places. The solver
-    decides about the others. `figure`: what is asked about, for what the solver remembers.
+    Most cells are cleared by one exchange: a row in the cell could change places with a
+    row or a free place outside, in combinations that the shown cells do not distinguish.
+    The solver decides about the others. `figure`: the key of the solver's cache.
     """
     inside = cells.inside[hidden].T.astype(np.float64)
     room = np.ones_like(rows) if among is None else among - rows

@@ -104,7 +104,7 @@ def fit_severity(
     ]
     if any(len(places) for places in unlinked):
         unlinked_names = [
-            tuple(names[place] for place in places)
+            tuple(names[index] for index in places)
             for places, (names, _codes) in zip(unlinked, factors, strict=True)
         ]
         return Severity(
@@ -165,7 +165,7 @@ def _find_disconnected(directions: np.ndarray, n: np.ndarray) -> list[int]:
     for row, count in zip(rows, n, strict=True):
         sizes[row] = sizes.get(row, 0.0) + count
     largest = max(sizes, key=lambda row: sizes[row])
-    return [place for place, row in enumerate(rows) if row != largest]
+    return [index for index, row in enumerate(rows) if row != largest]
 
 
 def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
@@ -177,8 +177,8 @@ def _shrink(values: np.ndarray, variances: np.ndarray) -> list[float | None]:
     spread = weights @ (values - centre) ** 2 - (len(values) - 1)
     between = max(0.0, spread / (weights.sum() - weights @ weights / weights.sum()))
     return [
-        float(value * between / (between + own))
-        for value, own in zip(values, variances, strict=True)
+        float(value * between / (between + variance))
+        for value, variance in zip(values, variances, strict=True)
     ]
 
 

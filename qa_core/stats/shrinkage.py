@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class ShrunkEstimates:
     """Estimates shrunk towards the group's `centre`. `between`: standard deviation
-    between members beyond chance; 0 when chance explains their differences.
+    between members without the share of chance; 0 when chance explains the differences.
     """
 
     centre: float

@@ -120,7 +120,7 @@ def anchor(session: Session, actor: str, reason: str = "") -> None:
 def anchor_once(session: Session, actor: str) -> Path | None:
     """Make the file of QA_ANCHOR when it is configured for the first time. Returns it.
 
-    A file that was made before and is missing stays missing: verification says so.
+    A file that was made before and is missing stays missing: verification reports it.
     """
     first, *others = _end_files()
     if not others or others[0].exists() or not first.exists():
@@ -178,7 +178,7 @@ def _end_files() -> list[Path]:
 
 def verify(session: Session) -> Verification:
     """Recompute every seal. Edits, deletions and swaps show at their row; a cut end
-    shows against the noted ones, of which none may be missing.
+    shows against the noted ends. No noted end may be missing.
     """
     # Read first: a row that comes in between must not look like one that is missing.
     ends = {path: _read_end(path) for path in _end_files()}
@@ -258,7 +258,7 @@ def find_signatures(*fields: int | str) -> list[str]:
 
 def is_signature(signature: str, *fields: int | str) -> bool:
     """Return whether these fields were signed so, with the present secret or an earlier one."""
-    return any(hmac.compare_digest(signature, one) for one in find_signatures(*fields))
+    return any(hmac.compare_digest(signature, candidate) for candidate in find_signatures(*fields))
 
 
 def name_advisor(advisor_id: str) -> str:

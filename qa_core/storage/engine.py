@@ -101,7 +101,7 @@ class DuckDbEngine(Engine):
 
     @contextmanager
     def _open(self, views: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Any]:
-        # A cursor of its own sees its own views alone.
+        # Each cursor sees only its own views.
         with self.connection.cursor() as cursor:
             for name, rows in given.items():
                 cursor.register(name, rows)
@@ -141,8 +141,8 @@ def _list_views(
     leaves_out_damaged: bool,
     read: Callable[[str, Sequence[str]], str],
 ) -> Iterator[tuple[str, str]]:
-    """List the views of a statement, each with its SELECT: that of an Arrow table reads its
-    name with `TABLE_SUFFIX`. `read` writes the SELECT of a table over some of its files.
+    """List the views of a statement, each with its SELECT; the view of an Arrow table reads
+    its name with `TABLE_SUFFIX`. `read` writes the SELECT of a table over some of its files.
     """
     views = dict(tables.TABLES)
     restricted = _find_restricted(query)
@@ -169,8 +169,8 @@ def _list_views(
 
 
 def describe(query: Scoped | Unscoped) -> str:
-    """Describe a statement on contacts with its parameters, the scope of its viewer and what
-    is restricted: what is described alike finds the same in the same files.
+    """Describe a statement on contacts with its parameters, the scope of its viewer and the
+    restrictions: equal descriptions have equal results on equal files.
     """
     scope = _scope(query, CONTACTS) if isinstance(query, Scoped) else ""
     restricted = _find_restricted(query).write_test()
@@ -207,8 +207,8 @@ def _narrow(query: Scoped | Unscoped, view: str, table: sa.FromClause, rows: str
     scope, the viewer's rows, or every row with a mark on theirs.
     """
     if view == EVERY_CONTACT.name:
-        own = f"coalesce({_scope(query, table)}, false) AS is_own"
-        return f'SELECT *, {own} FROM ({rows}) AS "{table.name}"'
+        is_own = f"coalesce({_scope(query, table)}, false) AS is_own"
+        return f'SELECT *, {is_own} FROM ({rows}) AS "{table.name}"'
     if isinstance(query, Scoped) and has_scope(table.c.keys()):
         return f'SELECT * FROM ({rows}) AS "{table.name}" WHERE {_scope(query, table)}'
     return rows
@@ -268,4 +268,4 @@ _stand_in: ContextVar[Engine | None] = ContextVar("stand_in", default=None)
 
 _spark = functools.lru_cache(maxsize=2)(SparkEngine)
 _duckdb = functools.lru_cache(maxsize=2)(DuckDbEngine)
-"""Engine of the lake, and beside it that of the copy in which an import is tried."""
+"""Engine of the lake, and a second one for the copy in which an import is tried."""

@@ -25,7 +25,7 @@ class ReplayEntry:
     `customer`, `advisor`: erased, by `digest` · `objection`: what it is against, as JSON ·
     `audio`: a contact whose audio was forbidden, as JSON, with the reason as `value` ·
     `exclusion`, `restriction`: what is left out, as JSON, with the reason as `value` ·
-    `purge`: the day as of which, later than the day of the purge · `period`: a kind of
+    `purge`: its key day, where later than the day of the purge · `period`: a kind of
     data, with its period as `value`.
     """
 
@@ -91,8 +91,8 @@ def forget_before(moment: datetime) -> None:
 
 def find() -> ReplayList | None:
     """Read the list, the longer of two copies; or None. Raises Refusal if it was changed."""
-    found = [_read(path) for path in _find_files() if path.exists()]
-    return max(found, key=lambda known: known.number, default=None)
+    lists = [_read(path) for path in _find_files() if path.exists()]
+    return max(lists, key=lambda known: known.number, default=None)
 
 
 def write(known: ReplayList) -> None:

@@ -47,7 +47,7 @@ class Restrictions:
         return f"SELECT * FROM ({rows}) WHERE ({self.write_test()}) IS NOT TRUE"
 
     def leave_out_parts(self, rows: str, contacts: str) -> str:
-        """Write a SELECT of rows that belong to contacts without those of restricted ones."""
+        """Write a SELECT of rows of contacts, without the rows of restricted contacts."""
         keys = f"SELECT source_system, contact_id FROM ({contacts}) WHERE {self.write_test()}"
         is_theirs = f"advisor_id IN ({_list(self.advisors)})" if self.advisors else "false"
         return (

@@ -1,4 +1,4 @@
-"""Deletion by age: what each room that keeps personal data offers to whoever purges."""
+"""Deletion by age: what each room with personal data offers to the purge."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -254,7 +254,6 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.metrics.kpi import editions
-    from qa_core.quality import daily
     from qa_core.upkeep import after_import, integrity, purge
 
     try:
@@ -268,7 +267,6 @@ def _work_unattended() -> None:
         after_import.do_due()
         purge.purge_daily()
         try:
-            daily.do_daily()
             editions.publish_due()
             integrity.check_daily()
             # By another process, or by a person, as well.

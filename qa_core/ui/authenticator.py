@@ -1,4 +1,4 @@
-"""Streamlit-authenticator, as far as it serves: its form in front of our own check.
+"""Parts of streamlit-authenticator: its form in front of our own check.
 
 Its constructors also have the browser read out its cookies. They are passed over: our
 cookie is set by the server, and no script can read it.

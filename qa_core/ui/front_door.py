@@ -12,7 +12,7 @@ signed_in = gate.find_signed_in()
 lacks_factor = signed_in is not None and gate.lacks_second_factor(signed_in.viewer)
 opened = signed_in is not None and not signed_in.must_change_password and not lacks_factor
 page, entry = menu.choose_page(signed_in.viewer if opened else None)
-# Several tabs are told apart by it; a stranger is not told what an address leads to.
+# Readers know their tabs by it; strangers do not learn what an address leads to.
 st.set_page_config(
     page_title=f"{_(entry.title)} · Écoute" if opened and entry is not None else "Écoute"
 )

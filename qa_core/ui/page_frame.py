@@ -7,7 +7,6 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
-from qa_core.quality import daily
 from qa_core.storage.records import store
 from qa_core.ui import page_script, sidebar
 from qa_core.ui.frame import cached, filter_bar, gate, menu
@@ -22,7 +21,6 @@ connected again. Another process may have taken over, and would drop the first c
 
 def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     """Draw that page for its reader, or say why they may not have it."""
-    daily.do_daily()
     with store.one_state():
         cached.look_up_version()
         page_key = entry.key if entry else menu.HOME

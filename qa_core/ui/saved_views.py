@@ -15,7 +15,7 @@ from qa_core.ui.widgets import actions, notices
 
 NOT_CUT = ("day", "week", "month")
 MISSING = {"", "-"}
-"""Values of an address that stand for "not known"."""
+"""Values of an address that mean "not known"."""
 NOBODY = "nobody"
 SHOWING_MISSED = {"overview", "traffic", "sources"}
 """Pages whose figures count missed contacts."""
@@ -30,15 +30,15 @@ def show_button(page_key: str) -> None:
 
 def _show(page_key: str) -> None:
     viewer = gate.current_viewer()
-    found = saved_views.find_views(viewer)
-    own = [view for view in found if view.owner is None]
+    views = saved_views.find_views(viewer)
+    own_views = [view for view in views if view.owner is None]
 
     def find_lost() -> list[str]:
-        names = [view.name for view in own if view.page in SHOWING_MISSED]
+        names = [view.name for view in own_views if view.page in SHOWING_MISSED]
         return names if query.find_out_of_scope(viewer, ("answer_rate",)) else []
 
     notices.show_lost_figures(viewer, "views", find_lost)
-    for view in own:
+    for view in own_views:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             if not _show_link(viewer, view):
                 st.text(view.name, help=_("You may no longer see what this view is about."))
@@ -46,10 +46,10 @@ def _show(page_key: str) -> None:
                 "", icon=":material/edit:", type="tertiary", help=_("Rename, share or delete")
             ):
                 _show_form(viewer, view)
-    if not own:
+    if not own_views:
         st.caption(_("You have no saved view yet. Set the filters of a page, then save it here."))
     title = st.empty()
-    are_open = [_show_link(viewer, view) for view in found if view.owner is not None]
+    are_open = [_show_link(viewer, view) for view in views if view.owner is not None]
     if any(are_open):
         title.markdown("**{}**".format(_("Shared with me")), help=_("Opens on what you may see."))
     page = menu.find_open_page(page_key, viewer)
@@ -58,8 +58,8 @@ def _show(page_key: str) -> None:
         _show_form(viewer, None, page)
 
 
-def clean(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
-    """Return what this person sees of a view; None for an advisor they do not see."""
+def visible_parameters(viewer: Viewer, view: View) -> dict[str, list[str]] | None:
+    """Return the parameters that this person may see; None for another team's advisor."""
     kept = {}
     for name, values in view.parameters.items():
         if view.page == "advisor" and name == "id":
@@ -83,19 +83,19 @@ def _find_known(viewer: Viewer, dimension: str) -> set[str]:
 
 
 def _show_link(viewer: Viewer, view: View) -> bool:
-    """Show the link that opens a view; tell whether this person may open it."""
+    """Show the link that opens a view; return whether this person may open it."""
     page = menu.find_open_page(view.page, viewer)
-    parameters = clean(viewer, view) if page is not None else None
+    parameters = visible_parameters(viewer, view) if page is not None else None
     if page is None or parameters is None:
         return False
     with st.container(gap=None):
         menu.show_page_link(page.key, escape(view.name), query=parameters)
-        said = [_(page.title)]
+        parts = [_(page.title)]
         if view.owner:
-            said.append(_("shared by {name}", name=view.owner))
+            parts.append(_("shared by {name}", name=view.owner))
         elif view.shared_with:
-            said.append(_("shared"))
-        st.caption(escape(" · ".join(said)))
+            parts.append(_("shared"))
+        st.caption(escape(" · ".join(parts)))
     return True
 
 
@@ -106,9 +106,9 @@ def _show_form(viewer: Viewer, view: View | None, page: menu.MenuPage | None = N
     with st.form(key, border=False, clear_on_submit=view is None):
         name = st.text_input(_("Name"), view.name if view else "", max_chars=saved_views.MAX_NAME)
         titles = {NOBODY: _("Nobody")} | {key: _(saved_views.SHARINGS[key]) for key in sharings}
-        chosen, held = NOBODY, view.shared_with if view else NOBODY
+        chosen, current = NOBODY, view.shared_with if view else NOBODY
         if sharings:
-            chosen = layout.select(st, _("Share with"), titles, chosen=held)
+            chosen = layout.select(st, _("Share with"), titles, chosen=current)
         with st.container(horizontal=True):
             is_saved = st.form_submit_button(_("Save"), type="primary")
             is_removed = view is not None and st.form_submit_button(_("Delete"))

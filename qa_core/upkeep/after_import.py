@@ -4,7 +4,7 @@ done by the command after its report, by the served app, and by a watched folder
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -43,23 +43,23 @@ def wake() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Wait until work is wanted in this process, so many seconds at most."""
+    """Wait until work is wanted in this process, for at most that many seconds."""
     _is_wanted.wait(seconds)
     _is_wanted.clear()
 
 
-def do_due() -> None:
+def do_due(names: Iterable[str] = tuple(WORK)) -> None:
     """Do what the last imports made due, in order. Never fails: the rows are in, and work
     that failed stays due.
     """
     if not store.is_ready():
         return
-    for name, work in WORK.items():
+    for name in names:
         asked_at = due_work.find(name)
         if asked_at is None:
             continue
         try:
-            work()
+            WORK[name]()
             due_work.settle(name, asked_at)
         except Exception as error:
             system_errors.log_failure(LOG, f"the work after an import ({name})", error)

@@ -42,8 +42,8 @@ BLOCK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Backup:
-    """A backup: its file, the moment its stores are of, and what is in it. `number`: that of
-    the replay list at that moment. `checks`: a digest of each secret, by name.
+    """A backup: its file, the moment its stores are of, and what is in it. `number`: the
+    last entry of the replay list at that moment. `checks`: a digest of each secret, by name.
     """
 
     file: Path

@@ -14,7 +14,7 @@ from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped
@@ -44,7 +44,7 @@ class ErasureCounts:
 
 def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
     """Remove every trace of the customer with that pseudonym from the stores. Only
-    `Viewer.SYSTEM` may call it, for whoever decides on requests of persons. It can be
+    `Viewer.SYSTEM` may call it, after a decision on a request of a person. It can be
     repeated, also after an interruption.
 
     A customer's key can be in these places:

@@ -21,6 +21,7 @@ from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi import closed_months, month_closing
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import retention as quality_retention
+from qa_core.quality.evaluations import publication
 from qa_core.storage import audit_log, lake, replay_list, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
@@ -170,7 +171,9 @@ def request() -> None:
 
 
 def purge_daily() -> None:
-    """Purge, once a day in this process. Never fails: what stays overdue is tried again."""
+    """Purge, and publish what is due, once a day in this process. Never fails: what stays
+    overdue is tried again.
+    """
     here, today = environment.current().database_url, environment.today()
     if not store.is_ready():
         return
@@ -183,14 +186,15 @@ def purge_daily() -> None:
     try:
         purge(Viewer.SYSTEM)
         note_rules()
+        publication.publish_due()
     except Exception as error:
-        system_errors.log_failure(LOG, "the purge", error)
+        system_errors.log_failure(LOG, "the daily purge and publication", error)
     else:
         _purged_through[here] = today
 
 
 def _note_for_backups(as_of: date) -> None:
-    """Note for restored backups: a day to come as of which this ran, and periods entered."""
+    """Note for restored backups: the key day if it lies ahead, and the periods entered."""
     if as_of > environment.today():
         replay_list.add("purge", as_of.isoformat())
     noted = {item.key: item.value for item in replay_list.ensure().entries if item.kind == "period"}
@@ -235,7 +239,7 @@ def _close_months(kind: str, as_of: date) -> None:
 
 def _clear_leftovers() -> None:
     """Remove what killed processes left behind. The caller holds the lock of imports."""
-    recordings.sweep()
+    recordings.delete_orphans()
     uploads.remove_leftovers()
     lake.remove_dead_folders()
     store.empty_log()

@@ -13,14 +13,14 @@ from qa_core.upkeep import purge
 
 
 def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
-    found = next(
+    certificate = next(
         (item for item in purge.find_certificates(viewer, limit=None) if item.number == number),
         None,
     )
-    if found is None:
+    if certificate is None:
         raise AccessDenied()
     title = _("Certificate of deletion no. {number}", number=number)
-    content = printing.render(title, _build_blocks(found), form)
+    content = printing.render(title, _build_blocks(certificate), form)
     return downloads.Download(f"certificate-{number}.{form}", RENDERERS[form][0], content)
 
 

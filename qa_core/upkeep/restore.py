@@ -1,5 +1,5 @@
-"""Restoring of a backup into a home without stores: unpacked apart, cleared of whatever was
-to be deleted since, then moved into place (docs/backup.md).
+"""Restore of a backup into a home without stores: unpacked into a separate folder, purged
+of everything that was to be deleted since, then moved into place (docs/backup.md).
 """
 
 import json
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.row_values import read_fields
 from qa_core.centre import settings
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.conditions import gates
@@ -52,21 +53,18 @@ class Restored:
         """Build the document of `restore --json` (docs/contract.md, section 3)."""
         return {
             "made_at": self.made_at.isoformat(),
-            "replayed": {
-                "customers": self.customers,
-                "advisors": self.advisors,
-                "objections": self.objections,
-            },
+            "replayed": read_fields(self, ("customers", "advisors", "objections")),
             "deleted": dict(self.deleted),
         }
 
 
 def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
-    """Restore a backup, and delete in it whoever was erased and whatever fell due
-    since. Only `Viewer.SYSTEM` may. Nothing is in place before all of it is; an
-    interrupted one is finished, or begun again, by the next. Raises Refusal for stores
-    that exist, other secrets, a damaged file, and a gap in the list of erasures, unless
-    `accept_gaps`.
+    """Restore a backup, and repeat in it the erasures and purges since. Only
+    `Viewer.SYSTEM` may.
+
+    Atomic: stores appear only when complete. An interrupted restore is resumed or
+    restarted by the next call. Raises Refusal for stores that exist, other secrets, a
+    damaged file, and a gap in the list of erasures, unless `accept_gaps`.
     """
     if not viewer.is_system:
         raise AccessDenied()

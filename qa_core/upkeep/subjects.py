@@ -17,14 +17,14 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.errors import AccessDenied, Misuse
+from qa_core.base.i18n import _
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
-from qa_core.compliance.conditions import exclusions
+from qa_core.compliance.conditions import exclusions, notices
 from qa_core.compliance.recordings import vault
 from qa_core.files import uploads
-from qa_core.ingest.load import objections, recovery
+from qa_core.ingest.load import recovery
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH, Pseudonyms, normalise_numbers
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake, replay_list
@@ -73,17 +73,7 @@ def find_customer(text: str) -> str:
 def find_advisor(text: str) -> str:
     """Find an advisor's id. Raises AccessDenied for an unknown one, Refusal for a shared name."""
     with store.reading() as session:
-        directory = advisors.Directory.load(session)
-    advisor_id = directory.find(text)
-    if advisor_id is None and len(directory.by_name.get(advisors.normalise_name(text), [])) > 1:
-        raise Refusal(
-            "several_advisors",
-            "Several advisors are called {name}. Give the id instead.",
-            name=text,
-        )
-    if advisor_id is None:
-        raise AccessDenied(N_("There is no advisor {name}."), name=text)
-    return advisor_id
+        return notices.get_advisor(advisors.Directory.load(session), text)
 
 
 def export(viewer: Viewer, customer: str | None = None, advisor: str | None = None) -> bytes:
@@ -92,7 +82,7 @@ def export(viewer: Viewer, customer: str | None = None, advisor: str | None = No
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     return _export(viewer, "customer" if customer else "advisor", customer or advisor or "")
 
 
@@ -101,7 +91,7 @@ def export_for(viewer: Viewer, number: int) -> bytes:
     has agreed. Needs MANAGE_COMPLIANCE. Raises AccessDenied for a request there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
     if asked is None:
         raise AccessDenied()
     agreed = asked.audio_confirmed_by not in (None, viewer.username)
@@ -121,8 +111,8 @@ def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -
     tables = _find_of_customer(subject) if kind == "customer" else _find_of_advisor(subject)
     audio = _find_audio(tables) if with_audio else []
     with store.writing() as session:
-        said = f"{kind}, {len(audio)} recordings" if with_audio else kind
-        audit_log.record(session, viewer.username, "subject_exported", said)
+        reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
+        audit_log.record(session, viewer.username, "subject_exported", reason)
     return _write_zip(tables, audio)
 
 
@@ -143,7 +133,7 @@ def erase(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if (customer is None) == (advisor is None):
-        raise Misuse("one_subject", "Name either a customer or an advisor.")
+        raise Misuse("one_subject", "Name exactly one person, line or contact.")
     if customer:
         counts = erasure.erase_customer(Viewer.SYSTEM, customer)
         return {"contacts": counts.contacts, "rows": counts.pending_rows, "events": counts.events}
@@ -172,7 +162,7 @@ def object_to(
             )
             for _entry in (*customers, *contacts):
                 audit_log.record(session, viewer.username, "objection_entered")
-        return objections.apply_objections(viewer.username)
+        return recovery.apply_objections(viewer.username)
 
 
 def exclude(
@@ -194,7 +184,7 @@ def exclude(
     if advisor:
         entries.append({"advisor_id": advisor})
     if not entries:
-        raise Misuse("one_exclusion", "Name one line, one advisor or one contact.")
+        raise Misuse("one_exclusion", "Name exactly one person, line or contact.")
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("exclusion", *map(json.dumps, entries), value=reason)
@@ -237,7 +227,7 @@ def lift(viewer: Viewer, number: int) -> None:
 def grant_exclusion(viewer: Viewer, number: int) -> int:
     """Exclude the contact that an advisor's request names. Returns the recordings deleted."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((one for one in requests.find_all(viewer) if one.id == number), None)
+    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
     if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:
         raise AccessDenied()
     return exclude(viewer, "requested", contacts=[(asked.source_system, asked.contact_id)])
@@ -385,7 +375,7 @@ def _erase_advisor(viewer: Viewer, advisor_id: str) -> Mapping[str, int]:
             session.execute(sa.delete(Advisor).where(Advisor.advisor_id == advisor_id))
             audit_log.record(session, viewer.username, "advisor_erased")
         lake.remove_advisor(advisor_id)
-        recordings.sweep()
+        recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
     lake.remove_dead_folders()

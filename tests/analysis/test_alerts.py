@@ -22,9 +22,10 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre import settings
 from qa_core.cli import doctor
 from qa_core.cli.app import run
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.imports import AFTER_IMPORT
 from qa_core.upkeep import after_import
 
 SYSTEM = Viewer.SYSTEM
@@ -388,6 +389,14 @@ def test_an_import_evaluates_the_rules_and_taking_it_back_closes_what_it_rang(
     ingest.undo(SYSTEM, report.batch_id)
     after_import.do_due()
     assert standing() == []
+
+
+def test_evaluating_on_the_command_line_does_all_that_an_import_leaves(centre: Path) -> None:
+    with store.writing() as session:
+        due_work.request(session, *AFTER_IMPORT)
+
+    assert run(["alerts", "evaluate"]) == 0
+    assert not any(map(due_work.is_due, AFTER_IMPORT))
 
 
 def test_a_rule_that_cannot_be_evaluated_fails_no_import_and_is_told_by_the_doctor(

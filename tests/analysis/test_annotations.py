@@ -216,7 +216,7 @@ def test_targets_are_set_and_removed_on_their_page(
     app = open_app("max", "targets")
     app.selectbox(key="target_kpi").set_value("csat")
     app.text_input(key="target_value").input("85 %")
-    next(button for button in app.button if button.label == "Set the target").click()
+    next(button for button in app.button if button.label == "Add").click()
     app.run()
     [target] = targets.find_all(SYSTEM)
     assert (target.kpi, target.value, target.scope) == ("csat", 0.85, ("site", "Lille"))

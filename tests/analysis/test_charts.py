@@ -149,28 +149,24 @@ def test_a_change_that_chance_explains_is_not_called_a_change() -> None:
 def test_advisors_are_said_to_be_alike_when_they_are() -> None:
     names = {name: name for name in ("Ada", "Bo", "Cy")}
 
-    alike = chart_titles.describe_comparison(
-        Comparison(0.72, (), (), ("Ada", "Bo", "Cy")), names, "up"
-    )
-    one_apart = chart_titles.describe_comparison(
-        Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up"
-    )
-    as_a_group = chart_titles.describe_comparison(
-        Comparison(0.02, (), (), ("Ada", "Bo", "Cy")), names, "up"
-    )
+    def describe(comparison: Comparison) -> chart_titles.ChartTitle:
+        return chart_titles.describe_comparison(comparison, 3, "Score", "up")
 
-    assert alike.text == "No clear difference between the 3 advisors"
-    assert one_apart == chart_titles.ChartTitle(
-        "No clear difference between 2 of 3 advisors", "attention"
-    )
-    assert as_a_group.text == "None of the 3 advisors stands out alone"
     assert (
-        chart_titles.describe_outliers(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names, "up")
+        describe(Comparison(0.72, (), (), ("Ada", "Bo", "Cy"))).text
+        == "Score: no clear difference between the 3"
+    )
+    assert describe(Comparison(0.001, (), ("Cy",), ("Ada", "Bo"))) == chart_titles.ChartTitle(
+        "Score: 1 of 3 clearly differ from the rest", "attention"
+    )
+    assert (
+        describe(Comparison(0.02, (), (), ("Ada", "Bo", "Cy"))).text
+        == "Score: the 3 differ, but no single one stands out"
+    )
+    assert describe(Comparison(None, (), (), ())).text == "Score: too little data to compare the 3"
+    assert (
+        chart_titles.describe_outliers(Comparison(0.001, (), ("Cy",), ("Ada", "Bo")), names)
         == "Below the rest: Cy."
-    )
-    assert (
-        chart_titles.describe_comparison(Comparison(None, (), (), ()), names, "up").text
-        == "Too little data to compare the 3 advisors"
     )
 
 

@@ -33,7 +33,7 @@ IMPORTED = (
     "qa_core.upkeep.purge",
     "qa_core.ingest.watch.folder",
     "qa_core.quality.evaluations.drafts",
-    "qa_core.quality.daily",
+    "qa_core.quality.evaluations.publication",
     "qa_core.ui.server",
     "qa_core.analysis.alerts",
     "qa_core.analysis.charts",

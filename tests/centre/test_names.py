@@ -23,7 +23,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.centre.rules import name_decisions, name_suggestions
 from qa_core.compliance.conditions import notices
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics import query
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
@@ -76,12 +76,12 @@ def merge(*decision: Any) -> int:
     many contacts changed.
     """
     name_decisions.merge(*decision)
-    return due_rules.apply_due()
+    return recovery.apply_due_rules()
 
 
 def undo(number: int) -> int:
     name_decisions.undo(SYSTEM, number)
-    return due_rules.apply_due()
+    return recovery.apply_due_rules()
 
 
 def test_a_merged_advisor_is_one_person_in_contacts_and_evaluations_with_the_team_that_is_known(
@@ -112,7 +112,7 @@ def test_undoing_a_merge_restores_every_fact_exactly(folder: Path) -> None:
     facts, marks = find_facts(), find_evaluations()
 
     number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     assert find_facts() != facts and find_evaluations() != marks
 
     assert undo(number) == 2
@@ -122,7 +122,7 @@ def test_undoing_a_merge_restores_every_fact_exactly(folder: Path) -> None:
 
 def test_contacts_that_come_after_a_merge_follow_it_and_its_undoing(folder: Path) -> None:
     number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
 
     report = bring(folder, "contacts", PHONE.replace("P1", "P9").split("P2")[0], system="phone")
 
@@ -174,9 +174,9 @@ def test_a_merge_stands_in_the_way_of_no_undone_import_and_holds_after_it(folder
 
 def test_merges_may_follow_one_another_and_be_undone_in_any_order(folder: Path) -> None:
     first = name_decisions.merge(SYSTEM, "advisor", "4013", "4012")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     second = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     assert {advisor_id for _contact, advisor_id in find_contacts("advisor_id")} == {"D1"}
 
     undo(second)
@@ -304,7 +304,7 @@ def test_spellings_of_a_queue_are_counted_as_one_and_apart_again(folder: Path) -
     facts = find_facts()
 
     number = name_decisions.merge(SYSTEM, "queue", item.spelling, item.kept)
-    contacts = due_rules.apply_due()
+    contacts = recovery.apply_due_rules()
 
     assert contacts == 1
     rows = query.measure(SYSTEM, ("received",), ("queue",))
@@ -325,7 +325,7 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
     facts = find_facts()
 
     number = name_decisions.merge(SYSTEM, "campaign", "spring 26", "Spring")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     bring(
         folder, "tracking", "contact_id,source,campaign\nP2,Google,spring 26\nP7,Google,spring 26\n"
     )
@@ -355,7 +355,7 @@ def test_a_campaign_is_spelled_alike_in_contacts_tracking_and_spend(folder: Path
 
 def test_a_change_that_was_killed_half_way_is_finished_at_the_next_start(folder: Path) -> None:
     number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     merged = find_facts()
     undo(number)
     with store.writing() as session:
@@ -379,7 +379,7 @@ def test_an_advisor_who_signs_in_follows_their_merged_name_and_back(
     add_person("diane", "advisor", advisor_id="4012")
     assert count_own() == 2
     number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     assert count_own() == 3, "two of the telephone, one of the chat"
     undo(number)
     assert count_own() == 2
@@ -404,7 +404,7 @@ def test_what_was_drawn_heard_evaluated_and_coached_follows_a_merge_and_returns(
     before = heard()
 
     number = name_decisions.merge(SYSTEM, "advisor", "4012", "D1")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
 
     assert before == {"plans": ["4012"], "P1": [("4012", None)] * 4 + ["4012"]}
     assert heard() == {"plans": ["D1"], "P1": [("D1", "North")] * 4 + ["D1"]}

@@ -16,10 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.centre.rules import opening_hours
 from qa_core.centre.rules.opening_hours import OpeningSpan
 from qa_core.cli.app import run
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics import query
 
 SYSTEM = Viewer.SYSTEM
@@ -51,8 +51,8 @@ def set_opening(*args: Any, **options: Any) -> int:
     """Set when a site is open and apply it, as page and command line do. Returns how
     many contacts changed.
     """
-    site_hours.set_opening(SYSTEM, *args, **options)
-    return due_rules.apply_due()
+    opening_hours.set_opening(SYSTEM, *args, **options)
+    return recovery.apply_due_rules()
 
 
 def find_closed() -> list[str]:
@@ -80,7 +80,7 @@ def test_contacts_outside_hours_are_closed_at_import_and_leave_what_was_received
 
     assert find_closed() == CLOSED
     assert [item.params for item in report.decisions if item.decision.startswith("closed:")] == [
-        (("count", 5), ("distinct", 2))
+        (("distinct", 2), ("seen", 5))
     ]
     assert query.measure(SYSTEM, ("received",))["value"].tolist() == [11 - len(CLOSED)]
 
@@ -213,18 +213,18 @@ def test_what_are_no_hours_is_refused(text: str) -> None:
 
 def test_a_site_or_calendar_that_nobody_knows_is_refused(folder: Path) -> None:
     with pytest.raises(Refusal) as refusal:
-        site_hours.set_opening(SYSTEM, "Nantes", WEEK)
+        opening_hours.set_opening(SYSTEM, "Nantes", WEEK)
     assert refusal.value.code == "unknown_site"
     for calendar in ("Atlantis", "FR-99"):
         with pytest.raises(Misuse) as misuse:
-            site_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar=calendar)
+            opening_hours.set_opening(SYSTEM, "Lyon", WEEK, calendar=calendar)
         assert misuse.value.code == "unknown_calendar"
 
 
 def test_only_administrators_set_hours(folder: Path) -> None:
     for role in set(Role) - {Role.ADMIN}:
         with pytest.raises(AccessDenied):
-            site_hours.set_opening(Viewer("someone", role), "Lyon", WEEK)
+            opening_hours.set_opening(Viewer("someone", role), "Lyon", WEEK)
         with pytest.raises(AccessDenied):
             opening_hours.find_sites(Viewer("someone", role))
 

@@ -22,7 +22,7 @@ PLAN = DemoPlan(last_day=date(2026, 11, 23), contacts=30_000)
 
 def simulate(plan: DemoPlan) -> dict[str, pa.Table]:
     calendar = seasons.Calendar(plan)
-    people = staff.hire(plan, calendar)
+    people = staff.build_staff(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
     tracking = campaigns.Tracking(plan, calendar, extracts)
     called = tracking.called_numbers()
@@ -253,7 +253,7 @@ def test_coaching_helps_the_advisor_who_is_coached_on_the_criterion_of_the_launc
 ) -> None:
     plan = replace(PLAN, months=8, contacts=150_000)
     calendar = seasons.Calendar(plan)
-    people = staff.hire(plan, calendar)
+    people = staff.build_staff(plan, calendar)
     extracts = Extracts(plan, people, contacts.Simulation(plan, calendar, people).run())
     trained = people.ids[choose_trained(people)]
     owned = where(evaluations.evaluate(plan, calendar, extracts), criterion="ownership")

@@ -27,7 +27,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import requests
 from qa_core.compliance.conditions import exclusions
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi.measure import measure
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -124,7 +124,7 @@ def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) ->
     add_people({"V": "Vera"})
     subjects.exclude(SYSTEM, "representative", advisor="V")
     name_decisions.merge(SYSTEM, "advisor", "A1", "V")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
     assert find_audio() == {"c"}
 
 
@@ -146,7 +146,7 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
     add_person("ann", "advisor", advisor_id="A1")
     add_person("dora", "dpo")
     app = open_app("ann", "contact", system="generic", id="a")
-    next(button for button in app.button if button.label == "Send the request").click().run()
+    next(button for button in app.button if button.label == "Send").click().run()
     assert not app.exception
     assert any("answer due by" in item.value for item in app.text)
 

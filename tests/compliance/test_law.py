@@ -218,7 +218,9 @@ def find_obstacle_of(act: LegalAct) -> str | None:
         return None if found else "not_listenable"
     if act == LegalAct.EVALUATE:
         [(_id, start)] = find_contacts("local_start")
-        assigned = evaluator_contact.find_assigned(SYSTEM, "generic", "c", start.date(), legal)
+        key = ("generic", "c", start.date())
+        with store.reading() as session:
+            assigned = evaluator_contact.find_assigned(session, SYSTEM, *key, legal)
         return "withdrawn" if assigned and assigned.is_withdrawn else None
     first = environment.today() - timedelta(days=60)
     asked = sampling_frame.FrameQuery(

@@ -455,6 +455,6 @@ def test_files_that_no_row_names_are_swept_and_no_others(heard: int) -> None:
     orphan = vault.write([b"left behind"])
     (vault.folder() / orphan).with_suffix(".part").write_bytes(b"half")
 
-    assert recordings.sweep() == 2
+    assert recordings.delete_orphans() == 2
 
     assert may_play("max")

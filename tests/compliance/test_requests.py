@@ -125,7 +125,7 @@ def test_the_officer_enters_and_answers_a_request_on_the_page(
     app = open_app("dora", "listening_rules")
     label = "Number of the customer, or name of the advisor"
     next(field for field in app.text_input if field.label == label).set_value("0612345678")
-    next(button for button in app.button if button.label == "Enter the request").click().run()
+    next(button for button in app.button if button.label == "Record the request").click().run()
     assert not app.exception
 
     next(field for field in app.text_input if field.label == "Answer given").set_value("sent")

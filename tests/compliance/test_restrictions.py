@@ -26,7 +26,7 @@ from qa_core.compliance.recordings import law
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law import sampling_frame
-from qa_core.metrics.law.restricted_contacts import count_restricted
+from qa_core.metrics.law.centre_counts import count_restricted
 from qa_core.storage import lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store

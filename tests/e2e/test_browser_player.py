@@ -160,7 +160,7 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
     page.get_by_role("button", name="Save the remark").click()
     player.get_by_text("Kjl [polite]").wait_for()
 
-    (entry,) = timed_comments.find_remarks(centre_with_calls.viewer_of("eve"), draft).entries
+    (entry,) = timed_comments.find_comments(centre_with_calls.viewer_of("eve"), draft).entries
     assert (
         3 <= entry.seconds < centre_with_calls.SECONDS
         and abs(entry.seconds - position(player)) <= 1

@@ -163,7 +163,7 @@ def say(page, text: str) -> None:
     """Wait until the page says so, and is drawn to its end.
 
     In these very letters: a text looked for as it is would be found in other cases too,
-    "Disputed on" in "can be disputed once".
+    "Dispute" in "can be disputed once".
     """
     page.get_by_test_id("stMain").get_by_text(re.compile(re.escape(text))).first.wait_for()
     settle(page)
@@ -292,7 +292,7 @@ def refuse_a_draw(page) -> None:
     enter_day(form, "First day of contacts", DAY)
     enter_day(form, "Last day of contacts", DAY)
     choose(page, form, "Evaluators", "eve")
-    press(page, "Make the plan")
+    press(page, "Make a plan")
     say(page, "The plan is made.")
     page.get_by_role("radio", name="Draws").click()
     page.get_by_label("Seed", exact=True).wait_for()
@@ -326,13 +326,13 @@ def enter_gates(page, day) -> None:
 
 def open_the_centre(page) -> None:
     enter_gates(page, DAY - timedelta(days=60))
-    form = page.get_by_test_id("stForm").filter(has_text="Give the accreditation")
+    form = page.get_by_test_id("stForm").filter(has_text="Purposes")
     assert (
         "quality of service" not in form.inner_text()
     )  # the purposes entered are the ones proposed
     choose(page, form, "Accredit", "eve")
-    press(page, "Give the accreditation")
-    say(page, "eve may listen until")
+    press(page, "Accredit")
+    say(page, "Saved.")
     say(page, "2 advisors are not informed yet")
     form = page.get_by_test_id("stForm").filter(has_text="all 2 advisors")
     form.get_by_text("all 2 advisors who are not informed yet").click()
@@ -455,12 +455,12 @@ def answer_as_advisor(page) -> None:
     page.get_by_role("button", name="1 evaluation to read").click()
     say(page, "Warm and clear")
     press(page, "I have read it")
-    say(page, "Read by you")
+    say(page, "Read by the advisor")
     press(page, "Dispute", page.locator(".st-key-dispute_accuracy"))
-    page.get_by_role("radiogroup", name="What should the answer be?").get_by_text("4 of 4").click()
-    page.get_by_role("textbox", name="Why?").fill("The day was named twice.")
-    press(page, "Send the dispute")
-    say(page, "Disputed on")
+    page.get_by_role("radiogroup", name="Answer").get_by_text("4 of 4").click()
+    page.get_by_role("textbox", name="Reason").fill("The day was named twice.")
+    press(page, "Send")
+    say(page, "instead of")
     assert count(Dispute) == 1
 
 
@@ -470,9 +470,7 @@ def decide(page) -> None:
     page.get_by_test_id("stDataFrame").first.click(position={"x": 60, "y": 52})
     say(page, "The day was named twice.")
     page.get_by_role("radiogroup", name="Decision").get_by_text("Accept 4 of 4").click()
-    page.get_by_role("textbox", name="Reason, for the advisor and the evaluator").fill(
-        "It was, at the end."
-    )
+    page.get_by_role("textbox", name="Reason").fill("It was, at the end.")
     press(page, "Decide")
     say(page, "Accepted: 4 of 4")
 
@@ -489,6 +487,6 @@ def open_plan(page) -> None:
     choose(page, page.get_by_test_id("stMain"), "Advisor", "Ana")
     page.get_by_role("textbox", name="Goal").fill("Names the day of delivery")
     choose(page, page.get_by_test_id("stMain"), "Criteria", "Greets the caller")
-    press(page, "Open the plan")
-    say(page, "The plan is open, and the advisor can read it.")
+    page.get_by_role("button", name="Open a plan").last.click()
+    say(page, "Saved.")
     assert count(CoachingPlan) == 1

@@ -272,7 +272,7 @@ def test_an_undo_killed_at_that_moment_is_finished(centre: Path, place: str, whe
 
 @pytest.mark.parametrize(
     "place",
-    ["qa_core.ingest.load.batches.finish", "qa_core.ingest.load.objections.apply_objections"],
+    ["qa_core.ingest.load.batches.finish", "qa_core.ingest.load.recovery.apply_objections"],
 )
 def test_a_contact_of_a_killed_import_is_marked_when_its_customer_objected(
     centre: Path, place: str

@@ -173,7 +173,7 @@ def test_half_hours_of_skills_come_with_their_sums_and_the_threshold_of_the_head
 def test_a_french_report_by_hour_is_read_and_its_total_row_is_not(centre: Path) -> None:
     report = bring(centre, "intervals", FRENCH)
     assert (report.tally.new, report.tally.skipped_kinds) == (3, {"footer": 1})
-    assert said(report, "length_minutes") == ["60 minutes"]
+    assert said(report, "length_minutes") == ["each row is 60 minutes"]
     assert stored("received", "answered_in_threshold", "threshold_seconds", "talk_seconds") == [
         (10, 9, 30.0, 1620.0),
         (20, 14, 30.0, 2160.0),

@@ -10,8 +10,7 @@ from qa_core.cli.app import run
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS
 from qa_core.ingest.columns import header_matching
-from qa_core.ingest.reading.known_words import list_headers, list_words
-from qa_core.ingest.reading.registry import get_profile
+from qa_core.ingest.reading.registry import get_profile, list_headers, list_words
 from qa_core.ingest.words import tables
 
 
@@ -77,7 +76,16 @@ def test_headers_and_words_of_cells_are_written_as_they_are_compared(language: s
 def test_sections_and_fields_of_the_tables_are_known_ones() -> None:
     fields = {kind: {field.name for field in get_profile(kind, None).fields} for kind in ALL_KINDS}
     fields["fields"] = set().union(*fields.values())
-    words = {"outcomes", "directions", "answers", "states", "channels", "marks", "lists"}
+    words = {
+        "outcomes",
+        "directions",
+        "answers",
+        "states",
+        "channels",
+        "marks",
+        "purposes",
+        "lists",
+    }
 
     for language in tables.LANGUAGES:
         table = tables.load_table(language)

@@ -73,7 +73,7 @@ def test_a_day_becomes_its_calls_and_every_line_is_accounted_for(centre: Path) -
     keys = [row["customer_key"] for row in rows]
     assert keys[0] == keys[2] == Pseudonyms.current().find_key("0612345678")
     assert keys[1] is None and keys[3] is None
-    assert any("did not leave it" in item.as_json()["evidence"] for item in staged.decisions)
+    assert any("did not leave it" in item.as_json()["decision"] for item in staged.decisions)
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zip", "crlf", "no end", "bom"])

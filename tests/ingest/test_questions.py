@@ -123,7 +123,7 @@ def test_a_guess_that_looks_odd_needs_a_yes_and_the_batch_keeps_who_said_it(cent
         {
             "field": "file",
             "decision": "accepted although it looks odd: all_answered",
-            "evidence": f"by {Viewer.SYSTEM.username}",
+            "evidence": Viewer.SYSTEM.username,
         }
     ]
 

@@ -535,7 +535,7 @@ def test_an_objection_whose_import_was_killed_deletes_the_audio_at_the_next_star
 
     ingest.resume()
     assert (stored(), files()) == ([], [])
-    assert recordings.sweep() == 0
+    assert recordings.delete_orphans() == 0
 
 
 def test_audio_is_recognised_again_after_its_key_was_replaced(open_centre: Path) -> None:

@@ -204,7 +204,7 @@ def test_a_number_with_more_contacts_a_day_than_the_setting_identifies_nobody(
     said = [
         dict(item.params) for item in report.decisions if item.decision.startswith("shared numbers")
     ]
-    assert said == ([{"count": 21, "distinct": 1}] if unknown else [])
+    assert said == ([{"distinct": 1, "seen": 21}] if unknown else [])
 
 
 def test_a_shared_number_is_shared_on_its_quiet_days_too_and_others_are_not(
@@ -257,11 +257,11 @@ def test_changing_the_setting_changes_the_past(centre: Path, tmp_path: Path) -> 
     assert find_unknown() == 21
 
 
-@pytest.mark.parametrize("few_rows", [contacts.FEW_ROWS, 0])
+@pytest.mark.parametrize("few_rows", [contacts.MAX_LOOKUPS, 0])
 def test_a_number_is_a_customer_again_when_a_file_gives_its_calls_to_others(
     centre: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_rows: int
 ) -> None:
-    monkeypatch.setattr(contacts, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(contacts, "MAX_LOOKUPS", few_rows)
     assert run(["settings", "set", "shared_number_contacts_a_day=5"]) == 0
     head, *rows = call_often(6).splitlines()
     bring(tmp_path, "contacts", "\n".join([head, *rows]) + "\n")

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from qa_core.files.archives import open_content
-from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import Headers, Keys
+from qa_core.files.signatures import Headers, Keys, Sample, take_sample
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.reading import registry
 from qa_core.ingest.staging.declaration import Profile

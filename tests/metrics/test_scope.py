@@ -163,9 +163,10 @@ def test_a_contact_is_assigned_to_who_evaluates_it_and_to_nobody_else(two_teams:
         session.add(evaluation(two_teams["Sud-care-2"], 50.0, evaluator="ann"))
 
     def ask(viewer: Viewer, contact_id: str) -> Any:
-        return evaluator_contact.find_assigned(
-            viewer, "generic", contact_id, date(2026, 5, 4), LegalFacts()
-        )
+        with store.reading() as session:
+            return evaluator_contact.find_assigned(
+                session, viewer, "generic", contact_id, date(2026, 5, 4), LegalFacts()
+            )
 
     assert ask(EVALUATOR, "Nord-care-0").queue == "care"
     for viewer, contact_id in (

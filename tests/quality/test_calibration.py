@@ -528,23 +528,30 @@ def test_a_manager_sees_progress_closes_the_round_and_agrees(opened: int, open_a
     first, _second = contacts_of(opened)
     submit("eve", first, greeting=2, answer=3)
     app = open_app("mona", "calibration")
-    assert "still open" in text_of(app) and not any(
+    assert "1 session is open" in text_of(app) and not any(
         "Greets" in table.value.to_string() for table in app.dataframe
     )
 
-    app.button("close_round").click().run()
+    app.button("close_session").click().run()
     assert "5 evaluations are missing" in text_of(app)
     app.button("close_now").click().run()
-    assert (
-        not app.exception
-        and "All participants now see the scores" in text_of(app)
-        and "Greets" in text_of(app)
-    )
+    assert not app.exception and "Saved." in text_of(app) and "Greets" in text_of(app)
     app.button(next(button.key for button in app.button if button.label == "Save")).click().run()
     assert not app.exception
     assert calibration.get_results(viewer_of("mona"), opened).session.contacts[0].consensus[
         "answers"
     ] == {"greeting": 2, "answer": 3}
+
+
+def test_an_older_link_leads_to_its_session(room: int, opened: int, open_app) -> None:
+    mona = viewer_of("mona")
+    calibration.close_session(mona, opened)
+    second = calibration.open_session(mona, "April", room, ["eve", "max"], KEYS)
+
+    app = open_app("mona", "calibration", round=str(second))
+
+    assert "close_session" in [button.key for button in app.button]
+    assert "close_session" not in [button.key for button in open_app("mona", "calibration").button]
 
 
 def test_a_manager_sees_alignment_and_agreement_over_all_closed_rounds(
@@ -582,7 +589,7 @@ def test_a_manager_opens_a_round_by_the_numbers_of_contacts(room: int, open_app)
     app.text_area("calibration_numbers").set_value("a\nb\nobjected").run()
     assert any("objected" in error.value for error in app.error)
     app.text_area("calibration_numbers").set_value("a\nb").run()
-    app.button("open_round").click().run()
+    app.button("open_session").click().run()
 
     assert not app.exception and [
         item.title for item in calibration.find_sessions(viewer_of("mona"))

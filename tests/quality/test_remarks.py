@@ -26,7 +26,7 @@ def draft(start_from: Callable[..., Any], add_person: Callable[..., str]) -> int
 def said(username: str, evaluation_id: int) -> list[tuple[float, str]]:
     return [
         (entry.seconds, entry.text)
-        for entry in timed_comments.find_remarks(
+        for entry in timed_comments.find_comments(
             centre_with_calls.viewer_of(username), evaluation_id
         ).entries
     ]
@@ -34,19 +34,19 @@ def said(username: str, evaluation_id: int) -> list[tuple[float, str]]:
 
 def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft: int) -> None:
     eve = centre_with_calls.viewer_of("eve")
-    timed_comments.add_remark(eve, draft, 12.5, " The request is not heard ", "listening")
-    first = timed_comments.add_remark(eve, draft, 3, "Greets")
+    timed_comments.add_comment(eve, draft, 12.5, " The request is not heard ", "listening")
+    first = timed_comments.add_comment(eve, draft, 3, "Greets")
 
-    found = timed_comments.find_remarks(eve, draft)
+    found = timed_comments.find_comments(eve, draft)
     assert [(entry.seconds, entry.text, entry.criterion) for entry in found.entries] == [
         (3, "Greets", None),
         (12.5, "The request is not heard", "listening"),
     ]
     assert (
-        found.entries[1].about.fr == "Écoute sans interrompre et reformule la demande"
+        found.criteria["listening"].fr == "Écoute sans interrompre et reformule la demande"
         and found.is_open
     )
-    timed_comments.remove_remark(eve, first)
+    timed_comments.remove_comment(eve, first)
     assert said("eve", draft) == [(12.5, "The request is not heard")]
     with store.reading() as session:
         rows = session.execute(
@@ -62,13 +62,13 @@ def test_whoever_fills_the_grid_remarks_and_takes_back_while_it_is_a_draft(draft
 
 
 def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) -> None:
-    number = timed_comments.add_remark(centre_with_calls.viewer_of("eve"), draft, 3, "Greets")
+    number = timed_comments.add_comment(centre_with_calls.viewer_of("eve"), draft, 3, "Greets")
     for username in ("ann", "bob", "lea"):
         viewer = centre_with_calls.viewer_of(username)
         for act in (
-            lambda viewer=viewer: timed_comments.add_remark(viewer, draft, 1, "Mine"),
-            lambda viewer=viewer: timed_comments.remove_remark(viewer, number),
-            lambda viewer=viewer: timed_comments.find_remarks(viewer, draft),
+            lambda viewer=viewer: timed_comments.add_comment(viewer, draft, 1, "Mine"),
+            lambda viewer=viewer: timed_comments.remove_comment(viewer, number),
+            lambda viewer=viewer: timed_comments.find_comments(viewer, draft),
         ):
             with pytest.raises(AccessDenied):
                 act()
@@ -77,20 +77,20 @@ def test_nobody_else_writes_and_nobody_reads_before_it_is_published(draft: int) 
 
     assert [said(username, draft) for username in ("eve", "ann", "lea")] == [[(3, "Greets")]] * 3
     with pytest.raises(AccessDenied):
-        timed_comments.find_remarks(centre_with_calls.viewer_of("bob"), draft)
+        timed_comments.find_comments(centre_with_calls.viewer_of("bob"), draft)
     assert not any(
-        timed_comments.find_remarks(centre_with_calls.viewer_of(username), draft).is_open
+        timed_comments.find_comments(centre_with_calls.viewer_of(username), draft).is_open
         for username in ("eve", "ann", "lea")
     )
     for act in (
-        lambda: timed_comments.add_remark(centre_with_calls.viewer_of("eve"), draft, 4, "Late"),
-        lambda: timed_comments.remove_remark(centre_with_calls.viewer_of("eve"), number),
+        lambda: timed_comments.add_comment(centre_with_calls.viewer_of("eve"), draft, 4, "Late"),
+        lambda: timed_comments.remove_comment(centre_with_calls.viewer_of("eve"), number),
     ):
         with pytest.raises(Refusal) as caught:
             act()
         assert caught.value.code == "not_a_draft"
     with pytest.raises(AccessDenied):
-        timed_comments.add_remark(centre_with_calls.viewer_of("lea"), draft, 4, "Late")
+        timed_comments.add_comment(centre_with_calls.viewer_of("lea"), draft, 4, "Late")
 
 
 def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -> None:
@@ -104,17 +104,17 @@ def test_a_remark_needs_words_a_moment_and_a_criterion_of_the_grid(draft: int) -
     codes = []
     for seconds, text, criterion in wrong:
         with pytest.raises(Refusal) as caught:
-            timed_comments.add_remark(
+            timed_comments.add_comment(
                 centre_with_calls.viewer_of("eve"), draft, seconds, text, criterion
             )
         codes.append(caught.value.code)
 
-    assert codes == ["empty_remark", "long_remark", "bad_moment", "bad_moment", "unknown_criterion"]
+    assert codes == ["bad_comment", "bad_comment", "bad_moment", "bad_moment", "unknown_criterion"]
     assert said("eve", draft) == []
 
 
 def test_numbers_and_addresses_are_masked(draft: int) -> None:
-    timed_comments.add_remark(
+    timed_comments.add_comment(
         centre_with_calls.viewer_of("eve"),
         draft,
         1,

@@ -259,21 +259,19 @@ def test_changes_are_told_in_words() -> None:
         "points": 1,
     }
 
-    assert scorecards.compare(scoring.parse_scorecard(SMALL), scoring.parse_scorecard(new)) == [
-        "The pass mark is now 85 instead of 80.",
-        "Section “Welcome”: weight 50 instead of 40.",
-        "Criterion “Greets” now reads “Greets by name”.",
-        "Criterion “right”: 5 points instead of 4.",
-        "Criterion “right”: critical for the customer, fails its section instead of critical "
-        "for the customer, fails the whole scorecard.",
-        "Criterion “Thanks” is added.",
-        "Criterion “more” is removed.",
+    assert scorecards.compare(SMALL, new) == [
+        "Pass mark: 85 instead of 80.",
+        "“Welcome”, Section weight: 50 instead of 40.",
+        "“Greets by name”, Criterion (English): Greets by name instead of Greets.",
+        "“right”, Points: 5 instead of 4.",
+        "“right”, Fails: section instead of grid.",
+        "“Thanks” is added.",
+        "“more” is removed.",
     ]
-    assert scorecards.compare(scoring.parse_scorecard(SMALL), scoring.parse_scorecard(SMALL)) == []
+    assert scorecards.compare(SMALL, SMALL) == []
 
 
 def test_every_change_of_a_grid_is_told_in_some_words() -> None:
-    plan = scoring.parse_scorecard(SMALL)
     for path, value in (
         (("title",), "Other"),
         (("method",), "points_times_weight"),
@@ -289,7 +287,7 @@ def test_every_change_of_a_grid_is_told_in_some_words() -> None:
         for step in path[:-1]:
             place = place[step]
         place[path[-1]] = value
-        assert scorecards.compare(plan, scoring.parse_scorecard(new)), path
+        assert scorecards.compare(SMALL, new), path
 
 
 def test_the_formula_stands_with_its_numbers() -> None:

@@ -190,8 +190,8 @@ def test_nothing_is_adjusted_where_nothing_connects_the_evaluators(scored) -> No
         session.add(centres.evaluation(contact, 90.0, evaluator="ann"))
 
     assert not severity.find_adjusted_scores(viewer_of("lea"), where).is_connected
-    assert severity.find_adjusted_scores(viewer_of("lea"), where).apart == (1, 0)
-    assert severity.find_evaluators(viewer_of("mona"), Period()).apart == ("ann",)
+    assert severity.find_adjusted_scores(viewer_of("lea"), where).disconnected == (1, 0)
+    assert severity.find_evaluators(viewer_of("mona"), Period()).disconnected == ("ann",)
     march_second = Filters(Period(date(2026, 3, 2), date(2026, 3, 2)))
     assert severity.find_adjusted_scores(viewer_of("lea"), march_second).is_connected
 

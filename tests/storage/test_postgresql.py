@@ -34,7 +34,7 @@ from qa_core.base.errors import Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli import demo, doctor
 from qa_core.compliance import audit_report
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics import query
 from qa_core.storage import audit_log, permissions, replay_list
 from qa_core.storage.records import store
@@ -85,7 +85,7 @@ def bring_all(folder: Path) -> None:
     ingest.undo(Viewer.SYSTEM, report.batch_id)
     name_decisions.merge(Viewer.SYSTEM, "advisor", "Becky", "Diane")
     name_decisions.merge(Viewer.SYSTEM, "campaign", "Summer", "Spring")
-    due_rules.apply_due()
+    recovery.apply_due_rules()
 
 
 def everything() -> list[object]:

@@ -25,7 +25,7 @@ from qa_core.metrics.kpis.dimensions import DIMENSIONS
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
-from qa_core.storage.spark import belief
+from qa_core.storage.spark import engine_checks
 from qa_core.storage.spark.cluster import seal_table
 from qa_core.storage.spark.translation import Unsupported, translate
 
@@ -141,16 +141,16 @@ def test_names_of_people_and_free_texts_are_sealed_and_ids_are_not(centre: Path)
 def test_a_cluster_is_asked_after_a_check_of_these_versions_alone(centre: Path) -> None:
     def is_refused(engine_version: str) -> bool:
         try:
-            belief.require("host:15002", engine_version)
+            engine_checks.require("host:15002", engine_version)
         except Refusal as refusal:
             return refusal.code == "engine_unchecked"
         return False
 
     assert is_refused("4.3.0")
-    belief.record("host:15002", "4.3.0", 1000)
+    engine_checks.record("host:15002", "4.3.0", 1000)
     assert not is_refused("4.3.0")
     assert is_refused("4.3.1")
-    belief.forget("host:15002")
+    engine_checks.forget("host:15002")
     assert is_refused("4.3.0")
 
 

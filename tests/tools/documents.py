@@ -140,7 +140,7 @@ def list_kpis() -> str:
 
     lines = []
     for name in ("call_statistics", "first_contact", "repeats", "satisfaction", "quality",
-                 "calibration", "tracking", "recording"):  # fmt: skip
+                 "tracking", "recording"):  # fmt: skip
         lines += [f"### {name.replace('_', ' ').capitalize()}", ""]
         for kpi in getattr(kpis, name).ALL:
             lines += [*_describe_kpi(kpi), ""]
@@ -203,9 +203,11 @@ def list_terms() -> str:
     return build_table(
         ("English", "French", "meaning"),
         (
-            (term.title, _say_in_french(term.title), term.meaning)
-            for group in terms.GROUPS.values()
-            for term in group
+            (term, french, meaning)
+            for group, group_in_french in zip(
+                terms.read("en").values(), terms.read("fr").values(), strict=True
+            )
+            for (term, meaning), french in zip(group.items(), group_in_french, strict=True)
         ),
     )
 
@@ -297,27 +299,13 @@ def list_pages() -> str:
 
 def list_gates() -> str:
     """List the legal gates with what each expects."""
-    from qa_core.base.i18n import _
     from qa_core.compliance.conditions import gates
 
     rows = [
-        (
-            code(gate.name),
-            gate.rule,
-            gate.meaning,
-            _(gate.expects, **gate.expects_params),
-            gate.source,
-        )
-        for gate in gates.ALL
+        (code(gate.name), gate.rule, gate.meaning, gate.expects, gate.source)
+        for gate in gates.BY_NAME.values()
     ]
-    listeners = (
-        code(gates.LISTENERS),
-        gates.LISTENERS_RULE,
-        gates.LISTENERS_MEANING,
-        "at least one accreditation (`accredit NAME --until DATE`)",
-        gates.LISTENERS_SOURCE,
-    )
-    return build_table(("gate", "rule", "meaning", "expects", "source"), [*rows, listeners])
+    return build_table(("gate", "rule", "meaning", "expects", "source"), rows)
 
 
 def list_periods() -> str:

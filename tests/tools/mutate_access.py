@@ -76,7 +76,7 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_EVALUATIONS)",
             "qa_core/quality/evaluations/timed_comments.py: _find_draft: "
             "viewer.require(Permission.SEE_EVALUATIONS)",
-            "qa_core/quality/evaluations/timed_comments.py: find_remarks: "
+            "qa_core/quality/evaluations/timed_comments.py: find_comments: "
             "viewer.require(Permission.SEE_EVALUATIONS)",
             "qa_core/quality/sampling/manual_pick.py: find_evaluators: "
             "viewer.require(Permission.MANAGE_LISTENING)",
@@ -117,9 +117,9 @@ EQUIVALENT: dict[str, str] = {
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/compliance/recordings/playback_list.py: find_own: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/rows/advisor_self_view.py: find_own_evaluations: "
+            "qa_core/metrics/rows/own_work.py: find_own_evaluations: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
-            "qa_core/metrics/rows/advisor_self_view.py: team_medians: "
+            "qa_core/metrics/rows/own_work.py: team_medians: "
             "viewer.require(Permission.SEE_OWN_QUALITY)",
             "qa_core/quality/evaluations/advisor_response.py: acknowledge: "
             "viewer.require(Permission.ANSWER_EVALUATIONS)",
@@ -176,10 +176,10 @@ EQUIVALENT: dict[str, str] = {
             "viewer)",
         ),
         ("Rows of contacts that were not found within the scope just before are dropped."): (
-            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*found), viewer)",
+            "qa_core/metrics/rows/contacts.py: _read_page: Scoped(statement.where(*keys), viewer)",
         ),
         _SPEND: (
-            "qa_core/metrics/rows/currencies.py: find_currencies: Scoped(statement, viewer)",
+            "qa_core/metrics/rows/tracking.py: find_currencies: Scoped(statement, viewer)",
             "qa_core/metrics/kpi/statements.py: on_spend: "
             "Scoped(statement.where(*conditions_on(question, SPEND.c)), question.viewer)",
         ),
@@ -190,11 +190,11 @@ EQUIVALENT: dict[str, str] = {
             "qa_core/metrics/rows/rule_changes.py: find_changes: viewer.can(Permission.SEE_SCORES)",
         ),
         ("The evaluation that a remark belongs to is asked just before or just after."): (
-            "qa_core/quality/evaluations/timed_comments.py: find_remarks: Scoped(statement, "
-            "viewer)",
+            "qa_core/quality/evaluations/evaluation_view.py: read_timed_comments: "
+            "Scoped(statement, viewer)",
         ),
         ("Its evaluator alone, who was just asked, writes remarks on a draft."): (
-            "qa_core/quality/evaluations/timed_comments.py: remove_remark: remark.author != "
+            "qa_core/quality/evaluations/timed_comments.py: remove_comment: comment.author != "
             "viewer.username",
         ),
         ("Evaluators and the advisor, who alone are let read a draft of theirs, have it."): (

@@ -96,7 +96,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
         "close"
     ] == "Hasty"
     assert (
-        "Corrected." in said(app)
+        "Saved." in said(app)
         and "Changed once" in said(app)
         and "The goodbye came after the music, call •••" in said(app)
     )
@@ -203,7 +203,7 @@ def test_an_imported_evaluation_is_corrected_like_any_other_and_its_file_does_no
     save(app, evaluation_id, "Heard again")
 
     assert not app.exception and evaluation_of(evaluation_id).score == pytest.approx(96)
-    assert "Corrected." in said(app) and "Changed once" in said(app)
+    assert "Saved." in said(app) and "Changed once" in said(app)
     assert bring(tmp_path, "evaluations", file, name="again").tally.unchanged == 1
     assert evaluation_of(evaluation_id).score == pytest.approx(96)
 

@@ -423,7 +423,7 @@ def test_a_week_of_data_leaves_everything_pending_and_says_so(
 
     app = open_page(role, bounds, period="2026-06", windows="yes")
 
-    assert "Too short to try other windows" in text_of(app)
+    assert "Needs 30 contacts with a complete repeat window." in text_of(app)
 
 
 def test_the_segment_of_the_change_stands_in_the_address(

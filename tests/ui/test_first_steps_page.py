@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from qa_core import ingest
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base.errors import AccessDenied
-from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.centre.rules import opening_hours
 from qa_core.ingest import samples
 from qa_core.ingest.first_steps import Step, find_set_up
 from qa_core.ingest.load import batches
@@ -58,7 +58,7 @@ def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
     bring(centre, "advisors", build_sample("advisors"))
     assert "Without hours, so never closed: Exempleville" in read_texts(app.run())
     hours = opening_hours.parse_hours(["mon-fri=09:00-18:00"])
-    site_hours.set_opening(SYSTEM, samples.SITE, hours, calendar="none")
+    opening_hours.set_opening(SYSTEM, samples.SITE, hours, calendar="none")
     assert find_set_up(ADMIN).next_step == Step.CONTACTS
 
     bring(centre, "contacts", build_sample("contacts"))

@@ -93,8 +93,8 @@ def test_a_manager_makes_a_plan_tries_it_draws_verifies_and_replaces(
         FIRST
     )
     next(field for field in app.multiselect if field.label == "Evaluators").set_value(["eve"])
-    click(app, "Make the plan")
-    assert "The plan is made" in said(app) and not app.error
+    click(app, "Make a plan")
+    assert "Saved." in said(app) and not app.error
     with store.reading() as session:
         assert session.scalar(sa.select(ListeningPlan.per_advisor)) == 4
 
@@ -128,7 +128,7 @@ def test_a_fault_of_the_form_is_said_by_its_field(
 
     app = open_app("boss", "listening")
     next(field for field in app.text_input if field.label == "Name").set_value("last")
-    click(app, "Make the plan")
+    click(app, "Make a plan")
 
     assert "“Evaluators”: at least one account." in [
         error.value.replace("\\", "") for error in app.error
@@ -152,7 +152,7 @@ def test_the_form_gives_a_plan_all_that_its_file_can_say(
         ("Days for advisors to dispute", 7),
     ):
         next(field for field in app.number_input if field.label == label).set_value(number)
-    click(app, "Make the plan")
+    click(app, "Make a plan")
 
     with store.reading() as session:
         plan = session.scalars(sa.select(ListeningPlan)).one()
@@ -164,13 +164,11 @@ def test_the_form_gives_a_plan_all_that_its_file_can_say(
     }
     assert (plan.most_per_evaluator, plan.dispute_days, plan.publish_after_days) == (3, 7, 0)
     assert (
-        "team: North · queue: Orders · from 30 s · up to 5 min 00 s · at most 3 per evaluator "
-        "· evaluators: eve" in plain(said(app))
+        "Team: North · Queue: Orders · Shortest call, in seconds: 30 · Longest call, in seconds: "
+        "300 · At most per evaluator: 3 · Evaluators: eve" in plain(said(app))
     )
-    assert "équipe : North · file : Orders · à partir de 30 s" in plain(
-        said(open_app("marc", "listening"))
-    )
-    click(app, "Draw its contacts")
+    assert "Équipe : North · File : Orders" in plain(said(open_app("marc", "listening")))
+    click(app, "Draw")
     assert app.segmented_control(key="part").value == "draw"
     assert next(field for field in app.selectbox if field.label == "Plan").value == "last"
 
@@ -221,7 +219,7 @@ def test_a_manager_gives_a_contact_out_from_its_own_page_and_nobody_else_can(
     app.run()
     click(app, "Assign")
 
-    assert "Assigned to eve." in said(app) and not app.exception
+    assert "Saved." in said(app) and not app.exception
     with store.reading() as session:
         assert session.execute(
             sa.select(DrawnContact.evaluator, DrawnContact.contact_id)

@@ -190,7 +190,7 @@ def test_advisors_see_each_listening_of_others_to_their_calls_with_its_reason(
     app = open_app("ann", "my_quality")
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "Reason" in frame.value.columns)
-    assert list(table["Reason"]) == ["evaluation no. 7", "Prepares Thursday's coaching"] and list(
+    assert list(table["Reason"]) == ["Evaluation 7", "Prepares Thursday's coaching"] and list(
         table["Purpose"]
     ) == ["evaluation", "training"]
 

@@ -90,7 +90,7 @@ def test_a_view_that_outlived_its_owners_scope_names_nothing_beyond_it(teams: Pa
     luc = viewer_of("luc")
     [view] = saved_views.find_views(viewer_of("lea"))
 
-    assert dialog.clean(luc, view) == {"measure": ["csat"]}
+    assert dialog.visible_parameters(luc, view) == {"measure": ["csat"]}
 
 
 def test_an_own_view_of_an_advisor_who_left_the_scope_is_listed_without_a_link(

@@ -35,7 +35,7 @@ def french() -> Iterator[None]:
 
 def test_an_act_is_named_in_french_and_an_unknown_one_keeps_its_code(french):
     assert audit_labels.title("sign_in") == "Connexion"
-    assert audit_labels.title("account_disable_asked") == "Compte fermé\u00a0: demandé"
+    assert audit_labels.title("account_disable_asked") == "Compte\u00a0: désactivé\u00a0: demandé"
     assert audit_labels.title("something_new") == "something_new"
 
 

@@ -32,7 +32,8 @@ def test_a_table_that_needs_more_than_a_small_screen_wraps_and_others_stay_as_th
     app = AppTest.from_function(show_two_tables).run()
 
     assert not app.exception
-    short, long, _empty = (element.proto for element in app.dataframe)
+    short, long = (element.proto for element in app.dataframe)
+    assert [caption.value for caption in app.caption] == ["None yet."]
     assert short.row_height == 36 and "width" not in json.loads(short.columns).get("Goal", {})
     given = json.loads(long.columns)
     widths = {name: given[name]["width"] for name in ("Advisor", "Goal", "Criteria", "Change")}

@@ -85,12 +85,12 @@ def find(viewer: Viewer, states: Sequence[str] = ("open",)) -> tuple[Alert, ...]
                 AlertEvent.ends_on.desc(), AlertEvent.id
             )
         )
-        found = [
+        alerts = [
             event
             for event in (_build_alert(row, build_rule(rule)) for row, rule in rows)
             if event.rule.is_known
         ]
-    return tuple(found if viewer.is_system else _keep_visible(viewer, found))
+    return tuple(alerts if viewer.is_system else _keep_visible(viewer, alerts))
 
 
 def acknowledge(viewer: Viewer, number: int) -> None:
@@ -177,16 +177,16 @@ def describe_rule(rule: Rule) -> str:
     return ngettext("below {value}", "below {value}, {n} times in a row", rule.periods, value=value)
 
 
-def _keep_visible(viewer: Viewer, found: Sequence[Alert]) -> list[Alert]:
+def _keep_visible(viewer: Viewer, alerts: Sequence[Alert]) -> list[Alert]:
     kpis_by_slice: dict[tuple[str | None, Period], set[str]] = {}
-    open_to = [event for event in found if _may_ask(viewer, event)]
+    open_to = [event for event in alerts if _may_ask(viewer, event)]
     for event in open_to:
         kpis_by_slice.setdefault((event.rule.dimension, event.period), set()).add(event.rule.kpi)
     if viewer.needs_suppression:
         published = {
-            (*place, *cell): counted
-            for place, kpis in kpis_by_slice.items()
-            for cell, counted in _count(viewer, sorted(kpis), *place).items()
+            (*slice_key, *cell): counted
+            for slice_key, kpis in kpis_by_slice.items()
+            for cell, counted in _count(viewer, sorted(kpis), *slice_key).items()
         }
         return [
             _without_history(event)
@@ -222,7 +222,7 @@ def _may_ask(viewer: Viewer, event: Alert) -> bool:
 def _compare(
     viewer: Viewer, kpis: Sequence[str], dimension: str | None, period: Period
 ) -> set[tuple[str, str | None]]:
-    """Return the values of that period that the viewer and the system count alike."""
+    """Return the values of that period that viewer and system count the same way."""
     theirs, whole = (_count(reader, kpis, dimension, period) for reader in (viewer, Viewer.SYSTEM))
     return {key for key, counted in theirs.items() if counted == whole.get(key)}
 

@@ -3,20 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import targets
-from qa_core.analysis.alerts import rule_evaluation, rules
-from qa_core.analysis.alerts.rule_evaluation import Firing
+from qa_core.analysis.alerts import rules
 from qa_core.analysis.alerts.rules import Rule, RuleKind
 from qa_core.analysis.series import Series, build_series, read_start
 from qa_core.base import environment
 from qa_core.metrics import query
+from qa_core.metrics.kpi.result_rows import SMALL_SAMPLE
 from qa_core.metrics.kpis import Unit, formatting, get_kpi, periods
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.stats import control_charts
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertEvent
@@ -36,6 +38,17 @@ class EvaluationResult:
     opened: int
     closed: int
     standing: int
+
+
+@dataclass(frozen=True)
+class Firing:
+    """Signal in one period: `threshold`, `beyond_limit`, `two_of_three`, `run` or
+    `target`; `side`: −1 below, 1 above `reference`.
+    """
+
+    fired: str
+    side: int
+    reference: float | None
 
 
 @dataclass(frozen=True)
@@ -63,12 +76,12 @@ def evaluate(viewer: Viewer) -> EvaluationResult:
     if not active and asked_at is None:
         return EvaluationResult(0, 0, 0)
     span = query.data_span(Viewer.SYSTEM)
-    found = (
-        [one for group in _group(active) for one in _measure(group, *span)]
+    results = (
+        [rule_result for group in _group(active) for rule_result in _measure(group, *span)]
         if span and active
         else []
     )
-    result = _store(viewer, found)
+    result = _store(viewer, results)
     if asked_at:
         due_work.settle(ALERTS, asked_at)
     return result
@@ -114,16 +127,14 @@ def _measure(group: Sequence[Rule], first_day: date, last_day: date) -> Iterator
             starts[-min(RECENT_PERIODS, len(starts))],
             restarts,
         )
-        usable = rule_evaluation.find_usable(series)
+        usable = find_usable(series)
         gaps = (
             {read_start(row[grain]): row for row in part.to_dict("records")}
             if "target" in part.columns
             else {}
         )
         for rule in concerned:
-            yield _RuleResult(
-                rule, name, series, usable, rule_evaluation.find_firings(rule, series, gaps, usable)
-            )
+            yield _RuleResult(rule, name, series, usable, find_firings(rule, series, gaps, usable))
 
 
 def _look_back(grain: str, last_day: date) -> Period:
@@ -143,33 +154,36 @@ def _slices(
         yield (key, name), part
 
 
-def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
+def _store(viewer: Viewer, results: Sequence[_RuleResult]) -> EvaluationResult:
     opened, closed, followed = 0, 0, set()
     with store.writing() as session:
         active = {rule.id for rule in rules.read_rules(session)}
         events = session.scalars(sa.select(AlertEvent).where(AlertEvent.state != "closed"))
         unclosed = {(event.rule_id, event.dimension_value): event for event in events}
-        for one in found:
-            event = unclosed.get((one.rule.id, one.name))
-            if not one.usable or one.rule.id not in active:
+        for result in results:
+            event = unclosed.get((result.rule.id, result.name))
+            if not result.usable or result.rule.id not in active:
                 continue
-            followed.add((one.rule.id, one.name))
-            held = rule_evaluation.find_alert_positions(
-                one.firings, one.usable, one.rule.clear_after
+            followed.add((result.rule.id, result.name))
+            firing_positions = find_alert_positions(
+                result.firings, result.usable, result.rule.clear_after
             )
-            if event is None and held and held[-1] == one.usable[-1]:
-                first_day = one.series.points["at"].iat[held[0]]
-                event = unclosed[(one.rule.id, one.name)] = AlertEvent(
-                    rule_id=one.rule.id, dimension_value=one.name, first_day=first_day, state="open"
+            if event is None and firing_positions and firing_positions[-1] == result.usable[-1]:
+                first_day = result.series.points["at"].iat[firing_positions[0]]
+                event = unclosed[(result.rule.id, result.name)] = AlertEvent(
+                    rule_id=result.rule.id,
+                    dimension_value=result.name,
+                    first_day=first_day,
+                    state="open",
                 )
                 session.add(event)
                 opened += 1
             if event is None:
                 continue
-            if held:
-                _update(event, one, held[-1])
+            if firing_positions:
+                _update(event, result, firing_positions[-1])
             else:
-                followed.discard((one.rule.id, one.name))
+                followed.discard((result.rule.id, result.name))
         # Close alerts that were clear for long enough, or without data.
         for event in (event for key, event in unclosed.items() if key not in followed):
             event.state, event.closed_by, event.closed_at = "closed", viewer.username, now()
@@ -183,11 +197,96 @@ def _store(viewer: Viewer, found: Sequence[_RuleResult]) -> EvaluationResult:
         )
 
 
-def _update(event: AlertEvent, one: _RuleResult, position: int) -> None:
+def _update(event: AlertEvent, result: _RuleResult, position: int) -> None:
     """Update an alert to the last period in which its rule held."""
-    point, held = one.series.points.iloc[position], one.firings[position]
-    event.starts_on, event.ends_on = point["at"], periods.end_of(one.rule.grain, point["at"])
-    event.fired, event.side, event.reference = held.fired, held.side, held.reference
+    point, firing = result.series.points.iloc[position], result.firings[position]
+    event.starts_on, event.ends_on = point["at"], periods.end_of(result.rule.grain, point["at"])
+    event.fired, event.side, event.reference = firing.fired, firing.side, firing.reference
     for name in ("value", "low", "high", "n"):
         setattr(event, name, None if formatting.is_missing(point[name]) else float(point[name]))
     event.last_seen = now()
+
+
+def find_usable(series: Series) -> list[int]:
+    """Return the positions of complete periods with enough contacts."""
+    points = series.points
+    enough = series.kpi.is_amount | (points["n"] >= SMALL_SAMPLE)
+    return [
+        position
+        for position, keep in enumerate(points["value"].notna() & ~points["provisional"] & enough)
+        if keep
+    ]
+
+
+def find_firings(
+    rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], usable: Sequence[int]
+) -> dict[int, Firing]:
+    """Return usable positions where the rule held. `gaps`: day → row of `targets.add_gaps`."""
+    judged = {
+        position: _evaluate(rule, series, gaps, usable[: number + 1])
+        for number, position in enumerate(usable)
+    }
+    return {position: firing for position, firing in judged.items() if firing is not None}
+
+
+def find_alert_positions(
+    firings: Mapping[int, Firing], usable: Sequence[int], clear_after: int
+) -> list[int]:
+    """Return the positions of the current alert: those at which the rule held, back to
+    the first gap of `clear_after` periods; empty where such a gap ends the series.
+    """
+    positions: list[int] = []
+    clear = 0
+    for position in reversed(usable):
+        if position in firings:
+            positions.insert(0, position)
+            clear = 0
+        else:
+            clear += 1
+            if clear >= clear_after:
+                break
+    return positions
+
+
+def _evaluate(
+    rule: Rule, series: Series, gaps: Mapping[date, Mapping[str, Any]], known: Sequence[int]
+) -> Firing | None:
+    if rule.kind == RuleKind.THRESHOLD:
+        side = 1 if rule.side == "above" else -1
+        last = [float(series.points["value"].iat[position]) for position in known[-rule.periods :]]
+        holds = len(last) == rule.periods and all(
+            side * (value - rule.threshold) > 0 for value in last
+        )
+        return Firing("threshold", side, rule.threshold) if holds else None
+    if rule.kind == RuleKind.TARGET:
+        gap = gaps.get(series.points["at"].iat[known[-1]])
+        missed = gap is not None and gap["is_met"] is False and gap["is_sure"] is True
+        return (
+            Firing("target", 1 if gap["gap"] > 0 else -1, float(gap["target"])) if missed else None
+        )
+    return _evaluate_control(series, known[-1])
+
+
+def _evaluate_control(series: Series, position: int) -> Firing | None:
+    """Evaluate the control chart as of that position; later points do not count."""
+    span = series.spans[-1]
+    if span.control is None or position < span.first:
+        return None
+    control, points = span.control, series.points
+    values = [
+        float(value)
+        if span.first <= index <= position and not flag and not formatting.is_missing(value)
+        else None
+        for index, (value, flag) in enumerate(
+            zip(points["value"], points["provisional"], strict=True)
+        )
+    ]
+    signals = control_charts.find_signals(values, control)
+    side = dict(signals.positions).get(position)
+    if side is None or side == {"up": 1, "down": -1}.get(series.kpi.better):
+        return None
+    if signals.below or signals.above:
+        return Firing("beyond_limit", side, (control.high if side > 0 else control.low)[position])
+    return Firing(
+        "run" if abs(signals.run) >= control_charts.RUN else "two_of_three", side, control.centre
+    )

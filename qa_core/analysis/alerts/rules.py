@@ -93,9 +93,9 @@ SUGGESTED = (
 def find_rules(viewer: Viewer) -> tuple[Rule, ...]:
     """Return the active rules that the viewer may change or see, oldest first."""
     with store.reading() as session:
-        found, reach = read_rules(session), targets.find_managed_sites(session, viewer)
-    own = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in found]
-    return tuple(rule for rule in own if rule.is_mine or _may_see(viewer, rule))
+        all_rules, reach = read_rules(session), targets.find_managed_sites(session, viewer)
+    marked = [replace(rule, is_mine=_may_manage(viewer, rule, reach)) for rule in all_rules]
+    return tuple(rule for rule in marked if rule.is_mine or _may_see(viewer, rule))
 
 
 def find_missing(viewer: Viewer) -> tuple[Rule, ...]:
@@ -175,8 +175,8 @@ def _may_manage(viewer: Viewer, rule: Rule, reach: targets.ManagedSites) -> bool
         return True
     if not viewer.can(get_kpi(rule.kpi).needs):
         return False
-    own = {"team": viewer.managed_teams, "site": reach.sites}.get(rule.dimension or "", ())
-    return reach.is_whole or (rule.name is not None and rule.name in own)
+    managed = {"team": viewer.managed_teams, "site": reach.sites}.get(rule.dimension or "", ())
+    return reach.is_whole or (rule.name is not None and rule.name in managed)
 
 
 def _may_see(viewer: Viewer, rule: Rule) -> bool:
@@ -272,11 +272,11 @@ def build_rule(row: AlertRule) -> Rule:
 
 
 def _describe(rule: Rule) -> str:
-    held = (
+    fields = (
         f"{rule.side} {rule.threshold:g} {rule.periods}" if rule.kind == RuleKind.THRESHOLD else ""
     )
     return " ".join(
         part
-        for part in (rule.kpi, rule.kind, held, rule.grain, rule.dimension or "centre", rule.name)
+        for part in (rule.kpi, rule.kind, fields, rule.grain, rule.dimension or "centre", rule.name)
         if part
     )

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from qa_core.analysis.charts.labels import cut, plain
-from qa_core.analysis.charts.palette import FONT, LEGEND, SERIES, colours, dress
+from qa_core.analysis.charts.palette import FONT, LEGEND, SERIES, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics.kpis import formatting
 
@@ -92,7 +92,7 @@ def build_waterfall(
         ticktext=[cut(name, 24) for name in names],
         showgrid=False,
     )
-    return dress(figure, tint, height)
+    return finish(figure, tint, height)
 
 
 def build_durations(parts: Sequence[tuple[str, float]], *, dark: bool = False) -> go.Figure:
@@ -117,7 +117,7 @@ def build_durations(parts: Sequence[tuple[str, float]], *, dark: bool = False) -
     figure.update_layout(barmode="stack")
     figure.update_xaxes(visible=False, range=[0, total])
     figure.update_yaxes(visible=False)
-    return dress(figure, tint, 84)
+    return finish(figure, tint, 84)
 
 
 def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = False) -> go.Figure:
@@ -159,15 +159,15 @@ def build_shares(frame: pd.DataFrame, marks: Mapping[str, str], *, dark: bool = 
     step = max(1, -(-len(months) // 7))
     ticks = list(range(0, len(months), step))
     text = [
-        formatting.month(months[place], year=False)
-        + (f"<br>{months[place][:4]}" if place == 0 or months[place][5:] == "01" else "")
-        for place in ticks
+        formatting.month(months[tick], year=False)
+        + (f"<br>{months[tick][:4]}" if tick == 0 or months[tick][5:] == "01" else "")
+        for tick in ticks
     ]
     figure.update_xaxes(tickvals=ticks, ticktext=text, showgrid=False)
     figure.update_yaxes(range=[0, 1], visible=False)
     legend = LEGEND | {"x": 0, "xanchor": "left", "y": 1.02}
     legend["font"] = {"family": FONT, "size": 11.5}
-    return dress(figure, tint, 230, barmode="stack", bargap=0.18, showlegend=True, legend=legend)
+    return finish(figure, tint, 230, barmode="stack", bargap=0.18, showlegend=True, legend=legend)
 
 
 def _paint(count: int, dark: bool) -> list[tuple[str, str]]:

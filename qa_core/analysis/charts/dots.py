@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts import elements
 from qa_core.analysis.charts.labels import cut, find_range, format_point, list_values, plain
-from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.palette import colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
@@ -70,7 +70,7 @@ def build_dots(
     figure.update_xaxes(**axis, showgrid=True, side="bottom")
     lines = 2 if row_height >= 36 else 1
     elements.label_rows(figure, [cut(str(label), lines=lines) for label in frame["label"]])
-    return dress(figure, tint, 46 + row_height * max(len(frame), 2))
+    return finish(figure, tint, 46 + row_height * max(len(frame), 2))
 
 
 def build_heat(
@@ -109,7 +109,7 @@ def build_heat(
     figure.update_xaxes(
         showgrid=False, tickvals=[hour for hour in hours if hour % 2 == 0 or len(hours) <= 6]
     )
-    return dress(figure, tint, height)
+    return finish(figure, tint, height)
 
 
 def build_differences(
@@ -126,9 +126,9 @@ def build_differences(
     rows = list(range(len(frame)))
     paint = {"better": tint.better, "attention": tint.attention, "": tint.reference}
     for severity, colour in paint.items():
-        own = frame[frame["severity"] == severity].dropna(subset=["low"])
-        if len(own):
-            intervals = zip(own.index, own["low"], own["high"], strict=True)
+        of_severity = frame[frame["severity"] == severity].dropna(subset=["low"])
+        if len(of_severity):
+            intervals = zip(of_severity.index, of_severity["low"], of_severity["high"], strict=True)
             elements.draw_intervals(figure, intervals, colour, 1.8)
     if "plain" in frame:
         ring = {"symbol": "circle-open", "size": 6.5, "color": tint.reference}
@@ -152,7 +152,7 @@ def build_differences(
         side="bottom",
     )
     elements.label_rows(figure, [cut(str(label), MAX_LABEL) for label in frame["label"]])
-    return dress(figure, tint, 34 + row_height * max(len(frame), 3))
+    return finish(figure, tint, 34 + row_height * max(len(frame), 3))
 
 
 def _tick(value: float, unit: str) -> str:

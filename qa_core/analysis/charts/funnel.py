@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts import elements
 from qa_core.analysis.charts.labels import cut, find_range, format_point
-from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.palette import colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics.kpis import Unit, formatting
 from qa_core.stats import CONFIDENCE, OUTER_CONFIDENCE, Funnel
@@ -78,7 +78,7 @@ def build_funnel_plot(
             for size in sizes
         ],
     )
-    return dress(figure, tint, height, hovermode="closest")
+    return finish(figure, tint, height, hovermode="closest")
 
 
 def build_criteria(
@@ -151,4 +151,4 @@ def build_criteria(
         side="top",
     )
     height = 200 + 25 * max(len(rows), 2)
-    return dress(figure, tint, height, hoverdistance=40, hovermode="closest")
+    return finish(figure, tint, height, hoverdistance=40, hovermode="closest")

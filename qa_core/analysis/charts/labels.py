@@ -80,8 +80,8 @@ def list_points(figure: go.Figure) -> list[tuple[str, str]]:
     """List what each point of the figure says when one points at it: its first line, and
     the others in one.
     """
-    said = (text for trace in figure.data for text in _find_texts(trace))
-    return [_split(text) for text in said if text]
+    texts = (text for trace in figure.data for text in _find_texts(trace))
+    return [_split(text) for text in texts if text]
 
 
 def _find_texts(trace: object) -> Iterator[str]:

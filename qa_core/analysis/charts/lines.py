@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import build_value_axis, draw_band, draw_line
 from qa_core.analysis.charts.labels import find_range, format_point, list_values
-from qa_core.analysis.charts.palette import Colours, colours, dress
+from qa_core.analysis.charts.palette import Colours, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Unit, formatting
@@ -79,7 +79,7 @@ def build_trend(
         else ()
     ):
         part, days = points.iloc[start:end], at[start:end]
-        if end - start == 1:  # an interval of its own has no width to fill
+        if end - start == 1:  # a single interval has no width to fill
             draw_line(figure, days * 2, [*part["low"], *part["high"]], tint.band, 6)
             continue
         draw_band(figure, days, part["low"], part["high"], tint.band)
@@ -156,7 +156,7 @@ def build_trend(
     at = at[int(known.argmax()) :]
     date_axis(figure, at, grain)
     _draw_marks(figure, marks, at, high, tint)
-    return dress(figure, tint, height)
+    return finish(figure, tint, height)
 
 
 def _interrupt(
@@ -246,10 +246,10 @@ def _label_target(
             for line in beside
         )
     )
-    place = next(free, None)
-    if place is None:
+    free_index = next(free, None)
+    if free_index is None:
         return
-    position, side = place
+    position, side = free_index
     figure.add_annotation(
         x=max(at[position], target.first_day or at[position]),
         y=target.value,
@@ -264,8 +264,8 @@ def _crosses(line: Sequence[float | None], low: float, high: float) -> bool:
     """Return whether a line passes between two values, at or between its points."""
     known = [value for value in line if not formatting.is_missing(value)]
     return any(
-        min(one, other) < high and max(one, other) > low
-        for one, other in zip(known, known[1:] or known, strict=False)
+        min(first, second) < high and max(first, second) > low
+        for first, second in zip(known, known[1:] or known, strict=False)
     )
 
 
@@ -295,14 +295,14 @@ def _draw_marks(
         y=[top] * len(signs),
         marker={
             "symbol": [
-                "diamond-tall" if any(mark.is_change for mark in found) else "triangle-down"
-                for found in signs.values()
+                "diamond-tall" if any(mark.is_change for mark in points) else "triangle-down"
+                for points in signs.values()
             ],
             "size": 10,
             "color": tint.reference,
             "line": {"width": 1, "color": tint.paper},
         },
-        text=["<br>".join(mark.text for mark in found) for found in signs.values()],
+        text=["<br>".join(mark.text for mark in points) for points in signs.values()],
     )
 
 
@@ -320,7 +320,7 @@ def build_curve(
     with the setting in force marked.
     """
     tint = colours(dark)
-    return dress(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
+    return finish(draw_curve(xs, frame, unit, tint, here, x_label), tint, height)
 
 
 def draw_curve(

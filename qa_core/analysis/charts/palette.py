@@ -63,10 +63,8 @@ def colours(dark: bool) -> Colours:
     return DARK if dark else LIGHT
 
 
-def dress(figure: Sketch, tint: Colours, height: int, **layout: Any) -> go.Figure:
-    """Finish a chart with the common layout, a height in pixels and more of its own layout;
-    what a chart sets itself wins.
-    """
+def finish(figure: Sketch, tint: Colours, height: int, **layout: Any) -> go.Figure:
+    """Finish a chart with the common layout and a height in pixels; `layout` overrides."""
     layout = figure.layout | {"height": height} | layout
     return _finish(_Drawing(pickle.dumps((figure.traces, layout)), tint, figure.traces, layout))
 

@@ -22,8 +22,8 @@ class Sketch:
 
     def add_points(self, **trace: Any) -> None:
         """Add points that say their `text`, whole also on the edge of the chart."""
-        said = {"hovertemplate": "%{text}<extra></extra>", "cliponaxis": False}
-        self.add_scatter(mode="markers", **said, **trace)
+        defaults = {"hovertemplate": "%{text}<extra></extra>", "cliponaxis": False}
+        self.add_scatter(mode="markers", **defaults, **trace)
 
     def add_heatmap(self, **trace: Any) -> None:
         look = {"showscale": False, "xgap": 2, "ygap": 2}
@@ -40,12 +40,12 @@ class Sketch:
         self._add_vertical("rect", x0, x1, shape)
 
     def add_hline(self, y: Any, **shape: Any) -> None:
-        place = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": y, "y1": y}
-        self.layout["shapes"].append({"type": "line", **place, **shape})
+        position = {"xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": y, "y1": y}
+        self.layout["shapes"].append({"type": "line", **position, **shape})
 
     def _add_vertical(self, kind: str, x0: Any, x1: Any, shape: dict[str, Any]) -> None:
-        place = {"xref": "x", "x0": x0, "x1": x1, "yref": "y domain", "y0": 0, "y1": 1}
-        self.layout["shapes"].append({"type": kind, **place, **shape})
+        position = {"xref": "x", "x0": x0, "x1": x1, "yref": "y domain", "y0": 0, "y1": 1}
+        self.layout["shapes"].append({"type": kind, **position, **shape})
 
     def update_xaxes(self, **axis: Any) -> None:
         self.layout["xaxis"] |= axis

@@ -1,15 +1,17 @@
-"""Steps of a path as bars, each a share of its own base on its own track: lengths of
-different bases cannot be compared by mistake.
+"""Steps of a path as bars, each a share of its base on its own track, so that nobody
+compares lengths of different bases; and states by day as strips.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import draw_intervals, label_rows
 from qa_core.analysis.charts.labels import cut, plain
-from qa_core.analysis.charts.palette import colours, dress
+from qa_core.analysis.charts.lines import date_axis
+from qa_core.analysis.charts.palette import colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 
 
@@ -56,8 +58,8 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
     beside = {"xanchor": "left", "align": "left", "font": {"size": 12, "color": tint.ink}}
     for row, bar in enumerate(bars):
         # Texts are beside the track in two lines; a number alone replaces the track.
-        place, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
-        figure.add_annotation(x=place, y=row, text=between.join(map(plain, bar.text)), **beside)
+        x, between = (1.03, "<br>") if row in tracked else (0.0, " · ")
+        figure.add_annotation(x=x, y=row, text=between.join(map(plain, bar.text)), **beside)
         if bar.is_first and row:
             figure.add_hline(y=row - 0.5, line={"color": tint.grid, "width": 1})
     figure.update_xaxes(range=[0, 1.5], visible=False)
@@ -67,4 +69,39 @@ def build_steps(bars: Sequence[Bar], *, dark: bool = False) -> go.Figure:
         for bar in bars
     ]
     label_rows(figure, labels)
-    return dress(figure, tint, 14 + 42 * len(bars), barmode="overlay")
+    return finish(figure, tint, 14 + 42 * len(bars), barmode="overlay")
+
+
+QUIET, NOTED, ATTENTION = 0, 1, 2
+"""Weights of a state: what is as it should be stays in the background."""
+ROW_HEIGHT = 15
+
+
+def build_strips(
+    days: Sequence[date],
+    rows: Mapping[str, Sequence[tuple[int, str] | None]],
+    *,
+    dark: bool = False,
+) -> go.Figure:
+    """Draw for each row the weight of its state on each day, and its words on demand; None
+    is a day that nobody noted.
+    """
+    tint, figure = colours(dark), Sketch()
+    cells = list(rows.values())
+    scale = [tint.band, tint.accent, tint.attention]
+    figure.add_heatmap(
+        z=[[cell and cell[0] for cell in row] for row in cells],
+        x=list(days),
+        y=list(rows),
+        text=[[cell[1] if cell else "" for cell in row] for row in cells],
+        hovertemplate="%{text}<extra></extra>",
+        hoverongaps=False,
+        colorscale=[[weight / 2, colour] for weight, colour in enumerate(scale)],
+        zmin=QUIET,
+        zmax=ATTENTION,
+        xgap=1,
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    figure.update_xaxes(showgrid=False)
+    date_axis(figure, list(days), "day")
+    return finish(figure, tint, 40 + ROW_HEIGHT * len(rows))

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from qa_core.analysis.charts.elements import draw_line, label_rows
 from qa_core.analysis.charts.labels import cut, plain
-from qa_core.analysis.charts.palette import SERIES, colours, dress
+from qa_core.analysis.charts.palette import SERIES, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.metrics.kpis import formatting
 
@@ -30,12 +30,16 @@ def build_history(
         y=[0] * len(at),
         marker={
             "color": [
-                tint.ink if place == here else tint.accent if answered[place] else tint.attention
-                for place in places
+                tint.ink
+                if position == here
+                else tint.accent
+                if answered[position]
+                else tint.attention
+                for position in places
             ],
-            "symbol": ["circle" if answered[place] else "x" for place in places],
+            "symbol": ["circle" if answered[position] else "x" for position in places],
             "opacity": 1,
-            "size": [18 if place == here else 12 for place in places],
+            "size": [18 if position == here else 12 for position in places],
             "line": {"width": 1.5, "color": tint.paper},
         },
         text=[plain(text) for text in texts],
@@ -57,7 +61,7 @@ def build_history(
         showgrid=False,
     )
     figure.update_yaxes(visible=False, range=[-1, 1])
-    return dress(figure, tint, 96)
+    return finish(figure, tint, 96)
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,10 @@ def build_spans(
     whole = (last_day - first_day).days + 1
     bars, texts = [], []
     for row, label in enumerate(labels):
-        own = [span for span in spans if span.label == label]
-        lanes = _lay_out(own)
+        of_label = [span for span in spans if span.label == label]
+        lanes = _lay_out(of_label)
         height = 0.76 / (max(lanes) + 1)
-        for span, lane in zip(own, lanes, strict=True):
+        for span, lane in zip(of_label, lanes, strict=True):
             start, end = max(span.first_day, first_day), min(span.last_day, last_day)
             if start <= end:
                 at = row - 0.38 + height * (lane + 0.5)
@@ -131,7 +135,7 @@ def build_spans(
         tickformat="%m/%Y",
     )
     label_rows(figure, [cut(label) for label in labels])
-    return dress(figure, tint, 40 + 26 * max(len(labels), 1))
+    return finish(figure, tint, 40 + 26 * max(len(labels), 1))
 
 
 def _lay_out(spans: Sequence[DatedSpan]) -> list[int]:

@@ -20,7 +20,7 @@ from qa_core.analysis.charts.labels import (
     plain,
 )
 from qa_core.analysis.charts.lines import date_axis, draw_curve
-from qa_core.analysis.charts.palette import LEGEND, Colours, colours, dress
+from qa_core.analysis.charts.palette import LEGEND, Colours, colours, finish
 from qa_core.analysis.charts.sketch import Sketch
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import Unit, formatting
@@ -99,10 +99,10 @@ def build_when(
         text=frame["text"].tolist(),
         hovertemplate="%{text}<extra></extra>",
     )
-    label_rows(figure, [formatting.name("weekday", one)[:3] for one in weekdays])
+    label_rows(figure, [formatting.name("weekday", name)[:3] for name in weekdays])
     _clock_axis(figure, times, grain)
     height = 46 + 32 * max(len(weekdays), 2)
-    return dress(figure, tint, height, hoverdistance=40, hovermode="closest")
+    return finish(figure, tint, height, hoverdistance=40, hovermode="closest")
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,15 @@ def build_lines(
     paint = {"accent": tint.accent, "attention": tint.attention, "reference": tint.reference}
     is_clock, ends, shown = grain in ("hour", "half_hour"), [], []
     places = (
-        list(range(len(at))) if is_clock else [date.fromisoformat(f"{one}-01"[:10]) for one in at]
+        list(range(len(at))) if is_clock else [date.fromisoformat(f"{text}-01"[:10]) for text in at]
     )
-    names = [formatting.name(grain, one) for one in at]
+    names = [formatting.name(grain, text) for text in at]
     for line in lines:
         frame = line.frame.reset_index(drop=True)
         if {"low", "high"} <= set(frame.columns):
             # The band is drawn in one piece, over gaps.
             known = frame[["low", "high"]].notna().all(axis=1)
-            x = [place for place, is_known in zip(places, known, strict=True) if is_known]
+            x = [position for position, is_known in zip(places, known, strict=True) if is_known]
             colour = tint.band if line.role == "accent" else tint.chance
             draw_band(figure, x, frame["low"][known], frame["high"][known], colour)
         shown += list_values(frame, "low", "high", "value")
@@ -161,7 +161,7 @@ def build_lines(
             marker={"size": 4.5},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
-            customdata=[[str(one)] for one in at],
+            customdata=[[str(text)] for text in at],
             text=[
                 f"<b>{plain(line.label)}</b><br>{format_point(row, name, unit)}"
                 for row, name in zip(frame.itertuples(), names, strict=True)
@@ -178,10 +178,10 @@ def build_lines(
         _clock_axis(figure, at, grain)
     else:
         values = (line.frame["value"].reset_index(drop=True) for line in lines)
-        starts = [one.first_valid_index() for one in values if one.notna().any()]
+        starts = [text.first_valid_index() for text in values if text.notna().any()]
         date_axis(figure, places[min(starts, default=0) :], grain)
     margin = 16 + 7 * max((len(label) for _value, label, _colour in ends), default=0)
-    return dress(figure, tint, height, hovermode="closest", margin_r=margin)
+    return finish(figure, tint, height, hovermode="closest", margin_r=margin)
 
 
 def build_waits(
@@ -233,7 +233,7 @@ def build_waits(
         ticktext=[formatting.number(tick) for tick in counts],
     )
     legend = LEGEND | {"x": 1, "xanchor": "right", "y": 1, "bgcolor": "rgba(0,0,0,0)"}
-    return dress(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
+    return finish(figure, tint, 270, barmode="stack", showlegend=True, legend=legend, margin_t=30)
 
 
 def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = False) -> go.Figure:
@@ -248,7 +248,7 @@ def build_threshold_curve(frame: pd.DataFrame, here: float, *, dark: bool = Fals
     figure.update_xaxes(
         tickvals=ticks, ticktext=texts, range=[0, max(xs) * 1.02], title=None, showgrid=False
     )
-    return dress(figure, tint, 270)
+    return finish(figure, tint, 270)
 
 
 def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -> go.Figure:
@@ -278,7 +278,7 @@ def build_shares(parts: Sequence[tuple[str, int, str]], *, dark: bool = False) -
         range=[0, max([count for _label, count, _severity in parts] + [1])], visible=False
     )
     label_rows(figure, [cut(label, 30) for label, _count, _severity in parts])
-    return dress(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
+    return finish(figure, tint, 200, margin_r=16 + 7 * max(map(len, labels), default=0))
 
 
 def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
@@ -293,26 +293,26 @@ def list_times(values: Sequence[Hashable], grain: str) -> list[Hashable]:
 
 def _mark_threshold(figure: Sketch, threshold: float, tint: Colours) -> None:
     figure.add_vline(x=threshold, line={"color": tint.ink, "width": 1.2, "dash": "dash"})
-    place = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1}
+    position = {"x": threshold, "xanchor": "left", "xshift": 4, "yref": "paper", "y": 1}
     font, text = {"size": 12, "color": tint.ink}, formatting.duration(threshold)
-    figure.add_annotation(text=text, font=font, yanchor="top", **place)
+    figure.add_annotation(text=text, font=font, yanchor="top", **position)
 
 
 def _name_ends(figure: Sketch, ends: list[tuple[float, str, str]], apart: float) -> None:
     """Label each line at its end, moved up where it would cover the one below."""
-    place, lowest = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4}, -math.inf
+    position, lowest = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 4}, -math.inf
     for value, label, colour in sorted(ends):
         at = max(value, lowest)
         font = {"size": 11.5, "color": colour}
-        figure.add_annotation(y=at, text=plain(label), font=font, **place)
+        figure.add_annotation(y=at, text=plain(label), font=font, **position)
         lowest = at + apart
 
 
 def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:
     """Set ticks at whole hours, few enough for a phone."""
     whole = [
-        (place, at if grain == "hour" else int(str(at)[:2]))
-        for place, at in enumerate(times)
+        (index, at if grain == "hour" else int(str(at)[:2]))
+        for index, at in enumerate(times)
         if grain == "hour" or str(at).endswith(":00")
     ]
     step = next(
@@ -323,9 +323,9 @@ def _clock_axis(figure: Sketch, times: Sequence[Hashable], grain: str) -> None:
         ),
         4,
     )
-    ticks = [(place, hour) for place, hour in whole if hour % step == 0]
+    ticks = [(index, hour) for index, hour in whole if hour % step == 0]
     figure.update_xaxes(
-        tickvals=[place for place, _hour in ticks],
+        tickvals=[index for index, _hour in ticks],
         ticktext=[formatting.name("hour", hour) for _place, hour in ticks],
         range=[-0.5, len(times) - 0.5],
         showgrid=False,

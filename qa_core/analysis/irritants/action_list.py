@@ -104,20 +104,20 @@ def find_entries(viewer: Viewer) -> tuple[ActionEntry, ...]:
 def open_entry(
     viewer: Viewer, subject: IrritantSubject, where: Filters, owner: str | None = None
 ) -> int:
-    """Add an irritant to the list, for the viewer's teams (or those of the filters);
+    """Add an irritant to the list, for the viewer's teams (or the filters' teams);
     return its id.
 
-    Raise Refusal where one of these teams has it on the list already, AccessDenied
+    Raises Refusal where one of these teams has it on the list already, AccessDenied
     without any such team, Misuse for an unknown subject.
     """
     viewer.require(Permission.MANAGE_IRRITANTS)
     _check(subject)
     chosen = dict(where.values)
     with store.writing() as session:
-        own, unassigned = viewer.teams_on(environment.today()), viewer.sees_unassigned
+        own_teams, unassigned = viewer.teams_on(environment.today()), viewer.sees_unassigned
         if viewer.is_system:
-            own, unassigned = set(session.scalars(sa.select(Team.name))), True
-        teams = own & set(chosen["team"]) if "team" in chosen else own
+            own_teams, unassigned = set(session.scalars(sa.select(Team.name))), True
+        teams = own_teams & set(chosen["team"]) if "team" in chosen else own_teams
         unassigned = unassigned and None in chosen.get("team", (None,))
         if not teams and not unassigned:
             raise AccessDenied()
@@ -200,19 +200,19 @@ def find_owners(viewer: Viewer, entry: ActionEntry) -> dict[str, str]:
         row = session.get(Irritant, entry.id)
         if row is None or not _may_see(viewer, row):
             raise AccessDenied()
-        found = people.find_in_charge(
+        owners = people.find_in_charge(
             session,
             {team.team_name for team in row.teams},
             row.concerns_unassigned,
             environment.today(),
         )
-    held = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
-    return held | found
+    current = {entry.owner: entry.owner_name or entry.owner} if entry.owner else {}
+    return current | owners
 
 
 def remove_orphans(session: Session) -> None:
-    """Delete the entries whose teams are all gone, as those of the demo centre are. One
-    for contacts without a team stays while its author has an account.
+    """Delete the entries whose teams are all gone, for example after the demo centre.
+    An entry for contacts without a team stays while its author has an account.
     """
     team, account = IrritantTeam, Account
     no_team = sa.not_(sa.exists().where(team.irritant_id == Irritant.id))

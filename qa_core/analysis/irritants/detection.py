@@ -34,7 +34,7 @@ PARTS = FIGURES, WORDS = "figures", "words"
 """Parts of the detection: shares of contacts, and the terms of remarks and tags."""
 MAX_EXAMPLES, MAX_ALONG = 5, 4
 FOLLOW_UP_DAYS = 56
-"""Days measured before and after the start: weekdays count alike."""
+"""Days measured before and after the start: whole weeks, so that weekdays are balanced."""
 _ORIGINS = {
     IrritantKind.CUSTOMER_WORDS: "customer",
     IrritantKind.EVALUATOR_WORDS: "evaluator",
@@ -74,18 +74,18 @@ def find_candidates(
     may not see irritants.
     """
     viewer.require(Permission.SEE_IRRITANTS)
-    found: list[IrritantCandidate] = []
+    candidates: list[IrritantCandidate] = []
     reads_remarks = query.may_read_remarks(viewer)
     if FIGURES in parts:
         for dimension in DIMENSIONS:
             if query.may_cut(viewer, where, dimension):
-                found += _find_in_figures(viewer, dimension, where, compare)
+                candidates += _find_in_figures(viewer, dimension, where, compare)
         if reads_remarks:
-            found += _find_in_waits(viewer, where, compare)
+            candidates += _find_in_waits(viewer, where, compare)
     if WORDS in parts and reads_remarks:
-        found += _find_in_words(viewer, where, compare)
+        candidates += _find_in_words(viewer, where, compare)
     return tuple(
-        sorted(found, key=lambda candidate: (-candidate.share.excess, candidate.subject.key))
+        sorted(candidates, key=lambda candidate: (-candidate.share.excess, candidate.subject.key))
     )
 
 
@@ -208,7 +208,7 @@ def _find_in_words(
         remarks = _select(frame, kind)
         before = None if earlier is None else _select(earlier, kind)
         for term_use in term_counts.find_frequent_terms([remark.document for remark in remarks]):
-            concerned = [remarks[place] for place in sorted(term_use.unhappy)]
+            concerned = [remarks[index] for index in sorted(term_use.unhappy)]
             shown = term_counts.most_frequent(
                 _spell(remark, term_use.terms) for remark in concerned
             )
@@ -264,9 +264,11 @@ def _select(frame: pd.DataFrame, kind: IrritantKind) -> list[_Remark]:
 
 
 def _find_tags(text: str) -> tuple[Mention, ...]:
-    """Return the tags as terms; each is a sentence of its own, so that they form no pairs."""
+    """Return the tags as terms, each as a separate sentence, so that they form no pairs."""
     tags = filter(None, text.split("\n"))
-    return tuple(Mention(f"tag:{tag.casefold()}", place, 0, 0) for place, tag in enumerate(tags))
+    return tuple(
+        Mention(f"tag:{tag.casefold()}", sentence, 0, 0) for sentence, tag in enumerate(tags)
+    )
 
 
 def _matches(remark: _Remark, subject: IrritantSubject) -> bool:

@@ -130,7 +130,7 @@ def find_together(mentions: Iterable[Mention], terms: Terms) -> list[Mention] | 
         if mention.term in terms:
             by_sentence.setdefault(mention.sentence, {}).setdefault(mention.term, mention)
     return next(
-        (list(found.values()) for found in by_sentence.values() if len(found) == len(terms)), None
+        (list(uses.values()) for uses in by_sentence.values() if len(uses) == len(terms)), None
     )
 
 
@@ -143,11 +143,11 @@ def _count(
     documents: Sequence[Document], terms_of: Sequence[set[Terms]]
 ) -> dict[Terms, tuple[set[int], int]]:
     counted: dict[Terms, tuple[set[int], int]] = {}
-    for place, (document, uses) in enumerate(zip(documents, terms_of, strict=True)):
+    for index, (document, uses) in enumerate(zip(documents, terms_of, strict=True)):
         for terms in uses:
             unhappy, others = counted.get(terms, (set(), 0))
             if document.is_unhappy:
-                unhappy.add(place)
+                unhappy.add(index)
             counted[terms] = (unhappy, others + (not document.is_unhappy))
     return counted
 
@@ -163,9 +163,9 @@ def _pairs(document: Document, frequent: set[str]) -> set[Terms]:
 def _merge_overlapping(uses: Sequence[TermUse]) -> list[TermUse]:
     kept: list[TermUse] = []
     for item in uses:
-        for place, larger in enumerate(kept):
+        for index, larger in enumerate(kept):
             if len(item.unhappy & larger.unhappy) >= MERGE_SHARE * len(item.unhappy):
-                kept[place] = replace(larger, related=(*larger.related, item.terms))
+                kept[index] = replace(larger, related=(*larger.related, item.terms))
                 break
         else:
             kept.append(item)

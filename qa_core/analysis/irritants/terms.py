@@ -1,4 +1,4 @@
-"""Terms of a remark in French or English: stems, negated ones apart."""
+"""Terms of a remark in French or English: stems, with negated ones marked."""
 
 import functools
 import re
@@ -60,10 +60,10 @@ def find_mentions(text: str) -> tuple[Mention, ...]:
         for start, end in split_sentences(text)
     ]
     language = _find_language([word for words in sentences for word, _first, _last in words])
-    found: list[Mention] = []
+    mentions: list[Mention] = []
     for number, words in enumerate(sentences):
-        found += _find_in_sentence(words, number, language)
-    return tuple(found)
+        mentions += _find_in_sentence(words, number, language)
+    return tuple(mentions)
 
 
 def _find_language(words: Sequence[str]) -> str:
@@ -94,44 +94,45 @@ def extract(text: str, mentions: Sequence[Mention]) -> str:
 def _find_in_sentence(words: Sequence[_Token], number: int, language: str) -> list[Mention]:
     stems = [_stem(word, language) for word, _first, _last in words]
     denied = _find_negated([word for word, _first, _last in words], stems, language)
-    found = []
-    for place, ((_word, first, last), stem) in enumerate(zip(words, stems, strict=True)):
+    mentions = []
+    for index, ((_word, first, last), stem) in enumerate(zip(words, stems, strict=True)):
         if stem is None:
             continue
-        by = denied.get(place)
+        by = denied.get(index)
         if by is None:
-            found.append(Mention(f"{language}:{stem}", number, first, last))
+            mentions.append(Mention(f"{language}:{stem}", number, first, last))
         else:
-            found.append(
+            mentions.append(
                 Mention(
                     f"{language}:-{stem}", number, min(first, words[by][1]), max(last, words[by][2])
                 )
             )
-    return found
+    return mentions
 
 
 def _find_negated(
     words: Sequence[str], stems: Sequence[str | None], language: str
 ) -> dict[int, int]:
-    """Return the position of each negated word → that of its negation: in French the
-    verb before "pas" if it has a meaning of its own, else the next word that has.
+    """Return the position of each negated word → the position of its negation. In French
+    the negated word is the verb before "pas" if it is a content word, else the next
+    content word.
     """
     denied: dict[int, int] = {}
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         if not (word in NEGATIONS[language] or word.endswith("n't")):
             continue
         before = (
-            [place - 1]
-            if language == "fr" and word != "sans" and place and stems[place - 1]
+            [index - 1]
+            if language == "fr" and word != "sans" and index and stems[index - 1]
             else []
         )
         after = [
             other
-            for other in range(place + 1, min(place + 1 + NEGATION_REACH, len(words)))
+            for other in range(index + 1, min(index + 1 + NEGATION_REACH, len(words)))
             if stems[other]
         ]
         if before or after:
-            denied[(before or after)[0]] = place
+            denied[(before or after)[0]] = index
     return denied
 
 

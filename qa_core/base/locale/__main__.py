@@ -8,7 +8,10 @@ import ast
 import functools
 import io
 import sys
+import tomllib
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
@@ -17,8 +20,8 @@ from qa_core.base.environment import PROJECT
 
 FOLDER = Path(__file__).parent
 MESSAGES = {
-    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1, 2),
-    "drop_column": (1, 2),
+    "_": (0,), "N_": (0,), "Refusal": (1,), "Misuse": (1,), "refuse": (1,), "decide": (1,),
+    "drop_column": (1,),
 }  # fmt: skip
 """Calls whose arguments at these places are messages."""
 PLURALS_OF = ("ngettext", "NN_")
@@ -36,7 +39,7 @@ PLURALS = {"en": "nplurals=2; plural=(n != 1)", "fr": "nplurals=2; plural=(n > 1
 def collect() -> Catalog:
     """Extract every message in `qa_core/` and `pages/`, with its places."""
     catalogue = Catalog(project="Écoute", charset="utf-8")
-    for message, place in _find_messages():
+    for message, place in (*_find_messages(), *_find_declared()):
         catalogue.add(message, locations=[place])
     return catalogue
 
@@ -44,7 +47,7 @@ def collect() -> Catalog:
 @functools.cache
 def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
     """Find every message with its file and line; the source is parsed once a process."""
-    found: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
+    messages: list[tuple[str | tuple[str, str], tuple[str, int]]] = []
     files = (path for root in ("qa_core", "pages") for path in (PROJECT / root).rglob("*.py"))
     for file in files:
         name_of_file = file.relative_to(PROJECT).as_posix()
@@ -54,12 +57,32 @@ def _find_messages() -> list[tuple[str | tuple[str, str], tuple[str, int]]]:
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             constants = (arg.value if isinstance(arg, ast.Constant) else "" for arg in node.args)
             texts = [text if isinstance(text, str) else "" for text in constants]
-            for text in (texts[place] for place in MESSAGES.get(name, ()) if texts[place:]):
+            for text in (texts[index] for index in MESSAGES.get(name, ()) if texts[index:]):
                 if text:
-                    found.append((text, (name_of_file, node.lineno)))
+                    messages.append((text, (name_of_file, node.lineno)))
             if name in PLURALS_OF and all(texts[:2]):
-                found.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
-    return found
+                messages.append(((texts[0], texts[1]), (name_of_file, node.lineno)))
+    return messages
+
+
+def _find_declared() -> Iterator[tuple[str, tuple[str, int]]]:
+    """Find the messages of declarations: texts under the keys that a file's `messages` name."""
+    for file in (PROJECT / "qa_core").rglob("*.toml"):
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        for text in _list_texts(content, content.get("messages", ())):
+            yield text, (file.relative_to(PROJECT).as_posix(), 1)
+
+
+def _list_texts(value: Any, keys: Container[str], is_message: bool = False) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _list_texts(item, keys, is_message or key in keys)
+        case list():
+            for item in value:
+                yield from _list_texts(item, keys, is_message)
+        case str() if is_message:
+            yield value
 
 
 def missing(language: str) -> list[str]:

@@ -56,7 +56,7 @@ def merge(viewer: Viewer, kind: str, spelling: str, kept_name: str) -> int:
     return number
 
 
-def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
+def keep_apart(viewer: Viewer, kind: str, name: str, other: str) -> int:
     """Decide that two names differ, so that they are no longer suggested. Returns the
     number of the decision. Needs MANAGE_ADVISORS.
     """
@@ -64,16 +64,16 @@ def keep_apart(viewer: Viewer, kind: str, one: str, other: str) -> int:
     require_kind(kind)
     store.require_ready()
     with store.writing() as session:
-        one, other = sorted(_find_name(session, kind, text) for text in (one, other))
-        if one == other:
+        name, other = sorted(_find_name(session, kind, text) for text in (name, other))
+        if name == other:
             raise Refusal(
                 "same_already",
                 "{spelling} and {kept} are already merged.",
-                spelling=one,
+                spelling=name,
                 kept=other,
             )
-        number = _decide(session, viewer, kind, one, other, is_same=False)
-        what, than = _describe(kind, one), _describe(kind, other)
+        number = _decide(session, viewer, kind, name, other, is_same=False)
+        what, than = _describe(kind, name), _describe(kind, other)
         audit_log.record(session, viewer.username, "names_kept_apart", what, reason=f"not {than}")
     return number
 

@@ -75,10 +75,10 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
     uses = find_uses("advisor_id" if kind == "advisor" else kind)
     with store.reading() as session:
         merged_names = set(name_merges.find_kept_names(session)[kind])
-        apart = sa.select(NameDecision.spelling, NameDecision.kept).where(
+        decided = sa.select(NameDecision.spelling, NameDecision.kept).where(
             NameDecision.kind == kind, NameDecision.undone_at.is_(None)
         )
-        decisions = {frozenset(pair) for pair in session.execute(apart)}
+        decisions = {frozenset(pair) for pair in session.execute(decided)}
         titles = (
             dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
             if kind == "advisor"
@@ -89,9 +89,9 @@ def find_suggestions(viewer: Viewer, kind: str) -> list[Suggestion]:
         )
         pairs = _pair_advisors(session, titles) if kind == "advisor" else _pair_spellings(titles)
     suggestions = [
-        _build_suggestion(kind, one, other, evidence, titles, uses, team_members)
-        for (one, other), evidence in pairs.items()
-        if frozenset((one, other)) not in decisions and not {one, other} & merged_names
+        _build_suggestion(kind, first, other, evidence, titles, uses, team_members)
+        for (first, other), evidence in pairs.items()
+        if frozenset((first, other)) not in decisions and not {first, other} & merged_names
     ]
     return sorted(
         suggestions,
@@ -123,8 +123,8 @@ def as_json(item: Suggestion) -> dict[str, Any]:
 
 def _build_suggestion(
     kind: str,
-    one: str,
-    other: str,
+    first: str,
+    second: str,
     evidence: str,
     titles: Mapping[str, str],
     uses: Mapping[str, NameUse],
@@ -133,7 +133,7 @@ def _build_suggestion(
     # Of an advisor, keep the one whose team is known, then the one with an id of their
     # own; else the name with more contacts.
     kept_name, spelling = sorted(
-        (one, other),
+        (first, second),
         key=lambda name: (
             name not in team_members,
             kind == "advisor" and name == titles[name],
@@ -180,11 +180,11 @@ def _pair_advisors(session: Session, titles: Mapping[str, str]) -> dict[tuple[st
         by_title[name].append(advisor_id)
     for ids in by_title.values():
         pairs |= dict.fromkeys(combinations(sorted(ids), 2), SAME_NAME)
-    for one, other in _find_pairs(by_title):
-        if evidence := _compare(one, other, initials=True):
+    for title, other in _find_pairs(by_title):
+        if evidence := _compare(title, other, initials=True):
             pairs |= {
                 tuple(sorted((first, second))): evidence
-                for first in by_title[one]
+                for first in by_title[title]
                 for second in by_title[other]
             }
     # What a tool calls somebody: their aliases, their id, their name.
@@ -213,9 +213,9 @@ def _find_pairs(texts: Iterable[str]) -> set[tuple[str, str]]:
     }
 
 
-def _compare(one: str, other: str, initials: bool) -> str | None:
-    """Tell why two names look alike; None where not, or where their numbers differ."""
-    first, second = (sorted(normalise_name(text).split()) for text in (one, other))
+def _compare(name: str, other: str, initials: bool) -> str | None:
+    """Return why two names look similar; None if they do not, or if their numbers differ."""
+    first, second = (sorted(normalise_name(text).split()) for text in (name, other))
     if first == second:
         return SAME_NAME
     if re.findall(r"\d+", " ".join(first)) != re.findall(r"\d+", " ".join(second)):

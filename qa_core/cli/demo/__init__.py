@@ -16,7 +16,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
-from qa_core.centre.rules import opening_hours, site_hours
+from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo import (
     accounts,
     answers,
@@ -33,9 +33,10 @@ from qa_core.cli.demo import (
 )
 from qa_core.cli.demo.story import STORY, DemoPlan
 from qa_core.compliance.conditions import gates
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpi import editions
 from qa_core.quality import scorecards
+from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
@@ -59,13 +60,7 @@ from qa_core.storage.records.settings import SettingValue
 from qa_core.storage.records.store import Session
 from qa_core.upkeep import after_import
 
-STEPS = {
-    "contacts": N_("Importing contacts"),
-    "tracking": N_("Joining the call tracking"),
-    "surveys": N_("Joining the surveys"),
-    "spend": N_("Adding campaign costs"),
-    "evaluations": N_("Scoring the evaluations"),
-}
+STEP = N_("Building the demo centre")
 _FILES = 8
 """Number of files after that of the advisors; for the progress shown only."""
 
@@ -140,25 +135,25 @@ def _alone() -> Iterator[None]:
 
 
 def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) -> None:
-    tell(N_("Hiring the advisors"), 0.0)
+    tell(STEP, 0.0)
     calendar = seasons.Calendar(plan)
-    cast = accounts.Cast(plan, staff.hire(plan, calendar), accounts.choose_sign_ins())
+    cast = accounts.Cast(plan, staff.build_staff(plan, calendar), accounts.choose_sign_ins())
     planned = {**asdict(plan), "last_day": plan.last_day.isoformat()}
     accounts.write({"complete": False, "plan": planned, "sign_ins": cast.sign_ins})
     load.load_staged(viewer, load.stage_advisors(plan, cast.staff))
     hours = opening_hours.parse_hours(STORY.seasons.opening)
     for site in staff.SITES:
-        site_hours.set_opening(viewer, site, hours, calendar="FR")
-    due_rules.apply_due()
+        opening_hours.set_opening(viewer, site, hours, calendar="FR")
+    recovery.apply_due_rules()
     accounts.open_all(viewer, cast)
     # Publishing a grid is a manager's; the demo centre brings its own along.
-    scorecards.publish_starter(Viewer.SYSTEM, evaluations.GRID_KEY)
+    scorecards.publish_starter(Viewer.SYSTEM, evaluations.SCORECARD_KEY)
     listening.open_for_listening(viewer, cast)
     with store.reading() as session:
         is_open = not gates.find_missing(session)
-    tell(N_("Generating contacts"), 0.1)
+    tell(STEP, 0.1)
     for number, staged in enumerate(load.stage_all(plan, calendar, cast.staff)):
-        tell(STEPS[staged.kind], 0.2 + 0.8 * number / _FILES)
+        tell(STEP, 0.2 + 0.8 * number / _FILES)
         if staged.kind == "evaluations" and not is_open:
             staged.discard()  # a centre of one's own listens to nobody before it may
             continue
@@ -194,7 +189,7 @@ def _remove_all(viewer: Viewer) -> None:
         ingest.undo(viewer, batch)
     with store.writing() as session:
         session.execute(sa.delete(ImportBatch).where(mine))
-        _remove_grid(session)
+        _remove_scorecard(session)
         # They were made of the demo centre; what is left is published anew.
         session.execute(sa.delete(EditionTable))
         session.execute(sa.delete(Edition))
@@ -225,11 +220,11 @@ def _remove_entries(session: Session) -> None:
         session.execute(sa.delete(column.class_).where(column.in_(demo)))
 
 
-def _remove_grid(session: Session) -> None:
+def _remove_scorecard(session: Session) -> None:
     """Remove the demo's scorecard unless it was changed, or used since."""
-    versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.GRID_KEY)
+    versions = sa.select(ScorecardVersion).where(ScorecardVersion.key == evaluations.SCORECARD_KEY)
     grid = session.scalars(versions.order_by(ScorecardVersion.version)).first()
-    if grid is None or grid.content != evaluations.read_file():
+    if grid is None or grid.content != publication.read_starter(evaluations.SCORECARD_KEY):
         return
     uses = (
         sa.select(table.id).where(table.grid_id == grid.id).limit(1)

@@ -30,9 +30,13 @@ def answer(cast: Cast) -> None:
     decided: list[tuple[int, str]] = []
     disputed: set[str] = set()
     with store.writing() as session:
-        found = _find_latest(session, cast.team)
-        own = [evaluation for evaluation in found if evaluation.advisor_id == cast.advisor_id]
-        others = {item.advisor_id: item for item in reversed(found)}
+        evaluations_of_team = _find_latest(session, cast.team)
+        own = [
+            evaluation
+            for evaluation in evaluations_of_team
+            if evaluation.advisor_id == cast.advisor_id
+        ]
+        others = {item.advisor_id: item for item in reversed(evaluations_of_team)}
         others.pop(cast.advisor_id, None)
         colleagues = sorted(others.values(), key=lambda item: item.evaluated_at, reverse=True)
         for evaluations, outcomes in ((own, SAID.own_disputes), (colleagues, SAID.disputes)):
@@ -122,13 +126,15 @@ def _evaluate_oneself(session: Session, evaluation: Evaluation, username: str) -
     plan = evaluation_view.find_scorecard(session, evaluation)
     if plan is None or evaluation.grid_id is None:
         return
-    own = advisor_response.open_self_evaluation(session, Viewer.SYSTEM, evaluation, username)
+    self_evaluation = advisor_response.open_self_evaluation(
+        session, Viewer.SYSTEM, evaluation, username
+    )
     answers = finalise.read_answers(evaluation)
-    finalise.apply_scores(own, plan, answers | _raise_levels(plan, answers, 2))
+    finalise.apply_scores(self_evaluation, plan, answers | _raise_levels(plan, answers, 2))
     at = evaluation.evaluated_at + timedelta(hours=9)
-    own.draft, own.state = None, "published"
-    own.started_at = at - timedelta(minutes=11)
-    own.submitted_at = own.evaluated_at = own.published_at = at
+    self_evaluation.draft, self_evaluation.state = None, "published"
+    self_evaluation.started_at = at - timedelta(minutes=11)
+    self_evaluation.submitted_at = self_evaluation.evaluated_at = self_evaluation.published_at = at
 
 
 def _date_decisions(dispute_ids: list[int]) -> None:

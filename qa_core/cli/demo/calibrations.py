@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Role, Viewer
 from qa_core.cli.demo.accounts import Cast
-from qa_core.cli.demo.evaluations import GRID_KEY, NEVER_LOST, NOT_APPLICABLE, read_grid
+from qa_core.cli.demo.evaluations import NEVER_LOST, NOT_APPLICABLE, SCORECARD_KEY, read_scorecard
 from qa_core.cli.demo.staff import EVALUATORS
 from qa_core.cli.demo.story import STORY, DemoPlan, Entry
 from qa_core.compliance import retention
@@ -41,7 +41,7 @@ def set_up(cast: Cast) -> None:
     chance = plan.chance("calibrations")
     chosen = [(told, _choose(plan, told)) for told in TOLD.sessions]
     published = sa.select(ScorecardVersion).where(
-        ScorecardVersion.key == GRID_KEY, ScorecardVersion.published_at.is_not(None)
+        ScorecardVersion.key == SCORECARD_KEY, ScorecardVersion.published_at.is_not(None)
     )
     with store.writing() as session:
         grid = session.scalars(published.order_by(ScorecardVersion.version)).first()
@@ -51,7 +51,7 @@ def set_up(cast: Cast) -> None:
             made = Calibration(
                 title=told.title,
                 grid_id=grid.id,
-                evaluators=[evaluators[place] for place in told.invited],
+                evaluators=[evaluators[position] for position in told.invited],
                 opened_by=manager,
                 opened_at=plan.moment(told.opened, CLOCK),
                 due_on=plan.day(told.due),
@@ -61,7 +61,7 @@ def set_up(cast: Cast) -> None:
                 made.closed_at, made.closed_by = plan.moment(told.due, CLOCK), manager
             session.add(made)
             session.flush()
-            leans = {evaluators[place]: TOLD.leans[place] for place in told.scorers}
+            leans = {evaluators[position]: TOLD.leans[position] for position in told.scorers}
             _mark(session, plan, made, contacts, leans, chance, told.scored)
 
 
@@ -104,8 +104,8 @@ def _mark(
     days_before: int,
 ) -> None:
     """Score every contact as each of these evaluators hears it."""
-    grid = read_grid()
-    for place, contact in enumerate(contacts):
+    grid = read_scorecard()
+    for position, contact in enumerate(contacts):
         deserved = {criterion.key: _deserve(criterion, chance) for criterion in grid.criteria}
         for username, lean in leans.items():
             answers = {
@@ -125,7 +125,7 @@ def _mark(
                 purpose=PURPOSE,
                 calibration_id=made.id,
                 state="submitted",
-                evaluated_at=plan.moment(days_before, CLOCK) + timedelta(minutes=20 * place),
+                evaluated_at=plan.moment(days_before, CLOCK) + timedelta(minutes=20 * position),
                 seconds_spent=float(chance.integers(300, 900)),
             )
             evaluation.submitted_at = evaluation.evaluated_at

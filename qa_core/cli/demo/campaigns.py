@@ -87,7 +87,7 @@ class Tracking:
     def spend(self) -> pa.Table:
         """Compute the daily cost of each paid campaign; one network's last bill is missing."""
         chance, calendar = self.chance, self.calendar
-        found = []
+        rows = []
         for position, campaign in enumerate(CAMPAIGNS):
             first, last = FIRST_AGES[position], LAST_AGES[position]
             last = max(last, 1) if campaign.source == "meta" else last
@@ -98,7 +98,7 @@ class Tracking:
             usual = np.sum(self.campaign == position) / len(days) * campaign.euros_a_call
             usual = usual * np.where(calendar.weekday[days] >= 5, 0.7, 1.12)
             amounts = np.round(usual * chance.lognormal(-0.02, 0.2, len(days)), 2)
-            found += [
+            rows += [
                 {
                     "day": calendar.days[day].item(),
                     "amount": amount,
@@ -109,7 +109,7 @@ class Tracking:
                 }
                 for day, amount in zip(days, amounts, strict=True)
             ]
-        return pa.Table.from_pylist(found).sort_by("day")
+        return pa.Table.from_pylist(rows).sort_by("day")
 
 
 def _list(name: str) -> pa.Array:

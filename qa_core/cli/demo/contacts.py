@@ -273,8 +273,8 @@ class Simulation:
 
 def _draw_weighted(cumulated: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Draw positions by their weights, given cumulated; `drawn` lies between 0 and 1."""
-    found = np.searchsorted(cumulated, drawn * cumulated[-1], side="right")
-    return np.minimum(found, len(cumulated) - 1)
+    positions = np.searchsorted(cumulated, drawn * cumulated[-1], side="right")
+    return np.minimum(positions, len(cumulated) - 1)
 
 
 def _begin(

@@ -1,15 +1,12 @@
 """Evaluations of three simulated evaluators; one is strict, one is lenient."""
 
 import functools
-import tomllib
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from qa_core import scoring
-from qa_core.base import environment
 from qa_core.cli.demo import remarks
 from qa_core.cli.demo.accounts import choose_trained
 from qa_core.cli.demo.contacts import BILLING
@@ -17,9 +14,9 @@ from qa_core.cli.demo.extracts import Extracts, pick, to_utc
 from qa_core.cli.demo.seasons import LAUNCH, Calendar
 from qa_core.cli.demo.staff import EVALUATORS
 from qa_core.cli.demo.story import STORY, DemoPlan
+from qa_core.quality.scorecards import publication
 
-GRID_KEY = "customer-service"
-GRID_FILE = environment.PROJECT / "data" / "scorecards" / "customer_service.toml"
+SCORECARD_KEY = "customer-service"
 DAYS_KEPT = 360
 """Documents of analysis are kept a year at most (docs/compliance.md, R6)."""
 HARDNESS, NEVER_LOST, NOT_APPLICABLE = STORY.evaluations.values()
@@ -33,15 +30,10 @@ TRAINED_DAYS, TRAINED_EVERY = 75, 6
 """In the last days, that advisor is evaluated once in so many."""
 
 
-def read_file() -> dict[str, Any]:
-    """Read the content of the starter scorecard."""
-    return tomllib.loads(GRID_FILE.read_text(encoding="utf-8"))
-
-
 @functools.cache
-def read_grid() -> scoring.Scorecard:
+def read_scorecard() -> scoring.Scorecard:
     """Read the starter scorecard of the demo centre."""
-    return scoring.parse_scorecard(read_file())
+    return scoring.parse_scorecard(publication.read_starter(SCORECARD_KEY))
 
 
 def evaluate(
@@ -63,7 +55,7 @@ def evaluate(
     level = level + chance.normal(0, 0.055, len(rows))
     level -= 0.06 * np.exp(-extracts.staff.tenure[day, advisor] / 90)
     levels = {LAUNCH.criterion: level - _find_lost(calendar, extracts, rows)}
-    criteria = read_grid().criteria
+    criteria = read_scorecard().criteria
     answers = [_answer(one, levels.get(one.key, level), chance) for one in criteria]
     points, applicable = (np.array(part) for part in zip(*answers, strict=True))
     most = np.array([float(criterion.points) for criterion in criteria])
@@ -72,12 +64,12 @@ def evaluate(
     )
     names = {
         criterion.key: section.name
-        for section in read_grid().sections
+        for section in read_scorecard().sections
         for criterion in section.criteria
     }
     # By evaluation, the criteria in the order of the grid.
     row = np.repeat(np.arange(len(rows)), len(criteria))
-    place = np.tile(np.arange(len(criteria)), len(rows))
+    position = np.tile(np.arange(len(criteria)), len(rows))
     unknown = ~applicable.T.ravel()
     return pa.table(
         {
@@ -86,13 +78,13 @@ def evaluate(
             "advisor": pick(pa.array(extracts.staff.ids), advisor[row]),
             "evaluator": pick(pa.array(EVALUATORS), evaluator[row]),
             "evaluated_at": to_utc(evaluated_at[row]),
-            "grid": pa.array([GRID_KEY] * len(row), pa.string()),
-            "section": pick(pa.array([names[one.key] for one in criteria]), place),
-            "criterion": pick(pa.array([one.key for one in criteria]), place),
+            "grid": pa.array([SCORECARD_KEY] * len(row), pa.string()),
+            "section": pick(pa.array([names[one.key] for one in criteria]), position),
+            "criterion": pick(pa.array([one.key for one in criteria]), position),
             "points": pa.array(points.T.ravel(), pa.float64(), mask=unknown),
             "comment": pick(pa.array(comments, pa.string()), row),
             "tags": pick(pa.array(tags, pa.string()), row),
-            "possible": pa.array(most[place], pa.float64(), mask=unknown),
+            "possible": pa.array(most[position], pa.float64(), mask=unknown),
         }
     )
 
@@ -139,10 +131,10 @@ def _answer(
 
 def _find_lacking(points: np.ndarray, applicable: np.ndarray, most: np.ndarray) -> list[list[str]]:
     """Find each evaluation's criteria with at most half of their points, the worst first."""
-    keys = [criterion.key for criterion in read_grid().criteria]
+    keys = [criterion.key for criterion in read_scorecard().criteria]
     shares = np.where(applicable, points / most[:, None], 1.0).T
     worst = np.argsort(shares, axis=1, kind="stable")
     return [
-        [keys[place] for place in places if own[place] <= 0.5]
-        for own, places in zip(shares, worst, strict=True)
+        [keys[position] for position in places if shares_of_row[position] <= 0.5]
+        for shares_of_row, places in zip(shares, worst, strict=True)
     ]

@@ -24,8 +24,7 @@ def open_for_listening(viewer: Viewer, cast: Cast) -> None:
     """Enter what each closed gate requires, accredit the demo's listeners and inform
     its advisors, each before their first contact.
 
-    A centre that has advisors of its own enters its gates itself: a demo beside it
-    opens none.
+    A centre with real advisors enters its gates itself: a demo there opens none.
     """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     demo = Viewer(ENTERED_BY, None, is_system=True)
@@ -56,7 +55,7 @@ def draw_contacts(viewer: Viewer, cast: Cast) -> None:
             "name": f"demo-{first:%Y-%m}",
             "from": first,
             "to": add_months(first, 1) - timedelta(days=1),
-            "grid": evaluations.GRID_KEY,
+            "grid": evaluations.SCORECARD_KEY,
             "team": [cast.team],
             "evaluators": cast.evaluators,
             "due": environment.today() + timedelta(days=int(days)),

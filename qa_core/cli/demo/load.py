@@ -22,7 +22,7 @@ from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
-from qa_core.ingest.load import load, load_job, recovery
+from qa_core.ingest.load import batches, load, recovery
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging.staged import SCHEMAS, Staged
 from qa_core.ingest.staging.tally import ImportTally
@@ -71,7 +71,7 @@ def load_staged(viewer: Viewer, staged: Staged) -> None:
     )
     try:
         options = ImportOptions(system=staged.system)
-        job = load_job.LoadJob(viewer, staged, options, report, progress=ignore_progress)
+        job = batches.LoadJob(viewer, staged, options, report, progress=ignore_progress)
         with store.one_import_at_a_time():
             recovery.finish_interrupted()
             load.load(job)
@@ -105,7 +105,7 @@ def _stage(
     pq.write_table(pa.schema(reasons).empty_table(), rejected)
     with rows.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    said = N_("demo centre, seed {seed}; all people are invented")
+    message = N_("demo centre, seed {seed}; all people are invented")
     return Staged(
         kind=kind,
         system=system,
@@ -120,7 +120,7 @@ def _stage(
         mapping={column: column for column in columns},
         dropped=(),
         defaults={},
-        decisions=[Decision.of("file", N_("simulated"), said, seed=plan.seed)],
+        decisions=[Decision.of("file", message, seed=plan.seed)],
         tally=ImportTally(read),
         accepted=read,
     )

@@ -75,7 +75,7 @@ def remove(session: Session) -> None:
 
 def _choose(cast: Cast) -> list[Any]:
     """Choose the contacts that get audio: each advisor's newest evaluated ones and others."""
-    plan, own = cast.plan, cast.staff.names[cast.advisor]
+    plan, name = cast.plan, cast.staff.names[cast.advisor]
     period = Period(max(plan.first_day, plan.day(DAYS)), plan.last_day)
     cut = {"team": (cast.team,), "channel": ("phone",), "direction": ("inbound",)}
     where = Filters.of(period, cut)
@@ -88,7 +88,7 @@ def _choose(cast: Cast) -> list[Any]:
     known, keys = _find_evaluated(period), zip(frame.source_system, frame.contact_id, strict=True)
     is_evaluated = pd.Series([key in known for key in keys], index=frame.index, dtype=bool)
     rank = frame.groupby([frame["advisor"], is_evaluated, frame["local_start"].dt.month]).cumcount()
-    evaluated = np.where(frame["advisor"] == own, MORE_EVALUATED, EVALUATED)
+    evaluated = np.where(frame["advisor"] == name, MORE_EVALUATED, EVALUATED)
     most = np.where(is_evaluated, evaluated, FRESH)
     return list(frame[rank < most].itertuples(index=False))
 

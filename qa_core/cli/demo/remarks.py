@@ -43,10 +43,10 @@ def write_evaluators(
         language = "en" if chance.random() < ENGLISH_SHARE else "fr"
         known = [key for key in keys if key in EVALUATORS.lacking][:2]
         told = [EVALUATORS.lacking[key] for key in known] or [EVALUATORS.well_done]
-        said = " ".join(_choose(chance, item[language]) for item in told)
+        comment = " ".join(_choose(chance, item[language]) for item in told)
         is_written = chance.random() < share
         tagged = ", ".join(EVALUATORS.tags[key] for key in known if key in EVALUATORS.tags)
-        comments.append(said if is_written else None)
+        comments.append(comment if is_written else None)
         tags.append(tagged or None if is_written else None)
     return comments, tags
 

@@ -19,7 +19,7 @@ from qa_core.compliance import requests
 from qa_core.compliance.conditions import exclusions
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -55,7 +55,7 @@ def set_up(cast: Cast) -> None:
     confirm(officer, find_requests(officer)[0].id)
     with suppress(AccessDenied, Refusal):  # a small centre has no call of both campaigns
         name_decisions.merge(admin, "campaign", *RIGHTS.spellings)
-        due_rules.apply_due()
+        recovery.apply_due_rules()
     for kind in printing.ALL:
         if kind.name != RIGHTS.not_printed:
             printing.print_document(officer, kind.name, "fr", "pdf")

@@ -68,8 +68,8 @@ class Staff:
         return pa.Table.from_pylist(rows)
 
 
-def hire(plan: DemoPlan, calendar: Calendar) -> Staff:
-    """Hire all who ever work in the centre: teams over time, shifts, true differences."""
+def build_staff(plan: DemoPlan, calendar: Calendar) -> Staff:
+    """Build the staff of all the months: teams over time, shifts, true differences."""
     chance = plan.chance("staff")
     size = plan.advisors
     first, last = STORY.names.first, STORY.names.last
@@ -106,7 +106,7 @@ def _draw_memberships(
     moves = choose_days(order[2 * few : 3 * few], days // 4, days * 9 // 10)
     team_on = np.full((days, size), -1)
     tenure = np.zeros((days, size), dtype=np.int64)
-    found = []
+    memberships = []
     for advisor in range(size):
         start, end, team = joins.get(advisor, 0), leaves.get(advisor), advisor % len(TEAMS)
         before = 0 if start else int(chance.integers(60, 2500))
@@ -115,13 +115,13 @@ def _draw_memberships(
         tenure[:, advisor] = np.arange(days) + (plan.first_day - starts_on).days
         team_on[start:end, advisor] = team
         if (moves_at := moves.get(advisor)) is not None:
-            # Whoever moves stays where they live: in another team of the same site.
+            # An advisor who moves joins another team of the same site.
             moved_on = plan.first_day + timedelta(days=moves_at)
-            found.append((advisor, team, starts_on, moved_on))
+            memberships.append((advisor, team, starts_on, moved_on))
             team, starts_on = (team + 1) % _BY_SITE + _BY_SITE * (team // _BY_SITE), moved_on
             team_on[moves_at:end, advisor] = team
-        found.append((advisor, team, starts_on, ends_on))
-    return found, team_on, tenure
+        memberships.append((advisor, team, starts_on, ends_on))
+    return memberships, team_on, tenure
 
 
 def _draw_traits(size: int, chance: np.random.Generator) -> dict[str, np.ndarray]:

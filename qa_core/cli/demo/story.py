@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from qa_core.base import environment
+from qa_core.base import declared, environment
 
 DAY_SECONDS = 86_400
 
@@ -38,7 +36,7 @@ def _convert(value: Any) -> Any:
     return value
 
 
-STORY: Entry = _convert(tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")))
+STORY: Entry = _convert(declared.read(__file__))
 """The story; lists of numbers are arrays."""
 
 

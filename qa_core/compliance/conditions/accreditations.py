@@ -1,6 +1,6 @@
 """Accreditations: who may listen, for what, and until when (docs/compliance.md, R7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from qa_core.access import accounts, people
 from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.arguments import require_between
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import settings
@@ -42,25 +43,11 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
     """Let a person listen from today to that day, for these purposes (default: the centre's)."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
-    if until < today:
-        raise Misuse(
-            "bad_date",
-            "{day} is in the past. An accreditation ends today or later.",
-            day=until.isoformat(),
-        )
     for purpose in purposes:
-        message = N_("{name} is not a purpose. Known: {known}.")
-        require_known(purpose, gates.PURPOSES, "unknown_purpose", message)
+        require_known(purpose, gates.PURPOSES, "unknown_purpose")
     username = accounts.normalise_username(username)
     with store.writing() as session:
-        last_day = find_last_day(session)
-        if until > last_day:
-            raise Misuse(
-                "bad_date",
-                "{day} is too late. An accreditation ends on {last} at the latest.",
-                day=until.isoformat(),
-                last=last_day.isoformat(),
-            )
+        require_between(until, today, find_last_day(session))
         account = people.find_people(session).get(username)
         if account is None:
             raise AccessDenied(N_("There is no account {name}."), name=username)
@@ -178,6 +165,15 @@ def require(session: Session, viewer: Viewer, purpose: str | None = None) -> Non
             "officer for an accreditation."
         )
         raise Refusal("not_accredited", message)
+
+
+def build_unaccredited(code: str, names: Iterable[str]) -> Refusal:
+    """Build the refusal of evaluators who may not listen today."""
+    message = N_(
+        "Not accredited for this purpose today: {names}. Ask your data protection officer, or "
+        "choose other evaluators."
+    )
+    return Refusal(code, message, (gates.ACCREDIT,), names=", ".join(names))
 
 
 def holds_on(row: Accreditation, day: date, moment: datetime | None = None) -> bool:

@@ -54,13 +54,13 @@ def load(session: Session) -> Exclusions:
 
 
 def add(session: Session, viewer: Viewer, reason: str, **what: str | None) -> None:
-    """Enter a `number`, an `advisor_id`, or a `contact_id` with its `source_system`. Whoever
-    calls deletes the audio that it forbids.
+    """Enter a `number`, an `advisor_id`, or a `contact_id` with its `source_system`. The
+    caller deletes the audio that it forbids.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    require_known(reason, REASONS, "unknown_reason", N_("{name} is not a reason. Known: {known}."))
+    require_known(reason, REASONS, "unknown_reason")
     if sum(bool(what.get(name)) for name in ("number", "advisor_id", "contact_id")) != 1:
-        raise Misuse("one_exclusion", "Name one line, one advisor or one contact.")
+        raise Misuse("one_exclusion", "Name exactly one person, line or contact.")
     entered = _of_anybody(sa.select(ListeningExclusion.id).filter_by(**what))
     if session.scalar(entered) is None:
         session.add(ListeningExclusion(**what, reason=reason, entered_by=viewer.username))

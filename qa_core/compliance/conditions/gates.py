@@ -1,5 +1,6 @@
 """Legal gates: values that drawing and listening require (docs/compliance.md, section 2)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import declared, environment
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _
 from qa_core.storage import audit_log
@@ -19,19 +21,17 @@ PURPOSES = ("training", "evaluation", "quality")
 """Purposes of listening; proof is kept apart, never listened to (docs/compliance.md, R1)."""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
-"""Purposes of a listening that are no purposes of their own before the law."""
+"""Purposes of listening that the law counts as another purpose."""
 
-PURPOSE_TITLES = {
-    "training": N_("training"),
-    "evaluation": N_("evaluation"),
-    "quality": N_("quality of service"),
-    "proof": N_("proof of a contract"),
-}
+DECLARED = declared.read(__file__)
+PURPOSE_TITLES: dict[str, str] = DECLARED["purpose_titles"]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`); `rule` of docs/compliance.md."""
+    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`), `people` (no value to enter);
+    `rule` of docs/compliance.md; `actor`: who has to act for it to open.
+    """
 
     name: str
     title: str
@@ -40,148 +40,56 @@ class Gate:
     source: str
     kind: str
     example: str
+    actor: str
     highest: int = 0
 
     @property
     def expects(self) -> str:
-        """The expected value as a gettext message, with places for `expects_params`."""
+        """The expected value, in the reader's language."""
         match self.kind:
             case "day":
-                return N_("a day, such as {example}")
+                return _("a day, such as {example}", example=self.example)
             case "purposes":
-                return N_("one or more of {choices}, separated by commas")
+                return _(
+                    "one or more of {choices}, separated by commas", choices=", ".join(PURPOSES)
+                )
+            case "months":
+                return _("a number of months from 1 to {highest}", highest=self.highest)
             case _:
-                return N_("a number of months from 1 to {highest}")
-
-    @property
-    def expects_params(self) -> dict[str, str | int]:
-        return {"example": self.example, "choices": ", ".join(PURPOSES), "highest": self.highest}
+                return _("at least one person: {command}", command=ACCREDIT)
 
     def parse(self, text: str) -> str:
         """Parse a value into its stored form. Raises Misuse, naming the accepted values."""
         text = text.strip()
         match self.kind:
             case "day":
-                try:
-                    day = date.fromisoformat(text)
-                except ValueError as error:
-                    raise Misuse(
-                        "bad_gate", "{name} is a date, written as 2026-11-24.", name=self.name
-                    ) from error
-                if day > environment.today():
-                    raise Misuse(
-                        "bad_gate",
-                        "{name} is a date in the future. Enter it after the event.",
-                        name=self.name,
-                    )
-                return day.isoformat()
+                if day := self._parse_day(text):
+                    return day.isoformat()
             case "purposes":
-                purposes = [
-                    word for word in text.replace(";", ",").replace(" ", ",").split(",") if word
-                ]
-                if not purposes or set(purposes) - set(PURPOSES):
-                    raise Misuse(
-                        "bad_gate",
-                        "{name} is one or more of: {choices}, separated by commas.",
-                        name=self.name,
-                        choices=", ".join(PURPOSES),
-                    )
-                return ",".join(word for word in PURPOSES if word in purposes)
-            case _:
-                if not text.isdecimal() or not 1 <= int(text) <= self.highest:
-                    raise Misuse(
-                        "bad_gate",
-                        "{name} is a number of months from 1 to {highest}.",
-                        name=self.name,
-                        highest=self.highest,
-                    )
-                return str(int(text))
+                words = set(re.split("[;, ]+", text)) - {""}
+                if words and words <= set(PURPOSES):
+                    return ",".join(word for word in PURPOSES if word in words)
+            case "months":
+                if text.isdecimal() and 1 <= int(text) <= self.highest:
+                    return str(int(text))
+        message = N_("{name} must be {expected}.")
+        raise Misuse("bad_gate", message, name=self.name, expected=self.expects)
+
+    def _parse_day(self, text: str) -> date | None:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return None
+        require_between(day, last=environment.today())
+        return day
 
 
-ALL: tuple[Gate, ...] = (
-    Gate(
-        "works_council_consulted_on",
-        N_("Works council consulted on"),
-        N_(
-            "The staff representatives are informed and consulted before calls are recorded or "
-            "listened to."
-        ),
-        "R4",
-        "Code du travail L2312-38",
-        "day",
-        "2026-01-15",
-    ),
-    Gate(
-        "purposes",
-        N_("Purposes"),
-        N_(
-            "What calls may be listened to for: training, evaluation, quality of service. Nothing "
-            "else is allowed."
-        ),
-        "R1",
-        "CNIL, 25/04/2022",
-        "purposes",
-        "training,evaluation,quality",
-    ),
-    Gate(
-        "callers_informed_since",
-        N_("Callers informed since"),
-        N_(
-            "Since when a message tells callers that the call may be recorded, why, and that they "
-            "may refuse."
-        ),
-        "R3",
-        N_("GDPR art. 13 and 21"),
-        "day",
-        "2026-01-15",
-    ),
-    Gate(
-        "recording_retention_months",
-        N_("Recordings kept for (months)"),
-        N_("Six months at most. Older recordings cannot be played, and are deleted within a day."),
-        "R5",
-        "NS-57, délibération 2014-474",
-        "months",
-        "6",
-        6,
-    ),
-    Gate(
-        "analysis_retention_months",
-        N_("Evaluations kept for (months)"),
-        N_(
-            "Twelve months at most, for evaluations, comments, calibrations and coaching. Older "
-            "ones are deleted within a day."
-        ),
-        "R6",
-        "NS-57, délibération 2014-474",
-        "months",
-        "12",
-        12,
-    ),
-)
-BY_NAME = {gate.name: gate for gate in ALL}
-ACTORS = {
-    "works_council_consulted_on": N_(
-        "Management consults; the data protection officer enters the date"
-    ),
-    "purposes": N_("Management decides; the data protection officer enters the purposes"),
-    "callers_informed_since": N_(
-        "The telephony team plays the message; the data protection officer enters the date"
-    ),
-    "recording_retention_months": N_("The data protection officer"),
-    "analysis_retention_months": N_("The data protection officer"),
-    "accredited_listeners": N_("The data protection officer, for people named by management"),
-}
-"""Who has to act for a gate to open."""
-LISTENERS = "accredited_listeners"
 ACCREDIT = "python -m qa_core accredit NAME --until DATE"
-LISTENERS_TITLE = N_("Accredited listeners")
-LISTENERS_RULE = "R7"
-LISTENERS_MEANING = N_(
-    "Only people who need to listen are accredited, each for named purposes and until a date."
-)
-LISTENERS_SOURCE = "NS-57, délibération 2014-474"
-"""The sixth gate has no value: the first accreditation opens it (docs/compliance.md, R7)."""
+*_VALUED, LISTENERS_GATE = (Gate(**entry) for entry in DECLARED["gate"])
+ALL: tuple[Gate, ...] = tuple(_VALUED)
+"""Gates with a value; the last one declared has none."""
+LISTENERS = LISTENERS_GATE.name
+BY_NAME = {gate.name: gate for gate in (*ALL, LISTENERS_GATE)}
 
 
 @dataclass(frozen=True)
@@ -216,14 +124,7 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     """Enter several gates, all or none of them."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     for name, _text in entries:
-        if name == LISTENERS:
-            message = N_(
-                "{name} has no value to enter. It opens with the first accreditation. Accredit "
-                "somebody on the page “Are we in order?”."
-            )
-            raise Misuse("unknown_gate", message, (ACCREDIT,), name=name)
-        message = N_("There is no gate {name}. Known: {known}.")
-        require_known(name, BY_NAME, "unknown_gate", message)
+        require_known(name, BY_NAME, "unknown_gate")
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
     with store.writing() as session:
         for name, value in values:
@@ -266,9 +167,7 @@ def name_command(name: str) -> str:
 def require_open(session: Session, purpose: str | None = None) -> None:
     """Refuse while a gate is closed, naming it, and for a purpose the centre has not entered."""
     if missing := find_missing(session):
-        titles = ", ".join(
-            _(BY_NAME[name].title) if name in BY_NAME else _(LISTENERS_TITLE) for name in missing
-        )
+        titles = ", ".join(_(BY_NAME[name].title) for name in missing)
         message = N_(
             "Listening is not open yet. Still missing: {titles}. Your data protection officer "
             "enters them on the page “Are we in order?”."

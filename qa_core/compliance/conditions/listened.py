@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,7 +40,7 @@ class DrawCutoff:
 
 @dataclass(frozen=True)
 class ListenedContact:
-    """A contact listened to: whose, of which day, and drawn for which plan."""
+    """Contact listened to: its advisor, its day, and the plan it was drawn for."""
 
     advisor_id: str | None
     day: date
@@ -85,7 +86,7 @@ def find_listened(
     months = whole_months(period)
     evaluations = _find_evaluated(session, months, before)
     draws = _find_drawn(session, months, before)
-    replacements = _find_replaced(session, months, before)
+    replacements = _find_drawn(session, months, before, is_replaced=True)
     calibrations = _find_calibrated(session, months, before)
     playbacks = {
         key: item
@@ -143,110 +144,72 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
     )
 
 
-def _read_contacts(session: Session, statement: sa.Select) -> dict[Key, ListenedContact]:
-    """Read contacts by key: system, id, advisor, day or start, and the plan if drawn."""
+def _find_contacts(
+    session: Session,
+    source: type[Any],
+    period: Period,
+    *conditions: sa.ColumnElement[bool],
+    day: sa.ColumnElement[Any] | None = None,
+    plan_id: sa.ColumnElement[int] | None = None,
+) -> dict[Key, ListenedContact]:
+    """Read the contacts of a table in a period, by its local day or start. One of no known
+    contact still was a listening to its advisor: it has the id of its row as its key.
+    """
+    day = source.local_start if day is None else day
+    columns = (source.id, source.source_system, source.contact_id, source.advisor_id, day)
+    plan = () if plan_id is None else (plan_id,)
+    statement = sa.select(*columns, *plan).where(_within(day, period), *conditions)
     return {
-        (system, contact_id): ListenedContact(
-            advisor_id, day.date() if isinstance(day, datetime) else day, *plan_id
+        (system or f"{source.__tablename__} {row_id}", contact_id or ""): ListenedContact(
+            advisor_id, moment.date() if isinstance(moment, datetime) else moment, *drawn_for
         )
-        for system, contact_id, advisor_id, day, *plan_id in _read(session, statement)
+        for row_id, system, contact_id, advisor_id, moment, *drawn_for in _read(session, statement)
     }
 
 
 def _find_evaluated(
     session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, ListenedContact]:
-    statement = sa.select(
-        Evaluation.id,
-        Evaluation.source_system,
-        Evaluation.contact_id,
-        Evaluation.advisor_id,
-        Evaluation.local_day,
-    ).where(
-        Evaluation.kind.in_(EVALUATOR_KINDS),
-        Evaluation.local_day.between(period.first_day, period.last_day),
-    )
+    conditions = [Evaluation.kind.in_(EVALUATOR_KINDS)]
     if before:
-        statement = statement.outerjoin(DrawnContact, DrawnContact.id == Evaluation.drawn_id)
-        statement = statement.where(
-            sa.or_(Evaluation.drawn_id.is_(None), DrawnContact.draw_id < before.draw_id),
+        earlier = sa.select(DrawnContact.id).where(DrawnContact.draw_id < before.draw_id)
+        conditions += [
+            sa.or_(Evaluation.drawn_id.is_(None), Evaluation.drawn_id.in_(earlier)),
             sa.or_(Evaluation.started_at.is_(None), Evaluation.started_at <= before.moment),
-        )
-    # One of no known contact still was a listening to its advisor.
-    return {
-        (row.source_system or f"evaluation {row.id}", row.contact_id or ""): ListenedContact(
-            row.advisor_id, row.local_day
-        )
-        for row in _read(session, statement)
-    }
+        ]
+    return _find_contacts(session, Evaluation, period, *conditions, day=Evaluation.local_day)
 
 
 def _find_drawn(
-    session: Session, period: Period, before: DrawCutoff | None
+    session: Session, period: Period, before: DrawCutoff | None, is_replaced: bool = False
 ) -> dict[Key, ListenedContact]:
-    statement = (
-        sa.select(
-            DrawnContact.source_system,
-            DrawnContact.contact_id,
-            DrawnContact.advisor_id,
-            DrawnContact.local_start,
-            Draw.plan_id,
-        )
-        .join(Draw, Draw.id == DrawnContact.draw_id)
-        .where(_within(DrawnContact.local_start, period), DrawnContact.state != "replaced")
-    )
-    if before:
-        statement = statement.where(Draw.id < before.draw_id)
-    return _read_contacts(session, statement)
-
-
-def _find_replaced(session: Session, period: Period, before: DrawCutoff | None) -> set[Key]:
-    statement = sa.select(DrawnContact.source_system, DrawnContact.contact_id).where(
-        _within(DrawnContact.local_start, period), DrawnContact.state == "replaced"
-    )
-    if before:
-        statement = statement.where(DrawnContact.draw_id < before.draw_id)
-    return set(map(tuple, _read(session, statement)))
+    state = DrawnContact.state == "replaced" if is_replaced else DrawnContact.state != "replaced"
+    conditions = [Draw.id == DrawnContact.draw_id, state]
+    conditions += [Draw.id < before.draw_id] if before else []
+    return _find_contacts(session, DrawnContact, period, *conditions, plan_id=Draw.plan_id)
 
 
 def _find_calibrated(
     session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, ListenedContact]:
-    statement = sa.select(
-        CalibrationContact.source_system,
-        CalibrationContact.contact_id,
-        CalibrationContact.advisor_id,
-        CalibrationContact.local_start,
-    )
-    statement = statement.where(_within(CalibrationContact.local_start, period))
-    if before:
-        statement = statement.join(
-            Calibration, Calibration.id == CalibrationContact.calibration_id
-        ).where(Calibration.opened_at <= before.moment)
-    return _read_contacts(session, statement)
+    earlier = before and sa.select(Calibration.id).where(Calibration.opened_at <= before.moment)
+    conditions = [CalibrationContact.calibration_id.in_(earlier)] if before else []
+    return _find_contacts(session, CalibrationContact, period, *conditions)
 
 
 def _find_played(
     session: Session, period: Period, before: DrawCutoff | None
 ) -> dict[Key, ListenedContact]:
-    statement = (
-        sa.select(
-            Playback.source_system, Playback.contact_id, Playback.advisor_id, Recording.local_day
-        )
-        .join(Recording, Recording.id == Playback.recording_id)
-        .where(
-            Playback.purpose != "own",
-            Recording.local_day.between(period.first_day, period.last_day),
-        )
-    )
-    if before:
-        statement = statement.where(Playback.played_at <= before.moment)
-    return _read_contacts(session, statement)
+    conditions = [Recording.id == Playback.recording_id, Playback.purpose != "own"]
+    conditions += [Playback.played_at <= before.moment] if before else []
+    return _find_contacts(session, Playback, period, *conditions, day=Recording.local_day)
 
 
-def _within(column: sa.ColumnElement[datetime], period: Period) -> sa.ColumnElement[bool]:
+def _within(day: sa.ColumnElement[Any], period: Period) -> sa.ColumnElement[bool]:
+    if isinstance(day.type, sa.Date):
+        return day.between(period.first_day, period.last_day)
     start, end = (
-        datetime.combine(day, datetime.min.time())
-        for day in (period.first_day, period.last_day + timedelta(days=1))
+        datetime.combine(edge, datetime.min.time())
+        for edge in (period.first_day, period.last_day + timedelta(days=1))
     )
-    return sa.and_(column >= start, column < end)
+    return sa.and_(day >= start, day < end)

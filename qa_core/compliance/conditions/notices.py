@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.arguments import require_between
+from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors, members
 from qa_core.storage import audit_log, name_merges
@@ -29,13 +30,10 @@ class Notice:
 def inform(viewer: Viewer, names: list[str], on: date) -> int:
     """Enter the day these advisors (id, name, alias) were informed, all or none; return count."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    if on > environment.today():
-        raise Misuse(
-            "bad_date", "{day} is in the future. Enter it after the event.", day=on.isoformat()
-        )
+    require_between(on, last=environment.today())
     with store.writing() as session:
         directory = advisors.Directory.load(session)
-        advisor_ids = list(dict.fromkeys(_find(directory, name) for name in names))
+        advisor_ids = list(dict.fromkeys(get_advisor(directory, name) for name in names))
         session.add_all(
             AdvisorNotice(advisor_id=advisor_id, informed_on=on, entered_by=viewer.username)
             for advisor_id in advisor_ids
@@ -78,7 +76,10 @@ def find_information_days(session: Session, until: datetime | None = None) -> di
     return first
 
 
-def _find(directory: advisors.Directory, name: str) -> str:
+def get_advisor(directory: advisors.Directory, name: str) -> str:
+    """Return the id of an advisor by id, name or alias. Raises AccessDenied for an unknown
+    name, Refusal for a shared one.
+    """
     advisor_id = directory.find(name)
     if advisor_id is not None:
         return advisor_id

@@ -82,7 +82,7 @@ class Facts:
 
     @property
     def no_listener(self) -> str:
-        return Blank(_(gates.LISTENERS_TITLE))
+        return Blank(_(gates.LISTENERS_GATE.title))
 
     @property
     def uninformed_advisors(self) -> int:
@@ -91,10 +91,9 @@ class Facts:
     @property
     def open_conditions(self) -> list[tuple[str, str]]:
         """Conditions that are not met, each with who has to act."""
-        titles = {gate.name: gate.title for gate in gates.ALL if gate.name not in self.gate_values}
-        if not self.listeners:
-            titles[gates.LISTENERS] = gates.LISTENERS_TITLE
-        return [(_(title), _(gates.ACTORS[name])) for name, title in titles.items()]
+        closed = [gate for gate in gates.ALL if gate.name not in self.gate_values]
+        closed += [] if self.listeners else [gates.LISTENERS_GATE]
+        return [(_(gate.title), _(gate.actor)) for gate in closed]
 
     @property
     def roles(self) -> list[str]:
@@ -152,9 +151,9 @@ def _read(session: Session) -> Facts:
     listeners = [item for item in accreditations.find_all(Viewer.SYSTEM) if item.holds]
     informed = [notice.informed_on is not None for notice in notices.find_all(Viewer.SYSTEM)]
     gate_values = {
-        found.gate.name: found.value
-        for found in gates.find_all(Viewer.SYSTEM)
-        if found.value is not None
+        state.gate.name: state.value
+        for state in gates.find_all(Viewer.SYSTEM)
+        if state.value is not None
     }
     periods = {
         entry.kind: retention.find_period(session, entry.kind) for entry in retention.CLASSES
@@ -174,8 +173,8 @@ def _read(session: Session) -> Facts:
 
 
 def _find_values(dimension: str) -> tuple[str, ...]:
-    found = query.find_values(Viewer.SYSTEM, dimension)
-    return tuple(sorted(str(value) for value, _count in found if value is not None))
+    counts = query.find_values(Viewer.SYSTEM, dimension)
+    return tuple(sorted(str(value) for value, _count in counts if value is not None))
 
 
 def _list_channels(channels: Iterable[str]) -> str:

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Any
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n
+from qa_core.base import declared, environment, i18n
 from qa_core.base.errors import require_known
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.compliance import audit_report
 from qa_core.compliance.documents import facts
@@ -33,38 +33,7 @@ class DocumentKind:
     reader: str
 
 
-ALL: tuple[DocumentKind, ...] = (
-    DocumentKind(
-        "register",
-        N_("Register of processing"),
-        N_("For the data protection officer and the CNIL (GDPR art. 30)"),
-    ),
-    DocumentKind(
-        "impact_assessment",
-        N_("Impact assessment (draft)"),
-        N_("For the controller and the data protection officer (GDPR art. 35)"),
-    ),
-    DocumentKind(
-        "caller_messages",
-        N_("Messages for callers"),
-        N_("For the telephony team: what callers hear"),
-    ),
-    DocumentKind(
-        "caller_notice",
-        N_("Legal notice for callers"),
-        N_("For the public: website, letters"),
-    ),
-    DocumentKind(
-        "advisor_notice",
-        N_("Information of advisors and contract clause"),
-        N_("For each advisor, to be signed"),
-    ),
-    DocumentKind(
-        "works_council",
-        N_("Sheet for the works council"),
-        N_("For the staff representatives, with the access matrix"),
-    ),
-)
+ALL = tuple(DocumentKind(**entry) for entry in declared.read(__file__)["document"])
 BY_NAME = {kind.name: kind for kind in ALL}
 
 
@@ -137,22 +106,16 @@ def describe_state(state: DocumentState) -> str:
         day=formatting.long_day(state.printed.on),
         name=state.printed.by,
     )
-    rest = _("It still says the same.")
-    if state.is_outdated:
-        rest = _("It would say something else today: print it again.")
+    rest = _("Content changed: print it again.") if state.is_outdated else _("Content unchanged.")
     return f"{last} {rest}"
 
 
 def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes:
     """Render a document as `pdf` or `docx`, and log it with its version. Raises Misuse."""
     viewer.require(Permission.SEE_COMPLIANCE)
-    require_known(
-        name, BY_NAME, "unknown_document", N_("There is no document {name}. Known: {known}.")
-    )
-    require_known(
-        language, i18n.LANGUAGES, "unknown_language", N_("There is no language {name}: {known}.")
-    )
-    require_known(form, RENDERERS, "unknown_format", N_("There is no format {name}: {known}."))
+    require_known(name, BY_NAME, "unknown_document")
+    require_known(language, i18n.LANGUAGES, "unknown_language")
+    require_known(form, RENDERERS, "unknown_format")
     kind, known = BY_NAME[name], facts.read()
     digest = _digest(name, known)
     with i18n.in_language(language):
@@ -165,7 +128,7 @@ def print_document(viewer: Viewer, name: str, language: str, form: str) -> bytes
 
 
 def render(title: str, blocks: list[Block], form: str, digest: str = "") -> bytes:
-    """Render blocks with the line that says of whom, from which version, when and by what."""
+    """Render blocks with a line of origin: organisation, version, moment and product."""
     author, version = printed_pages.describe_origin(digest)
     _media_type, to_file = RENDERERS[form]
     return to_file(PrintedDocument(title, author, version, blocks))

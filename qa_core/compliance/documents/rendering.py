@@ -99,8 +99,8 @@ def _build_pdf_table(grid: Grid, styles: dict[str, Any]) -> Any:
     size = "narrow " if len(grid.shares) > NARROW_COLUMNS else ""
     rows = [
         [
-            Text(_mark_up(cell), styles[size + ("cell" if grid.header or place else "head")])
-            for place, cell in enumerate(row)
+            Text(_mark_up(cell), styles[size + ("cell" if grid.header or column else "head")])
+            for column, cell in enumerate(row)
         ]
         for row in grid.rows
     ]
@@ -157,14 +157,14 @@ def _add_table(word: Any, grid: Grid) -> None:
     table.autofit = False
     size = Pt(7.5 if len(grid.shares) > NARROW_COLUMNS else 9.5)
     for number, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
-        for place, (cell, text) in enumerate(zip(row.cells, cells, strict=True)):
-            cell.width = Mm(grid.shares[place] * WIDTH)
+        for column, (cell, text) in enumerate(zip(row.cells, cells, strict=True)):
+            cell.width = Mm(grid.shares[column] * WIDTH)
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_after = Pt(0)
             _write(paragraph, text)
             for run in paragraph.runs:
                 run.font.size = size
-                run.bold = number == 0 if grid.header else place == 0
+                run.bold = number == 0 if grid.header else column == 0
     if grid.header:  # repeated on each page
         table.rows[0]._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
 

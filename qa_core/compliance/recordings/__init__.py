@@ -6,8 +6,8 @@ from qa_core.compliance.recordings.deletion import (
     delete_expired,
     delete_forbidden,
     delete_of,
+    delete_orphans,
     drop,
-    sweep,
     take_back,
 )
 from qa_core.compliance.recordings.playback import (

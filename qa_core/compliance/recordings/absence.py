@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, format_refusal
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.facts.guard import Scoped, Unscoped
@@ -22,17 +22,14 @@ def explain(viewer: Viewer, source_system: str, contact_id: str) -> str:
     with store.reading() as session:
         try:
             gates.require_open(session)
-        except Refusal:
-            return _("Listening is not open here yet: the legal gates are not all complete.")
+            if viewer.role != Role.ADVISOR:
+                accreditations.require(session, viewer)
+        except Refusal as refusal:
+            return format_refusal(refusal)
         if viewer.role == Role.ADVISOR:
             return _(
                 "You can listen to your own recorded and evaluated calls while their recording is "
                 "kept."
-            )
-        if not accreditations.is_accredited(session, viewer.username):
-            return _(
-                "You are not accredited to listen today. Ask your data protection officer for an "
-                "accreditation."
             )
         deleted_at = _find_deletion(session, viewer, source_system, contact_id)
     if deleted_at is not None:

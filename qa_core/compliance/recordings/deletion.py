@@ -247,12 +247,12 @@ def _find_recorded(contact_ids: Iterable[str]) -> list[RecordedContact]:
     return query.find_recorded(Viewer.SYSTEM, contact_ids, against=against, with_restricted=True)
 
 
-def sweep() -> int:
+def delete_orphans() -> int:
     """Delete the files that no row names. The caller holds the lock of imports."""
     with store.reading() as session:
         statement = sa.select(Recording.file_name).where(Recording.file_name.is_not(None))
         names = set(session.scalars(_of_anybody(statement)))
-    return vault.sweep(names)
+    return vault.delete_orphans(names)
 
 
 def _of_anybody(statement: sa.Select) -> Unscoped:

@@ -266,12 +266,12 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
         )
         return bool(find_calibrations(session, viewer, is_of_it, Calibration.closed_at.is_(None)))
     if viewer.role == Role.ADVISOR and viewer.advisor_id:
-        own = sa.select(Evaluation.id).where(
+        evaluations = sa.select(Evaluation.id).where(
             *PUBLISHED,
             Evaluation.source_system == source_system,
             Evaluation.contact_id == contact_id,
         )
-        return session.scalar(Scoped(own.limit(1), viewer)) is not None
+        return session.scalar(Scoped(evaluations.limit(1), viewer)) is not None
     return False
 
 

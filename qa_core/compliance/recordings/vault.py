@@ -24,7 +24,7 @@ def write(blocks: Iterable[bytes]) -> str:
     """Encrypt clear audio into a new file, synced to disk. Returns its name under
     `folder()`.
 
-    Until a row of the records names it the file is an orphan, which `sweep` removes.
+    Until a row of the records names it the file is an orphan, which `delete_orphans` removes.
     """
     stem = secrets.token_hex(16)
     name = f"{stem[:2]}/{stem}.bin"
@@ -74,7 +74,7 @@ def remove(name: str) -> None:
     (folder() / name).unlink(missing_ok=True)
 
 
-def sweep(names: Set[str]) -> int:
+def delete_orphans(names: Set[str]) -> int:
     """Delete files that no row names, left by killed imports or a stopped machine.
     Returns how many.
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import N_, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.compliance import retention
 from qa_core.compliance.recordings import deletion, law
 from qa_core.compliance.retention import Overdue
@@ -67,6 +67,28 @@ def conclude(
     if to_do:
         return RuleFinding(RuleState.TO_DO, evidence, to_do, due_on)
     return RuleFinding(RuleState.IN_ORDER, evidence)
+
+
+@dataclass(frozen=True)
+class RuleCount:
+    """Number of what a rule counts, of how many (None: not said). `is_wrong`: whether
+    it is not in order (None: where the number is above 0); `besides`: further evidence.
+    """
+
+    count: int
+    total: int | None = None
+    is_wrong: bool | None = None
+    is_to_do: bool = False
+    due_on: date | None = None
+    besides: str = ""
+
+
+def describe_count(what: str, count: int, total: int | None = None) -> str:
+    """Write what was counted, and how much of it."""
+    number = formatting.number
+    if total is None:
+        return _("{what}: {count}", what=what, count=number(count))
+    return _("{what}: {count} of {total}", what=what, count=number(count), total=number(total))
 
 
 @dataclass
@@ -131,17 +153,12 @@ class RuleFacts:
             item for item in self.overdue if retention.BY_KIND[item.kind].rule.startswith(rule)
         ]
         count = sum(item.count for item in items)
-        evidence = ngettext(
-            "{total} item past its retention",
-            "{total} items past their retention",
-            count,
-            total=formatting.number(count),
-        )
-        said = formatting.listing([retention.describe(item) for item in items])
+        evidence = describe_count(_("Items past their retention"), count)
+        overdue = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
         return conclude(
             evidence,
-            said if is_late else "",
-            said,
+            overdue if is_late else "",
+            overdue,
             min((item.since for item in items), default=None),
         )

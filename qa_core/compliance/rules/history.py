@@ -19,7 +19,7 @@ Days = Mapping[date, Mapping[str, str]]
 
 
 def find_states(viewer: Viewer) -> Days:
-    """Read the days noted before today, oldest first, for whoever may see the rules."""
+    """Read the days noted before today, oldest first. Needs SEE_RULES."""
     viewer.require(Permission.SEE_RULES)
     with store.reading() as session:
         return find_days(session)

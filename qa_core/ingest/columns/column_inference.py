@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ImportOptions
@@ -30,7 +31,7 @@ from qa_core.ingest.staging.pseudonyms import Pseudonyms
 from qa_core.storage.facts.schema import Outcome
 
 MAX_UNKNOWN_SHARE = 0.5
-MANY_WORDS = 60
+MAX_WORDS = 60
 """A column with more different words than this says nothing of how contacts ended."""
 SHOWN_WORDS = 6
 SAMPLED_ROWS = 400
@@ -106,27 +107,29 @@ class FileContext:
     def get_header(self, field_name: str) -> str:
         return self.columns[field_name].header.text
 
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
+    def decide(self, field_name: str, decision: str, seen: object = "", **places: Any) -> None:
         """Record a decision; `{column}` in it is the field's column."""
         if field_name in self.columns:
             places.setdefault("column", self.get_header(field_name))
-        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
+        self.decisions.append(Decision.of(field_name, decision, seen, **places))
 
-    def drop_column(
-        self, field_name: str, decision: str, evidence: str = "", **places: Any
-    ) -> None:
+    def drop_column(self, field_name: str, decision: str, seen: object = "", **places: Any) -> None:
         """Stop using the column of that field, and record why."""
-        self.decide(field_name, decision, evidence, **places)
+        self.decide(field_name, decision, seen, **places)
         del self.columns[field_name]
         self.readings.pop(field_name, None)
+
+    def drop_replaced(self, field_name: str, *others: str) -> None:
+        """Stop using a column whose meaning the fields `others` give."""
+        names = ", ".join(self.get_header(name) for name in others)
+        self.drop_column(field_name, N_("the column {column} is not needed"), names)
 
     def leave_words_aside(self, field_name: str) -> None:
         """Stop using a column whose words do not fit that field."""
         self.drop_column(
             field_name,
             "the column {column} is left aside: its words do not fit this field",
-            "seen: {seen}",
-            seen=self.evidence[field_name].show() or "–",
+            self.evidence[field_name].show() or "–",
         )
 
     def drop_empty(self, *field_names: str) -> None:
@@ -200,7 +203,7 @@ class FileContext:
         """Add rows to the evidence of columns without a field; drop one with many words."""
         for index, evidence in list(self.unread.items()):
             evidence.add(vocabulary.clean_cells(cells[index]))
-            if len(evidence.seen) > MANY_WORDS:
+            if len(evidence.seen) > MAX_WORDS:
                 del self.unread[index]
 
     def add_evidence(self, name: str, cells: pa.Array) -> None:
@@ -266,11 +269,12 @@ class FileContext:
         # Twice: a column that alone is ambiguous may follow one that is not.
         for is_last_pass in (False, True):
             for name, evidence in list(undecided):
+                orders, usual = tuple(decided_orders), self.profile.date_order
+                is_open = len({order for _column, order in orders}) != 1
+                if is_last_pass and usual and is_open:
+                    orders = ((self.profile.name, usual),)
+                hints = date_order.OrderHints(self.options.date_order, orders)
                 try:
-                    usual = self.profile.date_order if is_last_pass else None
-                    hints = date_order.OrderHints(
-                        self.options.date_order, tuple(decided_orders), usual
-                    )
                     reading, decisions = date_order.decide_reading(evidence, hints)
                 except Refusal as refusal:
                     if refusal.code != "ambiguous_dates" or is_last_pass:
@@ -296,20 +300,12 @@ class FileContext:
                 self.readings[name] = numbers.NumberReading(low=0, high=1)
                 return
             if name in options.columns or self.is_needed(name):
-                raise Refusal(
-                    "unreadable_numbers",
-                    "The column {column} was read as {field}, but values such as {example} "
-                    "are not numbers. Name the right column.",
-                    options=(f"--map {name}=COLUMN", f"--map ignore={evidence.column}"),
-                    column=evidence.column,
-                    field=name,
-                    example=evidence.odd_example,
-                )
+                ignore = f"--map ignore={evidence.column}"
+                raise evidence.refuse_unreadable("unreadable_numbers", evidence.odd_example, ignore)
             self.drop_column(
                 name,
                 "the column {column} is left aside: it holds no numbers",
-                "such as {example}",
-                example=evidence.odd_example,
+                evidence.odd_example,
             )
         elif item.value_type == ValueType.MARK:
             mark_words = self.notes.get("mark_words", {}).get(name)
@@ -318,9 +314,7 @@ class FileContext:
                 self.decide(
                     name,
                     "ratings in words, read as: {said}",
-                    "{column}: {count} spellings",
                     said=", ".join(f"{word} → {mark}" for word, mark in lowest),
-                    count=len(mark_words),
                 )
             scale = options.scales.get(name) or options.scales.get(column.header.text)
             self.readings[name], self.scales[name] = numbers.decide_mark(
@@ -360,13 +354,7 @@ class FileContext:
     def _decide_words(self, name: str, column: Column, evidence: vocabulary.WordEvidence) -> None:
         if evidence.is_ticked and column.field.value_type in (ValueType.BOOLEAN, ValueType.FLAG):
             self.notes.setdefault("ticked", set()).add(name)
-            self.decide(
-                name,
-                "empty means no",
-                "{column} holds only ticks ({seen}) and {count} empty cells",
-                seen=evidence.show(),
-                count=evidence.empty,
-            )
+            self.decide(name, "empty means no", evidence.show())
         if (
             evidence.known_share >= 1 - MAX_UNKNOWN_SHARE
             or column.field.value_type not in (ValueType.BOOLEAN, ValueType.LABEL)

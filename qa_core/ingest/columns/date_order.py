@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
+from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.timestamps import ORDERS, MomentEvidence, MomentReading
 
 MAX_FAULT_SHARE = 0.01
@@ -21,11 +21,10 @@ ORDER_NAMES = {
 
 @dataclass(frozen=True)
 class OrderHints:
-    """Orders beside the values: `requested`, `decided` (column, order), `usual` for the tool."""
+    """Orders beside the values: `requested`, or `decided` (column or tool, order)."""
 
     requested: str | None = None
     decided: tuple[tuple[str, str], ...] = ()
-    usual: str | None = None
 
 
 def decide_reading(
@@ -48,12 +47,7 @@ def decide_reading(
         evidence.counts.get("number", 0) if meaning == "unknown" else 0
     )
     if evidence.total and recognised < total / 2:
-        raise evidence.refuse(
-            "unreadable_dates",
-            "The column {column} was read as {field}, but values such as {example} are not "
-            "dates or times. Name the right column.",
-            options=(f"--map {evidence.field}=COLUMN",),
-        )
+        raise evidence.refuse_unreadable("unreadable_dates", evidence.example)
     decisions: list[Decision] = []
     order = short_order = None
     if "year_last" in evidence.counts:
@@ -65,29 +59,18 @@ def decide_reading(
     )
     has_ranges = len(evidence.negative_offsets) > MAX_OFFSETS
     if evidence.ranges or has_ranges:
-        evidence.decide(
-            decisions,
-            "the start of each range",
-            "{column}: such as {example}",
-            example=evidence.example,
-        )
+        evidence.decide(decisions, N_("the start of each range"), evidence.example)
     if evidence.placeholder_days:
         evidence.decide(
             decisions,
             N_("days before 1901 mean no date: only the time counts")
             if evidence.is_timeless
             else N_("days before 1901 mean no date and are read as empty"),
-            "{column}: {count} values",
-            count=evidence.placeholder_days,
+            evidence.placeholder_days,
         )
     if meaning and meaning != "unknown":
-        evidence.decide(
-            decisions,
-            NUMBER_MEANINGS[meaning],
-            "{column}: numbers from {low} to {high}",
-            low=evidence.number_range[0],
-            high=evidence.number_range[1],
-        )
+        low, high = evidence.number_range
+        evidence.decide(decisions, NUMBER_MEANINGS[meaning], f"{low} – {high}")
     shapes = tuple(sorted(evidence.counts, key=lambda shape: -evidence.counts[shape]))
     return MomentReading(
         shapes, order, short_order, meaning, is_swapped, has_ranges, evidence.is_timeless
@@ -111,7 +94,7 @@ def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[D
     second = evidence.count_days("year_last", "b")
     count = evidence.counts["year_last"]
     if hints.requested in ("dmy", "mdy"):
-        evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
+        evidence.decide(decisions, ORDER_NAMES[hints.requested], SET_BY_PERSON)
         return hints.requested
     if first and second and min(first, second) > MAX_FAULT_SHARE * count:
         raise evidence.refuse(
@@ -125,14 +108,7 @@ def _decide_order(evidence: MomentEvidence, hints: OrderHints, decisions: list[D
         )
     if first != second:
         order = "dmy" if first > second else "mdy"
-        reason = (
-            N_("{column}: {count} of {total} dates begin with a number above 12")
-            if first > second
-            else N_("{column}: {count} of {total} dates have a number above 12 in the middle")
-        )
-        evidence.decide(
-            decisions, ORDER_NAMES[order], reason, count=max(first, second), total=count
-        )
+        evidence.decide(decisions, ORDER_NAMES[order], f"> 12: {max(first, second)} / {count}")
         return order
     if all(a == b for _year, a, b in evidence.months.get("year_last", ())):
         return "dmy"
@@ -144,13 +120,8 @@ def _follow_hints(
 ) -> str:
     if len({order for _column, order in hints.decided}) == 1:
         column, order = hints.decided[0]
-        reason = N_("{column} does not show the order; the column {other} does")
-        evidence.decide(decisions, ORDER_NAMES[order], reason, other=column)
+        evidence.decide(decisions, ORDER_NAMES[order], f"← {column}")
         return order
-    if hints.usual in possible:
-        reason = N_("{column} does not show the order; this tool writes dates in this order")
-        evidence.decide(decisions, ORDER_NAMES[hints.usual], reason)
-        return hints.usual
     raise evidence.refuse(
         "ambiguous_dates",
         "The column {column} does not show which number is the day (for example {example}). "
@@ -163,7 +134,7 @@ def _decide_short_order(
     evidence: MomentEvidence, hints: OrderHints, decisions: list[Decision]
 ) -> str:
     if hints.requested:
-        evidence.decide(decisions, ORDER_NAMES[hints.requested], "as set by you")
+        evidence.decide(decisions, ORDER_NAMES[hints.requested], SET_BY_PERSON)
         return hints.requested
     count = evidence.counts["short_year"]
     value_counts = evidence.value_counts["short_year"]
@@ -188,15 +159,12 @@ def _decide_short_order(
         places = {order: dict(zip(ORDERS[order], "abc", strict=True)) for order in possible}
         likely = [
             order
-            for order, place in places.items()
-            if len(value_counts[place["y"]]) <= 6 and len(value_counts[place["d"]]) > 12
+            for order, parts_of in places.items()
+            if len(value_counts[parts_of["y"]]) <= 6 and len(value_counts[parts_of["d"]]) > 12
         ]
         possible = likely if len(likely) == 1 else possible
     if len(possible) == 1:
-        reason = N_(
-            "{column}: other orders give impossible dates or too many years (for example {example})"
-        )
-        evidence.decide(decisions, ORDER_NAMES[possible[0]], reason, example=evidence.example)
+        evidence.decide(decisions, ORDER_NAMES[possible[0]], evidence.example)
         return possible[0]
     if not possible:
         raise evidence.refuse(
@@ -215,8 +183,7 @@ def _decide_day_before_month(evidence: MomentEvidence, decisions: list[Decision]
     middle = evidence.count_days("year_first", "b")
     if not middle or middle <= MAX_FAULT_SHARE * count or evidence.count_days("year_first", "c"):
         return False
-    reason = N_("{column}: {count} of {total} dates have a number above 12 in the middle")
-    evidence.decide(decisions, "year, day, month", reason, count=middle, total=count)
+    evidence.decide(decisions, N_("year, day, month"), f"> 12: {middle} / {count}")
     return True
 
 
@@ -244,14 +211,8 @@ def _decide_swapped(evidence: MomentEvidence, order: str, decisions: list[Decisi
     as_is = {(year, month) for year, month, _day in date_days}
     undone = {(year, day) for year, _month, day in date_days}
     if undone <= text_months and not as_is <= text_months:
-        evidence.decide(
-            decisions,
-            "a spreadsheet had swapped day and month in some dates; they are swapped back",
-            "{column}: {dates} dates with a day up to 12, {texts} texts with a day above 12. "
-            "Only swapped back do the dates match the months of the texts",
-            dates=dates,
-            texts=texts,
-        )
+        message = N_("a spreadsheet had swapped day and month in some dates; they are swapped back")
+        evidence.decide(decisions, message, dates)
         return True
     raise evidence.refuse(
         "swapped_dates",

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
+from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.ingest.columns.numbers import (
     NumberEvidence,
     decide_decimal,
@@ -66,7 +65,6 @@ class DurationEvidence(ColumnEvidence):
     numbers: NumberEvidence = field(init=False)
     full_clocks: int = 0
     pairs: int = 0
-    greatest_first: int = 0  # the greatest number before the colon
     minutes_as_hours: int = 0  # pairs whose first number would be an implausible number of hours
     words: int = 0
     unreadable: int = 0
@@ -92,7 +90,6 @@ class DurationEvidence(ColumnEvidence):
             if pair:
                 self.pairs += count
                 self.example = self.example or text
-                self.greatest_first = max(self.greatest_first, int(pair["x"]))
                 self.minutes_as_hours += count * (int(pair["x"]) > MAX_CALL_HOURS)
             elif _FULL.match(text):
                 self.full_clocks += count
@@ -175,32 +172,23 @@ def decide_reading(
     `ambiguous_duration`, `ambiguous_unit`, `unreadable_durations`.
     """
     if evidence.total and evidence.unreadable > evidence.total / 2:
-        destroyed = _DESTROYED.match(evidence.odd_example)
-        raise Refusal(
-            "unreadable_durations",
-            N_(
-                "The column {column} was read as {field}, but values such as {example} are not "
-                "durations. Name the right column."
-            )
-            if not destroyed
-            else N_(
+        refusal = evidence.refuse_unreadable("unreadable_durations", evidence.odd_example)
+        if _DESTROYED.match(evidence.odd_example):
+            refusal.message = N_(
                 "A spreadsheet has cut values in the column {column}, such as {example}. Export "
                 "the file again from its source."
-            ),
-            options=(f"--map {evidence.field}=COLUMN",),
-            column=evidence.column,
-            field=evidence.field,
-            example=evidence.odd_example,
-        )
+            )
+        raise refusal
     pair_is_minutes = _decide_pairs(evidence, requested, decisions) if evidence.pairs else True
     numbers = evidence.numbers
     if not numbers.total:
         return DurationReading(pair_is_minutes=pair_is_minutes)
     separator = decide_decimal(numbers, decimal, decisions)
+    unit, seen = "s", f"{numbers.lowest:g} – {numbers.highest:g}"
     if requested:
-        unit, reason = requested, N_("as set by you")
+        unit, seen = requested, SET_BY_PERSON
     elif hint:
-        unit, reason = hint, N_("as the header {column} says")
+        unit, seen = hint, ""
     elif numbers.fractions and numbers.lowest >= 0 and MAX_CALL_HOURS / 24 < numbers.highest < 1:
         raise evidence.refuse(
             "ambiguous_unit",
@@ -210,7 +198,7 @@ def decide_reading(
             high=f"{numbers.highest:g}",
         )
     elif numbers.fractions and numbers.lowest >= 0 and numbers.highest < 1:
-        unit, reason = "day", N_("{column}: fractions of a day, from {low} to {high}")
+        unit = "day"
     elif (
         not of_many
         and numbers.lowest >= 0
@@ -226,11 +214,7 @@ def decide_reading(
             options=(f"--unit {evidence.field}=ms", f"--unit {evidence.field}=s"),
             high=f"{numbers.highest:g}",
         )
-    else:
-        unit = "s"
-        reason = N_("{column}: numbers from {low} to {high}, and nothing says another unit")
-    low, high = f"{numbers.lowest:g}", f"{numbers.highest:g}"
-    evidence.decide(decisions, UNIT_NAMES[unit], reason, low=low, high=high)
+    evidence.decide(decisions, UNIT_NAMES[unit], seen)
     return DurationReading(unit, separator, pair_is_minutes)
 
 
@@ -238,29 +222,22 @@ def _decide_pairs(
     evidence: DurationEvidence, requested: str | None, decisions: list[Decision]
 ) -> bool:
     stated = _PAIR_IN_HEADER.search(evidence.column)
-    decision = None
+    is_minutes, seen = True, evidence.example
     if requested in ("s", "min"):
-        is_minutes, reason = requested == "s", N_("as set by you")
+        is_minutes, seen = requested == "s", SET_BY_PERSON
     elif stated:
-        is_minutes, reason = bool(stated["minutes"]), N_("as the header {column} says")
-    elif evidence.full_clocks:
-        is_minutes, decision = True, N_("two numbers are minutes and seconds")
-        reason = N_("{column}: other values have hours, minutes and seconds")
-    elif evidence.minutes_as_hours:
-        is_minutes = True
-        reason = N_("{column}: up to {first} before the colon, too many for hours")
+        is_minutes = bool(stated["minutes"])
     elif evidence.reference_column:
-        is_minutes, reason = True, N_("{column}: as in the column {other}")
-    else:
+        seen = f"← {evidence.reference_column}"
+    elif not evidence.full_clocks and not evidence.minutes_as_hours:
         raise evidence.refuse(
             "ambiguous_duration",
             "In the column {column}, {example} may be minutes and seconds, or hours and minutes. "
             "Say whether the last number is seconds or minutes.",
             options=(f"--unit {evidence.field}=s", f"--unit {evidence.field}=min"),
         )
-    decision = decision or (N_("minutes and seconds") if is_minutes else N_("hours and minutes"))
-    first, other = evidence.greatest_first, evidence.reference_column
-    evidence.decide(decisions, decision, reason, first=first, other=other)
+    decision = N_("minutes and seconds") if is_minutes else N_("hours and minutes")
+    evidence.decide(decisions, decision, seen)
     return is_minutes
 
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.ingest.columns.period_labels import parse_period
+from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
 
 Hit = tuple[Field, int]
@@ -218,29 +217,19 @@ def _require_needed(profile: Profile, headers: list[str], columns: Mapping[str, 
     missing = [group for group in profile.needs if not any(name in columns for name in group)]
     if not missing:
         return
-    seen = format_headers(headers)
-    options = tuple(f"--map {group[0]}=COLUMN" for group in missing)
-    if not columns:
-        message = N_(
-            "No column is recognised for {kind}. Columns: {seen}. Say which column is which "
-            "field, starting with {field}."
-        )
-        raise Refusal(
-            "unknown_headers",
-            message,
-            options=options,
-            kind=profile.kind,
-            seen=seen,
-            field=missing[0][0],
-        )
-    raise Refusal(
-        "missing_column",
+    code = "missing_column" if columns else "unknown_headers"
+    raise refuse_missing_column(code, profile.kind, headers, *(group[0] for group in missing))
+
+
+def refuse_missing_column(code: str, kind: str, headers: list[str], *fields: str) -> Refusal:
+    return Refusal(
+        code,
         "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
         "right one.",
-        options=options,
-        kind=profile.kind,
-        field=missing[0][0],
-        seen=seen,
+        options=tuple(f"--map {field}=COLUMN" for field in fields),
+        kind=kind,
+        field=fields[0],
+        seen=format_headers(headers),
     )
 
 

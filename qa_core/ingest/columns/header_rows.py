@@ -47,15 +47,13 @@ def complete_header(
     kind, names = _read_second(raw_names, below, vocabulary)
     if kind:
         second_rows[header.line + 1] = kind
-        message, seen = N_("line {line} is a second header row, not data"), _format_cells(below)
-        place = header.line + 1
-        decisions.append(Decision.of("file", message, N_("seen: {seen}"), line=place, seen=seen))
+        message, line = N_("line {line} is a second header row, not data"), header.line + 1
+        decisions.append(Decision.of("file", message, _format_cells(below), line=line))
     if _are_groups(above, names):
         names, ungrouped = _combine(above, names, vocabulary), names
         if names != ungrouped:
             message = N_("the group names above the headers are read with them")
-            seen = _format_cells([*names, *above])
-            decisions.append(Decision.of("file", message, N_("seen: {seen}"), seen=seen))
+            decisions.append(Decision.of("file", message, _format_cells([*names, *above])))
     if names != raw_names or second_rows:
         names = table_bounds.make_unique(names)
         header = replace(header, names=names, second_rows=second_rows)
@@ -178,7 +176,7 @@ def choose_table(
         index
         for index in range(len(runs))
         if index != chosen
-        and _stands_apart(simple[chosen] & simple[index], extents[chosen], extents[index])
+        and _is_other_table(simple[chosen] & simple[index], extents[chosen], extents[index])
     ]
     if not separate_runs:
         return header, []
@@ -194,14 +192,8 @@ def choose_table(
     first, last = min(start for start, _end in own_runs), max(end for _start, end in own_runs)
     other_names = [name for index in separate_runs for name in header.raw[slice(*runs[index])]]
     names = [name if first <= index < last else "" for index, name in enumerate(header.raw)]
-    decision = Decision.of(
-        "file",
-        N_("another table beside it is left aside: {columns}"),
-        N_("an empty column separates them; {own} rows here, {other} there"),
-        columns=_format_cells(other_names),
-        own=extents[chosen][0],
-        other=extents[separate_runs[0]][0],
-    )
+    message = N_("another table beside it is left aside: {columns}")
+    decision = Decision.of("file", message, columns=_format_cells(other_names))
     names = table_bounds.make_unique(names)
     return replace(header, names=names, span=(first, last)), [decision]
 
@@ -253,11 +245,11 @@ def _is_filled(cells: list[str]) -> bool:
     return any(cell and not cell.isspace() for cell in cells)
 
 
-def _stands_apart(shared: set[str], own: tuple[int, int], other: tuple[int, int]) -> bool:
+def _is_other_table(shared: set[str], chosen: tuple[int, int], other: tuple[int, int]) -> bool:
     """Return whether a run is another table: a header repeats, or it ends elsewhere, no gap."""
-    shorter = min(own, other, key=lambda extent: extent[1])
+    shorter = min(chosen, other, key=lambda extent: extent[1])
     return bool(shared) or (
-        abs(own[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0
+        abs(chosen[1] - other[1]) >= MIN_ROWS_APART and shorter[0] >= MIN_DENSITY * shorter[1] > 0
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
+from qa_core.files.decision import SET_BY_PERSON, Decision
 from qa_core.files.options import parse_scale
 from qa_core.ingest.staging.arrays import to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
@@ -27,7 +27,7 @@ _MINUS = str.maketrans("−–", "--")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
 _SCALES = ((1, 5), (1, 10), (0, 100))
 _EFFORT_SCALES = ((1, 7), (1, 10), (0, 100))
-MANY_MARKS = 30
+MIN_EFFORT_MARKS = 30
 """Number of marks of effort, all up to five, from which on a scale to seven is unlikely."""
 
 
@@ -158,12 +158,7 @@ def decide_decimal(
     if requested:
         return requested
     if evidence.comma_decimal:
-        evidence.decide(
-            decisions,
-            "the comma is the decimal sign",
-            "{column}: {count} values such as 1,5",
-            count=evidence.comma_decimal,
-        )
+        evidence.decide(decisions, N_("the comma is the decimal sign"), evidence.comma_decimal)
         return ","
     if evidence.comma_three and (evidence.dot_other or evidence.dot_three_short):
         return "."
@@ -246,48 +241,40 @@ def decide_mark(
     separator = decide_decimal(evidence, decimal, decisions)
     readable = max(1, evidence.total - evidence.unreadable)
     requested = parse_scale(scale) if scale else None
-    factor = 1.0
-    places = {"low": f"{evidence.lowest:g}", "high": f"{evidence.highest:g}"}
+    factor, seen = 1.0, f"{evidence.lowest:g} – {evidence.highest:g}"
     if requested:
-        low, high, reason = *requested, N_("as set by you")
+        low, high, seen = *requested, SET_BY_PERSON
     elif hint and parse_scale(hint):
-        (low, high), reason = parse_scale(hint), N_("as the header {column} says")
+        (low, high), seen = parse_scale(hint), ""
     elif len(evidence.denominators) == 1:
         high = next(iter(evidence.denominators))
-        low, reason = (1 if high <= 10 else 0), N_("{column}: each value gives its maximum")
+        low, seen = (1 if high <= 10 else 0), f"/ {high:g}"
     elif evidence.percents > readable / 2:
-        low, high, reason = 0, 100, N_("{column}: per cent")
+        low, high, seen = 0, 100, f"{seen} %"
     elif evidence.fractions and evidence.lowest >= 0 and evidence.highest <= 1:
         low, high, factor = 0, 100, 100.0
-        reason = N_("{column}: fractions from {low} to {high}")
     else:
         is_effort = evidence.field == "ces"
-        if is_effort and evidence.total >= MANY_MARKS and not evidence.counts_above[5]:
+        if is_effort and evidence.total >= MIN_EFFORT_MARKS and not evidence.counts_above[5]:
             raise evidence.refuse(
                 "ambiguous_scale",
                 "The column {column} holds {count} effort ratings from {low} to {high}. "
                 "Choose the scale: up to 5, or up to 7.",
                 options=("--scale ces=1-5", "--scale ces=1-7"),
                 count=evidence.total,
-                **places,
+                low=f"{evidence.lowest:g}",
+                high=f"{evidence.highest:g}",
             )
         most = MAX_FAULT_SHARE * readable
         scales = _EFFORT_SCALES if is_effort else _SCALES
         fitting = (scale for scale in scales if evidence.counts_above[scale[1]] <= most)
         low, high = next(fitting, (0, 100))
-        reason = N_("{column}: values from {low} to {high}")
     zero_is_missing = bool(evidence.zeros and low > 0 and not requested)
     least, greatest = f"{low:g}", f"{high:g}"
-    evidence.decide(
-        decisions,
-        "scale from {least} to {greatest}",
-        reason,
-        **places,
-        least=least,
-        greatest=greatest,
-    )
+    message = N_("scale from {least} to {greatest}")
+    evidence.decide(decisions, message, seen, least=least, greatest=greatest)
     if zero_is_missing:
         note = N_("0 is outside the scale and read as no rating")
-        evidence.decide(decisions, note, "{column}: {zeros} zeros", **places, zeros=evidence.zeros)
+        evidence.decide(decisions, note, evidence.zeros)
     reading = NumberReading(separator, float(low), float(high), zero_is_missing, factor=factor)
     return reading, f"{least}-{greatest}"

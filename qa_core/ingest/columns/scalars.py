@@ -66,13 +66,13 @@ def read_seconds(value: Any) -> float | None:
     numbers = [as_number(part) for part in parts]
     if None in numbers or len(parts) not in (1, CLOCK_PARTS):
         return None
-    return sum(number * 60**place for place, number in enumerate(reversed(numbers)))
+    return sum(number * 60**exponent for exponent, number in enumerate(reversed(numbers)))
 
 
-def find_meaning(word: Any, known: Mapping[str, str | None], own: type[StrEnum]) -> str | None:
-    """Find what a word means in `known` (simplified), or itself if `own` has it; else None."""
+def find_meaning(word: Any, known: Mapping[str, str | None], members: type[StrEnum]) -> str | None:
+    """Find what a word means in `known` (simplified), or itself if `members` has it; else None."""
     text = simplify(str(word or ""))
-    return known[text] if text in known else text if text in set(own) else None
+    return known[text] if text in known else text if text in set(members) else None
 
 
 def read_direction(value: Any) -> str | None:

@@ -8,18 +8,10 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import Vocabulary, count_known
+from qa_core.ingest.words.tables import list_words
 
 SAMPLE_ROWS = 60
-FOOTERS = (
-    "total", "totals", "totaux", "total general", "grand total", "somme", "sum", "moyenne",
-    "average", "mean", "count", "nombre total", "sous total", "subtotal", "ensemble",
-    "end of report", "fin du rapport", "fin de l extraction", "generated", "genere", "edite le",
-    "exporte le", "source", "nombre d appels", "nb d appels", "nb appels", "nombre de lignes",
-    "number of rows", "minimum", "maximum", "min", "max", "mediane", "median", "ecart type",
-    "imprime le", "extrait le", "extraction du", "date d extraction", "date d edition",
-    "date d export", "fin de rapport", "fin du fichier", "end of file", "printed", "exported",
-    "legende", "filtres appliques", "applied filters",
-)  # fmt: skip
+FOOTERS = list_words("footers")
 MIN_WIDTH_OF_NOTES = 3
 _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2}")
 

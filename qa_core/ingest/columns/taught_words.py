@@ -45,10 +45,10 @@ def index_meanings(
     for text, meaning in words.items():
         parts = text.split(":")
         pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
-        found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
-        if found is None:
+        pair_found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
+        if pair_found is None:
             raise refuse_unknown_column(parts[0], list(headers))
-        column, word = found
+        column, word = pair_found
         taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(meaning)
     return taught
 

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from qa_core.base.i18n import N_
+
 DAY = 86_400
 EPOCH_DAY = 25_569
 """1 January 1970 in the day numbers of spreadsheets."""
@@ -48,21 +50,11 @@ class Zone:
     def describe_changes(self, decide: Callable[..., None]) -> None:
         """Record how many values of a file fell into the hours of clock changes."""
         if self.repeated:
-            decide(
-                "started_at",
-                "an hour that the clocks of {zone} show twice counts as the first one",
-                "{count} values",
-                zone=self.name,
-                count=self.repeated,
-            )
+            message = N_("an hour that the clocks of {zone} show twice counts as the first one")
+            decide("started_at", message, self.repeated, zone=self.name)
         if self.missing:
-            decide(
-                "started_at",
-                "an hour that the clocks of {zone} skip is read as before the change",
-                "{count} values",
-                zone=self.name,
-                count=self.missing,
-            )
+            message = N_("an hour that the clocks of {zone} skip is read as before the change")
+            decide("started_at", message, self.missing, zone=self.name)
 
 
 @cache

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_
+from qa_core.base.progress import Progress
+from qa_core.base.row_values import read_fields
 from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.files.decision import Decision
@@ -22,9 +24,10 @@ from qa_core.ingest.matching import attach
 from qa_core.ingest.reading import registry
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.staging import quarantine
-from qa_core.ingest.staging.staged import Staged, create_batch_id
+from qa_core.ingest.staging.duckdb_session import RowComparison
+from qa_core.ingest.staging.quarantine import RejectedRow
+from qa_core.ingest.staging.staged import Staged, create_batch_id, unscoped_import_rows
 from qa_core.ingest.staging.tally import ImportTally
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.records import due_work, store
@@ -40,6 +43,11 @@ from qa_core.storage.records.imports import (
 from qa_core.storage.records.store import Session
 
 DRY_RUN_BATCH = "rehearsal"
+SHOWN_FIELDS = (
+    "system", "profile", "state", "counts", "mapping", "quarantine", "first_day", "last_day",
+    "actor", "started_at", "finished_at",
+)  # fmt: skip
+"""Columns of a batch in the list of imports."""
 
 CONTACT_KINDS = {"contacts", *attach.VALUES}
 """Kinds that write to the rows of contacts."""
@@ -153,8 +161,7 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
     tally.unchanged += tally.new + tally.updated + joined_rows
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
-    evidence = N_("the same file is already imported: {batch}")
-    known = Decision.of("file", N_("recognised"), evidence, batch=batch.id)
+    known = Decision.of("file", N_("the same file is already imported: {batch}"), batch=batch.id)
     report.decisions = [known, *load_decisions(batch)]
     tally.require_identity(file)
     return report
@@ -307,23 +314,9 @@ def find_batches(
     with store.reading() as session:
         batches = session.scalars(newest_first.limit(limit).offset(offset)).all()
         return [
-            {
-                "id": batch.id,
-                "kind": batch.kind,
-                "file": batch.file_name,
-                "system": batch.system,
-                "profile": batch.profile,
-                "state": batch.state,
-                "counts": dict(batch.counts),
-                "mapping": dict(batch.mapping),
-                "decisions": [decision.as_json() for decision in load_decisions(batch)],
-                "quarantine": batch.quarantine,
-                "first_day": batch.first_day,
-                "last_day": batch.last_day,
-                "actor": batch.actor,
-                "started_at": batch.started_at,
-                "finished_at": batch.finished_at,
-            }
+            {"id": batch.id, "kind": batch.kind, "file": batch.file_name}
+            | read_fields(batch, SHOWN_FIELDS)
+            | {"decisions": [decision.as_json() for decision in load_decisions(batch)]}
             for batch in batches
         ]
 
@@ -403,3 +396,52 @@ def save_mapping(
                 saved_at=now(),
             )
         )
+
+
+@dataclass
+class LoadJob:
+    """Loading of one file. `system`: the one that was named for it; its contacts are
+    then looked for in no other.
+    """
+
+    viewer: Viewer
+    staged: Staged
+    options: ImportOptions
+    report: FileReport
+    progress: Progress
+    system: str | None = None
+    trial: Callable[[], lake.MergeResult] | None = None
+    """In a dry run, the merge that the import would do, to be tried on a copy of the
+    lake.
+    """
+
+    @property
+    def tally(self) -> ImportTally:
+        return self.report.tally
+
+    def start(
+        self,
+        pending: int,
+        write: Callable[[Session, str], None],
+        rejected_rows: list[RejectedRow] | None = None,
+    ) -> str:
+        """Check that every row is accounted for, create the batch as started, and write
+        its quarantine. Returns the id of the batch.
+        """
+        report = self.report
+        self.tally.require_identity(report.file, pending)
+        batch = start(self.viewer, self.staged, self.options, report, write)
+        report.quarantine = quarantine.write(batch.id, self.staged, rejected_rows or ())
+        return batch.id
+
+    def finish(self, result: lake.MergeResult | RowComparison | None = None) -> None:
+        """Add the counts of the merge, and mark the batch as done."""
+        if result is not None:
+            self.tally.add(result)
+        self.tally.require_identity(self.report.file)
+        days = (getattr(result, "first_day", None), getattr(result, "last_day", None))
+        with store.writing() as session:
+            finish(session, self.report.batch_id, self.tally.as_counts(), days)
+
+    def decide(self, field: str, decision: str, seen: object = "", **params: Any) -> None:
+        self.report.decisions.append(Decision.of(field, decision, seen, **params))

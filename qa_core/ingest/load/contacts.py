@@ -36,7 +36,7 @@ STORED_COLUMNS = (
 )  # fmt: skip
 """Columns of a stored contact that are asked for when its row comes again."""
 _NO_CONTACTS = "SELECT NULL::VARCHAR AS customer_key, NULL::DATE AS day WHERE false"
-FEW_ROWS = 100_000
+MAX_LOOKUPS = 100_000
 """Rows up to which the stored contacts are looked up once and kept beside."""
 
 
@@ -98,11 +98,11 @@ def deduplicate_keys(
     )
     connection.execute("DELETE FROM keyed WHERE line IN (SELECT line FROM older)")
     stored = "SELECT * FROM contacts"
-    if staged.accepted <= FEW_ROWS:
+    if staged.accepted <= MAX_LOOKUPS:
         stored = (
             f"SELECT {', '.join(STORED_COLUMNS)} FROM contacts c SEMI JOIN keyed k ON {KEY_JOIN}"
         )
-    kind = "TABLE" if staged.accepted <= FEW_ROWS else "VIEW"
+    kind = "TABLE" if staged.accepted <= MAX_LOOKUPS else "VIEW"
     connection.execute(f"CREATE TEMP {kind} known AS {stored}")
     return row_count - connection.execute("SELECT count(*) FROM keyed").fetchone()[0]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from qa_core.base.errors import Refusal
-from qa_core.ingest.columns.period_labels import DAY_MINUTES
+from qa_core.ingest.columns.timestamps import DAY_MINUTES
 from qa_core.ingest.profiles.intervals import refuse_unknown_length
 from qa_core.ingest.staging.duckdb_session import write_rows
 from qa_core.ingest.staging.staged import Staged

@@ -15,8 +15,8 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, objections, recordings, reused_ids
-from qa_core.ingest.load.load_job import LoadJob
+from qa_core.ingest.load import batches, contacts, intervals, recordings, recovery, reused_ids
+from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.reading import plausibility
@@ -89,15 +89,11 @@ def load_contacts(job: LoadJob) -> None:
     )
     joined_rows = late_joins.join_arrived(batch_id) if result.new or result.updated else {}
     if joined_rows:
-        job.decide(
-            "file",
-            "waiting rows were matched to these contacts",
-            "{joined}",
-            joined=", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items())),
-        )
+        joined = ", ".join(f"{count} {kind}" for kind, count in sorted(joined_rows.items()))
+        job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
-    objections.apply_objections(job.viewer.username)
+    recovery.apply_objections(job.viewer.username)
     _delete_forbidden(job, prepared)
     job.finish(result)
 
@@ -120,12 +116,8 @@ def load_assignments(job: LoadJob) -> None:
     tally.duplicates = len(rows) - len(rows_by_key)
     tally.add(RowComparison(len(new_rows), 0, len(rows_by_key) - len(new_rows)))
     numbers = len({row["tracking_number"] for row in rows})
-    job.decide(
-        "tracking_number",
-        "numbers assigned to campaigns by day; contacts follow their number",
-        "{count} numbers",
-        count=numbers,
-    )
+    message = N_("numbers assigned to campaigns by day; contacts follow their number")
+    job.decide("tracking_number", message, str(numbers))
     if job.options.dry_run:
         return
 
@@ -135,12 +127,7 @@ def load_assignments(job: LoadJob) -> None:
 
     job.start(0, write)
     changed = apply.apply_if_due()
-    job.decide(
-        "campaign",
-        "taken from the number and the day of the contact",
-        "{count} contacts",
-        count=changed,
-    )
+    job.decide("campaign", "taken from the number and the day of the contact", changed)
     job.finish()
 
 
@@ -219,12 +206,7 @@ def load_intervals(job: LoadJob) -> None:
         prepared = intervals.prepare_intervals(connection, staged)
         tally.duplicates = prepared.duplicates
         if prepared.minutes:
-            job.decide(
-                "length_minutes",
-                "{minutes} minutes",
-                "the smallest step between two starts",
-                minutes=prepared.minutes,
-            )
+            job.decide("length_minutes", "each row is {minutes} minutes", minutes=prepared.minutes)
         if job.options.dry_run:
             carried = ("local_start", *prepared.carried)
             tally.add(compare(connection, "intervals", prepared.path, INTERVAL_KEY, carried))
@@ -336,15 +318,8 @@ def _describe_created(job: LoadJob, resolved_names: advisors.ResolvedNames) -> N
     ):
         if created:
             shown = ", ".join(created[:SHOWN_NAMES]) + (" …" if len(created) > SHOWN_NAMES else "")
-            job.decide(
-                field,
-                N_("created, because no advisor of that name was known")
-                if field == "advisor"
-                else N_("created, because no team of that name was known"),
-                "{count}: {names}",
-                count=len(created),
-                names=shown,
-            )
+            message = N_("created, because no such name was known")
+            job.decide(field, message, f"{len(created)}: {shown}", names=shown)
 
 
 CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
@@ -376,12 +351,7 @@ def _describe_changed(
                 f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}"
             ).fetchone()
             if count:
-                evidence = (
-                    N_("{count} contacts of {distinct} numbers")
-                    if field == "customer"
-                    else N_("{count} contacts")
-                )
-                job.decide(field, decision, evidence, count=count, distinct=distinct)
+                job.decide(field, decision, count, distinct=distinct)
 
 
 def _find_rejected_rows(

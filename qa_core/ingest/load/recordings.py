@@ -22,22 +22,17 @@ from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, deletion, vault
-from qa_core.ingest.load.load_job import LoadJob
+from qa_core.files.header_text import simplify
+from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.staging.quarantine import RejectedRow
 from qa_core.ingest.staging.staged import Staged
+from qa_core.ingest.words.tables import index_words
 from qa_core.metrics.query import RecordedContact
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
 
-PURPOSE_WORDS = {
-    "formation": "training",
-    "évaluation": "evaluation",
-    "qualité": "quality",
-    "qualité de service": "quality",
-    "quality of service": "quality",
-    "preuve": "proof",
-}
+PURPOSE_WORDS = index_words("purposes", str)
 
 RecordingKey = tuple[str, str, bool]
 """Key of a recording: system and id of its contact, and whether it is proof of a
@@ -109,7 +104,7 @@ def load(job: LoadJob) -> None:
             )
         }
     if not job.options.dry_run:
-        recordings.sweep()
+        recordings.delete_orphans()
     stored_rows: list[IncomingRecording] = []
     try:
         for number, item in enumerate(rows):
@@ -174,7 +169,7 @@ def _check_row(item: IncomingRecording, rules: RecordingRules, purpose: str | No
     """Find the reason why that row may not be stored, or its earlier result; None where
     contact, purpose and retention allow it.
     """
-    purpose_text = (item.row.get("purpose") or purpose or "").strip().casefold()
+    purpose_text = simplify(item.row.get("purpose") or purpose or "")
     item.purpose = PURPOSE_WORDS.get(purpose_text, purpose_text)
     if not purpose_text:
         return "no_purpose"
@@ -258,20 +253,12 @@ def _build_key(recording: Recording) -> RecordingKey:
 def _describe(job: LoadJob, stored_rows: list[IncomingRecording], unmatched: int) -> None:
     converted = sum(item.audio.frames is not None for item in stored_rows)
     if converted:
-        job.decide("file", "kept as WAV, sound only", "{count} recordings", count=converted)
-    if len(stored_rows) > converted:
-        job.decide(
-            "file",
-            "kept as delivered, because browsers play it",
-            "{count} recordings",
-            count=len(stored_rows) - converted,
-        )
+        job.decide("file", "kept as WAV, sound only", converted)
     if unmatched:
         job.decide(
             "contact_id",
             "not kept: their contact is not imported yet. Import the contact, then this file again",
-            "{count} recordings",
-            count=unmatched,
+            unmatched,
         )
 
 

@@ -1,4 +1,6 @@
-"""Recovery of killed imports: those in the lake are finished, others rolled back."""
+"""Recovery of killed imports: those in the lake are finished, others rolled back. Then
+changed rules and objections are applied.
+"""
 
 import contextlib
 
@@ -6,13 +8,14 @@ import sqlalchemy as sa
 
 from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings
-from qa_core.ingest.load import batches, objections, rollback
+from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake
-from qa_core.storage.records import store
-from qa_core.storage.records.imports import ImportBatch
+from qa_core.storage.records import due_work, store
+from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch
+from qa_core.storage.records.retention import Objection
 
 LAKE_KINDS = frozenset({"contacts", "tracking", "surveys", "spend", "intervals"})
 """Kinds whose rows are in the lake; the others are complete once the records are."""
@@ -45,7 +48,7 @@ def finish_batches() -> list[str]:
         else:
             _finish_or_fail(batch_id)
     if unfinished:
-        objections.apply_objections("system")
+        apply_objections("system")
         recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in unfinished]
 
@@ -72,3 +75,30 @@ def _finish_or_fail(batch_id: str) -> None:
             counts,
             (result.first_day, result.last_day) if result else (None, None),
         )
+
+
+def apply_due_rules() -> int:
+    """Finish interrupted imports, then apply requested rules: after a change of a rule,
+    and at each start. Returns contacts changed.
+    """
+    store.require_ready()
+    if not due_work.is_due(CENTRE_RULES):
+        return 0
+    with store.one_import_at_a_time():
+        finish_batches()
+        return apply.apply_if_due()
+
+
+def apply_objections(actor: str) -> int:
+    """Mark stored contacts by the objections, and delete the audio that they forbid.
+    The caller holds the lock of imports. Returns the number of recordings deleted.
+    """
+    with store.reading() as session:
+        entered = session.scalars(sa.select(Objection)).all()
+    if not entered:
+        return 0
+    lake.mark_objected(
+        [item.customer_key for item in entered if item.customer_key],
+        [(item.source_system, item.contact_id) for item in entered if item.contact_id],
+    )
+    return recordings.delete_forbidden(actor)

@@ -13,7 +13,7 @@ from qa_core.ingest.staging.staged import Staged
 from qa_core.storage.lake.tables import quote
 
 BY_DAY, BY_START = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
-FEW_ROWS = 0.01
+MAX_REUSED_SHARE = 0.01
 """Share of rows with ids of several contacts up to which ids are taken for unique."""
 MAX_IDS = 0.9
 HOURS_APART = 20
@@ -35,7 +35,7 @@ def find_key_scope(
     column = staged.mapping.get("contact_id", "contact_id")
     contacts = rows - (repeats or 0)
     params = {"column": column, "ids": ids, "others": other_ids, "rows": rows, "contacts": contacts}
-    is_mixed = (other_rows or 0) > FEW_ROWS * rows and other_ids < MAX_IDS * ids
+    is_mixed = (other_rows or 0) > MAX_REUSED_SHARE * rows and other_ids < MAX_IDS * ids
     if known_scope is None and is_mixed and not options.yes:
         raise Refusal(
             "mixed_ids",
@@ -45,13 +45,9 @@ def find_key_scope(
             options=("--yes", f"--map ignore={column}"),
             **params,
         )
-    if known_scope is None and (is_mixed or (other_rows or 0) <= FEW_ROWS * rows):
-        same = Decision.of(
-            "contact_id",
-            N_("a repeated id is the same contact: {contacts} contacts in {rows} rows"),
-            N_("{column}: {ids} repeated ids"),
-            **params,
-        )
+    if known_scope is None and (is_mixed or (other_rows or 0) <= MAX_REUSED_SHARE * rows):
+        message = N_("a repeated id is the same contact: {contacts} contacts in {rows} rows")
+        same = Decision.of("contact_id", message, str(ids), **params)
         return None, same.with_weight(rows=repeats, contacts=rows) if repeats else None
     scope = BY_START if known_scope == BY_START or same_day else BY_DAY
     decision = Decision.of(
@@ -59,12 +55,7 @@ def find_key_scope(
         N_("ids are reused: id and day together identify a contact")
         if scope == BY_DAY
         else N_("ids are reused: id and start together identify a contact"),
-        N_(
-            "{column}: {others} of {ids} repeated ids belong to several contacts; merged, {rows} "
-            "rows would make {contacts} contacts"
-        )
-        if known_scope is None
-        else N_("as in an earlier file of this source"),
+        f"{other_ids} / {ids}",
         **params,
     )
     return scope, decision.with_weight(rows=repeats or 0, contacts=contacts)

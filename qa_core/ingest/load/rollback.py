@@ -10,13 +10,13 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.centre import advisors
 from qa_core.compliance import recordings
-from qa_core.compliance.retention import UNDO_DAYS
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.rules import apply
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.lake.maintenance import IMAGE_DAYS
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
@@ -30,7 +30,7 @@ def require_last(session: Session, batch: ImportBatch) -> None:
     """Raise Refusal when a later import changed or used in the records what this one
     added. For the lake, `lake.undo` checks it.
     """
-    last_day = environment.to_local(batch.started_at).date() + timedelta(days=UNDO_DAYS)
+    last_day = environment.to_local(batch.started_at).date() + timedelta(days=IMAGE_DAYS)
     if last_day < environment.today():
         message = N_("Import {batch} cannot be undone: the data before it is no longer kept.")
         raise Refusal("too_old_to_undo", message, batch=batch.id)

@@ -169,8 +169,8 @@ def build_values_table(
     """Build a table of pending rows from (contact, values), in the types of the lake."""
     types = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
     columns = {
-        name: pa.array([key[place] for key, _values in rows], pa.string())
-        for place, name in enumerate(schema.CONTACT_KEY)
+        name: pa.array([key[index] for key, _values in rows], pa.string())
+        for index, name in enumerate(schema.CONTACT_KEY)
     }
     return pa.table(
         columns

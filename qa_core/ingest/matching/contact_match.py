@@ -163,7 +163,7 @@ def _match_by_number(connection: duckdb.DuckDBPyConnection, tolerance: float) ->
     ):
         if rows:
             columns = list(map(list, zip(*rows, strict=True)))
-            names = [str(place) for place in range(len(columns))]
+            names = [str(index) for index in range(len(columns))]
             connection.register("paired_rows", pa.table(columns, names=names))
             connection.execute(f"INSERT INTO {table} SELECT * FROM paired_rows")
             connection.unregister("paired_rows")

@@ -20,8 +20,7 @@ from qa_core.centre.rules.active_rules import source_value
 from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
-from qa_core.ingest.staging.staged import Staged
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import Staged, unscoped_import_rows
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import LegalAct
 from qa_core.quality import evaluations
@@ -39,7 +38,7 @@ LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-GREATEST_MARK = 1_000
+MAX_MARK = 1_000
 """Greatest mark that any criterion has."""
 
 
@@ -332,7 +331,7 @@ def find_unlikely_criteria(session: Session) -> list[tuple[str, str]]:
     statement = (
         sa.select(Evaluation.batch_id, EvaluationAnswer.criterion)
         .join(EvaluationAnswer.evaluation)
-        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > GREATEST_MARK)
+        .where(Evaluation.batch_id.is_not(None), EvaluationAnswer.possible > MAX_MARK)
         .distinct()
         .order_by(Evaluation.batch_id, EvaluationAnswer.criterion)
     )

@@ -10,7 +10,7 @@ from qa_core.centre.rules.active_rules import source_value
 from qa_core.ingest.matching import evaluation_rows, pending_rows
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.duckdb_session import write_rows
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.storage import lake, system_errors
 from qa_core.storage.facts.schema import AS_GIVEN
 from qa_core.storage.records import store

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from qa_core.ingest.matching import attach, contact_match
 from qa_core.ingest.rules import apply
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.storage import lake, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch, WaitingRow

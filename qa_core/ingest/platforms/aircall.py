@@ -10,15 +10,9 @@ from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
+from qa_core.ingest.words.tables import index_tool_words
 
-_MISSED = {
-    "out of opening hours": "closed",
-    "short abandoned": "abandoned",
-    "abandoned in ivr": "abandoned",
-    "abandoned in classic": "abandoned",
-    "no available agent": "unanswered",
-    "agents did not answer": "unanswered",
-}
+_MISSED = index_tool_words("aircall", "outcomes")
 _WRAPPERS = ("call", "data")
 """Keys under which the events of a webhook have the call."""
 

@@ -22,7 +22,7 @@ _INBOUND = (
 _OUTBOUND = ("OUTBOUND", "CALLBACK", "EXTERNAL_OUTBOUND", "AGENT_REPLY")
 _DIRECTIONS = {**dict.fromkeys(_INBOUND, "inbound"), **dict.fromkeys(_OUTBOUND, "outbound")}
 _NOT_CHAINED = ("CALLBACK", "MONITOR", "OUTBOUND", "EXTERNAL_OUTBOUND")
-"""A call back is a contact of its own, though it names the one it follows."""
+"""A call back counts as a separate contact, though it names the one it follows."""
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TASK": "task"}
 _SUMS = ("talk_seconds", "hold_seconds", "wrap_seconds")
 _IDS = ("ContactId", "Id")
@@ -41,7 +41,7 @@ def skip(item: Item) -> str | None:
 
 
 def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
-    own, connected = record["contact_id"], record["connected_at"]
+    contact_id, connected = record["contact_id"], record["connected_at"]
     method = item.get("InitiationMethod")
     agent = item.get("Agent") or item.get("AgentInfo") or {}
     queue = item.get("Queue") or item.get("QueueInfo") or {}
@@ -53,7 +53,7 @@ def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
         talk = seconds_between(connected, ended)
     return {
         **{
-            name: None if method in _NOT_CHAINED or record[name] == own else record[name]
+            name: None if method in _NOT_CHAINED or record[name] == contact_id else record[name]
             for name in ("before", "first")
         },
         "direction": direction,

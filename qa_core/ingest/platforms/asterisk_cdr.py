@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
 from qa_core.files.signatures import Headers, Layout, Rows
 from qa_core.ingest.columns import scalars
@@ -16,7 +17,9 @@ from qa_core.ingest.platforms.call_legs import LAST
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
+from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY
 from qa_core.ingest.staging.pseudonyms import find_outside_number, is_withheld
+from qa_core.ingest.words.tables import index_tool_words
 
 CSV = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -33,15 +36,8 @@ _HEADERS = {"calldate": "start", "recordingfile": "recording", "cnum": "src_numb
 _DATE = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{1,2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
 _UNIQUE = re.compile(r"^(?:[\w.-]+-)?\d{9,10}\.\d+$")
 _CHANNEL = re.compile(r"^(?P<peer>[A-Za-z0-9]+/[^/;]+?)(?:-[0-9a-f]{6,}(?:;\d)?|;\d)?$")
-_OUTCOMES = {
-    "answered": "answered",
-    "answer": "answered",
-    "no answer": "unanswered",
-    "noanswer": "unanswered",
-    "busy": "refused",
-    "failed": "failed",
-    "congestion": "failed",
-}
+_OUTCOMES = index_tool_words("asterisk_cdr", "outcomes")
+_BY_DISPOSITION = N_("answered only by the queue: abandoned; answered by voicemail: voicemail")
 _FROM_OUTSIDE = re.compile(
     r"from-(?:trunk|pstn|did)|ext-did|incoming|inbound|entrant", re.IGNORECASE
 )
@@ -60,16 +56,6 @@ LAYOUTS = Rows(tuple(Layout(names, _TESTS, MIN_CELLS) for names in (CSV, CUSTOM)
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    export.decide(
-        "direction",
-        "inbound if the caller is external, outbound if only the other side is, internal if "
-        "neither is",
-    )
-    export.decide(
-        "outcome",
-        "from the disposition; answered only by the queue: abandoned; answered by voicemail: "
-        "voicemail",
-    )
     return export.tables(_read_rows(export))
 
 
@@ -98,10 +84,10 @@ def build(cells: Cells, record: Mapping[str, Any]) -> dict[str, Any]:
     started, answered, ended = (record[name] for name in ("started_at", "answered_at", "ended_at"))
     target = cells["did"] or cells["dst"]
     direction, customer = _find_direction(cells["src_number"] or cells["src"], target, cells)
-    own = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
+    unique_id = cells["linkedid"] or cells["further id"] or cells["uniqueid"] or None
     computed = {
-        "call": own or f"line {record['line']}",
-        "uniqueid": own,
+        "call": unique_id or f"line {record['line']}",
+        "uniqueid": unique_id,
         "direction": direction,
         "outcome": _find_outcome(cells, record["outcome"]),
         "advisor": _find_peer(cells["channel" if direction == "outbound" else "dstchannel"]),
@@ -147,8 +133,8 @@ def _find_outcome(cells: Cells, outcome: str | None) -> str | None:
 
 
 def _find_peer(channel: str) -> str | None:
-    found = _CHANNEL.match(channel)
-    return found["peer"] if found and not found["peer"].startswith("Console") else None
+    match = _CHANNEL.match(channel)
+    return match["peer"] if match and not match["peer"].startswith("Console") else None
 
 
 def _find_queue(cells: Cells) -> str | None:
@@ -206,6 +192,10 @@ PLATFORM = Platform(
     folded={"contact_id": "linkedid, uniqueid", "wait_seconds": "answer, duration"},
     group="call",
     is_local=True,
+    remarks=(
+        ("direction", BY_EXTERNAL_PARTY, "src, dst"),
+        ("outcome", _BY_DISPOSITION, "disposition, lastapp"),
+    ),
     shown=("src", "dst", "start", "disposition", "uniqueid"),
     masked=("src", "dst"),
 )

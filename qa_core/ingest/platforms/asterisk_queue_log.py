@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from qa_core.base.i18n import N_
 from qa_core.files.header_text import simplify
-from qa_core.files.sample import TITLE_ROWS, Sample
-from qa_core.files.signatures import Headers, Lines
+from qa_core.files.signatures import TITLE_ROWS, Headers, Lines, Sample
 from qa_core.files.text_blocks import parse_columns
 from qa_core.ingest.columns import date_order, timestamps
 from qa_core.ingest.columns.vocabulary import clean_cells
@@ -20,6 +20,7 @@ from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import MOMENT, Computed, Moment, Seconds, Value, build_schema
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
 from qa_core.ingest.staging.arrays import to_numpy
+from qa_core.ingest.words.tables import load_table
 
 ENTRY, CONNECT = "ENTERQUEUE", "CONNECT"
 COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
@@ -57,21 +58,7 @@ _TALK_AT = {
 }
 """Pieces of data with wait and talk, counted from the end where a method takes one or two."""
 
-_PIECES = ("data", "param", "info", "arg", "data ", "param ", "info ")
-_COLUMNS = {
-    field: spellings.split("|")
-    for field, spellings in {
-        "at": "time id|date time|datetime|time|eventdate|event date|timestamp|epoch|created",
-        "call": "callid|call id|uniqueid|unique id",
-        "queue": "queuename|queue name|queue|qname",
-        "agent": "agent|qagent|channel|interface|type",
-        "event": "event|verb|qevent|action",
-        "wait": "htime|hold time|holdtime",
-        "talk": "ttime|talk time|talktime|calltime",
-        "data": "data",
-        **{f"piece{n}": "|".join(f"{name}{n + 1}" for name in _PIECES) for n in range(6)},
-    }.items()
-}
+_COLUMNS = load_table("tools")["asterisk_queue_log"]["headers"]
 
 _NEEDED = (
     *(_COLUMNS[field] for field in ("at", "call", "event")),
@@ -100,19 +87,19 @@ _EVENT_LINE = re.compile(
 def _count_titles(sample: Sample) -> int | None:
     """Count the rows above the header of a database export; None where it has none."""
     rows = sample.rows[:TITLE_ROWS]
-    return next((place for place, row in enumerate(rows) if _find_columns(row)), None)
+    return next((index for index, row in enumerate(rows) if _find_columns(row)), None)
 
 
 def _find_columns(header: list[str]) -> dict[str, int]:
     """Find where a database export keeps what; empty when the row is not its header."""
     names = [simplify(name) for name in header]
-    found = {}
+    columns = {}
     for field, spellings in _COLUMNS.items():
-        place = next((names.index(spelling) for spelling in spellings if spelling in names), None)
-        if place is not None and place not in found.values():
-            found[field] = place
-    is_header = {"at", "call", "event"} <= set(found) and bool({"queue", "agent"} & set(found))
-    return found if is_header else {}
+        index = next((names.index(spelling) for spelling in spellings if spelling in names), None)
+        if index is not None and index not in columns.values():
+            columns[field] = index
+    is_header = {"at", "call", "event"} <= set(columns) and bool({"queue", "agent"} & set(columns))
+    return columns if is_header else {}
 
 
 Block = tuple[np.ndarray, dict[str, pa.Array], list[pa.Array], np.ndarray]
@@ -149,7 +136,7 @@ def _read_lines(export: ExportReader) -> Iterator[Block]:
         export.tally.skip("blank", count - len(numbers))
         if not len(numbers):
             continue
-        columns = [_take_place(cells, place) for place in range(FIELDS)]
+        columns = [_take_cell(cells, index) for index in range(FIELDS)]
         fields = dict(zip(("at", "call", "queue", "agent", "event"), columns, strict=False))
         good = _check_lines(
             export, numbers, fields, is_last=share >= 1 and not export.content.ends_with_newline
@@ -157,11 +144,11 @@ def _read_lines(export: ExportReader) -> Iterator[Block]:
         yield numbers, fields, columns[5:], good
 
 
-def _take_place(cells: pa.ListArray, place: int) -> pa.Array:
+def _take_cell(cells: pa.ListArray, index: int) -> pa.Array:
     """Take the cell at that place of each line; null where it is shorter."""
     offsets = cells.offsets.to_numpy()
-    is_short = np.diff(offsets) <= place
-    return cells.values.take(pa.array(offsets[:-1] + place, pa.int64(), mask=is_short))
+    is_short = np.diff(offsets) <= index
+    return cells.values.take(pa.array(offsets[:-1] + index, pa.int64(), mask=is_short))
 
 
 def _split_ahead(export: ExportReader) -> Iterator[tuple[int, np.ndarray, pa.ListArray, float]]:
@@ -261,23 +248,23 @@ def _read_table(export: ExportReader, titles: int) -> Iterator[Block]:
         keep = pa.array(filled)
         empty = pa.nulls(count, pa.string())
         fields = {
-            name: cells[place].filter(keep)
-            for name, place in columns.items()
+            name: cells[n].filter(keep)
+            for name, n in columns.items()
             if not name.startswith("piece")
         }
         fields |= {name: empty.filter(keep) for name in ("queue", "agent") if name not in fields}
         pieces = [
-            (cells[columns[f"piece{place}"]] if f"piece{place}" in columns else empty).filter(keep)
-            for place in range(6)
+            (cells[columns[f"piece{n}"]] if f"piece{n}" in columns else empty).filter(keep)
+            for n in range(6)
         ]
         pieces = _split_data(fields, pieces)
         reading = reading or _decide_moments(export, fields["at"])
-        found = reading.read(fields["at"])
-        clock = np.where(np.isnat(found.clock), np.timedelta64(0, "us"), found.clock)
-        at = found.day.astype("M8[us]") + clock
-        export.notes["without_zone"] = bool((~found.fixed & ~np.isnat(at)).any())
-        local = np.where(found.fixed, np.datetime64("NaT", "us"), at)
-        at = np.where(found.fixed, at, export.zone.to_utc(local))
+        moments = reading.read(fields["at"])
+        clock = np.where(np.isnat(moments.clock), np.timedelta64(0, "us"), moments.clock)
+        at = moments.day.astype("M8[us]") + clock
+        export.notes["without_zone"] = bool((~moments.fixed & ~np.isnat(at)).any())
+        local = np.where(moments.fixed, np.datetime64("NaT", "us"), at)
+        at = np.where(moments.fixed, at, export.zone.to_utc(local))
         event = pc.utf8_upper(pc.fill_null(fields["event"], ""))
         good = ~np.isnat(at) & to_numpy(pc.match_substring_regex(event, r"^[A-Z_]+$"))
         numbers = numbers[filled]
@@ -329,10 +316,10 @@ def _build_events(
     kept = event.filter(keep)
     pieces = [piece.filter(keep) for piece in pieces]
     wait, talk = _read_durations(kept, pieces, _WAIT_AT), _read_durations(kept, pieces, _TALK_AT)
-    for name, own, places in (("wait", wait, _WAIT_AT), ("talk", talk, _TALK_AT)):
+    for name, seconds, places in (("wait", wait, _WAIT_AT), ("talk", talk, _TALK_AT)):
         if name in fields:
-            given = _as_seconds(fields[name].filter(keep))
-            np.copyto(own, given, where=_is_among(kept, places) & np.isnan(own))
+            stated = _as_seconds(fields[name].filter(keep))
+            np.copyto(seconds, stated, where=_is_among(kept, places) & np.isnan(seconds))
     is_entry = pc.equal(kept, ENTRY)
     agent = pc.utf8_trim_whitespace(pc.fill_null(fields["agent"].filter(keep), "NONE"))
     nothing = pa.scalar(None, pa.string())
@@ -370,20 +357,20 @@ def _read_durations(event: pa.Array, pieces: list[pa.Array], places: dict[str, i
     picked = np.full(len(event), np.nan)
     filled = np.sum([to_numpy(piece.is_valid()) for piece in pieces], axis=0)
     wanted: dict[int, list[str]] = {}
-    for name, place in places.items():
-        wanted.setdefault(place, []).append(name)
-    for place, names in wanted.items():
+    for name, index in places.items():
+        wanted.setdefault(index, []).append(name)
+    for index, names in wanted.items():
         rows = _is_among(event, names)
         if not rows.any():
             continue
-        if place >= 0:
-            picked[rows] = _as_seconds(pieces[place].filter(pa.array(rows)))
+        if index >= 0:
+            picked[rows] = _as_seconds(pieces[index].filter(pa.array(rows)))
             continue
         # Counted from the last piece of data that is there.
         for width in np.unique(filled[rows]):
-            if width + place >= 0:
-                own = rows & (filled == width)
-                picked[own] = _as_seconds(pieces[width + place].filter(pa.array(own)))
+            if width + index >= 0:
+                same_width = rows & (filled == width)
+                picked[same_width] = _as_seconds(pieces[width + index].filter(pa.array(same_width)))
     return picked
 
 
@@ -430,11 +417,11 @@ def fold(session: FoldSession) -> str:
 
 
 def _order_events(session: FoldSession) -> None:
-    """Create `events` with the `place` of each in time; a repeated one counts once."""
+    """Create `events` with the `rank` of each in time; a repeated one counts once."""
     whole = "callid, moment, event, queue, agent, wait, talk, did"
     is_ordered = session.export.notes.get("in_order", True)
-    place = "line" if is_ordered else "row_number() OVER (ORDER BY moment, line)"
-    events = f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {place} AS place FROM"
+    rank = "line" if is_ordered else "row_number() OVER (ORDER BY moment, line)"
+    events = f"CREATE OR REPLACE TEMP VIEW events AS SELECT *, {rank} AS place FROM"
     repeated = session.count(f"SELECT count(*) - count(DISTINCT hash({whole})) FROM records")
     if not repeated:
         session.connection.execute(f"{events} records")
@@ -541,7 +528,7 @@ def _count_gaps(session: FoldSession) -> None:
         "SELECT count(*) FILTER (outcome = 'unanswered'), count(*) FILTER (is_open), count(*) "
         f"FILTER (opening <> '{ENTRY}') FROM whole"
     ).fetchall()[0]
-    notes[:] = [before + int(found) for before, found in zip(notes, row, strict=True)]
+    notes[:] = [before + int(count) for before, count in zip(notes, row, strict=True)]
 
 
 def finish(export: ExportReader) -> None:
@@ -553,26 +540,13 @@ def finish(export: ExportReader) -> None:
     )
     unclosed, talking, headless = export.notes["queue_log"]
     if unclosed:
-        export.decide(
-            "outcome",
-            "unanswered, because the log does not say how they ended",
-            "{count} calls that entered a queue and did not leave it",
-            count=unclosed,
-        )
+        message = N_("unanswered where a call entered a queue and did not leave it")
+        export.decide("outcome", message, unclosed)
     if talking:
-        export.decide(
-            "talk_seconds",
-            "missing where the end of a conversation is missing",
-            "{count} answered calls without an end",
-            count=talking,
-        )
+        export.decide("talk_seconds", "missing where a conversation has no end", talking)
     if headless:
-        export.decide(
-            "started_at",
-            "computed from durations, because the log begins after these calls arrived",
-            "{count} calls",
-            count=headless,
-        )
+        message = N_("computed from durations, because the log begins after these calls arrived")
+        export.decide("started_at", message, headless)
 
 
 PLATFORM = Platform(

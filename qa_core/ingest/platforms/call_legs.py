@@ -13,8 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.ingest.platforms.declaration import LegChain, Platform
-from qa_core.ingest.staging.staged import SCHEMAS
-from qa_core.ingest.staging.unscoped_rows import unscoped_import_rows
+from qa_core.ingest.staging.staged import SCHEMAS, unscoped_import_rows
 from qa_core.storage import lake
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
@@ -195,13 +194,13 @@ def find_incomplete(
         "CREATE OR REPLACE TEMP TABLE open_roots AS SELECT DISTINCT root FROM records r JOIN "
         f"roots o ON o.id = r.{chain.id_column} WHERE r.line IS NULL OR {missing}"
     )
-    found = connection.sql(
+    legs = connection.sql(
         "SELECT r.*, coalesce(s.known, o.root) AS root FROM records r JOIN roots o ON o.id = "
         f"r.{chain.id_column} SEMI JOIN open_roots p ON p.root = o.root "
         f"LEFT JOIN ({_KNOWN_ROOTS}) s ON s.root = o.root "
         f"WHERE r.line IS NOT NULL OR r.{chain.id_column} IN (SELECT id FROM rebuilt)"
     ).to_arrow_table()
-    return [_build_pending_row(record, chain, system) for record in found.to_pylist()]
+    return [_build_pending_row(record, chain, system) for record in legs.to_pylist()]
 
 
 def _build_pending_row(record: dict[str, Any], chain: LegChain, system: str) -> dict[str, Any]:
@@ -279,12 +278,12 @@ def _rebuild_first_legs(
     columns = stored | dict(chain.from_contact)
     values = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
     with lake.working() as working:
-        found = working.sql(
+        stored_legs = working.sql(
             f"SELECT {values} FROM contacts WHERE source_system = ? AND contact_id IN (SELECT "
             "unnest(?))",
             params=[system, missing],
         ).to_arrow_table()
-    connection.register("found", found)
+    connection.register("found", stored_legs)
     connection.execute(
         "INSERT INTO taken BY NAME SELECT * FROM found; INSERT INTO rebuilt SELECT "
         f"{chain.id_column} FROM found"

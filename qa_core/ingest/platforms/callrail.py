@@ -1,15 +1,13 @@
 """CallRail calls: contacts, or campaigns of other contacts, joined by tracking number and time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import pyarrow as pa
 
 from qa_core.files.signatures import Keys
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
-from qa_core.ingest.platforms.reader import ExportReader
+from qa_core.ingest.staging.declaration import DURATION_IS_TALK
 
 _OUTCOMES = (
     ("answered", True, "answered"),
@@ -17,16 +15,6 @@ _OUTCOMES = (
     ("answered", False, "unanswered"),
 )
 """Key, value and outcome; the first that fits counts."""
-
-
-def read(export: ExportReader) -> Iterator[pa.Table]:
-    export.decide(
-        "talk_seconds",
-        "the duration of answered contacts is taken as talk time",
-        "{other}: no other column says it",
-        other="duration",
-    )
-    return export.tables()
 
 
 def build(item: Item, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +44,7 @@ PLATFORM = Platform(
     },
     build=build,
     of_answered=("talk_seconds",),
-    read=read,
     kinds=("contacts", "tracking"),
+    remarks=(("talk_seconds", DURATION_IS_TALK, "duration"),),
     shown=("id", "start_time"),
 )

@@ -11,15 +11,10 @@ from qa_core.ingest.columns import scalars
 from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
+from qa_core.ingest.words.tables import index_tool_words
 from qa_core.storage.facts.schema import Outcome
 
-_OUTCOMES = {
-    "answered": "answered", "completed": "answered", "in progress": None, "ringing": None,
-    "queued": None, "received": "answered", "no answer": "unanswered", "missed": "unanswered",
-    "hangup": "abandoned", "hang up": "abandoned", "abandon": "abandoned", "abandoned": "abandoned",
-    "canceled": "abandoned", "busy": "refused", "blocked": "refused", "failed": "failed",
-    "voicemail": "voicemail",
-}  # fmt: skip
+_OUTCOMES = index_tool_words("calltrackingmetrics", "outcomes")
 _NO_CALLS = ("text", "sms", "msg", "form", "chat", "fax")
 
 

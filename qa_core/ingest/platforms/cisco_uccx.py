@@ -13,9 +13,9 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
     """Raise Refusal: totals since a reset, without a date, would count as something else."""
     raise export.refuse(
         "real_time_statistics",
-        "{name} holds real-time statistics of Cisco UCCX: a wallboard at one moment, without "
-        "a date. Export a historical report instead. Import Contact Service Queue Activity by "
-        "Interval as intervals, or Contact Detail as contacts.",
+        "{name} holds real-time statistics of {platform}, without a date. Import the historical "
+        "reports Contact Service Queue Activity by Interval as intervals, or Contact Detail as "
+        "contacts.",
         options=("import intervals", "import contacts"),
     )
 

@@ -54,8 +54,9 @@ class Platform:
     the records of a contact are found only by following them. `chain`: how its legs
     name each other, where they may come in different files; `fold` then leaves the
     table `roots`. `is_local`: the export writes the wall clock of its server, whose
-    moments become UTC. `finish` says what can be said only when everything is folded.
-    `shown`: what a rejected record shows of itself, `masked` among it.
+    moments become UTC. `remarks`: decisions that every export needs, as (field, message,
+    columns of the export); `finish` adds those that follow from the folded records.
+    `shown`: columns that a rejected record keeps, `masked` among them.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Platform:
     chain: LegChain | None = None
     is_local: bool = False
     finish: Callable[..., None] | None = None
+    remarks: tuple[tuple[str, str, str], ...] = ()
     shown: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=lambda: {"channel": "phone"})

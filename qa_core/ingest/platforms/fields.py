@@ -74,17 +74,17 @@ class Value:
 
     def read(self, item: Item) -> Any:
         """Read the value of an item; raises RejectedRecord."""
-        found = None
+        cell = None
         for path, is_nested in self._steps:
-            found = look_up(item, path) if is_nested else item.get(path)
-            if isinstance(found, str):
-                if found and not found.isspace():
+            cell = look_up(item, path) if is_nested else item.get(path)
+            if isinstance(cell, str):
+                if cell and not cell.isspace():
                     break
-            elif found or isinstance(found, (int, float)):
+            elif cell or isinstance(cell, (int, float)):
                 break
         else:
-            found = require(None, self.missing) if self.missing else None
-        value = self.parse(found)
+            cell = require(None, self.missing) if self.missing else None
+        value = self.parse(cell)
         return require(value, self.bad) if self.bad else value
 
 

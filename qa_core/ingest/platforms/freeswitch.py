@@ -19,6 +19,7 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Cells
 from qa_core.ingest.platforms.reader import LOCAL_DATE, ExportReader, FoldSession
 from qa_core.ingest.staging.pseudonyms import find_outside_number
+from qa_core.ingest.words.tables import index_tool_words
 from qa_core.storage.facts.schema import Outcome
 
 EXAMPLE = (
@@ -31,71 +32,14 @@ ASTERISK = (
     "uuid", "user field",
 )  # fmt: skip
 """Templates of mod_cdr_csv, as its configuration comes with them."""
-_HEADERS = {
-    "caller": "caller id number|caller number|src",
-    "called": "destination number|dst|callee",
-    "context": "context",
-    "start": "start stamp|starting date|start epoch|start uepoch|start time|created time|start",
-    "answer": "answer stamp|answer epoch|answer uepoch|answered time",
-    "end": "end stamp|end epoch|end uepoch|hangup time",
-    "duration": "duration",
-    "talk": "billsec",
-    "wait": "waitsec|answersec",
-    "cause": "hangup cause",
-    "cause number": "hangup cause id|hangup cause q850",
-    "uuid": "uuid|callid|xml cdr uuid|call uuid",
-    "other uuid": "bleg uuid|bridge uuid|bridged uuid",
-    "parent": "originating leg uuid|originator uuid|originator|cc member session uuid",
-    "direction": "direction",
-    "queue": "cc queue",
-    "agent": "cc agent",
-    "queued": "cc queue joined epoch|cc queue joined stamp",
-    "connected": "cc queue answered epoch|cc queue answered stamp",
-    "queue cause": "cc cause",
-    "queue reason": "cc cancel reason",
-    "application": "last app",
-    "did": "caller destination",
-    "record": "record path|record name|recording file",
-}
-_FIELDS = {name: field for field, spellings in _HEADERS.items() for name in spellings.split("|")}
+_FIELDS = index_tool_words("freeswitch", "headers")
 _UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
 _STAMP = re.compile(rf"^(?:\d{{4}}-\d{{2}}-\d{{2}} \d{{2}}:\d{{2}}:\d{{2}}|{LOCAL_DATE})")
-_OUTCOMES = {
-    "user busy": "refused", "call rejected": "refused", "no answer": "unanswered",
-    "no user response": "unanswered", "allotted timeout": "timeout",
-    "originator cancel": "abandoned", "normal clearing": "unanswered",
-    "attended transfer": "answered", "blind transfer": "answered", "lose race": "unanswered",
-    **dict.fromkeys((
-        "none", "unspecified", "unallocated number", "no route destination",
-        "channel unacceptable", "subscriber absent", "number changed", "exchange routing error",
-        "destination out of order", "invalid number format", "facility rejected",
-        "normal unspecified", "normal circuit congestion", "network out of order",
-        "normal temporary failure", "switch congestion", "requested chan unavail",
-        "outgoing call barred", "incoming call barred", "service unavailable",
-        "bearercapability notauth", "incompatible destination", "mandatory ie missing",
-        "recovery on timer expire", "interworking", "crash", "system shutdown",
-        "manager request", "media timeout", "picked off", "user not registered",
-        "progress timeout", "invalid gateway", "gateway down", "invalid profile",
-    ), "failed"),
-}  # fmt: skip
+_OUTCOMES = index_tool_words("freeswitch", "outcomes")
 _LEFT_QUEUE = {"TIMEOUT": "timeout", "NO_AGENT_TIMEOUT": "overflow", "EXIT_WITH_KEY": "overflow"}
 """Reasons to leave a queue of mod_callcenter unanswered; all others are hanging up."""
-_DIRECTIONS = {
-    "inbound": "inbound",
-    "outbound": "outbound",
-    "local": "internal",
-    "1": "inbound",
-    "2": "outbound",
-}
-_NUMBERED = {
-    "16": "NORMAL_CLEARING",
-    "17": "USER_BUSY",
-    "18": "NO_USER_RESPONSE",
-    "19": "NO_ANSWER",
-    "21": "CALL_REJECTED",
-    "487": "ORIGINATOR_CANCEL",
-    "602": "ALLOTTED_TIMEOUT",
-}
+_DIRECTIONS = index_tool_words("freeswitch", "directions")
+_NUMBERED = index_tool_words("freeswitch", "causes")
 
 
 _CONTACT_ID = "CASE WHEN starts_with(call, 'line ') THEN NULL ELSE call END"

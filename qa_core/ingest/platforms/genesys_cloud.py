@@ -31,12 +31,7 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
         unfinished += table.column("ended_at").null_count
         yield table
     if unfinished:
-        export.decide(
-            "talk_seconds",
-            "missing for unfinished conversations: a later export brings them with their end",
-            "{count} without conversationEnd",
-            count=unfinished,
-        )
+        export.decide("talk_seconds", "missing where a conversation has no end", unfinished)
 
 
 Session = tuple[Item, Item]

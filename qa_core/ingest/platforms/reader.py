@@ -25,13 +25,12 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files.archives import Content
-from qa_core.files.decision import Decision
+from qa_core.files.decision import SET_BY_PERSON, VALUE, Decision
 from qa_core.files.header_text import simplify
 from qa_core.files.json_documents import JsonObjects
 from qa_core.files.options import ImportOptions
 from qa_core.files.readers import parse_delimiter
-from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import take_inner
+from qa_core.files.signatures import Sample, take_inner, take_sample
 from qa_core.ingest.columns import date_order, taught_words, timestamps
 from qa_core.ingest.columns.scalars import read_seconds
 from qa_core.ingest.columns.timezones import Zone
@@ -107,8 +106,8 @@ class ExportReader:
         ]
         self.rejected.append((int(line), reason, shown))
 
-    def decide(self, field_name: str, decision: str, evidence: str = "", **places: Any) -> None:
-        self.decisions.append(Decision.of(field_name, decision, evidence, **places))
+    def decide(self, field_name: str, decision: str, seen: object = "", **places: Any) -> None:
+        self.decisions.append(Decision.of(field_name, decision, seen, **places))
 
     def refuse(
         self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
@@ -116,6 +115,18 @@ class ExportReader:
         """Build a refusal of the export, with the places `{name}` and `{platform}`."""
         names = {"name": self.content.name, "platform": self.platform.title}
         return Refusal(code, message, options, **names | places)
+
+    def refuse_empty(self, options: tuple[str, ...] = ()) -> Refusal:
+        """Build the refusal of an export without a complete call."""
+        kinds = (self.tally.skipped_kinds + self.tally.reasons).most_common(8)
+        seen = ", ".join(f"{count} × {reason_texts.describe(kind)}" for kind, count in kinds)
+        return self.refuse(
+            "no_contacts",
+            "{name} looks like an export of {platform}, but holds no complete call: {seen}. "
+            "Import the export itself, for a period with calls.",
+            options=options,
+            seen=seen or "–",
+        )
 
     def report_share(self, share: float) -> None:
         """Report the share of the export that is read; folding completes the step."""
@@ -136,23 +147,23 @@ class ExportReader:
                     column=text.partition(":")[0],
                 )
         taught = taught_words.index_meanings(self.options.words, names)
-        for place, words in taught.items():
-            meanings = {"outcome": Outcome, "direction": Direction}[columns[place].field]
+        for index, words in taught.items():
+            meanings = {"outcome": Outcome, "direction": Direction}[columns[index].field]
             for meaning in words.values():
                 if meaning is not None and meaning not in tuple(meanings):
                     raise Misuse(
                         "bad_word",
                         "{value} is not a valid {field}. Use one of: {known}.",
                         value=meaning,
-                        field=columns[place].field,
+                        field=columns[index].field,
                         known=", ".join(meanings),
                     )
-        return [taught.get(place, {}) for place in range(len(columns))]
+        return [taught.get(index, {}) for index in range(len(columns))]
 
     def _find_unread(
         self, item: Mapping[str, Any], taught: list[Mapping[str, Any]]
     ) -> list[tuple[tuple[str, str], str]]:
-        """Put taught meanings in the place of words; find values not understood."""
+        """Replace taught words by their meanings; find values not understood."""
         unread = []
         for column, words in zip(self.platform.words, taught, strict=True):
             value = item.get(column.name)
@@ -175,24 +186,14 @@ class ExportReader:
                 continue
             shown = [value for value, _count in values.most_common(SHOWN_VALUES)]
             is_word = reason == "unknown_word"
-            raise Refusal(
+            words = (f"--word {name}:{value}=MEANING" for value in shown if is_word)
+            raise self.refuse(
                 "unknown_words" if is_word else "unreadable_numbers",
-                N_(
-                    "{count} values of {column} are not understood as {platform} writes it: "
-                    "{seen}. Say what they mean, or accept them as missing."
-                )
-                if is_word
-                else N_(
-                    "{count} values of {column} are not durations as {platform} writes them: "
-                    "{seen}. Export the file again, or accept them as missing."
-                ),
-                options=(
-                    *(f"--word {name}:{value}=MEANING" for value in shown if is_word),
-                    "--yes",
-                ),
+                "{count} values of {column} are not understood as {platform} writes it: {seen}. "
+                "Say what they mean, or accept them as missing.",
+                options=(*words, "--yes"),
                 count=values.total(),
                 column=name,
-                platform=self.platform.title,
                 seen=", ".join(shown),
             )
 
@@ -234,8 +235,8 @@ class ExportReader:
         readings = self._find_date_readings()
         rows = self._filled_rows()
         while block := list(islice(rows, RECORDS_AT_ONCE)):
-            for place, reading in readings.items():
-                _write_iso(block, place, reading)
+            for index, reading in readings.items():
+                _write_iso(block, index, reading)
             yield from block
 
     def _filled_rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -270,38 +271,38 @@ class ExportReader:
 
     def require_whole_numbers(self, text: str) -> None:
         """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
-        found = _ROUNDED.search(text) if "E+" in text else None
-        if found:
+        rounded = _ROUNDED.search(text) if "E+" in text else None
+        if rounded:
             raise self.refuse(
                 "rounded_numbers",
                 "A spreadsheet has rounded numbers in {name}, an export of {platform} (for "
                 "example {example}). Calls and callers can no longer be distinguished. Import "
                 "the export itself, as {platform} wrote it.",
-                example=found[1],
+                example=rounded[1],
             )
 
     def _find_date_readings(self) -> dict[int, timestamps.MomentReading]:
         """Find columns of dates in a country's order, and how to read each. Raises Refusal."""
         local = re.compile(LOCAL_DATE)
-        found = {
-            place
+        dated = {
+            index
             for row in self.sample.rows
-            for place, cell in enumerate(row)
+            for index, cell in enumerate(row)
             if local.match(cell.strip())
         }
         evidence = {
-            place: timestamps.MomentEvidence("started_at", self._name_column(place))
-            for place in sorted(found)
+            index: timestamps.MomentEvidence("started_at", self._name_column(index))
+            for index in sorted(dated)
         }
         seconds: set[int] = set()
         rows = self._split_rows() if evidence else iter(())
         while block := list(islice(rows, RECORDS_AT_ONCE)):
-            for place, seen in evidence.items():
-                cells = clean_cells(_take_cells(block, place))
+            for index, seen in evidence.items():
+                cells = clean_cells(_take_cells(block, index))
                 cells = cells.filter(pc.match_substring_regex(cells, r"^\d.*\d:\d"))
                 seen.add(cells)
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
-                    seconds.add(place)
+                    seconds.add(index)
         if evidence and not seconds and not self.options.yes:
             raise self.refuse(
                 "seconds_lost",
@@ -313,21 +314,21 @@ class ExportReader:
         readings: dict[int, timestamps.MomentReading] = {}
         certain: list[tuple[str, str]] = []
         # The column whose order is sure goes first: the others follow it.
-        for place in sorted(evidence, key=lambda place: not _is_certain(evidence[place])):
+        for index in sorted(evidence, key=lambda index: not _is_certain(evidence[index])):
             hints = date_order.OrderHints(self.options.date_order, tuple(certain))
-            readings[place], decisions = date_order.decide_reading(evidence[place], hints)
+            readings[index], decisions = date_order.decide_reading(evidence[index], hints)
             self.decisions += decisions
-            order = readings[place].order or readings[place].short_order
+            order = readings[index].order or readings[index].short_order
             if order:
-                certain.append((evidence[place].column, order))
+                certain.append((evidence[index].column, order))
         return readings
 
-    def _name_column(self, place: int) -> str:
+    def _name_column(self, index: int) -> str:
         """Find the header of a column, or its number where the export has none."""
         titles = _count_titles(self.sample.rows)
         first = self.sample.rows[titles] if len(self.sample.rows) > titles else []
         is_named = not any(re.match(LOCAL_DATE, cell.strip()) for cell in first)
-        return first[place] if is_named and place < len(first) else str(place + 1)
+        return first[index] if is_named and index < len(first) else str(index + 1)
 
     def tables(self, items: Items | None = None) -> Iterator[pa.Table]:
         """Build tables of the platform's schema from records of these items (default:
@@ -344,8 +345,8 @@ class ExportReader:
             try:
                 unread = self._find_unread(item, taught)
                 record = self.platform.build_record(number, item)
-                for place, value in unread:
-                    self.unread.setdefault(place, Counter())[value] += 1
+                for value_kind, value in unread:
+                    self.unread.setdefault(value_kind, Counter())[value] += 1
                 yield record
             except SkippedRecord as skipped:
                 self.tally.skip(str(skipped))
@@ -384,8 +385,8 @@ class ExportReader:
         encoded = values.dictionary_encode()
         texts = encoded.dictionary
         doubtful = pc.invert(pc.match_substring_regex(texts, r"^\+?\d{6,15}$"))
-        found = map_texts(find_outside_number, texts.filter(doubtful))
-        outside = pc.replace_with_mask(texts, doubtful, found)
+        outside_numbers = map_texts(find_outside_number, texts.filter(doubtful))
+        outside = pc.replace_with_mask(texts, doubtful, outside_numbers)
         return pc.take(self.pseudonyms.find_keys(outside), encoded.indices)
 
 
@@ -393,12 +394,12 @@ def _count_titles(rows: list[list[str]]) -> int:
     """Count the rows above a table that fill less than half of its columns."""
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     most = max(filled, default=0)
-    return next((place for place, count in enumerate(filled) if count * 2 >= most), 0)
+    return next((index for index, count in enumerate(filled) if count * 2 >= most), 0)
 
 
-def _take_cells(block: list[tuple[int, list[str]]], place: int) -> pa.Array:
+def _take_cells(block: list[tuple[int, list[str]]], index: int) -> pa.Array:
     return pa.array(
-        [row[place] if place < len(row) else None for _number, row in block], pa.string()
+        [row[index] if index < len(row) else None for _number, row in block], pa.string()
     )
 
 
@@ -409,15 +410,15 @@ def _is_certain(evidence: timestamps.MomentEvidence) -> bool:
 
 
 def _write_iso(
-    block: list[tuple[int, list[str]]], place: int, reading: timestamps.MomentReading
+    block: list[tuple[int, list[str]]], column: int, reading: timestamps.MomentReading
 ) -> None:
-    """Write the dates of a column in the place of their spelling; others stay."""
-    found = reading.read(clean_cells(_take_cells(block, place)))
-    moments = found.day.astype("M8[us]") + found.clock
+    """Rewrite the dates of a column in ISO 8601; other cells stay."""
+    dates = reading.read(clean_cells(_take_cells(block, column)))
+    moments = dates.day.astype("M8[us]") + dates.clock
     texts = np.datetime_as_string(moments, unit="s")
     for index in np.flatnonzero(~np.isnat(moments)):
         row = block[index][1]
-        row[place] = f"{texts[index].replace('T', ' ')}{'+00:00' if found.fixed[index] else ''}"
+        row[column] = f"{texts[index].replace('T', ' ')}{'+00:00' if dates.fixed[index] else ''}"
 
 
 def _mask_number(cell: str) -> str:
@@ -457,12 +458,8 @@ def report_lost_roots(session: FoldSession, ids: str) -> None:
     """Report the contacts in `roots` whose first leg is none of these ids (a SELECT)."""
     lost = session.count(f"SELECT count(DISTINCT root) FROM roots WHERE root NOT IN ({ids})")
     if lost:
-        session.export.decide(
-            "contact_id",
-            "contacts without their first part are kept under the id of that part until it arrives",
-            "{count} contacts",
-            count=lost,
-        )
+        message = N_("the first part of these contacts has not come yet")
+        session.export.decide("contact_id", message, lost)
 
 
 def stage_platform(
@@ -488,13 +485,10 @@ def stage_platform(
         Pseudonyms.current(may_create=not options.dry_run),
         progress,
     )
-    export.decide(
-        "file",
-        N_("recognised as an export of {platform}")
-        if options.profile is None
-        else N_("read as an export of {platform}, as set by you"),
-        platform=platform.title,
-    )
+    by_person = SET_BY_PERSON if options.profile else ""
+    export.decide("file", "read as an export of {platform}", by_person, platform=platform.title)
+    for field_name, message, columns_read in platform.remarks:
+        export.decide(field_name, message, columns_read)
     _require_known_columns(export)
     records = folder / "records.parquet"
     rejected_rows = folder / "rejected.parquet"
@@ -508,7 +502,7 @@ def stage_platform(
         columns_of_customers = platform.mapping["customer"]
         export.decide("customer", "replaced by pseudonyms: {columns}", columns=columns_of_customers)
     for name, value in options.only.items():
-        export.decide(name, "{said} where no column says it, as set by you", said=value)
+        export.decide(name, VALUE, SET_BY_PERSON, value=value)
     if export.notes.get("without_zone"):
         export.decide("started_at", "times are in the time zone {zone}", zone=export.zone.name)
         export.zone.describe_changes(export.decide)
@@ -564,12 +558,9 @@ def _require_known_columns(export: ExportReader) -> None:
         )
     for column, words in zip(export.platform.words, export.find_taught(), strict=True):
         if words:
+            said = ", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items())
             export.decide(
-                column.field,
-                "read as: {said}",
-                "{column}: as set by you",
-                said=", ".join(f"{word} → {meaning or '–'}" for word, meaning in words.items()),
-                column=column.title,
+                column.field, "read as: {said}", SET_BY_PERSON, said=said, column=column.title
             )
 
 
@@ -577,14 +568,14 @@ def _sample_records(records: Path, rows: Path) -> dict[int, dict[str, str]]:
     """Find the records behind the first contacts, identities masked, to show them."""
     with pq.ParquetFile(rows) as file:
         lines = next(file.iter_batches(SHOWN_ROWS, columns=["line"]))["line"].to_pylist()
-    found = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
+    sampled = pq.read_table(records, filters=[("line", "in", lines)]).to_pylist()
     return {
         record["line"]: {
             name: mask_cell(str(value)) if name == "customer_key" else str(value)
             for name, value in record.items()
             if name != "line" and value is not None
         }
-        for record in found
+        for record in sampled
     }
 
 
@@ -597,25 +588,7 @@ def _write_records(export: ExportReader, path: Path, refused: pq.ParquetWriter) 
             if len(export.rejected) > RECORDS_AT_ONCE:
                 _write_rejected(export, refused)
     if not export.records:
-        kinds = (export.tally.skipped_kinds + export.tally.reasons).most_common(8)
-        seen = ", ".join(f"{count} × {reason_texts.describe(kind)}" for kind, count in kinds)
-        raise Refusal(
-            "no_contacts",
-            N_(
-                "{name} looks like an export of {platform}, but no record is written its way: "
-                "{seen}. Import the export itself, or read the file as a plain table with one "
-                "contact per row."
-            )
-            if export.rejected
-            else N_(
-                "{name} is an export of {platform}, but holds no call: {seen}. Export a period "
-                "with calls."
-            ),
-            options=AS_TABLE if export.rejected else (),
-            name=export.content.name,
-            platform=export.platform.title,
-            seen=seen or "–",
-        )
+        raise export.refuse_empty(AS_TABLE if export.rejected else ())
 
 
 def _fold(
@@ -640,12 +613,8 @@ def _fold(
                         connection, export.platform, export.system, source
                     )
                     if count:
-                        export.decide(
-                            "contact_id",
-                            "joined with legs of the same contacts from other files",
-                            "{count} legs",
-                            count=count,
-                        )
+                        message = N_("joined with legs of the same contacts from other files")
+                        export.decide("contact_id", message, count)
                 else:
                     connection.execute(f"CREATE OR REPLACE VIEW records AS SELECT * FROM {source}")
                 fold = export.platform.fold
@@ -668,10 +637,7 @@ def _fold(
         connection.close()
     export.notes["skipped_records"] = export.tally.skipped - before
     if writer is None:
-        raise export.refuse(
-            "no_contacts",
-            "{name} is an export of {platform}, but holds no complete call.",
-        )
+        raise export.refuse_empty()
     export.tally.fold(
         "leg", export.records - written - export.tally.folded - export.notes["skipped_records"]
     )

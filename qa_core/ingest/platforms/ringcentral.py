@@ -12,20 +12,10 @@ from qa_core.ingest.platforms import fields
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession
+from qa_core.ingest.staging.declaration import DURATION_IS_TALK
+from qa_core.ingest.words.tables import index_tool_words
 
-_OUTCOMES = {
-    "accepted": "answered", "call connected": "answered", "received": "answered",
-    "answered not accepted": "answered", "conference call": "answered", "missed": "unanswered",
-    "no answer": "unanswered", "ringing": None, "in progress": None, "unknown": None,
-    "voicemail": "voicemail", "busy": "refused", "rejected": "refused", "declined": "refused",
-    "blocked": "refused", "hang up": "abandoned", "abandoned": "abandoned", "call failed": "failed",
-    "call failure": "failed", "internal error": "failed", "no calling credit": "failed",
-    "not allowed": "failed", "restricted number": "failed", "wrong number": "failed",
-    "ip phone offline": "failed", "stopped": "failed", "suspended account": "failed",
-    "international disabled": "failed", "reply": "answered", "account suspended": "failed",
-    "partial receive": "failed", "receive error": "failed", "carrier is not active": "failed",
-    "poor line quality": "failed",
-}  # fmt: skip
+_OUTCOMES = index_tool_words("ringcentral", "outcomes")
 
 _TRANSFERS = ("transfer", "transferred", "call transfer")
 
@@ -47,11 +37,6 @@ def read(export: ExportReader) -> Iterator[pa.Table]:
             "their legs are lost. Import the JSON itself, or the call log that RingCentral "
             "exports as CSV.",
         )
-    export.decide(
-        "talk_seconds",
-        "the duration of answered contacts is taken as talk time",
-        "the call log has no other duration",
-    )
     return export.tables()
 
 
@@ -143,5 +128,6 @@ PLATFORM = Platform(
     read=read,
     fold=fold,
     group="session",
+    remarks=(("talk_seconds", DURATION_IS_TALK, "duration"),),
     shown=("id", "startTime"),
 )

@@ -16,22 +16,10 @@ from qa_core.ingest.platforms.declaration import LegChain, Platform
 from qa_core.ingest.platforms.fields import Item
 from qa_core.ingest.platforms.reader import ExportReader, FoldSession, report_lost_roots
 from qa_core.ingest.staging.pseudonyms import find_outside_number
+from qa_core.ingest.words.tables import index_tool_words
 
-_OUTCOMES = {
-    **dict.fromkeys(("queued", "initiated", "ringing", "in progress")),
-    "completed": "answered",
-    "busy": "refused",
-    "no answer": "unanswered",
-    "canceled": "abandoned",
-    "failed": "failed",
-}
-_DIRECTIONS = {
-    **dict.fromkeys(("inbound", "incoming", "trunking originating"), "inbound"),
-    **dict.fromkeys(
-        ("outbound", "outgoing", "outbound api", "outbound dial", "outgoing api", "outgoing dial",
-        "trunking terminating"), "outbound"
-    ),
-}  # fmt: skip
+_OUTCOMES = index_tool_words("twilio", "outcomes")
+_DIRECTIONS = index_tool_words("twilio", "directions")
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,35 +12,76 @@ import pyarrow.compute as pc
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, VALUE
 from qa_core.files.header_text import simplify
+from qa_core.files.signatures import Headers
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.timezones import Zone
 from qa_core.ingest.columns.vocabulary import CHANNELS
 from qa_core.ingest.profiles import outcomes, starts
-from qa_core.ingest.profiles.contact_fields import FIELDS
 from qa_core.ingest.profiles.handle_time import build_times, decide_times, describe_taken_off
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_texts
-from qa_core.ingest.staging.declaration import Column, Profile
+from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
-from qa_core.ingest.words.tables import list_words
+from qa_core.ingest.words.tables import list_words, load_table
 from qa_core.storage.facts.schema import Direction, Outcome
 
+FIELDS = build_fields(
+    "contacts",
+    ("contact_id ticket source_system", ValueType.TEXT),
+    ("started_at local_start date time answered_at ended_at updated_at", ValueType.MOMENT),
+    ("direction", ValueType.DIRECTION),
+    ("channel", ValueType.CHANNEL),
+    ("queue reason advisor advisor_name team site", ValueType.TEXT),
+    ("customer", ValueType.CUSTOMER),
+    ("caller called", ValueType.PARTY),
+    ("outcome", ValueType.OUTCOME),
+    ("answered abandoned missed voicemail", ValueType.FLAG),
+    (
+        "wait_seconds talk_seconds hold_seconds wrap_seconds duration handle_seconds call_seconds",
+        ValueType.DURATION,
+    ),
+    ("transfers", ValueType.WHOLE, 0),
+    ("transferred declared_resolved", ValueType.BOOLEAN),
+    ("tracking_number source medium campaign keyword landing_page", ValueType.TEXT),
+    ("survey_sent", ValueType.BOOLEAN),
+    ("csat", ValueType.MARK),
+    ("nps", ValueType.NUMBER, 0, 10),
+    ("ces", ValueType.MARK),
+    ("survey_resolved", ValueType.BOOLEAN),
+    ("survey_contacts", ValueType.WHOLE, 0),
+    ("survey_comment", ValueType.TEXT),
+    ("recorded notice_played customer_objected stopped_by_advisor private_line", ValueType.BOOLEAN),
+    ("recording_purpose", ValueType.TEXT),
+)
+"""A header of a contact or a ticket names the contact; where another column does,
+`claim` uses it as the ticket."""
+
+
+def take_fields(tool: str) -> tuple[Field, ...]:
+    """Take the fields of a contact that a tool has, recognised by its own headers."""
+    headers = load_table("tools")[tool]["headers"]
+    known = (field for field in FIELDS if field.name in headers)
+    return tuple(replace(field, synonyms="|".join(headers[field.name])) for field in known)
+
+
 HALF_DAY = 43_200
-MANY_CELLS, SHARED = 100, 0.2
+MIN_CELLS, MAX_SHARED = 100, 0.2
 """Number of cells from which on a number on more than this share of them is nobody's.
 """
 DAY = 86_400
 _NO_ADVISOR = list_words("nobody")
-_TEXT_COLUMNS = (
-    "queue", "reason", "team", "site", "source", "medium", "campaign", "keyword", "landing_page",
-    "tracking_number", "contact_id", "ticket", "source_system", "recording_purpose",
-    "survey_comment",
-)  # fmt: skip
-_BOOLEAN_COLUMNS = (
-    "declared_resolved", "survey_sent", "survey_resolved", "recorded", "notice_played",
-    "customer_objected", "stopped_by_advisor", "private_line",
-)  # fmt: skip
+_TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
+    tuple(
+        field.name
+        for field in FIELDS
+        if field.value_type == value_type
+        and field.name not in ("advisor", "advisor_name", "transferred")
+    )
+    for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
+)
+"""Fields that a contact carries as the file has them."""
 ONLY: Mapping[str, tuple[str, ...]] = {"outcome": tuple(Outcome), "direction": tuple(Direction)}
 """Values that `--only` takes for a field; for texts it takes any."""
 MIN_EARLY, MAX_EARLY = 3, 0.05
@@ -92,7 +135,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
 
 
 def refuse_totals(context: FileContext) -> None:
-    """Raise Refusal for a file of totals, each row of which would count as one contact."""
+    """Raise Refusal for a file of totals, whose rows would each count as one contact."""
     fields = {context.columns[name].index for name in _NO_COUNTS if context.has(name)}
     totals = [
         text
@@ -162,8 +205,7 @@ def _drop_destroyed(context: FileContext) -> None:
             context.drop_column(
                 name,
                 "the column {column} is left aside: a spreadsheet has rounded its numbers",
-                "such as {example}",
-                example=context.sample_cells(index)[0].as_py(),
+                context.sample_cells(index)[0].as_py(),
             )
 
 
@@ -173,17 +215,12 @@ def _find_placeholders(context: FileContext) -> None:
         if not context.has(name):
             continue
         cells = context.sample_cells(context.columns[name].index)
-        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MANY_CELLS else []
-        shared = [item["values"] for item in counts if item["counts"] > SHARED * len(cells)]
+        counts = pc.value_counts(cells).to_pylist() if len(cells) >= MIN_CELLS else []
+        shared = [item["values"] for item in counts if item["counts"] > MAX_SHARED * len(cells)]
         if shared and name != "called":
             context.notes.setdefault("placeholders", {})[name] = pa.array(shared, pa.string())
-            context.decide(
-                name,
-                "numbers on more than {share} % of the rows identify no customer",
-                "{column}: {count} numbers",
-                share=f"{100 * SHARED:g}",
-                count=len(shared),
-            )
+            message = N_("numbers on more than {share} % of the rows identify no customer")
+            context.decide(name, message, str(len(shared)), share=f"{100 * MAX_SHARED:g}")
 
 
 def decide_columns(context: FileContext) -> None:
@@ -195,11 +232,7 @@ def decide_columns(context: FileContext) -> None:
     _find_placeholders(context)
     if context.has("started_at", "local_start") and context.evidence["local_start"].total:
         context.zone = Zone("UTC")
-        context.decide(
-            "started_at",
-            "read as UTC, because {other} holds the local time",
-            other=context.get_header("local_start"),
-        )
+        context.decide("started_at", "read as UTC")
     elif context.has("local_start") and not context.has("started_at"):
         for store in (context.columns, context.evidence, context.readings):
             store["started_at"] = store["local_start"]
@@ -211,20 +244,16 @@ def decide_columns(context: FileContext) -> None:
     _decide_direction(context)
     if not context.has("channel"):
         context.defaults["channel"] = "phone"
-        context.decide("channel", "phone", "no column says the channel")
+        context.decide("channel", "phone", NO_COLUMN)
     _decide_times(context)
     if context.has("caller") or context.has("called"):
         context.decide(
             "customer" if not context.has("customer") else "caller",
             "the external number of the call; extensions are advisors, never customers",
         )
-    if context.has("wait_seconds") is False and context.has("answered_at"):
-        context.decide(
-            "wait_seconds",
-            "the time from the start to the answer",
-            "computed from {answered}",
-            answered=context.get_header("answered_at"),
-        )
+    if not context.has("wait_seconds") and context.has("answered_at"):
+        answered = context.get_header("answered_at")
+        context.decide("wait_seconds", "the time from the start to the answer", answered)
 
 
 def require_only(only: Mapping[str, str]) -> None:
@@ -248,11 +277,7 @@ def require_only(only: Mapping[str, str]) -> None:
 
 def _decide_direction(context: FileContext) -> None:
     if not context.has("direction") and "direction" in context.options.only:
-        context.decide(
-            "direction",
-            "{said} where no column says it, as set by you",
-            said=context.options.only["direction"],
-        )
+        context.decide("direction", context.options.only["direction"], SET_BY_PERSON)
         return
     if context.has("direction"):
         evidence = context.evidence["direction"]
@@ -262,7 +287,7 @@ def _decide_direction(context: FileContext) -> None:
             raise context.refuse_words("direction")
         context.leave_words_aside("direction")
     context.defaults["direction"] = Direction.INBOUND.value
-    context.decide("direction", "inbound", "no column says the direction")
+    context.decide("direction", "inbound", NO_COLUMN)
 
 
 def _decide_times(context: FileContext) -> None:
@@ -278,11 +303,8 @@ def _decide_system(context: FileContext) -> None:
     if not context.has("source_system"):
         return
     if context.options.system:
-        context.drop_column(
-            "source_system",
-            "{system}, as set by you; the column {column} is left aside",
-            system=context.options.system,
-        )
+        system = context.options.system
+        context.drop_column("source_system", VALUE, SET_BY_PERSON, value=system)
     else:
         context.decide("source_system", "the system of each contact, from the column {column}")
 
@@ -449,12 +471,8 @@ def finish(context: FileContext) -> None:
     outcomes.describe_alternatives(context)
     describe_taken_off(context)
     if context.notes.get("talk_of_unanswered"):
-        context.decide(
-            "talk_seconds",
-            "no talk time on unanswered contacts",
-            "{count} values left out",
-            count=context.notes["talk_of_unanswered"],
-        )
+        count = context.notes["talk_of_unanswered"]
+        context.decide("talk_seconds", "no talk time on unanswered contacts", count)
 
 
 def _require_order(context: FileContext) -> None:
@@ -475,9 +493,6 @@ def _require_order(context: FileContext) -> None:
             )
 
 
-REQUIRED = ("started_at", "local_start", "date", "time")
-"""Fields of the start, without which a row is no contact."""
-
 PROFILE = Profile(
     "generic",
     "contacts",
@@ -487,5 +502,12 @@ PROFILE = Profile(
     build,
     finish,
     claim,
-    required=REQUIRED,
+    required=("started_at", "local_start", "date", "time"),
 )
+
+
+def derive(name: str, fields: tuple[Field, ...], signature: Headers, **changes: Any) -> Profile:
+    """Derive the profile of one tool's contacts, recognised by its own headers."""
+    return replace(
+        PROFILE, name=name, fields=fields, signatures=(signature,), claim=None, **changes
+    )

@@ -7,13 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
+from qa_core.files.decision import SET_BY_PERSON
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.columns.header_matching import build_vocabulary, find_field, parse_header
+from qa_core.ingest.columns.header_matching import (
+    build_vocabulary,
+    find_field,
+    parse_header,
+    refuse_missing_column,
+)
 from qa_core.ingest.columns.numbers import NumberReading
-from qa_core.ingest.profiles import contact_fields
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_moment
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
@@ -42,7 +47,7 @@ _LIKE_CRITERIA = ("csat", "reason", "outcome", "declared_resolved", "direction")
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
     """Use columns as criteria that neither a field nor a list of contacts has."""
     vocabulary = build_vocabulary(
-        tuple(field for field in contact_fields.FIELDS if field.name not in _LIKE_CRITERIA)
+        tuple(field for field in contacts.FIELDS if field.name not in _LIKE_CRITERIA)
     )
     used = {column.index for column in columns.values()}
     for index, text in enumerate(headers):
@@ -77,25 +82,13 @@ def decide_columns(context: FileContext) -> None:
         context.notes["form"] = "wide"
         if context.has("score"):
             _require_same_total(context, criteria)
-            context.drop_column(
-                "score", "the column {column} is a total: the score is computed from its criteria"
-            )
+            context.drop_replaced("score", *criteria)
         return
     for name in criteria:
-        context.drop_column(
-            name,
-            "the column {column} is left aside: {other} is the overall score",
-            other=context.get_header("score"),
-        )
+        context.drop_replaced(name, "score")
     if not context.has("score"):
-        raise Refusal(
-            "missing_column",
-            "No column is recognised as {field}, which {kind} need. Columns: {seen}. Name the "
-            "right one.",
-            options=("--map score=COLUMN", "--map criterion=COLUMN"),
-            field="score",
-            kind="evaluations",
-            seen=", ".join(name for name in context.headers if name),
+        raise refuse_missing_column(
+            "missing_column", "evaluations", context.headers, "score", "criterion"
         )
     context.notes["form"] = "score"
 
@@ -229,18 +222,16 @@ def _decide_possible(
     requested = context.options.scales.get(name) or context.options.scales.get(column.header.text)
     if requested or scale:
         possible = parse_scale(requested or scale)[1]
-        reason = N_("as set by you") if requested else N_("as the header {column} says")
     elif out_of:
-        possible, reason = out_of, N_("as the header {column} says")
+        possible = out_of
     elif len(evidence.denominators) == 1:
         possible = next(iter(evidence.denominators))
-        reason = N_("{column}: each value gives its maximum")
     else:
         possible = (
             evidence.highest if np.isfinite(evidence.highest) and evidence.highest > 0 else 1.0
         )
-        reason = N_("{column}: the highest score in the file")
-    context.decide(name, "out of {possible}", reason, possible=f"{possible:g}")
+    seen = SET_BY_PERSON if requested else f"≤ {evidence.highest:g}"
+    context.decide(name, "out of {possible}", seen, possible=f"{possible:g}")
     context.readings[name] = NumberReading(context.readings[name].decimal, 0, possible)
     return possible
 

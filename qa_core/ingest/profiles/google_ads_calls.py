@@ -4,32 +4,18 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from qa_core.files.decision import VALUE
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
-from qa_core.ingest.staging.declaration import Profile
+from qa_core.ingest.profiles import contacts
 
 SOURCE, MEDIUM = "google", "cpc"
-_SYNONYMS = {
-    "started_at": "start time|start call date time|call start time",
-    "ended_at": "end time|end call date time",
-    "duration": "duration|call duration|call duration seconds",
-    "outcome": "status|call status",
-    "campaign": "campaign|campaign name",
-    "keyword": "keyword|search keyword",
-}
-FIELDS = contact_fields.take_fields(_SYNONYMS)
+FIELDS = contacts.take_fields("google_ads_calls")
 
 
 def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
-    context.decide(
-        "source",
-        "every contact comes from {source} / {medium}",
-        "an export of Google Ads",
-        source=SOURCE,
-        medium=MEDIUM,
-    )
+    context.decide("source", VALUE, "Google Ads", value=f"{SOURCE} / {MEDIUM}")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -40,14 +26,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return {**contacts.build(context, batch), **constant}
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "google_ads_calls",
-    "contacts",
     FIELDS,
-    (("started_at",),),
-    decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("start time", "duration", "caller country code", "status")),),
+    Headers(("start time", "duration", "caller country code", "status")),
+    needs=(("started_at",),),
+    decide_columns=decide_columns,
+    build=build,
 )

@@ -13,6 +13,7 @@ from qa_core.files.decision import Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.outcomes import build_outcome
+from qa_core.ingest.staging.declaration import DURATION_IS_TALK
 from qa_core.storage.facts.schema import Outcome
 
 PARTS = ("talk_seconds", "hold_seconds", "wrap_seconds")
@@ -62,19 +63,15 @@ def decide_times(context: FileContext, batch: RowBatch, wait: np.ndarray | None)
     elif context.has("handle_seconds"):
         plan.source = plan.handle_column = "handle_seconds"
         plan.contained = tuple(name for name in PARTS if name in times)
-        _describe(context, plan, N_("the handle time of the file is used"))
+        _describe(context, plan)
     elif context.has("answered_at", "ended_at"):
         context.guesses.add("talk_seconds")
         context.decide("talk_seconds", "the time from the answer to the end")
     elif context.has("duration") or context.has("call_seconds"):
         _decide_duration(context, batch, plan, times)
     elif context.has("ended_at"):
-        context.decide(
-            "talk_seconds",
-            "the time from the start to the end, minus the wait",
-            "from {other}",
-            other=context.get_header("ended_at"),
-        )
+        message = N_("the time from the start to the end, minus the wait")
+        context.decide("talk_seconds", message, context.get_header("ended_at"))
 
 
 def _require_units(context: FileContext, times: dict[str, np.ndarray]) -> None:
@@ -164,14 +161,7 @@ def _decide_beside_talk(
         plan.handle_column = name
     if within:
         plan.contained = within
-        _describe(
-            context,
-            plan,
-            N_("{source} includes {less}, which is deducted so that nothing counts twice"),
-            N_("in the rows, {total} is the sum of the other times"),
-            source="talk_seconds",
-            total=context.get_header(name),
-        )
+        _describe(context, plan, "talk_seconds", context.get_header(name))
 
 
 def _is_sum(total: np.ndarray, parts: Iterable[np.ndarray]) -> bool:
@@ -202,14 +192,9 @@ def _decide_duration(
             contains.append("wait_seconds")
     plan.contained = tuple(contains)
     if contains:
-        _describe(context, plan, N_("{source} minus {less}"), N_("from the rows"))
+        _describe(context, plan)
     else:
-        context.decide(
-            "talk_seconds",
-            "the duration of answered contacts is taken as talk time",
-            "{other}: no other column says it",
-            other=context.get_header(plan.source),
-        )
+        context.decide("talk_seconds", DURATION_IS_TALK, context.get_header(plan.source))
 
 
 def _contains_wait(
@@ -242,12 +227,10 @@ def _contains_wait(
     return None
 
 
-def _describe(
-    context: FileContext, plan: TalkPlan, decision: str, evidence: str = "", **places: str
-) -> None:
-    source = _show(context, [places.pop("source", plan.source or "")])
-    less = _show(context, plan.contained)
-    context.decide("talk_seconds", decision, evidence, source=source, less=less, **places)
+def _describe(context: FileContext, plan: TalkPlan, source: str = "", total: str = "") -> None:
+    source, less = _show(context, [source or plan.source]), _show(context, plan.contained)
+    message = N_("{source} minus {less}") if less else "{source}"
+    context.decide("talk_seconds", message, total, source=source, less=less)
 
 
 def _show(context: FileContext, names: Iterable[str]) -> str:
@@ -263,10 +246,9 @@ def describe_taken_off(context: FileContext) -> None:
         decision = Decision.of(
             "talk_seconds",
             N_("without deducting {less}, talk times would be {seconds} seconds longer"),
-            N_("{count} contacts"),
+            plan.taken_rows,
             less=_show(context, plan.contained),
             seconds=f"{seconds:.1f}",
-            count=plan.taken_rows,
         )
         weighed = decision.with_weight(rows=plan.taken_rows, handle_seconds_more=seconds)
         context.decisions.append(weighed)

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON
 from qa_core.ingest.columns import header_matching
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationEvidence
 from qa_core.ingest.columns.numbers import NumberEvidence
-from qa_core.ingest.columns.period_labels import DAY_MINUTES, parse_period
+from qa_core.ingest.columns.timestamps import DAY_MINUTES, parse_period
 from qa_core.ingest.profiles import starts
 from qa_core.ingest.profiles.contacts import read_channel
 from qa_core.ingest.staging.arrays import as_moments, as_numbers, to_numpy
@@ -148,13 +149,9 @@ def _decide_sums(context: FileContext) -> None:
         sums = {label for label in counts if _SUMS.fullmatch(header_matching.simplify(label))}
         if sums and len(sums) < len(counts):
             context.notes.setdefault("sums", {})[name] = sorted(sums)
-            context.decide(
-                name,
-                "rows {labels} are totals of the others and are left out",
-                "{column}: {count} rows",
-                labels=", ".join(sums),
-                count=sum(counts[label] for label in sums),
-            )
+            message = N_("rows {labels} are totals of the others and are left out")
+            count = sum(counts[label] for label in sums)
+            context.decide(name, message, count, labels=", ".join(sums))
 
 
 def decide_columns(context: FileContext) -> None:
@@ -177,17 +174,12 @@ def decide_columns(context: FileContext) -> None:
         _decide_seconds(context, name)
     if context.has("average_handle"):
         if context.has("wrap_seconds") or context.has("average_wrap"):
-            context.drop_column(
-                "average_handle", "the column {column} is not needed: its parts are in the file"
-            )
+            context.drop_replaced("average_handle")
         else:
-            context.decide(
-                "wrap_seconds",
-                "{other} minus talk and hold",
-                other=context.get_header("average_handle"),
-            )
+            header = context.get_header("average_handle")
+            context.decide("wrap_seconds", "{other} minus talk and hold", other=header)
     if not context.has("channel"):
-        context.decide("channel", "phone", "no column says the channel")
+        context.decide("channel", "phone", NO_COLUMN)
 
 
 def _decide_periods(context: FileContext) -> bool:
@@ -200,13 +192,8 @@ def _decide_periods(context: FileContext) -> bool:
         return False
     context.notes |= {"periods": name, "daily": True, "length": None}
     context.zone = context.centre
-    context.decide(
-        "start",
-        "each row is a week or a month, labelled in {column}",
-        "such as {example}",
-        column=context.get_header(name),
-        example=labels[0],
-    )
+    header = context.get_header(name)
+    context.decide("start", "each row is a week or a month", labels[0], column=header)
     return True
 
 
@@ -229,11 +216,8 @@ def _decide_start(context: FileContext) -> None:
         )
     else:
         context.notes["daily"], context.notes["days"] = True, {}
-        context.decide(
-            "start",
-            "the rows are consecutive days from {day}, as set by you",
-            day=context.options.start_date.isoformat(),
-        )
+        day = context.options.start_date.isoformat()
+        context.decide("start", "the rows are consecutive days from {day}", SET_BY_PERSON, day=day)
     if context.notes["daily"]:
         context.zone = context.centre  # a day is a day, wherever the report was made
 
@@ -247,14 +231,12 @@ def _decide_length(context: FileContext) -> None:
         _decide_range(context)
     if not context.has("length_minutes"):
         if context.notes["length"]:
-            context.decide(
-                "length_minutes",
+            message = (
                 N_("each row is a day")
                 if context.notes["daily"]
-                else N_("each row is {minutes} minutes"),
-                "no column says how long it is",
-                minutes=context.notes["length"],
+                else N_("each row is {minutes} minutes")
             )
+            context.decide("length_minutes", message, NO_COLUMN, minutes=context.notes["length"])
         return
     if (
         evidence.lowest != evidence.highest
@@ -264,18 +246,14 @@ def _decide_length(context: FileContext) -> None:
         context.drop_column(
             "length_minutes",
             "the column {column} is left aside: its numbers are not a length",
-            "from {low} to {high}",
-            low=f"{evidence.lowest:g}",
-            high=f"{evidence.highest:g}",
+            f"{evidence.lowest:g} – {evidence.highest:g}",
         )
     elif evidence.highest > DAY_MINUTES and evidence.lowest == evidence.highest:
-        context.notes["length"] = int(evidence.highest / 60)
-        context.decide(
-            "length_minutes",
-            "{minutes} minutes, written in seconds",
-            minutes=context.notes["length"],
+        context.notes["length"] = minutes = int(evidence.highest / 60)
+        seen = f"{evidence.highest:g}"
+        context.drop_column(
+            "length_minutes", "each row is {minutes} minutes", seen, minutes=minutes
         )
-        del context.columns["length_minutes"]
     else:
         context.readings["length_minutes"] = replace(
             context.readings["length_minutes"], low=1, high=DAY_MINUTES, is_whole=True
@@ -313,38 +291,29 @@ def _decide_counts(context: FileContext) -> None:
             )
     for rate, count in (("answer_rate", "answered"), ("abandon_rate", "abandoned")):
         if has(rate) and has(count):
-            context.drop_column(rate, "the column {column} is not needed: the counts give it")
+            context.drop_replaced(rate, count)
     has_answered = has("received") and (has("answered") or has("answer_rate"))
-    for count, rate, is_derivable, otherwise in (
+    for count, rate, is_derivable, decision in (
         ("received", "", has("abandoned"), N_("answered plus abandoned")),
         ("answered", "answer_rate", has("abandoned"), N_("received minus abandoned")),
         ("abandoned", "abandon_rate", has_answered, N_("received minus answered")),
     ):
-        if has(count):
-            continue
-        decision, other = otherwise if is_derivable else N_("not known"), ""
-        if has(rate):
-            decision = N_("the share of received contacts in {other}")
-            other = context.get_header(rate)
-        context.decide(count, decision, "no column counts them", other=other)
+        if has(rate) and not has(count):
+            header = context.get_header(rate)
+            context.decide(count, "the share of received contacts in {other}", other=header)
+        elif not has(count):
+            context.decide(count, decision if is_derivable else N_("not known"), NO_COLUMN)
     if has("long_abandons"):
         if has("short_abandons"):
-            context.drop_column(
-                "long_abandons", "the column {column} is not needed: the counts give it"
-            )
+            context.drop_replaced("long_abandons", "short_abandons")
         else:
-            context.decide(
-                "short_abandons",
-                "all abandoned minus {other}",
-                other=context.get_header("long_abandons"),
-            )
+            header = context.get_header("long_abandons")
+            context.decide("short_abandons", "all abandoned minus {other}", other=header)
 
 
 def _decide_threshold(context: FileContext) -> None:
     if context.has("answered_in_threshold") and context.has("service_level"):
-        context.drop_column(
-            "service_level", "the column {column} is not needed: the counts give it"
-        )
+        context.drop_replaced("service_level", "answered_in_threshold")
     name = next(
         (name for name in ("answered_in_threshold", "service_level") if context.has(name)), None
     )
@@ -361,30 +330,18 @@ def _decide_threshold(context: FileContext) -> None:
     seconds = find_seconds(context.get_header(name))
     context.notes["threshold"] = np.nan if seconds is None else float(seconds)
     if seconds is None:
-        context.decide(
-            "threshold_seconds",
-            "unknown, so the service level leaves these totals out",
-            "neither a column nor a header says it",
-        )
+        message = N_("unknown, so the service level leaves these totals out")
+        context.decide("threshold_seconds", message, NO_COLUMN)
     else:
-        context.decide(
-            "threshold_seconds",
-            "{seconds} seconds",
-            "as the header {other} says",
-            seconds=seconds,
-            other=context.get_header(name),
-        )
+        header = context.get_header(name)
+        context.decide("threshold_seconds", "{seconds} seconds", header, seconds=seconds)
 
 
 def _decide_seconds(context: FileContext, name: str) -> None:
     """Decide by header or size if seconds are sums or averages. Raises Refusal for neither."""
     average, of = AVERAGES[name]
     if context.has(name) and context.has(average):
-        context.drop_column(
-            average,
-            "the column {column} is not needed: {other} holds the sums",
-            other=context.get_header(name),
-        )
+        context.drop_replaced(average, name)
     if context.has(average):
         context.decide(
             name,
@@ -409,11 +366,7 @@ def _decide_seconds(context: FileContext, name: str) -> None:
                 options=(f"--map {name}={header.text}", f"--map {average}={header.text}"),
                 column=header.text,
             )
-        context.decide(
-            name,
-            "sums",
-            N_("the header {column}") if is_stated else N_("{column}: too large for averages"),
-        )
+        context.decide(name, "sums", "" if is_stated else f"≤ {evidence.numbers.highest:g}")
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -514,10 +467,10 @@ def _separate_repeated_hour(
 def finish(context: FileContext) -> None:
     """Decide what depends on every row of the file."""
     if context.notes.get("second_hours"):
-        decision = N_(
+        message = N_(
             "the clock shows an hour twice; the order of the file decides which row is earlier"
         )
-        context.decide("start", decision, "{count} starts", count=context.notes["second_hours"])
+        context.decide("start", message, context.notes["second_hours"])
 
 
 def _read_periods(context: FileContext, batch: RowBatch) -> np.ndarray:

@@ -11,13 +11,14 @@ import numpy as np
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.decision import Decision
+from qa_core.files.decision import NO_COLUMN, SET_BY_PERSON, Decision
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.column_inference import FLAGS, NOT_SO, FileContext, RowBatch
 from qa_core.ingest.columns.durations import DurationReading
 from qa_core.ingest.columns.header_matching import parse_header
 from qa_core.ingest.staging.declaration import Column
+from qa_core.ingest.words.tables import list_words
 from qa_core.storage.facts.schema import Direction, Outcome
 
 NOT_SAID, NOT_FLAGGED, WEAKLY_ANSWERED, ANSWERED, UNANSWERED = range(5)
@@ -33,11 +34,14 @@ _CODES: dict[object, int] = {
 }
 MAX_UNKNOWN = 0.01
 """Share of unknown words from which on the file asks."""
-FEW_ROWS, FEW, MANY = 3, 0.01, 0.1
-"""So many rows may contradict each other without a question, or the first share of
-them; of more than one, never more than the second share.
+MIN_ODD, MAX_ODD, MAX_ODD_OF_FEW = 3, 0.01, 0.1
+"""Rows that may contradict each other without a question: this number or the first share,
+whichever is more, up to the second share.
 """
 EXAMPLES = 3
+_FLAG_STEMS = [
+    (name, list_words(f"{name}_stems")) for name in ("missed", "abandoned", "voicemail", "answered")
+]
 _TELLS_ANSWERED = ("outcome", "answered", "missed", "answered_at")
 """Columns that alone would tell the answer rate."""
 
@@ -62,7 +66,8 @@ class Contradictions:
             self.examples.append(f"{batch.lines[row]}: {cells}")
 
     def is_more_than_few(self, rows: int) -> bool:
-        return self.rows > max(1, min(max(FEW_ROWS, FEW * rows), MANY * rows))
+        allowed = min(max(MIN_ODD, MAX_ODD * rows), MAX_ODD_OF_FEW * rows)
+        return self.rows > max(1, allowed)
 
 
 @dataclass
@@ -108,9 +113,9 @@ def decide_outcome(context: FileContext) -> None:
         name in plan.ranks for name in ("outcome", "answered", "missed", "direction")
     )
     if only is None:
-        found = _require_read(context, is_open=not says_both or _is_weak(context, plan))
-        if found is not None:
-            _adopt(context, plan, found)
+        adopted = _require_read(context, is_open=not says_both or _is_weak(context, plan))
+        if adopted is not None:
+            _adopt(context, plan, adopted)
             says_both = True
     plan.rest = _CODES[only]
     if plan.ranks and not says_both and only is None:
@@ -145,16 +150,8 @@ def _rename_flags(context: FileContext) -> None:
     answers = set(vocabulary.YES_NO) - set(vocabulary.OUTCOMES)
     if not evidence.total or not evidence.words <= answers:
         return
-    stems = {
-        "missed": ("miss", "manqu", "unanswered", "perdu", "lost", "perdid"),
-        "abandoned": ("abandon", "abbandon", "dropped"),
-        "voicemail": ("voicemail", "voice mail", "messagerie", "repondeur", "vm"),
-        "answered": ("answer", "repond", "decroch", "picked", "handled", "atendid", "contestad"),
-    }
     header = simplify(column.header.text)
-    name = next(
-        (name for name, starts in stems.items() if any(start in header for start in starts)), None
-    )
+    name = next((flag for flag, stems in _FLAG_STEMS if any(s in header for s in stems)), None)
     if name is None or context.has(name):
         raise Refusal(
             "flag_as_outcome",
@@ -177,13 +174,13 @@ def _rename_flags(context: FileContext) -> None:
 
 def _add_direction(context: FileContext) -> None:
     """Read words that give direction and outcome together, such as `Missed inbound`."""
-    for name, place in (("outcome", 1), ("direction", 0)):
+    for name, index in (("outcome", 1), ("direction", 0)):
         if context.has(name):
             words = context.words[name]
             for word in context.evidence[name].unknown:
                 meaning = vocabulary.read_compound(word)
-                if meaning[place]:
-                    words[simplify(word)] = meaning[place]
+                if meaning[index]:
+                    words[simplify(word)] = meaning[index]
     if context.has("outcome") and not context.has("direction"):
         evidence = context.evidence["outcome"]
         compound = {word: vocabulary.read_compound(word)[0] for word in evidence.seen}
@@ -192,7 +189,7 @@ def _add_direction(context: FileContext) -> None:
                 context.columns["outcome"], field=context.profile.get_field("direction")
             )
             context.words["direction"] = {
-                **{simplify(word): found for word, found in compound.items()},
+                **{simplify(word): direction for word, direction in compound.items()},
                 **context.taught.get(context.columns["outcome"].index, {}),
             }
             context.evidence["direction"] = replace(
@@ -255,12 +252,8 @@ def _rank_direction(context: FileContext, plan: OutcomePlan) -> None:
     plan.ranks["direction"] = ranks
     if not {"outcome", "answered", "missed"} & set(plan.ranks) and not plan.by_answer:
         plan.not_flagged = ANSWERED
-    context.decide(
-        "direction",
-        "missed calls are inbound and unanswered",
-        "{column}: {seen}",
-        seen=context.evidence["direction"].show(),
-    )
+    seen = context.evidence["direction"].show()
+    context.decide("direction", "missed calls are inbound and unanswered", seen)
 
 
 def _is_weak(context: FileContext, plan: OutcomePlan) -> bool:
@@ -324,50 +317,31 @@ def _adopt(context: FileContext, plan: OutcomePlan, index: int) -> None:
     }
     context.evidence["outcome"] = replace(evidence, field="outcome", known=context.words["outcome"])
     plan.ranks["outcome"] = _rank_words(context, "outcome")
-    context.decide(
-        "outcome", "{column} says how contacts ended, by its words", "no header names such a column"
-    )
+    context.decide("outcome", "{column} says how contacts ended, by its words")
 
 
 def _describe(context: FileContext, plan: OutcomePlan, only: Outcome | None) -> None:
     for name in plan.ranks:
         evidence = context.evidence[name]
-        said = ", ".join(
+        meanings = ", ".join(
             f"{word} → {meaning}"
             for word, _count in evidence.seen.most_common(12)
             if (meaning := _MEANINGS[plan.ranks[name].get(simplify(word), NOT_SAID)])
         )
-        if said and name != "direction":
-            context.decide(
-                "outcome",
-                "read as: {said}",
-                "{column}: {seen}",
-                said=said,
-                seen=evidence.show(),
-                column=context.get_header(name),
-            )
+        if meanings and name != "direction":
+            seen, column = evidence.show(), context.get_header(name)
+            context.decide("outcome", "read as: {said}", seen, said=meanings, column=column)
     if plan.by_answer and not {"outcome", "answered", "missed"} & set(plan.ranks):
-        context.decide(
-            "outcome",
-            "answered if there is an answer time, else unanswered",
-            "from {answered}",
-            answered=context.get_header("answered_at"),
-        )
+        answered = context.get_header("answered_at")
+        context.decide("outcome", "answered if there is an answer time, else unanswered", answered)
     elif plan.by_talk:
-        context.decide(
-            "outcome",
-            "answered if no flag says otherwise and there is talk time",
-            "{columns} flag other outcomes, and no column says which contacts were answered",
-            columns=", ".join(context.get_header(name) for name in plan.ranks),
-        )
+        columns = ", ".join(context.get_header(name) for name in plan.ranks)
+        message = N_("answered if no flag says otherwise and there is talk time")
+        context.decide("outcome", message, columns)
     if only is not None:
-        context.decide("outcome", "{said} where no column says it, as set by you", said=only.value)
+        context.decide("outcome", only.value, SET_BY_PERSON)
     elif not plan.is_known:
-        context.decide(
-            "outcome",
-            "unknown, so rates have no data",
-            "no column says how contacts ended; durations do not show it",
-        )
+        context.decide("outcome", "unknown, so rates have no data", NO_COLUMN)
 
 
 def build_outcome(
@@ -453,9 +427,8 @@ def describe_alternatives(context: FileContext) -> None:
                 "if these outcomes were unknown, the answer rate would have no data "
                 "instead of {rate} %"
             ),
-            N_("{count} contacts"),
+            plan.chosen["answered"],
             rate=_format_rate(plan.chosen),
-            count=plan.chosen["answered"],
         )
         context.decisions.append(
             decision.with_weight(rows=plan.chosen["answered"], answer_rate=None)
@@ -465,11 +438,10 @@ def describe_alternatives(context: FileContext) -> None:
             decision = Decision.of(
                 "outcome",
                 N_("by {column} alone the answer rate would be {other} % instead of {rate} %"),
-                N_("{count} contacts have another outcome"),
+                alone["moved"],
                 column=context.get_header(name),
                 other=_format_rate(alone),
                 rate=_format_rate(plan.chosen),
-                count=alone["moved"],
             )
             rate = alone["answered"] / alone["known"]
             context.decisions.append(decision.with_weight(rows=alone["moved"], answer_rate=rate))

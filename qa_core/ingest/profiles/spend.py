@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qa_core.base.i18n import N_
+from qa_core.files.decision import NO_COLUMN
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.staging.arrays import as_numbers
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
@@ -29,13 +29,12 @@ def decide_columns(context: FileContext) -> None:
         return
     header_currency = context.columns["amount"].header.currency
     marks = re.findall(r"[€$£]", context.evidence["amount"].example)
-    currency, reason = CURRENCY, N_("nothing names another currency")
-    if header_currency:
-        currency, reason = header_currency, N_("as the header {column} says")
-    elif marks:
-        currency, reason = _SIGNS[marks[0]], N_("as the amounts say")
-    context.notes["currency"], column = currency, context.get_header("amount")
-    context.decide("currency", "amounts in {currency}", reason, currency=currency, column=column)
+    currency, seen, column = CURRENCY, NO_COLUMN, ""
+    if header_currency or marks:
+        currency, seen = header_currency or _SIGNS[marks[0]], ""
+        column = context.get_header("amount")
+    context.notes["currency"] = currency
+    context.decide("currency", "amounts in {currency}", seen, currency=currency, column=column)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from qa_core.base.errors import Refusal
+from qa_core.files.decision import SET_BY_PERSON, VALUE
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 
 MIDNIGHT = np.timedelta64(0, "us")
@@ -46,17 +47,12 @@ def decide_start(context: FileContext, name: str = "started_at") -> None:
     context.notes["start"] = parts
     for spare in ("date", "time", name):
         if context.has(spare) and spare not in parts:
-            context.drop_column(
-                spare,
-                "the column {column} is not needed: {other} says when each row began",
-                other=context.get_header(next(part for part in parts if part)),
-            )
+            context.drop_replaced(spare, next(filter(None, parts)))
     if parts[1] is None:
         context.decide(parts[0], "no time of day: each row begins at midnight")
     if parts[0] is None:
-        context.decide(
-            parts[1], "the day is {day}, as set by you", day=context.options.start_date.isoformat()
-        )
+        day = context.options.start_date.isoformat()
+        context.decide(parts[1], VALUE, SET_BY_PERSON, value=day, day=day)
 
 
 def build_start(context: FileContext, batch: RowBatch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.base.masking import mask_contact_details
+from qa_core.files.decision import NO_COLUMN
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
 from qa_core.ingest.profiles.contacts import build_marks
 from qa_core.ingest.profiles.starts import build_moment
@@ -32,11 +33,9 @@ def decide_columns(context: FileContext) -> None:
     """Drop empty dates, and record how rows are matched to contacts."""
     context.drop_empty("answered_at", "sent_at")
     if context.has("customer") and not context.has("contact_id") and not context.has("ticket"):
-        context.decide(
-            "contact_id", "joined by customer and time", "no column names a contact or a ticket"
-        )
+        context.decide("contact_id", "joined by customer and time", NO_COLUMN)
     if not context.has("survey_sent"):
-        context.decide("survey_sent", "every row is a sent survey", "no column says it")
+        context.decide("survey_sent", "every row is a sent survey", NO_COLUMN)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:

@@ -6,25 +6,14 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_words
-from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.staging.declaration import BY_EXTERNAL_PARTY, Field, ValueType
 from qa_core.ingest.staging.pseudonyms import find_outside_number
 from qa_core.storage.facts.schema import Direction
 
-_SYNONYMS = {
-    "contact_id": "call id|callid|history id",
-    "started_at": "call time|start time",
-    "outcome": "status",
-    "wait_seconds": "ringing",
-    "talk_seconds": "talking",
-    "duration": "total duration",
-    "tracking_number": "did",
-    "reason": "reason",
-    "queue": "queue",
-}
 FIELDS = (
-    *contact_fields.take_fields(_SYNONYMS),
+    *contacts.take_fields("3cx"),
     Field("from_party", ValueType.PARTY, "caller id|from|caller"),
     Field("to_party", ValueType.PARTY, "destination|to|callee"),
 )
@@ -35,11 +24,7 @@ def decide_columns(context: FileContext) -> None:
     contacts.decide_columns(context)
     context.defaults.pop("direction", None)
     context.decisions[:] = [item for item in context.decisions if item.field != "direction"]
-    context.decide(
-        "direction",
-        "inbound if the caller is external, outbound if only the other side is, internal if "
-        "neither is",
-    )
+    context.decide("direction", BY_EXTERNAL_PARTY)
 
 
 def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
@@ -49,9 +34,9 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         batch.read_text("to_party").to_pylist() if context.has("to_party") else [None] * len(batch)
     )
     called = [find_outside_number(text) for text in others]
-    own = batch.read_text("from_party").to_pylist()
+    sources = batch.read_text("from_party").to_pylist()
     directions, customers, extensions = [], [], []
-    for caller, source, target, other in zip(callers, own, called, others, strict=True):
+    for caller, source, target, other in zip(callers, sources, called, others, strict=True):
         direction = Direction.OUTBOUND if target else Direction.INTERNAL
         if caller or not source or not _is_extension(source):
             direction = Direction.INBOUND
@@ -74,14 +59,11 @@ def _is_extension(text: str) -> bool:
     return 2 <= len(digits) <= 5
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "3cx",
-    "contacts",
     FIELDS,
-    (("started_at",), ("from_party",)),
-    decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("call time", "caller id", "ringing", "talking")),),
+    Headers(("call time", "caller id", "ringing", "talking")),
+    needs=(("started_at",), ("from_party",)),
+    decide_columns=decide_columns,
+    build=build,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.profiles.starts import build_start, decide_start
 from qa_core.ingest.staging.arrays import as_moments, to_numpy
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
@@ -24,7 +24,7 @@ _TEXTS = ("contact_id", *TRACKING)
 _FROM_CONTACTS = ("started_at", "date", "time", *_TEXTS)
 
 FIELDS = (
-    *(field for field in contact_fields.FIELDS if field.name in _FROM_CONTACTS),
+    *(field for field in contacts.FIELDS if field.name in _FROM_CONTACTS),
     # Before the caller, whom some exports head `from` too: `claim` separates them.
     *build_fields("tracking", ("from to", ValueType.MOMENT), ("customer", ValueType.CUSTOMER)),
 )

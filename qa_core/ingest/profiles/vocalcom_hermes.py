@@ -7,37 +7,18 @@ import pyarrow as pa
 
 from qa_core.files.signatures import Headers
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
-from qa_core.ingest.profiles import contact_fields, contacts
+from qa_core.ingest.profiles import contacts
 from qa_core.ingest.staging.arrays import as_numbers, as_words, to_numpy
-from qa_core.ingest.staging.declaration import Field, Profile, ValueType
+from qa_core.ingest.staging.declaration import Field, ValueType
 from qa_core.storage.facts.schema import Outcome
 
-_SYNONYMS = {
-    "contact_id": "id|call id|indice|session id|id session|call guid",
-    "started_at": "call local time|call local time string|local time|start time|start "
-    "date|call time|date appel|call date time|call universal time",
-    "date": "call date|date",
-    "time": "time|heure",
-    "ended_at": "end time|end date|call end time",
-    "queue": "last queue|queue",
-    "reason": "call status detail|call status text|status text",
-    "advisor": "last agent|agent",
-    "customer": "ani|out tel|phone",
-    "abandoned": "abandon",
-    "wait_seconds": "wait duration",
-    "talk_seconds": "conv duration",
-    "hold_seconds": "hold duration",
-    "wrap_seconds": "wrapup duration",
-    "tracking_number": "dnis",
-    "recorded": "record|recorded",
-}
 _FLAGS = (
     ("closed", Outcome.CLOSED),
     ("overflow", Outcome.OVERFLOW),
     ("no_agent", Outcome.UNANSWERED),
 )
 FIELDS = (
-    *contact_fields.take_fields(_SYNONYMS),
+    *contacts.take_fields("vocalcom_hermes"),
     Field("closed", ValueType.BOOLEAN, "close|is closed"),
     Field("overflow", ValueType.BOOLEAN, "overflowed"),
     Field("no_agent", ValueType.BOOLEAN, "noagent"),
@@ -69,15 +50,11 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
     return columns
 
 
-PROFILE = Profile(
+PROFILE = contacts.derive(
     "vocalcom_hermes",
-    "contacts",
     FIELDS,
-    (("started_at", "date"),),
-    contacts.decide_columns,
-    build,
-    contacts.finish,
-    required=contacts.REQUIRED,
-    signatures=(Headers(("ani", "wait duration", "conv duration", "abandon")),),
+    Headers(("ani", "wait duration", "conv duration", "abandon")),
+    needs=(("started_at", "date"),),
+    build=build,
     date_order="dmy",
 )

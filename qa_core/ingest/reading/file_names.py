@@ -130,11 +130,11 @@ def _compile_pattern(pattern: str) -> re.Pattern[str]:
         )
     parts = (
         re.escape(piece)
-        if place % 2 == 0
+        if index % 2 == 0
         else PLACES[piece]
         if piece == "any"
         else f"(?P<{piece}>{PLACES[piece]})"
-        for place, piece in enumerate(pieces)
+        for index, piece in enumerate(pieces)
     )
     return re.compile("".join(parts))
 

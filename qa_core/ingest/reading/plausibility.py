@@ -112,16 +112,8 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
     is_export = registry.is_platform(staged.profile)
     raise Refusal(
         "too_many_rejected",
-        N_(
-            "{rejected} of {rows} records would be rejected ({reasons}), more than {limit} %. "
-            "They are not as {platform} writes them. Import the export itself, or read the file "
-            "as a plain table with one contact per row."
-        )
-        if is_export
-        else N_(
-            "{rejected} of {rows} rows would be rejected ({reasons}), more than {limit} %. The "
-            "file was probably misread."
-        ),
+        "{rejected} of {rows} rows would be rejected ({reasons}), more than {limit} %. The file "
+        "was probably misread.",
         options=(
             *(AS_TABLE if is_export else ()),
             *dict.fromkeys(
@@ -133,7 +125,6 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
         rows=rows,
         reasons=", ".join(f"{count} × {reason_texts.describe(code)}" for code, count in reasons),
         limit=f"{limit:g}",
-        platform=staged.profile,
     )
 
 
@@ -205,8 +196,8 @@ def _check_history(connection: duckdb.DuckDBPyConnection, staged: Staged) -> Ite
         f"(SELECT * FROM contacts WHERE source_system IN (SELECT DISTINCT {system} FROM staged))"
     )
     _all, with_outcome, answered, _missed, handle = _measure(connection, earlier_contacts, None)
-    own = _measure(connection, "staged", staged)
-    _all, own_with_outcome, own_answered, _missed, own_handle = own
+    measured = _measure(connection, "staged", staged)
+    _all, own_with_outcome, own_answered, _missed, own_handle = measured
     if with_outcome >= MIN_ROWS and own_with_outcome:
         change = own_answered / own_with_outcome - answered / with_outcome
         if abs(change) > MAX_RATE_CHANGE:

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,12 @@ from qa_core.files import readers
 from qa_core.files.archives import Content, open_content
 from qa_core.files.header_text import simplify
 from qa_core.files.options import ALL_KINDS, KINDS, ImportOptions
-from qa_core.files.sample import Sample, take_sample
-from qa_core.files.signatures import Signature
+from qa_core.files.signatures import Sample, Signature, take_sample
 from qa_core.ingest import platforms, profiles
 from qa_core.ingest.columns import header_matching, table_bounds
 from qa_core.ingest.platforms.declaration import Platform
 from qa_core.ingest.staging.declaration import Profile
+from qa_core.ingest.words import tables
 
 GENERIC = "generic"
 
@@ -36,7 +36,7 @@ def _find_declared(package: ModuleType, name: str) -> list[Any]:
 @cache
 def find_platforms() -> tuple[Platform, ...]:
     """Find every PLATFORM that a module of `platforms` declares, sorted by name."""
-    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda found: found.name))
+    return tuple(sorted(_find_declared(platforms, "PLATFORM"), key=lambda platform: platform.name))
 
 
 @cache
@@ -51,7 +51,7 @@ def find_profiles() -> tuple[Profile, ...]:
 def list_signatures() -> tuple[tuple[Signature, Platform | Profile], ...]:
     """List what files must show to be recognised, and the platform or profile of each."""
     declared = (*find_platforms(), *find_profiles())
-    return tuple((signature, found) for found in declared for signature in found.signatures)
+    return tuple((signature, owner) for owner in declared for signature in owner.signatures)
 
 
 def is_platform(name: str | None) -> bool:
@@ -62,17 +62,17 @@ def _find_any_platform(sample: Sample, name: str | None) -> Platform | None:
     if name is not None:
         return next((platform for platform in find_platforms() if platform.name == name), None)
     fits = (
-        found
-        for signature, found in list_signatures()
-        if isinstance(found, Platform) and signature.fits(sample)
+        declared
+        for signature, declared in list_signatures()
+        if isinstance(declared, Platform) and signature.fits(sample)
     )
     return next(fits, None)
 
 
 def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platform | None:
     """Find the platform named or recognised, or None. Raises Refusal for another kind."""
-    found = _find_any_platform(sample, name)
-    if found is not None and kind not in found.kinds:
+    platform = _find_any_platform(sample, name)
+    if platform is not None and kind not in platform.kinds:
         if (
             name is None
             and not sample.is_document
@@ -82,13 +82,13 @@ def find_platform(sample: Sample, kind: str, name: str | None = None) -> Platfor
         raise Refusal(
             "other_kind",
             "{name} is an export of {platform}, which holds {kinds}, not {kind}.",
-            options=tuple(f"import {other}" for other in found.kinds),
+            options=tuple(f"import {other}" for other in platform.kinds),
             name=sample.name,
-            platform=found.title,
-            kinds=", ".join(found.kinds) or "–",
+            platform=platform.title,
+            kinds=", ".join(platform.kinds) or "–",
             kind=kind,
         )
-    return found
+    return platform
 
 
 def get_profile(kind: str, name: str | None) -> Profile:
@@ -119,10 +119,10 @@ def recognise_profile(kind: str, rows: Iterable[Iterable[str]]) -> Profile | Non
         for row in rows
     ]
     fits = (
-        found
-        for signature, found in list_signatures()
-        if isinstance(found, Profile)
-        and found.kind == kind
+        declared
+        for signature, declared in list_signatures()
+        if isinstance(declared, Profile)
+        and declared.kind == kind
         and signature.find_row(names) is not None
     )
     return next(fits, None)
@@ -174,3 +174,19 @@ def _count_fields(
             columns = header_matching.match_columns(profile, list(header.names), options.columns)
             counts[profile.kind] = max(len(columns), counts.get(profile.kind, 0))
     return counts
+
+
+def list_headers(kind: str) -> Iterator[tuple[str, str, str]]:
+    """List field, language and headers of every field of a kind of file."""
+    for field in get_profile(kind, None).fields:
+        for language in tables.LANGUAGES:
+            names = [field.name] if language == tables.LANGUAGES[0] else []
+            if headers := names + tables.find_headers(language, field.kind, field.name):
+                yield field.name, language, " · ".join(headers)
+
+
+def list_words() -> Iterator[tuple[str, str, str]]:
+    """List meaning, language and words of outcomes, directions, yes and no."""
+    for section in ("outcomes", "directions", "answers", "states"):
+        for meaning, language, words in tables.list_meanings(section):
+            yield meaning, language, " · ".join(words)

@@ -23,7 +23,7 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
 from qa_core.files.archives import Content, HeldContent, open_content, open_file
 from qa_core.files.options import ImportOptions
-from qa_core.files.sample import take_sample
+from qa_core.files.signatures import take_sample
 from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
 from qa_core.ingest.columns import header_matching, header_rows, table_bounds, taught_words
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -139,9 +139,9 @@ def _stage_table(
         [*source.decisions, *header_decisions],
     )
     if header.row:
-        place = header.line + source.line_offset
+        header_line = header.line + source.line_offset
         context.decide(
-            "file", "the header is on line {line}; the rows above it are titles", line=place
+            "file", "the header is on line {line}; the rows above it are titles", line=header_line
         )
     rows = _RowReader(source, header, context, progress)
     rows.infer()
@@ -254,10 +254,10 @@ class _RowReader:
     def _drop_header_rows(self, block: RowBlock) -> RowBlock:
         """Drop the second header row and rows that repeat the header."""
         header, offset = self.header, self.source.line_offset
-        place = next(index for index, name in enumerate(header.raw) if name and header.names[index])
+        named = next(index for index, name in enumerate(header.raw) if name and header.names[index])
         suspect = np.isin(block.lines, [line + offset for line in header.second_rows])
         suspect |= to_numpy(
-            pc.equal(pc.utf8_trim_whitespace(block.cells[place]), header.raw[place])
+            pc.equal(pc.utf8_trim_whitespace(block.cells[named]), header.raw[named])
         ).astype(bool)
         keep = np.ones(len(block.lines), bool)
         for index in np.flatnonzero(suspect):
@@ -380,13 +380,8 @@ class _RowReader:
             ignored_names = header_matching.format_headers(names)
             context.decide("file", "left aside by you: {columns}", columns=ignored_names)
         if unknown:
-            context.decide(
-                "file",
-                "not kept: {columns}",
-                "no field of {kind} is recognised in them",
-                columns=header_matching.format_headers(unknown),
-                kind=staged.kind,
-            )
+            names = header_matching.format_headers(unknown)
+            context.decide("file", "not kept: {columns}", columns=names)
         staged.pseudonymised = tuple(
             column.header.text for column in context.columns.values() if column.field.is_identity
         )
@@ -397,12 +392,7 @@ class _RowReader:
                 columns=", ".join(staged.pseudonymised),
             )
         if self._shorter:
-            context.decide(
-                "file",
-                "cells missing at the end of a row are empty",
-                "{count} rows shorter than the header",
-                count=self._shorter,
-            )
+            context.decide("file", "cells missing at the end of a row are empty", self._shorter)
 
     def _reject_cut_row(self, batch: RowBatch) -> None:
         is_short = self._last_line == self._last_short == batch.lines[-1]
@@ -486,12 +476,7 @@ def null_out_zero_placeholders(staged: Staged, context: FileContext) -> None:
                 writer.write_batch(batch)
     replaced.replace(staged.rows)
     for name in emptied:
-        context.decide(
-            name,
-            "0 on unanswered contacts is read as not measured",
-            "{count} unanswered contacts, all with 0",
-            count=counts[name][0],
-        )
+        context.decide(name, "0 on unanswered contacts is read as not measured", counts[name][0])
 
 
 def _is_blank(cells: pa.Array) -> np.ndarray:

@@ -11,9 +11,16 @@ from typing import Any
 import pyarrow as pa
 
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_
 from qa_core.files.decision import Decision
 from qa_core.files.signatures import Headers
 from qa_core.ingest.words import tables
+
+DURATION_IS_TALK = N_("the duration of answered contacts is taken as talk time")
+BY_EXTERNAL_PARTY = N_(
+    "inbound if the caller is external, outbound if only the other side is, internal if neither is"
+)
+"""Decisions about the exports of several tools."""
 
 
 class ValueType(StrEnum):
@@ -111,14 +118,14 @@ class ColumnEvidence:
             self._add(values)
 
     def _add(self, values: pa.Array) -> None:
-        """Look at the cells of a batch that are not empty, of which there are some."""
+        """Look at the filled cells of a batch; there is at least one."""
         raise NotImplementedError
 
     def decide(
-        self, decisions: list[Decision], decision: str, evidence: str, **places: Any
+        self, decisions: list[Decision], decision: str, seen: object = "", **places: Any
     ) -> None:
         """Add a decision about the column, whose name is the place `{column}`."""
-        decisions.append(Decision.of(self.field, decision, evidence, column=self.column, **places))
+        decisions.append(Decision.of(self.field, decision, seen, column=self.column, **places))
 
     def refuse(
         self, code: str, message: str, options: tuple[str, ...] = (), **places: Any
@@ -127,12 +134,22 @@ class ColumnEvidence:
         known = {"column": self.column, "field": self.field, "example": self.example}
         return Refusal(code, message, options, **known | places)
 
+    def refuse_unreadable(self, code: str, example: str, *options: str) -> Refusal:
+        """Build the refusal of a column most of whose values are of another type."""
+        return self.refuse(
+            code,
+            "The column {column} was read as {field}, but values such as {example} do not fit. "
+            "Name the right column.",
+            options=(f"--map {self.field}=COLUMN", *options),
+            example=example,
+        )
+
 
 @dataclass(frozen=True)
 class Profile:
     """One form that files take.
 
-    `needs`: groups of fields of which each file has at least one. `claim` may take
+    `needs`: groups of fields; each file has at least one field of each. `claim` may take
     columns that no field names. `decide_columns` is called once, when the whole file
     has been seen: it decides what the columns are used for. `build` turns one batch of
     rows into the columns of `staged.SCHEMAS[kind]`. `finish` is called after the last one.

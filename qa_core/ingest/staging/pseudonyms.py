@@ -5,7 +5,6 @@ key. No clear number or name of a customer goes any further.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import secrets
 from functools import cache
@@ -18,19 +17,14 @@ from qa_core.base import environment
 from qa_core.base.masking import MASK
 from qa_core.files.header_text import simplify
 from qa_core.ingest.staging.arrays import map_texts
+from qa_core.ingest.words.tables import list_words
 
 KEY_LENGTH = 32
 MIN_NUMBER_DIGITS = 6
 """Numbers of fewer digits are extensions, not customers."""
 MIN_WHOLE_DIGITS = 8
 """A called number of fewer digits is the short number of a line."""
-_WITHHELD_WORDS = (
-    "anonymous", "anonyme", "unknown", "inconnu", "inconnue", "private", "privé", "masqué",
-    "numéro masqué", "withheld", "restricted", "blocked", "unavailable", "indisponible",
-    "caché", "hidden", "no caller id", "secret", "s", "0", "00", "000", "0000000000",
-    "99999999", "-1", "confidentiel", "appel masqué", "not available", "id unavailable",
-)  # fmt: skip
-_WITHHELD = frozenset(map(simplify, _WITHHELD_WORDS))
+_WITHHELD = list_words("withheld")
 MAX_CACHED_KEYS = 300_000
 """Maximum of cells whose keys are kept while a file is read: fifty megabytes, never written."""
 _DECORATION = "[\\s\u00a0\u202f.\\-/()_]"
@@ -45,7 +39,11 @@ class Pseudonyms:
 
     def __init__(self, country: str, key: bytes) -> None:
         self.country = country
-        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+        size = hashlib.sha256().block_size
+        block = (key if len(key) <= size else hashlib.sha256(key).digest()).ljust(size, b"\0")
+        self._inner, self._outer = (
+            hashlib.sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C)
+        )
         self._known: dict[str, str | None] = {}
         self._national = _build_national_pattern(country)
 
@@ -95,9 +93,11 @@ class Pseudonyms:
         ]
 
     def _compute_key(self, identity: bytes) -> str:
-        mac = self._mac.copy()  # costs less than to begin with the key each time
-        mac.update(identity)
-        return mac.hexdigest()[:KEY_LENGTH]
+        # HMAC-SHA256 (RFC 2104) from its two hashes: `hmac` takes twice as long for a copy.
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(identity)
+        outer.update(inner.digest())
+        return outer.hexdigest()[:KEY_LENGTH]
 
     def _find_identity(self, text: str) -> str | None:
         if simplify(text) in _WITHHELD or not text.strip() or _NOBODY.match(text.strip()):

@@ -11,10 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
 from qa_core.files.decision import Decision
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import schema
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.base import now
 
@@ -91,6 +93,12 @@ SURVEY = (
     "csat", "csat_scale", "nps", "ces", "survey_resolved", "survey_contacts", "survey_comment",
 )  # fmt: skip
 """Columns of a contact that files of tracking and of surveys carry."""
+
+
+def _texts(names: str) -> dict[str, pa.DataType]:
+    return dict.fromkeys(names.split(), pa.string())
+
+
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
@@ -131,9 +139,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
     "spend": {
         "day": pa.date32(),
-        "source": pa.string(),
-        "medium": pa.string(),
-        "campaign": pa.string(),
+        **_texts("source medium campaign"),
         "amount": pa.float64(),
         "currency": pa.string(),
     },
@@ -158,20 +164,12 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     # 0–100. In a wide file the rows of one evaluation share their `line`; in a long one
     # they share contact, evaluator, `evaluated_at` and grid.
     "evaluations": {
-        "evaluation_id": pa.string(),
-        "contact_id": pa.string(),
-        "advisor": pa.string(),
-        "evaluator": pa.string(),
+        **_texts("evaluation_id contact_id advisor evaluator"),
         "evaluated_at": MOMENT,
         "local_start": MOMENT,
-        "grid": pa.string(),
-        "section": pa.string(),
-        "criterion": pa.string(),
-        "points": pa.float64(),
-        "possible": pa.float64(),
-        "score": pa.float64(),
-        "comment": pa.string(),
-        "tags": pa.string(),
+        **_texts("grid section criterion"),
+        **dict.fromkeys(("points", "possible", "score"), pa.float64()),
+        **_texts("comment tags"),
     },
     # `file` relative to the manifest; `recorded_at` in UTC.
     "recordings": {
@@ -184,3 +182,12 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     },
 }
 """Columns that `rows` may have, by kind, in this order."""
+
+
+def unscoped_import_rows(statement: sa.Select) -> Unscoped:
+    """Exempt a statement on pending rows or before-images from the viewer's scope."""
+    return Unscoped(
+        statement,
+        "Rows of a file wait for their contacts, and are undone, by their keys. A file belongs "
+        "to no scope, and no person sees the rows.",
+    )

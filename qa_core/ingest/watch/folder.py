@@ -118,7 +118,7 @@ class Watch:
                 self.check(stop)
                 if time.monotonic() - self._done_at >= DUE_SECONDS:
                     self._do_due()
-            except Exception as error:  # such as records that others hold: it says so and goes on
+            except Exception as error:  # such as locked records: report it and go on
                 self._report_once(_as_refusal(error))
             stop.wait(every)
         self._do_due()
@@ -223,7 +223,7 @@ class Watch:
             self._archive(path, sighting.state, report)
         elif refusal.code in ("no_file", "no_regular_file"):  # it became a link meanwhile
             self._sightings.pop(path, None)
-        elif refusal.code == "unreadable_file":  # whoever delivered it may still open it to us
+        elif refusal.code == "unreadable_file":  # the sender may still grant access
             self.refused += 1
             self._report_once(refusal)
             self._postpone(sighting)

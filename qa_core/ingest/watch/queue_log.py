@@ -128,29 +128,29 @@ class Follower:
     def _find_next(self) -> tuple[Log, int, bytes] | None:
         """Find log, offset and new bytes (empty: only overdue calls); None when nothing is due."""
         logs = find_logs(self.path)
-        place, offset = 0, 0
+        index, offset = 0, 0
         if self.position is not None:
             length, digest = self.position.length, self.position.digest
             beginnings = [_compute_digest(log.content.read_start(length)) for log in logs]
-            place = beginnings.index(digest) if digest in beginnings else -1
-            if place >= 0:
+            index = beginnings.index(digest) if digest in beginnings else -1
+            if index >= 0:
                 offset, self._missed = self.position.offset, False
             elif not self._missed:
                 # It may just be being renamed: only the next look takes it for gone.
                 self._missed = True
                 return None
             else:
-                logs, place = [log for log in logs if log.first >= self.position.first], 0
+                logs, index = [log for log in logs if log.first >= self.position.first], 0
                 self.lost = self.lost or bool(logs)
-        while place < len(logs):
-            is_last = place == len(logs) - 1
-            data = logs[place].read(offset, is_last)
+        while index < len(logs):
+            is_last = index == len(logs) - 1
+            data = logs[index].read(offset, is_last)
             if data or is_last:
                 break
-            place, offset = place + 1, 0
+            index, offset = index + 1, 0
         else:
             return None
-        return (logs[place], offset, data) if data or len(self._find_overdue_calls()) else None
+        return (logs[index], offset, data) if data or len(self._find_overdue_calls()) else None
 
     def _load_piece(self, log: Log, offset: int, data: bytes) -> tuple[FileReport | None, pa.Table]:
         """Load a piece's calls and kept events. Returns the report, if any, and events to keep."""
@@ -198,12 +198,7 @@ class Follower:
             first = min(starts, default=None)
             in_order = first is None or pc.max(earlier.column("moment")).as_py() <= first
             export.notes["in_order"] = export.notes.get("in_order", True) and in_order
-            export.decide(
-                "file",
-                "events of unfinished calls are carried over",
-                "{count} events",
-                count=len(earlier),
-            )
+            export.decide("file", "events of unfinished calls are carried over", str(len(earlier)))
             yield earlier.set_column(
                 0, "line", pa.array(np.arange(lines - len(earlier) + 1, lines + 1))
             )

@@ -3,7 +3,7 @@ language: letters without accents in lower case, the best header of a field firs
 
 Sections: `fields` with headers of a field in files of every kind; a kind of file with
 headers of its fields; `outcomes`, `directions`, `answers` (yes and no), `states` (which
-mean yes or no), `channels` and `marks` with the words of a meaning; `lists`.
+mean yes or no), `channels`, `marks` and `purposes` with the words of a meaning; `lists`.
 """
 
 import tomllib
@@ -12,7 +12,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from qa_core.files.header_text import simplify
 
@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 
 @cache
-def load_table(language: str) -> Mapping[str, Mapping[str, list[str]]]:
+def load_table(language: str) -> Mapping[str, Mapping[str, Any]]:
+    """Load the table of a language, or `tools`: those of single tools."""
     text = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -58,6 +59,12 @@ def index_words(section: str, as_meaning: Callable[[str], T]) -> dict[str, T]:
         for meaning, words in load_table(language).get(section, {}).items()
         for word in words
     }
+
+
+def index_tool_words(tool: str, section: str) -> dict[str, str | None]:
+    """Index what a tool's own words or headers mean (`tools.toml`); None: nothing yet."""
+    meanings = load_table("tools")[tool][section].items()
+    return {word: None if name == "open" else name for name, words in meanings for word in words}
 
 
 def list_words(name: str) -> frozenset[str]:

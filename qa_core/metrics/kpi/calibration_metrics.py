@@ -38,7 +38,7 @@ from qa_core.storage.records.listening import Calibration, CalibrationContact
 from qa_core.storage.records.store import Session
 
 ONE_CRITERION = "one_criterion"
-"""Note of an agreement on several criteria at once: it is of each, and of none together."""
+"""Note where an agreement covers several criteria: it is computed for one at a time."""
 Group = tuple[Any, ...]
 
 
@@ -169,7 +169,7 @@ def count_places(question: MetricQuery, kpi: Kpi) -> dict[int, int]:
             for pair in _compare(question, marks)
         ]
     else:
-        places = [int(len(_shares_of(one)) >= 2) for one in marks] if _names_one(question) else []
+        places = [int(len(_shares_of(mark)) >= 2) for mark in marks] if _names_one(question) else []
     return {place: places.count(place) for place in sorted(set(places))}
 
 
@@ -222,9 +222,9 @@ def find_marked(question: MetricQuery) -> list[CriterionMarks]:
                             )
                         )
     return [
-        one
-        for one in criterion_marks
-        if all(_value(one, name) in values for name, values in filter_values.items())
+        mark
+        for mark in criterion_marks
+        if all(_value(mark, name) in values for name, values in filter_values.items())
     ]
 
 
@@ -271,8 +271,8 @@ def _names_one(question: MetricQuery) -> bool:
     return len(dict(question.where.values).get("criterion", ())) == 1
 
 
-def _value(one: CriterionMarks, dimension: str) -> Any:
-    day = one.local_start.date()
+def _value(mark: CriterionMarks, dimension: str) -> Any:
+    day = mark.local_start.date()
     match dimension:
         case "day":
             return day
@@ -283,24 +283,26 @@ def _value(one: CriterionMarks, dimension: str) -> Any:
         case "weekday":
             return day.isoweekday()
         case _:
-            return getattr(one, dimension)
+            return getattr(mark, dimension)
 
 
 def _compare(question: MetricQuery, marks: Iterable[CriterionMarks]) -> list[MarkPair]:
     """Compare every pair of marks, of the evaluators that the filters leave."""
     evaluators = dict(question.where.values).get("evaluator")
     pairs = []
-    for one in marks:
-        for pair in find_pairs(tuple(one.marks), one.reference):
+    for mark in marks:
+        for pair in find_pairs(tuple(mark.marks), mark.reference):
             subjects = tuple(
                 name
                 for name in pair
-                if name != one.reference and (evaluators is None or name in evaluators)
+                if name != mark.reference and (evaluators is None or name in evaluators)
             )
             if subjects:
                 pairs.append(
                     MarkPair(
-                        one, subjects, compare_points(*(one.marks[name] for name in pair), one.most)
+                        mark,
+                        subjects,
+                        compare_points(*(mark.marks[name] for name in pair), mark.most),
                     )
                 )
     return pairs
@@ -311,10 +313,10 @@ def _group(question: MetricQuery, members: Iterable[Any]) -> dict[Group, list[An
     groups: dict[Group, list[Any]] = {}
     for member in members:
         names: tuple[str | None, ...] = member.subjects if "evaluator" in question.by else (None,)
-        one = member.of if isinstance(member, MarkPair) else member
+        mark = member.of if isinstance(member, MarkPair) else member
         for name in names:
             key = tuple(
-                name if dimension == "evaluator" else _value(one, dimension)
+                name if dimension == "evaluator" else _value(mark, dimension)
                 for dimension in question.by
             )
             groups.setdefault(key, []).append(member)
@@ -335,7 +337,7 @@ def _align(kpi: Kpi, pairs: Sequence[MarkPair]) -> Row:
 
 
 def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
-    shares = [_shares_of(one) for one in marks]
+    shares = [_shares_of(mark) for mark in marks]
     table = np.full((len(shares), max(map(len, shares), default=0)), np.nan)
     for line, points in enumerate(shares):
         table[line, : len(points)] = points
@@ -352,6 +354,6 @@ def _agree(kpi: Kpi, marks: Sequence[CriterionMarks]) -> Row:
     return row
 
 
-def _shares_of(one: CriterionMarks) -> list[float]:
+def _shares_of(mark: CriterionMarks) -> list[float]:
     """Return the marks that are points, as shares of the points possible in their version."""
-    return [points / one.most for points in one.marks.values() if points is not None]
+    return [points / mark.most for points in mark.marks.values() if points is not None]

@@ -51,7 +51,7 @@ def find_published() -> tuple[date, date] | None:
 
 
 def find_span() -> tuple[date, date] | None:
-    """Find the first and the last day of the whole lake, for whoever asks in this room."""
+    """Find the first and the last day of the whole lake, unscoped: for this room only."""
     span = _find_moments()
     return (span[0].date(), span[1].date()) if span else None
 

@@ -70,9 +70,9 @@ def _schedule(period: Period) -> list[Scheduled]:
 def describe_next(published_through: date | None = None) -> str:
     """Say when the first month that is not published comes."""
     months = [
-        one
-        for one in list_months()
-        if published_through is None or one.month > f"{published_through:%Y-%m}"
+        scheduled
+        for scheduled in list_months()
+        if published_through is None or scheduled.month > f"{published_through:%Y-%m}"
     ]
     if months:
         day, month = formatting.day(months[0].settles_on, year=True), months[0].month

@@ -26,7 +26,6 @@ from qa_core.access.roles import (
 )
 from qa_core.base.errors import Refusal
 from qa_core.metrics.kpi import closed_months, edition_schedule, published_tables
-from qa_core.metrics.kpi.cuts import SharedCuts
 from qa_core.metrics.kpi.edition_schedule import Scheduled
 from qa_core.metrics.kpi.measure import collect, find_costs, measure
 from qa_core.metrics.kpi.metric_query import build_query
@@ -43,13 +42,17 @@ from qa_core.metrics.kpi.published_families import (
 from qa_core.metrics.kpi.published_tables import Cell, Table, Tables
 from qa_core.metrics.kpi.ratings import MARKS as RATED
 from qa_core.metrics.kpi.ratings import find_ratings
+from qa_core.metrics.kpi.shared_cuts import SharedCuts
 from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import ALL, FactTable, Kpi, KpiKind, periods
 from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.storage import audit_log, lake
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.editions import Edition, EditionTable
+from qa_core.storage.records.evaluations import Evaluation
 
+LAKE_TABLES = ("contacts", "intervals", "spend")
 GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
 """Kind of published tables → the group of months whose people are deleted with it."""
 ALWAYS_SHOWN = frozenset({"spend"})
@@ -107,23 +110,23 @@ def list_states() -> list[MonthState]:
     """List the months that are over in the data, and every month with an edition."""
     with store.reading() as session:
         newest = _find_newest(session)
-    scheduled = {one.month: one for one in edition_schedule.list_months()}
-    found = []
+    scheduled = {schedule.month: schedule for schedule in edition_schedule.list_months()}
+    states = []
     for month in sorted({*scheduled, *newest}):
-        one, edition = scheduled.get(month), newest.get(month)
-        settles_on = one.settles_on if one else date.fromisoformat(f"{month}-01")
+        schedule, edition = scheduled.get(month), newest.get(month)
+        settles_on = schedule.settles_on if schedule else date.fromisoformat(f"{month}-01")
         if edition is None:
-            state = "due" if one and one.is_settled else "waiting"
-            found.append(MonthState(month, state, settles_on))
+            state = "due" if schedule and schedule.is_settled else "waiting"
+            states.append(MonthState(month, state, settles_on))
             continue
         is_same = edition.state.split()[0] == _find_state(month)
         state = "published" if is_same else "changed"
-        found.append(
+        states.append(
             MonthState(
                 month, state, settles_on, edition.number, edition.published_at, edition.published_by
             )
         )
-    return found
+    return states
 
 
 def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
@@ -131,7 +134,7 @@ def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
     (default: all that have no edition). Returns those published. Raises Refusal for others.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    known = {one.month: one for one in edition_schedule.list_months()}
+    known = {schedule.month: schedule for schedule in edition_schedule.list_months()}
     for month in months:
         if month not in known or not known[month].is_old:
             raise Refusal(
@@ -140,7 +143,11 @@ def publish(viewer: Viewer, months: Sequence[str] = ()) -> list[str]:
                 month=month,
                 when=edition_schedule.describe_next(),
             )
-    chosen = [one for one in known.values() if one.is_old and one.month in (months or known)]
+    chosen = [
+        schedule
+        for schedule in known.values()
+        if schedule.is_old and schedule.month in (months or known)
+    ]
     return _publish(viewer, chosen)
 
 
@@ -149,20 +156,22 @@ def publish_due(viewer: Viewer = Viewer.SYSTEM) -> list[str]:
     the months published.
     """
     viewer.require(Permission.MANAGE_IMPORTS)
-    return _publish(viewer, [one for one in edition_schedule.list_months() if one.is_settled])
+    return _publish(
+        viewer, [schedule for schedule in edition_schedule.list_months() if schedule.is_settled]
+    )
 
 
 def publish_before_deletion(through: date) -> None:
-    """Publish months up to that of a day before their people are deleted. The caller holds
-    the lock of imports.
+    """Publish the months through the month of that day before their people are deleted.
+    The caller holds the lock of imports.
     """
-    for one in edition_schedule.list_months():
-        if one.month <= f"{through:%Y-%m}":
-            _publish_month(Viewer.SYSTEM, one.month)
+    for schedule in edition_schedule.list_months():
+        if schedule.month <= f"{through:%Y-%m}":
+            _publish_month(Viewer.SYSTEM, schedule.month)
 
 
 def forget_evidence(through: date) -> None:
-    """Delete what months up to that of a day could be corrected by."""
+    """Delete the evidence that could correct the months through the month of that day."""
     with store.writing() as session:
         old = sa.update(Edition).where(Edition.month <= f"{through:%Y-%m}")
         session.execute(old.values(evidence=[]))
@@ -170,10 +179,10 @@ def forget_evidence(through: date) -> None:
 
 def _publish(viewer: Viewer, months: Sequence[Scheduled]) -> list[str]:
     published = []
-    for one in months:
+    for schedule in months:
         with store.one_import_at_a_time():
-            if _publish_month(viewer, one.month):
-                published.append(one.month)
+            if _publish_month(viewer, schedule.month):
+                published.append(schedule.month)
     return published
 
 
@@ -231,7 +240,7 @@ def _find_state(month: str) -> str:
     """Compute a digest of what an edition of the month is made from, as far as it is known
     without reading it.
     """
-    files = [lake.snapshot(name).files(month, month) for name in ("contacts", "intervals", "spend")]
+    files = [lake.snapshot(name).files(month, month) for name in LAKE_TABLES]
     declared = [(kpi.key, kpi.dimensions) for kpi in KPIS]
     return hashlib.sha256(repr((files, declared, DIMENSIONS)).encode()).hexdigest()
 
@@ -242,6 +251,9 @@ def make_content(month: str, salt: str) -> EditionContent:
         Viewer.SYSTEM, DIMENSIONS["evaluations"], Filters(periods.period_of("month", month))
     )
     closed_tables = {kind: closed_months.find_published(group) for kind, group in GROUPS.items()}
+    is_empty = not any(month in closed for closed in closed_tables.values()) and _is_empty(month)
+    if is_empty and _OF_EMPTY_MONTHS:
+        return _OF_EMPTY_MONTHS[0]
     tables = {
         kind: _read_closed(closed_tables[kind][month])
         if month in closed_tables[kind]
@@ -261,7 +273,27 @@ def make_content(month: str, salt: str) -> EditionContent:
             for value in values:
                 if not _is_shown(tables, kpi.key, (dimension, value)):
                     cells[dimension].setdefault(value, {})[kpi.key] = None
-    return EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+    content = EditionContent(cells | {MARKS: _find_marks(question, cells[""])}, tables)
+    if is_empty:
+        _OF_EMPTY_MONTHS.append(content)
+    return content
+
+
+_OF_EMPTY_MONTHS: list[EditionContent] = []
+"""What months without any row hold: the same for all, once it is worked out."""
+
+
+def _is_empty(month: str) -> bool:
+    """Return whether the stores hold no row of the month."""
+    if any(lake.snapshot(name).files(month, month) for name in LAKE_TABLES):
+        return False
+    days = periods.period_of("month", month)
+    of_month = sa.select(Evaluation.id).where(
+        Evaluation.local_day.between(days.first_day, days.last_day)
+    )
+    statement = Unscoped(of_month.limit(1), "Whether a month is empty; nothing of it is shown.")
+    with store.reading() as session:
+        return session.scalar(statement) is None
 
 
 def _read_closed(published: Mapping[str, Sequence[Sequence[Any]]]) -> Tables:
@@ -288,7 +320,7 @@ def _is_shown(tables: Mapping[str, Tables], kpi: str, cell: Cell) -> bool:
     if family not in KIND_OF or (cell[0] and cell[0] not in PUBLISHED_BY.get(kpi, (cell[0],))):
         return False
     table, is_closed = _find_table(tables, kpi), tables[KIND_OF[family]].is_closed
-    return all(table.get(one, not is_closed) for one in list_cells(kpi, cell))
+    return all(table.get(covered, not is_closed) for covered in list_cells(kpi, cell))
 
 
 def list_cells(kpi: str, cell: Cell) -> list[Cell]:
@@ -316,10 +348,10 @@ def _find_sums(question: MetricQuery) -> Iterator[tuple[str, str | None, Kpi, Su
             for kpis, records, _notes in collect(asked, some, together):
                 for record in records:
                     value = asked.group_of(record)[name] if by else None
-                    found = [(kpi, _sums_of(record, kpi.key)) for kpi in kpis]
-                    if by and not record["present"] and not any(sums.get("n") for _, sums in found):
+                    pairs = [(kpi, _sums_of(record, kpi.key)) for kpi in kpis]
+                    if by and not record["present"] and not any(sums.get("n") for _, sums in pairs):
                         continue
-                    yield from ((name, value, kpi, sums) for kpi, sums in found)
+                    yield from ((name, value, kpi, sums) for kpi, sums in pairs)
             costs = [kpi for kpi in some if kpi.subject == FactTable.SPEND]
             if costs and (not by or name in costs[0].dimensions):
                 yield from _find_money(asked, costs, name)
@@ -329,7 +361,9 @@ def _find_money(
     question: MetricQuery, kpis: list[Kpi], dimension: str
 ) -> Iterator[tuple[str, str | None, Kpi, Sums]]:
     for group, amounts, contacts in find_costs(question, kpis):
-        money = {one["currency"]: [float(one["amount"]), int(one["rows"])] for one in amounts}
+        money = {
+            spend["currency"]: [float(spend["amount"]), int(spend["rows"])] for spend in amounts
+        }
         for kpi in kpis:
             n = 0 if kpi.kind == KpiKind.TOTAL else int(contacts.get(f"{kpi.key}__n", 0))
             yield dimension, group.get(dimension), kpi, {"n": n, "money": money}
@@ -339,8 +373,8 @@ def _sums_of(record: Mapping[str, Any], kpi: str) -> Sums:
     """Return the sums of a KPI as JSON holds them; nothing where all are zero."""
     sums = {}
     for name, value in record.items():
-        own, _, suffix = name.partition("__")
-        if own == kpi and suffix != "histogram" and value is not None and value == value:
+        key, _, suffix = name.partition("__")
+        if key == kpi and suffix != "histogram" and value is not None and value == value:
             number = float(value)
             sums[suffix] = int(number) if number.is_integer() and suffix != "deviation" else number
     return sums if any(sums.values()) else {}
@@ -417,7 +451,7 @@ def _may_correct(edition: Edition, before: Mapping[str, Cells], content: Edition
 
 
 def _add_up(sums: Sums) -> np.ndarray:
-    """Return what adds up over cells: the sums, and that of the squares of a mean's rows."""
+    """Return what adds up over cells: the sums, and for a mean the sum of squares."""
     n, total = sums.get("n", 0), sums.get("sum", 0)
     squares = (n - 1) * sums.get("deviation", 0) ** 2 + total**2 / n if n else 0
     return np.array([*(float(sums.get(name, 0)) for name in ADDED), squares])
@@ -446,12 +480,14 @@ class EditionDifference:
 def find_differences(viewer: Viewer) -> list[EditionDifference]:
     """Find the months whose data differs from their edition, for viewers of the whole board."""
     viewer.require(Permission.SEE_BOARD)
-    changed = [one.month for one in list_states() if one.state == "changed"]
-    published, found = load("", changed), []
+    changed = [state.month for state in list_states() if state.state == "changed"]
+    published, differences = load("", changed), []
     for month in changed:
         sums = published.get(month, {}).get(None, {}).get("received")
         where = Filters(periods.period_of("month", month))
         now = int(measure(Viewer.SYSTEM, ("received",), (), where)["n"].fillna(0).iloc[0])
         if sums is None or now != sums.get("n", 0):
-            found.append(EditionDifference(month, None if sums is None else sums.get("n", 0), now))
-    return found
+            differences.append(
+                EditionDifference(month, None if sums is None else sums.get("n", 0), now)
+            )
+    return differences

@@ -19,7 +19,7 @@ from qa_core.metrics.kpi.result_rows import COLUMNS
 from qa_core.metrics.kpis.dimensions import DIMENSIONS, Filters, Period
 from qa_core.storage import engine
 from qa_core.storage.lake import month_sums, scratch_folder
-from qa_core.storage.spark import belief
+from qa_core.storage.spark import engine_checks
 
 TIMES = 3
 DAYS = 183
@@ -94,15 +94,15 @@ def check_engine(
         expected, seconds = _measure(engine.make_duckdb(), viewer, keys, by, period)
         result.duckdb_seconds += seconds
         for _ in range(times):
-            found, seconds = _measure(other, viewer, keys, by, period)
+            measured, seconds = _measure(other, viewer, keys, by, period)
             result.engine_seconds += seconds
-            result.differences += _compare(expected, found)
+            result.differences += _compare(expected, measured)
         result.cuts += 1
         result.cells += len(expected) * len(COMPARED)
     if result.differences:
-        belief.forget(result.host)
+        engine_checks.forget(result.host)
     elif not cuts:
-        belief.record(result.host, result.version, result.cells)
+        engine_checks.record(result.host, result.version, result.cells)
     return result
 
 
@@ -128,21 +128,21 @@ def _measure(
 
 
 def _compare(
-    expected: dict[tuple[str, ...], dict[str, Any]], found: dict[tuple[str, ...], dict[str, Any]]
+    expected: dict[tuple[str, ...], dict[str, Any]], measured: dict[tuple[str, ...], dict[str, Any]]
 ) -> Iterator[Difference]:
-    for place in dict.fromkeys((*expected, *found)):
-        one, other = expected.get(place, {}), found.get(place, {})
-        names = dict(part.split("=", 1) for part in place)
+    for cell in dict.fromkeys((*expected, *measured)):
+        row, other = expected.get(cell, {}), measured.get(cell, {})
+        names = dict(part.split("=", 1) for part in cell)
         kpi = names.pop("kpi")
         for column in COMPARED:
-            if not _is_same(column, one.get(column), other.get(column)):
-                yield Difference(kpi, names, column, one.get(column), other.get(column))
+            if not _is_same(column, row.get(column), other.get(column)):
+                yield Difference(kpi, names, column, row.get(column), other.get(column))
 
 
-def _is_same(column: str, one: Any, other: Any) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        if math.isnan(one) or math.isnan(other) or (one.is_integer() and other.is_integer()):
-            return one == other or (math.isnan(one) and math.isnan(other))
+def _is_same(column: str, value: Any, other: Any) -> bool:
+    if isinstance(value, float) and isinstance(other, float):
+        if math.isnan(value) or math.isnan(other) or (value.is_integer() and other.is_integer()):
+            return value == other or (math.isnan(value) and math.isnan(other))
         near = NEAR_SPREAD if column in SPREADS else NEAR
-        return math.isclose(one, other, rel_tol=near, abs_tol=near)
-    return one == other
+        return math.isclose(value, other, rel_tol=near, abs_tol=near)
+    return value == other

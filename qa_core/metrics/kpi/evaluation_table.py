@@ -31,7 +31,7 @@ ASKED_BY_NAME = 500
 
 @dataclass(frozen=True)
 class _CachedTable:
-    """Table of evaluations, with the counter and the grids as of which it was read."""
+    """Table of evaluations, with the counter and the grids at the time of reading."""
 
     counter: tuple[Any, ...]
     critical: dict[tuple[int, str], str]
@@ -76,7 +76,7 @@ def change_counter(session: Session) -> tuple[Any, ...]:
 
 def load(session: Session) -> pa.Table:
     """Load all published evaluations, one row per answered criterion (schema.ANSWERS).
-    The engine shows a statement those of its viewer.
+    The engine restricts them to the viewer of a statement.
     """
     address, counter = str(session.get_bind().url), change_counter(session)
     with _lock:
@@ -101,11 +101,11 @@ def _bring_up_to_date(
     titles: dict[int, str],
     critical: dict[tuple[int, str], str],
 ) -> pa.Table | None:
-    """Return the table kept, with what changed since put in its place; None where too
-    much did, or what is gone cannot be found that way.
+    """Return the cached table with the rows that changed since replaced; None where too
+    many changed, or where rows may have been deleted.
 
-    Whoever writes an evaluation holds the only right to write until it is committed, so
-    none that is older than the newest read can come up later.
+    Writers of evaluations hold the write lock until they commit, so no row older than
+    the newest one read can appear later.
     """
     newest: datetime | None = previous.counter[2]
     if newest is None:

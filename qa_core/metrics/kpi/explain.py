@@ -227,8 +227,8 @@ def _lines(kpi: Kpi, counts: Mapping[int, int], row: Row) -> tuple[CountLine, ..
     if _counts_once(kpi):
         places[len(kpi.exclusions) - 1] = counts.get(len(kpi.exclusions), 0) - int(row.n or 0)
     return tuple(
-        CountLine(exclusion.code, exclusion.title, places.get(place, 0))
-        for place, exclusion in enumerate(kpi.exclusions)
+        CountLine(exclusion.code, exclusion.title, places.get(position, 0))
+        for position, exclusion in enumerate(kpi.exclusions)
     )
 
 
@@ -317,12 +317,12 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     """Return the place of a row's first exclusion, by the settings of the row's own day."""
     runs = statements.changes_of(question.pieces, kpi.settings)
     tests = []
-    for place, exclusion in enumerate(kpi.exclusions):
+    for position, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
             predicates = [exclusion.rows(question.give(settings)) for _, settings in runs]
             clock = columns.local_start if len(runs) > 1 else None  # not every table has one
             test = statements.case_by_date(runs, predicates, clock)
-            tests.append((test, sa.literal_column(str(place))))
+            tests.append((test, sa.literal_column(str(position))))
     last = sa.literal_column(str(len(kpi.exclusions)))
     return sa.case(*(tests or [(sa.true(), last)]), else_=last)
 

@@ -29,7 +29,7 @@ NEEDS: dict[str, Permission] = {
     "evaluations": Permission.SEE_SCORES,
     "advisors": Permission.MANAGE_IMPORTS,
 }
-"""Permission to see a kind of source; whoever keeps the centre running sees all."""
+"""Permission to see a kind of source; administrators see all."""
 
 SOURCE_TITLES = {
     "contacts": N_("Contacts"),
@@ -99,14 +99,15 @@ def find_freshness(viewer: Viewer) -> tuple[Freshness, ...]:
     newest = {} if viewer.needs_suppression else _find_newest(viewer, sees_all)
     entries = []
     for system, kind, finished_at, last_day in imports:
-        own = {"contacts": newest.get(("contacts", system)), "evaluations": evaluation_day}.get(
-            kind, newest.get((kind, None), last_day)
-        )
+        newest_of_system = {
+            "contacts": newest.get(("contacts", system)),
+            "evaluations": evaluation_day,
+        }.get(kind, newest.get((kind, None), last_day))
         if viewer.needs_suppression:
-            own = None
-        elif own is None and not sees_all:
+            newest_of_system = None
+        elif newest_of_system is None and not sees_all:
             continue
-        entries.append(Freshness(system, kind, environment.to_local(finished_at), own))
+        entries.append(Freshness(system, kind, environment.to_local(finished_at), newest_of_system))
     return tuple(
         sorted(entries, key=lambda source: (source.imported_at, source.system, source.kind))
     )

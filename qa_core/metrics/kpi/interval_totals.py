@@ -32,7 +32,7 @@ FROM_TOTALS = "from_totals"
 """Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
 MAX = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
-"""A longer interval (in minutes) belongs to no hour, half-hour, day or week of its own."""
+"""Longest interval in minutes that fits into one hour, half-hour, day or week."""
 
 _COUNTING_SCHEMA = pa.schema(
     [
@@ -84,7 +84,7 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
-    """Add the sums of intervals to those of contacts, by group; groups of intervals alone last."""
+    """Add interval sums to contact sums, by group; groups without contacts come last."""
     totals = find_totals(question, kpis)
     if not totals:
         return records
@@ -115,28 +115,28 @@ def _number(value: Any) -> Any:
 
 def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> sa.CTE:
     """Return the intervals of the period that count, queues by the centre's names."""
-    own = INTERVALS.c
+    intervals = INTERVALS.c
     same = [
-        own[name].is_not_distinct_from(_COUNTING.c[name])
+        intervals[name].is_not_distinct_from(_COUNTING.c[name])
         for name in ("source_system", "queue", "channel", "team", "length_minutes")
     ]
     conditions = [
-        *dimension_sql.within(question.where.period, own),
-        sa.cast(own.local_start, sa.Date) == _COUNTING.c.day,
+        *dimension_sql.within(question.where.period, intervals),
+        sa.cast(intervals.local_start, sa.Date) == _COUNTING.c.day,
         *same,
     ]
     conditions += [
-        own.length_minutes <= MAX[name]
+        intervals.length_minutes <= MAX[name]
         for name in sorted(dimension_sql.dimensions_of(question.by, question.where) & MAX.keys())
     ]
     queue = (
-        sa.case(spellings, value=own.queue, else_=own.queue).label("queue")
+        sa.case(spellings, value=intervals.queue, else_=intervals.queue).label("queue")
         if spellings
-        else own.queue
+        else intervals.queue
     )
     missing = [sa.cast(sa.null(), TOTALS.c[name].type).label(name) for name in NOT_OF_INTERVALS]
     columns = [
-        *(queue if column is own.queue else column for column in own),
+        *(queue if column is intervals.queue else column for column in intervals),
         sa.literal_column("'inbound'", sa.Text).label("direction"),
         *missing,
     ]
@@ -144,7 +144,7 @@ def _counted_intervals(question: MetricQuery, spellings: Mapping[str, str]) -> s
 
 
 def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
-    """Return what intervals add, each by the settings of its own day."""
+    """Return what intervals add, each by the settings of its day."""
     runs = changes_of(question.pieces, kpi.settings)
     contributions = [_make(question, kpi, settings) for _, settings in runs]
     if len(contributions) == 1:
@@ -194,10 +194,10 @@ def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[
 def find_counting(
     lake_url: str, contacts: int, intervals: int, spellings: tuple[tuple[str, str], ...]
 ) -> pa.Table:
-    """Find which intervals count, day by day, looked up once per version of the lake,
-    whoever looks: those that no inbound contact covers, nor, in their own system, what
-    says the same more finely: a shorter interval, or, where no queue is named, one of a
-    queue.
+    """Find which intervals count, day by day, once per version of the lake and for all
+    viewers. An interval does not count where an inbound contact covers it, or where its
+    own system has the same data in finer form: a shorter interval, or, where it names
+    no queue, one of a queue.
     """
     merged_names = dict(spellings)
     contact_day, day = (

@@ -50,8 +50,8 @@ def _read(session: Session) -> pa.Table:
     names = ("source_system", "contact_id")
     return pa.table(
         {
-            name: pa.array([row[place] for row in rows], pa.string())
-            for place, name in enumerate(names)
+            name: pa.array([row[position] for row in rows], pa.string())
+            for position, name in enumerate(names)
         }
     )
 

@@ -27,9 +27,9 @@ from qa_core.metrics.kpi import (
     publication,
     statements,
 )
-from qa_core.metrics.kpi.cuts import SharedCuts
 from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.result_rows import BEFORE, Row, finish_row, read_row, to_frame
+from qa_core.metrics.kpi.shared_cuts import SharedCuts
 from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import (
     Contribution,

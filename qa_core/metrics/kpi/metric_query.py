@@ -62,10 +62,10 @@ def _giver() -> Callable[[Settings], KpiInputs]:
 
 @dataclass(frozen=True)
 class LakeProfile:
-    """Properties of the lake as a whole that KPIs need, whoever looks: the components
-    of the handling time that a source never gives for an answered contact; those that
-    it gives for fewer than half of them (a blank is then a hold or an after-work that
-    did not happen); and the ends of each scale of ratings.
+    """Properties of the whole lake that KPIs need, the same for all viewers: components
+    of the handling time that a source never gives for an answered contact; components
+    that it gives for fewer than half of them (a blank is then a hold or an after-work
+    that did not happen); and the ends of each scale of ratings.
     """
 
     absent_components: Mapping[str, tuple[str, ...]]

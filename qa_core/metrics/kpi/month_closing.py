@@ -68,7 +68,7 @@ def _add_up(group: str, period: Period) -> Iterator[MonthlyFigure]:
 
 
 def _find_cuts(period: Period) -> list[str]:
-    """List the dimensions with a value in the period; those of evaluations always."""
+    """List the dimensions with a value in the period, and all of evaluations."""
     columns = {name: CONTACTS.c[COLUMNS.get(name, name)] for name in CUTS if name not in OF_OTHERS}
     statement = sa.select(*(sa.func.count(column).label(name) for name, column in columns.items()))
     query = Unscoped(
@@ -84,17 +84,17 @@ def _cut(
 ) -> Iterator[MonthlyFigure]:
     """Add up by one dimension, of the whole centre and of each team."""
     beside = beside_the_lake(subject)
-    own = (dimension,) if dimension else ()
+    dimensions = (dimension,) if dimension else ()
     for above in ((),) if dimension in ("team", "site") else ((), ("team",)):
-        question = build_query(Viewer.SYSTEM, (*above, *own, "month"), Filters(period))
+        question = build_query(Viewer.SYSTEM, (*above, *dimensions, "month"), Filters(period))
         places = _find_large(question, subject, kpis, beside)
         if not places:
             return  # nothing large enough, so nothing within teams either
         records = {
             question.key_of(record): record for record in _run(question, subject, kpis, beside)
         }
-        for place, key in sorted(places, key=repr):
-            group_values = dict(zip(question.by, place, strict=True))
+        for cell, key in sorted(places, key=repr):
+            group_values = dict(zip(question.by, cell, strict=True))
             yield MonthlyFigure(
                 group=group,
                 kpi=key,
@@ -103,7 +103,7 @@ def _cut(
                 team=group_values["team"] if above else None,
                 dimension=dimension,
                 value=group_values[dimension] if dimension else None,
-                sums=_sums_of(records.get(place, {}), key),
+                sums=_sums_of(records.get(cell, {}), key),
             )
 
 
@@ -120,11 +120,11 @@ def _find_large(
     by_advisor = replace(question, by=(*question.by, "advisor"))
     for record in _run(by_advisor, table, counted_kpis, beside):
         if isinstance(record["by_advisor"], str):
-            place = question.key_of(record)
-            advisors.update((place, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
+            cell = question.key_of(record)
+            advisors.update((cell, kpi.key) for kpi in counted_kpis if record[f"{kpi.key}__n"] > 0)
     return {
-        (place, kpi.key)
-        for (place, key), count in advisors.items()
+        (cell, kpi.key)
+        for (cell, key), count in advisors.items()
         for kpi in kpis
         if count >= MINIMUM_ADVISORS and key in (kpi.key, "received")
     }

@@ -1,7 +1,7 @@
 """Populations that a viewer does not see (docs/contract.md, section 5): missed contacts
-without a team, and earlier periods of which most days are missing.
+without a team, and earlier periods with most days missing.
 
-Both are decided from the whole centre, of which nothing is shown.
+Both are decided from the whole centre; none of its figures are shown.
 """
 
 import functools
@@ -32,7 +32,7 @@ DAYS_AROUND = timedelta(weeks=4)
 OF_DAYS = frozenset(FactTable) - {
     FactTable.EVALUATION_ANSWERS, FactTable.ADVISORS, FactTable.CALIBRATED,
 }  # fmt: skip
-"""Subjects whose KPIs need the days of contacts: evaluations have days of their own."""
+"""Subjects whose KPIs need the days of contacts; evaluations have their own days."""
 
 
 def mark_missed(question: MetricQuery, kpis: Sequence[Kpi], rows: list[Row]) -> None:
@@ -86,8 +86,8 @@ def _find_unseen(question: MetricQuery, by: tuple[str, ...]) -> set[tuple[Any, .
     where = replace(question.where, values=values)
     counts: dict[tuple[Any, ...], dict[bool, int]] = {}
     for group, n in _count_centre(question, "missed", (*by, "team"), where):
-        own = counts.setdefault(tuple(group[name] for name in by), {True: 0, False: 0})
-        own[group["team"] is None] += n
+        counts_of_group = counts.setdefault(tuple(group[name] for name in by), {True: 0, False: 0})
+        counts_of_group[group["team"] is None] += n
     return {key for key, n in counts.items() if n[True] > MAX_UNSEEN_SHARE * (n[True] + n[False])}
 
 
@@ -100,15 +100,15 @@ def is_incomplete(compare: Period) -> bool:
         return False
     around = Period(compare.first_day - DAYS_AROUND, compare.last_day + DAYS_AROUND)
     versions = (lake.version("contacts"), lake.version("intervals"))
-    found = _find_days(environment.current().lake_url, versions, around)
+    days = _find_days(environment.current().lake_url, versions, around)
     reached = _list_days(max(around.first_day, span[0]), min(around.last_day, span[1]))
     asked = _list_days(compare.first_day, compare.last_day)
     beside = [day for day in reached if not compare.first_day <= day <= compare.last_day]
     expected = 0.0
     for day in asked:
-        same = [other in found for other in beside if other.weekday() == day.weekday()]
+        same = [other in days for other in beside if other.weekday() == day.weekday()]
         expected += sum(same) / len(same) if same else 0.0
-    return sum(day in found for day in asked) < expected / 2
+    return sum(day in days for day in asked) < expected / 2
 
 
 @functools.lru_cache(maxsize=16)
@@ -120,7 +120,7 @@ def _find_days(lake_url: str, versions: tuple[int, int], period: Period) -> froz
 
 
 def _list_days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
 def _count_centre(

@@ -180,8 +180,8 @@ def _read(kpi: Kpi, parts: Sequence[Sums | None]) -> list[Row]:
         return _read_money(kpi, parts)
     record: dict[str, Any] = {}
     for part in parts:
-        own = {f"{kpi.key}__{name}": amount for name, amount in part.items()}
-        closed_months.pool(record, kpi.key, own)
+        sums = {f"{kpi.key}__{name}": amount for name, amount in part.items()}
+        closed_months.pool(record, kpi.key, sums)
     if record.get(f"{kpi.key}__note:{FROM_TOTALS}"):
         record[f"{kpi.key}__deviation"] = None
     row = read_row(replace(kpi, has_percentiles=False), record)

@@ -36,11 +36,11 @@ WITH_SOURCE = "with_source:"
 
 @dataclass(frozen=True)
 class Family:
-    """The rows that a KPI counts (`part` "rows"), or those of its numerator ("hits").
+    """Rows that a KPI counts (`part` "rows"), or the rows of its numerator ("hits").
 
-    `within`: families whose hidden cells this one hides too, because its figures and
-    theirs give each other away. `with_source`: the dimensions ("": the total) by which
-    its figures also count the rows with a known source.
+    `within`: families whose hidden cells this one hides too, because each can be derived
+    from the other. `with_source`: the dimensions ("": the total) by which its figures
+    also count the rows with a known source.
     """
 
     kpi: str
@@ -48,7 +48,7 @@ class Family:
     within: tuple[str, ...] = ()
     with_source: tuple[str, ...] = ()
     dimensions: tuple[str, ...] | None = None
-    """Those of its tables, where they are fewer than those of the KPI."""
+    """Dimensions of its tables, where they are fewer than the KPI's."""
     is_widest: bool = False
     """Whether it counts, up to contacts outside opening hours, all rows."""
     among: str | None = None
@@ -92,7 +92,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             among="first_contact_resolution_declared",
         ),
         Family("first_contact_resolution_surveyed", among=ALL_RECEIVED),
-        # The count shown is that of the hits, among the rows that could have been one.
+        # The count shown is the number of hits, among the rows that could have been one.
         Family("repeat_contacts", within=("repeat_contacts:hits",), among=ALL_RECEIVED),
         Family("repeat_contacts", "hits", within=("repeat_contacts",), among="repeat_contacts"),
         Family("cost_of_repeats", among="repeat_contacts:hits"),
@@ -135,8 +135,8 @@ DECIDED_BY: Mapping[str, str] = {
     "cost_per_answered": "answer_rate:hits",
     "cost_per_resolved": "first_contact_resolution_declared:hits",
 }
-"""KPIs that count the rows of another family. KPIs of no family are not published:
-those of single advisors' means, and of listening.
+"""KPIs that count the rows of another family. KPIs of no family are not published: means
+of single advisors, and listening.
 """
 
 COSTS = frozenset({"cost_per_contact", "cost_per_answered", "cost_per_resolved"})
@@ -203,17 +203,17 @@ PARTS: Mapping[str, tuple[PublishedPart, ...]] = {
 
 def find_parts(question: MetricQuery, kind: str, columns: Any) -> list[Predicate]:
     """Find the rows of each part; none of those that are no rows of contacts."""
-    found = []
+    parts = []
     for part in PARTS[kind]:
         kpi = get_kpi(part.kpi)
         if kpi.subject in (FactTable.MISSED, FactTable.CUSTOMERS) or kpi.kind == KpiKind.DISTINCT:
-            found.append(sa.false())
+            parts.append(sa.false())
             continue
         of_rows = parts_of(question, kpi, columns)
-        found.append(sa.and_(of_rows.denominator, getattr(of_rows, part.of)))
+        parts.append(sa.and_(of_rows.denominator, getattr(of_rows, part.of)))
         if kpi.subject == FactTable.CONTACTS:
-            found[-1] = sa.and_(COUNTED_DIRECTION, found[-1])
-    return found
+            parts[-1] = sa.and_(COUNTED_DIRECTION, parts[-1])
+    return parts
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,15 +45,15 @@ TOTAL: Cell = ("", None)
 Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
 BUCKETS = 16
-"""Groups of advisors in the evidence: so many different ones are told apart at most."""
+"""Groups of advisors in the evidence: at most so many advisors are distinguished."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Published tables of one month: family → cells. `evidence`: of each shown cell, its
-    rows, and those of each group of advisors: what a later state is compared with.
-    `remainders`: of families, shown cells and the shown cells of one table that lie in them.
-    `is_closed`: read from before; a cell that is not there is hidden.
+    """Published tables of one month: family → cells. `evidence`: the rows of each shown
+    cell, in all and by group of advisors, to compare a later state with. `remainders`:
+    for each family, shown cells with the shown cells of one table that lie in them.
+    `is_closed`: published earlier; an absent cell is hidden.
     """
 
     shown: dict[str, Table]
@@ -268,8 +268,8 @@ class _Contacts(_Evaluations):
     def _count_apart(
         self, cells: list[Cell], tables: np.ndarray, advisors: Mapping[str, int]
     ) -> dict[str, _Column]:
-        """Count customers: of each, the cells that they were in contact in, who took those
-        contacts, and who came back.
+        """Count customers: the cells of their contacts, the advisors who took these, and
+        whether they contacted the centre again.
         """
         kpi = get_kpi(CUSTOMERS)
         came_back = statements.parts_of(self.question, kpi, CONTACTS.c).hits
@@ -294,7 +294,7 @@ class _Contacts(_Evaluations):
                     for one in found
                 ]
                 inside[who[used], np.array(at, int)[codes]] = True
-        # Customers of the same cells are alike.
+        # Customers with the same cells are interchangeable.
         _alike, first, group = np.unique(
             np.packbits(inside, axis=1), axis=0, return_index=True, return_inverse=True
         )
@@ -318,8 +318,8 @@ _ZERO = sa.literal_column("0", sa.BigInteger)
 
 def _bits(tests: Iterable[Predicate]) -> sa.ColumnElement[int]:
     cases = (
-        sa.case((test, sa.literal_column(str(1 << place), sa.BigInteger)), else_=_ZERO)
-        for place, test in enumerate(tests)
+        sa.case((test, sa.literal_column(str(1 << position), sa.BigInteger)), else_=_ZERO)
+        for position, test in enumerate(tests)
     )
     return functools.reduce(operator.add, cases, _ZERO)
 
@@ -351,8 +351,8 @@ def _audit(
     solver = Solver()
 
     def choose(places: Sequence[int], start: np.ndarray, of_parts: bool = False) -> np.ndarray:
-        """Hide at least `start` in families of the same rows, until no number of rows (or of
-        those of a part) is fixed in what is hidden.
+        """Hide at least `start` in families of the same rows, until no hidden number of rows
+        (or of rows of a part) can be derived.
         """
         column, used = own[places[0]], own[places[0]].n > 0
         live = np.array(
@@ -437,8 +437,8 @@ def _audit(
 
 
 def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) -> np.ndarray:
-    """Choose the cells to hide: those of `start`, and more by the audit of the `live`
-    ones, in the order to be shown. Of a hidden cell, what has a source is hidden too.
+    """Choose the cells to hide: `start`, and further ones by the audit of the `live`
+    cells, in the order to be shown. A hidden cell's count with a source is hidden too.
     """
     is_hidden = start.copy()
     for candidates in ([cell for cell in live if cell < half], list(live)):
@@ -447,7 +447,7 @@ def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) ->
             column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
         small = replace(column, n=column.n[column.n > 0], people=column.people[column.n > 0])
-        order = [place for place, cell in enumerate(candidates) if not is_hidden[cell]]
+        order = [position for position, cell in enumerate(candidates) if not is_hidden[cell]]
         is_hidden[used] = hide_sums(cells, order, is_hidden[used], small.are_small)
         is_hidden[half:] |= is_hidden[:half]
         if len(candidates) == len(live):

@@ -22,8 +22,8 @@ def find_ratings(viewer: Viewer, kpi: str, where: Filters = Filters()) -> pd.Dat
     `month` (YYYY-MM), `mark`, `n`; sorted, no empty cells.
 
     An executive sees them of the months whose total is published, and none under a
-    filter. Raises AccessDenied for whoever may not see satisfaction, and for a filter that
-    the viewer may not use; Refusal for what is not published.
+    filter. Raises AccessDenied where the viewer may not see satisfaction or use a
+    filter; Refusal for what is not published.
     """
     viewer.require(Permission.SEE_SATISFACTION)
     dimension_sql.require_filters(viewer, where)

@@ -8,7 +8,6 @@ from qa_core.access.roles import GRANTS, Role
 from qa_core.base.errors import require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
-    calibration,
     call_statistics,
     first_contact,
     quality,
@@ -17,7 +16,6 @@ from qa_core.metrics.kpis import (
     satisfaction,
     tracking,
 )
-from qa_core.metrics.kpis.calibration import ALIGNMENT
 from qa_core.metrics.kpis.declaration import (
     COMPONENTS,
     INTERVAL_DIMENSIONS,
@@ -31,6 +29,7 @@ from qa_core.metrics.kpis.declaration import (
     KpiNote,
     Unit,
 )
+from qa_core.metrics.kpis.quality import ALIGNMENT
 from qa_core.metrics.kpis.rows import (
     ABANDONED,
     ADVISOR_MEANS,
@@ -56,7 +55,6 @@ ALL: tuple[Kpi, ...] = (
     *repeats.ALL,
     *satisfaction.ALL,
     *quality.ALL,
-    *calibration.ALL,
     *tracking.ALL,
     *recording.ALL,
 )

@@ -1,5 +1,5 @@
-"""Call statistics: how many contacts came, how many were answered, how long callers
-waited and advisors worked, who came back and who was reached.
+"""Call statistics: volumes, answered and missed contacts, waits, handling time, repeat
+callers and call-backs.
 """
 
 from collections.abc import Callable
@@ -281,21 +281,22 @@ NOT_ABANDONED = exclude(
 WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
 ANSWERED_WAIT_UNKNOWN = exclude(
     "wait_unknown",
-    N_("Answered, but the wait is not known"),
+    WAIT_UNKNOWN.title,
     sa.and_(ANSWERED, _c.wait_seconds.is_(None)),
 )
+_IGNORED = N_("Abandoned: this formula ignores them")
 _ABANDONS_OF_FORMULAS = (
     Exclusion(
         SHORT_ABANDON.code, SHORT_ABANDON.title, _abandons_of(("short_abandons_excluded",), _short)
     ),
     Exclusion(
         "abandoned",
-        N_("Abandoned: this formula ignores them"),
+        _IGNORED,
         _abandons_of(("abandons_ignored",), lambda inputs: ABANDONED),
     ),
     Exclusion(
         "early_abandon",
-        N_("Abandoned within the threshold: this formula ignores them"),
+        _IGNORED,
         _abandons_of(("late_abandons_penalised",), _early),
     ),
 )
@@ -322,7 +323,6 @@ _FIRST_TIME = exclude(
     "first_time", N_("The customer's very first contact"), CALLERS.c.is_first_time
 )
 
-K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
 _of_misses = partial(
     _declare,
@@ -340,8 +340,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Contacts received"),
         N_("Every inbound contact, once, however often it was transferred."),
         N_("inbound contacts, without those outside opening hours"),
-        K.TOTAL,
-        U.COUNT,
+        KpiKind.TOTAL,
+        Unit.COUNT,
         "neither",
         total(RECEIVED, RECEIVED),
         sums=sum_of_intervals(_i.received, _i.received),
@@ -354,8 +354,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Contacts answered"),
         N_("Inbound contacts that an advisor answered."),
         N_("received contacts that were answered"),
-        K.TOTAL,
-        U.COUNT,
+        KpiKind.TOTAL,
+        Unit.COUNT,
         "neither",
         total(ANSWERED, RECEIVED, KNOWN, UNKNOWN_NOTES),
         sums=sum_of_intervals(_i.answered, _i.answered),
@@ -366,8 +366,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Contacts missed"),
         N_("Inbound contacts that no advisor answered, for any reason."),
         N_("received − answered"),
-        K.TOTAL,
-        U.COUNT,
+        KpiKind.TOTAL,
+        Unit.COUNT,
         "down",
         total(MISSED, RECEIVED, KNOWN, UNKNOWN_NOTES),
         sums=sum_of_intervals(_i.received - _i.answered, _i.received, _i.answered),
@@ -379,8 +379,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Answer rate"),
         N_("The share of received contacts that an advisor answered."),
         N_("answered / received"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         ratio(ANSWERED, KNOWN, KNOWN, UNKNOWN_NOTES),
         sums=lambda inputs: IntervalContribution(
@@ -398,8 +398,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Abandon rate"),
         N_("The share of callers who hung up before an answer, without short abandons."),
         N_("abandoned after more than the short-abandon limit / (received − short abandons)"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "down",
         _abandon_rate,
         settings=("short_abandon_seconds",),
@@ -418,8 +418,8 @@ ALL: tuple[Kpi, ...] = (
             "answered within the threshold / (answered + abandoned − short abandons), or one "
             "of five variants"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         _service_level,
         settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
@@ -432,8 +432,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Average speed of answer"),
         N_("The average wait of answered contacts."),
         N_("Σ wait of answered contacts / answered contacts with a known wait"),
-        K.MEAN,
-        U.SECONDS,
+        KpiKind.MEAN,
+        Unit.SECONDS,
         "down",
         lambda inputs: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
         has_percentiles=True,
@@ -447,8 +447,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Average time to abandon"),
         N_("The average wait of abandoned contacts."),
         N_("Σ wait of abandoned contacts / abandoned contacts with a known wait"),
-        K.MEAN,
-        U.SECONDS,
+        KpiKind.MEAN,
+        Unit.SECONDS,
         "neither",
         _average_time_to_abandon,
         has_percentiles=True,
@@ -461,8 +461,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Average handle time"),
         N_("Time spent on a contact: talk, hold and after-contact work."),
         N_("Σ (talk + hold + after-contact work) / handled contacts"),
-        K.MEAN,
-        U.SECONDS,
+        KpiKind.MEAN,
+        Unit.SECONDS,
         "neither",
         _average_handle_time,
         has_percentiles=True,
@@ -475,8 +475,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Average talk time"),
         N_("Time spent in conversation."),
         N_("Σ talk / answered contacts with a known talk time"),
-        K.MEAN,
-        U.SECONDS,
+        KpiKind.MEAN,
+        Unit.SECONDS,
         "neither",
         lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
@@ -487,8 +487,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Talk time"),
         N_("Total conversation time, in seconds."),
         N_("Σ talk of answered contacts"),
-        K.TOTAL,
-        U.SECONDS,
+        KpiKind.TOTAL,
+        Unit.SECONDS,
         "neither",
         lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
@@ -499,8 +499,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Transfer rate"),
         N_("The share of answered contacts that were transferred at least once."),
         N_("answered with at least one transfer / answered with a known number of transfers"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "down",
         ratio(_c.transfers >= 1, sa.and_(ANSWERED, _c.transfers.is_not(None))),
         exclusions=(*ANSWERED_ONLY, TRANSFERS_UNKNOWN),
@@ -516,8 +516,8 @@ ALL: tuple[Kpi, ...] = (
             "missed callers called back within the recovery window / missed callers, one miss "
             "per caller and window"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: _missed_callers(inputs, MISSES.c.seconds_to_call_back),
     ),
@@ -532,8 +532,8 @@ ALL: tuple[Kpi, ...] = (
             "missed callers reached within the recovery window / missed callers, one miss per "
             "caller and window"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: _missed_callers(inputs, MISSES.c.seconds_to_reached),
     ),
@@ -542,8 +542,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Repeat callers"),
         N_("The share of known customers who contacted the centre again within the repeat window."),
         N_("customers with a further contact within the window / customers known in the period"),
-        K.DISTINCT,
-        U.RATE,
+        KpiKind.DISTINCT,
+        Unit.RATE,
         "down",
         _repeat_caller_rate,
         settings=("first_contact_days",),
@@ -555,8 +555,8 @@ ALL: tuple[Kpi, ...] = (
         N_("First-time callers"),
         N_("Customers who contacted the centre for the first time, as far back as the data go."),
         N_("known customers whose very first contact is in the selection"),
-        K.DISTINCT,
-        U.COUNT,
+        KpiKind.DISTINCT,
+        Unit.COUNT,
         "neither",
         lambda inputs: _callers(CALLERS.c.is_first_time),
         exclusions=(*KNOWN_CALLERS, _NOT_FIRST_TIME, SAME_CUSTOMER),
@@ -566,8 +566,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Returning callers"),
         N_("Customers who had contacted the centre before, as far back as the data go."),
         N_("known customers with a contact in the selection after their very first"),
-        K.DISTINCT,
-        U.COUNT,
+        KpiKind.DISTINCT,
+        Unit.COUNT,
         "neither",
         lambda inputs: _callers(sa.not_(CALLERS.c.is_first_time)),
         exclusions=(*KNOWN_CALLERS, _FIRST_TIME, SAME_CUSTOMER),

@@ -61,14 +61,14 @@ class FactTable(StrEnum):
     EVALUATION_ANSWERS = "evaluation_answers"
     ADVISORS = "advisors"
     SPEND = "spend"
-    # marks of closed calibrations, from the records; query.calibrated works
-    # them out
+    # marks of closed calibrations, from the records; `kpi.calibration_metrics`
+    # counts them
     CALIBRATED = "calibrated"
 
 
 COMPONENTS = ("talk", "hold", "wrap")
 OPTIONAL_COMPONENTS = COMPONENTS[1:]
-"""Parts of the handling time that need not have happened."""
+"""Parts of the handling time that a contact may lack."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class IntervalContribution:
-    """Contribution of an interval where no contact covers it: totals in place of rows.
+    """Contribution of an interval that no contact covers: totals instead of rows.
 
     `usable`: the intervals that say enough. `denominator` goes to n; `hits` (of a total or
     ratio) or `amount` (of a mean) to the numerator. `required_rows`: contacts without
@@ -166,7 +166,7 @@ class Exclusion:
     for people, and the rows, by what the KPI is given.
 
     `rows` None: further rows of what is counted once, after everything else; or what
-    query.calibrated counts.
+    `kpi.calibration_metrics` counts.
     """
 
     code: str
@@ -207,7 +207,7 @@ class Kpi:
     then has no value for a viewer who sees none of them (`query.populations`).
     """
     includes_missed: bool = False
-    """Counts missed contacts: without them its value stays, and says so."""
+    """Counts missed contacts; the value of a viewer who does not see them has a note."""
     exclusions: tuple[Exclusion, ...] = ()
     """What is left out, in order: of a row, the first that applies is the reason. With
     what is counted they make up everything in the viewer's scope, period and filters:

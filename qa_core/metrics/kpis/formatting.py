@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _, language, ngettext
@@ -140,8 +141,7 @@ def interval(low: float | None, high: float | None, unit: str, currency: str | N
     """Both ends of an interval, the unit once: 73.5–74.9 %. Empty when there is none."""
     if is_missing(low) or is_missing(high):
         return ""
-    # With two or three values an interval of a mean reaches beyond what the scale has;
-    # it then says nothing, and says so.
+    # With two or three values, the interval of a mean can exceed the scale: cut it.
     least, most = SCALES.get(unit, (low, high))
     low, high = max(low, least), min(high, most)
     if unit == Unit.RATE:
@@ -221,9 +221,9 @@ def period(span: Period) -> str:
     return f"{day(first, year=first.year != last.year)} – {day(last, year=True)}"
 
 
-def late_start(said: str, first_day: date) -> str:
+def late_start(text: str, first_day: date) -> str:
     """Add to the name of a period the later day on which the data starts."""
-    return _("{period}; data starts on {day}", period=said, day=day(first_day, year=True))
+    return _("{period}; data starts on {day}", period=text, day=day(first_day, year=True))
 
 
 def listing(words: Iterable[str]) -> str:
@@ -301,3 +301,44 @@ def nice_ticks(low: float, high: float, unit: str, count: int = 5) -> list[float
     return [
         round(position * step, 10) for position in range(first, math.floor(high / step + 1e-9) + 1)
     ]
+
+
+FORMULAS = {
+    "short_abandons_excluded": N_("Short abandons left out (usual)"),
+    "early_abandons_credited": N_("Abandons within the threshold count as met"),
+    "abandons_ignored": N_("Answered contacts only"),
+    "abandons_penalised": N_("Every abandon counts as missed"),
+    "late_abandons_penalised": N_("Abandons after the threshold count as missed"),
+    "short_abandons_credited": N_("Short abandons count as met"),
+}
+"""The formulas of the service level, as settings name them."""
+SECOND_FACTORS = {
+    "nobody": N_("nobody (optional)"),
+    "deciding": N_("roles that decide over others"),
+    "everybody": N_("everybody"),
+}
+
+
+def setting_value(name: str, value: Any) -> str:
+    """Return the value of a setting with its unit."""
+    if value is None:
+        return "–"
+    if name == "service_level_formula":
+        return _(FORMULAS[value])
+    if name == "second_factor":
+        return _(SECOND_FACTORS[value])
+    if name.endswith("_seconds"):
+        return duration(value)
+    if name.endswith("_days"):
+        return days(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    count = number(value, 0 if float(value).is_integer() else 1)
+    if name.endswith("_hours"):
+        return ngettext("{count} hour", "{count} hours", int(value), count=count)
+    return count
+
+
+def since(start: date | None) -> str:
+    """Format the day from which a value applies."""
+    return _("since {day}", day=day(start, year=True)) if start else _("since the beginning")

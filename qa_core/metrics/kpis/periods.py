@@ -74,7 +74,7 @@ def _first_of(month: str) -> date:
 def build_period(
     choice: str, last_day: date, first_day: date, ends: tuple[date, ...] = ()
 ) -> Period:
-    """Return the days of a choice in data of these days; `ends` are those of "chosen days"."""
+    """Return the days of a choice in data of these days; `ends`: the chosen days."""
     if MONTH.fullmatch(choice):
         return Period(_first_of(choice), end_of("month", _first_of(choice)))
     if choice in MONTHS:

@@ -29,8 +29,8 @@ _SECONDS_OF_AN_HOUR = number("3600.0")
 
 
 def _is_repeat(inputs: KpiInputs) -> Predicate:
-    # The mirror of "came back": a contact is the next one of an answered contact
-    # exactly where that one is its previous.
+    # The mirror of the repeat caller rate: the next contact after an answered one is the
+    # contact whose previous one was answered.
     return sa.and_(KNOWN_CUSTOMER, _c.seconds_since_previous <= inputs.window_seconds)
 
 

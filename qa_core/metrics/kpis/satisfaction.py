@@ -40,16 +40,14 @@ _NOT_SENT = exclude(
     "not_surveyed", N_("No survey known to be sent"), _c.survey_sent.is_distinct_from(sa.true())
 )
 _NOT_RATED = exclude("no_rating", N_("Survey without a rating"), sa.not_(RATED))
-_RATED_NOTHING = exclude(
-    "no_rating", N_("Answered survey without a rating"), sa.and_(RESPONDED, sa.not_(RATED))
-)
-_NO_NPS = exclude("no_answer", N_("Survey without an answer on recommendation"), _c.nps.is_(None))
+_RATED_NOTHING = exclude("no_rating", _NOT_RATED.title, sa.and_(RESPONDED, sa.not_(RATED)))
+_NO_NPS = exclude("no_answer", N_("Survey without this answer"), _c.nps.is_(None))
 _NEITHER = exclude(
     "no_rating",
-    N_("Survey without a rating or a recommendation"),
+    _NO_NPS.title,
     sa.and_(sa.not_(RATED), _c.nps.is_(None)),
 )
-_NO_EFFORT = exclude("no_answer", N_("Survey without an effort rating"), _c.ces.is_(None))
+_NO_EFFORT = exclude("no_answer", _NO_NPS.title, _c.ces.is_(None))
 
 
 def _per_scale(inputs: KpiInputs, make: Callable[[float, float], Any]) -> sa.ColumnElement[Any]:
@@ -101,7 +99,6 @@ def _csat_mean(inputs: KpiInputs) -> Contribution:
     return Contribution(denominator=RATED, amount=rating)
 
 
-K, U = KpiKind, Unit
 _declare = partial(Kpi, needs=Permission.SEE_SATISFACTION, dimensions=CONTACT_DIMENSIONS)
 
 ALL: tuple[Kpi, ...] = (
@@ -110,8 +107,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Customer satisfaction"),
         N_("The share of ratings in the upper quarter of their scale (4–5 of 5, 8–10 of 10)."),
         N_("ratings of at least minimum + 75 % of the scale / ratings"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         _csat,
         exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
@@ -125,8 +122,8 @@ ALL: tuple[Kpi, ...] = (
             "had been dissatisfied."
         ),
         N_("satisfied ratings / (ratings + surveys sent without any answer)"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: _csat_with_silent(inputs, are_happy=False),
         exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
@@ -142,8 +139,8 @@ ALL: tuple[Kpi, ...] = (
             "(satisfied ratings + surveys sent without any answer) / (ratings + surveys sent "
             "without any answer)"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         lambda inputs: _csat_with_silent(inputs, are_happy=True),
         exclusions=(*INBOUND, NOT_SURVEYED, _RATED_NOTHING),
@@ -153,8 +150,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Mean rating"),
         N_("The mean of the ratings, each brought to a scale from 1 to 5."),
         N_("Σ rating on 1–5 / ratings"),
-        K.MEAN,
-        U.RATING,
+        KpiKind.MEAN,
+        Unit.RATING,
         "up",
         _csat_mean,
         exclusions=(*INBOUND, NOT_SURVEYED, _NOT_RATED),
@@ -170,8 +167,8 @@ ALL: tuple[Kpi, ...] = (
             "ratings of at most minimum + 33 % of the scale, or recommendations from 0 to 6 / "
             "customers who gave either"
         ),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "down",
         _unhappy,
         exclusions=(*INBOUND, NOT_SURVEYED, _NEITHER),
@@ -181,8 +178,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Net promoter score"),
         N_("How many more would recommend the centre (9–10) than would not (0–6), in points."),
         N_("100 × (promoters − detractors) / answers"),
-        K.STATISTIC,
-        U.NPS,
+        KpiKind.STATISTIC,
+        Unit.NPS,
         "up",
         lambda inputs: Contribution(
             denominator=_c.nps.is_not(None),
@@ -197,8 +194,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Customer effort score"),
         N_("The mean effort rating, from 1 to 7: how easy the centre made it."),
         N_("Σ effort rating / answers"),
-        K.MEAN,
-        U.EFFORT,
+        KpiKind.MEAN,
+        Unit.EFFORT,
         "up",
         lambda inputs: Contribution(denominator=_c.ces.is_not(None), amount=_c.ces),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
@@ -209,8 +206,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Found it easy"),
         N_("The share of customers whose effort rating is 5 to 7 of 7."),
         N_("effort ratings from 5 to 7 / answers"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         ratio(_c.ces >= number("5.0"), _c.ces.is_not(None)),
         exclusions=(*INBOUND, NOT_SURVEYED, _NO_EFFORT),
@@ -220,8 +217,8 @@ ALL: tuple[Kpi, ...] = (
         N_("Response rate"),
         N_("The share of surveys sent that got at least one answer."),
         N_("surveys answered / surveys sent"),
-        K.RATIO,
-        U.RATE,
+        KpiKind.RATIO,
+        Unit.RATE,
         "up",
         ratio(RESPONDED, _c.survey_sent),
         exclusions=(*INBOUND, _NOT_SENT),

@@ -14,9 +14,9 @@ from qa_core.metrics.law.legal_obstacles import LegalAct, LegalFacts, find_obsta
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.facts.schema import CONTACTS
-from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
+from qa_core.storage.records.store import Session
 
 SHOWN_COLUMNS = ("local_start", "channel", "queue", "reason", "talk_seconds", "hold_seconds")
 
@@ -44,15 +44,19 @@ class ListedContact:
 
 
 def find_assigned(
-    viewer: Viewer, source_system: str, contact_id: str, local_day: date, legal: LegalFacts
+    session: Session,
+    viewer: Viewer,
+    source_system: str,
+    contact_id: str,
+    local_day: date,
+    legal: LegalFacts,
 ) -> AssignedContact | None:
     """Find the contact of that day, drawn for the viewer or being evaluated by them;
     None where the lake has it no more. Raises AccessDenied for any other.
     """
     viewer.require(Permission.FILL_SCORECARDS)
-    with store.reading() as session:
-        if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
-            raise AccessDenied()
+    if not viewer.is_system and not _is_theirs(session, viewer, source_system, contact_id):
+        raise AccessDenied()
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
     month = f"{local_day:%Y-%m}"
     query = Unscoped(
@@ -100,13 +104,13 @@ def find_listed(
     frame = engine.current().run(
         query, legal.tables, first_month=min(months), last_month=max(months)
     )
-    found = {
+    listed = {
         (row["source_system"], row["contact_id"]): ListedContact(
             _sum_known(row), row["against"] is not None
         )
         for row in plain_records(frame)
     }
-    return {key: contact for key, contact in found.items() if key in days}
+    return {key: contact for key, contact in listed.items() if key in days}
 
 
 def _sum_known(row: Mapping[str, Any]) -> float | None:
@@ -115,7 +119,7 @@ def _sum_known(row: Mapping[str, Any]) -> float | None:
     return sum(parts) if parts else None
 
 
-def _is_theirs(session: Any, viewer: Viewer, source_system: str, contact_id: str) -> bool:
+def _is_theirs(session: Session, viewer: Viewer, source_system: str, contact_id: str) -> bool:
     draws = sa.select(DrawnContact.id).where(
         DrawnContact.source_system == source_system,
         DrawnContact.contact_id == contact_id,

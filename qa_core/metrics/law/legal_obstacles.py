@@ -1,5 +1,5 @@
 """The law on one contact and one act: rules as data, each an expression over the contact
-(docs/compliance.md, section 1). Whoever stores, draws, plays or evaluates asks here.
+(docs/compliance.md, section 1). Storing, drawing, playing and evaluating all ask here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -246,8 +246,8 @@ def judge_rows(
     """
     schema = arrow_schema(CONTACTS)
     contacts = [
-        {**dict.fromkeys(schema.names), **row, "ticket": f"{place:09}"}
-        for place, row in enumerate(rows)
+        {**dict.fromkeys(schema.names), **row, "ticket": f"{position:09}"}
+        for position, row in enumerate(rows)
     ]
     if not contacts:
         return []

@@ -39,8 +39,8 @@ def find_listenable(
     first_month: str | None = None,
     last_month: str | None = None,
 ) -> list[Listenable]:
-    """Find those of these contacts that may be listened to, in the order of `keys`. The
-    months (`YYYY-MM`), where known, spare reading the others.
+    """Find which of these contacts may be listened to, in the order of `keys`. Only the
+    months (`YYYY-MM`) are read, where they are known.
     """
     keys = list(dict.fromkeys(keys))
     contacts = {

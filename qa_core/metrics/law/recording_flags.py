@@ -29,8 +29,8 @@ class RecordedContact:
     """A contact as far as its audio is concerned. `against`: objected, no_notice,
     stopped_by_advisor or private_line; None: nothing.
 
-    `has_notice`: the contact itself says that the caller was informed; where it says
-    nothing, whoever delivers the audio may.
+    `has_notice`: the contact's data says that the caller was informed; where it does
+    not, the delivery of the audio may.
     """
 
     source_system: str

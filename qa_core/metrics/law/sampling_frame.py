@@ -140,7 +140,7 @@ def find_frame(viewer: Viewer, query: FrameQuery) -> Frame:
     contacts = _judge(viewer, query).subquery("judged")
     key = contacts.c.source_system.concat(sa.literal(SEPARATOR)).concat(contacts.c.contact_id)
     inside = contacts.c.outside.is_(None)
-    # One pass for all: whoever is outside has no cell, and nothing of theirs is summed.
+    # One pass for all: contacts outside the scope have no cell and are not summed.
     groups = sa.select(
         contacts.c.outside,
         contacts.c.advisor_id,

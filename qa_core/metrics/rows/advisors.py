@@ -33,19 +33,18 @@ class AdvisorProfile:
 def find_advisors(
     viewer: Viewer, period: Period = Period(), teams: Sequence[str | None] | None = None
 ) -> tuple[AdvisorProfile, ...]:
-    """Find everybody with a contact or an evaluation in the viewer's scope in the
-    period, by name; `teams` keeps those of some.
+    """Find the advisors with a contact or an evaluation in the viewer's scope in the
+    period, by name; `teams` limits them to some teams.
     """
     viewer.require(Permission.SEE_ADVISORS)
     return _find(viewer, period, teams, None)
 
 
 def get_advisor(viewer: Viewer, advisor_id: str, period: Period = Period()) -> AdvisorProfile:
-    """Return one advisor with the teams of the period, or with those of any time where
-    they did nothing in it.
+    """Return one advisor with the teams of the period, or with all teams where they have
+    no contact in it.
 
-    Raises AccessDenied for somebody out of scope and for somebody who does not exist
-    alike.
+    Raises AccessDenied for an advisor out of scope, and the same for an unknown one.
     """
     viewer.require(Permission.SEE_ADVISORS)
     profiles = _find(viewer, period, None, advisor_id) or _find(viewer, Period(), None, advisor_id)
@@ -72,7 +71,7 @@ def find_evaluations_of(
     """
     viewer.require(Permission.SEE_ADVISORS)
     viewer.require(Permission.SEE_SCORES)
-    own = EVALUATION_DIMENSIONS.__contains__
+    is_of_evaluation = EVALUATION_DIMENSIONS.__contains__
     question = build_query(viewer, (), where)
     columns = [
         ANSWERS.c.evaluation_id,
@@ -100,8 +99,8 @@ def find_evaluations_of(
             ANSWERS.c.advisor_id == advisor_id, part, *dimension_sql.within(where.period, ANSWERS.c)
         )
         .where(
-            *question.filters(ANSWERS.c, own),
-            *question.filters(every, lambda dimension: not own(dimension)),
+            *question.filters(ANSWERS.c, is_of_evaluation),
+            *question.filters(every, lambda dimension: not is_of_evaluation(dimension)),
         )
         .order_by(ANSWERS.c.local_start.desc(), ANSWERS.c.evaluation_id.desc())
         .limit(limit)

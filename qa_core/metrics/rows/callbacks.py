@@ -57,11 +57,10 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
     """Find how the callers missed in the viewer's scope were recovered within the
     recovery window of their day.
 
-    Whoever called back or answered counts, of the viewer's scope or not, as for
-    `seconds_to_reached`; of them nothing is shown but that it happened. Nothing is counted
-    where the viewer sees too few of the missed callers (`populations`). Raises
-    AccessDenied for whoever may not see call statistics, for what the viewer may not
-    filter by, and for those who see large cells alone.
+    A call-back counts also by an advisor out of scope, as for `seconds_to_reached`; only
+    that it happened is shown. Nothing is counted where the viewer sees too few of the
+    missed callers (`populations`). Raises AccessDenied where the viewer may not see call
+    statistics or use a filter, or sees published cells only.
     """
     viewer.require(Permission.SEE_CALL_STATISTICS)
     dimension_sql.require_filters(viewer, where)

@@ -48,10 +48,10 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
     `queue`, `reason`, `wait_seconds`, `text`, `tags` (the evaluator's, one per line)
     and `is_unhappy`.
 
-    A customer's remark counts where a rating came with it, and is unhappy by
-    `unhappy_rate`. An evaluator's is, where the customer was unhappy or the evaluation
-    failed; one of no known contact is left out. Raises AccessDenied for whoever may not
-    read remarks.
+    A customer's remark counts if it has a rating, and is unhappy by `unhappy_rate`. An
+    evaluator's remark is unhappy if the customer was or the evaluation failed; without a
+    known contact it is left out. Raises AccessDenied where the viewer may not read
+    remarks.
     """
     if not may_read_remarks(viewer):
         raise AccessDenied()
@@ -108,9 +108,7 @@ def find_remarks(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
 
 
 def _read_newest(remarks: Scoped, period: Period) -> pd.DataFrame:
-    """Read the newest remarks, some months at a time: where there are many, the months
-    before need not be read.
-    """
+    """Read the newest remarks, some months at a time, until there are enough."""
     run, bounds = engine.current().run, dimension_sql.months(period)
     first, last = bounds["first_month"] or "", bounds["last_month"] or "9999"
     months = sorted(month for month in lake.snapshot("contacts").months if first <= month <= last)

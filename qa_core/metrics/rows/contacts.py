@@ -11,10 +11,10 @@ from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import kpis as declared
 from qa_core.metrics.kpi import dimension_sql, month_sums
-from qa_core.metrics.kpi.cuts import SharedCuts
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.metrics.kpi.interval_totals import find_totals
 from qa_core.metrics.kpi.measure import build_query, measure
+from qa_core.metrics.kpi.shared_cuts import SharedCuts
 from qa_core.metrics.kpi.statements import MetricQuery, conditions_on, parts_of
 from qa_core.metrics.kpis import dimensions
 from qa_core.metrics.kpis.dimensions import Filters
@@ -143,12 +143,12 @@ def _read_page(viewer: Viewer, columns: tuple[str, ...], page: pd.DataFrame) -> 
     first, last = (
         moment.to_pydatetime() for moment in (page["started_at"].min(), page["started_at"].max())
     )
-    found = (
+    keys = (
         CONTACTS.c.started_at.between(first, last),
         CONTACTS.c.contact_id.in_(page["contact_id"].tolist()),
     )
     rows = engine.current().run(
-        Scoped(statement.where(*found), viewer),
+        Scoped(statement.where(*keys), viewer),
         first_month=page["month"].min(),
         last_month=page["month"].max(),
     )
@@ -177,8 +177,7 @@ def get_contact(viewer: Viewer, source_system: str, contact_id: str) -> dict[str
     """Return one contact in full, as far as the viewer may see it, with `evaluations`
     (a list) where scores may be seen.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist
-    alike.
+    Raises AccessDenied for a contact out of scope, and the same for an unknown one.
     """
     names_wanted = (*contact_columns(viewer), *NEIGHBOURS)
     key = (CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
@@ -222,10 +221,10 @@ def find_by_id(viewer: Viewer, contact_id: str, limit: int = 10) -> list[dict[st
 
 def read_by_id(viewer: Viewer, contact_id: str) -> list[dict[str, Any]]:
     """Search contacts for a reader: `find_by_id`, noted in the audit log if any is found."""
-    found = find_by_id(viewer, contact_id)
-    if found:
+    key = find_by_id(viewer, contact_id)
+    if key:
         audit_log.note_reading(viewer.username, "contacts_read", "search")
-    return found
+    return key
 
 
 def read_contacts(viewer: Viewer, page: int, **arguments: Any) -> pd.DataFrame:
@@ -255,7 +254,7 @@ def find_all_values(
             raise AccessDenied()
     of_quality = {name for name in names if dimensions.get_dimension(name).family == "quality"}
     together = SharedCuts(tuple((name,) for name in names if name not in of_quality))
-    found = {}
+    values_of = {}
     for name in names:
         if viewer.needs_suppression or name in of_quality:
             kpi = "evaluations" if name in of_quality else "received"
@@ -263,8 +262,8 @@ def find_all_values(
         else:
             viewer.require(Permission.SEE_CALL_STATISTICS)
             counts = _count_values(viewer, name, where, together)
-        found[name] = sorted(counts.items(), key=_most_frequent)
-    return found
+        values_of[name] = sorted(counts.items(), key=_most_frequent)
+    return values_of
 
 
 def _count_measured(viewer: Viewer, kpi: str, dimension: str, where: Filters) -> dict[Any, int]:

@@ -16,11 +16,10 @@ _c = CONTACTS.c
 
 @dataclass(frozen=True)
 class Factor:
-    """One thing that contacts differ by. `levels`: key → title (an English message),
-    none for a dimension, whose values are names. `compared_levels`: default all; the
-    second of two would say the same once more. `title` is empty where that of the level
-    says it all. `expression`: the level of a contact, null
-    where unknown.
+    """A property of contacts. `levels`: key → title (an English message); none for a
+    dimension, whose values are names. `compared_levels`: default all; of two levels one
+    is enough. `title` is empty where the level's title is enough. `expression`: the
+    level of a contact, null where unknown.
     """
 
     key: str

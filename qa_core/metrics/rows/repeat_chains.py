@@ -63,9 +63,9 @@ class ChainContact:
 @dataclass(frozen=True)
 class RepeatChain:
     """Inbound contacts of one customer, each within the window of the one before,
-    oldest first. `customer`: a pseudonym, for whoever may see one; `elsewhere`: how
-    many more lie beyond the viewer's scope; `ends_elsewhere`: whether the last is one
-    of those.
+    oldest first. `customer`: a pseudonym, if the viewer may see one; `elsewhere`: the
+    number of further contacts out of scope; `ends_elsewhere`: whether the last contact
+    is out of scope.
     """
 
     customer: str | None
@@ -102,8 +102,8 @@ def find_chains(
     """Find the chains that hold repeat contacts of the viewer's scope, period and
     filters, most repeats first, at most `limit`.
 
-    A chain reaches at most 31 days beyond the period. Raises AccessDenied for whoever
-    may see no single contacts, and for what the viewer may not filter by.
+    A chain reaches at most 31 days beyond the period. Raises AccessDenied where the
+    viewer may not see single contacts or use a filter.
     """
     viewer.require(Permission.SEE_CONTACTS)
     dimension_sql.require_filters(viewer, where)
@@ -147,19 +147,19 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
     """Find the contacts of the same customer within 31 days before and after one
     contact, that one among them, in any direction.
 
-    Raises AccessDenied for a contact out of scope and for one that does not exist
-    alike; of an unknown customer only the contact itself is known.
+    Raises AccessDenied for a contact out of scope, and the same for an unknown one. For
+    a contact without a customer, returns only that contact.
     """
     viewer.require(Permission.SEE_CONTACTS)
     engine = current()
     itself = sa.and_(CONTACTS.c.source_system == source_system, CONTACTS.c.contact_id == contact_id)
-    place = sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(itself)
-    places = engine.run(Scoped(place, viewer)).to_dict("records")
-    if len(places) != 1:
+    origin = sa.select(CONTACTS.c.customer_key, CONTACTS.c.started_at).where(itself)
+    origins = engine.run(Scoped(origin, viewer)).to_dict("records")
+    if len(origins) != 1:
         raise AccessDenied()
-    customer, at = places[0]["customer_key"], places[0]["started_at"].to_pydatetime()
+    customer, at = origins[0]["customer_key"], origins[0]["started_at"].to_pydatetime()
     around = timedelta(days=NEIGHBOUR_DAYS)
-    # A day more on both sides: months are those of the centre's clock.
+    # A day more on both sides: months follow the centre's clock.
     months = {
         "first_month": f"{at - around - timedelta(days=1):%Y-%m}",
         "last_month": f"{at + around + timedelta(days=1):%Y-%m}",
@@ -172,9 +172,11 @@ def find_history(viewer: Viewer, source_system: str, contact_id: str) -> Custome
             CONTACTS.c.started_at.between(at - around, at + around),
         )
     )
-    own = EVERY_CONTACT.c.is_own
-    columns = [sa.case((own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_DETAILS)]
-    statement = sa.select(own, *columns).where(same).order_by(CONTACTS.c.started_at, *_KEY)
+    is_own = EVERY_CONTACT.c.is_own
+    columns = [
+        sa.case((is_own, CONTACTS.c[name])).label(name) for name in (*CONTACT_KEY, *_DETAILS)
+    ]
+    statement = sa.select(is_own, *columns).where(same).order_by(CONTACTS.c.started_at, *_KEY)
     history = Scoped(
         on_every_contact(statement),
         viewer,
@@ -194,9 +196,9 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     """Select the contacts in scope of the chains with most repeats, with the place of
     their chain and what is known of it as a whole.
     """
-    own = EVERY_CONTACT.c.is_own
+    is_own = EVERY_CONTACT.c.is_own
     repeat = sa.and_(
-        own,
+        is_own,
         parts_of(question, get_kpi("repeat_contacts"), CONTACTS.c).denominator,
         *dimension_sql.within(question.where.period, CONTACTS.c),
         *question.filters(CONTACTS.c),
@@ -206,7 +208,7 @@ def _select_chains(question: MetricQuery, limit: int) -> sa.Select:
     is_repeat = sa.func.coalesce(repeat, sa.false()).label("is_repeat")
     window = _window(question).label("window_seconds")
     events = (
-        sa.select(*columns, *(CONTACTS.c[name] for name in _DETAILS), own, is_repeat, window)
+        sa.select(*columns, *(CONTACTS.c[name] for name in _DETAILS), is_own, is_repeat, window)
         .where(
             COUNTED_DIRECTION,
             CONTACTS.c.customer_number.in_(sa.select(customers.c.customer_number)),

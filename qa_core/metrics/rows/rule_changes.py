@@ -45,9 +45,9 @@ def find_changes(
     """Find the changes within a period that concern these KPIs (default: all), oldest
     first.
 
-    A change on the first day of the period is one of it: what a chart compares with
-    lies before. Only KPIs that the viewer may see are looked at. Raises Misuse for an
-    unknown KPI, AccessDenied for whoever sees no figures at all.
+    A change on the first day of the period belongs to it. Only KPIs that the viewer may
+    see are looked at. Raises Misuse for an unknown KPI, AccessDenied where the viewer
+    sees no figures at all.
     """
     declarations = [kpi for kpi in (map(get_kpi, kpis) if kpis else ALL) if viewer.can(kpi.needs)]
     if not declarations:

@@ -24,9 +24,10 @@ from qa_core.storage.records import store
 
 @dataclass(frozen=True)
 class Drivers:
-    """`drivers`: what was compared, the largest difference first. `is_adjusted`: whether
-    the factors were held alike; `is_narrowed`: filters leave nothing that may be shown.
-    `evaluated_contacts`: the rated contacts that have an evaluation too, where it is asked.
+    """`drivers`: compared levels, the largest difference first. `is_adjusted`: whether
+    the differences are adjusted for the other factors; `is_narrowed`: filters leave
+    nothing that may be shown. `evaluated_contacts`: the rated contacts with an
+    evaluation, where it is asked.
     """
 
     drivers: tuple[Driver, ...] = ()
@@ -39,10 +40,10 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     """Find what goes with a satisfied rating, among reason, queue, channel, campaign,
     wait, talk, transfers, resolution and evaluation criteria.
 
-    Every level of at least 30 ratings against all others, with the other factors held
-    alike. An executive sees the published values of the dimensions against the rest of
-    the published total, each by itself, and none under a filter. Raises AccessDenied
-    for whoever may not see satisfaction, and for a filter that the viewer may not use.
+    Compares every level of at least 30 ratings with all others, adjusted for the other
+    factors. An executive sees the published values of the dimensions against the rest
+    of the published total, unadjusted, and none under a filter. Raises AccessDenied
+    where the viewer may not see satisfaction or use a filter.
     """
     viewer.require(Permission.SEE_SATISFACTION)
     dimension_sql.require_filters(viewer, where)
@@ -51,8 +52,8 @@ def find_drivers(viewer: Viewer, where: Filters = Filters()) -> Drivers:
     ]
     if viewer.needs_suppression:
         return _find_published(viewer, where, factors)
-    own = tuple(factor.key for factor in factors if factor.is_dimension)
-    question, kpi = build_query(viewer, own, where), get_kpi("csat")
+    dimensions = tuple(factor.key for factor in factors if factor.is_dimension)
+    question, kpi = build_query(viewer, dimensions, where), get_kpi("csat")
     cells = _count(question, kpi, factors)
     compared_levels = {factor.key: factor.compared_levels for factor in factors}
     drivers = adjusted_differences.find_drivers(cells, compared_levels)

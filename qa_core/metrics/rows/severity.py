@@ -31,15 +31,15 @@ from qa_core.storage.records.evaluations import SCORED, Evaluation
 @dataclass(frozen=True)
 class Adjusted:
     """The scores of advisors as an average evaluator would give them on an average
-    grid, by id. Where the evaluations of the period do not connect all evaluators and
-    grids there is none; `apart` then says how many evaluators and grids are cut off
-    from the rest.
+    grid, by id; None where the evaluations of the period do not connect all evaluators
+    and grids. `disconnected`: the number of evaluators and grids without a link to the
+    rest.
     """
 
     advisors: dict[str, RaterEffect]
     names: dict[str, str]
     evaluators: int
-    apart: tuple[int, int] = (0, 0)
+    disconnected: tuple[int, int] = (0, 0)
 
     @property
     def is_connected(self) -> bool:
@@ -65,12 +65,13 @@ class EvaluatorFigures:
 
 @dataclass(frozen=True)
 class Evaluators:
-    """All evaluators in the viewer's scope by name; `apart`: the names of those who
-    share too little with the rest for a severity; `disconnected_scorecards` likewise.
+    """All evaluators in the viewer's scope by name; `disconnected`: the names of
+    evaluators who share too few contacts with the rest for a severity;
+    `disconnected_scorecards` likewise.
     """
 
     figures: tuple[EvaluatorFigures, ...]
-    apart: tuple[str, ...]
+    disconnected: tuple[str, ...]
     disconnected_scorecards: tuple[str, ...]
     n: int
     """Evaluations that the model was fitted on."""
@@ -86,17 +87,17 @@ def find_adjusted_scores(viewer: Viewer, where: Filters) -> Adjusted:
     severity, evaluators = _fit(viewer, where)
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"}))
-    own = {
+    adjusted = {
         advisor: effect
         for (advisor, is_own), effect in severity.advisors.items()
         if is_own and advisor is not None
     }
-    apart = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
+    disconnected = (len(severity.disconnected_evaluators), len(severity.disconnected_scorecards))
     return Adjusted(
-        own,
-        {advisor: names.advisor_label(advisor) or advisor for advisor in own},
+        adjusted,
+        {advisor: names.advisor_label(advisor) or advisor for advisor in adjusted},
         evaluators,
-        apart,
+        disconnected,
     )
 
 
@@ -131,15 +132,15 @@ def find_evaluators(viewer: Viewer, period: Period) -> Evaluators:
             )
         )
     figures.sort(key=lambda item: (item.name is None, (item.name or "").casefold()))
-    own = {item.evaluator for item in figures}
-    apart = [
+    in_scope = {item.evaluator for item in figures}
+    disconnected = [
         names.get(name, name)
         for name in severity.disconnected_evaluators
-        if name in own and name is not None
+        if name in in_scope and name is not None
     ]
     return Evaluators(
         tuple(figures),
-        tuple(apart),
+        tuple(disconnected),
         tuple(grid for grid in severity.disconnected_scorecards if grid),
         severity.n,
     )
@@ -149,7 +150,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     """Fit the model over the centre and period; advisors are (id, whether they count here)."""
     source, _columns, complete = evaluations_of(build_query(viewer, (), where), with_errors=False)
     in_scope = complete(sa.select(EVALUATED.c.evaluation_id).select_from(source))
-    own = set(_run(in_scope, where)["evaluation_id"])
+    own_ids = set(_run(in_scope, where)["evaluation_id"])
     names = ("evaluation_id", "advisor_id", "evaluator", "grid", "score")
     columns = [ANSWERS.c[name] for name in names]
     conditions = [ANSWERS.c[name].is_not(None) for name in ("score", "advisor_id", "evaluator")]
@@ -162,7 +163,7 @@ def _fit(viewer: Viewer, where: Filters) -> tuple[Severity, int]:
     )
     frame = _run(everyone, where)
     advisors = [
-        (advisor, number in own)
+        (advisor, number in own_ids)
         for advisor, number in zip(frame["advisor_id"], frame["evaluation_id"], strict=True)
     ]
     grids = [grid if isinstance(grid, str) else None for grid in frame["grid"]]

@@ -20,17 +20,16 @@ from qa_core.storage.facts.schema import CONTACTS
 UNHAPPY_BANDS = (0, 30, 60, 180, 300, 600)
 """Where each band of waits starts, in seconds; the last has no end."""
 MAX_WAIT = 1800
-"""Longer waits are counted with those of so many seconds."""
+"""Longer waits, in seconds, are counted as this one."""
 
 
 def find_waits(viewer: Viewer, where: Filters = Filters()) -> pd.DataFrame:
-    """Count contacts by how long they waited: `second` (rounded up, so that a wait of
-    20.0 s counts with those within a threshold of 20; at most `MAX_WAIT`),
-    `answered`, `abandoned`, sorted; seconds that nobody waited are absent. Only single
-    contacts with a known wait.
+    """Count contacts by wait: `second` (rounded up, so that a wait of 20.0 s is within a
+    threshold of 20; at most `MAX_WAIT`), `answered`, `abandoned`, sorted, without empty
+    seconds. Only single contacts with a known wait.
 
-    Raises AccessDenied for whoever may not see call statistics, for what the viewer may
-    not filter by, and for those who see large cells alone.
+    Raises AccessDenied where the viewer may not see call statistics or use a filter, or
+    sees published cells only.
     """
     question = _ask(viewer, where)
     second = sa.func.least(

@@ -1,7 +1,6 @@
 """Choice of evaluators and contacts for a calibration session."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,39 +79,36 @@ def find_candidates(viewer: Viewer) -> list[ContactChoice]:
         .limit(MAX_CANDIDATES)
     )
     with store.reading() as session:
-        found = [ContactChoice(*row) for row in session.execute(Scoped(statement, viewer)).all()]
-    return list({candidate.key: candidate for candidate in reversed(found)}.values())[::-1]
+        candidates = [
+            ContactChoice(*row) for row in session.execute(Scoped(statement, viewer)).all()
+        ]
+    return list({candidate.key: candidate for candidate in reversed(candidates)}.values())[::-1]
 
 
 def draw_candidates(
     viewer: Viewer, n: int, seed: int, plan_id: int | None = None
 ) -> list[ContactChoice]:
     """Draw `n` candidates at random, of one plan if named."""
-    found = [
+    candidates = [
         candidate for candidate in find_candidates(viewer) if plan_id in (None, candidate.plan_id)
     ]
-    found.sort(key=lambda candidate: (candidate.local_start, candidate.key))
-    return random.Random(seed).sample(found, min(n, len(found)))
+    candidates.sort(key=lambda candidate: (candidate.local_start, candidate.key))
+    return random.Random(seed).sample(candidates, min(n, len(candidates)))
 
 
 def find_by_numbers(viewer: Viewer, text: str) -> list[tuple[str, str]]:
     """Return the keys of contacts by number, one a line. Refuse unlistenable, ambiguous ones."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     numbers = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
-    found: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
+    keys: dict[str, list[tuple[str, str]]] = {number: [] for number in numbers}
     with store.reading() as session:
         legal = law.load(session)
     for contact in listening_rights.find_by_number(viewer, numbers, legal):
-        found[contact.contact_id].append(contact.key)
-    if missing := [number for number in numbers if len(found[number]) != 1]:
+        keys[contact.contact_id].append(contact.key)
+    if missing := [number for number in numbers if len(keys[number]) != 1]:
         message = N_(
             "These numbers match no contact that may be listened to, or several: {numbers}. "
             "Remove them, or choose from the list."
         )
         raise Refusal("not_listenable", message, numbers=", ".join(missing))
-    return [found[number][0] for number in numbers]
-
-
-def list_keys(candidates: Sequence[ContactChoice]) -> list[tuple[str, str]]:
-    """Return the keys of contacts, as `open_session` takes them."""
-    return [candidate.key for candidate in candidates]
+    return [keys[number][0] for number in numbers]

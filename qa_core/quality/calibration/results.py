@@ -105,40 +105,43 @@ def get_results(viewer: Viewer, number: int) -> Results:
         row = sessions.get_row(session, viewer, number)
         if row.closed_at is None:
             raise sessions.build_open_refusal()
-        found = sessions.build(session, viewer, row)
+        calibration = sessions.build(session, viewer, row)
         submitted = sa.select(Evaluation).where(*sessions.is_submitted(number))
         submitted = submitted.options(selectinload(Evaluation.answers))
         evaluations = session.scalars(on_marks(submitted)).all()
         numbers = {
-            (contact.source_system, contact.contact_id): contact.id for contact in found.contacts
+            (contact.source_system, contact.contact_id): contact.id
+            for contact in calibration.contacts
         }
         marks, scores, comments = {}, {}, {}
         for evaluation in evaluations:
             number = numbers.get((evaluation.source_system, evaluation.contact_id))
-            if number is not None and evaluation.evaluator in found.evaluators:
-                place = number, evaluation.evaluator
-                marks[place] = finalise.read_points(evaluation)
-                comments[place] = finalise.read_comments(evaluation)
-                scores[place] = evaluation.score
-    return compute_results(found, marks, scores, comments)
+            if number is not None and evaluation.evaluator in calibration.evaluators:
+                key = number, evaluation.evaluator
+                marks[key] = finalise.read_points(evaluation)
+                comments[key] = finalise.read_comments(evaluation)
+                scores[key] = evaluation.score
+    return compute_results(calibration, marks, scores, comments)
 
 
 def compute_results(
-    found: CalibrationSession,
+    calibration: CalibrationSession,
     marks: Marks,
     scores: Mapping[tuple[int, str], float | None],
     comments: Mapping[tuple[int, str], Mapping[str, str]],
 ) -> Results:
     """Compute the results of a session from its marks."""
     by_criterion: dict[str, list[Alignment]] = {
-        criterion.key: [] for criterion in found.scorecard.criteria
+        criterion.key: [] for criterion in calibration.scorecard.criteria
     }
-    by_evaluator: dict[str, list[Alignment]] = {username: [] for username in found.evaluators}
-    leniencies: dict[str, list[float]] = {username: [] for username in found.evaluators}
-    for contact in found.contacts:
-        present = [username for username in found.evaluators if (contact.id, username) in marks]
+    by_evaluator: dict[str, list[Alignment]] = {username: [] for username in calibration.evaluators}
+    leniencies: dict[str, list[float]] = {username: [] for username in calibration.evaluators}
+    for contact in calibration.contacts:
+        present = [
+            username for username in calibration.evaluators if (contact.id, username) in marks
+        ]
         for one, other in find_pairs(present, contact.reference_evaluator):
-            for criterion in found.scorecard.criteria:
+            for criterion in calibration.scorecard.criteria:
                 points = [
                     marks[contact.id, evaluator].get(criterion.key) for evaluator in (one, other)
                 ]
@@ -155,7 +158,7 @@ def compute_results(
     sums = {key: sum_alignments(parts) for key, parts in by_criterion.items()}
     totals = {username: sum_alignments(parts) for username, parts in by_evaluator.items()}
     return Results(
-        found,
+        calibration,
         marks,
         scores,
         comments,
@@ -165,22 +168,22 @@ def compute_results(
                 criterion,
                 sums[criterion.key],
                 measure_agreement(
-                    build_marks_table(found, marks, criterion.key), choose_level(criterion)
+                    build_marks_table(calibration, marks, criterion.key), choose_level(criterion)
                 ),
             )
-            for criterion in found.scorecard.criteria
+            for criterion in calibration.scorecard.criteria
         ),
         tuple(
             EvaluatorResult(
                 username,
                 name,
-                found.finished.get(username, 0),
+                calibration.finished.get(username, 0),
                 totals[username],
                 sum(leniencies[username]) / totals[username].possible
                 if totals[username].possible
                 else None,
             )
-            for username, name in found.evaluators.items()
+            for username, name in calibration.evaluators.items()
         ),
     )
 
@@ -190,11 +193,11 @@ def choose_level(criterion: scoring.Criterion) -> str:
     return "nominal" if len(set(criterion.levels)) == 2 else "ordinal"
 
 
-def build_marks_table(found: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
+def build_marks_table(calibration: CalibrationSession, marks: Marks, key: str) -> np.ndarray:
     """Return contacts × evaluators of one criterion; NaN: no points."""
-    table = np.full((len(found.contacts), len(found.evaluators)), np.nan)
-    for line, contact in enumerate(found.contacts):
-        for column, username in enumerate(found.evaluators):
+    table = np.full((len(calibration.contacts), len(calibration.evaluators)), np.nan)
+    for line, contact in enumerate(calibration.contacts):
+        for column, username in enumerate(calibration.evaluators):
             points = marks.get((contact.id, username), {}).get(key)
             if points is not None:
                 table[line, column] = points

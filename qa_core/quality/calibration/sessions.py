@@ -13,6 +13,7 @@ from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
+from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
@@ -20,8 +21,8 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import law
 from qa_core.metrics.kpi.calibration_metrics import find_calibrations, on_marks
 from qa_core.metrics.law import listening_rights
+from qa_core.quality import scorecards
 from qa_core.quality.calibration.contact_choice import PURPOSE
-from qa_core.quality.evaluations.disputes import require_short
 from qa_core.quality.evaluations.drafts import CONTACT
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -99,22 +100,19 @@ def open_session(
     than two evaluators, and for an unpublished scorecard.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    title = title.strip()
+    title = masking.clean_text(title, MAX_TITLE, "bad_title")
     evaluators = list(dict.fromkeys(evaluators))
     keys = list(dict.fromkeys(contacts))
-    _check_input(title, evaluators, keys, due_on, reference_evaluator)
+    _check_input(evaluators, keys, due_on, reference_evaluator)
     with store.reading() as session:
         legal = law.load(session)
     allowed = listening_rights.find_listenable(viewer, keys, legal)
-    found = {contact.key: contact for contact in allowed}
+    listenable = {contact.key: contact for contact in allowed}
     with store.writing() as session:
         gates.require_open(session, PURPOSE)
         scorecard_row = session.get(ScorecardVersion, grid_id)
         if scorecard_row is None or scorecard_row.published_at is None:
-            raise Refusal(
-                "grid_not_published",
-                "A calibration session needs a published scorecard. Choose one.",
-            )
+            raise Refusal("grid_not_published", scorecards.NOT_PUBLISHED)
         accounts = people.find_people(session)
         for username in evaluators:
             account = accounts.get(username)
@@ -124,13 +122,9 @@ def open_session(
                 or not account.is_active
                 or not accreditations.is_accredited(session, username, PURPOSE)
             ):
-                message = N_(
-                    "{name} is not an evaluator accredited for quality of service today. Ask the "
-                    "data protection officer, or choose another evaluator."
-                )
-                raise Refusal("not_accredited", message, name=username)
+                raise accreditations.build_unaccredited("not_accredited", [username])
         for key in keys:
-            contact = found.get(key)
+            contact = listenable.get(key)
             if contact is None:
                 message = N_(
                     "Contact {number} may not be listened to (deleted, objection, stopped "
@@ -144,7 +138,9 @@ def open_session(
             due_on=due_on,
             opened_by=viewer.username,
         )
-        calibration.contacts = build_contacts((found[key] for key in keys), reference_evaluator)
+        calibration.contacts = build_contacts(
+            (listenable[key] for key in keys), reference_evaluator
+        )
         session.add(calibration)
         session.flush()
         size = f"{len(keys)} contacts, {len(evaluators)} evaluators"
@@ -169,8 +165,8 @@ def close_session(viewer: Viewer, number: int) -> None:
     """Close a session and delete its drafts. Closing twice changes nothing."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
-        found = get_row(session, viewer, number)
-        if found.closed_at is not None:
+        row = get_row(session, viewer, number)
+        if row.closed_at is not None:
             return
         drafts = sa.select(Evaluation).where(
             Evaluation.calibration_id == number, Evaluation.state == "draft"
@@ -179,8 +175,8 @@ def close_session(viewer: Viewer, number: int) -> None:
         done = session.scalar(on_marks(submitted)) or 0
         for draft in session.scalars(on_marks(drafts)).all():
             session.delete(draft)
-        found.closed_at, found.closed_by = now(), viewer.username
-        missing = len(found.contacts) * len(found.evaluators) - done
+        row.closed_at, row.closed_by = now(), viewer.username
+        missing = len(row.contacts) * len(row.evaluators) - done
         _record(session, viewer, "calibration_closed", number, f"{done} done, {missing} missing")
 
 
@@ -188,10 +184,10 @@ def set_reference(viewer: Viewer, number: int, evaluator: str | None) -> None:
     """Set the reference evaluator (None: no reference) on all contacts."""
     viewer.require(Permission.MANAGE_CALIBRATIONS)
     with store.writing() as session:
-        found = get_row(session, viewer, number)
-        if evaluator is not None and evaluator not in found.evaluators:
+        row = get_row(session, viewer, number)
+        if evaluator is not None and evaluator not in row.evaluators:
             raise AccessDenied()
-        for contact in found.contacts:
+        for contact in row.contacts:
             contact.reference_evaluator = evaluator
         _record(session, viewer, "calibration_reference", number, evaluator or "none")
 
@@ -206,23 +202,22 @@ def record_consensus(
     allow.
     """
     viewer.require(Permission.MANAGE_CALIBRATIONS)
-    require_short(note, MAX_NOTE)
+    note = masking.clean_text(note, MAX_NOTE, "too_long", is_needed=False)
     with store.writing() as session:
-        found, contact = get_contact(session, viewer, contact_number)
-        if found.closed_at is None:
+        row, contact = get_contact(session, viewer, contact_number)
+        if row.closed_at is None:
             raise build_open_refusal()
         scoring.score(
-            scoring.parse_scorecard(session.get_one(ScorecardVersion, found.grid_id).content),
+            scoring.parse_scorecard(session.get_one(ScorecardVersion, row.grid_id).content),
             answers,
         )
-        words = masking.mask(note).strip()
         contact.consensus = {
             "answers": dict(answers),
-            "note": words,
+            "note": note,
             "by": viewer.username,
             "at": now().isoformat(),
         }
-        _record(session, viewer, "calibration_agreed", found.id, f"contact {contact.id}")
+        _record(session, viewer, "calibration_agreed", row.id, f"contact {contact.id}")
 
 
 def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
@@ -230,8 +225,8 @@ def find_sessions(viewer: Viewer) -> tuple[CalibrationSession, ...]:
     viewer.require(Permission.SEE_CALIBRATIONS)
     with store.reading() as session:
         rows = reversed(find_calibrations(session, viewer))
-        found = [build(session, viewer, row) for row in rows]
-    return tuple(sorted(found, key=lambda item: not item.is_open))
+        sessions = [build(session, viewer, row) for row in rows]
+    return tuple(sorted(sessions, key=lambda item: not item.is_open))
 
 
 def get_row(session: Session, viewer: Viewer, number: int) -> Calibration:
@@ -304,23 +299,16 @@ def _record(session: Session, viewer: Viewer, action: str, number: int, reason: 
 
 
 def _check_input(
-    title: str,
     evaluators: Sequence[str],
     keys: Sequence[Any],
     due_on: date | None,
     reference: str | None,
 ) -> None:
-    if not title or len(title) > MAX_TITLE:
-        raise Refusal(
-            "bad_title",
-            "Give the session a title of at most {limit} characters.",
-            limit=MAX_TITLE,
-        )
     if len(evaluators) < MIN_EVALUATORS:
         raise Refusal("few_evaluators", "A calibration session needs at least two evaluators.")
     if not keys or len(keys) > MAX_CONTACTS:
         raise Refusal("bad_contacts", "Choose between 1 and {most} contacts.", most=MAX_CONTACTS)
-    if due_on is not None and due_on < environment.today():
-        raise Refusal("bad_date", "The due date is past. Choose today or a later day.")
+    if due_on is not None:
+        require_between(due_on, environment.today())
     if reference is not None and reference not in evaluators:
         raise Refusal("bad_reference", "Choose the reference among the evaluators of the session.")

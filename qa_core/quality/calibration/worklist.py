@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import law
@@ -46,13 +46,13 @@ def find_worklist(viewer: Viewer) -> list[Task]:
     """Return the contacts of the viewer's open sessions, soonest due first."""
     viewer.require(Permission.SEE_CALIBRATIONS)
     viewer.require(Permission.FILL_SCORECARDS)
-    own = sa.select(Evaluation).where(
+    evaluations = sa.select(Evaluation).where(
         Evaluation.kind == CALIBRATION, Evaluation.evaluator == viewer.username
     )
     with store.reading() as session:
         existing = {
             (row.calibration_id, row.source_system, row.contact_id): (row.id, row.state)
-            for row in session.scalars(Scoped(own, viewer))
+            for row in session.scalars(Scoped(evaluations, viewer))
         }
     tasks = []
     for item in sessions.find_sessions(viewer):
@@ -90,26 +90,19 @@ def start(viewer: Viewer, contact_number: int) -> int:
     """
     viewer.require(Permission.FILL_SCORECARDS)
     viewer.require(Permission.SEE_CALIBRATIONS)
-    with store.reading() as session:
+    with store.writing() as session:
         row, contact = sessions.get_contact(session, viewer, contact_number)
         if viewer.username not in row.evaluators:
             raise AccessDenied()
-        key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
-        legal = law.load(session)
-    # As the system: the lake does not know the participants of a session.
-    allowed = listening_rights.find_listenable(Viewer.SYSTEM, [key], legal, month, month)
-    with store.writing() as session:
-        row, contact = sessions.get_contact(session, viewer, contact_number)
         gates.require_open(session, PURPOSE)
         accreditations.require(session, viewer, PURPOSE)
         drafts.require_not_own(session, viewer, contact.advisor_id)
         drafts.require_session_open(row)
-        if not allowed:
-            raise Refusal(
-                "not_listenable",
-                "This contact may no longer be listened to. Leave it out, and inform the "
-                "manager who opened the session.",
-            )
+        key, month = (contact.source_system, contact.contact_id), f"{contact.local_start:%Y-%m}"
+        # As the system: the lake does not know the participants of a session.
+        legal = law.load(session)
+        if not listening_rights.find_listenable(Viewer.SYSTEM, [key], legal, month, month):
+            raise drafts.build_withdrawn()
         draft = drafts.open_draft(
             session,
             viewer,

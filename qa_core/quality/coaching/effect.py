@@ -3,7 +3,7 @@ matched colleagues who were not coached on them.
 
 Difference in differences (Card and Krueger 1994). Interval by Student's t with the
 pooled variance of single evaluations, plus the variance between colleagues' changes
-beyond chance (DerSimonian and Laird 1986).
+that chance does not explain (DerSimonian and Laird 1986).
 """
 
 import math
@@ -142,9 +142,11 @@ def estimate(
 ) -> CoachingEffect:
     """Estimate the effect from sums; `others` None: not visible to the viewer."""
     missing = [max(0, MIN_EVALUATIONS - side.n) for side in (own.before, own.after)]
-    found = CoachingEffect(own, before, after, *missing, sees_colleagues=others is not None)
+    without_estimate = CoachingEffect(
+        own, before, after, *missing, sees_colleagues=others is not None
+    )
     if any(missing):
-        return found
+        return without_estimate
     matched = match_colleagues(own.before, others or ())
     everybody = [side for course in (own, *matched) for side in (course.before, course.after)]
     within = stats.pooled_variance(
@@ -156,17 +158,21 @@ def estimate(
     missing_for_power = stats.extra_values_needed(math.sqrt(within), own.after.n, DETECTABLE_CHANGE)
     if not matched:
         lacking = None if change.is_significant else missing_for_power
-        return replace(found, change=change, missing_for_power=lacking)
+        return replace(without_estimate, change=change, missing_for_power=lacking)
     changes = [course.change for course in matched]
     squares = [_compute_variance(course, within) for course in matched]
     k, mean = len(matched), sum(changes) / len(matched)
-    apart = sum((one - mean) ** 2 for one in changes) / (k - 1) if k > 1 else 0.0
+    apart = (
+        sum((change_of_colleague - mean) ** 2 for change_of_colleague in changes) / (k - 1)
+        if k > 1
+        else 0.0
+    )
     beyond = max(0.0, apart - sum(squares) / k)
     effect = _build_estimate(
         own.change - mean, own_square + sum(squares) / (k * k) + beyond * (1 + 1 / k), freedom
     )
     return replace(
-        found,
+        without_estimate,
         change=change,
         effect=effect,
         colleagues=k,

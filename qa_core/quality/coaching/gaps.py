@@ -89,7 +89,7 @@ def find_rises(pairs: Sequence[tuple[AdvisorMean, AdvisorMean]]) -> tuple[ClearR
     means = [mean for pair in usable for mean in pair]
     within = stats.pooled_variance([mean.deviation for mean in means], [mean.n for mean in means])
     freedom = sum(mean.n for mean in means) - len(means)
-    found = []
+    rises = []
     for before, now in usable:
         reach = stats.t_quantile(freedom, 1 - FAMILY_ERROR_RATE / len(usable))
         half = reach * math.sqrt(
@@ -97,8 +97,8 @@ def find_rises(pairs: Sequence[tuple[AdvisorMean, AdvisorMean]]) -> tuple[ClearR
         )
         change = now.mean - before.mean
         if change > half:
-            found.append(ClearRise(now.advisor, before, now, change - half, change + half))
-    return tuple(found)
+            rises.append(ClearRise(now.advisor, before, now, change - half, change + half))
+    return tuple(rises)
 
 
 def _is_usable(value: AdvisorMean) -> bool:
@@ -118,7 +118,7 @@ def _compare(
     all_n = sum(sizes)
     total = sum(mean * n for mean, n in zip(means, sizes, strict=True))
     reach = stats.t_quantile(all_n - len(members), 1 - FAMILY_ERROR_RATE / tried)
-    found = []
+    gaps = []
     for member, estimate in zip(members, estimates, strict=True):
         rest = all_n - member.n
         others = (total - member.mean * member.n) / rest
@@ -126,7 +126,7 @@ def _compare(
         difference = member.mean - others
         is_below = member.advisor in compared.below and difference + half < 0
         is_above = member.advisor in compared.above and difference - half > 0
-        found.append(
+        gaps.append(
             CriterionGap(
                 member.advisor,
                 criterion,
@@ -139,4 +139,4 @@ def _compare(
                 is_above - is_below,
             )
         )
-    return found
+    return gaps

@@ -130,18 +130,21 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
         }
         waits, unheard = _find_waits(session, viewer, theirs, today)
         planned = _find_planned(session, viewer)
-        for found in (
+        for reasons_found in (
             [(advisor, waits[advisor]) for advisor in unheard],
             _find_unread(session, viewer),
             _find_disputes(session, viewer),
         ):
-            for advisor, reason in found:
+            for advisor, reason in reasons_found:
                 if advisor in theirs:
                     reasons[advisor].append(reason)
     gaps = [
         gap
         for team in sorted(set(theirs.values()))
-        for gap in _find_gaps(viewer, team, theirs, names, period)
+        for gap in find_gaps(
+            _read_means(viewer, team, theirs, names, period)
+            | _read_means(viewer, team, theirs, names, period, ("criterion",))
+        )
     ]
     for advisor in theirs:
         reasons[advisor] += _build_score_reasons(
@@ -149,11 +152,11 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
         )
     rises = _find_rises(viewer, theirs, names, period)
 
-    def build(found: Mapping[str, Sequence[NeedReason]]) -> list[Need]:
+    def build(reasons_found: Mapping[str, Sequence[NeedReason]]) -> list[Need]:
         return [
-            Need(advisor, names.get(advisor, advisor), team, _sort_reasons(found[advisor]))
+            Need(advisor, names.get(advisor, advisor), team, _sort_reasons(reasons_found[advisor]))
             for advisor, team in theirs.items()
-            if found.get(advisor)
+            if reasons_found.get(advisor)
         ]
 
     listening = {
@@ -181,7 +184,7 @@ def find_needs(viewer: Viewer) -> CoachingWeek:
 
 def _sort_by_wait(need: Need) -> tuple[float, str]:
     """Sort who was evaluated longest ago first, and before them who never was."""
-    weeks = next((one.n for one in need.reasons if one.kind == NeedKind.UNHEARD), 0)
+    weeks = next((reason.n for reason in need.reasons if reason.kind == NeedKind.UNHEARD), 0)
     return -math.inf if weeks is None else -weeks, need.advisor.casefold()
 
 
@@ -201,11 +204,11 @@ def _sort_reasons(reasons: Iterable[NeedReason]) -> tuple[NeedReason, ...]:
 
 
 def _find_open_plans(session: Session, viewer: Viewer) -> dict[str, list[CoachingPlan]]:
-    found: dict[str, list[CoachingPlan]] = {}
+    by_advisor: dict[str, list[CoachingPlan]] = {}
     open_plans = sa.select(CoachingPlan).where(CoachingPlan.state == CoachingState.OPEN)
     for plan in session.scalars(Scoped(open_plans, viewer)):
-        found.setdefault(plan.advisor_id, []).append(plan)
-    return found
+        by_advisor.setdefault(plan.advisor_id, []).append(plan)
+    return by_advisor
 
 
 def _find_overdue(plans: Iterable[CoachingPlan], today: date) -> list[NeedReason]:
@@ -289,27 +292,17 @@ def _find_disputes(session: Session, viewer: Viewer) -> list[tuple[str, NeedReas
         .join(Dispute, Dispute.evaluation_id == Evaluation.id)
         .where(*PUBLISHED)
     )
-    found = []
+    reasons = []
     for kind, of in (
         (NeedKind.DISPUTED, (Dispute.decided_at.is_(None),)),
         (NeedKind.TURNED_DOWN, (Dispute.decision == "keep", Dispute.decided_at >= since)),
     ):
         counted = about.where(*of).group_by(Evaluation.advisor_id)
-        found += [
+        reasons += [
             (advisor, NeedReason(kind, n))
             for advisor, n in session.execute(Scoped(counted, viewer))
         ]
-    return found
-
-
-def _find_gaps(
-    viewer: Viewer, team: str, theirs: Mapping[str, str], names: Mapping[str, str], period: Period
-) -> tuple[CriterionGap, ...]:
-    """Compare the advisors who are in the team today, on their contacts in it."""
-    return find_gaps(
-        _read_means(viewer, team, theirs, names, period)
-        | _read_means(viewer, team, theirs, names, period, ("criterion",))
-    )
+    return reasons
 
 
 def _find_rises(
@@ -376,7 +369,7 @@ def _build_score_reasons(
         (gap for gap in gaps if gap.criterion is not None and gap.shrunk_difference < 0),
         key=lambda gap: gap.shrunk_difference,
     )[:MAX_NAMED]
-    found = []
+    reasons = []
     for gap in significant:
         criteria = (
             (gap.criterion,)
@@ -390,7 +383,7 @@ def _build_score_reasons(
         about = next(
             (plan.id for plan in plans if not plan.criteria or set(plan.criteria) & concerned), None
         )
-        found.append(
+        reasons.append(
             NeedReason(
                 NeedKind.SCORE if gap.criterion is None else NeedKind.CRITERION,
                 gap=gap,
@@ -398,4 +391,4 @@ def _build_score_reasons(
                 plan_id=about,
             )
         )
-    return found
+    return reasons

@@ -19,7 +19,8 @@ from sqlalchemy.orm import selectinload
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.arguments import require_between
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
@@ -128,17 +129,9 @@ def open_plan(
     """
     viewer.require(Permission.MANAGE_COACHING)
     today = environment.today()
-    goal, starts_on = masking.mask(goal).strip(), starts_on or today
-    if not goal or len(goal) > MAX_GOAL:
-        raise Refusal(
-            "bad_goal",
-            "Say in a few words what the advisor works on (at most {most} characters).",
-            most=MAX_GOAL,
-        )
-    if due_on is not None and due_on < starts_on:
-        raise Refusal(
-            "due_before_start", "The due date is before the start of the plan. Choose a later day."
-        )
+    goal, starts_on = masking.clean_text(goal, MAX_GOAL, "bad_goal"), starts_on or today
+    if due_on is not None:
+        require_between(due_on, starts_on)
     with store.writing() as session:
         team = find_members(session, viewer, today).get(advisor_id)
         if team is None:
@@ -165,13 +158,7 @@ def open_plan(
 def add_note(viewer: Viewer, plan_id: int, text: str, minutes: int | None = None) -> None:
     """Add a remark, or session with `minutes`, to an open plan: by today's lead or the advisor."""
     viewer.require(Permission.SEE_COACHING)
-    text = masking.mask(text).strip()
-    if not text or len(text) > MAX_NOTE:
-        raise Refusal(
-            "bad_note",
-            "Write what was said or agreed (at most {most} characters).",
-            most=MAX_NOTE,
-        )
+    text = masking.clean_text(text, MAX_NOTE, "bad_note")
     if minutes is not None and not 1 <= minutes <= MAX_SESSION:
         raise Misuse("bad_minutes", "A session lasts from 1 to {most} minutes.", most=MAX_SESSION)
     with store.writing() as session:
@@ -201,11 +188,7 @@ def end_plan(viewer: Viewer, plan_id: int, state: str, version: int) -> None:
         if not _may_change(viewer, plan):
             raise AccessDenied()
         _require_open(plan)
-        if plan.version != version:
-            raise Refusal(
-                "changed_meanwhile",
-                "Somebody has changed this plan meanwhile. Read it again, then end it.",
-            )
+        require_version(plan.version, version)
         plan.state = CoachingState(state)
         plan.ended_on = environment.today()
         plan.version += 1
@@ -239,24 +222,17 @@ def find_plans(
     if advisor_id is not None:
         statement = statement.where(CoachingPlan.advisor_id == advisor_id)
     if is_open is not None:
-        statement = statement.where(
-            (CoachingPlan.state == CoachingState.OPEN)
-            if is_open
-            else (CoachingPlan.state != CoachingState.OPEN)
-        )
+        statement = statement.where((CoachingPlan.state == CoachingState.OPEN) == is_open)
     with store.reading() as session:
         rows = session.scalars(Scoped(statement.order_by(CoachingPlan.id.desc()), viewer))
-        found = _build_views(session, viewer, rows)
-    still = sorted(
-        (plan for plan in found if plan.state == CoachingState.OPEN),
-        key=lambda plan: plan.due_on or date.max,
-    )
-    over = sorted(
-        (plan for plan in found if plan.state != CoachingState.OPEN),
-        key=lambda plan: plan.ended_on or plan.starts_on,
-        reverse=True,
-    )
-    return (*still, *over)
+        views = _build_views(session, viewer, rows)
+    return tuple(sorted(views, key=_sort_key))
+
+
+def _sort_key(plan: CoachingPlanView) -> tuple[bool, int]:
+    is_over = plan.state != CoachingState.OPEN
+    day = (plan.ended_on or plan.starts_on) if is_over else (plan.due_on or date.max)
+    return is_over, -day.toordinal() if is_over else day.toordinal()
 
 
 def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
@@ -319,7 +295,7 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
     their latest contacts.
     """
     teams = viewer.teams_on(day)
-    found = members.find_members(session, day, None if viewer.is_system else teams)
+    teams_by_advisor = members.find_members(session, day, None if viewer.is_system else teams)
     loose = members.find_never_placed(session)
     through = query.data_through(viewer) if loose else None
     if through is not None:
@@ -335,8 +311,8 @@ def find_members(session: Session, viewer: Viewer, day: date) -> dict[str, str]:
                 None,
             )
             if advisor.advisor_id in loose and team is not None:
-                found[advisor.advisor_id] = team
-    return found
+                teams_by_advisor[advisor.advisor_id] = team
+    return teams_by_advisor
 
 
 def find_names(session: Session) -> dict[str, str]:

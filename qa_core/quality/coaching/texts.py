@@ -47,25 +47,22 @@ def describe_reason(reason: NeedReason, texts: ScorecardTexts) -> str:
         return _describe_planned(reason)
     if reason.rise is not None:
         return _describe_rise(reason.rise)
-    if reason.kind == NeedKind.ABOVE:
-        return _describe_lead(reason.gap, texts)
-    if reason.kind not in REASONS:
-        return _describe_gap(reason, texts)
+    if reason.gap is not None:
+        return _describe_gap(reason, reason.gap, texts)
     if reason.kind == NeedKind.UNHEARD and not reason.n:
         return _("Never evaluated") if reason.n is None else _("Evaluated in the last week")
     return ngettext(*REASONS[reason.kind], reason.n or 0)
 
 
 def _describe_planned(reason: NeedReason) -> str:
-    said = ngettext(
+    done = ngettext(
         "{done} of {n} planned contact evaluated",
         "{done} of {n} planned contacts evaluated",
         reason.planned,
         done=reason.n,
     )
-    if reason.due_on is None:
-        return said
-    return _("{said}, due {day}", said=said, day=formatting.day(reason.due_on))
+    due = reason.due_on and _("due {day}", day=formatting.day(reason.due_on))
+    return ", ".join(filter(None, (done, due)))
 
 
 def _describe_rise(rise: ClearRise) -> str:
@@ -81,54 +78,28 @@ def _describe_rise(rise: ClearRise) -> str:
     )
 
 
-def _describe_lead(gap: CriterionGap, texts: ScorecardTexts) -> str:
-    part = gap.criterion
-    return _(
-        "{what}: about {points} points above the team ({mean} against {others} of 100, n = {n}; "
-        "interval {low} to {high})",
-        what=_("Score") if part is None else _("“{name}”", name=texts.name("criterion", part)),
-        points=formatting.number(gap.shrunk_difference),
+def _describe_gap(reason: NeedReason, gap: CriterionGap, texts: ScorecardTexts) -> str:
+    sentence = _(
+        "{what}: about {points} from the rest of the team ({mean} against {others} of 100, "
+        "n = {n}; interval {low} to {high})",
+        what=_("Score") if gap.criterion is None else _quote(gap.criterion, texts),
+        points=describe_points(gap.shrunk_difference),
         mean=formatting.number(gap.mean),
         others=formatting.number(gap.others),
         n=gap.n,
         **_format_limits(gap),
     )
+    if gap.criterion is None and reason.criteria:
+        lowest = formatting.listing(_quote(key, texts) for key in reason.criteria)
+        message = N_("No single criterion differs clearly; lowest: {criteria}")
+        sentence += ". " + _(message, criteria=lowest)
+    if reason.plan_id is not None:
+        sentence += ". " + _("Coaching on it is under way")
+    return sentence
 
 
-def _describe_gap(reason: NeedReason, texts: ScorecardTexts) -> str:
-    gap = reason.gap
-    points, part = formatting.number(-gap.shrunk_difference), gap.criterion
-    sentence = (
-        _("Score: about {points} points below the rest of the team", points=points)
-        if part is None
-        else _(
-            "“{name}”: about {points} points below the rest of the team",
-            name=texts.name("criterion", part),
-            points=points,
-        )
-    )
-    numbers = ngettext(
-        "{mean} against {others} of 100, {n} evaluation, 95 % interval {least} to {most} below",
-        "{mean} against {others} of 100, {n} evaluations, 95 % interval {least} to {most} below",
-        gap.n,
-        mean=formatting.number(gap.mean),
-        others=formatting.number(gap.others),
-        least=formatting.number(-gap.high),
-        most=formatting.number(-gap.low),
-    )
-    sentence = _("{said} ({numbers})", said=sentence, numbers=numbers)
-    if part is None and reason.criteria:
-        named = formatting.listing(
-            _("“{name}”", name=texts.name("criterion", key)) for key in reason.criteria
-        )
-        sentence = _(
-            "{said}. No single criterion differs clearly; lowest: {criteria}",
-            said=sentence,
-            criteria=named,
-        )
-    if reason.plan_id is None:
-        return sentence
-    return _("{said}. Coaching on it is under way", said=sentence)
+def _quote(key: str, texts: ScorecardTexts) -> str:
+    return _("“{name}”", name=texts.name("criterion", key))
 
 
 def describe_week(week: CoachingWeek) -> str:
@@ -138,22 +109,14 @@ def describe_week(week: CoachingWeek) -> str:
     looked = ngettext("{n} advisor reviewed.", "{n} advisors reviewed.", week.advisors)
     if not week.compared:
         return looked + " " + _("Too few evaluations in the last 26 weeks to compare scores.")
-    return (
-        looked
-        + " "
-        + ngettext(
-            "Scores of the last 26 weeks: {compared} advisors, {n} comparison.",
-            "Scores of the last 26 weeks: {compared} advisors, {n} comparisons. Intervals allow "
-            "for all of them.",
-            week.comparisons,
-            compared=week.compared,
-        )
-        + " "
-        + _(
-            "Scores are listed only where the difference is statistically clear. This is not a "
-            "ranking."
-        )
+    compared = ngettext(
+        "Scores of the last 26 weeks: {n} advisor compared. Only statistically clear "
+        "differences are listed; this is not a ranking.",
+        "Scores of the last 26 weeks: {n} advisors compared. Only statistically clear "
+        "differences are listed; this is not a ranking.",
+        week.compared,
     )
+    return f"{looked} {compared}"
 
 
 def suggest_goal(need: Need, texts: ScorecardTexts) -> str:
@@ -174,9 +137,8 @@ def describe_state(plan: CoachingPlanView) -> str:
         return ngettext(
             "Overdue by {n} day", "Overdue by {n} days", (environment.today() - plan.due_on).days
         )
-    if plan.due_on is not None:
-        return _("Under way, due {day}", day=formatting.day(plan.due_on, year=True))
-    return _("Under way")
+    due = plan.due_on and _("due {day}", day=formatting.day(plan.due_on, year=True))
+    return ", ".join(filter(None, (_("Under way"), due)))
 
 
 def describe_progress(plan: CoachingPlanView) -> str:
@@ -198,20 +160,6 @@ def describe_criteria(plan: CoachingPlanView, texts: ScorecardTexts) -> str:
     )
 
 
-def describe_verdict(effect: CoachingEffect) -> str:
-    """Describe the effect of a plan in one line."""
-    if effect.missing_before or effect.missing_after:
-        if not effect.missing_before:
-            return _("Too early to measure the effect")
-        return _("Too few evaluations before to measure the effect")
-    shown = effect.effect or effect.change
-    if not shown.is_significant:
-        return _("No statistically clear change")
-    if effect.effect is not None:
-        return _("{points} compared with similar colleagues", points=describe_points(shown.value))
-    return _("{points} since the start", points=describe_points(shown.value))
-
-
 def severity_of(effect: CoachingEffect) -> str:
     """Return `better`, `attention` or empty, as `ChartTitle.severity`."""
     shown = effect.effect or effect.change
@@ -219,28 +167,31 @@ def severity_of(effect: CoachingEffect) -> str:
 
 
 def describe_result(effect: CoachingEffect) -> str:
-    """Describe the effect of a plan in a few words, for a list."""
-    missing = effect.missing_before + effect.missing_after
-    if missing:
-        if not effect.missing_before:
-            return ngettext(
-                "Too early: {n} more evaluation needed",
-                "Too early: {n} more evaluations needed",
-                missing,
-            )
+    """Describe the effect of a plan in one line."""
+    if effect.missing_before:
         return _("Too few evaluations before")
+    if effect.missing_after:
+        return ngettext(
+            "Too early: {n} more evaluation needed",
+            "Too early: {n} more evaluations needed",
+            effect.missing_after,
+        )
     shown = effect.effect or effect.change
     text = _(
         "{points} ({low} to {high})", points=describe_points(shown.value), **_format_limits(shown)
     )
-    return text if shown.is_significant else _("{said}, could be chance", said=text)
+    return text if shown.is_significant else f"{text}, {_('no statistically clear change')}"
 
 
 def describe_effect(effect: CoachingEffect) -> list[str]:
     """Describe the effect of a plan in sentences, warnings included."""
-    if effect.missing_before or effect.missing_after:
-        return _describe_missing(effect)
     own = effect.own
+    if effect.missing_before or effect.missing_after:
+        message = N_(
+            "An estimate needs {n} evaluations before the start and as many since: there are "
+            "{before} and {after}."
+        )
+        return [_(message, n=MIN_EVALUATIONS, before=own.before.n, after=own.after.n)]
     sentences = [
         _(
             "Before: {before} ({n_before} evaluations, {period_before}). Since: {after} "
@@ -252,11 +203,7 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             n_after=own.after.n,
             period_after=formatting.period(effect.after),
         ),
-        _(
-            "Change: {points}, 95 % confidence interval {low} to {high}.",
-            points=describe_points(effect.change.value),
-            **_format_limits(effect.change),
-        ),
+        _describe_estimate(_("Change"), effect.change),
     ]
     if effect.effect is not None:
         sentences += [
@@ -269,20 +216,13 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
                 before=formatting.number(effect.colleagues_before, 1),
                 after=formatting.number(effect.colleagues_after, 1),
             ),
-            _(
-                "Beyond colleagues: {points}, 95 % confidence interval {low} to {high} "
-                "(difference in differences, Student's t).",
-                points=describe_points(effect.effect.value),
-                **_format_limits(effect.effect),
-            ),
+            _describe_estimate(_("Beyond colleagues"), effect.effect),
         ]
     elif effect.sees_colleagues:
-        sentences.append(
-            _(
-                "No colleague is comparable, so this figure includes changes that affected "
-                "everybody."
-            )
+        message = N_(
+            "No colleague is comparable, so this figure includes changes that affected everybody."
         )
+        sentences.append(_(message))
     if effect.missing_for_power:
         more = ngettext(
             "At least {n} more evaluation needed to detect a change of {points} points.",
@@ -291,19 +231,19 @@ def describe_effect(effect: CoachingEffect) -> list[str]:
             points=formatting.number(DETECTABLE_CHANGE),
         )
         sentences.append(more)
-    return [*sentences, describe_regression(effect)]
-
-
-def describe_regression(effect: CoachingEffect) -> str:
-    """Warn of regression to the mean; shown with every effect."""
-    warning = _(
-        "Beware of regression to the mean: coaching mostly starts after low scores. Part of a "
-        "rise would have come anyway."
+    warning = N_(
+        "Some of a rise would have come anyway (regression to the mean): coaching usually starts "
+        "after low scores."
     )
-    return (
-        warning + " " + _("Comparing with colleagues who were as low removes part of it, not all.")
-        if effect.effect is not None
-        else warning
+    return [*sentences, _(warning)]
+
+
+def _describe_estimate(what: str, estimate: Estimate) -> str:
+    return _(
+        "{what}: {points}, 95 % confidence interval {low} to {high}.",
+        what=what,
+        points=describe_points(estimate.value),
+        **_format_limits(estimate),
     )
 
 
@@ -319,29 +259,3 @@ def _format_limits(estimate: Estimate | ClearRise | CriterionGap) -> dict[str, s
         name: ("+" if edge > 0 else "") + formatting.number(edge, 1)
         for name, edge in (("low", estimate.low), ("high", estimate.high))
     }
-
-
-def _describe_missing(effect: CoachingEffect) -> list[str]:
-    sentences = [
-        _(
-            "Too early: an estimate needs {n} evaluations before the start and as many after.",
-            n=MIN_EVALUATIONS,
-        )
-    ]
-    if effect.missing_before:
-        sentences.append(
-            ngettext(
-                "The ninety days before the start have {n} evaluation; this number is final.",
-                "The ninety days before the start have {n} evaluations; this number is final.",
-                effect.own.before.n,
-            )
-        )
-    if effect.missing_after:
-        sentences.append(
-            ngettext(
-                "{n} more evaluation is needed since the start.",
-                "{n} more evaluations are needed since the start.",
-                effect.missing_after,
-            )
-        )
-    return sentences

@@ -43,22 +43,22 @@ def build_file(viewer: Viewer, advisor_id: str, form: str = "csv") -> downloads.
     else's.
     """
     viewer.require(Permission.SEE_COACHING)
-    texts, found = find_scorecard_texts(viewer), plans.find_plans(viewer, advisor_id)
+    texts, coaching_plans = find_scorecard_texts(viewer), plans.find_plans(viewer, advisor_id)
     _require_in_scope(viewer, advisor_id)
     with store.reading() as session:
         name = find_names(session).get(advisor_id, advisor_id)
         evaluations = _find_evaluations(session, viewer, advisor_id)
         rows = [
-            *(row for plan in reversed(found) for row in _build_plan_rows(plan, texts)),
+            *(row for plan in reversed(coaching_plans) for row in _build_plan_rows(plan, texts)),
             *_build_evaluation_rows(viewer, session, evaluations, texts),
         ]
     header = [_(title) for title in COLUMNS.values()]
     listened_count = sum(evaluation.kind != "self" for evaluation in evaluations)
     about = [
         [_("Training file"), name],
-        [_("Coaching plans"), len(found)],
-        [_("Sessions"), sum(len(plan.sessions) for plan in found)],
-        [_("Minutes"), sum(plan.minutes for plan in found)],
+        [_("Coaching plans"), len(coaching_plans)],
+        [_("Sessions"), sum(len(plan.sessions) for plan in coaching_plans)],
+        [_("Minutes"), sum(plan.minutes for plan in coaching_plans)],
         [_("Evaluations"), listened_count],
         spreadsheets.describe_exporter(viewer),
     ]

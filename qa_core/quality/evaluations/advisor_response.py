@@ -76,14 +76,10 @@ def start_self_evaluation(viewer: Viewer, evaluation_id: int) -> int:
             evaluation.grid_id is None
             or evaluation_view.find_scorecard(session, evaluation) is None
         ):
-            raise Refusal(
-                "no_grid",
-                "You cannot evaluate yourself here: this evaluation has no scorecard answers. "
-                "Write a comment instead.",
-            )
-        own = open_self_evaluation(session, viewer, evaluation, viewer.username)
+            raise Refusal("no_grid", disputes.NO_ANSWERS)
+        self_evaluation = open_self_evaluation(session, viewer, evaluation, viewer.username)
         audit_log.record(session, viewer.username, "self_evaluation_started", str(evaluation.id))
-        return own.id
+        return self_evaluation.id
 
 
 def open_self_evaluation(

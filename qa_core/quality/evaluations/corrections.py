@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Viewer
 from qa_core.base import i18n, masking
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.quality.evaluations import drafts, evaluation_view, finalise
 from qa_core.quality.evaluations.drafts import Draft
@@ -37,7 +37,8 @@ def get_correction_base(viewer: Viewer, evaluation_id: int) -> CorrectionBase:
     Refusal when they may no longer listen to its contact.
     """
     with store.reading() as session:
-        evaluation = _get_amendable(session, viewer, evaluation_id)
+        evaluation = drafts.get_own(session, viewer, evaluation_id)
+        _require_amendable(session, evaluation)
         drafts.require_may_continue(session, viewer, evaluation)
         disputed = _find_disputed(session, viewer, evaluation)
     return CorrectionBase(drafts.get_draft(viewer, evaluation_id), disputed)
@@ -58,19 +59,13 @@ def amend(
 
     Raise Refusal for missing answers, an old version (`changed_meanwhile`), a criterion
     that was disputed (`disputed`), unconfirmed personal data and an unchanged
-    evaluation, Misuse without a reason.
+    evaluation, and without a reason.
     """
-    reason_text = masking.mask(reason).strip()
-    if not reason_text:
-        raise Misuse(
-            "no_reason",
-            "Write the reason for the correction. The advisor reads it beside the former version.",
-        )
-    drafts.check_contact(viewer, evaluation_id)
-    with store.writing() as session:
-        evaluation = _get_amendable(session, viewer, evaluation_id)
+    reason_text = masking.clean_text(reason, MAX_REASON, "no_reason")
+    with drafts.changing(viewer, evaluation_id) as (session, evaluation):
+        _require_amendable(session, evaluation)
         drafts.require_may_continue(session, viewer, evaluation)
-        drafts.require_version(evaluation, version)
+        require_version(evaluation.version, version)
         scorecard, kept = drafts.get_scorecard(session, evaluation), drafts.mask_comments(comments)
         words = masking.mask(comment or "").strip() or None
         finalise.require_complete(scorecard, answers)
@@ -81,9 +76,7 @@ def amend(
             finalise.read_comments(evaluation),
             evaluation.comment,
         ):
-            raise Refusal(
-                "nothing_changed", "Nothing has changed. Change an answer or a comment, then save."
-            )
+            raise Refusal("nothing_changed", "Nothing has changed.")
         drafts.require_no_personal_data(scorecard, answers, kept, words, keeps_personal_data)
         finalise.keep_revision(session, evaluation, f"{AMENDED}: {reason_text}", viewer.username)
         finalise.apply_scores(evaluation, scorecard, answers, kept)
@@ -94,15 +87,13 @@ def amend(
         return evaluation.version
 
 
-def _get_amendable(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
-    evaluation = drafts.get_own(session, viewer, evaluation_id)
+def _require_amendable(session: Session, evaluation: Evaluation) -> None:
     if (
         evaluation.state == "draft"
         or evaluation.kind not in EVALUATOR_KINDS
         or evaluation_view.find_scorecard(session, evaluation) is None
     ):
         raise AccessDenied()
-    return evaluation
 
 
 def _find_disputed(session: Session, viewer: Viewer, evaluation: Evaluation) -> frozenset[str]:

@@ -5,7 +5,7 @@ decides, and the former answers are kept.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ from qa_core.compliance import requests
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.quality.evaluations import evaluation_view, finalise
+from qa_core.quality.evaluations.evaluation_view_types import DisputeView
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped, Unscoped
 from qa_core.storage.records import store
@@ -39,6 +40,8 @@ from qa_core.storage.records.store import Session
 
 MAX_TEXT = 2_000
 """Maximum characters of a reason or a comment."""
+OTHER_ANSWER = N_("Choose another answer than those already given.")
+NO_ANSWERS = N_("This evaluation has no scorecard answers. Write a comment instead.")
 
 
 class DisputeDecision(StrEnum):
@@ -49,24 +52,15 @@ class DisputeDecision(StrEnum):
     THIRD = "third"
 
 
-@dataclass(frozen=True)
-class DisputeLine:
-    """Dispute in a list. Points None: not applicable."""
+@dataclass(frozen=True, kw_only=True)
+class DisputeLine(DisputeView):
+    """Dispute in a list."""
 
-    dispute_id: int
     evaluation_id: int
-    criterion: str
     advisor: str | None
     team: str | None
     evaluator: str | None
     local_day: date
-    original: float | None
-    proposed: float | None
-    decided: float | None
-    decision: str | None
-    raised_at: datetime
-    decided_at: datetime | None
-    decided_by: str | None
 
     @property
     def age_days(self) -> int:
@@ -143,7 +137,7 @@ def raise_dispute(
         if original == wanted:
             raise Refusal(
                 "same_answer",
-                "This is the evaluator's answer. Choose the answer you think is right.",
+                OTHER_ANSWER,
             )
         dispute = Dispute(
             evaluation_id=evaluation.id,
@@ -171,8 +165,7 @@ def decide(
     third value equal to the first two.
     """
     viewer.require(Permission.DECIDE_DISPUTES)
-    message = N_("There is no decision {name}. Known: {known}.")
-    require_known(decision, DisputeDecision, "unknown_decision", message)
+    require_known(decision, DisputeDecision, "unknown_decision")
     reason = clean_text(reason)
     with store.writing() as session:
         dispute = store.get_in_scope(session, viewer, Dispute, dispute_id)
@@ -311,37 +304,20 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
 
 def clean_text(text: str) -> str:
     """Return the text masked and stripped. Refuse an empty or too long one."""
-    text = masking.mask(text).strip()
-    if not text:
-        raise Refusal("no_reason", "Say why, in a few words.")
-    require_short(text)
-    return text
-
-
-def require_short(text: str, limit: int = MAX_TEXT) -> None:
-    """Refuse a text of more than `limit` characters."""
-    if len(text) > limit:
-        message = N_("The text is too long. Shorten it to {limit} characters.")
-        raise Refusal("too_long", message, limit=limit)
+    return masking.clean_text(text, MAX_TEXT, "no_reason")
 
 
 def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:
     scorecard = evaluation_view.find_scorecard(session, evaluation)
     if scorecard is None:
-        raise Refusal(
-            "not_disputable",
-            "This evaluation has no scorecard answers, so it cannot be scored again. Write a "
-            "comment instead.",
-        )
+        raise Refusal("not_disputable", NO_ANSWERS)
     return scorecard
 
 
 def _choose_answer(decision: str, dispute: Dispute, current: Any, points: Any) -> Any:
     if decision == DisputeDecision.THIRD:
         if points is None or _points(points) in (dispute.original, dispute.proposed):
-            raise Refusal(
-                "no_third", "Choose a value that neither the evaluator nor the advisor chose."
-            )
+            raise Refusal("no_third", OTHER_ANSWER)
         return points
     if decision == DisputeDecision.KEEP:
         return current
@@ -356,11 +332,11 @@ def _points(answer: Any) -> float | None:
 
 def _count(
     evaluations: Mapping[str, int],
-    found: Iterable[tuple[str | None, str | None]],
+    decisions: Iterable[tuple[str | None, str | None]],
     names: Mapping[str, str],
 ) -> tuple[DisputeOutcome, ...]:
     disputed, decided, changed = Counter(), Counter(), Counter()
-    for key, decision in found:
+    for key, decision in decisions:
         disputed[key] += 1
         decided[key] += decision is not None
         changed[key] += decision in (DisputeDecision.ACCEPT, DisputeDecision.THIRD)

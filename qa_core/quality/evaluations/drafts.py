@@ -1,6 +1,7 @@
 """Evaluations in progress: opened, saved and submitted by one person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment, masking
-from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.errors import AccessDenied, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import accreditations, gates
@@ -39,7 +40,6 @@ CONTACT = ("source_system", "contact_id", "advisor_id", "team")
 OCCASIONS = ("drawn_id", "calibration_id", "answered_evaluation_id")
 """Occasions of an evaluation, one at most: a draw, a session, another evaluation."""
 CHANGED_MEANWHILE = "changed_meanwhile"
-WITHDRAWN = "contact_withdrawn"
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def open_draft(
         .filter_by(**same)
         .where(Evaluation.draft.is_not(None) | Evaluation.submitted_at.is_not(None))
     )
-    found = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
-    if found is not None:
-        return found
+    earlier = session.scalar(Scoped(existing.order_by(Evaluation.id).limit(1), viewer))
+    if earlier is not None:
+        return earlier
     scorecard_row = _require_published(session.get(ScorecardVersion, grid_id))
     evaluation = Evaluation(
         **(about | same),
@@ -119,17 +119,14 @@ def open_draft(
 def start(viewer: Viewer, drawn_id: int) -> int:
     """Start or resume (once) the evaluation of a contact drawn for the viewer; return its id."""
     _require_evaluator(viewer)
-    with store.reading() as session:
-        drawn = _get_drawn(session, viewer, drawn_id)
-        key, day = (drawn.source_system, drawn.contact_id), drawn.local_start.date()
-        _require_may_listen(session, viewer, drawn.draw.plan.purpose, drawn.advisor_id, drawn)
-        legal = law.load(session)
-    contact = evaluator_contact.find_assigned(viewer, *key, day, legal)
     with store.writing() as session:
         drawn = _get_drawn(session, viewer, drawn_id)
-        plan = drawn.draw.plan
+        plan, day = drawn.draw.plan, drawn.local_start.date()
+        _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
+        contact = evaluator_contact.find_assigned(
+            session, viewer, drawn.source_system, drawn.contact_id, day, law.load(session)
+        )
         if contact is None or not contact.is_withdrawn:
-            _require_may_listen(session, viewer, plan.purpose, drawn.advisor_id, drawn)
             newest = scorecards.find_newest_published(session, plan.grid_key)
             evaluation = open_draft(
                 session,
@@ -146,40 +143,52 @@ def start(viewer: Viewer, drawn_id: int) -> int:
                 drawn.state = "started"
             return evaluation.id
         _mark_replaced(session, viewer, drawn)
-    raise _build_withdrawn()
+    raise build_withdrawn()
 
 
 def get_draft(viewer: Viewer, evaluation_id: int) -> Draft:
     """Return the viewer's draft or submitted evaluation. Raise AccessDenied for anybody
     else's, Refusal when they may not continue it.
     """
-    contact = check_contact(viewer, evaluation_id)
     with store.reading() as session:
         evaluation = get_own(session, viewer, evaluation_id)
-        drawn = _find_drawn(session, evaluation)
-        if evaluation.state == "draft":
-            require_may_continue(session, viewer, evaluation)
-            answers = evaluation.draft["answers"]
-            comments = evaluation.draft["comments"]
-            result = None
-        else:
-            answers = finalise.read_answers(evaluation)
-            comments = finalise.read_comments(evaluation)
-            result = scoring.score(get_scorecard(session, evaluation), answers)
-        return build_from_row(
-            Draft,
-            evaluation,
-            scorecard=get_scorecard(session, evaluation),
-            scorecard_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
-            answers=dict(answers),
-            comments=dict(comments),
-            comment=evaluation.comment or "",
-            contact=contact,
-            seconds_spent=evaluation.seconds_spent or 0.0,
-            saved_at=evaluation.changed_at,
-            due_on=drawn.due_on if drawn else None,
-            result=result,
-        )
+        contact = _find_contact(session, viewer, evaluation)
+        if not _is_withdrawn(evaluation, contact):
+            return _build_draft(session, viewer, evaluation, contact)
+    with changing(viewer, evaluation_id):  # withdraws it
+        raise build_withdrawn()
+
+
+def _build_draft(
+    session: Session,
+    viewer: Viewer,
+    evaluation: Evaluation,
+    contact: evaluator_contact.AssignedContact | None,
+) -> Draft:
+    drawn = _find_drawn(session, evaluation)
+    if evaluation.state == "draft":
+        require_may_continue(session, viewer, evaluation)
+        answers = evaluation.draft["answers"]
+        comments = evaluation.draft["comments"]
+        result = None
+    else:
+        answers = finalise.read_answers(evaluation)
+        comments = finalise.read_comments(evaluation)
+        result = scoring.score(get_scorecard(session, evaluation), answers)
+    return build_from_row(
+        Draft,
+        evaluation,
+        scorecard=get_scorecard(session, evaluation),
+        scorecard_version=session.get_one(ScorecardVersion, evaluation.grid_id).version,
+        answers=dict(answers),
+        comments=dict(comments),
+        comment=evaluation.comment or "",
+        contact=contact,
+        seconds_spent=evaluation.seconds_spent or 0.0,
+        saved_at=evaluation.changed_at,
+        due_on=drawn.due_on if drawn else None,
+        result=result,
+    )
 
 
 def save(
@@ -197,9 +206,7 @@ def save(
     Raise Refusal `changed_meanwhile` when the stored draft has another version and
     other content; it is left unchanged. `seconds`: total time spent so far.
     """
-    check_contact(viewer, evaluation_id)
-    with store.writing() as session:
-        evaluation = get_own(session, viewer, evaluation_id)
+    with changing(viewer, evaluation_id) as (session, evaluation):
         if evaluation.state != "draft":
             raise Refusal(
                 "already_submitted",
@@ -213,7 +220,7 @@ def save(
         evaluation.seconds_spent = max(evaluation.seconds_spent or 0.0, seconds or 0.0) or None
         if (evaluation.draft, evaluation.comment) == (content, words):
             return evaluation.version
-        require_version(evaluation, version)
+        require_version(evaluation.version, version)
         evaluation.draft, evaluation.comment = content, words
         evaluation.version += 1
         return evaluation.version
@@ -229,13 +236,11 @@ def submit(
     (`changed_meanwhile`), and unconfirmed personal data in the comments
     (`personal_data`).
     """
-    check_contact(viewer, evaluation_id)
-    with store.writing() as session:
-        evaluation = get_own(session, viewer, evaluation_id)
+    with changing(viewer, evaluation_id) as (session, evaluation):
         if evaluation.state != "draft":
             return
         require_may_continue(session, viewer, evaluation)
-        require_version(evaluation, version)
+        require_version(evaluation.version, version)
         answers, comments = evaluation.draft["answers"], evaluation.draft["comments"]
         scorecard = get_scorecard(session, evaluation)
         finalise.require_complete(scorecard, answers)
@@ -317,15 +322,15 @@ def require_no_personal_data(
 def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     """Return an evaluation that the viewer made, here or elsewhere. Raise AccessDenied."""
     viewer.require(Permission.FILL_SCORECARDS)
-    found = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
-    if found.evaluator != viewer.username:
+    evaluation = store.get_in_scope(session, viewer, Evaluation, evaluation_id)
+    if evaluation.evaluator != viewer.username:
         raise AccessDenied()
-    if found.kind == SELF:
-        if not viewer.advisor_id or viewer.advisor_id != found.advisor_id:
+    if evaluation.kind == SELF:
+        if not viewer.advisor_id or viewer.advisor_id != evaluation.advisor_id:
             raise AccessDenied()
     else:
         _require_evaluator(viewer)
-    return found
+    return evaluation
 
 
 def require_session_open(calibration: Calibration | None) -> None:
@@ -346,43 +351,42 @@ def require_may_continue(session: Session, viewer: Viewer, evaluation: Evaluatio
         require_session_open(session.get(Calibration, evaluation.calibration_id))
 
 
-def check_contact(viewer: Viewer, evaluation_id: int) -> evaluator_contact.AssignedContact | None:
-    """Return the contact of the viewer's evaluation; None where it names none or the
-    lake no longer has it.
+@contextmanager
+def changing(viewer: Viewer, evaluation_id: int) -> Iterator[tuple[Session, Evaluation]]:
+    """Open an evaluation that the viewer made for a change, in one transaction.
 
-    When nobody may listen to the contact any more, delete the draft and raise Refusal
-    `contact_withdrawn`.
+    Where nobody may listen to the contact of a draft any more, delete the draft instead
+    and raise Refusal `contact_withdrawn`.
     """
-    with store.reading() as session:
-        evaluation = get_own(session, viewer, evaluation_id)
-        key = (evaluation.source_system, evaluation.contact_id)
-        day = evaluation.local_day
-        is_open = evaluation.state == "draft"
-        kind = evaluation.kind
-        legal = law.load(session)
-    if key[0] is None or key[1] is None:
-        return None
-    contact = evaluator_contact.find_assigned(viewer, key[0], key[1], day, legal)
-    if not (contact and contact.is_withdrawn and is_open and kind != SELF):
-        return contact
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
+        if not _is_withdrawn(evaluation, _find_contact(session, viewer, evaluation)):
+            yield session, evaluation
+            return
         drawn = _find_drawn(session, evaluation)
-        if evaluation.state == "draft":
-            session.delete(evaluation)
-            audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
+        session.delete(evaluation)
+        audit_log.record(session, viewer.username, "evaluation_withdrawn", str(evaluation_id))
         _mark_replaced(session, viewer, drawn)
-    raise _build_withdrawn()
+    raise build_withdrawn()
 
 
-def require_version(evaluation: Evaluation, version: int) -> None:
-    """Refuse to overwrite a change made since the caller read the evaluation."""
-    if evaluation.version != version:
-        message = N_(
-            "This evaluation changed meanwhile, in another tab or by an earlier click. Nothing is "
-            "lost: choose what to keep, then save again."
-        )
-        raise Refusal(CHANGED_MEANWHILE, message)
+def _find_contact(
+    session: Session, viewer: Viewer, evaluation: Evaluation
+) -> evaluator_contact.AssignedContact | None:
+    """Return the contact; None where the evaluation names none or the lake has it no more."""
+    system, contact_id = evaluation.source_system, evaluation.contact_id
+    if system is None or contact_id is None:
+        return None
+    return evaluator_contact.find_assigned(
+        session, viewer, system, contact_id, evaluation.local_day, law.load(session)
+    )
+
+
+def _is_withdrawn(
+    evaluation: Evaluation, contact: evaluator_contact.AssignedContact | None
+) -> bool:
+    is_open = evaluation.state == "draft" and evaluation.kind != SELF
+    return is_open and contact is not None and contact.is_withdrawn
 
 
 def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
@@ -394,10 +398,10 @@ def mask_comments(comments: Mapping[str, str]) -> dict[str, str]:
 def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) -> None:
     """Refuse an evaluator who is that advisor."""
     person = people.find_people(session).get(viewer.username)
-    own = None if person is None else person.advisor_id
-    if own is not None and advisor_id in (
-        own,
-        name_merges.find_kept_names(session)["advisor"].get(own, own),
+    own_id = None if person is None else person.advisor_id
+    if own_id is not None and advisor_id in (
+        own_id,
+        name_merges.find_kept_names(session)["advisor"].get(own_id, own_id),
     ):
         raise Refusal(
             "own_contact",
@@ -408,10 +412,7 @@ def require_not_own(session: Session, viewer: Viewer, advisor_id: str | None) ->
 
 def _require_published(row: ScorecardVersion | None) -> ScorecardVersion:
     if row is None or row.published_at is None:
-        raise Refusal(
-            "grid_not_published",
-            "The scorecard is not published. Publish it before you evaluate with it.",
-        )
+        raise Refusal("grid_not_published", scorecards.NOT_PUBLISHED)
     return row
 
 
@@ -424,7 +425,7 @@ def _get_drawn(session: Session, viewer: Viewer, drawn_id: int) -> DrawnContact:
 
 
 def _find_drawn(session: Session, evaluation: Evaluation) -> DrawnContact | None:
-    """Return the drawn contact of an evaluation, whoever it is assigned to."""
+    """Return the drawn contact of an evaluation, assigned to anybody."""
     if evaluation.drawn_id is None:
         return None
     return session.scalar(
@@ -466,9 +467,10 @@ def _mark_replaced(session: Session, viewer: Viewer, drawn: DrawnContact | None)
         audit_log.record(session, viewer.username, "drawn_replaced", what, reason="private")
 
 
-def _build_withdrawn() -> Refusal:
+def build_withdrawn() -> Refusal:
+    """Build the refusal of a contact that nobody may listen to any more."""
     message = N_(
         "This contact may no longer be listened to: the customer objected, or it is private. It "
         "was removed from your list."
     )
-    return Refusal(WITHDRAWN, message)
+    return Refusal("contact_withdrawn", message)

@@ -161,9 +161,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
     parsed = scorecards.find_parsed(scorecard_row)
     scorecard = find_scorecard(session, evaluation)
     disputes = _read_disputes(session, viewer, evaluation, names)
-    own = None
+    self_evaluation = None
     if viewer.is_system or viewer.role in (Role.ADVISOR, Role.TEAM_LEAD, Role.MANAGER):
-        own = _read_self_evaluation(
+        self_evaluation = _read_self_evaluation(
             session, viewer, evaluation, with_draft=viewer.is_system or viewer.role == Role.ADVISOR
         )
     title = scorecard_row.title if scorecard_row else evaluation.grid_name or ""
@@ -187,9 +187,9 @@ def _build(session: Session, viewer: Viewer, evaluation: Evaluation) -> Evaluati
         sections=_read_sections(evaluation, scorecard, disputes)
         if scorecard
         else _read_without_scorecard(evaluation, disputes),
-        own=own,
+        own=self_evaluation,
         revisions=_read_revisions(session, viewer, evaluation, name_of),
-        remarks=_read_remarks(session, viewer, evaluation, name_of),
+        timed_comments=read_timed_comments(session, viewer, evaluation, name_of),
         dispute_until=find_dispute_day(session, evaluation),
         is_disputable=scorecard is not None
         and evaluation.state == "published"
@@ -298,20 +298,20 @@ def _read_self_evaluation(
         .limit(1)
         .options(selectinload(Evaluation.answers))
     )
-    own = session.scalars(Scoped(statement, viewer)).one_or_none()
-    if own is None or (own.state == "draft" and not with_draft):
+    self_evaluation = session.scalars(Scoped(statement, viewer)).one_or_none()
+    if self_evaluation is None or (self_evaluation.state == "draft" and not with_draft):
         return None
-    is_submitted, read_at = own.state != "draft", evaluation.acknowledged_at
-    made_at = own.submitted_at or own.evaluated_at
+    is_submitted, read_at = self_evaluation.state != "draft", evaluation.acknowledged_at
+    made_at = self_evaluation.submitted_at or self_evaluation.evaluated_at
     return SelfEvaluationView(
-        evaluation_id=own.id,
+        evaluation_id=self_evaluation.id,
         is_submitted=is_submitted,
         was_before=read_at is None or (is_submitted and made_at < read_at),
-        score=own.score if is_submitted else None,
-        outcome=own.outcome if is_submitted else None,
-        comment=own.comment if is_submitted else None,
-        answers=finalise.read_points(own) if is_submitted else {},
-        comments=finalise.read_comments(own) if is_submitted else {},
+        score=self_evaluation.score if is_submitted else None,
+        outcome=self_evaluation.outcome if is_submitted else None,
+        comment=self_evaluation.comment if is_submitted else None,
+        answers=finalise.read_points(self_evaluation) if is_submitted else {},
+        comments=finalise.read_comments(self_evaluation) if is_submitted else {},
     )
 
 
@@ -346,15 +346,16 @@ def _read_revisions(
     )
 
 
-def _read_remarks(
-    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any
+def read_timed_comments(
+    session: Session, viewer: Viewer, evaluation: Evaluation, name_of: Any = lambda _author: None
 ) -> tuple[TimedCommentView, ...]:
+    """Return the comments at moments of the recording, in its order."""
     statement = (
         sa.select(TimedComment)
         .where(TimedComment.evaluation_id == evaluation.id)
         .order_by(TimedComment.seconds, TimedComment.id)
     )
     return tuple(
-        TimedCommentView(remark.seconds, remark.text, remark.criterion, name_of(remark.author))
-        for remark in session.scalars(Scoped(statement, viewer))
+        build_from_row(TimedCommentView, row, author=name_of(row.author))
+        for row in session.scalars(Scoped(statement, viewer))
     )

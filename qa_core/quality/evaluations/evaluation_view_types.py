@@ -67,9 +67,20 @@ class SectionView:
         return sum(answer.share for answer in self.answers)
 
 
-@dataclass(frozen=True)
-class SelfEvaluationView:
-    """Advisor's own evaluation of the same contact; answers only once submitted."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationContent:
+    """Answers and scores of one evaluation, by criterion."""
+
+    score: float | None
+    outcome: str | None
+    comment: str | None
+    answers: Mapping[str, float | None]
+    comments: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfEvaluationView(EvaluationContent):
+    """Advisor's evaluation of the same contact; answers only once submitted."""
 
     evaluation_id: int
     is_submitted: bool
@@ -77,23 +88,13 @@ class SelfEvaluationView:
     """Whether it was submitted before the advisor acknowledged the evaluator's; of a
     draft, whether it still could be.
     """
-    score: float | None
-    outcome: str | None
-    comment: str | None
-    answers: Mapping[str, float | None]
-    comments: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class RevisionView:
+@dataclass(frozen=True, kw_only=True)
+class RevisionView(EvaluationContent):
     """Evaluation before a change."""
 
     version: int
-    score: float | None
-    outcome: str | None
-    comment: str | None
-    answers: Mapping[str, float | None]
-    comments: Mapping[str, str]
     reason: str
     replaced_by: str | None
     replaced_at: datetime
@@ -101,8 +102,9 @@ class RevisionView:
 
 @dataclass(frozen=True)
 class TimedCommentView:
-    """Remark at a moment of the recording."""
+    """Comment at a moment of the recording; `author` None: not shown."""
 
+    id: int
     seconds: float
     text: str
     criterion: str | None
@@ -140,7 +142,7 @@ class EvaluationView:
     sections: tuple[SectionView, ...]
     own: SelfEvaluationView | None
     revisions: tuple[RevisionView, ...]
-    remarks: tuple[TimedCommentView, ...]
+    timed_comments: tuple[TimedCommentView, ...]
     dispute_until: date
     is_disputable: bool
     """Whether it can be scored again: its answers are those of its scorecard."""

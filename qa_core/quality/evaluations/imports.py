@@ -82,14 +82,14 @@ class EvaluationImporter:
         self._amended = set(session.scalars(_unscoped(amended)))
         for first in range(0, len(external_keys), KEYS_PER_QUERY):
             some = external_keys[first : first + KEYS_PER_QUERY]
-            found = (
+            named = (
                 sa.select(Evaluation)
                 .where(Evaluation.external_key.in_(some))
                 .options(selectinload(Evaluation.answers))
             )
             self._known |= {
                 evaluation.external_key: evaluation
-                for evaluation in session.scalars(_unscoped(found))
+                for evaluation in session.scalars(_unscoped(named))
             }
             images = sa.select(BeforeImage.key).where(
                 BeforeImage.batch_id == batch_id,
@@ -115,10 +115,10 @@ class EvaluationImporter:
             "grid_name": scorecard_row.title if scorecard_row else None,
             "tags": list(item.tags) or None,
         }
-        found = self._known.get(item.external_key)
+        evaluation = self._known.get(item.external_key)
         # Corrections and decisions made here take precedence over the source.
-        if found is not None and (
-            found.id in self._amended or _read_source_values(found) == (values, answers)
+        if evaluation is not None and (
+            evaluation.id in self._amended or _read_source_values(evaluation) == (values, answers)
         ):
             return "unchanged"
         if item.external_key not in self._remembered:
@@ -128,25 +128,25 @@ class EvaluationImporter:
                     batch_id=self._batch_id,
                     object="evaluation",
                     key=item.external_key,
-                    content=_build_before_image(found),
+                    content=_build_before_image(evaluation),
                 )
             )
-        status = "updated" if found is not None else "new"
-        if found is None:
-            found = self._known[item.external_key] = Evaluation(
+        status = "updated" if evaluation is not None else "new"
+        if evaluation is None:
+            evaluation = self._known[item.external_key] = Evaluation(
                 external_key=item.external_key, state="published", purpose="evaluation"
             )
-            self._session.add(found)
+            self._session.add(evaluation)
         else:
             # Flush the removal first: a criterion that stays has the same
             # key.
-            found.answers.clear()
+            evaluation.answers.clear()
             self._session.flush()
-        write_fields(found, values)
-        found.given_advisor_id = found.given_team = None
-        found.batch_id, found.state = self._batch_id, "published"
-        found.changed_at = find_moment_of_change(self._session.connection())
-        found.answers.extend(EvaluationAnswer(**answer) for answer in answers)
+        write_fields(evaluation, values)
+        evaluation.given_advisor_id = evaluation.given_team = None
+        evaluation.batch_id, evaluation.state = self._batch_id, "published"
+        evaluation.changed_at = find_moment_of_change(self._session.connection())
+        evaluation.answers.extend(EvaluationAnswer(**answer) for answer in answers)
         return status
 
     def _parse_cached(self, scorecard_row: ScorecardVersion | None) -> scoring.Scorecard | None:
@@ -204,11 +204,11 @@ def restore(session: Session, batch_id: str, external_keys: Sequence[str] | None
         images = images.where(BeforeImage.key.in_(external_keys))
     for image in session.scalars(_unscoped(images)).all():
         named = sa.select(Evaluation).filter_by(external_key=image.key)
-        found = session.scalars(_unscoped(named)).one_or_none()
-        if found is not None and image.content is None:
-            session.delete(found)
-        elif found is not None:
-            _restore_one(session, found, image.content)
+        evaluation = session.scalars(_unscoped(named)).one_or_none()
+        if evaluation is not None and image.content is None:
+            session.delete(evaluation)
+        elif evaluation is not None:
+            _restore_one(session, evaluation, image.content)
         session.delete(image)
     session.flush()
     used_ids = sa.select(Evaluation.grid_id).where(Evaluation.grid_id.is_not(None)).distinct()
@@ -306,37 +306,42 @@ def _build_content(title: str, marks: Sequence[ImportedAnswer]) -> dict[str, Any
     }
 
 
-def _read_source_values(found: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _read_source_values(evaluation: Evaluation) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the source's values and answers, before name merges."""
     answers = sorted(
-        (read_fields(answer, ANSWER_FIELDS) for answer in found.answers),
+        (read_fields(answer, ANSWER_FIELDS) for answer in evaluation.answers),
         key=lambda answer: answer["criterion"],
     )
     as_given = {
-        "advisor_id": found.given_advisor_id or found.advisor_id,
-        "team": None if found.given_team == "" else found.team,
+        "advisor_id": evaluation.given_advisor_id or evaluation.advisor_id,
+        "team": None if evaluation.given_team == "" else evaluation.team,
     }
-    return read_fields(found, FIELDS) | as_given, answers
+    return read_fields(evaluation, FIELDS) | as_given, answers
 
 
-def _build_before_image(found: Evaluation | None) -> dict[str, Any] | None:
-    if found is None:
+def _build_before_image(evaluation: Evaluation | None) -> dict[str, Any] | None:
+    if evaluation is None:
         return None
-    values, answers = _read_source_values(found)
+    values, answers = _read_source_values(evaluation)
     values |= {
-        "local_day": found.local_day.isoformat(),
-        "evaluated_at": found.evaluated_at.isoformat(),
+        "local_day": evaluation.local_day.isoformat(),
+        "evaluated_at": evaluation.evaluated_at.isoformat(),
     }
-    return {**values, "answers": answers, "batch_id": found.batch_id, "state": found.state}
+    return {
+        **values,
+        "answers": answers,
+        "batch_id": evaluation.batch_id,
+        "state": evaluation.state,
+    }
 
 
-def _restore_one(session: Session, found: Evaluation, content: Mapping[str, Any]) -> None:
+def _restore_one(session: Session, evaluation: Evaluation, content: Mapping[str, Any]) -> None:
     # Older images have no comment.
-    write_fields(found, {name: content.get(name) for name in (*FIELDS, "batch_id", "state")})
-    found.given_advisor_id = found.given_team = None
-    found.local_day = date.fromisoformat(content["local_day"])
-    found.evaluated_at = datetime.fromisoformat(content["evaluated_at"])
-    found.changed_at = find_moment_of_change(session.connection())
-    found.answers.clear()
+    write_fields(evaluation, {name: content.get(name) for name in (*FIELDS, "batch_id", "state")})
+    evaluation.given_advisor_id = evaluation.given_team = None
+    evaluation.local_day = date.fromisoformat(content["local_day"])
+    evaluation.evaluated_at = datetime.fromisoformat(content["evaluated_at"])
+    evaluation.changed_at = find_moment_of_change(session.connection())
+    evaluation.answers.clear()
     session.flush()
-    found.answers.extend(EvaluationAnswer(**answer) for answer in content["answers"])
+    evaluation.answers.extend(EvaluationAnswer(**answer) for answer in content["answers"])

@@ -35,7 +35,7 @@ def publish_due() -> int:
         if session.scalars(due).first() is None:
             return 0
     with store.writing() as session:
-        found = session.scalars(due).all()
-        for evaluation in found:
+        evaluations = session.scalars(due).all()
+        for evaluation in evaluations:
             publish(session, evaluation, Viewer.SYSTEM.username)
-    return len(found)
+    return len(evaluations)

@@ -1,121 +1,89 @@
-"""Remarks at a moment of a recording: written by the evaluator while the evaluation is
+"""Comments at a moment of a recording: written by the evaluator while the evaluation is
 a draft, read by everybody who may read the evaluation.
 """
 
 from dataclasses import dataclass
-
-import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations import evaluation_view
+from qa_core.quality.evaluations.evaluation_view_types import TimedCommentView
 from qa_core.scoring import Text
 from qa_core.storage import audit_log
-from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import TimedComment
 from qa_core.storage.records.store import Session
 
-MAX_REMARK = 1000
-"""Maximum characters of one remark."""
+MAX_COMMENT = 1000
+"""Maximum characters of one comment."""
 
 
 @dataclass(frozen=True)
-class OverallComment:
-    """Remark at `seconds` of the recording. `about`: text of its criterion, None for
-    the whole evaluation or an unknown scorecard.
-    """
-
-    id: int
-    seconds: float
-    text: str
-    criterion: str | None
-    about: Text | None
-
-
-@dataclass(frozen=True)
-class Remarks:
-    """Remarks on one evaluation in the order of the recording. `is_open`: whether this
+class TimedComments:
+    """Comments on one evaluation in the order of the recording. `is_open`: whether this
     reader may add and remove them, on `criteria`.
     """
 
-    entries: tuple[OverallComment, ...]
+    entries: tuple[TimedCommentView, ...]
     is_open: bool
     criteria: dict[str, Text]
 
 
-def find_remarks(viewer: Viewer, evaluation_id: int) -> Remarks:
-    """Return the remarks on a readable evaluation. Raise AccessDenied."""
+def find_comments(viewer: Viewer, evaluation_id: int) -> TimedComments:
+    """Return the comments on a readable evaluation. Raise AccessDenied."""
     viewer.require(Permission.SEE_EVALUATIONS)
     with store.reading() as session:
         evaluation = evaluation_view.find_readable(session, viewer, evaluation_id)
-        criteria = _find_criteria(session, evaluation)
-        statement = (
-            sa.select(TimedComment)
-            .where(TimedComment.evaluation_id == evaluation_id)
-            .order_by(TimedComment.seconds, TimedComment.id)
+        return TimedComments(
+            evaluation_view.read_timed_comments(session, viewer, evaluation),
+            _is_open_to(viewer, evaluation),
+            _find_criteria(session, evaluation),
         )
-        entries = tuple(
-            OverallComment(
-                row.id, row.seconds, row.text, row.criterion, criteria.get(row.criterion)
-            )
-            for row in session.scalars(Scoped(statement, viewer))
-        )
-        return Remarks(entries, _is_open_to(viewer, evaluation), criteria)
 
 
-def add_remark(
+def add_comment(
     viewer: Viewer, evaluation_id: int, seconds: float, text: str, criterion: str | None = None
 ) -> int:
-    """Add a remark at `seconds`, on the whole or on a criterion; return its id.
+    """Add a comment at `seconds`, on the whole or on a criterion; return its id.
 
     Contact details in the text are masked. Raise AccessDenied for others' evaluations,
     Refusal for a submitted one, an empty or too long text, an unknown criterion, and a
     bad moment.
     """
-    text = masking.mask(text.strip())
-    if not text:
-        raise Refusal("empty_remark", "Write what can be heard at this moment.")
-    if len(text) > MAX_REMARK:
-        raise Refusal(
-            "long_remark",
-            "This remark has {n} characters. Shorten it to {most}.",
-            most=MAX_REMARK,
-            n=len(text),
-        )
+    text = masking.clean_text(text, MAX_COMMENT, "bad_comment")
     if not 0 <= seconds < float("inf"):
-        raise Refusal("bad_moment", "Choose a moment of the recording for this remark.")
+        raise Refusal("bad_moment", "Choose a moment of the recording for this comment.")
     with store.writing() as session:
         evaluation = _find_draft(session, viewer, evaluation_id)
         if criterion is not None and criterion not in _find_criteria(session, evaluation):
             raise Refusal(
                 "unknown_criterion", "The scorecard has no criterion {name}.", name=criterion
             )
-        remark = TimedComment(
+        comment = TimedComment(
             evaluation_id=evaluation_id,
             seconds=seconds,
             text=text,
             criterion=criterion,
             author=viewer.username,
         )
-        session.add(remark)
+        session.add(comment)
         session.flush()
         audit_log.record(session, viewer.username, "remark_added", str(evaluation_id))
-        return remark.id
+        return comment.id
 
 
-def remove_remark(viewer: Viewer, remark_id: int) -> None:
-    """Remove the viewer's own remark while the evaluation is a draft."""
+def remove_comment(viewer: Viewer, comment_id: int) -> None:
+    """Remove the viewer's own comment while the evaluation is a draft."""
     with store.writing() as session:
-        remark = store.get_in_scope(session, viewer, TimedComment, remark_id)
-        _find_draft(session, viewer, remark.evaluation_id)
-        if remark.author != viewer.username:
+        comment = store.get_in_scope(session, viewer, TimedComment, comment_id)
+        _find_draft(session, viewer, comment.evaluation_id)
+        if comment.author != viewer.username:
             raise AccessDenied()
-        session.delete(remark)
-        audit_log.record(session, viewer.username, "remark_removed", str(remark.evaluation_id))
+        session.delete(comment)
+        audit_log.record(session, viewer.username, "remark_removed", str(comment.evaluation_id))
 
 
 def _find_draft(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:

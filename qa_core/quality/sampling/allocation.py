@@ -44,11 +44,11 @@ def allocate(
     # The k-th contact is at (start + k) × total / wanted, in units of 1 / _STARTS;
     # compare products, to avoid fractions.
     points = [(start + number * _STARTS) * total for number in range(wanted)]
-    allocated, end, place = {}, 0, 0
+    allocated, end, position = {}, 0, 0
     for name in sorted(strata):
         end += strata[name]
-        first = place
-        while place < wanted and points[place] < end * wanted * _STARTS:
-            place += 1
-        allocated[name] = place - first
+        first = position
+        while position < wanted and points[position] < end * wanted * _STARTS:
+            position += 1
+        allocated[name] = position - first
     return allocated

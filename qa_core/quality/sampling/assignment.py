@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from qa_core.access import people
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.compliance.conditions import accreditations, gates
+from qa_core.compliance.conditions import accreditations
 from qa_core.storage import name_merges
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -23,24 +23,14 @@ def find_listeners(session: Session, plan: ListeningPlan) -> dict[str, str | Non
         if person.is_active
     }
     kept = name_merges.find_kept_names(session)["advisor"]
-    found = {
+    listeners = {
         name: kept.get(accounts[name], accounts[name])
         for name in plan.evaluators
         if name in accounts and accreditations.is_accredited(session, name, plan.purpose)
     }
-    if not found:
-        message = N_(
-            "No evaluator of the plan {plan} is accredited for its purpose today: {names}. Ask "
-            "your data protection officer for an accreditation."
-        )
-        raise Refusal(
-            "no_evaluator",
-            message,
-            (gates.ACCREDIT,),
-            plan=plan.name,
-            names=", ".join(plan.evaluators),
-        )
-    return found
+    if not listeners:
+        raise accreditations.build_unaccredited("no_evaluator", plan.evaluators)
+    return listeners
 
 
 def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> list[str]:
@@ -75,8 +65,7 @@ def assign(session: Session, plan: ListeningPlan, advisors: Iterable[str]) -> li
         if not free:
             message = N_(
                 "The plan {plan} needs more evaluators who may listen today (maximum per "
-                "evaluator: {most}; nobody listens to their own calls). Accredit another "
-                "evaluator, or make a plan with more evaluators or fewer contacts per advisor."
+                "evaluator: {most}; nobody listens to their own calls)."
             )
             raise Refusal(
                 "evaluators_full", message, plan=plan.name, most=plan.most_per_evaluator or "–"

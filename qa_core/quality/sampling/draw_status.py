@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ from qa_core.compliance.conditions import accreditations, gates
 from qa_core.metrics.kpi.dimension_sql import Names
 from qa_core.quality.sampling import draws
 from qa_core.quality.sampling.fairness import Fairness
-from qa_core.quality.sampling.worklist import OPEN
+from qa_core.quality.sampling.worklist import OPEN, DrawnItem
 from qa_core.storage.facts.guard import Scoped
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
@@ -40,24 +40,13 @@ class StoredDraw:
     drawn_at: datetime
 
 
-@dataclass(frozen=True)
-class DrawnAssignment:
+@dataclass(frozen=True, kw_only=True)
+class DrawnAssignment(DrawnItem):
     """Drawn contact and its evaluator; `advisor` and `evaluator` by name."""
 
-    drawn_id: int
-    plan: str
-    purpose: str
-    source_system: str
-    contact_id: str
     advisor: str | None
     team: str | None
-    local_start: datetime
-    channel: str | None
-    queue: str | None
     evaluator: str | None
-    due_on: date | None
-    state: str
-    is_overdue: bool
     replaced_because: str | None
 
 
@@ -86,7 +75,7 @@ def find_obstacle(viewer: Viewer) -> Refusal | None:
 def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
     """Return the draws of a plan made by the viewer or in scope, newest first."""
     viewer.require(Permission.MANAGE_LISTENING)
-    found = []
+    visible = []
     with store.reading() as session:
         names = Names.load(session, frozenset({"advisor"})).advisors
         statement = (
@@ -98,7 +87,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
             if not draws.may_see(session, viewer, stored):
                 continue
             short = {names.get(key, key): missing for key, missing in stored.short.items()}
-            found.append(
+            visible.append(
                 build_from_row(
                     StoredDraw,
                     stored,
@@ -108,7 +97,7 @@ def find_draws(viewer: Viewer, plan: str) -> list[StoredDraw]:
                     shares=draws.read_fairness(stored),
                 )
             )
-    return found
+    return visible
 
 
 def find_assignments(

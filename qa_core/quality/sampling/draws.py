@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from qa_core.access import accounts
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.row_values import build_from_row
+from qa_core.base.i18n import N_
+from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.conditions.listened import DrawCutoff
 from qa_core.metrics.kpi.dimension_sql import Names
@@ -26,6 +27,7 @@ from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 from qa_core.storage.records.store import Session
 
 HIGHEST_SEED = (1 << 63) - 1
+NOTHING_DRAWN = N_("Nothing more is drawn for the plan {plan}. Make a new plan.")
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,17 @@ class DrawResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document of docs/contract.md, section 7; advisors by name."""
-        drawn = [
-            {
-                "source_system": one.source_system,
-                "contact_id": one.contact_id,
-                "advisor": self.name_of(one.advisor_id),
-            }
-            for one in self.drawn
-        ]
-        short = {self.name_of(advisor): missing for advisor, missing in self.short.items()}
         return {
-            "plan": self.plan,
-            "seed": self.seed,
-            "frame": self.frame,
+            **read_fields(self, ("plan", "seed", "frame")),
             "excluded": dict(self.excluded),
-            "drawn": drawn,
-            "short": short,
+            "drawn": [
+                {
+                    **read_fields(entry, ("source_system", "contact_id")),
+                    "advisor": self.name_of(entry.advisor_id),
+                }
+                for entry in self.drawn
+            ],
+            "short": {self.name_of(key): missing for key, missing in self.short.items()},
         }
 
     def name_of(self, advisor_id: str) -> str:
@@ -131,11 +128,7 @@ def _get_drawable(session: Session, name: str) -> ListeningPlan:
     plan = plans.get_row(session, name)
     gates.require_open(session, None if plan.purpose == plans.TARGETED else plan.purpose)
     if plan.purpose == plans.TARGETED:
-        raise Refusal(
-            "plan_closed",
-            "Nothing is drawn for the plan {plan}: its contacts are picked by hand.",
-            plan=name,
-        )
+        raise Refusal("plan_closed", NOTHING_DRAWN, plan=name)
     return plan
 
 
@@ -147,17 +140,13 @@ def _find_basis(session: Session, plan: ListeningPlan) -> tuple[str, frame_input
 def _assign_evaluators(session: Session, plan: ListeningPlan, result: DrawResult) -> DrawResult:
     """Assign an evaluator to each contact. Raise Refusal for a closed plan."""
     if plan.closed_at is not None:
-        raise Refusal(
-            "plan_closed",
-            "The plan {plan} is closed: no more contacts are drawn. Make a new plan.",
-            plan=plan.name,
-        )
-    evaluators = assignment.assign(session, plan, [one.advisor_id for one in result.drawn])
+        raise Refusal("plan_closed", NOTHING_DRAWN, plan=plan.name)
+    evaluators = assignment.assign(session, plan, [entry.advisor_id for entry in result.drawn])
     return replace(
         result,
         drawn=tuple(
-            replace(one, evaluator=evaluator)
-            for one, evaluator in zip(result.drawn, evaluators, strict=True)
+            replace(entry, evaluator=evaluator)
+            for entry, evaluator in zip(result.drawn, evaluators, strict=True)
         ),
     )
 
@@ -181,7 +170,9 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
                 for reason in sampling_frame.REASONS
                 if again.excluded.get(reason, 0) != stored.excluded.get(reason, 0)
             ]
-        is_same = [_key(one) for one in again.drawn] == [_key(one) for one in originals]
+        is_same = [_key(contact) for contact in again.drawn] == [
+            _key(contact) for contact in originals
+        ]
         return DrawVerification(
             is_same,
             tuple(causes if is_same else [*causes, "list_changed"]),
@@ -193,14 +184,14 @@ def verify(viewer: Viewer, draw_id: int) -> DrawVerification:
 def find_drawer(session: Session, username: str) -> Viewer:
     """Return the viewer who made a draw; the system where they no longer may."""
     try:
-        found = (
+        drawer = (
             Viewer.SYSTEM
             if username == Viewer.SYSTEM.username
             else accounts.get_viewer(session, username)
         )
     except AccessDenied:
         return Viewer.SYSTEM
-    return found if found.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
+    return drawer if drawer.can(Permission.MANAGE_LISTENING) else Viewer.SYSTEM
 
 
 def build_entry(row: Mapping[str, Any], evaluator: str | None = None) -> DrawEntry:
@@ -222,14 +213,14 @@ def may_see(session: Session, viewer: Viewer, stored: Draw) -> bool:
         return True
     inside = sa.func.coalesce(viewer.scope(DrawnContact.__table__), sa.false())
     drawn = sa.select(inside).where(DrawnContact.draw_id == stored.id).distinct()
-    found = session.scalars(
+    insides = session.scalars(
         Unscoped(
             drawn,
             "A viewer sees a draw if all its contacts are in scope. So the statement checks only "
             "whether there are contacts outside.",
         )
     )
-    return set(map(bool, found)) == {True}
+    return set(map(bool, insides)) == {True}
 
 
 def compute(
@@ -242,13 +233,13 @@ def compute(
     """Compute a draw, now or as of `before`, without evaluators and without writing."""
     inputs = frame_inputs.gather(session, plan, before)
     frame_query = inputs.frame_query
-    found = sampling_frame.find_frame(viewer, frame_query)
+    frame = sampling_frame.find_frame(viewer, frame_query)
     strata: dict[str, dict[str, int]] = {}
-    for cell in found.cells:
+    for cell in frame.cells:
         strata.setdefault(cell.advisor_id, {})[cell.name] = cell.contacts
     missing = {
         advisor: max(0, plan.per_advisor - inputs.drawn_counts.get(advisor, 0))
-        for advisor in found.advisors
+        for advisor in frame.advisors
     }
     take: dict[tuple[str, str], int] = {}
     for advisor, sizes in strata.items():
@@ -261,41 +252,41 @@ def compute(
         viewer, frame_query, take, allocation.build_prefix(seed, plan.name)
     )
     drawn = tuple(map(build_entry, rows))
-    got = Counter(one.advisor_id for one in drawn)
+    got = Counter(entry.advisor_id for entry in drawn)
     short = {
         advisor: count - got[advisor] for advisor, count in missing.items() if count > got[advisor]
     }
     return DrawResult(
         plan.name,
         seed,
-        found.contacts,
-        found.excluded,
+        frame.contacts,
+        frame.excluded,
         drawn,
         short,
-        _digest(found),
-        _assess_fairness(found, drawn, seed),
+        _digest(frame),
+        _assess_fairness(frame, drawn, seed),
         Names.load(session, frozenset({"advisor"})).advisors,
     )
 
 
 def _assess_fairness(
-    found: sampling_frame.Frame, drawn: tuple[DrawEntry, ...], seed: int
+    frame: sampling_frame.Frame, drawn: tuple[DrawEntry, ...], seed: int
 ) -> tuple[fairness.Fairness, ...]:
     if not drawn:
         return ()
     results = []
     for dimension in DIMENSIONS:
         counts: dict[str, Counter[str | None]] = {}
-        for one in drawn:
-            counts.setdefault(one.advisor_id, Counter())[one.stratum[dimension]] += 1
-        results.append(fairness.assess_fairness(dimension, found.shares[dimension], counts, seed))
+        for entry in drawn:
+            counts.setdefault(entry.advisor_id, Counter())[entry.stratum[dimension]] += 1
+        results.append(fairness.assess_fairness(dimension, frame.shares[dimension], counts, seed))
     return tuple(results)
 
 
-def _digest(found: sampling_frame.Frame) -> str:
+def _digest(frame: sampling_frame.Frame) -> str:
     text = "\n".join(
         f"{cell.advisor_id}\t{cell.name}\t{cell.contacts}\t{cell.fingerprint}"
-        for cell in found.cells
+        for cell in frame.cells
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -320,8 +311,8 @@ def _find_earlier_draw(
     if stored is None:
         return None
     drawn = tuple(
-        build_from_row(DrawEntry, one, advisor_id=one.advisor_id or "")
-        for one in find_originals(stored)
+        build_from_row(DrawEntry, contact, advisor_id=contact.advisor_id or "")
+        for contact in find_originals(stored)
     )
     return build_from_row(
         DrawResult,
@@ -350,9 +341,10 @@ def read_fairness(stored: Draw) -> tuple[fairness.Fairness, ...]:
 
 def find_originals(stored: Draw) -> list[DrawnContact]:
     """Return the contacts drawn at first, without replacements."""
-    later = {one.replaced_by for one in stored.contacts}
+    later = {contact.replaced_by for contact in stored.contacts}
     return sorted(
-        (one for one in stored.contacts if one.id not in later), key=lambda one: one.position
+        (contact for contact in stored.contacts if contact.id not in later),
+        key=lambda contact: contact.position,
     )
 
 
@@ -367,12 +359,8 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
         short=dict(result.short),
         frame_shares={
             entry.dimension: {
-                "values": [
-                    [share.value, share.frame, share.expected, share.drawn, share.deviation]
-                    for share in entry.shares
-                ],
-                "p_value": entry.p_value,
-                "is_simulated": entry.is_simulated,
+                "values": [list(astuple(share)) for share in entry.shares],
+                **read_fields(entry, ("p_value", "is_simulated")),
             }
             for entry in result.shares
         },
@@ -391,15 +379,15 @@ def _store(session: Session, viewer: Viewer, plan: ListeningPlan, result: DrawRe
 
 
 def build_drawn_row(
-    draw_id: int, position: int, one: DrawEntry, due_on: date | None
+    draw_id: int, position: int, entry: DrawEntry, due_on: date | None
 ) -> DrawnContact:
     """Build the row of a drawn contact."""
-    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(one))
+    return DrawnContact(draw_id=draw_id, position=position, due_on=due_on, **asdict(entry))
 
 
 def _lake_version() -> str:
     return str(lake.version("contacts"))
 
 
-def _key(one: DrawEntry | DrawnContact) -> tuple[str, str]:
-    return one.source_system, one.contact_id
+def _key(contact: DrawEntry | DrawnContact) -> tuple[str, str]:
+    return contact.source_system, contact.contact_id

@@ -39,17 +39,19 @@ class FrameInputs:
 def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = None) -> FrameInputs:
     """Read the inputs of a frame, current or at an earlier moment."""
     period = Period(plan.starts_on, plan.ends_on)
-    found = listened.find_listened(session, period, before)
-    counts, by_month = found.count(), found.count_months()
+    contacts = listened.find_listened(session, period, before)
+    counts, by_month = contacts.count(), contacts.count_months()
     ceiling = listened.find_ceiling(session)
     maximum = min(plan.maximum_per_advisor, ceiling)
-    touched = dict.fromkeys(found.replaced_keys, "replaced") | dict.fromkeys(
-        [*found.drawn_contacts, *found.calibrated_keys], "already_drawn"
+    touched = dict.fromkeys(contacts.replaced_keys, "replaced") | dict.fromkeys(
+        [*contacts.drawn_contacts, *contacts.calibrated_keys], "already_drawn"
     )
-    touched |= dict.fromkeys((key for key in found.evaluated_keys if key[1]), "already_evaluated")
+    touched |= dict.fromkeys(
+        (key for key in contacts.evaluated_keys if key[1]), "already_evaluated"
+    )
     audio, keeps_audio = _audio(session, period, before)
     months = [f"{day:%Y-%m}" for day in periods.starts_of("month", period)]
-    full = {place for place, count in by_month.items() if count >= ceiling}
+    full = {advisor_and_month for advisor_and_month, count in by_month.items() if count >= ceiling}
     full |= {
         (advisor, month)
         for advisor, count in counts.items()
@@ -68,7 +70,7 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
         touched,
         frozenset(full),
     )
-    return FrameInputs(frame_query, maximum, counts, found.count_drawn(plan.id))
+    return FrameInputs(frame_query, maximum, counts, contacts.count_drawn(plan.id))
 
 
 def _read(session: Session, statement: sa.Select) -> sa.Result:

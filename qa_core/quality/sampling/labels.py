@@ -1,43 +1,17 @@
 """Titles of dimensions, their values, states and reasons of draws."""
 
-from qa_core.base.i18n import N_, _
+from qa_core.base import declared
+from qa_core.base.i18n import _
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law.sampling_frame import REASONS
-from qa_core.quality.sampling import manual_pick, replacement
 
-DIMENSION_TITLES = {
-    "channel": N_("Channel"),
-    "queue": N_("Queue"),
-    "hour": N_("Time of day"),
-    "weekday": N_("Weekday"),
-    "duration": N_("Duration"),
-}
-HOUR_TITLES = {
-    "00-10": N_("before 10:00"),
-    "10-12": N_("10:00–12:00"),
-    "12-14": N_("12:00–14:00"),
-    "14-16": N_("14:00–16:00"),
-    "16-18": N_("16:00–18:00"),
-    "18-24": N_("from 18:00"),
-}
-DURATION_TITLES = {
-    "000-120": N_("under 2 min"),
-    "120-300": N_("2–5 min"),
-    "300-600": N_("5–10 min"),
-    "600-": N_("10 min and more"),
-}
-STATE_TITLES = {
-    "waiting": N_("waiting"),
-    "started": N_("started"),
-    "done": N_("done"),
-    "replaced": N_("replaced"),
-}
-CAUSE_TITLES = {
-    "lake_changed": N_("contacts were imported or changed since"),
-    "frame_changed": N_("the sampling frame changed"),
-    "list_changed": N_("the drawn list changed"),
-}
+DECLARED = declared.read(__file__)
+DIMENSION_TITLES: dict[str, str] = DECLARED["dimensions"]
+STATE_TITLES: dict[str, str] = DECLARED["states"]
+CAUSE_TITLES: dict[str, str] = DECLARED["causes"]
+PICK_REASONS: dict[str, str] = DECLARED["picks"]
+REPLACEMENT_REASONS: dict[str, str] = DECLARED["replacements"]
 
 
 def name_dimension(dimension: str) -> str:
@@ -50,8 +24,11 @@ def name_value(dimension: str, value: str | None) -> str:
     if value is None:
         return _("unknown")
     if dimension in ("hour", "duration"):
-        titles = HOUR_TITLES if dimension == "hour" else DURATION_TITLES
-        return _(titles[value]) if value in titles else value
+        first, last = value.split("-")
+        if dimension == "hour":
+            return f"{first}:00–{last}:00"
+        minutes = f"{int(first) // 60}–{int(last) // 60}" if last else f"≥ {int(first) // 60}"
+        return f"{minutes} min"
     return formatting.name(dimension, int(value) if dimension == "weekday" else value)
 
 
@@ -69,9 +46,7 @@ def name_reason(code: str | None) -> str:
     """Return the title of the reason for a replacement or a pick."""
     if code is None:
         return ""
-    return _(
-        replacement.REPLACEMENT_REASONS.get(code) or manual_pick.PICK_REASONS.get(code) or code
-    )
+    return _(REPLACEMENT_REASONS.get(code) or PICK_REASONS.get(code) or code)
 
 
 def describe_replacement(new: int | None) -> str:

@@ -15,17 +15,11 @@ from qa_core.metrics.kpis import periods
 from qa_core.metrics.law import sampling_frame
 from qa_core.quality import scorecards
 from qa_core.quality.sampling import assignment, draws, frame_inputs, plans
+from qa_core.quality.sampling.labels import PICK_REASONS
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Draw, ListeningPlan
 
-PICK_REASONS = {
-    "complaint": N_("the customer complained"),
-    "praise": N_("the customer praised it"),
-    "training": N_("it shows something worth learning"),
-    "incident": N_("an incident is under review"),
-    "other": N_("another reason"),
-}
 DEFAULT_MAXIMUM = 6
 """Maximum per advisor and month, unless a plan of that month sets one."""
 
@@ -57,14 +51,11 @@ def pick(
     `no_grid`, `no_evaluator`, a closed gate; AccessDenied.
     """
     viewer.require(Permission.MANAGE_LISTENING)
-    message = N_("{name} is not a reason to pick a contact. Known: {known}.")
-    require_known(reason, PICK_REASONS, "unknown_reason", message)
+    require_known(reason, PICK_REASONS, "unknown_reason")
     published = {version.key: version for version in scorecards.find_published(Viewer.SYSTEM)}
     key = scorecard or next(iter(published), None)
     if key not in published:
-        raise Refusal(
-            "no_grid", "There is no published scorecard. Publish one under Scorecards first."
-        )
+        raise Refusal("no_grid", scorecards.NOT_PUBLISHED)
     with store.writing() as session:
         gates.require_open(session, plans.TARGETED)
         start = sampling_frame.find_start(viewer, (source_system, contact_id))
@@ -109,9 +100,9 @@ def _get_or_create_plan(
 ) -> ListeningPlan:
     last = periods.end_of("month", month)
     name = f"{plans.TARGETED}-{month:%Y-%m}-{scorecard}"
-    found = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
-    if found is not None:
-        return found
+    existing = session.scalar(sa.select(ListeningPlan).where(ListeningPlan.name == name))
+    if existing is not None:
+        return existing
     overlaps = sa.and_(ListeningPlan.starts_on <= last, ListeningPlan.ends_on >= month)
     plan = ListeningPlan(
         name=name,

@@ -1,6 +1,6 @@
 """Parser of listening plans (docs/contract.md, section 7)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -44,29 +44,26 @@ def refuse(name: str, expected: str) -> Refusal:
     )
 
 
+def describe_unknown(name: Any, known: Iterable[str]) -> str:
+    """Describe a name that is not one of those."""
+    return _("{name} is unknown here. Known: {known}.", name=name, known=", ".join(known))
+
+
 def parse_plan(content: Mapping[str, Any]) -> PlanContent:
     """Parse a plan. Raise Refusal `bad_plan`, naming field and expectation."""
     known = (*NEEDED, *READERS)
     if unknown := [name for name in content if name not in known]:
-        raise refuse(str(unknown[0]), _("unknown field. Known: {known}.", known=", ".join(known)))
+        raise refuse(str(unknown[0]), describe_unknown(unknown[0], known))
     if missing := [name for name in NEEDED if name not in content]:
         raise refuse(missing[0], _("missing. A plan needs {fields}.", fields=", ".join(NEEDED)))
     read = {name: (NEEDED | READERS)[name](name, value) for name, value in content.items()}
-    if read["from"] > read["to"]:
-        raise refuse(
-            "to", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
-        )
-    if read["maximum_per_advisor"] < read["per_advisor"]:
-        raise refuse(
-            "maximum_per_advisor", _("at least per_advisor, which is {n}.", n=read["per_advisor"])
-        )
-    if "due" in read and read["due"] < read["from"]:
-        raise refuse(
-            "due", _("a day from {day}, the start of the plan.", day=read["from"].isoformat())
-        )
-    shortest, longest = (read.get(name) for name in LIMITS)
-    if shortest is not None and longest is not None and shortest > longest:
-        raise refuse("maximum_seconds", _("at least minimum_seconds, which is {n}.", n=shortest))
+    for name in ("to", "due"):
+        if read.get(name, read["from"]) < read["from"]:
+            first = read["from"].isoformat()
+            raise refuse(name, _("a day from {day}, the start of the plan.", day=first))
+    for low, high in (("per_advisor", "maximum_per_advisor"), LIMITS):
+        if read.get(low) is not None and read.get(high, read[low]) < read[low]:
+            raise refuse(high, _("at least {n} ({name}).", n=read[low], name=low))
     filters = {name: list(read.pop(name)) for name in FILTERS if name in read} | {
         name: read.pop(name) for name in LIMITS if name in read
     }
@@ -129,10 +126,7 @@ def _texts(name: str, value: Any) -> tuple[str, ...]:
 def _strata(name: str, value: Any) -> tuple[str, ...]:
     strata = _texts(name, value)
     if unknown := [stratum for stratum in strata if stratum not in DIMENSIONS]:
-        raise refuse(
-            name,
-            _("{value} is unknown. Known: {known}.", value=unknown[0], known=", ".join(DIMENSIONS)),
-        )
+        raise refuse(name, describe_unknown(unknown[0], DIMENSIONS))
     return strata
 
 

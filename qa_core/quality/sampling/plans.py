@@ -14,7 +14,7 @@ from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.compliance.conditions import gates
 from qa_core.quality import scorecards
-from qa_core.quality.sampling.plan_file import PlanContent, parse_plan, refuse
+from qa_core.quality.sampling.plan_file import PlanContent, describe_unknown, parse_plan, refuse
 from qa_core.quality.scorecards import publication
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Scoped
@@ -161,7 +161,6 @@ def get_row(session: Session, name: str) -> ListeningPlan:
 def _build_state(
     plan: ListeningPlan, draws: Sequence[Draw], progress: tuple[int, ...]
 ) -> PlanState:
-    drawn, done, overdue = progress
     return build_from_row(
         PlanState,
         plan,
@@ -169,10 +168,8 @@ def _build_state(
         evaluators=tuple(plan.evaluators),
         is_closed=plan.closed_at is not None,
         draws=len(draws),
-        drawn=drawn,
-        done=done,
-        overdue=overdue,
         short=sum(draws[-1].short.values()) if draws else 0,
+        **dict(zip(("drawn", "done", "overdue"), progress, strict=True)),
     )
 
 
@@ -196,19 +193,8 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
     if not plan.evaluators:
         raise refuse("evaluators", _("at least one account."))
     for name in plan.evaluators:
-        if name not in roles:
-            raise refuse(
-                "evaluators",
-                _("{value} has no account. An administrator adds accounts.", value=name),
-            )
-        if not has_on_others(roles[name], Permission.FILL_SCORECARDS):
-            raise refuse(
-                "evaluators",
-                _(
-                    "{value} has a role that cannot fill in scorecards. Choose an evaluator.",
-                    value=name,
-                ),
-            )
+        if name not in roles or not has_on_others(roles[name], Permission.FILL_SCORECARDS):
+            raise refuse("evaluators", _("{value} is not an active evaluator.", value=name))
     outside = (
         []
         if viewer.is_system
@@ -221,23 +207,16 @@ def _check(viewer: Viewer, plan: PlanContent) -> None:
 def _publish_scorecard(viewer: Viewer, key: str) -> str:
     """Return the key of the published scorecard; publish a starter first."""
     with store.reading() as session:
-        found = scorecards.find_newest_published(session, key)
+        newest = scorecards.find_newest_published(session, key)
         known = set(
             session.scalars(
                 sa.select(ScorecardVersion.key).where(ScorecardVersion.published_at.is_not(None))
             )
         )
-    if found is not None and found.content.get("section"):
-        return found.key
+    if newest is not None and newest.content.get("section"):
+        return newest.key
     spelled = key.replace("_", "-")
-    if found is not None or publication.read_starter(spelled) is None:
-        raise refuse(
-            "grid",
-            _(
-                "{value} is not a published scorecard to fill in. Known: {known}.",
-                value=key,
-                known=", ".join(sorted({*known, *publication.find_starters()})),
-            ),
-        )
+    if newest is not None or publication.read_starter(spelled) is None:
+        raise refuse("grid", describe_unknown(key, sorted({*known, *publication.find_starters()})))
     scorecards.publish_starter(viewer, spelled)
     return spelled

@@ -11,7 +11,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period, add_months
 
 KPI = "evaluation_score"
 DEFAULT_DEVIATION = 15.0
-"""Points; used until a centre has evaluations of its own."""
+"""Points; used until the centre has enough evaluations."""
 MIN_EVALUATIONS = 30
 """Minimum evaluations for a centre's own standard deviation."""
 SPAN_MONTHS = (1, 3, 12)

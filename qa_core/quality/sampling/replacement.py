@@ -4,23 +4,14 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import N_
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.law import sampling_frame
 from qa_core.quality.sampling import allocation, assignment, draws, frame_inputs, plans
+from qa_core.quality.sampling.labels import REPLACEMENT_REASONS
 from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import DrawnContact
-
-REPLACEMENT_REASONS = {
-    "no_audio": N_("there is nothing to hear"),
-    "inaudible": N_("it cannot be understood"),
-    "not_a_conversation": N_("there is no conversation in it"),
-    "private": N_("it is private"),
-    "knows_the_customer": N_("the evaluator knows the customer"),
-    "other": N_("another reason"),
-}
 
 
 def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
@@ -31,8 +22,7 @@ def replace(viewer: Viewer, drawn_id: int, reason: str) -> int | None:
     Raise Refusal `unknown_reason`, `not_replaceable` (evaluated, replaced or picked by
     hand); AccessDenied.
     """
-    message = N_("{name} is not a reason to replace a contact. Known: {known}.")
-    require_known(reason, REPLACEMENT_REASONS, "unknown_reason", message)
+    require_known(reason, REPLACEMENT_REASONS, "unknown_reason")
     with store.writing() as session:
         old = store.get_in_scope(session, viewer, DrawnContact, drawn_id)
         is_theirs = viewer.can(Permission.FILL_SCORECARDS) and old.evaluator == viewer.username

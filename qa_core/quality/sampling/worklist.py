@@ -19,9 +19,9 @@ from qa_core.storage.records.listening import Draw, DrawnContact, ListeningPlan
 OPEN = ("waiting", "started")
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """Contact for its evaluator: waiting or started; `seconds`: talk and hold, None: unknown."""
+@dataclass(frozen=True, kw_only=True)
+class DrawnItem:
+    """Contact drawn for a plan, in a list."""
 
     drawn_id: int
     source_system: str
@@ -29,14 +29,20 @@ class Assignment:
     local_start: datetime
     channel: str | None
     queue: str | None
-    seconds: float | None
     due_on: date | None
     state: str
     plan: str
     purpose: str
+    is_overdue: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment(DrawnItem):
+    """Contact for its evaluator: waiting or started; `seconds`: talk and hold, None: unknown."""
+
+    seconds: float | None
     grid_key: str
     evaluation_id: int | None
-    is_overdue: bool
 
 
 def find_worklist(viewer: Viewer) -> list[Assignment]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
@@ -85,20 +85,17 @@ def delete_draft(viewer: Viewer, grid_id: int) -> None:
 
 def get_draft(session: Session, grid_id: int, edition: int | None = None) -> ScorecardVersion:
     """Return the draft at that edition; every change passes here, so no published one changes."""
-    found = session.get(ScorecardVersion, grid_id)
-    if found is None or found.published_at is not None:
+    draft = session.get(ScorecardVersion, grid_id)
+    if draft is None or draft.published_at is not None:
         raise AccessDenied(
             N_(
                 "This draft does not exist. A published version never changes: start a new draft "
                 "from it."
             )
         )
-    if edition is not None and found.edition != edition:
-        raise Refusal(
-            "changed_meanwhile",
-            "Somebody has saved this draft meanwhile. Open it again, and make your changes there.",
-        )
-    return found
+    if edition is not None:
+        require_version(draft.edition, edition)
+    return draft
 
 
 def _normalise(content: Mapping[str, Any]) -> dict[str, Any]:

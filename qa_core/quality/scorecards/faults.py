@@ -29,21 +29,21 @@ def find_faults(content: Mapping[str, Any]) -> list[Fault]:
     """Return every fault of a scorecard; without any it may be published."""
     if not isinstance(content, Mapping):
         return _parse(content)
-    found = _parse({**content, "section": [_placeholder_section(0)]})
+    faults = _parse({**content, "section": [_placeholder_section(0)]})
     sections = content.get("section")
     if isinstance(sections, list):
         for number, section in enumerate(sections, start=1):
-            found += _check_section(section, number)
+            faults += _check_section(section, number)
     # Faults between parts, such as a duplicate key, show only in the whole.
-    return found or _parse(content)
+    return faults or _parse(content)
 
 
 def _check_section(section: Any, number: int) -> list[Fault]:
-    before = [_placeholder_section(place) for place in range(number)]
+    before = [_placeholder_section(position) for position in range(number)]
     criteria = section.get("criterion") if isinstance(section, Mapping) else None
     if not isinstance(criteria, list) or not criteria:
         return _parse({"section": [*before[1:], section, before[0]]}, number)
-    found = _parse(
+    faults = _parse(
         {
             "section": [
                 *before[1:],
@@ -53,19 +53,19 @@ def _check_section(section: Any, number: int) -> list[Fault]:
         },
         number,
     )
-    for place, criterion in enumerate(criteria, start=1):
-        others = [_placeholder_criterion(other) for other in range(place)]
+    for position, criterion in enumerate(criteria, start=1):
+        others = [_placeholder_criterion(other) for other in range(position)]
         name = (
             section.get("name")
             if isinstance(section.get("name"), str) and section["name"].strip()
             else str(number)
         )
-        found += _parse(
+        faults += _parse(
             {"section": [{"name": name, "criterion": [*others[1:], criterion, others[0]]}]},
             number,
-            place,
+            position,
         )
-    return found
+    return faults
 
 
 def _parse(content: Any, section: int | None = None, criterion: int | None = None) -> list[Fault]:
@@ -83,5 +83,5 @@ def _placeholder_section(number: int) -> dict[str, Any]:
     }
 
 
-def _placeholder_criterion(place: int | str) -> dict[str, Any]:
-    return {"key": f"{PLACEHOLDER} {place}", "points": 1}
+def _placeholder_criterion(position: int | str) -> dict[str, Any]:
+    return {"key": f"{PLACEHOLDER} {position}", "points": 1}

@@ -87,9 +87,11 @@ def read_file(name: str, content: bytes) -> dict[str, Any]:
 
 def build_file(viewer: Viewer, grid_id: int, form: str = "toml") -> downloads.Download:
     """Export a draft or version; imported again it is the same scorecard."""
-    held = versions.get(viewer, grid_id)
-    name = "-".join(["grid", held.key, *([str(held.version)] if held.version else [_("draft")])])
-    return build(held.content, name, form)
+    stored = versions.get(viewer, grid_id)
+    name = "-".join(
+        ["grid", stored.key, *([str(stored.version)] if stored.version else [_("draft")])]
+    )
+    return build(stored.content, name, form)
 
 
 def build(content: Mapping[str, Any], name: str, form: str) -> downloads.Download:
@@ -120,20 +122,20 @@ def _order_fields(content: Mapping[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     later = ("bonus", "section", "criterion")
 
-    def tidy(value: Any) -> Any:
+    def order_fields(value: Any) -> Any:
         if isinstance(value, Mapping):
             known = [
                 *(name for name in order if name in value),
                 *(name for name in value if name not in (*order, *later)),
             ]
             return {
-                name: tidy(value[name])
+                name: order_fields(value[name])
                 for name in (*known, *(name for name in later if name in value))
                 if value[name] is not None
             }
-        return [tidy(entry) for entry in value] if isinstance(value, list) else value
+        return [order_fields(entry) for entry in value] if isinstance(value, list) else value
 
-    return tidy(content)
+    return order_fields(content)
 
 
 def _read_toml(name: str, content: bytes) -> dict[str, Any]:
@@ -195,9 +197,11 @@ def _read_csv(content: bytes) -> list[_Cells]:
 
 
 def _count_known_columns(cells: _Cells) -> int:
-    place = cells.find_header()
+    header_row = cells.find_header()
     return (
-        0 if place is None else sum(table.find_name(cell) is not None for cell in cells.rows[place])
+        0
+        if header_row is None
+        else sum(table.find_name(cell) is not None for cell in cells.rows[header_row])
     )
 
 
@@ -216,8 +220,8 @@ def _read_workbook(name: str, content: bytes) -> list[_Cells]:
 
 def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
     chosen = max(sheets, key=_count_known_columns, default=None)
-    place = chosen.find_header() if chosen else None
-    if chosen is None or place is None:
+    header_row = chosen.find_header() if chosen else None
+    if chosen is None or header_row is None:
         message = N_(
             "{name} has no title row such as {example}. Add these titles, in French or English, "
             "and send the file again."
@@ -226,7 +230,9 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
             "no_grid_table",
             message,
             name=name,
-            example=" · ".join(_(table.COLUMNS[one]) for one in ("section", "fr", "points")),
+            example=" · ".join(
+                _(table.COLUMNS[name_of_column]) for name_of_column in ("section", "fr", "points")
+            ),
         )
     if len(chosen.rows) > MAX_ROWS:
         raise Refusal(
@@ -235,14 +241,16 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
             name=name,
             most=MAX_ROWS,
         )
-    titles = [table.find_name(cell) for cell in chosen.rows[place]]
+    titles = [table.find_name(cell) for cell in chosen.rows[header_row]]
     if "points" not in titles:
         message = N_("{name} has no column {column}. Columns found: {found}.")
-        found = ", ".join(cell.strip() for cell in chosen.rows[place] if cell.strip())
+        columns_found = ", ".join(cell.strip() for cell in chosen.rows[header_row] if cell.strip())
         title = table.COLUMNS["points"]
-        raise Refusal("no_grid_table", message, name=name, column=_(title), found=found)
+        raise Refusal("no_grid_table", message, name=name, column=_(title), found=columns_found)
     header_rows = [
-        row for sheet in sheets for row in (sheet.rows[:place] if sheet is chosen else sheet.rows)
+        row
+        for sheet in sheets
+        for row in (sheet.rows[:header_row] if sheet is chosen else sheet.rows)
     ]
     header = {
         line: row[1]
@@ -255,14 +263,16 @@ def _read_sheets(name: str, sheets: Sequence[_Cells]) -> dict[str, Any]:
         )
     lines = [
         (number, {title: cell for title, cell in zip(titles, row, strict=False) if title})
-        for number, row in enumerate(chosen.rows[place + 1 :], start=chosen.first_row + place + 1)
+        for number, row in enumerate(
+            chosen.rows[header_row + 1 :], start=chosen.first_row + header_row + 1
+        )
     ]
     sections, numbers = _group_by_section(lines, header["title"] if header.get("title") else name)
     content = table.to_content(header, sections)
     if faults := find_faults(content):
         columns = {
             title: cell.strip()
-            for title, cell in zip(titles, chosen.rows[place], strict=True)
+            for title, cell in zip(titles, chosen.rows[header_row], strict=True)
             if title
         }
         raise FaultyFile(

@@ -8,102 +8,31 @@ from fractions import Fraction
 from typing import Any
 
 from qa_core import scoring
-from qa_core.base.i18n import N_, _
+from qa_core.base import declared
+from qa_core.base.i18n import _
 from qa_core.centre.advisors import normalise_name
 from qa_core.scoring.scorecard import read_number
 
-COLUMNS: dict[str, str] = {
-    "section": N_("Section"), "section_fr": N_("Section (French)"),
-    "section_en": N_("Section (English)"), "weight": N_("Section weight"),
-    "key": N_("Key"), "fr": N_("Criterion (French)"), "en": N_("Criterion (English)"),
-    "help_fr": N_("Guidance (French)"), "help_en": N_("Guidance (English)"), "points": N_("Points"),
-    "levels": N_("Levels"),
-    "not_applicable": N_("Not applicable allowed"), "critical": N_("Critical"),
-    "fails": N_("Fails"), "bonus": N_("Bonus"),
-}  # fmt: skip
+DECLARED = declared.read(__file__)
+COLUMNS: dict[str, str] = DECLARED["columns"]
 """Columns in the order of the file."""
-
-HEADER: dict[str, str] = {
-    "title": N_("Title"),
-    "title_fr": N_("Title (French)"),
-    "title_en": N_("Title (English)"),
-    "method": N_("Method"),
-    "pass_mark": N_("Pass mark"),
-    "bonus_cap": N_("Highest score"),
-}
+HEADER: dict[str, str] = DECLARED["header"]
 """Fields of the whole scorecard, as lines of title and value above the table."""
-
-SYNONYMS: dict[str, str] = {
-    "section": "rubrique|thème|catégorie|category|bloc|chapitre|partie|part",
-    "section_fr": "rubrique (français)|section (français)|section fr|rubrique fr",
-    "section_en": "rubrique (anglais)|section (anglais)|section en|rubrique en",
-    "weight": "weight|poids|poids de la rubrique|poids rubrique|poids de la section|poids "
-    "section|pondération|weighting|coefficient|coef",
-    "key": "clé|id|code|identifiant",
-    "text": "criterion|criteria|critère|critères|question|item|libellé|text|texte|intitulé|"
-    "comportement",
-    "fr": "criterion fr|critère (français)|critère fr|texte fr|text "
-    "fr|fr|français|french|libellé fr",
-    "en": "criterion en|critère (anglais)|critère en|texte en|text "
-    "en|en|anglais|english|libellé en",
-    "help": "guidance|help|consigne|consignes|aide|description|définition|definition|what to "
-    "listen for|à écouter",
-    "help_fr": "help fr|consigne (français)|consigne fr|aide fr",
-    "help_en": "help en|consigne (anglais)|consigne en|aide en",
-    "points": "point|pts|barème|maximum|max|points possible|points max|points "
-    "possibles|maximum points|note max",
-    "levels": "level|niveaux|niveau|échelle|scale|answers|réponses|réponses possibles|valeurs",
-    "not_applicable": "na|n/a|sans objet|sans objet possible|non applicable|not "
-    "applicable|so|s/o|nc",
-    "critical": "critique|éliminatoire|critical class|critical error|erreur critique",
-    "fails": "fait échouer|conséquence|échec",
-    "bonus": "bonus",
-    "title": "grid|grille|titre|nom|name|nom de la grille",
-    "title_fr": "titre (français)|title fr|titre fr",
-    "title_en": "titre (anglais)|title en|titre en",
-    "method": "méthode|calcul",
-    "pass_mark": "pass|seuil|seuil de réussite|note de réussite|passing score",
-    "bonus_cap": "bonus cap|plafond|note maximale|score maximal|plafond du bonus",
-}
-"""Alternative titles of columns and header lines, separated by `|`."""
-
-YES = frozenset({"yes", "y", "oui", "o", "x", "true", "vrai", "1", "✓", "✔"})
-NO = frozenset({"no", "n", "non", "false", "faux", "0", "-", "–"})
-WORDS: dict[str, dict[str, str]] = {
-    "critical": {
-        "client": "customer", "for the customer": "customer",
-        "critical for the customer": "customer", "pour le client": "customer",
-        "entreprise": "business", "métier": "business", "activité": "business",
-        "conformité": "compliance", "légal": "compliance", "legal": "compliance",
-    },
-    "fails": {"grille": "grid", "the grid": "grid", "la grille": "grid", "rubrique": "section",
-    "its section": "section", "sa section": "section"},
-    "method": {
-        "part des points de chaque rubrique": "section_ratio",
-        "part des points de chaque section": "section_ratio",
-        "share of points in each section": "section_ratio", "ratio": "section_ratio",
-        "points × poids": "points_times_weight", "points x poids": "points_times_weight",
-        "points times weight": "points_times_weight",
-        "points multipliés par le poids": "points_times_weight",
-    },
-}  # fmt: skip
-TOTALS = frozenset({"total", "sous total", "subtotal", "total general", "grand total"})
+CODES: dict[str, str] = DECLARED["codes"]
+METHODS: dict[str, str] = DECLARED["methods"]
+YES, NO, TOTALS = (frozenset(DECLARED[name]) for name in ("yes", "no", "totals"))
 MAX_CRITERION_KEY, WORDS_OF_KEY = 40, 5
 
 
-def _build_spellings() -> dict[str, str]:
-    found = {}
-    for name, titles_text in SYNONYMS.items():
-        for spelling in (
-            name,
-            *titles_text.split("|"),
-            *(titles[name] for titles in (COLUMNS, HEADER) if name in titles),
-        ):
-            found.setdefault(normalise_name(spelling), name)
-    return found
-
-
-SPELLINGS = _build_spellings()
+SPELLINGS: dict[str, str] = {}
+for _name, _spellings in DECLARED["synonyms"].items():
+    _titles = [titles[_name] for titles in (COLUMNS, HEADER) if _name in titles]
+    for _spelling in (_name, *_spellings, *_titles):
+        SPELLINGS.setdefault(normalise_name(_spelling), _name)
+WORDS = {
+    column: {normalise_name(word): code for code, words in codes.items() for word in words}
+    for column, codes in DECLARED["words"].items()
+}
 
 
 def find_name(title: Any) -> str | None:
@@ -130,10 +59,10 @@ def to_header(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sections, by name of `COLUMNS`."""
-    found = []
+    rows = []
     for section in _only_tables(content.get("section")):
         french, english = _split_languages(section.get("text"))
-        found.append(
+        rows.append(
             {
                 "section": section.get("name", ""),
                 "section_fr": french,
@@ -141,17 +70,17 @@ def to_sections(content: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "weight": section.get("weight", 1),
             }
         )
-    return found
+    return rows
 
 
 def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the criteria of a section, by name of `COLUMNS`; levels as text."""
-    found = []
+    rows = []
     for criterion in _only_tables(section.get("criterion")):
         french, english = _split_languages(criterion.get("text"))
         help_french, help_english = _split_languages(criterion.get("help"))
         levels = criterion.get("levels")
-        found.append(
+        rows.append(
             {
                 "key": criterion.get("key", ""),
                 "fr": french,
@@ -168,7 +97,7 @@ def to_criteria(section: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "bonus": criterion.get("bonus", False),
             }
         )
-    return found
+    return rows
 
 
 def to_content(
@@ -285,15 +214,6 @@ def describe_cell(name: str, value: Any) -> Any:
             return value
 
 
-CODES = {
-    "customer": N_("customer"),
-    "business": N_("business"),
-    "compliance": N_("compliance"),
-    "grid": N_("grid"),
-    "section": N_("section"),
-}
-
-
 def _to_levels(cell: Any) -> Any:
     if is_blank(cell):
         return None
@@ -317,8 +237,7 @@ def _read_code(name: str, cell: Any) -> Any:
     if is_blank(cell):
         return None
     word = str(cell).strip()
-    known = {normalise_name(spelling): code for spelling, code in WORDS[name].items()}
-    return known.get(
+    return WORDS[name].get(
         normalise_name(word),
         word.casefold() if word.casefold() in {*CODES, *scoring.Method} else word,
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.centre.advisors import normalise_name
 from qa_core.storage.facts.guard import Unscoped
@@ -16,6 +17,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation, ScorecardVersion
 from qa_core.storage.records.store import Session
 
+NOT_PUBLISHED = N_("The scorecard is not published. Publish it under Scorecards first.")
 READERS = (Permission.SEE_SCORECARDS, Permission.SEE_EVALUATIONS)
 """Permissions that read published scorecards. Drafts need `SEE_SCORECARDS`."""
 
@@ -100,8 +102,8 @@ def find_newest_published(session: Session, key_or_file_title: str) -> Scorecard
         lambda row: normalise_name(row.key) == wanted,
         lambda row: normalise_name(row.title) == wanted,
     ):
-        if found := next(filter(is_meant, rows), None):
-            return found
+        if row_meant := next(filter(is_meant, rows), None):
+            return row_meant
     return None
 
 
@@ -109,11 +111,15 @@ def find_all(viewer: Viewer) -> list[StoredScorecard]:
     """Return drafts, newest first, then versions by title, newest first."""
     viewer.require(Permission.SEE_SCORECARDS)
     with store.reading() as session:
-        found = [_build_stored(row, count) for row, count in session.execute(_select_with_counts())]
-    drafts = sorted((held for held in found if held.is_draft), key=lambda held: -held.id)
+        scorecards = [
+            _build_stored(row, count) for row, count in session.execute(_select_with_counts())
+        ]
+    drafts = sorted(
+        (stored for stored in scorecards if stored.is_draft), key=lambda stored: -stored.id
+    )
     versions = sorted(
-        (held for held in found if not held.is_draft),
-        key=lambda held: (held.title, held.key, -held.version),
+        (stored for stored in scorecards if not stored.is_draft),
+        key=lambda stored: (stored.title, stored.key, -stored.version),
     )
     return [*drafts, *versions]
 

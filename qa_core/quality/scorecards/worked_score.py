@@ -34,13 +34,13 @@ FORMULAS = {
 def find_sums(scorecard: scoring.Scorecard, result: scoring.Result) -> list[SectionSum]:
     """Return the sums of the sections, in the order of the scorecard."""
     scores = {section.name: section.score for section in result.sections}
-    found = []
+    sums = []
     for section in scorecard.sections:
         inside = [answer for answer in result.answers if answer.section == section.name]
         earned = sum((answer.earned for answer in inside if answer.earned is not None), Fraction(0))
         possible = sum((answer.possible for answer in inside), Fraction(0))
         share = sum((answer.applied_weight for answer in inside), Fraction(0))
-        found.append(
+        sums.append(
             SectionSum(
                 section.name,
                 section.text.in_language(language()),
@@ -51,14 +51,14 @@ def find_sums(scorecard: scoring.Scorecard, result: scoring.Result) -> list[Sect
                 scores[section.name],
             )
         )
-    return found
+    return sums
 
 
 def write_formula(scorecard: scoring.Scorecard, result: scoring.Result) -> str:
     """Write `100 × (40 × 3/4 + 20 × 1/1) / 60 = 83.3`; empty without a score."""
     return _write_calculation(
         scorecard,
-        [(one, one.earned) for one in find_sums(scorecard, result) if one.share],
+        [(section, section.earned) for section in find_sums(scorecard, result) if section.share],
         result.calculated_score,
     )
 
@@ -116,22 +116,26 @@ def _write_calculation(
         return ""
     if scorecard.method == scoring.Method.SECTION_RATIO:
         above = " + ".join(
-            f"{_describe(one.weight)} × {_describe(earned)}/{_describe(one.possible)}"
-            for one, earned in sums
+            f"{_describe(section.weight)} × {_describe(earned)}/{_describe(section.possible)}"
+            for section, earned in sums
         )
-        below = _describe(sum((one.weight for one, _earned in sums), Fraction(0)))
+        below = _describe(sum((section.weight for section, _earned in sums), Fraction(0)))
         return f"100 × ({above}) / {below} = {_describe(value)}"
-    above = " + ".join(f"{_describe(one.weight)} × {_describe(earned)}" for one, earned in sums)
+    above = " + ".join(
+        f"{_describe(section.weight)} × {_describe(earned)}" for section, earned in sums
+    )
     below = " + ".join(
-        f"{_describe(one.weight)} × {_describe(one.possible)}" for one, _earned in sums
+        f"{_describe(section.weight)} × {_describe(section.possible)}" for section, _earned in sums
     )
     return f"100 × ({above}) / ({below}) = {_describe(value)}"
 
 
 def _compute_uncapped(scorecard: scoring.Scorecard, result: scoring.Result) -> Fraction | None:
-    sums = [one for one in find_sums(scorecard, result) if one.share]
+    sums = [section for section in find_sums(scorecard, result) if section.share]
     if sums:
-        return 100 * sum((one.share * one.earned / one.possible for one in sums), Fraction(0))
+        return 100 * sum(
+            (section.share * section.earned / section.possible for section in sums), Fraction(0)
+        )
     return None
 
 

@@ -85,7 +85,7 @@ CONTACTS = sa.Table(
     sa.Column("private_line", sa.Boolean),
     sa.Column("recording_purpose", sa.Text),
     # What the source said where the centre says otherwise (merged advisors, spellings,
-    # opening hours, shared numbers); null: as it stands.
+    # opening hours, shared numbers); null: unchanged.
     sa.Column("given_queue", sa.Text),
     sa.Column("given_reason", sa.Text),
     sa.Column("given_campaign", sa.Text),

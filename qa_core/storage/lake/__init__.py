@@ -65,7 +65,7 @@ def working(rows: int = 0, spill_folder: Path | None = None) -> Iterator[duckdb.
     version. It checks no viewer: nothing read here may be shown.
 
     `rows`: rows it will hold beside the contacts. It spills into `spill_folder`, by
-    default a folder of its own.
+    default a new folder.
     """
     rows += tables.snapshot("contacts").rows
     with damage.explaining_damage(), tables.scratch(rows, spill_folder) as connection:

@@ -23,14 +23,14 @@ def image_folder() -> Path:
 
 
 def last_transaction(base: tables.Snapshot, batch_id: str) -> int | None:
-    """Read the transaction version of a batch: `LOADED`, `TAKEN_BACK`, or None when the
+    """Read the transaction version of a batch: `LOADED`, `UNDONE`, or None when the
     table never saw it. Outlives checkpoints of the log.
     """
     return None if base.version < 0 else DeltaTable(base.folder).transaction_version(batch_id)
 
 
 def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
-    """List the log entries of the batches that landed and were not undone, oldest
+    """List the log entries of the batches that were loaded and not undone, oldest
     first; `undo` names the files of their before-images.
     """
     if base.version < 0:
@@ -70,12 +70,14 @@ def _attempt(
     connection: duckdb.DuckDBPyConnection, base: tables.Snapshot, batch_id: str, progress: Progress
 ) -> int:
     commits = current_commits(base)
-    own = [image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]]
+    images = [
+        image for entry in commits if entry["batch_id"] == batch_id for image in entry["undo"]
+    ]
     restored_columns = [
         column for column in tables.columns_of(base.name) if column not in schema.NEIGHBOURS
     ]
     rewrite = Rewrite(connection, base, restored_columns, progress)
-    if not all((image_folder() / image).exists() for image in own):
+    if not all((image_folder() / image).exists() for image in images):
         raise Refusal(
             "too_old_to_undo",
             "Import {batch} cannot be undone: the data before it is no longer kept.",
@@ -84,7 +86,7 @@ def _attempt(
     connection.execute(
         f"CREATE TEMP VIEW stored AS {tables.select_from_files(base.name, base.files())}"
     )
-    _make_before(rewrite, own)
+    _make_before(rewrite, images)
     _refuse_if_changed_since(rewrite, commits, batch_id)
     connection.execute(
         "CREATE TEMP VIEW incoming AS SELECT * EXCLUDE (status) FROM before WHERE status = "
@@ -96,16 +98,16 @@ def _attempt(
     )
     clock = tables.CLOCKS[base.name]
     connection.execute(f"""
-        CREATE TEMP TABLE fate AS
+        CREATE TEMP TABLE row_status AS
         SELECT {rewrite.list_key("b")}, s.month AS old_month, b.month AS new_month,
             s.{clock} AS old_clock, b.{clock} AS new_clock,
             CASE b.status WHEN 'new' THEN 'deleted' ELSE 'changed' END AS status
         {customer_columns if base.name == "contacts" else ""}
         FROM before b JOIN stored s ON {rewrite.match("b", "s")}
     """)
-    rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
+    rows = connection.execute("SELECT count(*) FROM row_status").fetchone()[0]
     rewrite.run([Transaction(batch_id, UNDONE)], {"undoes": batch_id})
-    for image in own:
+    for image in images:
         (image_folder() / image).unlink(missing_ok=True)
     return rows
 

@@ -59,7 +59,7 @@ def erase(customer_key: str) -> int:
                 WHERE {SHARED_KEY} = {customer}
         """)
         connection.execute(f"""
-            CREATE TEMP TABLE fate AS
+            CREATE TEMP TABLE row_status AS
             SELECT {rewrite.list_key("s")}, s.month AS old_month, CASE WHEN s.customer_key IS NULL
                 THEN s.month END AS new_month, s.started_at AS old_clock, s.started_at AS new_clock,
                 CASE WHEN s.customer_key IS NULL THEN 'changed' ELSE 'deleted' END AS status,
@@ -70,7 +70,7 @@ def erase(customer_key: str) -> int:
         # The images go first: were we stopped in between, a second call would still
         # find the contacts and finish.
         _erase_from_images(rewrite, customer)
-        rows = connection.execute("SELECT count(*) FROM fate").fetchone()[0]
+        rows = connection.execute("SELECT count(*) FROM row_status").fetchone()[0]
         if rows:
             rewrite.run([], {"erased": rows})
         return rows
@@ -87,7 +87,7 @@ def _erase_from_images(rewrite: Rewrite, customer: str) -> None:
             "*",
         )
         condition = is_touched = (
-            "EXISTS (SELECT 1 FROM fate f WHERE f.status = 'deleted' AND "
+            "EXISTS (SELECT 1 FROM row_status f WHERE f.status = 'deleted' AND "
             f"{rewrite.match('f', 'i')})"
         )
         if status_of(image.name) == "new":
@@ -298,8 +298,8 @@ def vacuum(at_once: bool = False) -> int:
     """Delete the files that no version of the last ten minutes holds, and what killed
     writers left behind. Returns the number of files.
 
-    `at_once`: those of every earlier version, as soon as nobody reads it any more, ten
-    minutes from now at most.
+    `at_once`: also the files of all earlier versions, as soon as nobody reads them, in
+    at most ten minutes.
     """
     count = 0
     if at_once:
@@ -353,8 +353,8 @@ def _vacuum_images(base: tables.Snapshot) -> int:
 
 
 def remove_dead_folders() -> None:
-    """Remove the temporary folders of processes that were killed, by the number of the
-    process in their names: those of this home, and those of trials, which lie outside.
+    """Remove the temporary folders of processes that were killed, by the process number in
+    their names: folders of this home, and folders of trials, which lie outside.
     """
     here, outside = environment.current().temporary_folder, Path(tempfile.gettempdir())
     patterns = [(here, f"{name}-*") for name in ("lake", "engine", "staged")]

@@ -35,7 +35,7 @@ COMMITS_BETWEEN_VACUUMS = 10
 @dataclass(frozen=True)
 class MergeResult:
     """Result of a merge. `missing`: keys that are not in the lake, where none may be
-    created. Days are those of the rows found or made, before and after.
+    created. Days cover the updated and the new rows, before and after.
     """
 
     new: int = 0
@@ -236,7 +236,7 @@ def _classify_rows(rewrite: Rewrite, columns: Sequence[str], create: bool) -> No
     )
     customers = _list_customers(rewrite) if name == "contacts" and not rewrite.starts_empty else ""
     rewrite.connection.execute(f"""
-        CREATE TEMP TABLE fate AS
+        CREATE TEMP TABLE row_status AS
         SELECT {rewrite.list_key("i")}, s.month AS old_month, {new_month} AS new_month,
             s.{sort} AS old_clock, {new_sort} AS new_clock, {status} AS status,
             least({day}, CAST(s.{clock} AS DATE)) AS first_day, greatest({day},
@@ -246,8 +246,8 @@ def _classify_rows(rewrite: Rewrite, columns: Sequence[str], create: bool) -> No
 
 
 def _list_customers(rewrite: Rewrite) -> str:
-    """List the columns of the fate that say whose neighbours may change: of new rows,
-    and of those that change where neighbours look.
+    """List the columns of `row_status` with the customers whose neighbours may change: of new
+    rows, and of rows with a changed input of the neighbours.
     """
     touches = (
         " OR ".join(
@@ -272,12 +272,12 @@ def _count(rewrite: Rewrite) -> MergeResult:
     counts = dict.fromkeys(("new", "changed", "unchanged", "missing"), 0)
     first = last = None
     for status, number, least, greatest in rewrite.connection.execute(
-        "SELECT status, count(*), min(first_day), max(last_day) FROM fate GROUP BY status"
+        "SELECT status, count(*), min(first_day), max(last_day) FROM row_status GROUP BY status"
     ).fetchall():
         counts[status] = number
         if status != "missing" and least:
             first, last = min(first or least, least), max(last or greatest, greatest)
-    rewrite.connection.execute("DELETE FROM fate WHERE status IN ('unchanged', 'missing')")
+    rewrite.connection.execute("DELETE FROM row_status WHERE status IN ('unchanged', 'missing')")
     return MergeResult(
         counts["new"], counts["changed"], counts["unchanged"], counts["missing"], first, last
     )
@@ -289,9 +289,9 @@ def _keep_before_image(rewrite: Rewrite, result: MergeResult) -> list[str]:
     """
     image_folder().mkdir(parents=True, exist_ok=True)
     select = {
-        "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM fate WHERE status = "
+        "changed": "SELECT s.* FROM stored s SEMI JOIN (SELECT * FROM row_status WHERE status = "
         f"'changed') f ON {rewrite.match('s', 'f')}",
-        "new": f"SELECT {rewrite.list_key('f')} FROM fate f WHERE status = 'new'",
+        "new": f"SELECT {rewrite.list_key('f')} FROM row_status f WHERE status = 'new'",
     }
     kinds = [status for status, rows in (("changed", result.updated), ("new", result.new)) if rows]
     names = {status: f"{rewrite.base.name}-{uuid.uuid4().hex}-{status}.parquet" for status in kinds}

@@ -1,6 +1,5 @@
-"""Sums of whole months, or of the days of one file, kept beside the contacts they were
-computed from: what a question found in them, as a file of its own, until a commit changes
-one of these days.
+"""Cached results of a question over a whole month, or over the days of one data file: one
+file per result, beside the contacts, valid until a commit changes one of these days.
 """
 
 import functools

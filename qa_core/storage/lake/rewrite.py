@@ -3,10 +3,10 @@ neighbours included.
 
 A writer prepares three relations on its connection: the view `stored` (the current
 table), the view `incoming` (rows by key, with the columns that it carries) and the
-table `fate` (key, `old_month`, `new_month`, `old_clock`, `new_clock`: the sort column,
-`status`: new, changed or deleted). For contacts, the fate also holds the customer
-concerned and when, before and after: `before_customer`, `before_start`,
-`after_customer`, `after_start`; null where nobody's neighbours can change.
+table `row_status` (key, `old_month`, `new_month`, `old_clock`, `new_clock`: the sort column,
+`status`: new, changed or deleted). For contacts, it also holds the customer
+concerned and the moment, before and after: `before_customer`, `before_start`,
+`after_customer`, `after_start`; null where no neighbours can change.
 """
 
 import contextlib
@@ -52,17 +52,15 @@ class Rewrite:
     def key(self) -> Sequence[str]:
         return KEYS[self.base.name]
 
-    def match(self, one: str, other: str) -> str:
+    def match(self, left: str, right: str) -> str:
         """Write the join of two relations on the key; parts of the key of spend and of
         intervals may be missing.
         """
         nullable = {
             column.name for column in tables.TABLES[self.base.name].columns if column.nullable
         }
-        return " AND ".join(
-            f'{one}."{name}" {"IS NOT DISTINCT FROM" if name in nullable else "="} {other}."{name}"'
-            for name in self.key
-        )
+        equal = {name: "IS NOT DISTINCT FROM" if name in nullable else "=" for name in self.key}
+        return " AND ".join(f'{left}."{name}" {equal[name]} {right}."{name}"' for name in self.key)
 
     def list_key(self, relation: str) -> str:
         return ", ".join(f'{relation}."{name}"' for name in self.key)
@@ -133,23 +131,23 @@ class Rewrite:
                 spans.append(
                     f"({', '.join(map(tables.quote, (part.path, month)))}, {', '.join(bounds)})"
                 )
-        moments = ["SELECT old_month AS month, old_clock AS clock FROM fate"]
-        moments.append("SELECT new_month, new_clock FROM fate")
+        moments = ["SELECT old_month AS month, old_clock AS clock FROM row_status"]
+        moments.append("SELECT new_month, new_clock FROM row_status")
         if has_neighbours:
             moments.append("SELECT month, started_at FROM neighbours")
-        found = self.connection.execute(
+        rows = self.connection.execute(
             f"SELECT DISTINCT path FROM ({' UNION ALL '.join(moments)}) JOIN "
             f"(VALUES {', '.join(spans)}) AS spans (path, month, first_clock, last_clock) "
             "USING (month) WHERE (first_clock IS NULL OR clock >= first_clock) AND "
             "(last_clock IS NULL OR clock <= last_clock)"
         ).fetchall()
-        paths = {path for (path,) in found}
+        paths = {path for (path,) in rows}
         return [part for part in parts if part.path in paths]
 
     def _count_new(self) -> dict[str, int]:
         """Count the rows that come into each month."""
         counts = self.connection.execute(
-            "SELECT new_month, count(*) FROM fate WHERE new_month IS DISTINCT FROM old_month "
+            "SELECT new_month, count(*) FROM row_status WHERE new_month IS DISTINCT FROM old_month "
             "GROUP BY new_month"
         )
         return dict(counts.fetchall())
@@ -165,7 +163,7 @@ class Rewrite:
         return not self.base.parts
 
     def _find_months(self, has_neighbours: bool) -> list[str]:
-        parts = ["SELECT old_month AS month FROM fate", "SELECT new_month FROM fate"]
+        parts = ["SELECT old_month AS month FROM row_status", "SELECT new_month FROM row_status"]
         if has_neighbours:
             parts.append("SELECT month FROM neighbours")
         rows = self.connection.execute(
@@ -188,7 +186,7 @@ class Rewrite:
             if name == "contacts"
             else ""
         )
-        # Where the rows say their month, only those of this one are looked at.
+        # Where the rows name their month, only rows of this month are read.
         incoming = (
             f"(SELECT * FROM incoming WHERE month = {literal})"
             if "month" in self.columns
@@ -204,7 +202,7 @@ class Rewrite:
                 f"WHERE i.is_change IS NULL OR (NOT i.is_deleted AND i.new_month = {literal})"
             )
         origins = self.connection.execute(
-            "SELECT DISTINCT old_month FROM fate WHERE status = 'changed' AND new_month = "
+            "SELECT DISTINCT old_month FROM row_status WHERE status = 'changed' AND new_month = "
             f"{literal} AND old_month <> {literal}"
         ).fetchall()
         if origins:
@@ -217,10 +215,10 @@ class Rewrite:
         if self.starts_empty:
             pieces.append(f"SELECT {new_columns}{blanks} FROM {incoming} i")
         elif self.connection.execute(
-            f"SELECT 1 FROM fate WHERE status = 'new' AND new_month = {literal} LIMIT 1"
+            f"SELECT 1 FROM row_status WHERE status = 'new' AND new_month = {literal} LIMIT 1"
         ).fetchone():
             fresh = (
-                f"SELECT {', '.join(self.key)} FROM fate WHERE status = 'new' AND "
+                f"SELECT {', '.join(self.key)} FROM row_status WHERE status = 'new' AND "
                 f"new_month = {literal}"
             )
             pieces.append(
@@ -242,13 +240,13 @@ class Rewrite:
         )
 
     def _changes(self, condition: str, incoming: str = "incoming") -> str:
-        """Write the incoming rows that change or delete a stored one whose fate fulfils
+        """Write the incoming rows that change or delete a stored one whose row_status fulfils
         the condition.
         """
         columns = ", ".join(f'i."{name}"' for name in self.columns if name not in self.key)
         return (
             f"SELECT {self.list_key('f')}{', ' + columns if columns else ''}, true AS is_change, "
-            "f.status = 'deleted' AS is_deleted, f.new_month FROM fate f "
+            "f.status = 'deleted' AS is_deleted, f.new_month FROM row_status f "
             f"LEFT JOIN {incoming} i ON {self.match('i', 'f')} WHERE f.status IN ('changed', "
             f"'deleted') AND {condition}"
         )
@@ -286,7 +284,7 @@ class Rewrite:
                     WHERE i.is_change IS NULL OR NOT i.is_deleted
                     UNION ALL
                     SELECT {self.list_key("i")}, f.new_month, {new_columns}, {blanks}
-                    FROM incoming i JOIN (SELECT * FROM fate WHERE status = 'new') f
+                    FROM incoming i JOIN (SELECT * FROM row_status WHERE status = 'new') f
                         ON {self.match("i", "f")}
                 ) SEMI JOIN touched USING (customer_key)"""
             is_near = (
@@ -311,9 +309,9 @@ class Rewrite:
             CREATE TEMP TABLE touched AS
             SELECT customer_key, min(started_at) AS first_start, max(started_at) AS last_start
             FROM (
-                SELECT before_customer AS customer_key, before_start AS started_at FROM fate
+                SELECT before_customer AS customer_key, before_start AS started_at FROM row_status
                 UNION ALL
-                SELECT after_customer, after_start FROM fate
+                SELECT after_customer, after_start FROM row_status
             )
             WHERE customer_key IS NOT NULL GROUP BY customer_key
         """)
@@ -330,7 +328,7 @@ class Rewrite:
         """
         named = "status = 'changed' AND before_customer IS NULL AND after_customer IS NOT NULL"
         count, has_named = self.connection.execute(
-            f"SELECT (SELECT count(*) FROM touched), EXISTS (FROM fate WHERE {named})"
+            f"SELECT (SELECT count(*) FROM touched), EXISTS (FROM row_status WHERE {named})"
         ).fetchone()
         has_numbers = not any("customer_number" in tables.missing_in("contacts", f) for f in files)
         if count > FEW_CUSTOMERS or has_named or not has_numbers or not files:
@@ -346,7 +344,7 @@ class Rewrite:
 
 def _months_around(first: datetime, last: datetime, days: int) -> tuple[str, str]:
     """List the months that can hold a start that near; a day more on either side,
-    because months are those of the local clock.
+    because months follow the local clock.
     """
     margin = timedelta(days=days + 1)
     return f"{first - margin:%Y-%m}", f"{last + margin:%Y-%m}"

@@ -76,7 +76,7 @@ class Part:
 
     @property
     def days(self) -> tuple[date, date]:
-        """Return the first and the last day that it can hold: else those of its month."""
+        """Return the first and the last day that it can hold, at most its month."""
         if self.first_day and self.last_day:
             return self.first_day, self.last_day
         start = date.fromisoformat(f"{self.month}-01")
@@ -294,7 +294,7 @@ def reading() -> Iterator[None]:
 
 
 def wait_for_readers(seconds: float) -> None:
-    """Wait until nobody reads an earlier version of the contacts, so long at most."""
+    """Wait until nobody reads an earlier version of the contacts, at most `seconds`."""
     deadline, newest = time.monotonic() + seconds, version("contacts")
     for number in range(max(newest - VERSIONS_READ, 0), newest):
         with suppress(FileNotFoundError), _log_entry(number).open("rb") as file:
@@ -323,7 +323,7 @@ def scratch_folder() -> Iterator[Path]:
 @contextmanager
 def scratch(rows: int, spill_folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a DuckDB connection for a writer of that many rows; it spills into
-    `spill_folder`, by default a folder of its own. Inside `one_database` it is one of that
+    `spill_folder`, by default a new folder. Inside `one_database` it belongs to that
     database.
     """
     database = _database.get()
@@ -565,8 +565,8 @@ def commit(base: Snapshot, change: Commit) -> int:
 
 
 def _add_new_columns(name: str, table: DeltaTable) -> None:
-    """Give a table of an earlier version the columns that were declared since, in a
-    commit of its own; its files stay as they are.
+    """Add the columns that were declared since to a table of an earlier version, in a
+    separate commit; its files stay unchanged.
     """
     names = {item.name for item in table.schema().fields}
     fresh = [

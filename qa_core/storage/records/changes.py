@@ -20,7 +20,7 @@ QUIET = frozenset(
 
 class ChangeMark(Base):
     """Random text, new after each transaction that wrote to a table of the subject: it never
-    comes back, not even with an older copy of the records.
+    recurs, not even with an older copy of the records.
     """
 
     subject: Mapped[str] = mapped_column(primary_key=True)

@@ -34,7 +34,7 @@ class ScorecardVersion(Numbered):
     created_by: Mapped[str | None]
     published_by: Mapped[str | None]
     edition: Mapped[int] = mapped_column(default=1, server_default="1")
-    """Raised at each save of a draft: who saved an older one is told."""
+    """Raised at each save of a draft; a save of an older edition is refused."""
 
 
 def find_moment_of_change(connection: sa.Connection) -> datetime:
@@ -52,8 +52,8 @@ def find_moment_of_change(connection: sa.Connection) -> datetime:
 class Evaluation(Numbered):
     """Evaluation of one contact on one version of a scorecard. Scores are 0–100.
 
-    `team` and `local_day` are those of the contact (of the evaluation, when no contact
-    is named): they decide the scope of a reader without the lake.
+    `team` and `local_day` come from the contact (from the evaluation, when no contact is
+    named): they decide the scope of a reader without the lake.
     """
 
     __table_args__ = (
@@ -91,7 +91,7 @@ class Evaluation(Numbered):
     draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     """Of a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
-    """Raised by each change: who saved an older one is told."""
+    """Raised by each change; a change to an older version is refused."""
     started_at: Mapped[datetime | None]
     seconds_spent: Mapped[float | None]
     submitted_at: Mapped[datetime | None]

@@ -32,7 +32,7 @@ class Irritant(Numbered):
     due_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
-    """Raised at each change: who saved an older one is told"""
+    """Raised at each change; a change to an older version is refused."""
     opened_by: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(default=now)
 

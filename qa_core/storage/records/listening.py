@@ -94,7 +94,7 @@ class Playback(Numbered):
 
 
 class ListeningPlan(Numbered):
-    """Listening plan: who listens to how much of whom, and why (docs/contract.md, section 7)."""
+    """Listening plan: evaluators, amounts, advisors, purpose (docs/contract.md, section 7)."""
 
     name: Mapped[str] = mapped_column(unique=True)
     purpose: Mapped[str]

@@ -144,6 +144,6 @@ class SubjectRequest(Numbered):
     answer: Mapped[str | None]
     """granted · partly · refused, and why"""
     audio_confirmed_by: Mapped[str | None]
-    """Who agreed, besides whoever entered it, that audio is handed out."""
+    """The second person who agreed that audio is handed out."""
     entered_by: Mapped[str]
     entered_at: Mapped[datetime] = mapped_column(default=now)

@@ -135,7 +135,7 @@ def _is_restricted(table: sa.FromClause, dialect: str) -> sa.ColumnElement[bool]
 @functools.cache
 def _own_table(name: str, dialect: str) -> sa.FromClause:
     """Name the table itself within the rows that take its name: SQLite needs its schema
-    to tell them apart, PostgreSQL looks outside by itself.
+    to distinguish them, PostgreSQL looks outside by itself.
     """
     table = Base.metadata.tables[name]
     columns = [sa.column(column.name, column.type) for column in table.columns]

@@ -63,7 +63,7 @@ class Session(orm.Session):
 
 @sa.event.listens_for(Session, "do_orm_execute")
 def _let_relationships_load(state: orm.ORMExecuteState) -> None:
-    # Whoever was let see the row they hang on, or holds it already.
+    # The row that they belong to was checked when it was read.
     if state.is_relationship_load or state.is_column_load:
         state.update_execution_options(**{row_rules.OPTION: row_rules.PERSONAL})
 
@@ -354,10 +354,10 @@ def _refuse_unfinished_restore() -> None:
 
 def get_in_scope(session: Session, viewer: Reader, model: type[Found], number: int) -> Found:
     """Return the row of that id in the viewer's scope. Raises AccessDenied without one."""
-    found = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
-    if found is None:
+    row = session.scalar(Scoped(sa.select(model).where(model.id == number), viewer))
+    if row is None:
         raise AccessDenied()
-    return found
+    return row
 
 
 @contextmanager

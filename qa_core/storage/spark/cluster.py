@@ -27,7 +27,7 @@ from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.storage.facts.schema import CONTACTS, DERIVED
 from qa_core.storage.lake import tables
-from qa_core.storage.spark import belief
+from qa_core.storage.spark import engine_checks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +204,7 @@ class Cluster:
                 except (TimeoutError, *_failures()) as error:
                     raise self._unreachable() from error
                 if self._is_checked:
-                    belief.require(self.host, version)
+                    engine_checks.require(self.host, version)
                 self._session = _Session(spark)
             return self._session
 
@@ -288,7 +288,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 def _get_condition(error: Exception) -> str:
-    """Return the name that Spark gives an error, else that of its class."""
+    """Return the name that Spark gives an error, else the name of its class."""
     return getattr(error, "getCondition", lambda: None)() or type(error).__name__
 
 
@@ -371,15 +371,15 @@ def _seal(key: bytes, column: str, text: str) -> str:
 def _to_frame(table: pa.Table, texts: Mapping[str, str]) -> pd.DataFrame:
     """Build the frame that DuckDB makes of the same result, tokens replaced by their texts."""
     histograms = {}
-    for place, column in enumerate(table.schema):
+    for index, column in enumerate(table.schema):
         if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type):
-            histograms[column.name] = list(map(_count_values, table[place].to_pylist()))
-            table = table.set_column(place, column.name, pa.nulls(len(table), pa.int8()))
+            histograms[column.name] = list(map(_count_values, table[index].to_pylist()))
+            table = table.set_column(index, column.name, pa.nulls(len(table), pa.int8()))
         elif pa.types.is_timestamp(column.type) and column.type.tz:
-            table = table.set_column(place, column.name, table[place].cast(pa.timestamp("us")))
+            table = table.set_column(index, column.name, table[index].cast(pa.timestamp("us")))
         elif texts and pa.types.is_string(column.type):
-            values = [texts.get(value, value) for value in table[place].to_pylist()]
-            table = table.set_column(place, column.name, pa.array(values, pa.string()))
+            values = [texts.get(value, value) for value in table[index].to_pylist()]
+            table = table.set_column(index, column.name, pa.array(values, pa.string()))
     with duckdb.connect() as connection:
         frame = connection.from_arrow(table).df()
     for name, cells in histograms.items():
@@ -401,6 +401,6 @@ def _count_values(bins: list[dict[str, float]] | None) -> dict[float, int] | Non
             n=DISTINCT_VALUES,
         )
     counts: dict[float, int] = {}
-    for one in bins:
-        counts[one["x"]] = counts.get(one["x"], 0) + round(one["y"])
+    for bin in bins:
+        counts[bin["x"]] = counts.get(bin["x"], 0) + round(bin["y"])
     return counts

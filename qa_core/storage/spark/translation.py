@@ -28,13 +28,13 @@ def translate(
     """Translate a statement of DuckDB with its parameters, which are written out, and its
     views, which go in front of it as common table expressions.
 
-    `sealed`: columns that hold tokens in place of clear text, and what makes the token of a
+    `sealed`: columns that hold tokens instead of clear text, and what makes the token of a
     text; a statement may select such a column, group by it and compare it with a text.
     Raises Unsupported for what is not certain to mean the same.
     """
     statement = sqlglot.parse_one(text, read="duckdb")
-    for place in list(statement.find_all(exp.Placeholder)):
-        place.replace(_write_parameter(parameters[int(place.name) - 1]))
+    for placeholder in list(statement.find_all(exp.Placeholder)):
+        placeholder.replace(_write_parameter(parameters[int(placeholder.name) - 1]))
     _seal_texts(statement, sealed)
     before = [
         exp.CTE(
@@ -43,9 +43,12 @@ def translate(
         )
         for name, select in views.items()
     ]
-    own = statement.args.get("with_")
+    with_clause = statement.args.get("with_")
     if before:
-        statement.set("with_", exp.With(expressions=[*before, *(own.expressions if own else ())]))
+        statement.set(
+            "with_",
+            exp.With(expressions=[*before, *(with_clause.expressions if with_clause else ())]),
+        )
     for node in reversed(list(statement.walk())):  # the innermost first
         if (new := _rewrite(node)) is not node:
             node.replace(new)
@@ -127,7 +130,8 @@ def _write_seconds(difference: exp.Expression) -> exp.Expression:
 def _write_grouping(columns: Sequence[exp.Expression]) -> exp.Expression:
     """Write the bits of GROUPING column by column: Spark has it for one column alone."""
     bits: list[exp.Expression] = [
-        _call("GROUPING", column) * (1 << place) for place, column in enumerate(reversed(columns))
+        _call("GROUPING", column) * (1 << position)
+        for position, column in enumerate(reversed(columns))
     ]
     total = bits[0]
     for bit in bits[1:]:

@@ -104,10 +104,10 @@ def show(viewer: Viewer, page_key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):
         period = _ask_period(viewer, page, first_day, last_day)
         compare_with = _ask_comparison() if page.has_comparison else "none"
-        found = cached.find_all_values(viewer, tuple(dimensions))
+        offered = cached.find_all_values(viewer, tuple(dimensions))
         values = {
             dimension: _ask_values(viewer, dimension, [value for value, _count in counts])
-            for dimension, counts in found.items()
+            for dimension, counts in offered.items()
         }
         if any(values.values()):
             st.button(
@@ -155,8 +155,8 @@ def share() -> dict[str, list[str]]:
     page = _find_page()
     if page is None:
         return {}
-    said = describe(page.key) | {"period": [_find_period(page) or page.period], "compare": []}
-    return {name: values for name, values in said.items() if values}
+    params = describe(page.key) | {"period": [_find_period(page) or page.period], "compare": []}
+    return {name: values for name, values in params.items() if values}
 
 
 def _find_page() -> MenuPage | None:
@@ -170,9 +170,9 @@ def _find_period(page: MenuPage) -> str:
     """Return the period that an address of that page has to name: the one chosen, or the
     one that this page opened on; empty if that page opens on it too.
     """
-    held, here = st.session_state.get("period") or PAGE_DEFAULT, _find_page()
-    if held != PAGE_DEFAULT:
-        return held
+    selected, here = st.session_state.get("period") or PAGE_DEFAULT, _find_page()
+    if selected != PAGE_DEFAULT:
+        return selected
     return here.period if here and here.period != page.period else ""
 
 
@@ -189,29 +189,29 @@ def current() -> FilterState:
 
 
 def show_title(title: str, period: Period | None = None) -> None:
-    """Show the title of a page, and the days it is about (default: those of the row)."""
+    """Show the title of a page and its days (default: the period of the row)."""
     state = current()
     with st.container(gap=None):
         st.title(title, anchor=False)
         if not state.has_data:
             return
-        said = formatting.period(period) if period else state.period_title
+        text = formatting.period(period) if period else state.period_title
         starts_late = (
             period is None
             and state.where.period.is_bounded
             and state.where.period.first_day < state.first_day
         )
         if starts_late:
-            said = formatting.late_start(said, state.first_day)
+            text = formatting.late_start(text, state.first_day)
         elif period is None and state.compare:
-            said = _("{period}, compared with {before}", period=said, before=state.compare_title)
+            text = _("{period}, compared with {before}", period=text, before=state.compare_title)
         if period is None and state.is_cut_short:
-            said = _(
+            text = _(
                 "{period}; complete days until {day}, totals are provisional",
-                period=said,
+                period=text,
                 day=formatting.day(state.whole_until, year=True),
             )
-        st.caption(said)
+        st.caption(text)
 
 
 def choose_period(choice: str) -> None:
@@ -230,25 +230,25 @@ def narrow(values: dict[str, Any]) -> None:
     """Callback of a click on a chart or a table: put values and the period of this page
     into the row, until the reader leaves the contacts for another page.
     """
-    held = {dimension: st.session_state.get(dimension) or [] for dimension in values}
+    selected = {dimension: st.session_state.get(dimension) or [] for dimension in values}
     chosen = {
         dimension: [_MISSING if value is None else str(value)]
         for dimension, value in values.items()
     }
     if period := _find_period(menu.find_page("contacts")):
-        held["period"], chosen["period"] = st.session_state.get("period", PAGE_DEFAULT), period
-    st.session_state[_BEFORE] = (held, chosen)
+        selected["period"], chosen["period"] = st.session_state.get("period", PAGE_DEFAULT), period
+    st.session_state[_BEFORE] = (selected, chosen)
     st.session_state.update(chosen)
 
 
 def _widen(page_key: str) -> None:
-    """Restore what a link replaced, where the reader did not change it since."""
+    """Restore the filters that a link replaced, unless the reader has changed them."""
     if page_key in ("contacts", "contact", "explain") or _BEFORE not in st.session_state:
         return
-    held, chosen = st.session_state.pop(_BEFORE)
+    selected, chosen = st.session_state.pop(_BEFORE)
     for dimension, values in chosen.items():
         if st.session_state.get(dimension) == values:
-            st.session_state[dimension] = held[dimension]
+            st.session_state[dimension] = selected[dimension]
 
 
 def keep(drawn: Collection[str] = ()) -> None:
@@ -269,8 +269,8 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
         return
     if page_key == "explain" and st.session_state.get("period") == PAGE_DEFAULT:
         replaced = {"period": given["period"][0]} if given.get("period") else {}
-        held, chosen = st.session_state.get(_BEFORE, ({}, {}))
-        st.session_state[_BEFORE] = (held | {"period": PAGE_DEFAULT}, chosen | replaced)
+        selected, chosen = st.session_state.get(_BEFORE, ({}, {}))
+        st.session_state[_BEFORE] = (selected | {"period": PAGE_DEFAULT}, chosen | replaced)
     for key in ("period", "compare"):
         _set(key, given[key][0] if given.get(key) else None)
     for key in ("from", "to"):
@@ -284,15 +284,15 @@ def _take_address(page_key: str, dimensions: Sequence[str]) -> None:
 
 def describe(page_key: str) -> dict[str, list[str]]:
     """Return the row as query parameters of that page; empty lists for what is as usual."""
-    held, page = st.session_state, menu.find_page(page_key)
-    period, compare = _find_period(page), held.get("compare") or "previous"
+    selected, page = st.session_state, menu.find_page(page_key)
+    period, compare = _find_period(page), selected.get("compare") or "previous"
     return {
         "period": [period] if period else [],
         **{
-            key: [held[key].isoformat()] if period == "days" and held.get(key) else []
+            key: [selected[key].isoformat()] if period == "days" and selected.get(key) else []
             for key in ("from", "to")
         },
-        **{dimension: list(held.get(dimension) or []) for dimension in page.filters or ()},
+        **{dimension: list(selected.get(dimension) or []) for dimension in page.filters or ()},
         "compare": [compare] if page.has_comparison and compare != "previous" else [],
     }
 
@@ -311,23 +311,23 @@ def _ask_period(viewer: Viewer, page: MenuPage, first_day: date, last_day: date)
     if not viewer.needs_suppression:
         default = PAGE_DEFAULT
         titles = {default: _("Page default: {period}", period=titles[usual]), **titles}
-    held = st.session_state.get("period")
-    if held not in titles and not (held and periods.is_known(held, viewer, last_day)):
-        held = default
+    selected = st.session_state.get("period")
+    if selected not in titles and not (selected and periods.is_known(selected, viewer, last_day)):
+        selected = default
     # Set on every run: a popover is built when it is first opened, and would take the
     # first option otherwise.
-    st.session_state["period"] = held
-    if held not in titles:
-        titles[held] = (
-            _(periods.MONTHS[held])
-            if held in periods.MONTHS
-            else formatting.month(date.fromisoformat(f"{held}-01"), year=True)
+    st.session_state["period"] = selected
+    if selected not in titles:
+        titles[selected] = (
+            _(periods.MONTHS[selected])
+            if selected in periods.MONTHS
+            else formatting.month(date.fromisoformat(f"{selected}-01"), year=True)
         )
-    chosen_period = usual if held == PAGE_DEFAULT else held
+    chosen_period = usual if selected == PAGE_DEFAULT else selected
     with st.popover(f":material/calendar_month: **{titles[chosen_period]}**"):
         st.radio(_("Period"), list(titles), format_func=titles.get, key="period")
         chosen: tuple[date, ...] = ()
-        if held == "days":
+        if selected == "days":
             ends = (
                 ("from", _("From"), max(first_day, last_day.replace(day=1))),
                 ("to", _("To"), last_day),
@@ -343,9 +343,9 @@ def _ask_day(key: str, title: str, default: date) -> date:
 
 def _ask_comparison() -> str:
     titles = {key: _(title) for key, title in periods.COMPARISONS.items()}
-    held = st.session_state.get("compare")
-    held = st.session_state["compare"] = held if held in titles else "previous"
-    with st.popover(f":material/compare_arrows: **{titles[held]}**"):
+    selected = st.session_state.get("compare")
+    selected = st.session_state["compare"] = selected if selected in titles else "previous"
+    with st.popover(f":material/compare_arrows: **{titles[selected]}**"):
         aligned = _(
             "The same weekdays, whole weeks earlier (52 weeks for a year). Whole months are "
             "compared with whole months."
@@ -353,27 +353,27 @@ def _ask_comparison() -> str:
         st.radio(
             _("Compare with"), list(titles), format_func=titles.get, key="compare", help=aligned
         )
-    return held
+    return selected
 
 
 def _ask_values(
-    viewer: Viewer, dimension: str, found: Sequence[str | None]
+    viewer: Viewer, dimension: str, values: Sequence[str | None]
 ) -> tuple[str | None, ...]:
     titles = {
         key: formatting.name(dimension, None if key == _MISSING else key)
-        for key in (_MISSING if value is None else str(value) for value in found)
+        for key in (_MISSING if value is None else str(value) for value in values)
     }
     # What is no longer offered (another viewer, a purged queue) must not stay as an
     # invisible filter.
-    held = st.session_state[dimension] = [
+    selected = st.session_state[dimension] = [
         key for key in st.session_state.get(dimension) or [] if key in titles
     ]
     title = _(dimensions.get_dimension(dimension).title)
     widget: dict[str, Any] = {"key": dimension}
     if viewer.needs_suppression:
-        widget |= {"on_change": _keep_one, "args": (dimension, tuple(held))}
+        widget |= {"on_change": _keep_one, "args": (dimension, tuple(selected))}
     with (
-        st.popover(_name_chosen(title, [titles[key] for key in held]), disabled=not titles),
+        st.popover(_name_chosen(title, [titles[key] for key in selected]), disabled=not titles),
         st.container(width=320),
     ):
         if len(titles) <= MAX_BUTTONS:
@@ -392,11 +392,11 @@ def _ask_values(
                 placeholder=_("All"),
                 **widget,
             )
-    return tuple(None if key == _MISSING else key for key in held)
+    return tuple(None if key == _MISSING else key for key in selected)
 
 
 def _keep_one(dimension: str, before: tuple[str, ...]) -> None:
-    """Callback: keep the value just chosen, of all filters, for who has one at a time."""
+    """Callback: keep only the value just chosen, for viewers with one filter at a time."""
     chosen = [key for key in st.session_state[dimension] if key not in before]
     if chosen:
         clear()
@@ -404,7 +404,7 @@ def _keep_one(dimension: str, before: tuple[str, ...]) -> None:
 
 
 def _name_chosen(title: str, chosen: Sequence[str]) -> str:
-    """Name the dimension and what of it is chosen: the first by name, the others counted."""
+    """Return the dimension with its first chosen value and the number of others."""
     if not chosen:
         return title
     first = escape(chosen[0] if len(chosen[0]) <= 24 else chosen[0][:23].rstrip() + "…")

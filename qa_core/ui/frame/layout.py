@@ -1,11 +1,13 @@
 """Containers that lay out what they hold side by side, and widgets of one look."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+from qa_core.base.i18n import _
 
 
 def row(gap: str = "small", **options: Any) -> DeltaGenerator:
@@ -57,14 +59,14 @@ def show_quiet_button(
 
 
 def ask_day(
-    place: Any, label: str, value: date | None, key: str | None = None, **options: Any
+    container: Any, label: str, value: date | None, key: str | None = None, **options: Any
 ) -> date | None:
     """Ask for a day in that place (`st` or a column); `options` go to `st.date_input`."""
-    return place.date_input(label, value, format="DD/MM/YYYY", key=key, **options)
+    return container.date_input(label, value, format="DD/MM/YYYY", key=key, **options)
 
 
 def select(
-    place: Any,
+    container: Any,
     label: str,
     titles: Mapping[Any, str],
     key: str | None = None,
@@ -77,7 +79,26 @@ def select(
     `chosen`: key at first, where it is known; else the first one, or none (None) where
     the choice `is_optional`. `options` go to `st.selectbox`.
     """
+    options.setdefault("placeholder", _("Choose"))
     keys = list(titles)
     usual = None if is_optional else 0
     index = keys.index(chosen) if chosen in titles else usual
-    return place.selectbox(label, keys, index, format_func=titles.get, key=key, **options)
+    return container.selectbox(label, keys, index, format_func=titles.get, key=key, **options)
+
+
+def select_many(
+    container: Any,
+    label: str,
+    titles: Mapping[Any, str],
+    key: str | None = None,
+    chosen: Collection[Any] = (),
+    **options: Any,
+) -> list[Any]:
+    """Show the list in that container and return the chosen keys of `titles`, at first
+    `chosen`. `options` go to `st.multiselect`.
+    """
+    options.setdefault("placeholder", _("Choose"))
+    default = [name for name in titles if name in chosen]
+    return container.multiselect(
+        label, list(titles), default, format_func=titles.get, key=key, **options
+    )

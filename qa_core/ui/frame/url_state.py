@@ -20,10 +20,10 @@ _ENTERED = "address_entered"
 
 
 def read(page_key: str, names: Iterable[str]) -> Mapping[str, list[str]] | None:
-    """Return what the address says of these names if it is news: after a link, or after
-    back and forward in the browser.
+    """Return the values of these names in the address if they are new: after a link, or
+    after back and forward in the browser.
 
-    None: the widgets know better, since they were moved, or the reader came by the menu.
+    None: the widgets count, since they were moved, or the reader came by the menu.
     """
     given = {name: st.query_params.get_all(name) for name in names if name in st.query_params}
     page, written = st.session_state.get(_WRITTEN, ("", {}))
@@ -35,33 +35,33 @@ def read(page_key: str, names: Iterable[str]) -> Mapping[str, list[str]] | None:
 
 def write(page_key: str, values: Mapping[str, Sequence[str]]) -> None:
     """Write these values into the address, and remove the names that are empty."""
-    said = {name: list(value) for name, value in values.items() if value}
+    params = {name: list(value) for name, value in values.items() if value}
     if st.session_state.get(_WRITTEN, ("", {}))[0] != page_key and not any(
         name in st.query_params for name in values
     ):
-        st.session_state[_ENTERED] = {**st.session_state.get(_ENTERED, {}), page_key: said}
+        st.session_state[_ENTERED] = {**st.session_state.get(_ENTERED, {}), page_key: params}
     for name in values:
-        if name not in said and name in st.query_params:
+        if name not in params and name in st.query_params:
             del st.query_params[name]
     changed = {
-        name: value for name, value in said.items() if st.query_params.get_all(name) != value
+        name: value for name, value in params.items() if st.query_params.get_all(name) != value
     }
     if changed:
         st.query_params.update(changed)
-    st.session_state[_WRITTEN] = (page_key, said)
+    st.session_state[_WRITTEN] = (page_key, params)
 
 
 @contextmanager
-def bound(name: str, known: Collection[str], usual: str, key: str = "") -> Iterator[None]:
+def bind(name: str, known: Collection[str], usual: str, key: str = "") -> Iterator[None]:
     """Bind the widget drawn in the block to the address.
 
-    It follows the address where that brings news; its value is written there afterwards
-    unless it is `usual`. `key`: of the widget, default `name`.
+    It takes a new value from the address; its value is written there afterwards unless it
+    is `usual`. `key`: of the widget, default `name`.
     """
     key = key or name
-    take(name, known, usual, key)
+    read_into_widget(name, known, usual, key)
     yield
-    give(name, st.session_state[key] or usual, usual, key)
+    write_from_widget(name, st.session_state[key] or usual, usual, key)
 
 
 def read_number(text: str) -> int:
@@ -78,8 +78,8 @@ def has_changed(name: str, key: str = "") -> bool:
     return key not in st.session_state or st.query_params.get(name) != written
 
 
-def take(name: str, known: Collection[str], usual: str, key: str = "") -> None:
-    """Set a widget that is drawn next from the address, where that brings news."""
+def read_into_widget(name: str, known: Collection[str], usual: str, key: str = "") -> None:
+    """Set a widget that is drawn next from a new value of the address."""
     key = key or name
     wanted = st.query_params.get(name) if has_changed(name, key) else st.session_state[key]
     wanted = wanted if wanted in known else usual
@@ -87,14 +87,14 @@ def take(name: str, known: Collection[str], usual: str, key: str = "") -> None:
         st.session_state[key] = wanted
 
 
-def give(name: str, value: str, usual: str, key: str = "") -> None:
+def write_from_widget(name: str, value: str, usual: str, key: str = "") -> None:
     """Write the value of a widget into the address, or nothing if it is `usual`."""
-    said = None if value == usual else value
-    if said is None:
+    shown = None if value == usual else value
+    if shown is None:
         st.query_params.pop(name, None)
-    elif st.query_params.get(name) != said:
-        st.query_params[name] = said
-    st.session_state[_WIDGETS] = {**st.session_state.get(_WIDGETS, {}), key or name: said}
+    elif st.query_params.get(name) != shown:
+        st.query_params[name] = shown
+    st.session_state[_WIDGETS] = {**st.session_state.get(_WIDGETS, {}), key or name: shown}
 
 
 def show_removable(name: str, label: str) -> None:

@@ -6,10 +6,13 @@ from typing import NoReturn
 
 import streamlit as st
 
+from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _
 from qa_core.ui.frame import gate
 from qa_core.ui.frame.markdown import escape
 
+INCOMPLETE = N_("Fill in all fields first.")
 _OUTCOME, _REFUSAL = "action_outcome", "action_refusal"
 
 
@@ -20,6 +23,16 @@ def show_refusals() -> Iterator[None]:
         yield
     except Refusal as refusal:
         gate.show_refusal(refusal)
+
+
+@contextmanager
+def perform(permission: Permission, outcome: str | None = None) -> Iterator[Viewer]:
+    """Give the viewer who acts in the block, then run the page again with the outcome above
+    it (default: "Saved."). A Refusal is shown instead, and the rest of the block skipped.
+    """
+    with show_refusals():
+        yield gate.current_viewer(permission)
+        finish(_("Saved.") if outcome is None else outcome)
 
 
 @contextmanager
@@ -43,7 +56,7 @@ def keep_outcome(outcome: str) -> None:
 
 
 def show_outcome() -> None:
-    """Show what came of the last act, once."""
+    """Show the outcome of the last act, once."""
     if refusal := st.session_state.pop(_REFUSAL, None):
         gate.show_refusal(refusal)
     if outcome := st.session_state.pop(_OUTCOME, ""):

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from qa_core.analysis import chart_titles, charts, note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.series import Series
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics.kpis import Kpi, formatting, get_kpi, periods
 from qa_core.stats import control_charts
 from qa_core.ui.frame.filter_bar import FilterState
@@ -20,6 +20,10 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import explain_link
 
 NOTHING = ":gray[–]"
+HIDDEN = N_("Based on fewer than five advisors or ten contacts.")
+SMALL_SAMPLE = N_("Too few contacts for a firm figure: small samples move a lot by chance.")
+ONE_AT_A_TIME = N_("You see one breakdown or one filter at a time. Remove the filter to see this.")
+WITH_RANGE = N_("With 95 % confidence interval. Grey: range from chance alone.")
 SHORT = 20
 """Characters that fit on one line of a tile on a phone."""
 COLOURS = {"better": "green", "attention": "orange", "": "gray"}
@@ -32,7 +36,7 @@ ICONS = {
 
 @dataclass(frozen=True)
 class Tile:
-    """One value ready to show; `delta_tone` is empty where chance explains the change."""
+    """One value ready to show; `delta_tone` is empty where the change is not clear."""
 
     title: str
     value: str
@@ -99,17 +103,17 @@ def build_tile(
         interval = control_charts.interval_of_change(row, series.spread if series else 1.0)
         tile |= {"delta": formatting.change(change, kpi.unit, currency), "delta_up": change >= 0}
         if interval:
-            said = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
-            tile["delta_tone"] = said.severity
+            title = chart_titles.describe_change("", change, interval, kpi.unit, kpi.better)
+            tile["delta_tone"] = title.severity
     return Tile(**tile)
 
 
 def show_tiles(tiles: Sequence[Tile]) -> None:
-    """Show a row of tiles; on a phone two side by side. None of a small sample leads without
-    a word.
+    """Show a row of tiles; on a phone two side by side. A first tile with a small sample gets a
+    caption.
     """
     if tiles and tiles[0].is_small:
-        st.caption(_("Too few contacts for a firm figure: small samples move a lot by chance."))
+        st.caption(_(SMALL_SAMPLE))
     with st.container(horizontal=True, gap="small"):
         for tile in tiles:
             _show_tile(tile)
@@ -150,11 +154,11 @@ def card(
     `is_stretched`: as tall as the cards beside it.
     """
     height = "stretch" if is_stretched else "content"
-    place = st.container(border=True, height=height, gap=gap, key=key)
+    container = st.container(border=True, height=height, gap=gap, key=key)
     if finding:
-        with place:
+        with container:
             show_heading(finding, caption)
-    return place
+    return container
 
 
 def show_message(finding: ChartTitle | str, caption: str = "") -> None:
@@ -167,12 +171,21 @@ def show_missing(title: str, rows: Sequence[Any]) -> None:
     show_message(title, " ".join(note_texts.describe_populations(rows)))
 
 
-def show_one_cut(title: str) -> None:
-    """Show why a cut is missing for who sees one cut or one filter at a time."""
-    show_message(
-        _("{title}: hidden under a filter", title=title),
-        _("You see one breakdown or one filter at a time. Remove the filter to see this."),
+def describe_unidentified(missed: int) -> str:
+    """Describe missed contacts of callers who cannot be followed."""
+    return ngettext(
+        "{count} missed contact came from a withheld or shared number, so its outcome is not "
+        "known.",
+        "{count} missed contacts came from withheld or shared numbers, so their outcome is not "
+        "known.",
+        missed,
+        count=formatting.number(missed),
     )
+
+
+def show_one_cut(title: str) -> None:
+    """Show why a cut is missing for viewers with one cut or filter at a time."""
+    show_message(_("{title}: hidden under a filter", title=title), _(ONE_AT_A_TIME))
 
 
 def show_chart(
@@ -301,15 +314,20 @@ def _describe_target(row: Any, kpi: Kpi, currency: str | None) -> str:
 
 
 def _missing(status: str) -> str:
-    """Return one short word in place of a value; a tile would cut a longer one."""
-    word = _("hidden") if status == "suppressed" else _("pending") if status == "pending" else ""
+    """Return one short word instead of a value; a tile would cut a longer one."""
+    word = name_status(status)
     return f":gray[{word}]" if word else NOTHING
+
+
+def name_status(status: str) -> str:
+    """Return why there is no value in one word; empty where there is no data."""
+    return {"suppressed": _("hidden"), "pending": _("pending")}.get(status, "")
 
 
 def explain_missing(row: Any) -> str:
     """Return why a row of `measure` has no value."""
     if row.status == "suppressed":
-        return _("Based on fewer than five advisors or ten contacts.")
+        return _(HIDDEN)
     if row.status == "pending":
         return _("{n} pending: their window is still open.", n=formatting.number(row.pending))
     return " ".join(note_texts.describe_populations([row])) or _(formatting.NO_DATA)

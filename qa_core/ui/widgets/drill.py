@@ -48,8 +48,8 @@ def to_contacts(
 ) -> None:
     """Callback: open the contacts with these values of dimensions.
 
-    `behind`: KPI that counts them. `window`: days of its repeat window, where they
-    are not those of the settings. `waited`: seconds, `5-10` for more than 5 and at most
+    `behind`: KPI that counts them. `window`: days of its repeat window, if other
+    than in the settings. `waited`: seconds, `5-10` for more than 5 and at most
     10, `1680-` for more than 1680.
     """
     filters = menu.find_page("contacts").filters
@@ -133,7 +133,7 @@ def on_point(
     behind: str | None = None,
     window: str | None = None,
 ) -> Callable[[], None] | None:
-    """Return what a click on a point opens; None for who may see no contacts."""
+    """Return what a click on a point opens; None if the viewer may see no contacts."""
     names = [dimensions] if isinstance(dimensions, str) else dimensions
 
     def open_contacts() -> None:

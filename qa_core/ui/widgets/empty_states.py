@@ -35,21 +35,21 @@ def is_shown(viewer: Viewer, state: FilterState, count: float | None = None) -> 
 
 def card(icon: str, title: str, text: str = "") -> DeltaGenerator:
     """Return a card with an icon, a title and a text, to be filled in a `with` block."""
-    place = st.container(border=True)
-    with place:
+    container = st.container(border=True)
+    with container:
         st.markdown(f"#### {icon} {title}")
         if text:
             st.write(text)
-    return place
+    return container
 
 
 def _show_no_data(viewer: Viewer) -> None:
     if not viewer.can(Permission.MANAGE_IMPORTS):
-        said = _(
+        text = _(
             "Nothing has been imported yet. An administrator can do it under Administration, "
             "Imports."
         )
-        card(":material/inbox:", _("No data yet"), said)
+        card(":material/inbox:", _("No data yet"), text)
         return
     text = _(
         "Import a first file: the export of your telephony platform, as CSV or XLSX. That is "

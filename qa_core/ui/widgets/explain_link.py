@@ -1,4 +1,4 @@
-"""The link from a value to its explanation, and what the address of that page says."""
+"""The link from a value to its explanation, and the parameters of that page."""
 
 from collections.abc import Mapping, Sequence
 

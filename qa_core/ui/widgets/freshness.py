@@ -15,13 +15,13 @@ from qa_core.ui.frame.markdown import escape
 def show(viewer: Viewer) -> None:
     """Show the last moment of the data, and on demand the last import of each source."""
     through, sources = cached.data_through(viewer), cached.find_freshness(viewer)
-    said = _("No contacts yet") if sources else _("No data yet")
+    text = _("No contacts yet") if sources else _("No data yet")
     if through:
-        said = _("Data through {moment}", moment=formatting.moment(through))
+        text = _("Data through {moment}", moment=formatting.moment(through))
     if not sources:
-        st.caption(said)
+        st.caption(text)
         return
-    with st.popover(said, type="tertiary"), st.container(gap="small"):
+    with st.popover(text, type="tertiary"), st.container(gap="small"):
         for source in reversed(sources):
             facts = [_("imported {moment}", moment=formatting.moment(source.imported_at))]
             if source.newest:

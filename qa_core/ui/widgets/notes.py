@@ -10,7 +10,7 @@ from qa_core.analysis import annotations
 from qa_core.analysis.annotations import DayNote, Scope
 from qa_core.analysis.charts import Marker
 from qa_core.analysis.charts.labels import plain
-from qa_core.base.i18n import _
+from qa_core.base.i18n import N_, _
 from qa_core.metrics import query
 from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import cached, gate, layout
@@ -18,6 +18,7 @@ from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions
 
+NO_NAMES = N_("Everyone who sees these figures can read it. Do not name people.")
 MARKER_WIDTH = 44
 """Characters on one line of the text of a marker."""
 
@@ -36,11 +37,11 @@ def find_markers(viewer: Viewer, state: FilterState, kpi: str) -> list[Marker]:
 
 
 def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
-    """Show the button that adds or removes notes on days, to who may write any."""
+    """Show the button that adds or removes notes on days, if the viewer may write any."""
     scopes = cached.find_note_scopes(viewer)
     if not scopes or state.last_day is None:
         return
-    place = st.popover(
+    popover = st.popover(
         "",
         icon=":material/edit_calendar:",
         type="tertiary",
@@ -48,11 +49,11 @@ def show_popover(viewer: Viewer, state: FilterState, key: str) -> None:
         key=f"note_{key}",
         on_change="rerun",
     )
-    if place.open:  # a page has many of them
-        own = [note for note in cached.find_notes(viewer, state.trend) if note.is_mine_to_remove]
-        with place:
+    if popover.open:  # a page has many of them
+        notes = cached.find_notes(viewer, state.trend)
+        with popover:
             ask(scopes, key, state.last_day)
-            show_list(own, key)
+            show_list([note for note in notes if note.is_mine_to_remove], key)
 
 
 def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
@@ -61,7 +62,7 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
         title = st.text_input(
             _("What happened?"),
             max_chars=annotations.MAX_TITLE,
-            help=_("Everyone who sees these figures can read the note. Do not name people."),
+            help=_(NO_NAMES),
             key=f"note_title_{key}",
         )
         left, right = st.columns(2)
@@ -72,11 +73,10 @@ def ask(scopes: tuple[Scope, ...], key: str, day: date) -> None:
             scope = st.selectbox(
                 _("Where?"), scopes, format_func=name_scope, key=f"note_scope_{key}"
             )
-        sent = st.form_submit_button(_("Add a note"), type="primary")
+        sent = st.form_submit_button(_("Add"), type="primary")
     if sent and first is not None:
-        with actions.show_refusals():
-            annotations.add(gate.current_viewer(Permission.EDIT_NOTES), title, first, last, *scope)
-            actions.finish()
+        with actions.perform(Permission.EDIT_NOTES, "") as acting:
+            annotations.add(acting, title, first, last, *scope)
 
 
 def show_list(notes: list[DayNote], key: str) -> None:
@@ -94,7 +94,7 @@ def describe(note: DayNote) -> str:
 
 
 def name_scope(scope: Scope) -> str:
-    """Return the name of a site, team or queue, or that of the whole centre."""
+    """Return the name of a site, team, queue or the whole centre."""
     dimension, name = scope
     if dimension is None:
         return _("The whole centre")
@@ -106,10 +106,10 @@ def _remove(number: int) -> None:
 
 
 def _describe_change(change: query.Change) -> str:
-    said = {"before": change.before, "after": change.after}
+    values = {"before": change.before, "after": change.after}
     if change.is_grid:
-        return _("Scorecard {name}: version {before} → {after}", name=change.title, **said)
-    return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **said)
+        return _("Scorecard {name}: version {before} → {after}", name=change.title, **values)
+    return _("Setting changed: {title}, {before} → {after}", title=_(change.title), **values)
 
 
 def _build_marker(first_day: date, last_day: date, text: str, is_change: bool = False) -> Marker:

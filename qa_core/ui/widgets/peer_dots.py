@@ -34,21 +34,19 @@ def read_group(
 def show_nobody(key: str) -> None:
     """Show that there are not two advisors to compare."""
     kpi = get_kpi(key)
-    text = _(
-        "Needs two advisors with at least {n} values each in this period.",
-        n=peers.find_minimum(kpi),
-    )
-    cards.show_message(_("{title}: nobody to compare with", title=cards.title_of(kpi)), text)
+    cards.show_message(*describe_too_few(cards.title_of(kpi), peers.find_minimum(kpi)))
 
 
-def show_bands(
-    group: Group, on_select: Callback, with_shrunk: bool = False, finding: ChartTitle | None = None
-) -> None:
-    """Show dots and intervals, band by band and by name, never in an order of merit.
+def describe_too_few(title: str, least: int) -> tuple[str, str]:
+    """Return heading and caption where fewer than two have the values to compare."""
+    caption = _("Needs two with at least {n} values each in this period.", n=least)
+    return _("{title}: nothing to compare with", title=title), caption
 
-    `finding`: the heading, where the members are no advisors.
-    """
+
+def show_bands(group: Group, on_select: Callback, with_shrunk: bool = False) -> None:
+    """Show dots and intervals, band by band and by name, never in an order of merit."""
     kpi, names = group.kpi, {peer.name: peer.name for peer in group.peers}
+    title = cards.title_of(kpi)
     drawn = _choose(group.peers)
     frame = _frame(group, drawn)
     figure = charts.build_dots(
@@ -60,32 +58,28 @@ def show_bands(
         row_height=_row_height(len(drawn)),
         breaks=[row for row in range(1, len(drawn)) if drawn[row].band != drawn[row - 1].band],
     )
-    parts = [
-        _(
-            "{start}with 95 % confidence interval. Grey: range from chance alone. {rest}",
-            start=cards.title_of(kpi) + ", ",
-            rest=chart_titles.describe_outliers(group.comparison, names, kpi.better),
-        ).strip()
-    ]
+    parts = [_(cards.WITH_RANGE), chart_titles.describe_outliers(group.comparison, names)]
     if with_shrunk:
         parts.append(_("Open circle: shrunk towards the group average."))
-    if hidden := len(group.peers) - len(drawn):
-        parts.append(ngettext("{n} other is not shown.", "{n} others are not shown.", hidden))
-    if group.excluded:
-        text = ngettext(
-            "{n} with too few values is left out.",
-            "{n} with too few values are left out.",
-            len(group.excluded),
-        )
-        parts.append(text)
-    caption = " ".join(parts)
-    cards.show_chart(
-        figure,
-        finding or chart_titles.describe_comparison(group.comparison, names, kpi.better),
-        caption[0].upper() + caption[1:],
-        f"dots_{kpi.key}",
-        on_select=on_select,
-        kpi=kpi.key,
+    parts.append(describe_left_out(len(group.peers) - len(drawn) + len(group.excluded)))
+    caption, finding = " ".join(filter(None, parts)), describe_comparison(group, title)
+    cards.show_chart(figure, finding, caption, f"dots_{kpi.key}", on_select=on_select, kpi=kpi.key)
+
+
+def describe_comparison(group: Group, title: str) -> ChartTitle:
+    """Describe how many of the group clearly differ on that KPI."""
+    count, better = len(group.peers), group.kpi.better
+    return chart_titles.describe_comparison(group.comparison, count, title, better)
+
+
+def describe_left_out(count: int) -> str:
+    """Describe how many a comparison leaves out; empty for none."""
+    if not count:
+        return ""
+    return ngettext(
+        "{n} other is not shown: too few values, hidden, or no room.",
+        "{n} others are not shown: too few values, hidden, or no room.",
+        count,
     )
 
 
@@ -118,14 +112,14 @@ def show_funnel(group: Group, on_select: Callback) -> None:
             all=len(group.peers),
         )
     outside = sum(distance[peer.name] > group.funnel.half_width(peer.n) for peer in group.peers)
-    caption = _explain_funnel(group, beyond, outside)
+    caption = _explain_funnel(group, outside)
     cards.show_chart(
         figure, text, caption, f"funnel_{group.kpi.key}", on_select=on_select, kpi=group.kpi.key
     )
 
 
-def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
-    """Explain the limits: so many peers are `beyond` the outer, `outside` the inner."""
+def _explain_funnel(group: Group, outside: int) -> str:
+    """Explain the limits. `outside`: number of peers beyond the inner ones."""
     parts = [
         _(
             "Horizontal: number of values. Dashed: 95 % of values lie within by chance "
@@ -139,19 +133,6 @@ def _explain_funnel(group: Group, beyond: Sequence[Peer], outside: int) -> str:
             outside,
             all=len(group.peers),
             by_chance=formatting.number(0.05 * len(group.peers), 1),
-        )
-        parts.append(text)
-    if any(peer.band == "alike" for peer in beyond):
-        text = _(
-            "The funnel tests each one alone, the bands test all together. Only the bands "
-            "show who clearly differs."
-        )
-        parts.append(text)
-    if group.funnel.spread >= 1.05:
-        text = _(
-            "The limits are {spread} times wider than for chance alone, because values here "
-            "usually vary that much.",
-            spread=formatting.number(group.funnel.spread, 1),
         )
         parts.append(text)
     return " ".join(parts)
@@ -170,7 +151,15 @@ def show_needed(group: Group, title: str, on_name: Callable[[str], None]) -> Non
         needed = {peer.name: group.extra_values_needed(peer, size) for peer in group.peers}
         with top:
             finding = _describe_needed(list(needed.values()), sizes[chosen], counted)
-            cards.show_heading(finding, _explain_needed(counted))
+            by_name = _(
+                "In alphabetical order. Advisors in the same band show no clear difference."
+            )
+            meaning = _(
+                "Still needed: {counted} it takes to detect a difference of this size from the "
+                "group (80 % power).",
+                counted=counted,
+            )
+            cards.show_heading(finding, f"{by_name} {meaning}")
         columns = (
             tables.name_column(title, lambda peer: peer.name),
             tables.text_column(_("Band"), lambda peer: _(peers.BANDS[peer.band])),
@@ -196,38 +185,16 @@ def _format_size(group: Group, size: float) -> str:
 
 
 def _describe_needed(needed: list[int], difference: str, counted: str) -> str:
-    waiting = [count for count in needed if count]
+    waiting = sum(count > 0 for count in needed)
     if not waiting:
         return _("Enough data to detect {difference} for everyone", difference=difference)
-    if len(waiting) == len(needed):
-        return _(
-            "To detect {difference}, everyone needs more {counted}: {least} to {most}",
-            difference=difference,
-            counted=counted,
-            least=formatting.number(min(waiting)),
-            most=formatting.number(max(waiting)),
-        )
     return ngettext(
         "To detect {difference}, {n} of {all} needs more {counted}",
         "To detect {difference}, {n} of {all} need more {counted}",
-        len(waiting),
+        waiting,
         difference=difference,
         all=len(needed),
         counted=counted,
-    )
-
-
-def _explain_needed(counted: str) -> str:
-    return " ".join(
-        (
-            _("In alphabetical order. Advisors in the same band show no clear difference."),
-            _(
-                "Still needed: {counted} it takes to detect a difference of this size from the "
-                "group (80 % power).",
-                counted=counted,
-            ),
-            _("Detectable today: the smallest difference that this number of values can show."),
-        )
     )
 
 
@@ -237,9 +204,9 @@ def _row_height(rows: int) -> int:
 
 def _choose(members: Sequence[Peer]) -> list[Peer]:
     """Return all, or of many those who stand out and the first of the others by name."""
-    apart = [peer for peer in members if peer.band != "alike"][:MAX_ROWS]
-    alike = [peer for peer in members if peer.band == "alike"][: MAX_ROWS - len(apart)]
-    return [peer for peer in members if peer in apart or peer in alike]
+    outliers = [peer for peer in members if peer.band != "alike"][:MAX_ROWS]
+    others = [peer for peer in members if peer.band == "alike"][: MAX_ROWS - len(outliers)]
+    return [peer for peer in members if peer in outliers or peer in others]
 
 
 def _frame(group: Group, chosen: Sequence[Peer]) -> pd.DataFrame:

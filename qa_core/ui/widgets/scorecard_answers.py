@@ -14,6 +14,7 @@ from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
 from qa_core.ui.frame.markdown import escape
 
+PICKED = N_("Picked by hand: counts in no figure")
 MAX_COMMENT = 1000
 MAX_BUTTONS = 6
 """Points from which on a criterion without levels is a number to type."""
@@ -28,6 +29,16 @@ FAILS = {
     Fails.GRID: N_("0 fails the whole evaluation"),
     Fails.SECTION: N_("0 sets this section to 0"),
 }
+
+
+def describe_failure(harm: str | None, text: scoring.Text | None, fails: str) -> str:
+    """Describe a critical error: its harm, its criterion, and the consequence."""
+    return _(
+        "{harm}: {criterion}. {consequence}.",
+        harm=_(HARMS[CriticalClass(harm)]) if harm else _("Critical error"),
+        criterion=describe_text(text),
+        consequence=_(FAILS[Fails.GRID if fails == Fails.GRID else Fails.SECTION]),
+    )
 
 
 def name(prefix: str, kind: str, criterion: str) -> str:
@@ -57,7 +68,7 @@ def put(prefix: str, criterion: Criterion, draft: Draft, only_missing: bool = Fa
 
 
 def forget(prefix: str) -> None:
-    """Drop all that this tab holds under that prefix."""
+    """Remove all widget values of this tab under that prefix."""
     for widget in [widget for widget in st.session_state if str(widget).startswith(prefix)]:
         del st.session_state[widget]
 

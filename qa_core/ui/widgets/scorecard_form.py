@@ -17,8 +17,8 @@ from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, personal_data, scorecard_answers
-from qa_core.ui.widgets.scorecard_answers import FAILS, HARMS, OVERALL, code, describe_text
+from qa_core.ui.widgets import cards, evaluation_tables, personal_data, scorecard_answers
+from qa_core.ui.widgets.scorecard_answers import OVERALL, code, describe_text
 
 IDLE_SECONDS = 300
 """Longest silence between two answers that counts as time spent on the evaluation."""
@@ -46,13 +46,13 @@ class OpenDraft:
 
 def show(draft: Draft) -> None:
     """Show the form, section by section; `show_score` goes beside it."""
-    held = _hold(draft)
-    if held.typed is not None:
-        _show_conflict(draft, held)
+    open_draft = _hold(draft)
+    if open_draft.typed is not None:
+        _show_conflict(draft, open_draft)
         return
-    if held.refusal is not None:
-        gate.show_refusal(held.refusal)
-        held.refusal = None
+    if open_draft.refusal is not None:
+        gate.show_refusal(open_draft.refusal)
+        open_draft.refusal = None
     for section in draft.scorecard.sections:
         _show_section(draft, section)
     with cards.card(_("The contact as a whole"), gap="xsmall"):
@@ -69,18 +69,13 @@ def show_score(draft: Draft) -> None:
     with cards.card():
         st.markdown(f"### {_colour_score(result, is_complete=not missing)}")
         st.caption(" · ".join(_describe_score(draft, result, missing)))
-        st.progress(
-            (whole - missing) / whole, text=_("{n} of {all} answered", n=whole - missing, all=whole)
-        )
+        st.progress((whole - missing) / whole, text=_("{n} of {all}", n=whole - missing, all=whole))
         for failure in result.failures if result else ():
             criterion = next(item for item in draft.scorecard.criteria if item.key == failure.key)
-            said = _(
-                "{harm}: {criterion}. {consequence}.",
-                harm=_(HARMS[failure.critical]),
-                criterion=describe_text(criterion.text),
-                consequence=_(FAILS[criterion.fails]),
+            error = scorecard_answers.describe_failure(
+                failure.critical, criterion.text, criterion.fails
             )
-            st.markdown(f":red[:material/report:] {escape(said)}")
+            st.markdown(f":red[:material/report:] {escape(error)}")
         text = _(
             "{minutes} min spent · saved {time}",
             minutes=int(draft.seconds_spent // 60),
@@ -99,29 +94,30 @@ def _colour_score(result: scoring.Result | None, is_complete: bool) -> str:
 
 
 def _describe_score(draft: Draft, result: scoring.Result | None, missing: int) -> list[str]:
-    said = [_("Score so far") if missing else _("Score")]
+    parts = [_("Score so far") if missing else _("Score")]
     if not missing and result is not None and result.outcome is not None:
-        said.append(_("Passed") if result.outcome == "pass" else _("Not passed"))
+        parts.append(_(evaluation_tables.OUTCOMES[result.outcome]))
     if result is not None and result.score != result.calculated_score:
         score = formatting.value(float(result.calculated_score), "score", short=True)
-        said.append(_("{score} before the critical error", score=score))
+        parts.append(_("Before the critical error: {score}.", score=score))
     if draft.scorecard.pass_mark is not None:
-        said.append(_("pass mark {mark}", mark=formatting.number(float(draft.scorecard.pass_mark))))
-    return said
+        mark = formatting.number(float(draft.scorecard.pass_mark))
+        parts.append(_("Pass mark: {mark}.", mark=mark))
+    return parts
 
 
 def save(draft_id: int, scorecard: scoring.Scorecard) -> int | None:
     """Callback: save all answers and comments; return the version to submit.
 
-    None: they could not be saved, and `show` says why. 0: this tab holds nothing of that
-    draft any more, since an earlier click submitted it.
+    None: they could not be saved, and `show` gives the reason. 0: an earlier click has
+    submitted the draft.
     """
     viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
-    held = st.session_state.get(f"{_prefix(draft_id)}held")
-    if held is None:
+    open_draft = st.session_state.get(f"{_prefix(draft_id)}held")
+    if open_draft is None:
         return 0
-    _write(viewer, draft_id, held, scorecard_answers.read(_prefix(draft_id), scorecard))
-    return held.version if held.refusal is None else None
+    _write(viewer, draft_id, open_draft, scorecard_answers.read(_prefix(draft_id), scorecard))
+    return open_draft.version if open_draft.refusal is None else None
 
 
 def has_conflict(draft: Draft) -> bool:
@@ -137,7 +133,9 @@ def find_differences(
         key, text = criterion.key, describe_text(criterion.text)
         stored, here = draft.answers.get(key), typed["answers"].get(key)
         if stored != here:
-            words = (scorecard_answers.describe(criterion, code(one)) for one in (stored, here))
+            words = (
+                scorecard_answers.describe(criterion, code(answer)) for answer in (stored, here)
+            )
             yield "answer", key, text, *words
         written, here = draft.comments.get(key, ""), _mask(typed["comments"].get(key, ""))
         if written != here:
@@ -149,7 +147,7 @@ def find_differences(
 
 
 def forget(draft_id: int) -> None:
-    """Drop what this tab holds of a draft."""
+    """Remove the widget values of a draft from this tab."""
     scorecard_answers.forget(_prefix(draft_id))
 
 
@@ -166,20 +164,20 @@ def _key(draft_id: int, kind: str, criterion: str) -> str:
 
 
 def _hold(draft: Draft) -> OpenDraft:
-    """Return what this tab holds; a newer stored version replaces what has no edits."""
+    """Return the draft of this tab, updated to a newer stored version without conflicts."""
     name = f"{_prefix(draft.id)}held"
-    held = st.session_state.get(name)
-    if held is None:
-        held = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
-        st.session_state[name] = held
+    open_draft = st.session_state.get(name)
+    if open_draft is None:
+        open_draft = OpenDraft(draft.version, draft.seconds_spent, time.monotonic())
+        st.session_state[name] = open_draft
         scorecard_answers.fill(_prefix(draft.id), draft)
-    elif held.typed is None and held.version != draft.version:
-        held.version = draft.version
+    elif open_draft.typed is None and open_draft.version != draft.version:
+        open_draft.version = draft.version
         scorecard_answers.fill(_prefix(draft.id), draft)
     else:
         # Streamlit forgets widgets that another page did not draw.
         scorecard_answers.fill(_prefix(draft.id), draft, only_missing=True)
-    return held
+    return open_draft
 
 
 def _show_section(draft: Draft, section: scoring.Section) -> None:
@@ -216,17 +214,19 @@ def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
         personal_data.show_hint(draft.comment)
 
 
-def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]) -> None:
+def _write(viewer: Viewer, draft_id: int, open_draft: OpenDraft, typed: dict[str, Any]) -> None:
     moment = time.monotonic()
-    held.seconds += min(moment - held.touched_at, IDLE_SECONDS)
-    held.touched_at = moment
+    open_draft.seconds += min(moment - open_draft.touched_at, IDLE_SECONDS)
+    open_draft.touched_at = moment
     try:
-        held.version = drafts.save(viewer, draft_id, held.version, **typed, seconds=held.seconds)
+        open_draft.version = drafts.save(
+            viewer, draft_id, open_draft.version, **typed, seconds=open_draft.seconds
+        )
     except Refusal as refusal:
-        held.refusal = refusal
-        held.typed = typed if refusal.code == drafts.CHANGED_MEANWHILE else None
+        open_draft.refusal = refusal
+        open_draft.typed = typed if refusal.code == drafts.CHANGED_MEANWHILE else None
         return
-    held.typed = held.refusal = None
+    open_draft.typed = open_draft.refusal = None
     for criterion, text in ((OVERALL, typed["comment"]), *typed["comments"].items()):
         masked, key = masking.mask(text), _key(draft_id, "comment", criterion)
         # Only what changes is sent back: it would replace what is typed meanwhile.
@@ -234,9 +234,9 @@ def _write(viewer: Viewer, draft_id: int, held: OpenDraft, typed: dict[str, Any]
             st.session_state[key] = masked
 
 
-def _show_conflict(draft: Draft, held: OpenDraft) -> None:
-    """Show what is stored beside what was typed here, to choose from answer by answer."""
-    differing = list(find_differences(draft, held.typed or {}))
+def _show_conflict(draft: Draft, open_draft: OpenDraft) -> None:
+    """Show stored and typed answers side by side, to choose one by one."""
+    differing = list(find_differences(draft, open_draft.typed or {}))
     caption = _(
         "Another tab changed this evaluation while you worked here. Nothing is lost: choose what "
         "to keep."
@@ -244,13 +244,13 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
     with cards.card(_("Changed in two places"), caption, gap="small"):
         for kind, key, label, stored, typed in differing:
             titles = {
-                "typed": _("Here: {value}", value=escape(typed)),
-                "stored": _("There: {value}", value=escape(stored)),
+                "typed": _("{what}: {text}", what=_("Here"), text=escape(typed)),
+                "stored": _("{what}: {text}", what=_("Other tab"), text=escape(stored)),
             }
             st.radio(
                 label,
                 list(titles),
-                # What one tab has and the other has not is kept unless chosen otherwise.
+                # An answer that only one tab has is proposed.
                 index=int(typed in (_("no answer"), "–")),
                 format_func=titles.get,
                 key=_key(draft.id, f"choice_{kind}", key),
@@ -262,8 +262,8 @@ def _show_conflict(draft: Draft, held: OpenDraft) -> None:
 def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
     """Callback: save what was chosen in a conflict."""
     viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
-    held = st.session_state[f"{_prefix(draft.id)}held"]
-    typed = held.typed
+    open_draft = st.session_state[f"{_prefix(draft.id)}held"]
+    typed = open_draft.typed
     answers, comments, comment = dict(draft.answers), dict(draft.comments), draft.comment
     for kind, key in differing:
         if st.session_state.get(_key(draft.id, f"choice_{kind}", key)) != "typed":
@@ -274,9 +274,11 @@ def _merge(draft: Draft, differing: list[tuple[str, str]]) -> None:
             comment = typed["comment"]
         else:
             comments[key] = typed["comments"].get(key, "")
-    held.version = draft.version
-    _write(viewer, draft.id, held, {"answers": answers, "comments": comments, "comment": comment})
-    if held.typed is None:
+    open_draft.version = draft.version
+    _write(
+        viewer, draft.id, open_draft, {"answers": answers, "comments": comments, "comment": comment}
+    )
+    if open_draft.typed is None:
         kept = drafts.get_draft(viewer, draft.id)
-        held.version = kept.version
+        open_draft.version = kept.version
         scorecard_answers.fill(_prefix(kept.id), kept)

@@ -28,13 +28,13 @@ def show(name: str, title: str, draw: Callable[[], None]) -> None:
         if url_state.has_changed(name, key)
         else st.session_state[key]
     )
-    place = st.expander(escape(title), key=key, on_change="rerun")
-    url_state.give(name, OPEN if place.open else "", "", key)
-    if place.open:
-        with place:
+    expander = st.expander(escape(title), key=key, on_change="rerun")
+    url_state.write_from_widget(name, OPEN if expander.open else "", "", key)
+    if expander.open:
+        with expander:
             draw()
 
 
 def find_address(kpi: str) -> dict[str, str]:
-    """Return what the address of a page says so that the section with that KPI is open."""
+    """Return the parameters of an address that opens the section with that KPI."""
     return {OF_KPI[kpi]: OPEN} if kpi in OF_KPI else {}

@@ -22,7 +22,7 @@ def ask(
     `key`: of the widget, where another page has a choice of the same name.
     """
     usual = usual or next(iter(titles))
-    with url_state.bound(name, titles, usual, key):
+    with url_state.bind(name, titles, usual, key):
         chosen = st.segmented_control(
             label,
             list(titles),

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit import column_config
 
-from qa_core.base.i18n import _
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import get_dimension
 from qa_core.ui.frame.filter_bar import FilterState
@@ -49,7 +49,7 @@ def name_column(heading: str, value: Callable[[Any], Any], width: Width = 150) -
 
 
 def dimension_column(dimension: str, width: Width = 150) -> TableColumn:
-    """Build the column that names the values of a dimension, each of which is a line."""
+    """Build the column that names the values of a dimension, one per line."""
     title = _(get_dimension(dimension).title)
     return name_column(title, lambda value: formatting.name(dimension, value), width)
 
@@ -67,7 +67,7 @@ def text_column(
 def day_text_column(
     heading: str, value: Callable[[Any], Any], width: Width = None, missing: str | None = None
 ) -> TableColumn:
-    """Build a column of days as text; `missing`: what is written in place of none."""
+    """Build a column of days as text; `missing`: the text where there is none."""
 
     def describe(line: Any) -> str | None:
         day = value(line)
@@ -137,7 +137,9 @@ def kpi_column(
         build = share_column if has_bar else percent_column
         return build(heading, lambda line: value_of(row_of(line)), width or "small")
     if unit == Unit.COUNT:
-        return count_column(heading, lambda line: whole(value_of(row_of(line))), width or "small")
+        return count_column(
+            heading, lambda line: to_integer(value_of(row_of(line))), width or "small"
+        )
     return text_column(heading, lambda line: formatting.value(value_of(row_of(line)), unit), width)
 
 
@@ -171,19 +173,20 @@ def show(
     on_line: Callable[[Line], None] | None = None,
     height: int | None = None,
     room: int = FULL,
-    empty: str = "",
     **options: Any,
 ) -> Any:
-    """Show a table of these lines; columns that are None are left out.
+    """Show a table of these lines, or that there are none; columns that are None are left
+    out.
 
     `on_line`: what a click on a line does. `height`: beyond it the table scrolls. `room`:
     pixels on a small screen, where long texts wrap so that no column is out of sight.
-    `empty`: shown in place of a table without lines. `options` go to `st.dataframe` in place
-    of the usual ones; returns what it returns.
+    `options` go to `st.dataframe` instead of the defaults; returns what it returns.
     """
-    if empty and not lines:
-        st.caption(empty)
+    if not lines:
+        st.caption(_("None yet."))
         return None
+    if on_line or "on_select" in options:
+        st.caption(_("Select a row to open it."))
     shown = [column for column in columns if column is not None]
     frame = pd.DataFrame(
         [{column.heading: column.value(line) for column in shown} for line in lines]
@@ -234,8 +237,8 @@ def _find_widths(
     if fixed + sum(needed.values()) <= room:
         return {}
     left, widths = max(0.0, room - fixed - sum(least.values())), {}
-    for place, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
-        more = min(needed[heading] - least[heading], left / (len(needed) - place))
+    for index, heading in enumerate(sorted(needed, key=lambda name: needed[name] - least[name])):
+        more = min(needed[heading] - least[heading], left / (len(needed) - index))
         widths[heading] = {"width": int(least[heading] + more)}
         left -= more
     return widths
@@ -257,8 +260,8 @@ def value_of(row: Any) -> float | None:
     return None if row is None or formatting.is_missing(row.value) else row.value
 
 
-def whole(value: float | None) -> int | None:
-    """Return a number as a whole one; None where it is missing."""
+def to_integer(value: float | None) -> int | None:
+    """Return a count as an integer; None where it is missing."""
     return None if formatting.is_missing(value) else int(value)
 
 
@@ -280,7 +283,7 @@ def sparklines(frame: pd.DataFrame, dimension: str, grain: str, kpi: str) -> dic
     return {value: known for value, known in lines.items() if len(known) > 1}
 
 
-def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
+def index_rows(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     """Return the rows of a frame by the dimension's value (None: missing), then KPI."""
     table: dict[Any, dict[str, Any]] = {}
     for row in frame.itertuples():
@@ -288,8 +291,20 @@ def wide(frame: pd.DataFrame, dimension: str) -> dict[Any, dict[str, Any]]:
     return table
 
 
+def show_hidden(by: Rows) -> None:
+    """Show how many rows of `index_rows` are hidden, if any are."""
+    hidden = sum(any(row.status == "suppressed" for row in rows.values()) for rows in by.values())
+    if hidden:
+        text = ngettext(
+            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
+            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
+            hidden,
+        )
+        st.caption(text)
+
+
 def largest_first(by: Rows, kpi: str) -> list[Any]:
-    """Return the values of `wide` by their number of that KPI, missing numbers last."""
+    """Return the values of `index_rows` by their number of that KPI, missing numbers last."""
     return sorted(
         by,
         key=lambda value: -1 if formatting.is_missing(by[value][kpi].n) else by[value][kpi].n,
@@ -302,7 +317,7 @@ def show_foot() -> Any:
     return st.container(horizontal=True, vertical_alignment="center", gap="medium")
 
 
-def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> None:
+def show_definitions(kpis: Sequence[str], state: FilterState | None = None, key: str = "") -> None:
     """Show on demand what the columns mean. `key`: where a page has several tables."""
     with st.popover(
         _("Definitions"),
@@ -310,7 +325,8 @@ def show_definitions(kpis: Sequence[str], state: FilterState, key: str = "") -> 
         type="tertiary",
         key=f"definitions_{key}" if key else None,
     ):
-        st.caption(state.period_title)
+        if state is not None:
+            st.caption(state.period_title)
         for name in kpis:
             kpi = get_kpi(name)
             st.markdown(f"**{_(kpi.title)}** – {_(kpi.meaning)}  \n{escape(_(kpi.formula))}")
@@ -324,8 +340,7 @@ def _open(key: str, lines: Sequence[Line], act: Callable[[Line], None]) -> None:
 
 
 def _in_hundredths(value: float | None) -> float | None:
-    # Of the formats of the browser only that of whole numbers reads alike in both
-    # languages.
+    # Only the browser's format of whole numbers is the same in both languages.
     return None if formatting.is_missing(value) else 100 * value
 
 

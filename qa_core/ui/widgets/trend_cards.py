@@ -29,7 +29,7 @@ def read_series(
     """Return the trend of each KPI, with its control limits. `compare`: the period beside
     which the page asks for the same values, so that both are read once.
     """
-    found = cached.find_trends(
+    trends = cached.find_trends(
         viewer,
         tuple(kpis),
         state.grain,
@@ -42,7 +42,7 @@ def read_series(
     )
     return {
         key: Series(get_kpi(key), state.grain, points, spans)
-        for key, (points, spans) in zip(kpis, found, strict=True)
+        for key, (points, spans) in zip(kpis, trends, strict=True)
     }
 
 
@@ -74,17 +74,12 @@ def describe_lately(
 def _describe_late(row: Any, spread: float) -> str:
     unit = get_kpi(row.kpi).unit
     interval = control_charts.interval_of_change(row, spread)
-    said = _("no clear change")
+    change = _("no clear change")
     if interval is None:
-        said = _("too few to compare")
+        change = _("too few to compare")
     elif interval[0] > 0 or interval[1] < 0:
-        said = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
-    return _(
-        "{value} (n = {n}), {said}",
-        value=formatting.value(row.value, unit),
-        n=formatting.number(row.n),
-        said=said,
-    )
+        change = _("{change}, statistically clear", change=formatting.change(row.delta, unit))
+    return f"{formatting.value(row.value, unit)} (n = {formatting.number(row.n)}), {change}"
 
 
 def show_trend(
@@ -100,14 +95,12 @@ def show_trend(
     """Show one KPI over time; a click on a point opens the contacts of that week or month.
 
     `title` leads the heading. `before`: values of the year before. `window`: days of the
-    repeat window, where they are not those of the settings. `why_empty`: what to
+    repeat window, if other than in the settings. `why_empty`: what to
     say if no value is known.
     """
     kpi, finding, key = series.kpi, series.finding, f"trend_{series.kpi.key}"
     if series.points["value"].isna().all():
-        nothing = ChartTitle(_("Nothing to show in this period"))
-        text = why_empty or _("No value is known, or all are pending or hidden.")
-        cards.show_message(prefix(title, nothing) if title else nothing, text)
+        show_nothing(title, why_empty)
         return
     targets = [
         charts.TargetLine(step.target.value, step.first_day, step.last_day)
@@ -141,10 +134,17 @@ def show_trend(
     )
 
 
+def show_nothing(title: str = "", why: str = "") -> None:
+    """Show a card that says that no value is known."""
+    nothing = ChartTitle(_("Nothing to show in this period"))
+    text = why or _("No value is known, or all are pending or hidden.")
+    cards.show_message(prefix(title, nothing) if title else nothing, text)
+
+
 def prefix(title: str, finding: ChartTitle) -> ChartTitle:
     """Return the finding as the rest of a sentence that begins with a title."""
     text = finding.text[0].lower() + finding.text[1:]
-    return ChartTitle(_("{title}: {finding}", title=title, finding=text), finding.severity)
+    return ChartTitle(_("{what}: {text}", what=title, text=text), finding.severity)
 
 
 def describe_grain(kpi: Kpi, grain: str) -> str:

@@ -50,13 +50,11 @@ def show(viewer: Viewer) -> None:
         ).strip()
     if not text:
         st.caption(_("Press / on any page to search."))
-        if viewer.can(Permission.SEE_CONTACTS):
-            st.caption(_("Contacts are found by their exact id."))
         return
-    found = {title: list(islice(find(viewer, text), MAX + 1)) for title, find in kinds.items()}
-    if not any(found.values()):
+    matches = {title: list(islice(find(viewer, text), MAX + 1)) for title, find in kinds.items()}
+    if not any(matches.values()):
         st.write(escape(_("Nothing found for “{text}” in what you may see.", text=text)))
-    for title, results in found.items():
+    for title, results in matches.items():
         if results:
             st.markdown(f"##### {_(title)}")
         for result in results[:MAX]:
@@ -98,17 +96,17 @@ def _find_advisors(viewer: Viewer, text: str) -> Iterator[SearchResult]:
 
 def _find_contacts(viewer: Viewer, text: str) -> Iterator[SearchResult]:
     page = menu.find_page("contact")
-    found: list[dict[str, Any]] = open_once.read(
+    matches: list[dict[str, Any]] = open_once.read(
         "contacts_searched",
         text,
         lambda: query.read_by_id(viewer, text),
         lambda: query.find_by_id(viewer, text),
     )
-    for contact in found:
-        said = [formatting.moment(contact["local_start"]), contact["source_system"]]
-        said += [formatting.name(name, contact[name]) for name in ("channel", "queue")]
+    for contact in matches:
+        parts = [formatting.moment(contact["local_start"]), contact["source_system"]]
+        parts += [formatting.name(name, contact[name]) for name in ("channel", "queue")]
         parameters = (("system", contact["source_system"]), ("id", contact["contact_id"]))
-        yield SearchResult(page, contact["contact_id"], " · ".join(said), parameters)
+        yield SearchResult(page, contact["contact_id"], " · ".join(parts), parameters)
 
 
 KINDS = (
@@ -128,6 +126,6 @@ def _matches(text: str, *titles: str) -> bool:
         return False
     known = [normalise_name(title).split() for title in titles]
     words = [word for title in known for word in title]
-    return all(any(word.startswith(one) for word in words) for one in typed) or any(
+    return all(any(word.startswith(start) for word in words) for start in typed) or any(
         "".join(word[0] for word in title) == together for title in known
     )

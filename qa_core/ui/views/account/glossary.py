@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, language
 from qa_core.metrics import kpis
 from qa_core.metrics.kpis import terms
 from qa_core.ui.frame import menu
@@ -14,7 +14,7 @@ from qa_core.ui.frame.markdown import escape
 DIRECTIONS = {
     "up": N_("Higher is better."),
     "down": N_("Lower is better."),
-    "neither": N_("Neither high nor low is better by itself."),
+    "neither": "",
 }
 
 
@@ -25,11 +25,11 @@ def show(viewer: Viewer) -> None:
     )
     shown = 0
     for title, entries in _list_groups(viewer).items():
-        found = [entry for entry in entries if words.casefold() in entry[1].casefold()]
-        shown += len(found)
-        if found:
-            st.subheader(f"{title} ({len(found)})", anchor=False)
-        for address, text in found:
+        matches = [entry for entry in entries if words.casefold() in entry[1].casefold()]
+        shown += len(matches)
+        if matches:
+            st.subheader(f"{title} ({len(matches)})", anchor=False)
+        for address, text in matches:
             with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="small"):
                 st.markdown(text, width="stretch")
                 if address:
@@ -41,8 +41,8 @@ def show(viewer: Viewer) -> None:
 def _list_groups(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:
     """List by subject the key of each KPI (empty for other terms) and its text."""
     return {_("KPIs"): list(_describe_kpis(viewer))} | {
-        _(title): [("", _describe(_(term.title), _(term.meaning))) for term in group]
-        for title, group in terms.GROUPS.items()
+        title: [("", _describe(term, meaning)) for term, meaning in group.items()]
+        for title, group in terms.read(language()).items()
     }
 
 

@@ -12,6 +12,11 @@ from qa_core.ui.frame import menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, tables
 
+SECOND = N_(
+    "A second person has to confirm this under Account changes: a data protection officer, a "
+    "manager or another administrator."
+)
+ALONE = N_("Where there is none, you can do so after 24 hours.")
 ACTS = {
     AccountAction.ADD: N_("New account"),
     AccountAction.CHANGE: N_("Change of role or scope"),
@@ -24,7 +29,7 @@ ACTS = {
 
 
 def show_requests(viewer: Viewer) -> None:
-    """Show the requests: a second person confirms them, anybody here declines them."""
+    """Show the open requests, each to confirm by a second person or to decline."""
     for request in accounts.find_requests(viewer):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             role = menu.name_role(request.role) if request.role else ""
@@ -38,12 +43,11 @@ def show_requests(viewer: Viewer) -> None:
             about = (_(ACTS[request.act]), request.username, role, *(bounds or ()))
             st.text(" · ".join(filter(None, about)))
             moment = formatting.local_moment(request.asked_at)
-            text = _("requested by {name}, {moment}", name=escape(request.asked_by), moment=moment)
-            st.caption(text)
+            st.caption(_("by {name}, {when}", name=escape(request.asked_by), when=moment))
             is_old = now() - request.asked_at >= accounts.WAIT_ALONE
             is_own = viewer.username == request.asked_by and not is_old
             if is_own or viewer.username == request.username:
-                st.caption(_("Another person has to confirm it."))
+                st.caption(_(SECOND))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
                 with actions.show_refusals():
                     one_time = accounts.confirm(viewer, request.id)
@@ -71,12 +75,7 @@ def show_announced() -> None:
 def show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
     """Show the outcome of an action; a one-time password is shown in this run only."""
     if is_proposed:
-        st.info(
-            _(
-                "Noted. A second person has to confirm it under Account changes. Where there is "
-                "none, you can after 24 hours."
-            )
-        )
+        st.info(f"{_(SECOND)} {_(ALONE)}")
     elif one_time:
         text = _(
             "One-time password of {name}, shown only now. Hand it over in person. It has to "
@@ -86,7 +85,7 @@ def show_done(username: str, one_time: str | None = None, is_proposed: bool = Fa
         st.success(text)
         st.code(one_time, language=None)
     else:
-        st.success(_("Done: {name}.", name=escape(username)))
+        st.success(_("Saved."))
 
 
 def show_changes(changes: list[AccountChange], key: str) -> None:

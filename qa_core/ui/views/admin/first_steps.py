@@ -10,12 +10,13 @@ from qa_core.centre import settings
 from qa_core.compliance.conditions import gates
 from qa_core.ingest import samples
 from qa_core.ingest.first_steps import NEEDED_ROLES, SetUp, Step, find_set_up
+from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import cached, gate, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin.imports import KIND_TITLES
-from qa_core.ui.views.admin.names import KIND_TITLES as NAME_KINDS
+from qa_core.ui.views.admin import opening_hours
+from qa_core.ui.views.admin.names import KIND_TITLES
 from qa_core.ui.widgets import actions, cards, download_links
 
 TEXTS = {
@@ -34,7 +35,7 @@ TEXTS = {
     ),
     Step.OPENING_HOURS: (
         N_("Opening hours"),
-        N_("A call that nobody answers while the site is closed counts as closed, not as missed."),
+        opening_hours.WHY,
     ),
     Step.CONTACTS: (
         N_("Contacts"),
@@ -66,9 +67,8 @@ TEXTS = {
     Step.FIRST_FIGURE: (
         N_("The first figure"),
         N_(
-            "A figure that you can check elsewhere shows that all steps before it are right. The "
-            "manager compares each day's contacts on the page “Your first figures” with the "
-            "telephony platform's report."
+            "Check one figure against your telephony report: if it matches, the set-up is right. "
+            "The manager does it on the page “Your first figures”."
         ),
     ),
 }
@@ -88,15 +88,10 @@ def show(viewer: Viewer) -> None:
     set_up = find_set_up(viewer)
     done = sum(map(set_up.is_done, Step))
     if set_up.next_step is None:
-        said = _("All steps are done. This page is no longer in the menu.")
-        st.success(said, icon=":material/check_circle:")
+        text = _("All steps are done. This page is no longer in the menu.")
+        st.success(text, icon=":material/check_circle:")
     else:
-        text = _(
-            "From an empty centre to the first figure. You can stop after any step and go on "
-            "later: this page reads from the data what is done."
-        )
-        st.caption(text)
-        st.progress(done / len(Step), _("{done} of {all} steps done", done=done, all=len(Step)))
+        st.progress(done / len(Step), _("{n} of {all}", n=done, all=len(Step)))
     for number, step in enumerate(Step, 1):
         _show_step(viewer, set_up, step, number)
     _show_samples()
@@ -134,7 +129,8 @@ def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
         case Step.CENTRE:
             return _describe_centre(set_up)
         case Step.ADVISORS if set_up.placed_sites:
-            return _("Sites: {sites}.", sites=formatting.listing(set_up.placed_sites))
+            sites = formatting.listing(set_up.placed_sites)
+            return _("{what}: {text}", what=_("Sites"), text=sites)
         case Step.OPENING_HOURS if set_up.sites:
             return _describe_hours(set_up)
         case Step.CONTACTS if set_up.span:
@@ -150,10 +146,7 @@ def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:
         case Step.ACCOUNTS:
             return _describe_accounts(set_up)
         case Step.LISTENING if set_up.closed_gates:
-            titles = (
-                _(gates.BY_NAME[name].title) if name in gates.BY_NAME else _(gates.LISTENERS_TITLE)
-                for name in set_up.closed_gates
-            )
+            titles = (_(gates.BY_NAME[name].title) for name in set_up.closed_gates)
             return _("Missing: {titles}", titles=formatting.listing(titles))
         case Step.FIRST_FIGURE if not set_up.has_reader:
             return _("No manager has signed in yet.")
@@ -189,23 +182,23 @@ def _describe_hours(set_up: SetUp) -> str:
 
 
 def _describe_names(viewer: Viewer) -> str:
-    alike = sum(len(cached.find_suggestions(viewer, kind)) for kind in NAME_KINDS)
-    if not alike:
+    pairs = sum(len(cached.find_suggestions(viewer, kind)) for kind in KIND_TITLES)
+    if not pairs:
         return _("There are no similar names.")
-    return ngettext("{n} pair of names looks similar.", "{n} pairs of names look similar.", alike)
+    return ngettext("{n} pair of names looks similar.", "{n} pairs of names look similar.", pairs)
 
 
 def _describe_accounts(set_up: SetUp) -> str:
     counts = [f"{menu.name_role(role)} {count}" for role, count in set_up.accounts.items()]
     missing = [menu.name_role(role) for role in NEEDED_ROLES if not set_up.accounts.get(role)]
-    text = _("Accounts: {counts}.", counts=", ".join(counts))
+    text = _("{what}: {text}", what=_("Accounts"), text=", ".join(counts))
     if missing:
-        text += " " + _("Missing: {titles}", titles=formatting.listing(missing))
+        text += ". " + _("Missing: {titles}", titles=formatting.listing(missing))
     return text
 
 
 def _ask_name(set_up: SetUp) -> None:
-    label = _("Change the name") if set_up.organisation else _("Enter the name")
+    label = _("Edit") if set_up.organisation else _("Enter")
     with st.popover(label, icon=":material/edit:"), st.form("organisation", border=False):
         name = st.text_input(
             _("Name of the centre or its organisation"), set_up.organisation or "", max_chars=200
@@ -228,5 +221,5 @@ def _show_samples() -> None:
         st.caption(text)
         for kind in samples.SAMPLES:
             download_links.show_download(
-                "sample", label=_(KIND_TITLES[kind]), key=kind, forms=("csv",), name=kind
+                "sample", label=_(SOURCE_TITLES[kind]), key=kind, forms=("csv",), name=kind
             )

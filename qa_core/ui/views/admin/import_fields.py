@@ -8,11 +8,11 @@ TITLES = {
     # contacts, and what files of other kinds share with them
     "contact_id": N_("Contact ID"), "ticket": N_("Ticket"), "source_system": N_("Tool"),
     "started_at": N_("Start (UTC or with time zone)"),
-    "local_start": N_("Start"), "date": N_("Date"), "time": N_("Time of day"),
+    "local_start": N_("Start"), "date": N_("Day"), "time": N_("Time of day"),
     "answered_at": N_("Answered at"), "ended_at": N_("End"),
     "updated_at": N_("Last change"), "direction": N_("Direction"), "channel": N_("Channel"),
     "queue": N_("Queue"), "reason": N_("Reason"),
-    "advisor": N_("Advisor"), "advisor_name": N_("Advisor name"), "team": N_("Team"),
+    "advisor": N_("Advisor"), "advisor_name": N_("Advisor"), "team": N_("Team"),
     "site": N_("Site"), "customer": N_("Customer"),
     "caller": N_("Caller number"), "called": N_("Called number"), "outcome": N_("Outcome"),
     "answered": N_("Answered"), "abandoned": N_("Abandoned"),
@@ -28,9 +28,9 @@ TITLES = {
     "campaign": N_("Campaign"), "keyword": N_("Keyword"),
     "landing_page": N_("Landing page"), "survey_sent": N_("Survey sent"), "csat": N_("Rating"),
     "nps": N_("Would recommend (0–10)"),
-    "ces": N_("Made it easy (1–7)"), "survey_resolved": N_("Resolved (customer's answer)"),
-    "survey_contacts": N_("Contacts needed (customer's answer)"),
-    "survey_comment": N_("Customer comment"), "recorded": N_("Recorded"),
+    "ces": N_("Made it easy (1–7)"), "survey_resolved": N_("Resolved"),
+    "survey_contacts": N_("Contacts needed"),
+    "survey_comment": N_("Comment"), "recorded": N_("Recorded"),
     "notice_played": N_("Informed of the recording"),
     "customer_objected": N_("Objected to the recording"),
     "stopped_by_advisor": N_("Recording stopped by the advisor"),
@@ -57,9 +57,9 @@ def title(field: str) -> str:
 
 def title_of_meaning(word: str) -> str:
     """Return how a meaning of a word is called on the page."""
-    own = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
-    if word in own:
-        return _(own[word])
+    words = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
+    if word in words:
+        return _(words[word])
     named = {**formatting.OUTCOMES, **formatting.DIRECTIONS}
     return _(named[word]) if word in named else word
 

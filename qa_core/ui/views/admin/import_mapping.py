@@ -20,23 +20,23 @@ OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]
 
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
-    """Return the options of one file: those of all files, and what was said of its columns."""
+    """Return the common options with the answers about the columns of one file."""
     return replace(options, **_find(kind, file_id))
 
 
 def put(kind: str, file_id: str, field: str, column: str) -> None:
-    """Say that this column is that field, or `ignore`; in callbacks."""
-    said = _find(kind, file_id)
+    """Callback: map this column to that field, or to `ignore`."""
+    answers = _find(kind, file_id)
     changed = (
-        {"ignored": (*said["ignored"], column)}
+        {"ignored": (*answers["ignored"], column)}
         if field == IGNORE
-        else {"columns": {**said["columns"], field: column}}
+        else {"columns": {**answers["columns"], field: column}}
     )
-    st.session_state[_key(kind, file_id)] = said | changed
+    st.session_state[_key(kind, file_id)] = answers | changed
 
 
 def accept(kind: str, file_id: str) -> None:
-    """Say yes to what the import asks about; in callbacks."""
+    """Callback: accept the import in spite of its questions."""
     st.session_state[_key(kind, file_id)] = {**_find(kind, file_id), "yes": True}
 
 
@@ -51,24 +51,29 @@ def ask_words(kind: str, file_id: str, asked: list[str]) -> None:
             for word in asked
         }
         if st.form_submit_button(_("Read the file again this way"), icon=":material/refresh:"):
-            said = _find(kind, file_id)
+            answers = _find(kind, file_id)
             words = {word: meaning for word, meaning in chosen.items() if meaning}
-            st.session_state[_key(kind, file_id)] = {**said, "words": {**said["words"], **words}}
+            st.session_state[_key(kind, file_id)] = {
+                **answers,
+                "words": {**answers["words"], **words},
+            }
             st.rerun()
 
 
 def ask(kind: str, file_id: str, report: FileReport) -> None:
-    """Show one row per column; what the person says overrides what was recognised."""
+    """Show one row per column; the person's choice overrides what was recognised."""
     columns = [header for header in report.headers if header]
     if not columns:
         return
-    found = {column: field for field, column in report.mapping.items()}
+    fields_by_column = {column: field for field, column in report.mapping.items()}
     with st.expander(
         _("Columns and fields"), icon=":material/table_chart:", expanded=report.is_refused
     ):
         chosen = _edit(kind, file_id, columns, report.mapping)
         changed = {
-            column: field for column, field in chosen.items() if field != found.get(column, IGNORE)
+            column: field
+            for column, field in chosen.items()
+            if field != fields_by_column.get(column, IGNORE)
         }
         fields = [field for field in chosen.values() if field != IGNORE]
         twice = sorted({field for field in fields if fields.count(field) > 1})
@@ -86,10 +91,10 @@ def ask(kind: str, file_id: str, report: FileReport) -> None:
 
 def _edit(kind: str, file_id: str, columns: list[str], mapping: dict[str, str]) -> dict[str, str]:
     """Return the field of each column, as it is chosen now."""
-    found = {column: field for field, column in mapping.items()}
+    fields_by_column = {column: field for field, column in mapping.items()}
     known = (item.name for item in get_profile(kind, None).fields)
     edited = st.data_editor(
-        [{"column": column, "field": found.get(column, IGNORE)} for column in columns],
+        [{"column": column, "field": fields_by_column.get(column, IGNORE)} for column in columns],
         column_config={
             "column": st.column_config.TextColumn(_("Column of the file"), disabled=True),
             "field": st.column_config.SelectboxColumn(
@@ -110,15 +115,21 @@ def _edit(kind: str, file_id: str, columns: list[str], mapping: dict[str, str]) 
 
 
 def _take(kind: str, file_id: str, changed: dict[str, str]) -> None:
-    said = _find(kind, file_id)
-    columns = {field: column for field, column in said["columns"].items() if column not in changed}
-    ignored = [column for column in said["ignored"] if column not in changed]
+    answers = _find(kind, file_id)
+    columns = {
+        field: column for field, column in answers["columns"].items() if column not in changed
+    }
+    ignored = [column for column in answers["ignored"] if column not in changed]
     for column, field in changed.items():
         if field == IGNORE:
             ignored.append(column)
         else:
             columns[field] = column
-    st.session_state[_key(kind, file_id)] = {**said, "columns": columns, "ignored": tuple(ignored)}
+    st.session_state[_key(kind, file_id)] = {
+        **answers,
+        "columns": columns,
+        "ignored": tuple(ignored),
+    }
 
 
 def _find(kind: str, file_id: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def show_files(reports: Sequence[FileReport]) -> None:
 def show(report: FileReport) -> None:
     """Show what the import of one file did, or would do."""
     if report.recognised:
-        st.info(_("This file was already imported. Importing it again changes nothing."))
+        st.info(_("This file was already imported. Nothing was changed."))
     elif report.dry_run:
         st.info(_("Nothing is written yet. The import would do this:"))
     show_counts(report.tally.as_counts())
@@ -70,22 +70,13 @@ def show_counts(counts: Mapping[str, Any]) -> None:
     with st.container(gap="xxsmall"):
         for name, total in REASONS.items():
             for code, count in (counts.get(name) or {}).items():
-                text = _(
-                    "{title}: {count} × {reason}",
-                    title=_(COUNTS[total]),
-                    count=formatting.number(count),
-                    reason=reason_texts.describe(code),
-                )
-                st.text(text)
+                reason = f"{formatting.number(count)} × {reason_texts.describe(code)}"
+                st.text(_("{what}: {text}", what=_(COUNTS[total]), text=reason))
         for column, reasons in (counts.get("blanked") or {}).items():
             for code, count in reasons.items():
-                text = _(
-                    "Read as missing in {column}: {count} × {reason}",
-                    column=column,
-                    count=formatting.number(count),
-                    reason=reason_texts.describe(code),
-                )
-                st.text(text)
+                reason = f"{formatting.number(count)} × {reason_texts.describe(code)}"
+                title = _("Read as missing in {column}", column=column)
+                st.text(_("{what}: {text}", what=title, text=reason))
 
 
 def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = False) -> None:
@@ -93,8 +84,6 @@ def show_decisions(decisions: Sequence[Mapping[str, str]], may_change: bool = Fa
     if not decisions:
         return
     with st.expander(_("Decisions and their reasons"), icon=":material/rule:", expanded=may_change):
-        if may_change:
-            st.caption(_("To change a decision, use the fields above."))
         # A static table, since its cells break into lines.
         st.table(
             [_describe_decision(decision) for decision in decisions],
@@ -146,16 +135,17 @@ def _show_effects(examination: Examination) -> None:
     if not examination.effects:
         return
     st.subheader(_("Effect on the figures"), anchor=False)
-    st.caption(
-        _("For the days in the file and the whole centre: figures now, and after the import.")
-    )
     columns = (
         tables.text_column(_("Figure"), lambda effect: _(effect.title)),
         tables.text_column(_("Now"), lambda effect: effect.format_before()),
         tables.text_column(_("After the import"), lambda effect: effect.format_after()),
         tables.text_column(_("Change"), _describe_change),
-        tables.text_column(_("Based on, now"), lambda effect: formatting.number(effect.n_before)),
-        tables.text_column(_("Based on, after"), lambda effect: formatting.number(effect.n_after)),
+        tables.text_column(
+            "n",
+            lambda effect: (
+                f"{formatting.number(effect.n_before)} → {formatting.number(effect.n_after)}"
+            ),
+        ),
     )
     tables.show(examination.effects, columns, "import_effects")
 
@@ -184,7 +174,7 @@ def _show_rows(examination: Examination) -> None:
         _("The first rows, before and after"), icon=":material/compare_arrows:", expanded=True
     ):
         line = _("Line")
-        st.caption(_("As in the file; identities are masked:"))
+        st.caption(_("As in the file, identities masked:"))
         before = dict.fromkeys(name for row in rows for name in row.cells)
         _show_lines(
             [{line: row.line, **row.cells} for row in rows], (line, *before), "import_before"

@@ -1,4 +1,4 @@
-"""The way of files into the centre: sent, examined, corrected, brought in, taken back."""
+"""The Imports page: upload, dry run, corrections, import, and undo."""
 
 import json
 from dataclasses import replace
@@ -29,16 +29,7 @@ from qa_core.upkeep import after_import
 MAX_UPLOAD_MB = 20
 """Largest file that the server accepts: `server.maxUploadSize` in .streamlit/config.toml."""
 REHEARSED, IMPORTED = "import_rehearsed", "import_landed"
-"""Reports of the dry runs, by file, and of the files that were brought in last."""
-KIND_TITLES = {
-    "contacts": N_("Contacts: calls, chats, e-mails"),
-    "tracking": N_("Call tracking: source and campaign of calls"),
-    "surveys": N_("Surveys: what customers answered"),
-    "spend": N_("Spend: cost by day and campaign"),
-    "intervals": N_("Totals: calls by half-hour, hour or day"),
-    "advisors": N_("Advisors: names, teams, sites"),
-    "evaluations": N_("Evaluations: scores of recorded calls"),
-}
+"""Reports of the dry runs, by file, and of the files that were imported last."""
 WIDGETS = {
     "profile": "import_profile",
     "date-order": "import_order",
@@ -50,7 +41,7 @@ WIDGETS = {
 }
 """Keys of the widgets of options with one value, by the name of the option."""
 PAIRS = {"unit": "import_units", "scale": "import_scales"}
-"""The same for options of which each field may have one."""
+"""The same for options with one value per field."""
 ORDERS = {
     "dmy": N_("day, month, year"),
     "mdy": N_("month, day, year"),
@@ -72,8 +63,8 @@ def ask_file(viewer: Viewer) -> None:
     options = _ask_options(viewer, kind)
     if options is None:
         return
-    # Above the report, which is long; what it says decides whether there is a button.
-    place = st.container()
+    # The button is above the long report, which decides whether there is one.
+    container = st.container()
     reports = [_rehearse(viewer, kind, file, options) for file in sent]
     shown = _choose(reports) if len(sent) > 1 else 0
     file, report = sent[shown], reports[shown]
@@ -92,8 +83,8 @@ def ask_file(viewer: Viewer) -> None:
     label = _("Import these rows")
     if len(sent) > 1:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
-    if place.button(label, type="primary", icon=":material/check:"):
-        st.session_state[IMPORTED] = [_bring(kind, file, options) for file in new]
+    if container.button(label, type="primary", icon=":material/check:"):
+        st.session_state[IMPORTED] = [_import(kind, file, options) for file in new]
         forget_dry_runs()
         st.rerun()
 
@@ -105,7 +96,7 @@ def forget_dry_runs() -> None:
 
 def _ask_kind_and_files() -> tuple[str, list[Any]]:
     left, right = st.columns([1, 1])
-    titles = {key: _(KIND_TITLES[key]) for key in KINDS}
+    titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
     kind = layout.select(left, _("What is in the file?"), titles, "import_kind")
     text = _(
         "CSV, XLSX, XLSB, XLS, ODS, JSON, Parquet, or the log of a telephony platform; also as "
@@ -120,7 +111,7 @@ def _ask_kind_and_files() -> tuple[str, list[Any]]:
 
 
 def _choose(reports: list[FileReport]) -> int:
-    """Show the files at a glance; return the place of the one to look at."""
+    """Show all files; return the index of the one to show in full."""
     import_report.show_files(reports)
     titles = dict(enumerate(report.file for report in reports))
     chosen = layout.select(st, _("View file"), titles, "import_chosen")
@@ -129,16 +120,16 @@ def _choose(reports: list[FileReport]) -> int:
 
 def _rehearse(viewer: Viewer, kind: str, sent: Any, options: ImportOptions) -> FileReport:
     """Return the dry run of that file, kept while file and options are the same."""
-    said = import_mapping.complete(options, kind, sent.file_id)
+    completed = import_mapping.complete(options, kind, sent.file_id)
     kept = st.session_state.setdefault(REHEARSED, {})
-    asked = json.dumps([kind, said.as_reading_options(), said.yes], sort_keys=True)
+    asked = json.dumps([kind, completed.as_reading_options(), completed.yes], sort_keys=True)
     if sent.file_id not in kept or kept[sent.file_id][0] != asked:
-        rehearsal = replace(said, dry_run=True, save_mapping=None)
+        rehearsal = replace(completed, dry_run=True, save_mapping=None)
         kept[sent.file_id] = asked, _run(viewer, kind, sent, rehearsal)
     return kept[sent.file_id][1]
 
 
-def _bring(kind: str, sent: Any, options: ImportOptions) -> FileReport:
+def _import(kind: str, sent: Any, options: ImportOptions) -> FileReport:
     viewer = gate.current_viewer(Permission.MANAGE_IMPORTS)
     return _run(viewer, kind, sent, import_mapping.complete(options, kind, sent.file_id))
 
@@ -184,9 +175,9 @@ def _is_answer(option: str) -> bool:
     if name == "yes":
         return True
     is_known = name in WIDGETS or (name in (*PAIRS, "map") and "=" in value)
-    # In capitals stands what the person must still fill in.
+    # Words in capitals are still to be filled in.
     to_fill_in = ("COLUMN", "NAME", "DATE", "MIN-MAX", "|")
-    return is_known and not any(place in value for place in to_fill_in)
+    return is_known and not any(container in value for container in to_fill_in)
 
 
 def _describe_answer(option: str) -> str:
@@ -219,19 +210,16 @@ def _show_imported(reports: list[FileReport]) -> None:
         if report.refusal is not None:
             gate.show_refusal(report.refusal)
             continue
-        said = _("{file} is imported.", file=escape(report.file))
-        if report.recognised:
-            said = _("This file was already imported. Nothing was changed.")
-        st.success(said)
+        if not report.recognised:
+            st.success(_("{file} is imported.", file=escape(report.file)))
         import_report.show(report)
-    st.caption(_("The list below shows the import. Open it there to see rejected rows or undo it."))
     if st.button(_("Import another file"), icon=":material/upload_file:"):
         del st.session_state[IMPORTED]
         st.rerun()
 
 
 def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
-    """Show the fields and return what they say; None while they say what cannot be meant."""
+    """Ask for the options; None while one is not valid."""
     with st.expander(_("More about the file"), icon=":material/tune:"):
         first, second, third = st.columns(3)
         saved = batches.find_mappings(viewer, kind)
@@ -240,8 +228,7 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
         profile = first.selectbox(
             _("Saved mapping"), saved, index=None, key=WIDGETS["profile"], placeholder=_("none")
         )
-        hint = _("Saved with the import under this name. The next file of the same layout uses it.")
-        save_as = first.text_input(_("Save the mapping as"), key="import_save", help=hint)
+        save_as = first.text_input(_("Save the mapping as"), key="import_save")
         system = first.text_input(
             _("Name of the tool"),
             help=_(
@@ -292,7 +279,7 @@ def _ask_options(viewer: Viewer, kind: str) -> ImportOptions | None:
 
 
 def _put_option(name: str, value: str) -> None:
-    """Put the answer to a question of an import into its field; in callbacks."""
+    """Callback: put the answer to a question of an import into its field."""
     if name in WIDGETS:
         st.session_state[WIDGETS[name]] = value
     else:
@@ -301,7 +288,7 @@ def _put_option(name: str, value: str) -> None:
 
 
 def _parse_pairs(text: str, usual: str) -> dict[str, str]:
-    """Return `csat=1-10, nps=0-10` as pairs; a lone value is that of the field `usual`."""
+    """Return `csat=1-10, nps=0-10` as pairs; a lone value belongs to the field `usual`."""
     parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
     return dict(part.split("=", 1) if "=" in part else (usual, part) for part in parts)
 
@@ -309,25 +296,8 @@ def _parse_pairs(text: str, usual: str) -> dict[str, str]:
 def show_list(viewer: Viewer) -> None:
     """Show the imports, page by page, and the one that is selected."""
     st.subheader(_("Imports so far"), anchor=False)
-    if not batches.count_batches(viewer):
-        st.caption(_("None yet."))
-        return
-    which, page, total = _ask_which(viewer)
-    found = batches.find_batches(viewer, which, LINES, (page - 1) * LINES)
-    if not found:
-        st.caption(_("No import matches this choice."))
-        return
-    # Between the fields above and the table, whose own buttons appear over what is next
-    # to it.
-    said = ngettext(
-        "{count} import, newest first.",
-        "{count} imports, newest first.",
-        total,
-        count=formatting.number(total),
-    )
-    st.caption(
-        said + " " + _("Select a row to see what was decided and rejected, or to undo the import.")
-    )
+    which, page = _ask_which(viewer)
+    listed = batches.find_batches(viewer, which, LINES, (page - 1) * LINES)
     columns = (
         tables.text_column(
             _("When"),
@@ -339,20 +309,15 @@ def show_list(viewer: Viewer) -> None:
         *(_count_column(name) for name in ("read", "new", "updated", "rejected")),
         tables.text_column(_("By"), lambda batch: batch["actor"]),
     )
-    chosen = tables.show(
-        found,
-        columns,
-        f"import_batches_{page}_{which}",
-        on_select="rerun",
-        selection_mode="single-row",
-    )
-    selected = chosen["selection"]["rows"]
-    if selected and selected[0] < len(found):
-        _show_batch(found[selected[0]])
+    selection = {"on_select": "rerun", "selection_mode": "single-row"}
+    chosen = tables.show(listed, columns, f"import_batches_{page}_{which}", **selection)
+    selected = chosen["selection"]["rows"] if chosen else []
+    if selected and selected[0] < len(listed):
+        _show_batch(listed[selected[0]])
 
 
-def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
-    """Return which imports are listed, the page of their list, and how many there are."""
+def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int]:
+    """Return which imports are listed, and the page of their list."""
     first, second, third, fourth = st.columns([3, 3, 4, 2], vertical_alignment="bottom")
     titles = {key: _(SOURCE_TITLES[key]) for key in KINDS}
     every = {"is_optional": True, "placeholder": _("All")}
@@ -360,12 +325,11 @@ def _ask_which(viewer: Viewer) -> tuple[batches.BatchFilter, int, int]:
     day = layout.ask_day(second, _("Import date"), None, "batches_day")
     troubled = third.checkbox(_("Rejected rows or failures only"), key="batches_troubled")
     which = batches.BatchFilter(kind, day, troubled)
-    total = batches.count_batches(viewer, which)
-    pages = max(1, -(-total // LINES))
+    pages = max(1, -(-batches.count_batches(viewer, which) // LINES))
     if pages == 1:
-        return which, 1, total
-    label = _("Page (of {pages})", pages=formatting.number(pages))
-    return which, fourth.number_input(label, 1, pages, key=f"batches_page_{which}"), total
+        return which, 1
+    label = _("Page of {pages}", pages=formatting.number(pages))
+    return which, fourth.number_input(label, 1, pages, key=f"batches_page_{which}")
 
 
 def _count_column(name: str) -> tables.TableColumn:
@@ -384,14 +348,9 @@ def _show_batch(batch: dict[str, Any]) -> None:
             is_sure = st.checkbox(
                 _("Remove everything that this import brought"), key=f"sure_{batch['id']}"
             )
-            if st.button(
-                _("Undo this import"),
-                disabled=not is_sure,
-                icon=":material/undo:",
-                key=f"undo_{batch['id']}",
-            ):
-                with actions.show_refusals():
-                    ingest.undo(gate.current_viewer(Permission.MANAGE_IMPORTS), batch["id"])
+            title, key = _("Undo this import"), f"undo_{batch['id']}"
+            if st.button(title, disabled=not is_sure, icon=":material/undo:", key=key):
+                with actions.perform(Permission.MANAGE_IMPORTS, "") as acting:
+                    ingest.undo(acting, batch["id"])
                     after_import.wake()
                     forget_dry_runs()
-                    actions.finish()

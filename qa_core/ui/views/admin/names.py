@@ -1,4 +1,4 @@
-"""The Names page: what looks alike, any two names, and the decisions in force."""
+"""The Names page: similar names, any two names, and the decisions in force."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.rules import name_decisions, name_suggestions
-from qa_core.ingest.load import due_rules
+from qa_core.ingest.load import recovery
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached, gate
 from qa_core.ui.frame.markdown import escape
@@ -23,7 +23,7 @@ MAX_SUGGESTIONS = 30
 
 
 def choose_kind(viewer: Viewer) -> str:
-    """Ask which names are meant; the number of pairs that look alike stands beside each."""
+    """Ask for the kind of names; each is shown with its number of similar pairs."""
     titles = {}
     for key, title in KIND_TITLES.items():
         count = len(cached.find_suggestions(viewer, key))
@@ -32,14 +32,14 @@ def choose_kind(viewer: Viewer) -> str:
 
 
 def show_suggestions(viewer: Viewer, kind: str) -> None:
-    """Show pairs that look alike, the surest first; each may be merged or kept apart."""
-    found = cached.find_suggestions(viewer, kind)
+    """Show pairs of similar names, the most similar first, to merge or to keep separate."""
+    suggestions = cached.find_suggestions(viewer, kind)
     st.subheader(_("Similar names"), anchor=False)
-    if not found:
-        st.caption(_("All similar names have a decision."))
-    for item in found[:MAX_SUGGESTIONS]:
+    if not suggestions:
+        st.caption(_("There are no similar names."))
+    for item in suggestions[:MAX_SUGGESTIONS]:
         _show_suggestion(item)
-    if more := len(found[MAX_SUGGESTIONS:]):
+    if more := len(suggestions[MAX_SUGGESTIONS:]):
         st.caption(_("{count} more will follow as you decide.", count=more))
 
 
@@ -48,16 +48,15 @@ def _show_suggestion(item: name_suggestions.Suggestion) -> None:
     spelling = _title(item.spelling, item.spelling_title)
     kept = _title(item.kept, item.kept_title)
     with st.container(border=True):
-        about, merge, apart = st.columns([5, 3, 2], vertical_alignment="center")
+        about, merge, keep = st.columns([5, 3, 2], vertical_alignment="center")
         with about:
             st.text(f"{spelling}  →  {kept}")
             st.caption(escape(name_suggestions.describe(item)))
         if merge.button(_("Merge"), key=f"merge:{key}", type="primary", width="stretch"):
             _merge(item.kind, item.spelling, item.kept)
-        if apart.button(_("Keep separate"), key=f"apart:{key}", width="stretch"):
-            with actions.show_refusals():
-                name_decisions.keep_apart(_acting(), item.kind, item.spelling, item.kept)
-                actions.finish(_("The names stay separate."))
+        if keep.button(_("Keep separate"), key=f"apart:{key}", width="stretch"):
+            with actions.perform(Permission.MANAGE_ADVISORS) as acting:
+                name_decisions.keep_apart(acting, item.kind, item.spelling, item.kept)
 
 
 def ask_merge(viewer: Viewer, kind: str) -> None:
@@ -65,9 +64,6 @@ def ask_merge(viewer: Viewer, kind: str) -> None:
     known = cached.find_names(viewer, kind)
     titles = {name: _title(name, title) for name, title in known.items()}
     with st.expander(_("Any two names"), icon=":material/join:"):
-        if len(known) < 2:
-            st.caption(_("At least two names are needed. They come with imports."))
-            return
         left, right, send = st.columns([4, 4, 2], vertical_alignment="bottom")
         options = {"options": list(titles), "index": None, "format_func": titles.get}
         spelling = left.selectbox(_("Name"), **options, key=f"spelling:{kind}")
@@ -87,7 +83,7 @@ def show_decisions(viewer: Viewer, kind: str) -> None:
     ]
     st.subheader(_("Decided"), anchor=False)
     if not in_force:
-        st.caption(_("Nothing yet."))
+        st.caption(_("None yet."))
         return
     titles = cached.find_names(viewer, kind)
     for item in in_force:
@@ -98,11 +94,8 @@ def _show_decision(item: dict[str, Any], titles: dict[str, str]) -> None:
     spelling, kept = (
         _title(item[side], titles.get(item[side], item[side])) for side in ("spelling", "kept")
     )
-    by = _(
-        "decided by {name}, {moment}",
-        name=item["decided_by"],
-        moment=formatting.local_moment(item["decided_at"]),
-    )
+    when = formatting.local_moment(item["decided_at"])
+    by = _("by {name}, {when}", name=item["decided_by"], when=when)
     with st.container(border=True):
         about, undo = st.columns([8, 2], vertical_alignment="center")
         with about:
@@ -125,7 +118,9 @@ def _merge(kind: str, spelling: str, kept: str) -> None:
 def _finish() -> None:
     """Apply the decision to past contacts, and say how many it changed."""
     text = ngettext(
-        "Done: {n} past contact updated.", "Done: {n} past contacts updated.", due_rules.apply_due()
+        "Done: {n} past contact updated.",
+        "Done: {n} past contacts updated.",
+        recovery.apply_due_rules(),
     )
     actions.finish(text)
 

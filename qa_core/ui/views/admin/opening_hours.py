@@ -9,12 +9,16 @@ from babel import Locale
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment, i18n
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.centre.rules import opening_hours, site_hours
-from qa_core.ingest.load import due_rules
+from qa_core.centre.rules import opening_hours
+from qa_core.ingest.load import recovery
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, segmented_choice
 
+WHY = N_(
+    "A contact missed while its site was closed counts as closed, even in the past. Without "
+    "hours, no contact counts as closed."
+)
 WEEKDAY_TITLES = (
     N_("Monday"),
     N_("Tuesday"),
@@ -110,8 +114,8 @@ def _save(
         with st.spinner(_("Updating past contacts …")):
             acting = gate.current_viewer(Permission.MANAGE_SETTINGS)
             hours = opening_hours.parse_hours(texts)
-            site_hours.set_opening(acting, site, hours, starts_on, calendar, days)
-            count = due_rules.apply_due()
+            opening_hours.set_opening(acting, site, hours, starts_on, calendar, days)
+            count = recovery.apply_due_rules()
         actions.finish(
             ngettext("Done: {n} past contact updated.", "Done: {n} past contacts updated.", count)
         )

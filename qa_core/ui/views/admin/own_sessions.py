@@ -38,30 +38,30 @@ def show(signed_in: sessions.SignedIn) -> None:
             moment=formatting.local_moment(new.first_at),
         )
         st.warning(text)
-    found = sessions.find_sessions(signed_in)
-    if len(found) > 1 and st.button(_("End all other sessions")):
+    live = sessions.find_sessions(signed_in)
+    if len(live) > 1 and st.button(_("End all other sessions")):
         sessions.end_others(signed_in)
         st.rerun()
-    for own in found:
+    for session in live:
         with st.container(border=True):
-            st.text(describe_browser(own.browser_name))
+            st.text(describe_browser(session.browser_name))
             text = _(
                 "Since {start}, last used {seen}",
-                start=formatting.local_moment(own.created_at),
-                seen=formatting.local_moment(own.last_seen_at),
+                start=formatting.local_moment(session.created_at),
+                seen=formatting.local_moment(session.last_seen_at),
             )
             st.caption(text)
-            if own.is_this_one:
+            if session.is_this_one:
                 st.caption(_("This browser"))
-            elif st.button(_("End this session"), key=f"end_{own.id}"):
-                sessions.end_session(signed_in, own.id)
+            elif st.button(_("End this session"), key=f"end_{session.id}"):
+                sessions.end_session(signed_in, session.id)
                 st.rerun()
 
 
 def describe_browser(claim: str) -> str:
     """Return `Chrome, Windows` of a claim; the claim itself where neither is known."""
-    found = [
+    names = [
         next((name for mark, name in known.items() if mark in claim), "")
         for known in (BROWSERS, SYSTEMS)
     ]
-    return ", ".join(filter(None, found)) or claim or _("Unknown browser")
+    return ", ".join(filter(None, names)) or claim or _("Unknown browser")

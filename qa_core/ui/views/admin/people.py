@@ -8,19 +8,15 @@ import streamlit as st
 from qa_core.access import accounts
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, Viewer
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin.account_requests import ACTS, show_done
+from qa_core.ui.views.admin.account_requests import ACTS, SECOND, show_done
 from qa_core.ui.widgets import actions, tables
 
 LIST, OUTCOME, NEW = "accounts", "accounts_outcome", "accounts_added"
 ROOM = 560
 """Pixels of the list beside the form."""
-SECOND = N_(
-    "A second person has to confirm this: a data protection officer, a manager or another "
-    "administrator."
-)
 
 
 def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -30,9 +26,8 @@ def find_selected(known: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def show_list(viewer: Viewer, known: list[dict[str, Any]]) -> None:
-    """Show the accounts, one of which may be selected."""
+    """Show the accounts; one can be selected."""
     advisors = dict(accounts.find_advisors(viewer))
-    st.caption(_("Select a row to change an account. Select none to add one."))
     columns = (
         tables.text_column(_("Username"), lambda account: account["username"]),
         tables.text_column(_("Name"), lambda account: account["display_name"]),
@@ -54,7 +49,7 @@ def show_new(viewer: Viewer) -> None:
     with st.form(f"new_account_{added}", border=True):
         username = st.text_input(_("Username"), max_chars=80)
         terms = _ask_bounds(viewer, role, f"new_{added}", {})
-        sent = st.form_submit_button(_("Add the account"), type="primary")
+        sent = st.form_submit_button(_("Add"), type="primary")
     if outcome := st.session_state.pop(OUTCOME, None):
         show_done(*outcome)
     if sent:
@@ -78,7 +73,7 @@ def show_new(viewer: Viewer) -> None:
             st.rerun()
 
 
-def show_one(viewer: Viewer, account: dict[str, Any]) -> None:
+def show_account(viewer: Viewer, account: dict[str, Any]) -> None:
     """Show one account: change, close, open or reset it."""
     username = account["username"]
     st.subheader(escape(username), anchor=False)
@@ -130,34 +125,15 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
         _("Display name"), value=account.get("display_name", ""), max_chars=120, key=f"name_{key}"
     )
     terms: dict[str, Any] = {}
-    options = {"accept_new_options": True, "placeholder": _("Choose or type")}
+    options = {"accept_new_options": True, "placeholder": _("Choose")}
     if role == Role.TEAM_LEAD:
-        teams = st.multiselect(
-            _("Teams led"),
-            accounts.find_teams(viewer),
-            default=account.get("teams", []),
-            key=f"teams_{key}",
-            **options,
+        terms = ask_scope(viewer, role, key, account, **options)
+        terms["since"] = layout.ask_day(
+            st, _("Since (empty: from the start)"), None, f"since_{key}"
         )
-        since = layout.ask_day(st, _("Since (empty: from the start)"), None, f"since_{key}")
-        terms = {"teams": tuple(teams), "since": since}
     elif role == Role.MANAGER:
-        known_sites = accounts.find_sites(viewer)
-        sites = st.multiselect(
-            _("Sites managed"),
-            known_sites,
-            default=account.get("sites", []),
-            key=f"sites_{key}",
-            **options,
-        )
-        # With one site, contacts of no team can only be its own.
-        sees_unassigned = st.checkbox(
-            _("Also contacts of no team, such as missed calls"),
-            value=account.get("sees_unassigned", len(known_sites) <= 1),
-            key=f"unassigned_{key}",
-        )
-        st.caption(_("Without sites, a manager sees only what belongs to no site."))
-        terms = {"sites": tuple(sites), "sees_unassigned": sees_unassigned or not sites}
+        terms = ask_scope(viewer, role, key, account, **options)
+        terms["sees_unassigned"] |= not terms["sites"]
     elif role == Role.ADVISOR:
         known, present = dict(accounts.find_advisors(viewer)), account.get("advisor_id")
         advisor = st.selectbox(
@@ -170,6 +146,31 @@ def _ask_bounds(viewer: Viewer, role: Role, key: str, account: dict[str, Any]) -
         )
         terms = {"advisor_id": advisor}
     return AccountTerms(role, name.strip(), **terms)
+
+
+def ask_scope(
+    viewer: Viewer, role: Role, key: str, account: dict[str, Any], **options: Any
+) -> dict[str, Any]:
+    """Ask for the teams of a team lead, or the sites of a manager; empty for other roles.
+
+    `account`: its present scope. `options` go to the fields.
+    """
+    if role == Role.TEAM_LEAD:
+        known, present = accounts.find_teams(viewer), account.get("teams", [])
+        teams = st.multiselect(_("Teams"), known, present, key=f"teams_{key}", **options)
+        return {"teams": tuple(teams)}
+    if role != Role.MANAGER:
+        return {}
+    known, present = accounts.find_sites(viewer), account.get("sites", [])
+    sites = st.multiselect(_("Sites"), known, present, key=f"sites_{key}", **options)
+    # With one site, contacts of no team can only be its own.
+    sees_unassigned = st.checkbox(
+        _("Also contacts of no team, such as missed calls"),
+        value=account.get("sees_unassigned", len(known) <= 1),
+        key=f"unassigned_{key}",
+    )
+    st.caption(_("Without sites, a manager sees only what belongs to no site."))
+    return {"sites": tuple(sites), "sees_unassigned": sees_unassigned}
 
 
 def _do(
@@ -189,7 +190,7 @@ def _do(
 
 
 def _describe_bounds(account: dict[str, Any], advisors: dict[str, str]) -> str:
-    """Describe the bounds that count for the role; others wait until the role asks."""
+    """Describe the scope that the role of the account uses."""
     match account["role"]:
         case Role.TEAM_LEAD:
             return ", ".join(account["teams"])

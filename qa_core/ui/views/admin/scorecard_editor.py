@@ -12,7 +12,6 @@ from qa_core.access.roles import Permission, Viewer
 from qa_core.base.i18n import N_, _, format_refusal
 from qa_core.quality import scorecards
 from qa_core.quality.scorecards import Fault, StoredScorecard, table
-from qa_core.quality.scorecards.publication import METHODS
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards
@@ -25,33 +24,33 @@ OPENED = "scorecards_opened"
 """Number of the scorecard that the next run shows."""
 
 
-def show(viewer: Viewer, held: StoredScorecard) -> dict[str, Any]:
+def show(viewer: Viewer, stored: StoredScorecard) -> dict[str, Any]:
     """Show the editor; return the scorecard as it is written now, saved or not."""
     # A newer edition starts from what was saved: what the tables hold belongs to the
     # edition they were filled from.
-    key = f"{held.id}_{held.edition}"
-    header = _ask_header(held.content, key)
-    sections = _ask_sections(held.content, key)
-    criteria = _ask_criteria(held.content, [row["section"] for row in sections], key)
-    content = _put_together(header, sections, criteria, held)
+    key = f"{stored.id}_{stored.edition}"
+    header = _ask_header(stored.content, key)
+    sections = _ask_sections(stored.content, key)
+    criteria = _ask_criteria(stored.content, [row["section"] for row in sections], key)
+    content = _put_together(header, sections, criteria, stored)
     with layout.row():
         if st.button(
             _("Save the draft"), type="primary", icon=":material/save:", key=f"save_{key}"
         ):
-            _save(held, content)
+            _save(stored, content)
         with st.popover(_("Delete the draft"), icon=":material/delete:", type="tertiary"):
             st.caption(_("The draft is deleted for good. Published versions stay."))
             if st.button(_("Delete"), key=f"drop_{key}"):
-                _drop(held)
-        saved = [{**row, "was": row["section"]} for row in table.to_sections(held.content)]
-        before = (table.to_header(held.content), saved, _saved_criteria(held.content))
-        if content != _put_together(*before, held):
+                _drop(stored)
+        saved = [{**row, "was": row["section"]} for row in table.to_sections(stored.content)]
+        before = (table.to_header(stored.content), saved, _saved_criteria(stored.content))
+        if content != _put_together(*before, stored):
             st.caption(_("Not saved yet."))
     return content
 
 
 def show_faults(faults: Sequence[Fault]) -> None:
-    """Show what keeps the scorecard from being published, each fault with its place."""
+    """Show the faults that prevent publication, each with its section and criterion."""
     if not faults:
         return
     lines = [f"- {_name_place(fault)}{escape(format_refusal(fault.refusal))}" for fault in faults]
@@ -61,34 +60,34 @@ def show_faults(faults: Sequence[Fault]) -> None:
 def _name_place(fault: Fault) -> str:
     if fault.section is None:
         return ""
-    said = {"section": fault.section, "criterion": fault.criterion}
-    place = _("Section {section}, criterion {criterion}", **said)
-    if fault.criterion is None:
-        place = _("Section {section}", **said)
-    return f"**{place}.** "
+    numbers = {_("Section"): fault.section, _("Criterion"): fault.criterion}
+    parts = [f"{title} {number}" for title, number in numbers.items() if number is not None]
+    return f"**{' · '.join(parts)}.** "
 
 
 def _ask_header(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     given = table.to_header(content)
-    one, two, three = st.columns(3)
-    methods = {str(method): _(METHODS[method]) for method in scoring.Method}
+    left, middle, right = st.columns(3)
+    methods = {str(method): _(table.METHODS[method]) for method in scoring.Method}
     return {
-        "title": one.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
-        "title_fr": two.text_input(_("Title (French)"), given["title_fr"], key=f"title_fr_{key}"),
-        "title_en": three.text_input(
+        "title": left.text_input(_("Title"), str(given["title"]), key=f"title_{key}"),
+        "title_fr": middle.text_input(
+            _("Title (French)"), given["title_fr"], key=f"title_fr_{key}"
+        ),
+        "title_en": right.text_input(
             _("Title (English)"), given["title_en"], key=f"title_en_{key}"
         ),
         "method": layout.select(
-            one, _("How points become a score"), methods, f"method_{key}", given["method"]
+            left, _("How points become a score"), methods, f"method_{key}", given["method"]
         ),
-        "pass_mark": two.number_input(
+        "pass_mark": middle.number_input(
             _("Pass mark (empty: none)"),
             value=_float(given["pass_mark"]),
             step=1.0,
             format="%g",
             key=f"pass_{key}",
         ),
-        "bonus_cap": three.number_input(
+        "bonus_cap": right.number_input(
             _("Highest score"),
             value=_float(given["bonus_cap"]) or 100.0,
             step=1.0,
@@ -111,7 +110,7 @@ def _ask_sections(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
             _("Section weight"), min_value=0.0, default=1.0, width=90, format="%g"
         ),
     }
-    rows = [{PLACE: place, **row} for place, row in enumerate(saved, start=1)]
+    rows = [{PLACE: position, **row} for position, row in enumerate(saved, start=1)]
     frame = _numbers(pd.DataFrame(rows, columns=[*columns]), PLACE, "weight")
     written = _edit(frame, columns, f"sections_{key}")
     names = dict(enumerate(row["section"] for row in saved))
@@ -192,19 +191,19 @@ def _put_together(
     header: Mapping[str, Any],
     sections: Sequence[Mapping[str, Any]],
     criteria: Sequence[Mapping[str, Any]],
-    held: StoredScorecard,
+    stored: StoredScorecard,
 ) -> dict[str, Any]:
     """Build the scorecard; a criterion of a section that was renamed follows it, one of a
     section that is gone waits at the end under its name.
     """
-    now = {str(row["section"]): place for place, row in enumerate(sections)}
-    renamed = {str(row["was"]): place for place, row in enumerate(sections) if row.get("was")}
+    now = {str(row["section"]): position for position, row in enumerate(sections)}
+    renamed = {str(row["was"]): position for position, row in enumerate(sections) if row.get("was")}
     parts: list[tuple[Mapping[str, Any], list[Mapping[str, Any]]]] = [(row, []) for row in sections]
     lost: dict[str, list[Mapping[str, Any]]] = {}
     for row in criteria:
         name = "" if table.is_blank(row["section"]) else str(row["section"])
-        place = now.get(name, renamed.get(name))
-        (parts[place][1] if place is not None else lost.setdefault(name, [])).append(row)
+        position = now.get(name, renamed.get(name))
+        (parts[position][1] if position is not None else lost.setdefault(name, [])).append(row)
     parts += [({"section": name}, rows) for name, rows in lost.items()]
     return table.to_content(header, parts)
 
@@ -217,20 +216,19 @@ def _saved_criteria(content: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
         for row in table.to_criteria(section)
     ]
-    return [{PLACE: place, **row} for place, row in enumerate(rows, start=1)]
+    return [{PLACE: position, **row} for position, row in enumerate(rows, start=1)]
 
 
-def _save(held: StoredScorecard, content: Mapping[str, Any]) -> None:
+def _save(stored: StoredScorecard, content: Mapping[str, Any]) -> None:
     viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
-        scorecards.save_draft(viewer, held.id, held.edition, content)
-        finish(held.id, _("The draft is saved."))
+        scorecards.save_draft(viewer, stored.id, stored.edition, content)
+        finish(stored.id)
 
 
-def _drop(held: StoredScorecard) -> None:
-    with actions.show_refusals():
-        scorecards.delete_draft(gate.current_viewer(Permission.EDIT_SCORECARDS), held.id)
-        actions.finish(_("The draft is deleted."))
+def _drop(stored: StoredScorecard) -> None:
+    with actions.perform(Permission.EDIT_SCORECARDS) as acting:
+        scorecards.delete_draft(acting, stored.id)
 
 
 def _in_order(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -251,44 +249,41 @@ def _float(value: Any) -> float | None:
 
 
 def _place_column() -> Any:
-    place = _("The position; 1.5 is between 1 and 2.")
-    return NumberColumn(_("No."), width=60, format="%g", help=place)
+    return NumberColumn(_("No."), width=60, format="%g")
 
 
 def _titles(words: Mapping[str, str]) -> Callable[[str], str]:
     return lambda code: _(words[code]) if code in words else str(code)
 
 
-def finish(number: int, outcome: str) -> NoReturn:
-    """Run the page again, with that outcome, on that draft or version."""
+def finish(number: int) -> NoReturn:
+    """Run the page again on that draft or version."""
     st.session_state[OPENED] = number
-    actions.finish(outcome)
+    actions.finish(_("Saved."))
 
 
-def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]) -> None:
+def show_draft(viewer: Viewer, stored: StoredScorecard, content: Mapping[str, Any]) -> None:
     """Show changes since the last version, and the button that publishes the draft."""
-    last = _find_before(viewer, held)
+    last = _find_before(viewer, stored)
     title = _("The first version of this scorecard")
     if last is not None:
-        title = _("What changes from version {version}", version=last.version)
+        title = _("What changed since version {version}", version=last.version)
     with cards.card(title, gap="small"):
         if last is not None:
             _show_changes(last.content, content)
         if not viewer.can(Permission.PUBLISH_SCORECARDS):
-            st.caption(_("After you save it, a manager publishes it."))
             return
         number = (last.version or 0) + 1 if last else 1
         if st.button(
             _("Publish as version {version}", version=number),
             type="primary",
             icon=":material/publish:",
-            key=f"publish_{held.id}_{held.edition}",
+            key=f"publish_{stored.id}_{stored.edition}",
         ):
             with actions.show_refusals():
                 acting = gate.current_viewer(Permission.PUBLISH_SCORECARDS)
-                version = scorecards.publish(acting, held.id, held.edition)
-                said = {"title": held.title, "version": version}
-                finish(held.id, _("{title} is published as version {version}.", **said))
+                scorecards.publish(acting, stored.id, stored.edition)
+                finish(stored.id)
         text = _(
             "New evaluations will use this version, which never changes. Earlier evaluations "
             "keep theirs."
@@ -296,26 +291,29 @@ def show_draft(viewer: Viewer, held: StoredScorecard, content: Mapping[str, Any]
         st.caption(text)
 
 
-def show_since_last(viewer: Viewer, held: StoredScorecard) -> None:
+def show_since_last(viewer: Viewer, stored: StoredScorecard) -> None:
     """Show what a version changed against the one before."""
-    before = _find_before(viewer, held)
-    if before is not None and held.content.get("section"):
+    before = _find_before(viewer, stored)
+    if before is not None and stored.content.get("section"):
         with st.expander(_("What changed since version {version}", version=before.version)):
-            _show_changes(before.content, held.content)
+            _show_changes(before.content, stored.content)
 
 
-def _find_before(viewer: Viewer, held: StoredScorecard) -> StoredScorecard | None:
+def _find_before(viewer: Viewer, stored: StoredScorecard) -> StoredScorecard | None:
     """Return the version before; for a draft, the last one."""
     versions = (
-        one
-        for one in scorecards.find_all(viewer)
-        if one.key == held.key and not one.is_draft and one.content.get("section")
+        known
+        for known in scorecards.find_all(viewer)
+        if known.key == stored.key and not known.is_draft and known.content.get("section")
     )
     return next(
-        (one for one in versions if held.version is None or one.version < held.version), None
+        (known for known in versions if stored.version is None or known.version < stored.version),
+        None,
     )
 
 
 def _show_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    changes = scorecards.compare(scoring.parse_scorecard(before), scoring.parse_scorecard(after))
-    st.markdown("\n".join(f"- {escape(change)}" for change in changes) or _("Nothing."))
+    changes = scorecards.compare(before, after)
+    st.markdown(
+        "\n".join(f"- {escape(change)}" for change in changes) or _("Nothing is changed yet.")
+    )

@@ -11,10 +11,10 @@ from qa_core.quality.scorecards import table, worked_score
 from qa_core.scoring import NOT_APPLICABLE, Criterion, Result, Scorecard
 from qa_core.ui.frame import layout, styles
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, scorecard_answers, tables
+from qa_core.ui.widgets import cards, evaluation_tables, scorecard_answers, tables
 from qa_core.ui.widgets.scorecard_answers import describe_text
 
-OUTCOMES = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
+ICONS = {"pass": ":green[:material/check_circle:] ", "fail": ":red[:material/cancel:] "}
 
 
 def show(scorecard: Scorecard, key: str) -> None:
@@ -27,7 +27,7 @@ def show(scorecard: Scorecard, key: str) -> None:
     styles.keep_in_view()
     left, right = st.columns([4, 3], gap="medium")
     with right:
-        place = st.container(key="stays_in_view")
+        container = st.container(key="stays_in_view")
     notes: dict[str, Any] = {}
     answers: dict[str, Any] = {}
     with left:
@@ -40,9 +40,9 @@ def show(scorecard: Scorecard, key: str) -> None:
     weights = {answer.key: answer for answer in result.answers}
     for criterion in scorecard.criteria:
         notes[criterion.key].caption(_describe_weight(criterion, weights[criterion.key]))
-    for one in worked_score.find_sums(scorecard, result):
-        notes[one.name].caption(_describe_section(one))
-    with place:
+    for part in worked_score.find_sums(scorecard, result):
+        notes[part.name].caption(_describe_section(part))
+    with container:
         _show_result(scorecard, result, key)
 
 
@@ -53,8 +53,8 @@ def _show_criterion(criterion: Criterion, key: str) -> tuple[Any, Any]:
         if criterion.help:
             st.caption(escape(describe_text(criterion.help)))
         scorecard_answers.show_notes(criterion)
-        place = st.empty()
-        return _ask(criterion, f"{key}_{criterion.key}"), place
+        container = st.empty()
+        return _ask(criterion, f"{key}_{criterion.key}"), container
 
 
 def _ask(criterion: Criterion, key: str) -> Any:
@@ -91,10 +91,9 @@ def _ask(criterion: Criterion, key: str) -> Any:
 
 
 def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
-    outcomes = {"pass": _("passed"), "fail": _("not passed")}
-    outcome = outcomes.get(result.outcome, _("no result"))
+    outcome = _(evaluation_tables.OUTCOMES.get(result.outcome or "", "")) or "–"
     with cards.card(gap="small"):
-        icon = OUTCOMES.get(result.outcome or "", "")
+        icon = ICONS.get(result.outcome or "", "")
         st.markdown(f"### {icon}{_format_score(result.score) or '–'} · {outcome}")
         st.caption(_(worked_score.FORMULAS[scorecard.method]))
         if formula := worked_score.write_formula(scorecard, result):
@@ -103,16 +102,16 @@ def _show_result(scorecard: Scorecard, result: Result, key: str) -> None:
             st.text(sentence)
         exactly = table.describe_exactly
         columns = (
-            tables.name_column(_("Section"), lambda one: one.title, None),
+            tables.name_column(_("Section"), lambda part: part.title, None),
             tables.number_text_column(
-                _("Points"), lambda one: f"{exactly(one.earned)} / {exactly(one.possible)}", 62
+                _("Points"), lambda part: f"{exactly(part.earned)} / {exactly(part.possible)}", 62
             ),
             tables.number_text_column(
                 _("Weight"),
-                lambda one: formatting.percent(float(one.share)) if one.share else "–",
+                lambda part: formatting.percent(float(part.share)) if part.share else "–",
                 70,
             ),
-            tables.number_text_column(_("Score"), lambda one: _format_score(one.score), 62),
+            tables.number_text_column(_("Score"), lambda part: _format_score(part.score), 62),
         )
         tables.show(worked_score.find_sums(scorecard, result), columns, f"sums_{key}", room=345)
         if result.calculated_score != result.score:
@@ -130,16 +129,17 @@ def _describe_weight(criterion: Criterion, answer: scoring.Answer) -> str:
     else:
         points = _("{points} points", points=formatting.number(float(criterion.points), 1))
     if criterion.bonus:
-        return _("up to {points} extra", points=points)
+        return f"{points} · {_('Bonus')}"
     if not answer.applicable:
-        return _("{points} · left out", points=points)
+        return f"{points} · {_('N/A')}"
     share = formatting.percent(float(answer.applied_weight))
-    return _("{points} · {share} of the total", points=points, share=share)
+    return f"{points} · " + _("{share} of the total", share=share)
 
 
-def _describe_section(one: worked_score.SectionSum) -> str:
-    weight = _("weight {weight}", weight=table.describe_exactly(one.weight))
-    share = _("does not apply")
-    if one.share:
-        share = _("{share} of the total", share=formatting.percent(float(one.share)))
-    return f"{weight} · {share}"
+def _describe_section(part: worked_score.SectionSum) -> str:
+    weight = table.describe_exactly(part.weight)
+    text = _("{what}: {text}", what=_("Weight"), text=weight)
+    if not part.share:
+        return text
+    share = _("{share} of the total", share=formatting.percent(float(part.share)))
+    return f"{text} · {share}"

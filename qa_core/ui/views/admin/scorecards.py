@@ -22,59 +22,49 @@ MAX_UPLOAD_MB = 2
 
 def choose(viewer: Viewer) -> StoredScorecard | None:
     """Show the list, and return the draft or version chosen in it; None while there is none."""
-    found = scorecards.find_all(viewer)
-    if not found:
-        text = _(
-            "There is no scorecard yet. An administrator starts a draft here; a manager "
-            "publishes it."
-        )
-        st.info(text)
+    known = scorecards.find_all(viewer)
+    _show_list(known)
+    if not known:
         return None
-    by_number = {str(held.id): held for held in found}
-    _show_list(found)
+    by_number = {str(scorecard.id): scorecard for scorecard in known}
     if opened := st.session_state.pop(scorecard_editor.OPENED, None):
         st.query_params[CHOSEN] = str(opened)
-    with url_state.bound(CHOSEN, by_number, str(found[0].id)):
-        titles = {number: _describe(held) for number, held in by_number.items()}
+    with url_state.bind(CHOSEN, by_number, str(known[0].id)):
+        titles = {number: _describe(scorecard) for number, scorecard in by_number.items()}
         chosen = layout.select(st, _("Open"), titles, CHOSEN)
     return by_number[chosen]
 
 
-def show(viewer: Viewer, held: StoredScorecard) -> None:
+def show(viewer: Viewer, stored: StoredScorecard) -> None:
     """Show a draft to write or to publish, or a version to read."""
     with layout.row(horizontal_alignment="distribute"):
-        title = f"{escape(describe_title(held))} · {describe_state(held)}"
+        title = f"{escape(describe_title(stored))} · {describe_state(stored)}"
         st.subheader(title, anchor=False, width="content")
         download_links.show_download(
-            "grid", key=str(held.id), forms=files.EXPORT_FORMATS, grid_id=held.id
+            "grid", key=str(stored.id), forms=files.EXPORT_FORMATS, grid_id=stored.id
         )
-    if not held.is_draft:
-        st.caption(
-            _("Published: this version never changes, so past evaluations read as they were made.")
-        )
-        scorecard_editor.show_since_last(viewer, held)
-        _show_preview(held.content, f"preview_{held.id}")
+    if not stored.is_draft:
+        scorecard_editor.show_since_last(viewer, stored)
+        _show_preview(stored.content, f"preview_{stored.id}")
         return
-    content = held.content
+    content = stored.content
     if viewer.can(Permission.EDIT_SCORECARDS):
-        content = scorecard_editor.show(viewer, held)
-    else:
-        st.caption(_("A draft, as last saved by its author. Publish it when it is ready."))
+        content = scorecard_editor.show(viewer, stored)
     faults = scorecards.find_faults(content)
     scorecard_editor.show_faults(faults)
     if not faults:
-        scorecard_editor.show_draft(viewer, held, content)
-        _show_preview(content, f"preview_{held.id}")
+        scorecard_editor.show_draft(viewer, stored, content)
+        _show_preview(content, f"preview_{stored.id}")
 
 
-def describe_title(held: StoredScorecard) -> str:
+def describe_title(stored: StoredScorecard) -> str:
     """Return the title in the language of the reader, where the scorecard has it."""
-    return table.to_header(held.content)[f"title_{i18n.language()}"] or held.title
+    return table.to_header(stored.content)[f"title_{i18n.language()}"] or stored.title
 
 
-def describe_state(held: StoredScorecard) -> str:
+def describe_state(stored: StoredScorecard) -> str:
     """Return `draft` or the number of the version."""
-    return _("draft") if held.is_draft else _("version {version}", version=held.version)
+    return _("draft") if stored.is_draft else _("version {version}", version=stored.version)
 
 
 def ask_new(viewer: Viewer) -> None:
@@ -82,18 +72,13 @@ def ask_new(viewer: Viewer) -> None:
     if not viewer.can(Permission.EDIT_SCORECARDS):
         return
     with st.expander(
-        _("New draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
+        _("Start a draft"), icon=":material/add:", expanded=not scorecards.find_all(viewer)
     ):
         left, right = st.columns(2, gap="medium")
         # No form: the key that was typed holds for a file, too.
         with left:
             source = layout.select(st, _("Start from"), _find_sources(viewer), "draft_source")
-            key = st.text_input(
-                _("Key"),
-                placeholder="customer-service",
-                help=_("Empty: the key of the scorecard it starts from."),
-                key="draft_key",
-            )
+            key = st.text_input(_("Key"), placeholder="customer-service", key="draft_key")
             if st.button(_("Start a draft"), type="primary"):
                 _start(source, key.strip())
         with right:
@@ -108,43 +93,44 @@ def ask_new(viewer: Viewer) -> None:
                 "and points are enough."
             )
             st.caption(text)
-            if sent is not None and st.button(
-                _("Import it as a draft"), icon=":material/upload_file:"
-            ):
-                _bring(sent, key.strip())
+            if sent is not None and st.button(_("Import"), icon=":material/upload_file:"):
+                _import(sent, key.strip())
 
 
-def _show_list(found: list[StoredScorecard]) -> None:
-    def open_line(held: StoredScorecard) -> None:
-        st.session_state[CHOSEN] = str(held.id)
+def _show_list(known: list[StoredScorecard]) -> None:
+    def open_line(stored: StoredScorecard) -> None:
+        st.session_state[CHOSEN] = str(stored.id)
 
     columns = (
         tables.name_column(_("Scorecard"), describe_title, 220),
-        tables.text_column(_("Key"), lambda held: held.key),
+        tables.text_column(_("Key"), lambda stored: stored.key),
         tables.text_column(_("State"), describe_state),
         tables.text_column(
             _("Published on"),
-            lambda held: formatting.local_day(held.published_at) if held.published_at else None,
+            lambda stored: (
+                formatting.local_day(stored.published_at) if stored.published_at else None
+            ),
         ),
         tables.text_column(
-            _("By"), lambda held: held.published_by if held.published_at else held.created_by
+            _("By"),
+            lambda stored: stored.published_by if stored.published_at else stored.created_by,
         ),
-        tables.count_column(_("Evaluations"), lambda held: held.evaluations),
+        tables.count_column(_("Evaluations"), lambda stored: stored.evaluations),
     )
-    tables.show(found, columns, "scorecards_table", open_line, height=330)
+    tables.show(known, columns, "scorecards_table", open_line, height=330)
 
 
-def _describe(held: StoredScorecard) -> str:
-    return f"{describe_title(held)} ({held.key}) · {describe_state(held)}"
+def _describe(stored: StoredScorecard) -> str:
+    return f"{describe_title(stored)} ({stored.key}) · {describe_state(stored)}"
 
 
 def _find_sources(viewer: Viewer) -> dict[tuple[str, Any], str]:
-    held = {("version", one.id): _describe(one) for one in scorecards.find_all(viewer)}
+    versions = {("version", known.id): _describe(known) for known in scorecards.find_all(viewer)}
     starters = {
         ("starter", key): _("Starter scorecard: {key}", key=key)
         for key in publication.find_starters()
     }
-    return {**held, **starters, ("empty", None): _("An empty scorecard")}
+    return {**versions, **starters, ("empty", None): _("An empty scorecard")}
 
 
 def _start(source: tuple[str, Any], key: str) -> None:
@@ -157,10 +143,10 @@ def _start(source: tuple[str, Any], key: str) -> None:
         else:
             content = publication.read_starter(which) if kind == "starter" else None
             made = scorecards.create_draft(viewer, key or which or "", content)
-        scorecard_editor.finish(made, _("The draft is started."))
+        scorecard_editor.finish(made)
 
 
-def _bring(sent: Any, key: str) -> None:
+def _import(sent: Any, key: str) -> None:
     viewer = gate.current_viewer(Permission.EDIT_SCORECARDS)
     with actions.show_refusals():
         try:
@@ -169,11 +155,11 @@ def _bring(sent: Any, key: str) -> None:
             for fault in faulty.faults:
                 gate.show_refusal(fault)
         else:
-            scorecard_editor.finish(made, _("{file} is imported as a draft.", file=sent.name))
+            scorecard_editor.finish(made)
 
 
 def _show_preview(content: dict[str, Any], key: str) -> None:
     if content.get("section"):
         scorecard_preview.show(scoring.parse_scorecard(content), key)
     else:
-        st.info(_("This scorecard came with imported scores only, so it has no criteria."))
+        st.info(_("The source gives a score without answers."))

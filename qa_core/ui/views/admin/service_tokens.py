@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from qa_core.access import accounts, service_tokens
-from qa_core.access.roles import DEFAULT_TOKEN_DAYS, MAX_TOKEN_DAYS, TOKEN_ROLES, Role, Viewer
+from qa_core.access.roles import (
+    DEFAULT_TOKEN_DAYS,
+    MAX_TOKEN_DAYS,
+    TOKEN_ROLES,
+    Permission,
+    Viewer,
+)
 from qa_core.access.service_tokens import STATE_TITLES, TokenState
 from qa_core.base import environment
 from qa_core.base.i18n import _
@@ -15,7 +21,8 @@ from qa_core.metrics import kpis, query
 from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import api_examples
+from qa_core.ui.views.admin import api_examples, people
+from qa_core.ui.views.admin.account_requests import SECOND
 from qa_core.ui.widgets import actions, notices, tables
 
 NEW = "new_service_token"
@@ -23,12 +30,12 @@ NEW = "new_service_token"
 
 def show_tokens(viewer: Viewer) -> None:
     """Show each token with its state, and a button that revokes it."""
-    found = service_tokens.find_tokens(viewer)
-    if not found:
-        st.info(_("There are no service tokens yet."))
-    own = {token["name"] for token in found if token["created_by"] == viewer.username}
-    notices.show_lost_figures(viewer, "tokens", lambda: _find_lost(viewer, own))
-    for token in found:
+    tokens = service_tokens.find_tokens(viewer)
+    if not tokens:
+        st.caption(_("None yet."))
+    own_names = {token["name"] for token in tokens if token["created_by"] == viewer.username}
+    notices.show_lost_figures(viewer, "tokens", lambda: _find_lost(viewer, own_names))
+    for token in tokens:
         with st.container(border=True):
             bounds = (menu.name_role(token["role"]), *token["teams"], *token["sites"])
             bounds += (_("without a team"),) if token["sees_unassigned"] else ()
@@ -48,16 +55,15 @@ def show_tokens(viewer: Viewer) -> None:
             if token["state"] not in (TokenState.REVOKED, TokenState.EXPIRED) and st.button(
                 _("Revoke"), key=f"revoke_{token['name']}"
             ):
-                with actions.show_refusals():
-                    service_tokens.revoke(viewer, token["name"])
-                    actions.finish(_("{name} is revoked.", name=token["name"]))
+                with actions.perform(Permission.MANAGE_ACCOUNTS) as acting:
+                    service_tokens.revoke(acting, token["name"])
 
 
-def _find_lost(viewer: Viewer, own: Collection[str]) -> list[str]:
+def _find_lost(viewer: Viewer, own_names: Collection[str]) -> list[str]:
     readers = service_tokens.find_viewers(viewer)
     return [
         name
-        for name in sorted(own & readers.keys())
+        for name in sorted(own_names & readers.keys())
         if query.find_out_of_scope(readers[name], readers[name].kpis or tuple(kpis.BY_KEY))
     ]
 
@@ -69,13 +75,9 @@ def show_new(viewer: Viewer) -> None:
     with st.form(NEW, border=True):
         name = st.text_input(_("Name"), max_chars=80)
         purpose = st.text_input(_("Purpose"), max_chars=200)
-        teams, sites, unassigned = (), (), False
-        if role == Role.TEAM_LEAD:
-            teams = st.multiselect(_("Teams"), accounts.find_teams(viewer), placeholder="")
-        elif role == Role.MANAGER:
-            sites = st.multiselect(_("Sites"), accounts.find_sites(viewer), placeholder="")
-            unassigned = st.checkbox(_("Also contacts of no team, such as missed calls"))
-            st.caption(_("Without sites, a manager sees only what belongs to no site."))
+        scope = people.ask_scope(
+            viewer, role, "token", {"sees_unassigned": False}, placeholder=_("Choose")
+        )
         keys = st.multiselect(
             _("KPIs (none: all the role can see)"),
             kpis.find_open(role),
@@ -85,22 +87,16 @@ def show_new(viewer: Viewer) -> None:
         last_days = (DEFAULT_TOKEN_DAYS, 1, MAX_TOKEN_DAYS)
         usual, least, most = (environment.today() + timedelta(days=n) for n in last_days)
         until = layout.ask_day(st, _("Last day"), usual, min_value=least, max_value=most)
-        sent = st.form_submit_button(_("Add the token"), type="primary")
+        sent = st.form_submit_button(_("Add"), type="primary")
     if sent:
         with actions.show_refusals():
-            terms = accounts.AccountTerms(
-                role,
-                purpose.strip(),
-                tuple(teams),
-                tuple(sites),
-                sees_unassigned=unassigned or None,
-                kpis=tuple(keys),
-            )
+            scope["sees_unassigned"] = scope.get("sees_unassigned") or None
+            terms = accounts.AccountTerms(role, purpose.strip(), **scope, kpis=tuple(keys))
             token = service_tokens.add(viewer, name, terms, until=until)
             st.success(_("Secret of {name}, shown only now.", name=escape(token.name)))
             st.code(token.secret, language=None)
             if token.state == TokenState.WAITING:
-                st.info(_("It gives no access until a second person has confirmed it."))
+                st.info(_(SECOND))
 
 
 def show_examples() -> None:
@@ -113,7 +109,7 @@ def show_examples() -> None:
     st.caption(text)
     there = urlsplit(st.context.url or api_examples.DOCUMENTED_ADDRESS)
     examples = api_examples.build_examples(f"{there.scheme}://{there.netloc}")
-    for tab, example in zip(st.tabs([one.tool for one in examples]), examples, strict=True):
+    for tab, example in zip(st.tabs([example.tool for example in examples]), examples, strict=True):
         with tab:
             st.caption(_(example.hint))
             st.code(example.code, language=None)

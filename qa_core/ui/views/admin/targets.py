@@ -22,7 +22,8 @@ SECTIONS = {
     "alerts": (N_("Alerts"), (Permission.SEE_ALERTS, Permission.MANAGE_ALERTS)),
     "notes": (N_("Notes"), (Permission.EDIT_NOTES,)),
 }
-"""Title of each section, and the permissions of which one is needed."""
+"""Title of each section, and the permissions: one of them is needed."""
+NO_SCOPE = N_("You have no site or team.")
 KINDS = {
     RuleKind.CONTROL: N_("Outside its usual range"),
     RuleKind.TARGET: N_("Misses its target"),
@@ -33,7 +34,7 @@ SIDES = {"above": N_("Above"), "below": N_("Below")}
 
 
 def choose_section(viewer: Viewer) -> str:
-    """Ask for targets, alerts or notes, as far as the viewer may."""
+    """Ask for one of the sections that the viewer may open."""
     titles = {
         key: _(title) for key, (title, needed) in SECTIONS.items() if any(map(viewer.can, needed))
     }
@@ -41,10 +42,12 @@ def choose_section(viewer: Viewer) -> str:
 
 
 def show_lost_figures(viewer: Viewer) -> None:
-    """Tell whoever set a target or a rule which of their KPIs have no value now."""
+    """Name the KPIs of the viewer's targets and rules that have no value now."""
 
     def find() -> list[str]:
-        kpis = [one.kpi for one in targets.find_all(viewer) if one.set_by == viewer.username]
+        kpis = [
+            target.kpi for target in targets.find_all(viewer) if target.set_by == viewer.username
+        ]
         rules = alerts.find_rules(viewer)
         kpis += [rule.kpi for rule in rules if rule.created_by == viewer.username]
         lost = query.find_out_of_scope(viewer, tuple(dict.fromkeys(kpis)))
@@ -55,31 +58,26 @@ def show_lost_figures(viewer: Viewer) -> None:
 
 def show_targets(viewer: Viewer) -> None:
     """Show each target with the gap to it, and the form that sets another."""
-    said = _(
-        "The most specific target applies: team, then queue, site, centre. Trends show it as "
-        "a line, tiles show the gap."
-    )
-    st.caption(said)
-    found, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
+    st.caption(_("The most specific target applies: team, then queue, site, centre."))
+    set_before, scopes = targets.find_all(viewer), targets.find_scopes(viewer)
     left, right = st.columns([7, 4])
     with left:
-        st.subheader(_("Targets"), anchor=False)
-        if not found:
-            st.caption(_("There are no targets yet."))
-        for target in found:
+        if not set_before:
+            st.caption(_("None yet."))
+        for target in set_before:
             remove = (_remove_target, target.id) if target.scope in scopes else None
             text = _describe_target(viewer, target)
             layout.show_removable(text, f"target_{target.id}", _("Remove the target"), remove)
     with right, st.container(border=True):
-        st.subheader(_("Set a target"), anchor=False)
         if scopes:
             _ask_target(viewer, scopes)
         else:
-            st.caption(_("You have no site or team to set targets for."))
+            st.caption(_(NO_SCOPE))
 
 
 def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
     kpis = {key: _(kpi.title) for key, kpi in _find_offered(viewer).items()}
+    st.subheader(_("Set a target"), anchor=False)
     with st.form("target_form", border=False):
         kpi = layout.select(st, _("KPI"), kpis, "target_kpi")
         value = st.text_input(
@@ -93,12 +91,10 @@ def _ask_target(viewer: Viewer, scopes: tuple[Scope, ...]) -> None:
         first, last = st.columns(2)
         from_day = layout.ask_day(first, _("From (empty: always)"), None, "target_from")
         to_day = layout.ask_day(last, _("To (empty: no end)"), None, "target_to")
-        sent = st.form_submit_button(_("Set the target"), type="primary")
+        sent = st.form_submit_button(_("Add"), type="primary")
     if sent:
-        with actions.show_refusals():
-            acting = gate.current_viewer(Permission.EDIT_TARGETS)
+        with actions.perform(Permission.EDIT_TARGETS) as acting:
             targets.set_target(acting, kpi, value, *scope, dimensions.Period(from_day, to_day))
-            actions.finish(_("The target is set."))
 
 
 def _describe_target(viewer: Viewer, target: TargetValue) -> str:
@@ -129,7 +125,7 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
     if span is None or kpi.is_amount or not target.holds_on(environment.today()):
         return ""
     first_day, last_day = span
-    if last_day < first_day:  # no month is over, for who sees whole ones
+    if last_day < first_day:  # no complete month yet, for viewers of whole months
         return ""
     where = dimensions.Filters.of(
         periods.build_period(periods.default(viewer), last_day, first_day),
@@ -148,15 +144,14 @@ def _describe_gap(viewer: Viewer, target: TargetValue) -> str:
 
 
 def show_alerts(viewer: Viewer) -> None:
-    """Show what needs a look now, what somebody looks after, and the rules."""
+    """Show open and acknowledged alerts, and the rules."""
     text = _(
         "Rules are checked after each import. An alert stays open until enough periods in a "
         "row are clear."
     )
     st.caption(text)
-    st.caption(_("An alert needs a completed day, week or month, and more than a small sample."))
     if viewer.can(Permission.SEE_ALERTS):
-        _show_found(viewer)
+        _show_alerts(viewer)
     left, right = st.columns([7, 4])
     with left:
         _show_rules(viewer)
@@ -166,14 +161,13 @@ def show_alerts(viewer: Viewer) -> None:
             _ask_rule(viewer)
 
 
-def _show_found(viewer: Viewer) -> None:
-    st.subheader(_("Alerts"), anchor=False)
-    found, acknowledged = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
-    alert_banner.show_open(viewer, found, with_rule=True)
+def _show_alerts(viewer: Viewer) -> None:
+    open_alerts, acknowledged = cached.find_alerts(viewer), alerts.find(viewer, ("acknowledged",))
+    alert_banner.show_open(viewer, open_alerts, with_rule=True)
     for event in acknowledged:
         by = escape(_("Acknowledged by {name}", name=event.acknowledged_by))
         st.markdown(f":material/check: {alert_banner.describe(viewer, event)}  \n:gray[{by}]")
-    if not found and not acknowledged:
+    if not open_alerts and not acknowledged:
         st.caption(_("No alert is open."))
 
 
@@ -181,7 +175,7 @@ def _show_rules(viewer: Viewer) -> None:
     st.subheader(_("Rules"), anchor=False)
     rules = alerts.find_rules(viewer)
     if not rules:
-        st.caption(_("There are no rules yet."))
+        st.caption(_("None yet."))
     for rule in rules:
         scope = _name_rule_scope((rule.dimension, rule.name))
         about = f"{scope} · {_(GRAINS[rule.grain])} · {alerts.describe_rule(rule)}"
@@ -224,34 +218,30 @@ def _ask_rule(viewer: Viewer) -> None:
         }
         grain = layout.select(st, _("By"), grains, "rule_grain")
     clear_after = second.number_input(_("Close after clear periods"), 1, 12, 2, key="rule_clear")
-    if st.button(_("Add a rule"), type="primary", key="rule_add"):
-        with actions.show_refusals():
-            acting = gate.current_viewer(Permission.MANAGE_ALERTS)
+    if st.button(_("Add"), type="primary", key="rule_add"):
+        with actions.perform(Permission.MANAGE_ALERTS) as acting:
             rule = Rule(key, kind, grain, *scope, side, None, int(count), int(clear_after))
             if kind == RuleKind.THRESHOLD:
                 rule = replace(rule, threshold=targets.parse_value(get_kpi(key), value))
             alerts.add(acting, rule)
             after_import.do_due()
-            actions.finish(_("The rule is set. It is checked now and after each import."))
 
 
 def show_notes(viewer: Viewer) -> None:
     """Show the notes that the viewer may remove, and the form of a new one."""
-    st.caption(_("Notes are small markers on trends, for everybody who sees these figures."))
-    found = [note for note in reversed(annotations.find(viewer)) if note.is_mine_to_remove]
+    own_notes = [note for note in reversed(annotations.find(viewer)) if note.is_mine_to_remove]
     left, right = st.columns([7, 4])
     with left:
-        st.subheader(_("Notes"), anchor=False)
-        if not found:
-            st.caption(_("There are no notes yet."))
-        notes.show_list(found, "page")
+        if not own_notes:
+            st.caption(_("None yet."))
+        notes.show_list(own_notes, "page")
     with right, st.container(border=True):
         st.subheader(_("Add a note"), anchor=False)
         scopes = annotations.find_scopes(viewer)
         if scopes:
             notes.ask(scopes, "page", environment.today())
         else:
-            st.caption(_("You have no site or team to write notes about."))
+            st.caption(_(NO_SCOPE))
 
 
 def _find_offered(viewer: Viewer) -> dict[str, Kpi]:

@@ -11,7 +11,7 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
-from qa_core.ui.frame import gate, layout, menu
+from qa_core.ui.frame import layout, menu
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 from qa_core.ui.widgets import actions, tables
 
@@ -22,7 +22,7 @@ DEFAULT_DAYS = 180
 def show_accreditations(viewer: Viewer) -> None:
     """Show all accreditations; give one, or end one at once."""
     st.subheader(_("Who may listen"), anchor=False)
-    found = accreditations.find_all(viewer)
+    entries = accreditations.find_all(viewer)
     columns = (
         tables.name_column(_("Name"), _name),
         tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
@@ -32,33 +32,29 @@ def show_accreditations(viewer: Viewer) -> None:
         tables.day_text_column(_("Until"), lambda item: item.ends_on),
         tables.text_column(_("State"), _describe_state),
     )
-    empty = _("Nobody yet. Evaluators, team leads and managers can be accredited.")
-    tables.show(found, columns, "accreditations", height=300, empty=empty)
+    tables.show(entries, columns, "accreditations", height=300)
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
             _ask_accreditation(viewer)
         with right:
-            _ask_end([item for item in found if item.holds])
+            _ask_end([item for item in entries if item.holds])
 
 
 def show_notices(viewer: Viewer) -> None:
     """Show which advisors were informed, and enter the day for others."""
     st.subheader(_("Advisors informed"), anchor=False)
-    found = notices.find_all(viewer)
-    if not found:
-        st.caption(_("There are no advisors yet. They come with the first import."))
-        return
-    waiting = {notice.advisor_id: notice.name for notice in found if notice.informed_on is None}
-    said = ngettext(
+    entries = notices.find_all(viewer)
+    waiting = {notice.advisor_id: notice.name for notice in entries if notice.informed_on is None}
+    text = ngettext(
         "{count} of {n} advisor is informed.",
         "{count} of {n} advisors are informed.",
-        len(found),
-        count=len(found) - len(waiting),
+        len(entries),
+        count=len(entries) - len(waiting),
     )
     if waiting:
-        said += " " + _("Contacts of the other advisors are not drawn.")
-    st.caption(said)
+        text += " " + _("Contacts of the other advisors are not drawn.")
+    st.caption(text)
     left, right = st.columns(2, gap="medium")
     with left:
         columns = (
@@ -67,7 +63,7 @@ def show_notices(viewer: Viewer) -> None:
                 _("Informed on"), lambda notice: notice.informed_on, 140, _("not yet")
             ),
         )
-        tables.show(found, columns, "notices", height=300)
+        tables.show(entries, columns, "notices", height=300)
     with right:
         if waiting and viewer.can(Permission.MANAGE_COMPLIANCE):
             _ask_notices(waiting)
@@ -86,33 +82,27 @@ def _describe_state(item: accreditations.AccreditationEntry) -> str:
 def _ask_accreditation(viewer: Viewer) -> None:
     eligible = accreditations.find_eligible(viewer)
     entered = next(
-        (found.value for found in gates.find_all(viewer) if found.gate.name == "purposes"), None
+        (state.value for state in gates.find_all(viewer) if state.gate.name == "purposes"), None
     )
     with store.reading() as session:
         last_day = accreditations.find_last_day(session)
     with st.form("accredit", border=True):
-        nobody = {"is_optional": True, "placeholder": _("Choose a person")}
-        username = layout.select(st, _("Accredit"), eligible, "accredit_who", **nobody)
+        username = layout.select(st, _("Accredit"), eligible, "accredit_who", is_optional=True)
         today = environment.today()
         usual = min(today + timedelta(days=DEFAULT_DAYS), last_day)
         bounds = {"min_value": today, "max_value": last_day}
         until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
         # Another key for other purposes: the field would keep those proposed before.
-        purposes = st.multiselect(
-            _("Purposes"),
-            gates.PURPOSES,
-            entered.split(",") if entered else list(gates.PURPOSES),
-            format_func=name_purpose,
-            key=f"accredit_purposes_{entered}",
-        )
-        sent = st.form_submit_button(_("Give the accreditation"), type="primary")
+        titles = {purpose: name_purpose(purpose) for purpose in gates.PURPOSES}
+        proposed = entered.split(",") if entered else gates.PURPOSES
+        key = f"accredit_purposes_{entered}"
+        purposes = layout.select_many(st, _("Purposes"), titles, key, proposed)
+        sent = st.form_submit_button(_("Accredit"), type="primary")
     if sent and (username is None or until is None or not purposes):
-        st.warning(_("Choose a person, a last day and at least one purpose."))
+        st.warning(_(actions.INCOMPLETE))
     elif sent:
-        with actions.show_refusals():
-            accreditations.accredit(_acting(), username, until, purposes)
-            day = formatting.day(until, year=True)
-            actions.finish(_("{name} may listen until {day}.", name=eligible[username], day=day))
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            accreditations.accredit(acting, username, until, purposes)
 
 
 def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
@@ -122,26 +112,18 @@ def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
         item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}" for item in holding
     }
     with st.form("end_accreditation", border=True):
-        none = {"is_optional": True, "placeholder": _("Choose an accreditation")}
-        number = layout.select(st, _("End now"), titles, "end_which", **none)
-        sent = st.form_submit_button(_("End the accreditation"))
+        number = layout.select(st, _("Accreditation"), titles, "end_which", is_optional=True)
+        sent = st.form_submit_button(_("End now"))
     if sent and number is None:
-        st.warning(_("Choose the accreditation to end."))
+        st.warning(_(actions.INCOMPLETE))
     elif sent:
-        with actions.show_refusals():
-            accreditations.end(_acting(), number)
-            actions.finish(_("The accreditation has ended. This person can no longer listen."))
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            accreditations.end(acting, number)
 
 
 def _ask_notices(waiting: Mapping[str, str]) -> None:
     with st.form("inform", border=True):
-        chosen = st.multiselect(
-            _("Informed"),
-            list(waiting),
-            format_func=waiting.get,
-            placeholder=_("Choose advisors"),
-            key="inform_who",
-        )
+        chosen = layout.select_many(st, _("Informed"), waiting, "inform_who")
         text = ngettext(
             "the {n} advisor who is not informed yet",
             "all {n} advisors who are not informed yet",
@@ -153,17 +135,7 @@ def _ask_notices(waiting: Mapping[str, str]) -> None:
         sent = st.form_submit_button(_("Save"), type="primary")
     advisors = list(waiting) if everybody else chosen
     if sent and (not advisors or day is None):
-        st.warning(_("Choose the informed advisors and the day."))
+        st.warning(_(actions.INCOMPLETE))
     elif sent:
-        with actions.show_refusals():
-            notices.inform(_acting(), advisors, day)
-            said = ngettext(
-                "{n} advisor is entered as informed.",
-                "{n} advisors are entered as informed.",
-                len(advisors),
-            )
-            actions.finish(said)
-
-
-def _acting() -> Viewer:
-    return gate.current_viewer(Permission.MANAGE_COMPLIANCE)
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            notices.inform(acting, advisors, day)

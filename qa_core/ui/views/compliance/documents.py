@@ -11,7 +11,6 @@ from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, s
 from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.documents.rendering import RENDERERS
 from qa_core.storage.records import store
-from qa_core.ui.frame import gate
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links
 
@@ -87,6 +86,5 @@ def _ask_details() -> None:
             for name in DETAILS
         }
         if st.form_submit_button(_("Save"), type="primary"):
-            with actions.show_refusals():
-                printing.enter_details(gate.current_viewer(Permission.MANAGE_COMPLIANCE), values)
-                actions.finish(_("The documents use them from now on."))
+            with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+                printing.enter_details(acting, values)

@@ -16,21 +16,19 @@ def show(viewer: Viewer) -> None:
     """Show the fields that choose, the acts, and their export."""
     actor, act = _ask(viewer)
     entries = audit_report.find_entries(viewer, actor, act)
+    columns = (
+        tables.count_column(_("No."), lambda entry: entry.seq, width=70),
+        tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
+        tables.text_column(_("Person"), lambda entry: entry.actor),
+        tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
+        tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
+        tables.text_column(_("Reason"), lambda entry: entry.reason),
+    )
+    # Between the fields above and the table, whose own buttons appear over what is next to
+    # it.
     if entries:
-        # Between the fields above and the table, whose own buttons appear over what is
-        # next to it.
         st.caption(ngettext("The newest act.", "The newest {n} acts.", len(entries)))
-        columns = (
-            tables.count_column(_("No."), lambda entry: entry.seq, width=70),
-            tables.text_column(_("When"), lambda entry: formatting.local_moment(entry.at)),
-            tables.text_column(_("Person"), lambda entry: entry.actor),
-            tables.text_column(_("Act"), lambda entry: audit_labels.title(entry.action)),
-            tables.text_column(_("Concerns"), lambda entry: entry.object, width=300),
-            tables.text_column(_("Reason"), lambda entry: entry.reason),
-        )
-        tables.show(entries, columns, "journal", height=TABLE_HEIGHT)
-    else:
-        st.info(_("No act of this person and kind."))
+    tables.show(entries, columns, "journal", height=TABLE_HEIGHT)
     with st.columns([5, 1])[1]:
         download_links.show_download("journal", actor=actor, action=act)
 
@@ -41,12 +39,12 @@ def _ask(viewer: Viewer) -> tuple[str, str]:
     acts = {"": _("All")}
     acts |= {act: audit_labels.title(act) for act in audit_report.find_values(viewer, "action")}
     who, what, check = st.columns([3, 3, 2], vertical_alignment="bottom")
-    with url_state.bound("actor", actors, ""):
+    with url_state.bind("actor", actors, ""):
         actor = layout.select(who, _("Person"), actors, "actor")
-    with url_state.bound("act", acts, ""):
+    with url_state.bind("act", acts, ""):
         act = layout.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
-        found = audit_report.verify_journal(viewer)
-        show = st.error if not found.ok else st.warning if found.warnings else st.success
-        show(audit_report.describe(found))
+        verdict = audit_report.verify_journal(viewer)
+        show = st.error if not verdict.ok else st.warning if verdict.warnings else st.success
+        show(audit_report.describe(verdict))
     return actor, act

@@ -11,7 +11,8 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law.recorded_shares import RecordedShare
+from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.law.centre_counts import RecordedShare
 from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
@@ -33,9 +34,9 @@ def show_state(viewer: Viewer) -> None:
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
         _offer_purge(viewer)
     _show_stores()
-    missing = [_(found.gate.title) for found in gates.find_all(viewer) if found.value is None]
+    missing = [_(state.gate.title) for state in gates.find_all(viewer) if state.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
-        missing.append(_(gates.LISTENERS_TITLE))
+        missing.append(_(gates.LISTENERS_GATE.title))
     if missing:
         message = ngettext(
             "Not yet: {n} gate is closed, so nobody draws, listens or evaluates. Missing: "
@@ -80,23 +81,20 @@ def _show_stores() -> None:
 def show_gates(viewer: Viewer) -> None:
     """Show each gate; a value entered again leaves the earlier one on record."""
     st.subheader(_("Before anybody listens"), anchor=False)
-    for found in gates.find_all(viewer):
-        entry, value, by = found.gate, None, ""
-        if found.value is not None:
-            value = _describe_value(entry, found.value)
-        if found.set_at:
-            day = formatting.local_day(found.set_at)
-            by = _("entered by {name} on {day}", name=found.set_by, day=day)
-        place = _show_gate(entry.name, entry.title, entry.meaning, entry.source, value, by)
+    for state in gates.find_all(viewer):
+        entry, value, by = state.gate, None, ""
+        if state.value is not None:
+            value = _describe_value(entry, state.value)
+        if state.set_at:
+            day = formatting.local_day(state.set_at)
+            by = _("by {name}, {when}", name=state.set_by, when=day)
+        right = _show_gate(entry, value, by)
         if viewer.can(Permission.MANAGE_COMPLIANCE):
-            _ask_value(found, place)
+            _ask_value(state, right)
     holding = [item for item in accreditations.find_all(viewer) if item.holds]
     names = sorted({item.display_name or item.username for item in holding})
     _show_gate(
-        gates.LISTENERS,
-        gates.LISTENERS_TITLE,
-        gates.LISTENERS_MEANING,
-        gates.LISTENERS_SOURCE,
+        gates.LISTENERS_GATE,
         ngettext("{n} person", "{n} people", len(names)) if names else None,
         ", ".join(names),
     )
@@ -108,22 +106,18 @@ def show_proportions(viewer: Viewer) -> None:
     titles = {"": _("the last {n} days", n=proportionality.DAYS)}
     titles |= {month: formatting.month(month) for month in proportionality.find_months()}
     month = layout.select(st, _("Period"), titles, "proportion_month")
-    found = proportionality.find(viewer, month or None)
-    days = _(
-        "From {first} to {last}.",
-        first=formatting.day(found.first_day),
-        last=formatting.day(found.last_day, year=True),
-    )
+    proportions = proportionality.find(viewer, month or None)
+    days = formatting.period(Period(proportions.first_day, proportions.last_day))
     rule = _(
         "Recording and listening must not be permanent. No advisor may be listened to far more "
         "than the others."
     )
-    st.caption(f"{days} {rule}")
+    st.caption(f"{days}. {rule}")
     text = _(
         "This page flags a team if at least {share} of its answered contacts were recorded "
         "(from {least} contacts). It flags an advisor with at least {heard} contacts listened "
         "to, and over {times} times the others' average. It also flags recordings that nobody "
-        "listens to. A contact counts as recorded if its source says so or its audio is "
+        "listens to. A contact counts as recorded if its source reports it or its audio is "
         "stored here. Advisors' playbacks of their own contacts do not count.",
         share=formatting.percent(proportionality.PERMANENT_FROM, 0),
         least=proportionality.MIN_ANSWERED,
@@ -131,45 +125,55 @@ def show_proportions(viewer: Viewer) -> None:
         times=formatting.number(proportionality.MUCH_RATIO),
     )
     st.caption(text)
-    _show_exceeded(found)
+    _show_exceeded(proportions)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_recorded(found)
+        _show_recorded(proportions)
     with right:
-        _show_heard(found)
+        columns = (
+            tables.name_column(
+                _("Advisor"), lambda share: ("⚠ " if share.is_much else "") + share.name
+            ),
+            tables.count_column(_("Contacts listened to"), lambda share: share.contacts),
+        )
+        tables.show(proportions.listenings, columns, "heard_counts", height=300)
 
 
-def _show_exceeded(found: proportionality.Proportions) -> None:
-    for share in found.permanent_shares:
-        said = _(
+def _show_exceeded(proportions: proportionality.Proportions) -> None:
+    for share in proportions.permanent_shares:
+        finding = _(
             "{team}: {rate} of the answered contacts are recorded. This is permanent recording.",
-            team=_("the whole centre") if share == found.centre else share.team or _("no team"),
+            team=_("The whole centre")
+            if share == proportions.centre
+            else share.team or _("no team"),
             rate=formatting.percent(share.rate, 0),
         )
         who = _(
             "Who acts: the telephony team records only a share. The team's manager is answerable "
             "for it. The data protection officer requests it."
         )
-        st.warning(escape(f"{said} {who}"), icon=":material/radio_button_checked:")
-    if names := [one.name for one in found.much_heard]:
-        said = _("Listened to far more than the others: {names}.", names=formatting.listing(names))
+        st.warning(escape(f"{finding} {who}"), icon=":material/radio_button_checked:")
+    if names := [share.name for share in proportions.much_heard]:
+        finding = _(
+            "Listened to far more than the others: {names}.", names=formatting.listing(names)
+        )
         who = _(
             "Who acts: the manager asks for fewer contacts per advisor in the listening plans. "
             "The data protection officer asks for the reason."
         )
-        st.warning(escape(f"{said} {who}"), icon=":material/hearing:")
-    if found.is_nobody_heard:
-        said = _("Contacts are recorded, but nobody listens to them.")
+        st.warning(escape(f"{finding} {who}"), icon=":material/hearing:")
+    if proportions.is_nobody_heard:
+        finding = _("Contacts are recorded, but nobody listens to them.")
         who = _("Who acts: managers. They say what the recordings are for, or stop recording.")
-        st.warning(escape(f"{said} {who}"), icon=":material/hearing_disabled:")
+        st.warning(escape(f"{finding} {who}"), icon=":material/hearing_disabled:")
 
 
-def _show_recorded(found: proportionality.Proportions) -> None:
-    if found.centre.unknown_contacts:
+def _show_recorded(proportions: proportionality.Proportions) -> None:
+    if proportions.centre.unknown_contacts:
         text = ngettext(
             "Recording status unknown for {n} answered contact.",
             "Recording status unknown for {n} answered contacts.",
-            found.centre.unknown_contacts,
+            proportions.centre.unknown_contacts,
         )
         st.caption(text)
 
@@ -181,31 +185,19 @@ def _show_recorded(found: proportionality.Proportions) -> None:
         tables.share_column(_("Recorded"), lambda share: share.rate),
         tables.count_column(_("Answered"), lambda share: share.answered_contacts),
     )
-    empty = _("No contact in this period says whether it was recorded.")
-    tables.show(found.recorded_shares, columns, "recorded_shares", height=300, empty=empty)
+    tables.show(proportions.recorded_shares, columns, "recorded_shares", height=300)
 
 
-def _show_heard(found: proportionality.Proportions) -> None:
-    columns = (
-        tables.name_column(_("Advisor"), lambda one: ("⚠ " if one.is_much else "") + one.name),
-        tables.count_column(_("Contacts listened to"), lambda one: one.contacts),
-    )
-    empty = _("Nobody listened to any contact in this period.")
-    tables.show(found.listenings, columns, "heard_counts", height=300, empty=empty)
-
-
-def _show_gate(
-    name: str, title: str, meaning: str, source: str, value: str | None, detail: str
-) -> Any:
-    """Show one gate; return the place for what changes it."""
+def _show_gate(entry: gates.Gate, value: str | None, detail: str) -> Any:
+    """Show one gate; return the column for the button that changes it."""
     with cards.card(gap="small"):
         left, right = st.columns([3, 2], gap="medium")
         with left:
             icon = ":green[:material/check_circle:]" if value else ":red[:material/cancel:]"
-            st.markdown(f"{icon} **{escape(_(title))}**")
-            st.caption(_(meaning))
-            who = _(gates.ACTORS[name])
-            st.caption(_("Source: {source}. Who acts: {who}.", source=_(source), who=who))
+            st.markdown(f"{icon} **{escape(_(entry.title))}**")
+            st.caption(_(entry.meaning))
+            who = _(entry.actor)
+            st.caption(_("Source: {source}. Who acts: {who}.", source=_(entry.source), who=who))
         with right:
             if not value:
                 st.markdown(":red[" + _("Missing") + "]")
@@ -216,16 +208,15 @@ def _show_gate(
         return right
 
 
-def _ask_value(found: gates.GateState, place: Any) -> None:
-    entry, label = found.gate, _("Edit") if found.value else _("Enter")
-    with place.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
-        value = _ask(entry, found.value)
+def _ask_value(state: gates.GateState, column: Any) -> None:
+    entry, label = state.gate, _("Edit") if state.value else _("Enter")
+    with column.popover(label, icon=":material/edit:"), st.form(f"gate_{entry.name}", border=False):
+        value = _ask(entry, state.value)
         if st.form_submit_button(_("Save"), type="primary"):
-            with actions.show_refusals():
-                gates.set_gate(gate.current_viewer(Permission.MANAGE_COMPLIANCE), entry.name, value)
+            with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+                gates.set_gate(acting, entry.name, value)
                 if entry.kind == "months":
                     purge.request()
-                actions.finish(_("{title}: saved.", title=_(entry.title)))
 
 
 def _ask(entry: gates.Gate, value: str | None) -> str:
@@ -275,8 +266,7 @@ def show_periods(viewer: Viewer) -> None:
     """Show each kind of data with its period, its end, and what is due."""
     st.subheader(_("How long data is kept"), anchor=False)
     text = _(
-        "Expired data is deleted daily, even if nobody is signed in. If several retention "
-        "periods apply, the shortest counts."
+        "Expired data is deleted daily. If several retention periods apply, the shortest counts."
     )
     st.caption(text)
     due = {item.kind: item for item in purge.find_overdue(viewer)}
@@ -310,10 +300,7 @@ def show_periods(viewer: Viewer) -> None:
 def show_certificates(viewer: Viewer) -> None:
     """Show what was deleted, newest first."""
     st.subheader(_("Certificates of deletion"), anchor=False)
-    found = purge.find_certificates(viewer)
-    if not found:
-        st.caption(_("Nothing has been deleted yet."))
-        return
+    certificates = purge.find_certificates(viewer)
     columns = (
         tables.count_column(_("No."), lambda item: item.number, width=70),
         tables.text_column(_("When"), lambda item: formatting.local_moment(item.finished_at)),
@@ -343,10 +330,12 @@ def show_certificates(viewer: Viewer) -> None:
             lambda item: _("genuine") if item.is_genuine else "⚠ " + _("does not match"),
         ),
     )
-    tables.show(found, columns, "certificates", height=300)
+    tables.show(certificates, columns, "certificates", height=300)
+    if not certificates:
+        return
     titles = {
         item.number: f"{item.number} · {formatting.local_moment(item.finished_at)}"
-        for item in found
+        for item in certificates
     }
     number = layout.select(st, _("Certificate"), titles, width=320)
     download_links.show_download(

@@ -8,8 +8,8 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import requests, restrictions
 from qa_core.compliance.conditions import exclusions
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law import restricted_contacts
-from qa_core.ui.frame import gate, layout
+from qa_core.metrics.law import centre_counts
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, download_links, tables
 from qa_core.upkeep import subjects
@@ -20,8 +20,8 @@ SUBJECTS = ("customer", "advisor")
 def show(viewer: Viewer) -> None:
     """Show the requests, open ones first; enter one, or its answer."""
     st.subheader(_("Data subject requests"), anchor=False)
-    found = requests.find_all(viewer)
-    late = [item for item in found if item.is_late]
+    entries = requests.find_all(viewer)
+    late = [item for item in entries if item.is_late]
     if late:
         text = ngettext(
             "{n} request is unanswered after its month. Who acts: the data protection officer.",
@@ -37,33 +37,32 @@ def show(viewer: Viewer) -> None:
         tables.day_text_column(_("Due"), lambda item: item.due_on),
         tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
     )
-    empty = _("There are no requests yet.")
-    tables.show(found, columns, "person_requests", height=240, empty=empty)
+    tables.show(entries, columns, "person_requests", height=240)
+    waiting = [item for item in entries if item.is_open]
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
             _ask_request()
         with right:
-            _ask_answer([item for item in found if item.is_open])
-            _show_copies([item for item in found if item.is_open])
+            _ask_answer(waiting)
+            _show_copies(waiting)
 
 
 def show_audio_to_confirm(viewer: Viewer) -> None:
-    """Let a second person agree that audio is handed out, where somebody asks for a copy."""
+    """Show the copies whose audio a second person has to agree to."""
     waiting = requests.find_waiting_for_audio(viewer)
     if not waiting:
         return
     st.subheader(_("Audio to hand out"), anchor=False)
-    said = _(
+    text = _(
         "Handing out audio takes two people. If you agree, the audio is part of the person's copy."
     )
-    st.caption(said)
+    st.caption(text)
     for item in waiting:
-        text = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
-        if st.button(escape(text), key=f"audio_{item.id}", icon=":material/volume_up:"):
-            with actions.show_refusals():
-                requests.confirm_audio(gate.current_viewer(Permission.SEE_RULES), item.id)
-                actions.finish(_("Noted: the audio is now part of the copy."))
+        label = _("Agree: request {number}, {subject}", number=item.id, subject=_name_subject(item))
+        if st.button(escape(label), key=f"audio_{item.id}", icon=":material/volume_up:"):
+            with actions.perform(Permission.SEE_RULES) as acting:
+                requests.confirm_audio(acting, item.id)
 
 
 def _show_copies(waiting: list[requests.PersonRequest]) -> None:
@@ -78,17 +77,17 @@ def _show_copies(waiting: list[requests.PersonRequest]) -> None:
 
 
 def show_restrictions(viewer: Viewer) -> None:
-    """Show who is restricted and how much that leaves out; change restrictions."""
+    """Show restrictions and how many contacts they exclude; change them."""
     st.subheader(_("Restricted"), anchor=False)
-    found = restrictions.find_all(viewer)
-    count = restricted_contacts.count_restricted(viewer)
-    said = ngettext(
+    entries = restrictions.find_all(viewer)
+    count = centre_counts.count_restricted(viewer)
+    text = ngettext(
         "{count} contact is excluded from figures, lists, draws and exports.",
         "{count} contacts are excluded from figures, lists, draws and exports.",
         count,
         count=formatting.number(count),
     )
-    st.caption(said)
+    st.caption(text)
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
     left, right = st.columns(2, gap="medium")
@@ -100,23 +99,25 @@ def show_restrictions(viewer: Viewer) -> None:
             format_func=_name_kind,
             key="restricted_kind",
         )
-        text = st.text_input(
+        who = st.text_input(
             _("Number of the customer, or name of the advisor"), key="restricted_who"
         )
         if st.form_submit_button(_("Restrict")):
-            with actions.show_refusals():
-                of = subject_kind or "customer"
-                find = subjects.find_customer if of == "customer" else subjects.find_advisor
-                subjects.restrict(_acting(), **{of: find(text.strip())})
-                actions.finish(_("Restricted until you lift it."))
-    if found:
-        titles = {item.id: _name_restricted(item) for item in found}
+            with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+                kind = subject_kind or "customer"
+                subjects.restrict(acting, **{kind: _find_subject(kind, who)})
+    if entries:
+        titles = {item.id: _name_restricted(item) for item in entries}
         with right, st.form("restriction_end", border=True):
             number = st.selectbox(_("In force"), list(titles), format_func=titles.get)
             if st.form_submit_button(_("Lift")):
-                with actions.show_refusals():
-                    subjects.lift(_acting(), number)
-                    actions.finish(_("Lifted: the contacts count again."))
+                with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+                    subjects.lift(acting, number)
+
+
+def _find_subject(kind: str, text: str) -> str:
+    find = subjects.find_customer if kind == "customer" else subjects.find_advisor
+    return find(text.strip())
 
 
 def _name_restricted(item: restrictions.RestrictionEntry) -> str:
@@ -125,7 +126,7 @@ def _name_restricted(item: restrictions.RestrictionEntry) -> str:
 
 
 def _name_subject(item: requests.PersonRequest) -> str:
-    # A pseudonym is long and says nothing; its end is enough to tell two apart.
+    # The end of a pseudonym is enough to distinguish two.
     if item.contact_id:
         return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
     end = item.subject if item.subject_kind == "advisor" else f"•• {item.subject[-2:]}"
@@ -150,14 +151,12 @@ def _ask_request() -> None:
         )
         today = environment.today()
         day = layout.ask_day(st, _("Received on"), today, max_value=today)
-        sent = st.form_submit_button(_("Enter the request"), type="primary")
+        sent = st.form_submit_button(_("Record the request"), type="primary")
     if sent and (not text.strip() or not subject_kind or day is None):
-        st.warning(_("Enter the person and the day of the request."))
+        st.warning(_(actions.INCOMPLETE))
     elif sent:
-        with actions.show_refusals():
-            find = subjects.find_customer if subject_kind == "customer" else subjects.find_advisor
-            requests.add(_acting(), kind, subject_kind, find(text.strip()), day)
-            actions.finish(_("The request is entered. Its answer is due within a month."))
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            requests.add(acting, kind, subject_kind, _find_subject(subject_kind, text), day)
 
 
 def _ask_answer(waiting: list[requests.PersonRequest]) -> None:
@@ -176,15 +175,10 @@ def _ask_answer(waiting: list[requests.PersonRequest]) -> None:
         )
         sent = st.form_submit_button(_("Record the answer"))
     if sent:
-        with actions.show_refusals():
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
             if is_granted:
-                subjects.grant_exclusion(_acting(), number)
-            requests.answer(_acting(), number, text, is_checked)
-            actions.finish(_("The answer is saved."))
-
-
-def _acting() -> Viewer:
-    return gate.current_viewer(Permission.MANAGE_COMPLIANCE)
+                subjects.grant_exclusion(acting, number)
+            requests.answer(acting, number, text, is_checked)
 
 
 def show_exclusions(viewer: Viewer) -> None:
@@ -196,48 +190,43 @@ def show_exclusions(viewer: Viewer) -> None:
         "never kept as audio, drawn, listened to or evaluated. Stored audio is deleted at once."
     )
     st.caption(text)
-    found = exclusions.find_all(viewer)
+    entries = exclusions.find_all(viewer)
     columns = (
         tables.name_column(_("What"), lambda item: item.what, 260),
         tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
         tables.text_column(_("Entered by"), lambda item: item.entered_by),
         tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
     )
-    tables.show(found, columns, "exclusions", height=240, empty=_("Nothing is excluded."))
+    tables.show(entries, columns, "exclusions", height=240)
     if viewer.can(Permission.MANAGE_COMPLIANCE):
         left, right = st.columns(2, gap="medium")
         with left:
             _ask_exclusion()
         with right:
-            _ask_end_of_exclusion(found)
+            _ask_end_of_exclusion(entries)
 
 
 def _ask_exclusion() -> None:
     with st.form("exclusion", border=True):
-        line = st.text_input(_("Number of the line"), help=_("As callers dial it."))
+        line = st.text_input(_("Number of the line"))
         advisor = st.text_input(_("Or the advisor or extension"))
         reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
         reason = layout.select(st, _("Why"), reasons, "exclusion_reason")
         sent = st.form_submit_button(_("Exclude"), type="primary")
     if sent:
-        with actions.show_refusals():
-            deleted = subjects.exclude(
-                gate.current_viewer(Permission.MANAGE_COMPLIANCE),
-                reason,
-                line.strip() or None,
-                subjects.find_advisor(advisor.strip()) if advisor.strip() else None,
-            )
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            person = _find_subject("advisor", advisor) if advisor.strip() else None
+            deleted = subjects.exclude(acting, reason, line.strip() or None, person)
             actions.finish(_("Entered. Recordings deleted: {count}.", count=deleted))
 
 
-def _ask_end_of_exclusion(found: list[exclusions.ExclusionEntry]) -> None:
-    if not found:
+def _ask_end_of_exclusion(entries: list[exclusions.ExclusionEntry]) -> None:
+    if not entries:
         return
-    titles = {item.id: item.what for item in found}
+    titles = {item.id: item.what for item in entries}
     with st.form("exclusion_end", border=True):
         number = st.selectbox(_("Remove from the list"), list(titles), format_func=titles.get)
         sent = st.form_submit_button(_("Remove"))
     if sent:
-        with actions.show_refusals():
-            exclusions.remove(gate.current_viewer(Permission.MANAGE_COMPLIANCE), number)
-            actions.finish(_("Removed. Deleted audio stays deleted."))
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            exclusions.remove(acting, number)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.charts import state_strip
+from qa_core.analysis.charts import step_bars
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance.rules import catalogue, history
@@ -26,10 +26,10 @@ ICONS = {
     RuleState.NOT_MEASURABLE: ":red[:material/help:]",
 }
 WEIGHTS = {
-    RuleState.IN_ORDER: state_strip.QUIET,
-    RuleState.TO_DO: state_strip.NOTED,
-    RuleState.NOT_IN_ORDER: state_strip.ATTENTION,
-    RuleState.NOT_MEASURABLE: state_strip.ATTENTION,
+    RuleState.IN_ORDER: step_bars.QUIET,
+    RuleState.TO_DO: step_bars.NOTED,
+    RuleState.NOT_IN_ORDER: step_bars.ATTENTION,
+    RuleState.NOT_MEASURABLE: step_bars.ATTENTION,
 }
 
 
@@ -66,28 +66,27 @@ def _show_glance(verdicts: Sequence[RuleVerdict]) -> None:
         )
         parts.append(text)
     if to_do:
-        parts.append(ngettext("{n} rule is to do.", "{n} rules are to do.", to_do))
+        parts.append(ngettext("{n} rule needs action.", "{n} rules need action.", to_do))
     if due := [verdict.due_on for verdict in verdicts if verdict.due_on]:
         parts.append(_("Next by {day}.", day=formatting.day(min(due), year=True)))
-    day = formatting.full_day(environment.today())
     with cards.card(gap="small"):
         st.markdown(f"### :{colour}[{escape(answer)}]")
-        st.markdown(escape(" ".join(parts) or _("Nothing is missing today.")))
-        st.caption(_("{day}. Counted just now on the stored data.", day=day))
+        st.markdown(escape(" ".join(parts)))
+        st.caption(formatting.full_day(environment.today()))
 
 
 def _show_waiting(waiting: Sequence[RuleVerdict]) -> None:
     for start in range(0, len(waiting), 2):
-        places = st.columns(2, gap="medium")
-        for place, verdict in zip(places, waiting[start : start + 2], strict=False):
+        columns = st.columns(2, gap="medium")
+        for column, verdict in zip(columns, waiting[start : start + 2], strict=False):
             row = catalogue.describe(verdict)
             heading = f"{row['rule']} · {row['title']}"
             who = _("{who}, by {day}.", who=row["actor"], day=row["due"])
-            since = _("Since {day}.", day=row["since"])
-            with place, cards.card(gap="xxsmall"):
+            since = _("since {day}", day=row["since"])
+            with column, cards.card(gap="xxsmall"):
                 st.markdown(f"{ICONS[verdict.state]} **{escape(heading)}**")
                 st.markdown(escape(row["missing"]))
-                st.caption(escape(f"{who} {since}"))
+                st.caption(escape(f"{since} · {who}"))
 
 
 def _show_rules(verdicts: Sequence[RuleVerdict]) -> None:
@@ -113,14 +112,14 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
     earlier = history.find_states(viewer)
     st.subheader(_("The last three months"), anchor=False)
     if not earlier:
-        st.caption(_("From today on, Écoute notes the states once a day."))
+        st.caption(_("None yet."))
         return
 
     def cell(number: str, day: date, state: str | None) -> tuple[int, str] | None:
         if state is None:
             return None
-        said = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
-        return WEIGHTS[RuleState(state)], said
+        text = f"{number} · {formatting.day(day)}: {_(STATE_TITLES[RuleState(state)])}"
+        return WEIGHTS[RuleState(state)], text
 
     rows = {}
     for verdict in verdicts:
@@ -128,7 +127,7 @@ def _show_history(viewer: Viewer, verdicts: Sequence[RuleVerdict]) -> None:
         states = {day: noted.get(number) for day, noted in earlier.items()}
         states[today] = verdict.state
         rows[number] = [cell(number, day, states.get(day)) for day in days]
-    figure = state_strip.build_strips(days, rows, dark=styles.is_dark())
+    figure = step_bars.build_strips(days, rows, dark=styles.is_dark())
     caption = _(
         "Marks: one per day. Pale: in order. Blue: to do. Orange: not in order or not measurable. "
         "Gap: no entry that day."

@@ -1,4 +1,4 @@
-"""The Contact page: what happened before and after, what was said, what evaluations found."""
+"""The Contact page: the contact, those before and after it, its survey and evaluations."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,10 +16,11 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling, scorecards
 from qa_core.quality.sampling import labels, manual_pick
 from qa_core.storage.facts.schema import NEIGHBOUR_DAYS
-from qa_core.ui.frame import gate, layout, open_once, styles
+from qa_core.ui.frame import layout, open_once, styles
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.admin import import_fields
 from qa_core.ui.views.performance.repeat_chains import describe_end
-from qa_core.ui.widgets import actions, cards, drill, player, tables
+from qa_core.ui.widgets import actions, cards, drill, player, scorecard_answers, tables
 
 Contact = dict[str, Any]
 TIMES = {
@@ -45,21 +46,7 @@ TRACKING = {
     "tracking_number": N_("Tracking number"),
     "landing_page": N_("Landing page"),
 }
-MATCHES = {
-    "id": N_("Joined by the contact's id."),
-    "number_and_time": N_("Joined by number and time."),
-}
-FLAGS = {
-    "recorded": (N_("Recorded"), N_("Not recorded")),
-    "notice_played": (
-        N_("The caller was informed of the recording"),
-        N_("The caller was not informed of a recording"),
-    ),
-    "customer_objected": (N_("The customer objected to the recording"), ""),
-    "stopped_by_advisor": (N_("The advisor stopped the recording"), ""),
-    "private_line": (N_("Private line"), ""),
-}
-"""What is said of the recording, where it is so and where it is not."""
+FLAGS = ("recorded", "notice_played", "customer_objected", "stopped_by_advisor", "private_line")
 ANSWERS = ("csat", "nps", "ces", "survey_resolved", "survey_comment")
 
 
@@ -84,32 +71,31 @@ def show_head(contact: Contact) -> None:
 
 
 def show_course(contact: Contact) -> None:
-    """Show its times on one bar, and what the customer did before and after."""
+    """Show its times on one bar, and the customer's contacts before and after."""
     parts = [(_(title), contact[key]) for key, title in TIMES.items() if contact.get(key)]
-    said = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
+    durations = [f"{title} {formatting.duration(seconds)}" for title, seconds in parts]
     total = formatting.duration(sum(seconds for _title, seconds in parts))
     title = _("{duration} in all", duration=total) if parts else _("No times known")
     with cards.card(title):
         if parts:
             figure = charts.build_durations(parts, dark=styles.is_dark())
-            cards.show_figure(figure, "durations", ", ".join(said))
-        st.caption(" · ".join(said))
-        st.caption(escape(" ".join(_describe_neighbours(contact))))
+            cards.show_figure(figure, "durations", ", ".join(durations))
+        st.caption(" · ".join(durations))
 
 
 def show_player(viewer: Viewer, contact: Contact) -> None:
-    """Show its recording: to its advisor, and with purpose and reason to who leads them."""
+    """Show its recording, to its advisor and, with purpose and reason, to their leads."""
     key = (contact["source_system"], contact["contact_id"])
     if not viewer.can(Permission.LISTEN):
         return
     if not contact.get("recorded") and not recordings.find_playable(viewer, *key):
         return
-    own = (recordings.OWN, _("my own call"))
+    default = (recordings.OWN, _("my own call"))
     with cards.card(_("Listen"), key="listen"):
         player.show(
             viewer,
             *key,
-            *(own if viewer.role == Role.ADVISOR else (None, None)),
+            *(default if viewer.role == Role.ADVISOR else (None, None)),
             key="player_" + "_".join(key),
         )
 
@@ -127,9 +113,13 @@ def show_details(viewer: Viewer, contact: Contact) -> None:
             _show_facts(
                 _("Where it came from"),
                 ((title, contact[key]) for key, title in tracking.items()),
-                _(MATCHES.get(contact.get("tracking_match"), "")),
             )
-        _show_recording(contact)
+        flags = {key: contact[key] for key in FLAGS if contact.get(key) is not None}
+        if flags:
+            _show_facts(
+                _("Recording"),
+                ((import_fields.TITLES[key], _name_flag(flags[key])) for key in flags),
+            )
     with right:
         _show_survey(contact)
         if "evaluations" in contact:
@@ -154,58 +144,20 @@ def read(viewer: Viewer, source_system: str, contact_id: str) -> Contact:
     )
 
 
-def _describe_neighbours(contact: Contact) -> list[str]:
-    said = []
-    before, after = contact.get("seconds_since_previous"), contact.get("seconds_to_next")
-    if before is not None:
-        duration = _format_span(before)
-        said.append(_("The same customer was answered {duration} before.", duration=duration))
-    if after is not None:
-        said.append(
-            _("The customer made contact again {duration} later.", duration=_format_span(after))
-        )
-    elif contact.get("customer") is not None:
-        said.append(_("No further contact of this customer is known within 31 days."))
-    reached = contact.get("seconds_to_reached")
-    if contact.get("outcome") != "answered" and reached is not None:
-        said.append(_("The customer was reached {duration} later.", duration=_format_span(reached)))
-    return said
-
-
-def _show_facts(title: str, facts: Iterable[tuple[str, Any]], caption: str = "") -> None:
+def _show_facts(title: str, facts: Iterable[tuple[str, Any]]) -> None:
     with cards.card(title):
-        _show_pairs(facts)
-        if caption:
-            st.caption(caption)
+        for name, value in facts:
+            head, tail = st.columns([2, 3], gap="small", wrap=False)
+            head.caption(_(name))
+            tail.text("–" if formatting.is_missing(value) else str(value))
 
 
-def _show_pairs(facts: Iterable[tuple[str, Any]]) -> None:
-    for name, value in facts:
-        head, tail = st.columns([2, 3], gap="small", wrap=False)
-        head.caption(_(name))
-        tail.text("–" if formatting.is_missing(value) else str(value))
-
-
-def _show_recording(contact: Contact) -> None:
-    lines = [
-        yes if contact[key] else no
-        for key, (yes, no) in FLAGS.items()
-        if contact.get(key) is not None
-    ]
-    if any(lines):
-        with cards.card(_("Recording")):
-            for line in filter(None, lines):
-                st.caption(_(line))
+def _name_flag(is_set: Any) -> str:
+    return _("yes") if is_set else _("no")
 
 
 def _show_survey(contact: Contact) -> None:
     csat, nps, ces, resolved, comment = (contact.get(key) for key in ANSWERS)
-    if all(answer is None for answer in (csat, nps, ces, resolved, comment)):
-        sent = contact.get("survey_sent")
-        if sent is not None:
-            with cards.card(_("Survey")):
-                st.caption(_("Sent, no answer.") if sent else _("Not sent."))
-        return
     facts = []
     if csat is not None:
         mark = formatting.number(csat, 0 if float(csat).is_integer() else 1)
@@ -216,22 +168,24 @@ def _show_survey(contact: Contact) -> None:
     if ces is not None:
         facts.append((N_("Made it easy (1–7)"), formatting.number(ces)))
     if resolved is not None:
-        facts.append((N_("Resolved"), _("yes") if resolved else _("no")))
-    with cards.card(_("What the customer said")):
-        _show_pairs(facts)
-        if comment:
-            st.text(comment)
+        facts.append((N_("Resolved"), _name_flag(resolved)))
+    if comment:
+        facts.append((N_("Comment"), comment))
+    if not facts and contact.get("survey_sent") is not None:
+        facts.append((N_("Survey sent"), _name_flag(contact["survey_sent"])))
+    if facts:
+        _show_facts(_("Survey"), facts)
 
 
 def _show_evaluations(viewer: Viewer, evaluations: list[dict[str, Any]]) -> None:
     texts = scorecard_texts.find_scorecard_texts(viewer)
     with cards.card(_("Evaluations")):
         if not evaluations:
-            st.caption(_("Nobody evaluated this contact."))
+            st.caption(_("None yet."))
         for entry in evaluations:
             score = _(formatting.NO_DATA)
             if not formatting.is_missing(entry["score"]):
-                score = _("{score} of 100", score=formatting.value(entry["score"], "score"))
+                score = _("{n} of {all}", n=formatting.value(entry["score"], "score"), all=100)
             scorecard = texts.name("grid", entry["grid"]) if entry["grid"] else None
             moment = formatting.local_moment(entry["evaluated_at"])
             st.markdown(f"**{score}**")
@@ -247,19 +201,17 @@ def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
     if not viewer.can(Permission.SEE_OWN_QUALITY) or viewer.advisor_id is None:
         return
     key = (contact["source_system"], contact["contact_id"])
-    own = requests.find_own(viewer)
-    asked = next((one for one in own if (one.source_system, one.contact_id) == key), None)
+    requested = requests.find_own(viewer)
+    asked = next((item for item in requested if (item.source_system, item.contact_id) == key), None)
     actions.show_outcome()
     with cards.card(_("Exclude this contact from recording and listening")):
         if asked is None:
             st.caption(
                 _("For a private call or another reason. The data protection officer answers you.")
             )
-            if st.button(_("Send the request"), icon=":material/front_hand:"):
-                with actions.show_refusals():
-                    requests.ask_exclusion(gate.current_viewer(Permission.SEE_OWN_QUALITY), *key)
-                    text = _("Request sent. The data protection officer answers within a month.")
-                    actions.finish(text)
+            if st.button(_("Send"), icon=":material/front_hand:"):
+                with actions.perform(Permission.SEE_OWN_QUALITY) as acting:
+                    requests.ask_exclusion(acting, *key)
         elif asked.is_open:
             asked_on = formatting.day(asked.received_on, year=True)
             due = formatting.day(asked.due_on, year=True)
@@ -270,37 +222,26 @@ def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
 
 
 def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
-    """Show the form on demand; nothing to whoever does not manage listening."""
+    """Show the form on demand, to those who manage listening."""
     if not viewer.can(Permission.MANAGE_LISTENING):
         return
     actions.show_outcome()
     with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
-        text = _(
-            "A contact picked by hand is for discussion and learning. Its result counts in no "
-            "score."
-        )
-        st.caption(text)
+        st.caption(_(scorecard_answers.PICKED))
         evaluators = dict(manual_pick.find_evaluators(viewer))
         published = {version.key: version.title for version in scorecards.find_published(viewer)}
         if not evaluators or not published:
             st.info(_("Needs an evaluator accredited today and a published scorecard."))
             return
         reason = st.selectbox(
-            _("Why this one?"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
+            _("Reason"), list(manual_pick.PICK_REASONS), format_func=labels.name_reason
         )
         evaluator = st.selectbox(_("Evaluator"), list(evaluators), format_func=evaluators.get)
         scorecard = st.selectbox(_("Scorecard"), list(published), format_func=published.get)
         if st.button(_("Assign"), type="primary"):
-            with actions.show_refusals():
-                sampling.pick(
-                    gate.current_viewer(Permission.MANAGE_LISTENING),
-                    contact["source_system"],
-                    contact["contact_id"],
-                    reason,
-                    evaluator,
-                    scorecard,
-                )
-                actions.finish(_("Assigned to {name}.", name=evaluators[evaluator]))
+            key = (contact["source_system"], contact["contact_id"])
+            with actions.perform(Permission.MANAGE_LISTENING) as acting:
+                sampling.pick(acting, *key, reason, evaluator, scorecard)
 
 
 def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
@@ -320,8 +261,8 @@ def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
         if len(history.links) < 2:
             return
         here = next(
-            place
-            for place, link in enumerate(history.links)
+            position
+            for position, link in enumerate(history.links)
             if (link.source_system, link.contact_id) == key
         )
         texts = [_describe(link) for link in history.links]
@@ -338,7 +279,7 @@ def show_timeline(viewer: Viewer, contact: dict[str, Any]) -> None:
 
 def _describe_scope(history: CustomerHistory) -> str:
     if not history.elsewhere:
-        return _("Before and after this contact, all within your scope.")
+        return ""
     return ngettext(
         "Before and after this contact; {n} is outside your scope and only counted.",
         "Before and after this contact; {n} are outside your scope and only counted.",
@@ -380,7 +321,7 @@ def _show_table(viewer: Viewer, history: CustomerHistory, here: ChainContact) ->
     tables.show(
         history.links,
         columns,
-        # A line chosen in the table of one contact is not chosen in that of the next.
+        # A row selected for one contact is not selected for the next.
         f"history_{here.source_system}_{here.contact_id}",
         open_contact,
         height=320,
@@ -401,7 +342,7 @@ def _describe_distance(seconds: float) -> str:
 
 
 def _describe(link: ChainContact) -> str:
-    """Describe a contact of the customer for who cannot see the picture."""
+    """Describe a contact of the customer for readers who cannot see the chart."""
     parts = (
         f"{formatting.moment(link.local_start)}, "
         f"{describe_end(link.outcome, link.declared_resolved)}"

@@ -53,7 +53,7 @@ class ContactsQuery:
     extra: explain_link.Extra
     behind: str | None
     window: str | None = None
-    """Days of the repeat window, where they are not those of the settings."""
+    """Days of a repeat window other than the one of the settings."""
     waited: query.WaitRange | None = None
 
     @property
@@ -62,7 +62,7 @@ class ContactsQuery:
 
 
 def read_address(viewer: Viewer, state: FilterState) -> ContactsQuery:
-    """Return the bar's filters with those of the address, without unknown ones."""
+    """Return the filters of the bar and the address, without unknown ones."""
     extra = tuple(
         (key, (st.query_params[key] or None,))
         for key in CONTACT_DIMENSIONS
@@ -89,14 +89,14 @@ def _is_window(text: str) -> bool:
 
 
 def _read_waits(text: str) -> query.WaitRange | None:
-    found = WAITED.fullmatch(text)
-    if not found or (found["until"] and int(found["until"]) <= int(found["above"])):
+    match = WAITED.fullmatch(text)
+    if not match or (match["until"] and int(match["until"]) <= int(match["above"])):
         return None
-    return float(found["above"]), float(found["until"]) if found["until"] else None
+    return float(match["above"]), float(match["until"]) if match["until"] else None
 
 
 def show_query(asked: ContactsQuery) -> None:
-    """Show what a click on a figure asked for, as buttons that remove it."""
+    """Show the filters of a clicked figure as buttons that remove them."""
     if not asked.extra and not asked.behind and not asked.waited:
         return
     with layout.row("xsmall"):
@@ -125,15 +125,13 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
     left, middle, right = st.columns([5, 2, 1], vertical_alignment="bottom")
     number = formatting.number(total)
     left.markdown("##### " + ngettext("{count} contact", "{count} contacts", total, count=number))
-    with middle, url_state.bound("order", ORDERS, "newest"):
+    with middle, url_state.bind("order", ORDERS, "newest"):
         titles = {key: _(title) for key, title in ORDERS.items()}
         order = layout.select(st, _("Order"), titles, "order")
     with right:
         page = _ask_page(max(1, -(-total // PAGE)), (asked, order))
-    # Between the fields and the table, whose own buttons appear over what is above it.
-    st.caption(_("Select a row to open the contact."))
-    own = ("team", "advisor") if viewer.advisor_id else ()
-    allowed = set(query.contact_columns(viewer)) - set(own)
+    hidden = ("team", "advisor") if viewer.advisor_id else ()
+    allowed = set(query.contact_columns(viewer)) - set(hidden)
     columns = tuple(name for name in exports.CONTACT_COLUMNS if name in allowed)
     contacts = {
         "where": asked.where,
@@ -159,10 +157,10 @@ def show_list(viewer: Viewer, asked: ContactsQuery, total: int) -> None:
         height=560,
         room=tables.FULL + 30,  # no card around it
     )
-    said, export = st.columns([5, 1], vertical_alignment="center")
+    note, export = st.columns([5, 1], vertical_alignment="center")
     if total > exports.MAX_CONTACTS and viewer.can(Permission.EXPORT_CONTACTS):
         most = formatting.number(exports.MAX_CONTACTS)
-        said.caption(_("The file has the first {most} in this order.", most=most))
+        note.caption(_("The file has the first {most} in this order.", most=most))
     with export:
         parameters = exports.build_contact_parameters(
             asked.where, asked.behind, order, asked.overrides, asked.waited
@@ -177,7 +175,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
     ):
         st.session_state["page"] = "1"
     st.session_state["contacts_listed"] = listed
-    url_state.take("page", [str(number) for number in range(1, pages + 1)], "1")
+    url_state.read_into_widget("page", [str(number) for number in range(1, pages + 1)], "1")
     st.session_state["contacts_page"] = int(st.session_state["page"])
     page = int(
         st.number_input(
@@ -188,7 +186,7 @@ def _ask_page(pages: int, listed: tuple[ContactsQuery, str]) -> int:
             on_change=_turn,
         )
     )
-    url_state.give("page", str(page), "1")
+    url_state.write_from_widget("page", str(page), "1")
     return page
 
 
@@ -206,7 +204,7 @@ def _build_column(name: str) -> tables.TableColumn:
 
 def _format_cell(name: str, row: Mapping[str, Any]) -> Any:
     value = row[name]
-    if name == "advisor":  # with their team, which has no column of its own
+    if name == "advisor":  # with their team, which has no column
         parts = (value, row.get("team"))
         return ", ".join(part for part in parts if not formatting.is_missing(part)) or None
     if formatting.is_missing(value):

@@ -1,4 +1,4 @@
-"""The action list of irritants: who does what by when, how far it is, what came of it."""
+"""The action list of irritants: owner, due date, state and outcome of each entry."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, Acti
 from qa_core.analysis.irritants.subject import Count
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import irritant_examples
-from qa_core.ui.widgets import actions, cards, download_links, tables
+from qa_core.ui.widgets import actions, cards, download_links, notes, tables
 
 TABLE, CHOSEN = "table_action_list", "action_chosen"
 SEEN = "action_versions"
@@ -88,8 +88,8 @@ def _find_counts(viewer: Viewer, entry: ActionEntry) -> tuple[Count | None, Coun
 
 def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
     change = texts.describe_change(*reversed(_find_counts(viewer, entry)))
-    said = _("{change} since it was taken in hand", change=change) if change else ""
-    scope = (texts.describe_filters(entry), ", ".join(entry.teams), said)
+    text = _("{change} since it was taken in hand", change=change) if change else ""
+    scope = (texts.describe_filters(entry), ", ".join(entry.teams), text)
     hint = " · ".join(filter(None, scope))
     with cards.card(texts.describe_subject(entry.subject), hint, gap="xsmall"):
         left, right = st.columns(2, gap="medium")
@@ -105,7 +105,7 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
 
 
 def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
-    """Show the form, filled and sent as of the version that was shown first."""
+    """Show the form for the version that was shown first."""
     version = st.session_state.setdefault(SEEN, {}).setdefault(entry.id, entry.version)
     names = {None: _("Nobody"), **action_list.find_owners(viewer, entry)}
     states = {state: _(texts.STATES[state]) for state in ActionState}
@@ -121,19 +121,14 @@ def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
             max_chars=action_list.MAX_NOTE,
             height=90,
             key=f"note_{key}",
-            help=_("Everyone who sees the entry can read it. Do not name customers."),
+            help=_(notes.NO_NAMES),
         )
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             return
     st.session_state[SEEN].pop(entry.id, None)
-    with actions.show_refusals():
-        action_list.change_entry(
-            gate.current_viewer(Permission.MANAGE_IRRITANTS),
-            entry.id,
-            version,
-            ActionPlan(ActionState(chosen), owner, due, note.strip()),
-        )
-        actions.finish(_("Saved."))
+    plan = ActionPlan(ActionState(chosen), owner, due, note.strip())
+    with actions.perform(Permission.MANAGE_IRRITANTS) as acting:
+        action_list.change_entry(acting, entry.id, version, plan)
     st.button(_("Show the current version"), key=f"again_{key}")
 
 

@@ -27,14 +27,9 @@ def show(viewer: Viewer) -> None:
         if viewer.needs_suppression:
             empty_states.show_no_month()
             return
-        empty_states.card(
-            ":material/event_busy:",
-            _("No complete month yet"),
-            _("The sheet covers whole months. It fills once the data covers a month."),
-        )
+        empty_states.card(":material/event_busy:", _("No complete month yet"))
         return
-    said = f"{board.describe_period(figures)} · {board.describe_scope(figures)}"
-    head.caption(escape(said))
+    head.caption(escape(f"{board.describe_period(figures)} · {board.describe_scope(figures)}"))
     with bar:
         download_links.show_download("board", label=_("PDF"), forms=("pdf",), months=choice)
     lines = board.build_lines(figures)
@@ -50,16 +45,16 @@ def show(viewer: Viewer) -> None:
 
 
 def _show_differences(viewer: Viewer) -> None:
-    """Name the months of which executives see other figures: their edition stays."""
-    for one in cached.find_differences(viewer):
-        said = _(
+    """Show the months whose published figures differ from the present ones."""
+    for difference in cached.find_differences(viewer):
+        text = _(
             "{month}: executives see {published} contacts received, as published; the data now "
             "holds {now}. Published figures change only where the difference concerns many.",
-            month=formatting.month(one.month),
-            published=formatting.number(one.published or 0),
-            now=formatting.number(one.now),
+            month=formatting.month(difference.month),
+            published=formatting.number(difference.published or 0),
+            now=formatting.number(difference.now),
         )
-        st.caption(escape(said))
+        st.caption(escape(text))
 
 
 def _show_line(line: board.BoardLine, choice: str) -> None:
@@ -93,11 +88,11 @@ def _show_line(line: board.BoardLine, choice: str) -> None:
 
 
 def _show_drivers(figures: board.BoardFigures) -> None:
-    found = figures.drivers
-    if found is None:
+    drivers = figures.drivers
+    if drivers is None:
         return
-    drawn = driver_texts.choose(found.drivers, board_pdf.MAX_DRIVERS)
+    drawn = driver_texts.choose(drivers.drivers, board_pdf.MAX_DRIVERS)
     if not drawn:
-        cards.show_message(driver_texts.conclude(found))
+        cards.show_message(driver_texts.conclude(drivers))
         return
-    satisfaction_drivers.show_chart(found, drawn, "board_drivers")
+    satisfaction_drivers.show_chart(drivers, drawn, "board_drivers")

@@ -4,13 +4,13 @@ from typing import Any
 
 import streamlit as st
 
-from qa_core.access.roles import Permission, Viewer
+from qa_core.access.roles import Viewer
 from qa_core.analysis import explanations, exports, note_texts
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.centre.settings import get_setting
 from qa_core.metrics.kpi.explain import Variant
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
-from qa_core.metrics.kpis import Kpi, dimensions, formatting, setting_texts
+from qa_core.metrics.kpis import Kpi, dimensions, formatting
 from qa_core.metrics.kpis.declaration import CONTACT_DIMENSIONS
 from qa_core.metrics.query import Explanation
 from qa_core.ui.frame import cached, layout
@@ -19,12 +19,7 @@ from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, download_links, drill, explain_link, tables
 from qa_core.ui.widgets.explain_link import Extra
 
-STATUSES = {
-    "suppressed": N_("Hidden: based on fewer than five advisors or ten contacts."),
-    "no_data": N_("No data: nothing to count in this period with these filters."),
-    "pending": N_("Pending: no window is complete yet."),
-    "small_sample": N_("Small sample: fewer than 30 cases, so chance moves the value a lot."),
-}
+STATUSES = {"suppressed": cards.HIDDEN, "small_sample": cards.SMALL_SAMPLE}
 
 
 def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
@@ -41,7 +36,7 @@ def show(viewer: Viewer, state: FilterState, kpi: Kpi) -> None:
     with left:
         _show_value(viewer, state, explanation, extra)
     with right:
-        _show_settings(viewer, explanation)
+        _show_settings(explanation)
     _show_counts(explanation)
     if explanation.variants:
         _show_variants(explanation)
@@ -56,7 +51,7 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             value = formatting.value(row.value, kpi.unit, currency)
             st.metric(
                 _(kpi.title),
-                value if row.value is not None else f":gray[{escape(_missing(row.status))}]",
+                f":gray[{escape(_name_missing(row))}]" if row.value is None else value,
                 label_visibility="collapsed",
             )
             between = formatting.interval(row.low, row.high, kpi.unit, currency)
@@ -78,16 +73,14 @@ def _show_value(viewer: Viewer, state: FilterState, explanation: Explanation, ex
             )
 
 
-def _missing(status: str) -> str:
-    words = {"suppressed": _("hidden"), "pending": _("pending")}
-    return words.get(status, _(formatting.NO_DATA))
+def _name_missing(row: Any) -> str:
+    return cards.name_status(row.status) or _(formatting.NO_DATA)
 
 
 def _describe_status(row: Any) -> list[str]:
     # The waits that are left out are counted below, line by line.
     notes = [note for note in row.notes or () if not note.startswith("waits_missing")]
-    is_said = row.status == "no_data" and note_texts.describe_populations([row])
-    status = [_(STATUSES[row.status])] if row.status in STATUSES and not is_said else []
+    status = [_(STATUSES[row.status])] if row.status in STATUSES else []
     return status + note_texts.describe(notes)
 
 
@@ -99,16 +92,14 @@ def _show_contacts_button(viewer: Viewer, explanation: Explanation, extra: Extra
         layout.show_button("arrow_forward", title, "explain_contacts", drill.to_contacts, *behind)
 
 
-def _show_settings(viewer: Viewer, explanation: Explanation) -> None:
+def _show_settings(explanation: Explanation) -> None:
     title = _("Settings that change it") if explanation.settings else _("No setting changes it")
     with cards.card(title, is_stretched=True):
         for entry in explanation.settings:
             setting = get_setting(entry.name)
-            value = escape(setting_texts.setting_value(entry.name, entry.value))
+            value = escape(formatting.setting_value(entry.name, entry.value))
             st.markdown(f"{_(setting.title)} – **{value}**", help=_(setting.meaning))
-            st.caption(setting_texts.since(entry.since))
-        if explanation.settings and not viewer.can(Permission.MANAGE_SETTINGS):
-            st.caption(_("An administrator can change them from a chosen day."))
+            st.caption(formatting.since(entry.since))
 
 
 def _show_counts(explanation: Explanation) -> None:
@@ -131,11 +122,11 @@ def _show_variants(explanation: Explanation) -> None:
     title = _(get_setting(name).title)
 
     def describe(variant: Variant) -> str:
-        mark = " ✓" if variant.is_in_force else ""
-        return setting_texts.setting_value(name, variant.value) + mark
+        mark = f" ({_('in force')})" if variant.is_in_force else ""
+        return formatting.setting_value(name, variant.value) + mark
 
     def value(row: Any) -> str:
-        return _missing(row.status) if row.value is None else formatting.value(row.value, kpi.unit)
+        return _name_missing(row) if row.value is None else formatting.value(row.value, kpi.unit)
 
     def interval(row: Any) -> str:
         return formatting.interval(row.low, row.high, kpi.unit)
@@ -146,11 +137,8 @@ def _show_variants(explanation: Explanation) -> None:
         tables.text_column("95 %", lambda variant: interval(variant.row)),
         tables.count_column(_("n"), lambda variant: variant.row.n),
     )
-    hint = _("The same contacts for each value of: {setting}", setting=title)
-    with cards.card(_("Counted in other ways"), hint):
+    with cards.card(_("Counted in other ways")):
         tables.show(explanation.variants, columns, "variants")
-        if any(variant.is_in_force for variant in explanation.variants):
-            st.caption(_("✓ in force"))
 
 
 def _show_sources(explanation: Explanation) -> None:
@@ -172,4 +160,3 @@ def _show_sources(explanation: Explanation) -> None:
             ),
         )
         tables.show(explanation.sources, columns, "explained_sources")
-        st.caption(_("Rows: counted or left out above. Imports: files with data in the period."))

@@ -32,7 +32,7 @@ MIN = 30
 
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the whole page."""
-    window = resolution_window.ask(viewer, state)
+    window = resolution_window.ask(viewer)
     rows = cached.headline(
         viewer,
         (*THREE, "answered", "response_rate", "repeat_contacts", SPENT),
@@ -111,7 +111,7 @@ def _show_tiles(
 
 
 def _describe_pending(row: Any, window: Window) -> str:
-    """Describe what would tell more if every first contact is pending."""
+    """Describe what to try if every first contact is pending."""
     if row.status != "pending":
         return ""
     return _(
@@ -136,8 +136,7 @@ def _show_window(viewer: Viewer, state: FilterState, window: Window) -> None:
         if not formatting.is_missing(value)
     ]
     if len(known) < 2:
-        text = _("Needs {n} contacts with a complete repeat window.", n=MIN)
-        cards.show_message(_("Too short to try other windows"), text)
+        cards.show_message(_("Needs {n} contacts with a complete repeat window.", n=MIN))
         return
     (shortest, first), (longest, last) = known[0], known[-1]
     figure = charts.build_curve(

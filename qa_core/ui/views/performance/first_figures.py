@@ -51,7 +51,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _show_days(viewer: Viewer, state: FilterState, received: Any) -> None:
-    by = tables.wide(cached.measure(viewer, tuple(BY_DAY), ("day",), state.where), "day")
+    by = tables.index_rows(cached.measure(viewer, tuple(BY_DAY), ("day",), state.where), "day")
     days = _list_days(state)
     finding = _(
         "{n} contacts received, {period}",
@@ -77,7 +77,7 @@ def _show_days(viewer: Viewer, state: FilterState, received: Any) -> None:
 def _list_days(state: FilterState) -> list[date]:
     first = max(state.where.period.first_day, state.first_day)
     last = min(state.where.period.last_day, state.last_day)
-    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
 def _describe(row: Any) -> str:

@@ -40,8 +40,8 @@ def show(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> 
     if not examples:
         st.caption(_("No unhappy customer wrote about it in this period."))
         return
-    for place, example in enumerate(examples):
-        _show_example(example, f"{key}_{place}")
+    for position, example in enumerate(examples):
+        _show_example(example, f"{key}_{position}")
 
 
 def _show_example(example: Example, key: str) -> None:

@@ -11,7 +11,7 @@ from qa_core.analysis.irritants.detection import FIGURES, KPIS, WORDS
 from qa_core.analysis.irritants.subject import WAIT, IrritantCandidate
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
-from qa_core.ui.frame import cached, gate, layout
+from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.performance import action_list, irritant_examples
@@ -36,45 +36,40 @@ def _show_part(
     viewer: Viewer, state: FilterState, part: str, listed: Mapping[str, ActionEntry]
 ) -> None:
     """Show a part and its chosen subject. `listed`: action list entries by subject."""
-    found = cached.find_irritants(viewer, state.where, state.compare, (part,))
-    if not found:
+    candidates = cached.find_irritants(viewer, state.where, state.compare, (part,))
+    if not candidates:
         caption = _(
             "Irritants are shown from five contacts, if the difference is statistically clear. A "
             "longer period may show more."
         )
-        cards.card(_("Nothing stands out in this period"), _add_limits(viewer, caption))
+        cards.card(_("Nothing stands out in this period"), caption)
         return
     finding = ngettext(
         "{n} irritant stands out: {first}",
         "{n} irritants stand out, first of all: {first}",
-        len(found),
-        first=texts.describe_subject(found[0].subject),
+        len(candidates),
+        first=texts.describe_subject(candidates[0].subject),
     )
     caption = _(
         "These have clearly more contacts than the share elsewhere would give. The largest excess "
         "comes first."
     )
     left, right = st.columns([5, 2], gap="small")
-    with left, cards.card(finding, _add_limits(viewer, caption), is_stretched=True):
-        shown = _choose_kinds(found, part)
+    with left, cards.card(finding, caption, is_stretched=True):
+        shown = _choose_kinds(candidates, part)
         _show_table(shown, state, part, listed)
     with right, cards.card(is_stretched=True, gap="xsmall"):
         chosen = st.session_state.get(CHOSEN.format(part))
-        candidate = next((one for one in shown if one.subject.key == chosen), shown[0])
-        _show_one(viewer, state, part, candidate, listed.get(candidate.subject.key))
+        candidate = next((item for item in shown if item.subject.key == chosen), shown[0])
+        _show_candidate(viewer, state, part, candidate, listed.get(candidate.subject.key))
 
 
-def _add_limits(viewer: Viewer, caption: str) -> str:
-    if query.may_read_remarks(viewer):
-        return caption
-    left_out = _("The words of customers and evaluators are left out here.")
-    return f"{caption} {left_out}"
-
-
-def _choose_kinds(found: Sequence[IrritantCandidate], part: str) -> Sequence[IrritantCandidate]:
-    kinds = list(dict.fromkeys(candidate.subject.kind for candidate in found))
+def _choose_kinds(
+    candidates: Sequence[IrritantCandidate], part: str
+) -> Sequence[IrritantCandidate]:
+    kinds = list(dict.fromkeys(candidate.subject.kind for candidate in candidates))
     if len(kinds) < 2:
-        return found
+        return candidates
     chosen = st.pills(
         _("Found in"),
         kinds,
@@ -83,11 +78,11 @@ def _choose_kinds(found: Sequence[IrritantCandidate], part: str) -> Sequence[Irr
         key=f"irritant_kinds_{part}",
         label_visibility="collapsed",
     )
-    return [one for one in found if not chosen or one.subject.kind in chosen] or found
+    return [item for item in candidates if not chosen or item.subject.kind in chosen] or candidates
 
 
 def _show_table(
-    found: Sequence[IrritantCandidate],
+    candidates: Sequence[IrritantCandidate],
     state: FilterState,
     part: str,
     listed: Mapping[str, ActionEntry],
@@ -97,28 +92,35 @@ def _show_table(
         return _(texts.STATES[entry.state]) if entry else None
 
     columns = (
-        tables.text_column(_("Irritant"), lambda one: texts.describe_subject(one.subject), 270),
-        tables.count_column(_("Contacts"), lambda one: one.share.hits, 66),
-        tables.percent_column(_("Share"), lambda one: one.share.value, 54),
-        tables.percent_column(_("Others"), lambda one: one.share.other, 58),
         tables.text_column(
-            _("Change (pts)"), lambda one: texts.mark_change(one.now, one.before), 86
+            _("Irritant"), lambda candidate: texts.describe_subject(candidate.subject), 270
+        ),
+        tables.count_column(_("Contacts"), lambda candidate: candidate.share.hits, 66),
+        tables.percent_column(_("Share"), lambda candidate: candidate.share.value, 54),
+        tables.percent_column(_("Others"), lambda candidate: candidate.share.other, 58),
+        tables.text_column(
+            _("Change (pts)"),
+            lambda candidate: texts.mark_change(candidate.now, candidate.before),
+            86,
         )
         if state.compare
         else None,
         tables.text_column(_("State"), describe_state, 94) if listed else None,
     )
     tables.show(
-        found, columns, f"table_irritants_{part}", lambda one: _choose(part, one), height=470
+        candidates,
+        columns,
+        f"table_irritants_{part}",
+        lambda candidate: _choose(part, candidate),
+        height=470,
     )
-    st.caption(_("Select a row to see it in full."))
 
 
 def _choose(part: str, candidate: IrritantCandidate) -> None:
     st.session_state[CHOSEN.format(part)] = candidate.subject.key
 
 
-def _show_one(
+def _show_candidate(
     viewer: Viewer,
     state: FilterState,
     part: str,
@@ -148,10 +150,8 @@ def _show_one(
             icon=":material/add_task:",
             type="primary",
         ):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_IRRITANTS)
+            with actions.perform(Permission.MANAGE_IRRITANTS) as acting:
                 action_list.choose(open_entry(acting, subject, state.where))
-                actions.finish(_("Added to the action list. Choose an owner and a due date."))
         if subject.dimension not in (None, WAIT) and drill.is_open_to(viewer):
             key, values = f"irritant_contacts_{part}", {subject.dimension: subject.value}
             behind = KPIS[subject.kind]

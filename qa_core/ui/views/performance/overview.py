@@ -6,12 +6,10 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, charts
-from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis import charts
 from qa_core.analysis.series import Series
 from qa_core.base.i18n import _
-from qa_core.metrics.kpis import dimensions, formatting, get_kpi
-from qa_core.stats import control_charts
+from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
@@ -53,7 +51,7 @@ def show_top(
     shown = max(series.values(), key=_measure_concern)
     if not _measure_concern(shown):
         usual = [series["answer_rate"], series["first_contact_resolution"]]
-        shown = next((one for one in usual if one.known_points), usual[0])
+        shown = next((trend for trend in usual if trend.known_points), usual[0])
     left, right = st.columns([3, 2], gap="small")
     with left:
         trend_cards.show_trend(viewer, state, shown, height=300, title=cards.title_of(shown.kpi))
@@ -91,52 +89,30 @@ def _measure_concern(series: Series) -> int:
 
 
 def _show_attention(viewer: Viewer, state: FilterState, series: Mapping[str, Series]) -> None:
-    """Show alerts, trends and comparisons that chance does not explain, worse ones first."""
+    """Show alerts, unusual trends and clear changes, the worse ones first."""
     alerts = cached.find_alerts(viewer)
     with_alert = {event.rule.kpi for event in alerts if event.rule.dimension is None}
-    alerts, has_alerts = alerts[:MAX_ALERTS], bool(alerts)
+    alerts = alerts[:MAX_ALERTS]
     trends = [
-        one
-        for one in series.values()
-        if one.finding.severity == "attention" and one.kpi.key not in with_alert
+        trend
+        for trend in series.values()
+        if trend.finding.severity == "attention" and trend.kpi.key not in with_alert
     ][:MAX_TRENDS]
     tried = _compare_rates(viewer, state, series) if state.compare else []
     compared = [item for item in tried if item is not None]
     worse, better = alert_banner.split(compared)
-    if has_alerts or trends or worse:
-        finding = ChartTitle(_("What needs a look"), "attention")
-    elif better:
-        finding = ChartTitle(_("What got better"), "better")
-    elif compared or any(one.signals for one in series.values()):
-        finding = ChartTitle(_("Nothing stands out"))
-    else:
-        finding = ChartTitle(_("Too little data to see what stands out"))
-    hint = _describe_comparisons(state, len(tried), len(compared))
+    was_tried = bool(compared) or any(trend.signals for trend in series.values())
+    finding = alert_banner.conclude([*alerts, *trends, *worse], better, was_tried)
+    hint = _(alert_banner.NO_COMPARISON)
+    if state.compare:
+        hint = alert_banner.describe_tried(state.compare_title, len(compared), len(tried))
     with cards.card(finding, hint, is_stretched=True):
         alert_banner.show_open(viewer, alerts)
-        for one in trends:
-            text = escape(one.finding.text)
-            st.markdown(f":orange[:material/error:] **{cards.title_of(one.kpi)}** – {text}")
+        for trend in trends:
+            text = escape(trend.finding.text)
+            st.markdown(f":orange[:material/error:] **{cards.title_of(trend.kpi)}** – {text}")
         room = max(1, MAX_ITEMS - len(trends) - len(alerts))
         alert_banner.show_items(viewer, [*worse, *better][:room])
-
-
-def _describe_comparisons(state: FilterState, tried: int, compared: int) -> str:
-    if state.compare is None:
-        return _("Trends outside their control limits. Choose a comparison to see each queue")
-    if not compared:
-        return _(
-            "Control limits need {n} weeks or months of data. Comparing queues, reasons and "
-            "channels needs an earlier period with enough contacts.",
-            n=control_charts.BASELINE_POINTS,
-        )
-    return _(
-        "Outside control limits, or clearly changed since {period}. {count} of {whole} rates by "
-        "queue, reason and channel had enough contacts to compare",
-        period=state.compare_title,
-        count=formatting.number(compared),
-        whole=formatting.number(tried),
-    )
 
 
 def _compare_rates(
@@ -147,47 +123,26 @@ def _compare_rates(
     cuts = [(name,) for name in ("queue", "reason", "channel") if state.may_cut(viewer, name)]
     frames = cached.measure_cuts(viewer, keys, tuple(cuts), state.where, state.compare)
     return [
-        _compare(row, dimension, CAUTION * series[row.kpi].spread)
+        alert_banner.build_change(
+            row,
+            dimension,
+            CAUTION * series[row.kpi].spread,
+            cards.column_of(row.kpi),
+            row.kpi,
+        )
         for (dimension,), frame in zip(cuts, frames, strict=True)
         for row in frame.itertuples()
         if not formatting.is_missing(getattr(row, dimension))
     ]
 
 
-def _compare(row: Any, dimension: str, spread: float) -> alert_banner.AttentionItem | None:
-    interval = control_charts.interval_of_change(row, spread)
-    if formatting.is_missing(row.delta) or interval is None:
-        return None
-    kpi, value = get_kpi(row.kpi), getattr(row, dimension)
-    text = _(
-        "{dimension} **{name}**: {kpi} {change}, now {value}",
-        dimension=_(dimensions.get_dimension(dimension).title),
-        name=escape(formatting.name(dimension, value)),
-        kpi=cards.column_of(row.kpi),
-        change=formatting.change(row.delta, kpi.unit),
-        value=formatting.value(row.value, kpi.unit),
-    )
-    return alert_banner.AttentionItem(
-        abs(row.delta) / ((interval[1] - interval[0]) / 2),
-        text,
-        chart_titles.describe_change("", row.delta, interval, kpi.unit, kpi.better).severity,
-        {dimension: value},
-        row.kpi,
-    )
-
-
 def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> None:
     if not state.may_cut(viewer, "queue"):
         cards.show_one_cut(_("Queues"))
         return
-    by = tables.wide(cached.measure(viewer, keys, ("queue",), state.where), "queue")
+    by = tables.index_rows(cached.measure(viewer, keys, ("queue",), state.where), "queue")
     queues = tables.largest_first(by, "received")
-    if not queues:
-        with cards.card(_("Queues"), is_stretched=True):
-            st.caption(_(formatting.NO_DATA))
-        return
     on_line = drill.on_value(viewer, "queue")
-    hint = _("Select a row to open its contacts.") if on_line else ""
     columns = (
         tables.dimension_column("queue", 140),
         *(
@@ -195,7 +150,7 @@ def _show_queues(viewer: Viewer, state: FilterState, keys: Sequence[str]) -> Non
             for key in keys
         ),
     )
-    with cards.card(_("Queues"), hint, is_stretched=True):
+    with cards.card(_("Queues"), is_stretched=True):
         columns = tables.drop_empty(columns, queues)
         tables.show(queues, columns, "table_overview_queue", on_line, height=330)
         with tables.show_foot():
@@ -206,8 +161,7 @@ def _show_week(viewer: Viewer, state: FilterState, key: str) -> None:
     frame = cached.measure(viewer, (key,), ("weekday", "hour"), state.where)
     frame = frame[(frame["n"] >= traffic.MIN) & frame["value"].notna()]
     if frame.empty:
-        text = _("No hour of the week has {n} contacts in this period.", n=traffic.MIN)
-        cards.show_message(_("Too few contacts to compare times"), text)
+        cards.show_message(_("Too few contacts to compare times"))
         return
     title = cards.title_of(get_kpi(key))
     worst = traffic.find_worst(frame, "up")

@@ -1,6 +1,6 @@
 """Change of a rate: effects of each segment's rate and of the mix."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +10,20 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import Kpi, dimensions, formatting, get_kpi
 from qa_core.stats import control_charts
 from qa_core.stats.control_charts import SegmentEffect
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance.resolution_window import Window
-from qa_core.ui.widgets import cards, drill, segmented_choice, tables
+from qa_core.ui.widgets import alert_banner, cards, drill, segmented_choice, tables
 
-MIX_NAMES: Mapping[str, str] = {
-    "reason": N_("the mix of reasons"),
-    "queue": N_("the mix of queues"),
-    "channel": N_("the mix of channels"),
-    "team": N_("the mix of teams"),
-    "advisor": N_("the mix of advisors"),
-}
-"""Dimensions that segments can come from, with the name of their mix in a sentence."""
+SEGMENTS = ("reason", "queue", "channel", "team", "advisor")
+"""Dimensions that segments can come from."""
 MAX_PARTS = 6
 HIDDEN = object()
-"""Segment that stands for all that are too small to be shown to this viewer."""
+"""Segment of all segments that are too small to be shown to this viewer."""
 Segments = dict[Hashable, tuple[float, float]]
 
 
@@ -54,12 +48,12 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
     kpi = get_kpi(key)
     whole = cached.headline(viewer, (key,), state.where, state.compare, window.overrides)[key]
     if state.compare is None or formatting.is_missing(getattr(whole, "delta", None)):
-        hint = _("Choose a comparison above, or a period with data before it.")
-        cards.card(_("{title}: nothing to compare with", title=cards.title_of(kpi)), hint)
+        title = _("{title}: nothing to compare with", title=cards.title_of(kpi))
+        cards.card(title, _(alert_banner.NO_COMPARISON))
         return
     titles = {
         name: _(dimensions.get_dimension(name).title)
-        for name in MIX_NAMES
+        for name in SEGMENTS
         if state.may_cut(viewer, name)
     }
     if not titles:
@@ -95,15 +89,15 @@ def show(viewer: Viewer, state: FilterState, key: str, spread: float, window: Wi
 
 def read_segments(frame: pd.DataFrame, dimension: str) -> tuple[Segments, set[Hashable]]:
     """Return numerator and denominator by segment, and the hidden segments."""
-    found, hidden = {}, set()
+    counts, hidden = {}, set()
     for row in frame.itertuples():
         value = getattr(row, dimension)
         segment = None if formatting.is_missing(value) else value
         if row.status == "suppressed":
             hidden.add(segment)
         elif not formatting.is_missing(row.numerator) and row.denominator:
-            found[segment] = (row.numerator, row.denominator)
-    return found, hidden
+            counts[segment] = (row.numerator, row.denominator)
+    return counts, hidden
 
 
 def join_hidden(
@@ -116,8 +110,8 @@ def join_hidden(
     """
     hidden = set().union(*(small for _, small in sides))
     before, now = (
-        {segment: counts for segment, counts in found.items() if segment not in hidden}
-        for found, _ in sides
+        {segment: counts for segment, counts in side.items() if segment not in hidden}
+        for side, _ in sides
     )
     if hidden:
         totals = (
@@ -145,9 +139,10 @@ def describe(change: RateChange, delta: float, interval: tuple[float, float] | N
         if effect.segment is not HIDDEN
     ]
     mix = sum(effect.mix for effect in change.effects)
-    strongest, name = max(
-        [*pulls, (mix, _(MIX_NAMES[change.dimension]))], key=lambda pull: pull[0] * delta
+    mix_name = _(
+        "mix by {dimension}", dimension=_(dimensions.get_dimension(change.dimension).title)
     )
+    strongest, name = max([*pulls, (mix, mix_name)], key=lambda pull: pull[0] * delta)
     if strongest * delta <= 0:
         return finding
     text = _(

@@ -13,38 +13,31 @@ from qa_core.ui.widgets import cards, drill, tables
 
 def show(viewer: Viewer, state: FilterState, window: Window) -> None:
     """Show the longest chains of the period; a click opens one as a time line."""
-    found = open_once.read(
+    chains = open_once.read(
         "chains_read",
         (state.where, window.days),
         lambda: query.read_chains(viewer, state.where, window.overrides),
         lambda: cached.find_chains(viewer, state.where, window.overrides),
     )
-    with cards.card(_describe(found), _describe_rule(window, bool(found))):
-        if found:
-            _show_table(viewer, found)
-
-
-def _describe(found: list[RepeatChain]) -> str:
-    if not found:
-        return _("No repeat contact within the window")
-    return ngettext(
-        "Up to {n} repeat contact of one customer",
-        "Up to {n} repeat contacts of one customer",
-        found[0].repeats,
-    )
-
-
-def _describe_rule(window: Window, can_click: bool) -> str:
-    said = _(
+    title = _("No repeat contact within the window")
+    if chains:
+        title = ngettext(
+            "Up to {n} repeat contact of one customer",
+            "Up to {n} repeat contacts of one customer",
+            chains[0].repeats,
+        )
+    rule = _(
         "Contacts of one customer, each within {days} of the previous one. Most repeat contacts "
         "first.",
         days=formatting.days(window.days),
     )
-    return said + " " + _("Select a row to see the chain on a time line.") if can_click else said
+    with cards.card(title, rule):
+        if chains:
+            _show_table(viewer, chains)
 
 
-def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
-    numbers = {id(chain): number for number, chain in enumerate(found, 1)}
+def _show_table(viewer: Viewer, chains: list[RepeatChain]) -> None:
+    numbers = {id(chain): number for number, chain in enumerate(chains, 1)}
     columns = (
         tables.name_column(
             _("Customer"), lambda chain: f"{numbers[id(chain)]}. {chain.customer or ''}".strip(), 78
@@ -53,7 +46,7 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
         tables.count_column(_("Contacts"), lambda chain: len(chain.links), 66),
         tables.count_column(_("Days"), lambda chain: round(chain.days, 1), 50),
         tables.count_column(_("Elsewhere"), lambda chain: chain.elsewhere, 72)
-        if any(chain.elsewhere for chain in found)
+        if any(chain.elsewhere for chain in chains)
         else None,
         tables.text_column(_("Ended"), _describe_chain_end, 118),
         tables.text_column(_("Reasons"), lambda chain: _list(chain, "reason")),
@@ -62,7 +55,7 @@ def _show_table(viewer: Viewer, found: list[RepeatChain]) -> None:
         if viewer.can_cut_by("advisor") and not viewer.advisor_id
         else None,
     )
-    tables.show(found, columns, "chains_table", _open, height=420, room=tables.IN_SECTION)
+    tables.show(chains, columns, "chains_table", _open, height=420, room=tables.IN_SECTION)
 
 
 def _open(chain: RepeatChain) -> None:

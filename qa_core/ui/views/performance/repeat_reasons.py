@@ -28,12 +28,10 @@ def show(viewer: Viewer, state: FilterState, dimension: str, window: Window) -> 
         return
     keys = (RATE, COUNT, TIME, COST)
     frame = cached.measure(viewer, keys, (dimension,), state.where, state.compare, window.overrides)
-    by = tables.wide(frame, dimension)
+    by = tables.index_rows(frame, dimension)
     values = [value for value in tables.largest_first(by, COUNT) if _is_known(by[value])]
     on_line = drill.on_value(viewer, dimension, COUNT, window.tried) if values else None
     hint = _("Repeat contacts count where they arrive, each with its own handling time.")
-    if on_line:
-        hint += " " + _("Select a row to open its contacts.")
     with cards.card(_describe(dimension, by, values), hint, is_stretched=True):
         if not values:
             st.caption(_(formatting.NO_DATA))
@@ -72,7 +70,9 @@ def _columns(
     cost = _("Cost ({currency})", currency=state.currency) if state.currency else _("Cost")
     return (
         tables.dimension_column(dimension, 140),
-        tables.count_column(_("Repeats"), lambda value: tables.whole(by[value][COUNT].value), 62),
+        tables.count_column(
+            _("Repeats"), lambda value: tables.to_integer(by[value][COUNT].value), 62
+        ),
         tables.count_column(
             _("Hours"), lambda value: _round(by[value][TIME].value, 3600, digits=1), 58
         ),

@@ -29,8 +29,9 @@ class ResolutionCounts:
     """Repeats of contacts whose resolution somebody stated, and whose window is
     complete.
 
-    `dimension`, `value`: who said what (yes or no). `back` of `n` came back; `low` and
-    `high`: the interval of that share. `confirmed`: row of `measure` of those surveyed.
+    `dimension`, `value`: who said what (yes or no). `back` of `n` had a repeat contact;
+    `low` and `high`: the interval of that share. `confirmed`: row of `measure` of the
+    surveyed.
     """
 
     dimension: str
@@ -47,10 +48,10 @@ class ResolutionCounts:
 
 
 def read(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionCounts]:
-    """Return the counts that are large enough to be shown, those of advisors first."""
+    """Return the counts that are large enough to be shown, declarations first."""
     surveyed = cached.measure(viewer, (SURVEYED,), ("declared",), state.where)
     confirmed = {row.declared: row for row in surveyed.itertuples() if row.status == "ok"}
-    found = []
+    counts = []
     for dimension in filter(viewer.can_cut_by, ("declared", "surveyed")):
         frame = cached.measure(
             viewer, (REPEAT,), (dimension,), state.where, overrides=window.overrides
@@ -59,7 +60,7 @@ def read(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionC
         for value in ("yes", "no"):
             row = rows.get(value)
             if row is not None and not formatting.is_missing(row.value) and row.n >= MIN:
-                found.append(
+                counts.append(
                     ResolutionCounts(
                         dimension,
                         value,
@@ -70,19 +71,17 @@ def read(viewer: Viewer, state: FilterState, window: Window) -> list[ResolutionC
                         confirmed.get(value) if dimension == "declared" else None,
                     )
                 )
-    return found
+    return counts
 
 
 def show(viewer: Viewer, state: FilterState, window: Window) -> None:
-    """Show what was said against what came of it, on the contacts where both are known."""
+    """Compare declarations and survey answers with repeat contacts, where both are known."""
     counts = read(viewer, state, window)
     can_click = drill.is_open_to(viewer) and bool(counts)
     caption = _(
         "First contacts with a statement and a complete repeat window. A repeat contact proves no "
         "failure; without one, success is not proven."
     )
-    if can_click:
-        caption += " " + _("Select a row to open its contacts.")
     with cards.card(describe(counts, window), caption, is_stretched=True):
         if not counts:
             return
@@ -97,17 +96,8 @@ def show(viewer: Viewer, state: FilterState, window: Window) -> None:
                 _("95 % interval"),
                 lambda row: formatting.interval(row.low, row.high, "rate"),
                 104,
-                _("Interval of the repeat share"),
             ),
-            tables.text_column(
-                _("Customer confirms"),
-                _describe_confirmation,
-                120,
-                _(
-                    "Share of customers who answered both survey questions and confirm: "
-                    "resolved, in one contact"
-                ),
-            )
+            tables.text_column(_("Customer confirms"), _describe_confirmation, 120)
             if any(row.confirmed for row in counts)
             else None,
         )
@@ -125,27 +115,20 @@ def describe(counts: list[ResolutionCounts], window: Window) -> str:
     yes, no = by.get(("declared", "yes")), by.get(("declared", "no"))
     if not yes:
         return _("Too few contacts with a statement to explain why the three rates differ")
-    said = {"back": formatting.percent(yes.share_back, 0), "days": formatting.days(window.days)}
-    if not no:
-        return _("{back} of contacts declared resolved had a repeat contact within {days}", **said)
-    if yes.low <= no.high and no.low <= yes.high:
+    if no and yes.low <= no.high and no.low <= yes.high:
         return _("No clear link between advisors' declarations and repeat contacts")
     return _(
-        "{back} of contacts declared resolved had a repeat contact within {days}; {stayed} of "
-        "contacts declared not resolved had none",
-        stayed=formatting.percent(1 - no.share_back, 0),
-        **said,
+        "{back} of contacts declared resolved had a repeat contact within {days}",
+        back=formatting.percent(yes.share_back, 0),
+        days=formatting.days(window.days),
     )
 
 
 def _describe_confirmation(row: ResolutionCounts) -> str:
     if row.confirmed is None:
         return ""
-    return _(
-        "{share} of {n}",
-        share=formatting.percent(row.confirmed.value, 0),
-        n=formatting.number(row.confirmed.n),
-    )
+    share, n = formatting.percent(row.confirmed.value, 0), formatting.number(row.confirmed.n)
+    return _("{n} of {all}", n=share, all=n)
 
 
 def show_left_out(row: Any, answered: Any, window: Window) -> None:
@@ -160,34 +143,30 @@ def show_left_out(row: Any, answered: Any, window: Window) -> None:
             row.pending,
             row.n + row.pending if is_known else None,
             _(
-                "First contacts less than {days} old, or less than {days} after the data starts.",
+                "Their {days} are not over, or start before the data. Choose an earlier period or "
+                "a shorter window.",
                 days=formatting.days(window.days),
             ),
-            _("To have fewer: choose a period that ended earlier, or a shorter window."),
         )
         _show_share(
             _("Unknown caller"),
             row.unknown_identity,
             answered.value,
-            _("Answered contacts from a number withheld or shared by many."),
             _(
-                "To have fewer: import a customer or ticket number with the contacts. Also check "
-                "that the limit for shared numbers is not too low."
+                "The number is withheld or shared by many. Import a customer or ticket number "
+                "with the contacts."
             ),
         )
 
 
-def _show_share(
-    title: str, part: float | None, whole: float | None, meaning: str, remedy: str
-) -> None:
+def _show_share(title: str, part: float | None, whole: float | None, remedy: str) -> None:
     if formatting.is_missing(part) or formatting.is_missing(whole) or not whole:
         st.markdown(f"**{title}** {cards.NOTHING}")
-        st.caption(_("Hidden, or no data."))
         return
     share = part / whole
     shown = formatting.percent(share)
     if 0 < share < 0.0005:
         shown = "< " + formatting.percent(0.001)
-    said = _("{title}: {share}", title=title, share=shown)
-    st.markdown(f"**{said}** ({formatting.number(part)})")
-    st.caption(f"{meaning} {remedy}" if part else meaning)
+    st.markdown(f"**{_('{what}: {text}', what=title, text=shown)}** ({formatting.number(part)})")
+    if part:
+        st.caption(remedy)

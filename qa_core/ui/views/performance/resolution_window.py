@@ -1,4 +1,4 @@
-"""The repeat window of a page: that of the settings, or one that the reader tries."""
+"""The repeat window of a page: from the settings, or one that the reader tries."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,6 @@ from qa_core.base.i18n import _
 from qa_core.centre.settings import BY_NAME
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import cached, url_state
-from qa_core.ui.frame.filter_bar import FilterState
 
 SETTING = BY_NAME["first_contact_days"]
 NAME = "window"
@@ -17,7 +16,7 @@ NAME = "window"
 
 @dataclass(frozen=True)
 class Window:
-    """Days that count, and those of the settings; `tried`: as text, where they differ."""
+    """Days of the page and of the settings; `tried`: as text, where they differ."""
 
     days: float
     in_force: float
@@ -28,7 +27,7 @@ class Window:
         return {SETTING.name: self.tried} if self.tried else None
 
 
-def ask(viewer: Viewer, state: FilterState) -> Window:
+def ask(viewer: Viewer) -> Window:
     """Show the slider and what the window means.
 
     Executives, who see figures by the settings in force, have no slider.
@@ -36,13 +35,13 @@ def ask(viewer: Viewer, state: FilterState) -> Window:
     in_force = float(cached.current_settings().first_contact_days)
     if viewer.needs_suppression:
         window = Window(in_force, in_force, None)
-        st.caption(_explain(viewer, state, window))
+        st.caption(_explain(window))
         return window
     offered = range(int(SETTING.low), int(SETTING.high) + 1)
     usual = f"{in_force:g}"
     options = [f"{days:g}" for days in sorted({*map(float, offered), in_force})]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        with url_state.bound(NAME, options, usual), st.container(width=320):
+        with url_state.bind(NAME, options, usual), st.container(width=320):
             chosen = st.select_slider(
                 _(SETTING.title),
                 options,
@@ -51,11 +50,11 @@ def ask(viewer: Viewer, state: FilterState) -> Window:
             )
         window = Window(float(chosen), in_force, None if chosen == usual else chosen)
         with st.container(width="stretch"):
-            st.caption(_explain(viewer, state, window))
+            st.caption(_explain(window))
     return window
 
 
-def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
+def _explain(window: Window) -> str:
     if window.tried:
         return _(
             "For repeat contacts, this page tries a window of {tried} instead of {in_force}. "
@@ -63,18 +62,8 @@ def _explain(viewer: Viewer, state: FilterState, window: Window) -> str:
             tried=formatting.days(window.days),
             in_force=formatting.days(window.in_force),
         )
-    said = _(
+    return _(
         "Repeat window in force: {days}. A repeat contact has the same customer, and the same "
         "reason where both are known.",
         days=formatting.days(window.in_force),
     )
-    changes = cached.find_changes(viewer, state.where.period, ("first_contact_resolution",))
-    change = next((change for change in changes if change.name == SETTING.name), None)
-    if change is not None:
-        said += " " + _(
-            "Before {day} the window was {before}: each contact is judged by the window of "
-            "its day.",
-            day=formatting.day(change.day, year=True),
-            before=formatting.days(float(change.before)),
-        )
-    return said

@@ -78,13 +78,13 @@ def _read_year_before(
     """Return by KPI the values a year before, by week or month, where there are data."""
     grain = state.grain
     frame = cached.measure(viewer, KPIS, (grain,), state.trend, year_before)
-    found: dict[str, dict[date, float]] = {key: {} for key in KPIS}
+    values: dict[str, dict[date, float]] = {key: {} for key in KPIS}
     for row in frame.itertuples():
         start = date.fromisoformat(f"{getattr(row, grain)}-01"[:10])
         is_within = find_year_before(grain, Period(start, start)).first_day >= state.first_day
         if is_within and not formatting.is_missing(row.value_before):
-            found[row.kpi][start] = float(row.value_before)
-    return found
+            values[row.kpi][start] = float(row.value_before)
+    return values
 
 
 def show_cuts(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
@@ -127,9 +127,4 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.R
     with tables.show_foot():
         tables.show_definitions(KPIS, state, key=dimension)
         download_links.show_figures(dimension, KPIS, (dimension,), state.where)
-    if any(by[value]["csat"].status == "suppressed" for value in by):
-        text = _(
-            "Some rows are hidden. They have fewer than five advisors or ten contacts, or "
-            "would reveal such a row."
-        )
-        st.caption(text)
+    tables.show_hidden(by)

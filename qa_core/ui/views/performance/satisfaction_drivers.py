@@ -1,4 +1,4 @@
-"""Factors associated with satisfaction, others held alike. Never causes."""
+"""Factors associated with satisfaction, adjusted for each other. Never causes."""
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, driver_texts
@@ -14,10 +14,13 @@ MAX_ROWS = 18
 
 
 def show(viewer: Viewer, state: FilterState) -> None:
-    """Show dots with intervals, the largest difference first, grey if chance explains it."""
+    """Show dots with intervals, the largest difference first, grey if it is not clear."""
     read = cached.find_drivers(viewer, state.where)
     if not read.drivers:
-        cards.show_message(driver_texts.conclude(read), _describe_why_not(read))
+        why = _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)
+        if read.is_narrowed:
+            why = _(cards.ONE_AT_A_TIME)
+        cards.show_message(driver_texts.conclude(read), why)
         return
     show_chart(read, driver_texts.choose(read.drivers, MAX_ROWS), "drivers")
 
@@ -29,9 +32,3 @@ def show_chart(read: Drivers, drawn: list[Driver], key: str) -> None:
     )
     caption = driver_texts.explain(read, len(drawn))
     cards.show_chart(figure, driver_texts.conclude(read), caption, key)
-
-
-def _describe_why_not(read: Drivers) -> str:
-    if read.is_narrowed:
-        return _("You see one breakdown at a time. Remove the filters to see this.")
-    return _("A factor needs at least {n} ratings on each side.", n=MIN_ROWS)

@@ -1,4 +1,4 @@
-"""Surveys: how far the silent could move satisfaction, and what the others answered."""
+"""Surveys: possible effect of non-respondents on satisfaction, and the answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import charts, peers
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpi.ratings import MARKS
-from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi, periods
+from qa_core.metrics.kpis import Unit, dimensions, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import cards, tables
+from qa_core.ui.widgets import cards, tables, trend_cards
 
 CUTS = ("queue", "channel", "reason")
 RATES = ("csat", "nps", "ces", "response_rate")
@@ -27,7 +27,7 @@ NAMES = {
 
 
 def read_whole(viewer: Viewer, state: FilterState) -> dict[str, Any]:
-    """Return by KPI what the page says of all contacts of the period."""
+    """Return the headline rows of the page by KPI."""
     return cached.headline(viewer, WHOLE, state.where, state.compare)
 
 
@@ -37,7 +37,7 @@ def read_cuts(viewer: Viewer, state: FilterState) -> dict[str, tables.Rows]:
     frames = cached.measure_cuts(
         viewer, (*RATES, "answered"), tuple((cut,) for cut in cuts), state.where
     )
-    return {cut: tables.wide(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
+    return {cut: tables.index_rows(frame, cut) for cut, frame in zip(cuts, frames, strict=True)}
 
 
 def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) -> None:
@@ -45,18 +45,18 @@ def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) 
     rows = read_whole(viewer, state)
     csat = rows["csat"]
     if formatting.is_missing(csat.value):
-        text = _("No value is known, or all are pending or hidden.")
-        cards.show_message(_("Survey response: no rating to weight"), text)
+        trend_cards.show_nothing(_("Survey response"))
         return
     lines = [_line("as_answered", _("As answered"), csat.value, csat.low, csat.high, csat.n)]
-    differs: dict[str, bool | None] = {}
+    differing = []
     for dimension, by in by_cut.items():
         title = _(dimensions.get_dimension(dimension).title)
         title = title[0].lower() + title[1:]
         if weighted := _weigh(by, csat, rows["answered"]):
             label = _("Weighted by {dimension}", dimension=title)
             lines.append(_line(dimension, label, *weighted, csat.n))
-        differs[title] = _differ(by)
+        if _is_different(by):
+            differing.append(title)
     unhappy, happy = rows["csat_if_silent_unhappy"], rows["csat_if_silent_happy"]
     if not formatting.is_missing(unhappy.value) and not formatting.is_missing(happy.value):
         label = _("Non-respondents: extremes")
@@ -64,7 +64,16 @@ def show(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Rows]) 
     figure = charts.build_dots(
         pd.DataFrame(lines), Unit.RATE, dark=styles.is_dark(), bounds=(0.0, 1.0), row_height=24
     )
-    caption = _explain(lines, differs, csat)
+    caption = _(
+        "{title}, with 95 % confidence interval. Weighted: as if ratings had the same mix as "
+        "answered contacts.",
+        title=_(get_kpi("csat").title),
+    )
+    if differing:
+        caption += " " + _(
+            "The response rate clearly differs by {dimensions}.",
+            dimensions=formatting.listing(differing),
+        )
     cards.show_chart(
         figure, _conclude(rows["response_rate"], unhappy.value, happy.value), caption, "response"
     )
@@ -79,7 +88,7 @@ def _line(
 
 def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, float] | None:
     """Return satisfaction, with its interval, if each value had as large a part in the
-    ratings as in the answered contacts; hidden values count together, as what is left.
+    ratings as in the answered contacts; hidden values count together, as the remainder.
     """
     known = [
         (row["csat"].numerator, row["csat"].n, row["answered"].value)
@@ -98,17 +107,17 @@ def _weigh(by: tables.Rows, whole: Any, answered: Any) -> tuple[float, float, fl
     )
 
 
-def _differ(by: tables.Rows) -> bool | None:
-    """Return whether response rates differ clearly; None: fewer than two compared."""
+def _is_different(by: tables.Rows) -> bool:
+    """Return whether the response rates of two values or more differ clearly."""
     rates = [
         row["response_rate"]
         for row in by.values()
         if not formatting.is_missing(row["response_rate"].numerator) and row["response_rate"].n
     ]
     if len(rates) < 2:
-        return None
+        return False
     compared = peers.compare_rates(
-        tuple(str(place) for place in range(len(rates))),
+        tuple(map(str, range(len(rates)))),
         tuple(int(row.numerator) for row in rates),
         tuple(int(row.n) for row in rates),
     )
@@ -129,55 +138,18 @@ def _conclude(response: Any, low: float | None, high: float | None) -> str:
     )
 
 
-def _explain(lines: list[dict[str, Any]], differs: Mapping[str, bool | None], csat: Any) -> str:
-    parts = [
-        _(
-            "{title}, with 95 % confidence interval. Weighted: as if ratings had the same mix as "
-            "answered contacts.",
-            title=_(get_kpi("csat").title),
-        )
-    ]
-    if differing := [title for title, differ in differs.items() if differ]:
-        text = _(
-            "The response rate clearly differs by {dimensions}.",
-            dimensions=formatting.listing(differing),
-        )
-        parts.append(text)
-    elif any(differ is not None for differ in differs.values()):
-        parts.append(_("The response rate shows no clear difference."))
-    values = [line["value"] for line in lines[1:] if not formatting.is_missing(line["value"])]
-    if values:
-        change = max((value - csat.value for value in values), key=abs)
-        text = _(
-            "Weighting moves satisfaction by {change} at most.",
-            change=formatting.change(change, Unit.RATE),
-        )
-        parts.append(text)
-    return " ".join(parts)
-
-
 def show_marks(viewer: Viewer, state: FilterState, kpi: str) -> None:
     """Show stacked bars of `csat` or `nps`; unanswered or hidden months have none."""
     period = Period(state.trend.period.first_day.replace(day=1), state.trend.period.last_day)
     frame = cached.find_ratings(viewer, kpi, state.trend.with_period(period))
-    is_rating = kpi == "csat"
-    title = _("How customers rated") if is_rating else _("Who would recommend the centre")
+    title = cards.title_of(get_kpi(kpi))
     if frame.empty:
-        text = _("No value is known, or all are pending or hidden.")
-        cards.show_message(_("{title}: nothing to show", title=title), text)
+        trend_cards.show_nothing(title)
         return
     names = {mark: _(NAMES[mark]) if mark in NAMES else mark for mark in MARKS[kpi]}
-    caption = _("Share of answers by month")
-    if is_rating:
-        caption = _("Share of ratings by month, each brought to 1–5")
-    if viewer.needs_suppression and frame["month"].nunique() < periods.count_months(
-        state.trend.period
-    ):
-        caption += "; " + _("months with a small part are hidden")
-    finding = _("{title}: {share}", title=title, share=_describe_last(frame, kpi))
-    cards.show_chart(
-        charts.build_shares(frame, names, dark=styles.is_dark()), finding, caption, f"answers_{kpi}"
-    )
+    finding = _("{what}: {text}", what=title, text=_describe_last(frame, kpi))
+    figure = charts.build_shares(frame, names, dark=styles.is_dark())
+    cards.show_chart(figure, finding, _("Share of answers by month"), f"answers_{kpi}")
 
 
 def _describe_last(frame: pd.DataFrame, kpi: str) -> str:

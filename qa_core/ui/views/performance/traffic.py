@@ -22,13 +22,8 @@ from qa_core.ui.widgets import cards, download_links, drill, segmented_choice, t
 
 WAIT = "average_speed_of_answer"
 TILES = ("received", "service_level", "abandon_rate", WAIT)
-MEASURES: Mapping[str, str] = {
-    "answer_rate": N_("Answer rate clearly low: {when}, {value}"),
-    "service_level": N_("Service level clearly low: {when}, {value}"),
-    "abandon_rate": N_("Abandon rate clearly high: {when}, {value}"),
-    "received": "",
-}
-"""What the map of the week can show, the usual measure first, with its heading."""
+MEASURES = ("answer_rate", "service_level", "abandon_rate", "received")
+"""What the map of the week can show, the default first."""
 IN_TABLE = (
     "received",
     "answer_rate",
@@ -58,19 +53,18 @@ class Clock:
 
     grain: str = ""
     left_out: int = 0
-    days: int = 0
     times: Mapping[tuple[int, str], int] = field(default_factory=dict)
     changes: tuple[ClockChange, ...] = ()
 
     def count(self, at: Any, weekday: int | None = None) -> float:
         """Count how often that half-hour or hour came, on one weekday or on all."""
-        found = sum(
+        half_hours = sum(
             count
             for (day, half), count in self.times.items()
             if weekday in (None, day)
             and (half == at if self.grain == "half_hour" else int(half[:2]) == at)
         )
-        return found if self.grain == "half_hour" else found / 2
+        return half_hours if self.grain == "half_hour" else half_hours / 2
 
     def count_of(self, cut: str, value: Any) -> float | None:
         """Count how often a value of the table's cut came; None where that says nothing."""
@@ -101,7 +95,6 @@ def read_clock(viewer: Viewer, state: FilterState) -> Clock:
         clock,
         grain=grain if counted else "",
         left_out=int(total - counted),
-        days=len(days),
         times=half_hours.count_half_hours(days, zone, cached.data_through(viewer)),
         changes=changes,
     )
@@ -140,8 +133,8 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         _show_why_not(viewer)
         return
     with cards.card():
-        place = st.container(gap="xxsmall")
-        whole = cached.headline(viewer, tuple(MEASURES), state.where, state.compare)
+        heading = st.container(gap="xxsmall")
+        whole = cached.headline(viewer, MEASURES, state.where, state.compare)
         known = [key for key in MEASURES if not formatting.is_missing(whole[key].value)]
         measures = tuple(known) or ("received",)
         # One advisor has too few contacts for rates by half-hour.
@@ -151,7 +144,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         )
         grain, frame = _read_week(viewer, state, measure, clock)
         if frame.empty:
-            with place:
+            with heading:
                 cards.show_heading(_("No data in this period"))
             return
         finding, caption, marked = (
@@ -159,7 +152,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             if measure == "received"
             else _find_worst_cell(frame, measure, state, grain)
         )
-        with place:
+        with heading:
             cards.show_heading(finding, caption)
         kpi, key = get_kpi(measure), f"when_{measure}"
         figure = charts.build_when(
@@ -172,7 +165,7 @@ def show_when(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         )
         on_select = drill.on_point(viewer, key, ("weekday", grain), measure)
         cards.show_figure(figure, key, f"{finding.text}. {caption}", on_select)
-        for line in _describe_clock(viewer, state, clock):
+        for line in _describe_clock(clock):
             st.caption(line)
         download_links.show_figures("when", measures, ("weekday", grain), state.where)
 
@@ -194,40 +187,22 @@ def show_hours(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     at = charts.list_times(frame["hour"].tolist(), "hour")
     level, abandoned = (frame[frame["kpi"] == key].set_index("hour").reindex(at) for key in keys)
     lines = [charts.ChartLine(_("Service level"), level)]
-    caption = _("Service level by hour of the day. Bands: 95 % confidence interval")
     if abandoned["value"].notna().any():
         lines.append(charts.ChartLine(_("Abandon rate"), abandoned, "attention", "dash"))
-        caption = _(
-            "Service level and abandon rate by hour of the day. Bands: 95 % confidence interval"
-        )
     if state.compare:
-        before = level["value_before"].where(level["n_before"] >= MIN)
-        if before.notna().any():
-            lines.append(
-                charts.ChartLine(_("before"), before.to_frame("value"), "reference", "dot")
-            )
-            caption += ", " + _("dotted: service level in {period}", period=state.compare_title)
+        before = level["value_before"].where(level["n_before"] >= MIN).to_frame("value")
+        if before["value"].notna().any():
+            lines.append(charts.ChartLine(state.compare_title, before, "reference", "dot"))
+    caption = _("By hour of the day, with 95 % confidence interval")
     figure = charts.build_lines(
         at, lines, Unit.RATE, "hour", dark=styles.is_dark(), bounds=(0.0, 1.0), height=280
     )
-    finding = _describe_hours(level)
+    finding = ChartTitle(_("No service level by hour"))
+    if level["value"].notna().any():
+        worst = find_worst(level.reset_index(), "up")
+        finding = describe_worst(worst, "service_level", "hour")
     on_select = drill.on_point(viewer, "hours", "hour", "service_level")
     cards.show_chart(figure, finding, caption, "hours", on_select=on_select, kpi="service_level")
-
-
-def _describe_hours(level: pd.DataFrame) -> ChartTitle:
-    if level["value"].isna().all():
-        return ChartTitle(_("No service level by hour: no wait is known"))
-    worst = find_worst(level.reset_index(), "up")
-    if worst is None:
-        return ChartTitle(_("Service level: no hour is clearly low"))
-    text = _(
-        "Service level clearly low at {hour}: {value} ({between})",
-        hour=formatting.name("hour", worst.hour),
-        value=formatting.percent(worst.value),
-        between=formatting.interval(worst.low, worst.high, Unit.RATE),
-    )
-    return ChartTitle(text, "attention")
 
 
 def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
@@ -238,11 +213,9 @@ def show_table(viewer: Viewer, state: FilterState, clock: Clock) -> None:
         cards.show_one_cut(_("Side by side"))
         return
     titles = {key: _(dimensions.get_dimension(key).title) for key in cuts}
-    can_click = drill.is_open_to(viewer)
-    hint = _("Select a row to open its contacts.") if can_click else ""
-    with cards.card(_("Side by side"), hint):
+    with cards.card(_("Side by side")):
         cut = segmented_choice.ask("by", _("Break down by"), titles) if len(cuts) > 1 else cuts[0]
-        by = tables.wide(_read_cut(viewer, state, cut), cut)
+        by = tables.index_rows(_read_cut(viewer, state, cut), cut)
         values = [value for value in by if by[value]["received"].n]
         if cut == "channel":
             values.sort(key=lambda value: -by[value]["received"].n)
@@ -297,8 +270,8 @@ def _columns(
 
 
 def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
-    """Return the row that is worst by the kinder end of its interval, of those that are
-    worse than the rest by more than chance; None without any.
+    """Return the worst of the rows that are clearly worse than the rest, by the better end
+    of its interval; None without any.
 
     `frame`: rows of `measure` for one rate.
     """
@@ -311,7 +284,7 @@ def find_worst(frame: pd.DataFrame, better: str) -> Any | None:
 
 
 def find_bad(frame: pd.DataFrame, better: str) -> pd.DataFrame:
-    """Return rows of `MIN` contacts that are clearly worse, all tried at once."""
+    """Return rows of `MIN` contacts or more that are clearly worse, tested together."""
     known = frame[(frame["n"] >= MIN) & frame["value"].notna()]
     keys = tuple(str(index) for index in known.index)
     compared = peers.compare_rates(
@@ -329,8 +302,7 @@ def _show_why_not(viewer: Viewer) -> None:
         )
         cards.show_message(_("Months and channels only"), text)
     else:
-        text = _("The data has only totals of intervals longer than an hour.")
-        cards.show_message(_("No data by half-hour or hour"), text)
+        cards.show_message(_("No data by half-hour or hour"))
 
 
 def _read_week(
@@ -370,10 +342,9 @@ def _with_text(frame: pd.DataFrame, measure: str, grain: str, clock: Clock) -> p
 
 def _describe_cell(row: Any, measure: str, grain: str) -> str:
     if measure == "received":
-        times = formatting.number(row.times, 0 if float(row.times).is_integer() else 1)
         lines = [
             _("{mean} contacts each time", mean=formatting.number(row.value, 1)),
-            _("{n} contacts in {times} occurrences", n=formatting.number(row.n), times=times),
+            f"n = {formatting.number(row.n)}",
         ]
     else:
         lines = [
@@ -386,21 +357,21 @@ def _describe_cell(row: Any, measure: str, grain: str) -> str:
 
 
 def describe_when(row: Any, grain: str) -> str:
-    """Return a cell of the week in words."""
-    return _(
-        "{weekday} at {hour}",
-        weekday=formatting.name("weekday", row.weekday),
-        hour=formatting.name(grain, getattr(row, grain)),
-    )
+    """Return an hour of the day, or a cell of the week, in words."""
+    hour = formatting.name(grain, getattr(row, grain))
+    if not hasattr(row, "weekday"):
+        return hour
+    return _("{weekday} at {hour}", weekday=formatting.name("weekday", row.weekday), hour=hour)
 
 
 def describe_worst(worst: Any | None, key: str, grain: str) -> ChartTitle:
-    """Return the heading of a map of the week with that worst cell (None: without)."""
+    """Return the heading of a chart by hour with that worst row (None: without)."""
+    title = cards.title_of(get_kpi(key))
     if worst is None:
-        title = cards.title_of(get_kpi(key))
-        return ChartTitle(_("{title}: no time of the week is clearly worse", title=title))
+        return ChartTitle(_("{title}: no time is clearly worse", title=title))
     when, value = describe_when(worst, grain), formatting.percent(worst.value)
-    return ChartTitle(_(MEASURES[key], when=when, value=value), "attention")
+    text = _("{title} clearly worse: {when}, {value}", title=title, when=when, value=value)
+    return ChartTitle(text, "attention")
 
 
 def _find_busiest(
@@ -411,17 +382,12 @@ def _find_busiest(
     if known.empty:
         return ChartTitle(_("Too few contacts to compare times")), "", []
     top = known.loc[known["value"].idxmax()]
-    said = {"when": describe_when(top, clock.grain), "mean": formatting.number(top["value"], 1)}
-    text = (
-        _("Busiest: {when}, {mean} contacts in the half-hour", **said)
-        if clock.grain == "half_hour"
-        else _("Busiest: {when}, {mean} contacts in the hour", **said)
+    text = _(
+        "Busiest: {when}, {mean} contacts",
+        when=describe_when(top, clock.grain),
+        mean=formatting.number(top["value"], 1),
     )
-    caption = ngettext(
-        "Mean number of contacts over {n} day with contacts. Darker: more",
-        "Mean number of contacts over {n} days with contacts. Darker: more",
-        clock.days,
-    )
+    caption = _("Mean number of contacts. Darker: more")
     return ChartTitle(text), caption, [(top["weekday"], top[clock.grain])]
 
 
@@ -453,9 +419,17 @@ def _find_worst_cell(
     return describe_worst(worst, measure, grain), caption, marked
 
 
-def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[str]:
+def _describe_clock(clock: Clock) -> list[str]:
     """Describe days of 23 or 25 hours, and contacts that belong to no half-hour."""
-    lines = [_describe_change(viewer, state, change) for change in clock.changes]
+    lines = [
+        _(
+            "{day} had {hours} hours: the clocks changed at {start}.",
+            day=formatting.full_day(change.day),
+            hours=formatting.number(change.hours, 0 if change.hours.is_integer() else 1),
+            start=f"{change.start:%H:%M}",
+        )
+        for change in clock.changes
+    ]
     if clock.left_out:
         text = ngettext(
             "{count} contact comes from totals of longer intervals and is in no cell.",
@@ -465,32 +439,3 @@ def _describe_clock(viewer: Viewer, state: FilterState, clock: Clock) -> list[st
         )
         lines.append(text)
     return [line[0].upper() + line[1:] for line in lines]
-
-
-def _describe_change(viewer: Viewer, state: FilterState, change: ClockChange) -> str:
-    said = {
-        "day": formatting.full_day(change.day),
-        "hours": formatting.number(change.hours, 0 if change.hours.is_integer() else 1),
-        "start": f"{change.start:%H:%M}",
-        "end": f"{change.end:%H:%M}",
-    }
-    if not change.is_back:
-        return _(
-            "{day} had {hours} hours: {start} to {end} did not exist, so nothing is missing there.",
-            **said,
-        )
-    day = state.where.with_period(Period(change.day, change.day))
-    hour = day.with_value("hour", str(change.start.hour))
-    n = cached.measure(viewer, ("received",), ("hour",), hour)["n"].sum()
-    if not n:
-        return _(
-            "{day} had {hours} hours: {start} to {end} occurred twice, without contacts. Means "
-            "count the time twice.",
-            **said,
-        )
-    return _(
-        "{day} had {hours} hours: {start} to {end} occurred twice. Its {n} contacts come from "
-        "both, and means count the time twice.",
-        n=formatting.number(n),
-        **said,
-    )

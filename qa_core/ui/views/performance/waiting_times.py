@@ -1,5 +1,7 @@
 """Waiting: percentiles, the distribution of waits, and missed callers."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -7,7 +9,7 @@ from qa_core.access.roles import Viewer
 from qa_core.analysis import note_texts
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.analysis.charts import traffic as charts
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.metrics import query
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.query import Recovery
@@ -31,10 +33,12 @@ GOAL = 0.8
 """Share that planners usually ask for: "80 % within 20 seconds"."""
 WIDTHS = (5, 10, 15, 30, 60, 120)
 MAX_BARS = 36
+NO_WAITS = N_("No wait of single contacts is known")
+FEW_WAITS = N_("Too few contacts to say when waits are longest")
 
 
 def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
-    """Show the cards on waiting, as far as hours and single contacts are seen."""
+    """Show the cards on waiting that this viewer's data allows."""
     if viewer.needs_suppression:
         return
     if not clock.grain:
@@ -60,16 +64,12 @@ def show(viewer: Viewer, state: FilterState, clock: Clock) -> None:
 def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
     frame = traffic.read_waits(viewer, state, clock)
     frame = frame[frame["p50"].notna()].set_index(clock.grain)
-    few = _("Too few contacts to say when waits are longest")
-    if frame.empty:
-        _show_no_waits()
-        return
-    if frame["n"].max() < MIN:
-        cards.show_message(few)
+    if frame.empty or frame["n"].max() < MIN:
+        cards.show_message(_(NO_WAITS if frame.empty else FEW_WAITS))
         return
     at = charts.list_times(list(frame.index), clock.grain)
-    frame = _hide_loose(frame).reindex(at)
-    finding = few
+    frame = _hide_small_samples(frame).reindex(at)
+    finding = _(FEW_WAITS)
     if frame["p90"].notna().any():
         worst = frame["p90"].astype(float).idxmax()
         finding = _(
@@ -77,25 +77,31 @@ def _show_day(viewer: Viewer, state: FilterState, clock: Clock) -> None:
             hour=formatting.name(clock.grain, worst),
             wait=formatting.duration(frame.loc[worst, "p90"]),
         )
+    lines = _lines({name: frame[name] for name in PERCENTILES}, frame["n"])
+    _show_percentiles(viewer, at, lines, clock.grain, finding, "waits_day")
+
+
+def _show_percentiles(
+    viewer: Viewer,
+    at: list[Any],
+    lines: list[charts.ChartLine],
+    grain: str,
+    finding: ChartTitle | str,
+    key: str,
+) -> None:
     caption = _(
         "Median, 90th and 95th percentile of the wait of answered contacts (from {few} and {many} "
         "contacts)",
         few=MIN,
         many=MIN_FOR_TAIL,
     )
-    lines = _lines({name: frame[name] for name in PERCENTILES}, frame["n"])
-    figure = charts.build_lines(at, lines, Unit.SECONDS, clock.grain, dark=styles.is_dark())
-    on_select = drill.on_point(viewer, "waits_day", clock.grain, WAIT)
-    cards.show_chart(figure, finding, caption, "waits_day", on_select=on_select, kpi=WAIT)
-
-
-def _show_no_waits() -> None:
-    text = _("Percentiles need the wait of each contact; totals have only sums.")
-    cards.show_message(_("No wait of single contacts is known"), text)
+    figure = charts.build_lines(at, lines, Unit.SECONDS, grain, dark=styles.is_dark())
+    on_select = drill.on_point(viewer, key, grain, WAIT)
+    cards.show_chart(figure, finding, caption, key, on_select=on_select, kpi=WAIT)
 
 
 def _show_trend(viewer: Viewer, state: FilterState) -> None:
-    frame = _hide_loose(traffic.read_trend_of_waits(viewer, state))
+    frame = _hide_small_samples(traffic.read_trend_of_waits(viewer, state))
     series = {
         name: trend_cards.build(
             state, frame.assign(value=frame[name], low=None, high=None), get_kpi(WAIT), state.grain
@@ -104,24 +110,19 @@ def _show_trend(viewer: Viewer, state: FilterState) -> None:
     }
     tail, is_by_month = series["p90"], state.grain == "month"
     if series["p50"].points["value"].isna().all():
-        _show_no_waits()
+        cards.show_message(_(NO_WAITS))
         return
-    if tail.points["value"].isna().all():
-        finding = ChartTitle(_("Too few contacts for the 90th percentile of the wait"))
-    else:
+    finding: ChartTitle | str = _(FEW_WAITS)
+    if tail.points["value"].notna().any():
         finding = trend_cards.prefix(_("90th percentile of the wait"), tail.finding)
-    caption = _("Percentiles of the wait of answered contacts by week")
-    if is_by_month:
-        caption = _("Percentiles of the wait of answered contacts by month")
-    lines = _lines({name: one.points["value"] for name, one in series.items()}, tail.points["n"])
+    values = {name: percentile.points["value"] for name, percentile in series.items()}
+    lines = _lines(values, tail.points["n"])
     at = [f"{day:%Y-%m}" if is_by_month else day for day in tail.points["at"]]
-    figure = charts.build_lines(at, lines, Unit.SECONDS, state.grain, dark=styles.is_dark())
-    on_select = drill.on_point(viewer, "waits_trend", state.grain, WAIT)
-    cards.show_chart(figure, finding, caption, "waits_trend", on_select=on_select, kpi=WAIT)
+    _show_percentiles(viewer, at, lines, state.grain, finding, "waits_trend")
 
 
-def _hide_loose(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame without percentiles that a handful of waits would decide."""
+def _hide_small_samples(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame without percentiles of small samples."""
     frame = frame.copy()
     for name, least in (("p50", MIN), ("p90", MIN_FOR_TAIL), ("p95", MIN_FOR_TAIL)):
         frame[name] = frame[name].where(frame["n"] >= least)
@@ -141,7 +142,7 @@ def _lines(values: dict[str, pd.Series], n: pd.Series) -> list[charts.ChartLine]
 
 
 def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) -> None:
-    """Show how many waited how long, answered and abandoned."""
+    """Show the distribution of waits, answered and abandoned."""
     threshold = cached.current_settings().service_level_seconds
     bars, width, beyond = split_waits(waits, threshold)
     gone = waits[waits["abandoned"] > 0]
@@ -157,13 +158,11 @@ def _show_distribution(viewer: Viewer, state: FilterState, waits: pd.DataFrame) 
             "Half of the abandoned contacts had waited {wait} or more",
             wait=formatting.duration(median),
         )
-    caption = _("Contacts by their wait. Dashed: the service level threshold")
-    if total:
-        caption = _(
-            "Contacts by their wait. Dashed: the service level threshold, with {share} of "
-            "abandons within it",
-            share=formatting.percent(early / total, 0),
-        )
+    caption = _(
+        "Contacts by their wait. Dashed: the service level threshold, with {share} of abandons "
+        "within it",
+        share=formatting.percent(early / total, 0) if total else "–",
+    )
     if beyond:
         caption += ". " + ngettext(
             "{count} longer wait is not shown",
@@ -180,7 +179,7 @@ def _open_waits() -> None:
     """Callback: open the contacts of the bar that was clicked."""
     if clicked := drill.clicked("waits_spread"):
         outcome, above, until = clicked
-        # The last bar holds all waits that the count does not tell apart.
+        # The last bar has all waits from the longest counted one on.
         upper = until if until < query.MAX_WAIT else ""
         drill.to_contacts({}, WAITS_OF[outcome], waited=f"{above}-{upper}")
 
@@ -218,21 +217,10 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
         return
     level = frame[frame["threshold"] == here].iloc[0]["value"]
     reached = frame[frame["value"] >= GOAL]
-    said = {
-        "level": formatting.percent(level),
-        "here": formatting.duration(here),
-        "goal": formatting.percent(GOAL, 0),
-    }
-    if reached.empty:
-        longest = formatting.duration(frame["threshold"].max())
-        finding = _(
-            "{level} within {here}; {goal} not even within {seconds}", seconds=longest, **said
-        )
-    elif reached["threshold"].iloc[0] == here:
-        finding = _("{level} within {here}", **said)
-    else:
-        seconds = formatting.duration(reached["threshold"].iloc[0])
-        finding = _("{level} within {here}; {goal} within {seconds}", seconds=seconds, **said)
+    finding = _describe_within(level, here)
+    if not reached.empty and reached["threshold"].iloc[0] != here:
+        wanted = _describe_within(GOAL, reached["threshold"].iloc[0])
+        finding = _("{first}; {second}", first=finding, second=wanted)
     caption = _(
         "Answered within x seconds, by the service level formula in the settings; single contacts "
         "only. Dashed: the threshold in force"
@@ -241,8 +229,13 @@ def _show_thresholds(viewer: Viewer, state: FilterState) -> None:
     cards.show_chart(figure, finding, caption, "thresholds", kpi="service_level")
 
 
+def _describe_within(share: float, seconds: float) -> str:
+    level, threshold = formatting.percent(share), formatting.duration(seconds)
+    return _("{level} within {here}", level=level, here=threshold)
+
+
 def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> None:
-    """Show what became of missed callers within the recovery window."""
+    """Show the outcome of missed callers within the recovery window."""
     hours = formatting.number(cached.current_settings().recovery_hours)
     keys = ("recovered_rate", "call_back_rate")
     rows = cached.headline(viewer, keys, state.where, state.compare)
@@ -280,15 +273,7 @@ def _show_recovery(viewer: Viewer, state: FilterState, recovery: Recovery) -> No
 
 def _show_not_judged(recovery: Recovery, hours: str) -> None:
     if recovery.withheld:
-        text = ngettext(
-            "{count} missed contact came from a withheld or shared number, so its outcome is "
-            "not known.",
-            "{count} missed contacts came from withheld or shared numbers, so their outcome "
-            "is not known.",
-            recovery.withheld,
-            count=formatting.number(recovery.withheld),
-        )
-        st.caption(text)
+        st.caption(cards.describe_unidentified(recovery.withheld))
     if recovery.open:
         st.caption(
             ngettext(
@@ -302,8 +287,6 @@ def _show_not_judged(recovery: Recovery, hours: str) -> None:
 
 
 def _describe_recovery(recovery: Recovery) -> str:
-    if not recovery.known_callers:
-        return _("No missed caller can be identified")
     if recovery.known_callers < MIN:
         return _("Too few missed callers to show what happened to them")
     share = formatting.percent(recovery.not_called_back / recovery.known_callers, 0)

@@ -1,4 +1,4 @@
-"""Satisfaction a year apart: months against the same months before, and seasons."""
+"""Satisfaction year over year: months against the year before, and seasonality."""
 
 from datetime import date
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from qa_core.access.roles import Viewer
 from qa_core.analysis import chart_titles, charts, year_over_year
 from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.stats import control_charts, holm, p_value_of
@@ -53,7 +53,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 
 def _frame(months: list[Any]) -> pd.DataFrame:
-    """Return the months, newest first; a tone where the change is clear, all tried."""
+    """Return the months, newest first, with a tone where the change is clear."""
     between = [control_charts.interval_of_change(row) or (None, None) for row in months]
     sure = holm(
         [
@@ -69,16 +69,16 @@ def _frame(months: list[Any]) -> pd.DataFrame:
             "high": high,
             "n": row.n,
             "severity": chart_titles.severity_of(row.delta, get_kpi("csat").better)
-            if apart
+            if is_clear
             else "",
         }
-        for row, (low, high), apart in zip(months, between, sure, strict=True)
+        for row, (low, high), is_clear in zip(months, between, sure, strict=True)
     ]
     return pd.DataFrame(records[::-1])
 
 
 def _explain(paired: Period, together: dict[str, Any]) -> str:
-    said = _(
+    text = _(
         "{months} against the same months a year before, with 95 % confidence interval.",
         months=formatting.period(paired),
     )
@@ -91,17 +91,16 @@ def _explain(paired: Period, together: dict[str, Any]) -> str:
                 f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
                 f"({charts.format_between(*between, unit)})"
             )
-    return f"{said} {'; '.join(changes)}." if changes else said
+    return f"{text} {'; '.join(changes)}." if changes else text
 
 
 def _describe_season(viewer: Viewer, state: FilterState) -> str:
     count = year_over_year.count_months(state.first_day, state.last_day)
     if count < year_over_year.MIN_MONTHS:
-        return ngettext(
-            "A season needs {least} whole months of data; there is {n}.",
-            "A season needs {least} whole months of data; there are {n}.",
-            count,
+        return _(
+            "Seasonality needs {least} full months of data; you have {n}.",
             least=year_over_year.MIN_MONTHS,
+            n=count,
         )
     whole = year_over_year.find_paired_months(state.first_day, state.last_day, count)
     period = Period(whole.year_before().first_day, whole.last_day)
@@ -111,7 +110,7 @@ def _describe_season(viewer: Viewer, state: FilterState) -> str:
     months = list(zip(known["month"], known["numerator"], known["n"], strict=True))
     season = year_over_year.find_season(months) if len(known) == count else None
     if season is None:
-        return _("Some months are missing or hidden, so no season can be tested.")
+        return ""
     if season.p_value >= SIGNIFICANCE_LEVEL:
         return _("No clear season: calendar months do not differ more than usual.")
     high, low = (

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from qa_core import stats
 from qa_core.access.roles import Viewer
-from qa_core.analysis import case_mix, charts
+from qa_core.analysis import charts, comparisons
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import _, ngettext
 from qa_core.metrics import query
@@ -19,21 +18,25 @@ from qa_core.metrics.query import AdvisorProfile
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.stats import StandardisedValue
-from qa_core.ui.frame import cached, open_once, styles
+from qa_core.ui.frame import cached, layout, open_once, styles, url_state
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality.advisors import MEASURES
-from qa_core.ui.widgets import cards, drill, segmented_choice, tables, trend_cards
+from qa_core.ui.widgets import (
+    cards,
+    drill,
+    evaluation_tables,
+    segmented_choice,
+    tables,
+    trend_cards,
+)
 
-MIN_MATCHED = 0.8
-"""Share of contacts that colleagues should have met of the very same kind."""
 FEW_A_WEEK = 10
 """Values in a usual week from which on the trend goes by week."""
 
 
 @dataclass(frozen=True)
 class CaseMixSide:
-    """One advisor's filters, and those of colleagues in the same teams (None: nobody)."""
+    """Filters of one advisor and of colleagues in the same teams (None: no colleague)."""
 
     advisor: AdvisorProfile
     own: Filters
@@ -56,12 +59,12 @@ def read(viewer: Viewer, advisor_id: str, period: Period) -> AdvisorProfile:
 
 
 def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> CaseMixSide:
-    """Return the filters of the advisor's contacts, and those of their colleagues."""
+    """Return the filters of the advisor's contacts and of colleagues' contacts."""
     where = state.where.with_value("team", *advisor.teams)
     colleagues = [
-        one.advisor_id
-        for one in cached.find_advisors(viewer, state.where.period, advisor.teams)
-        if one.advisor_id != advisor.advisor_id
+        colleague.advisor_id
+        for colleague in cached.find_advisors(viewer, state.where.period, advisor.teams)
+        if colleague.advisor_id != advisor.advisor_id
     ]
     others = where.with_value("advisor", *colleagues) if colleagues else None
     own = where.with_value("advisor", advisor.advisor_id)
@@ -69,12 +72,11 @@ def read_side(viewer: Viewer, state: FilterState, advisor: AdvisorProfile) -> Ca
 
 
 def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
-    """Show each measure beside what colleagues' averages give with the same contacts."""
+    """Show each measure beside its expected value with the same contacts."""
     rows = cached.headline(viewer, MEASURES, side.own)
     lately = trend_cards.describe_lately(viewer, side.own, MEASURES)
     standards = _standardise(viewer, side)
-    sides = case_mix.find_sides(standards)
-    teams = formatting.listing(side.advisor.teams[:3]) if all(side.advisor.teams) else ""
+    sides = comparisons.find_sides(standards)
 
     def describe_expected(key: str) -> str:
         standard = standards.get(key)
@@ -99,16 +101,8 @@ def show_case_mix(viewer: Viewer, side: CaseMixSide) -> None:
         if lately
         else None,
     )
-    with cards.card(_describe_case_mix(standards, sides), _explain(side, teams)):
+    with cards.card(_describe_case_mix(standards, sides), _explain(side)):
         tables.show(MEASURES, columns, "case_mix")
-        matched = [standard.matched for standard in standards.values() if standard]
-        if matched and min(matched) < MIN_MATCHED:
-            text = _(
-                "Where colleagues had few such contacts, their average by queue or channel is "
-                "used. For one measure, only {share} match exactly.",
-                share=formatting.percent(min(matched), 0),
-            )
-            st.caption(text)
 
 
 def show_course(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
@@ -130,64 +124,25 @@ def show_evaluations(viewer: Viewer, state: FilterState, side: CaseMixSide) -> N
     title = _("Recent evaluations")
     if criterion is not None:
         title = _("Evaluations with: {criterion}", criterion=texts.name("criterion", criterion))
-    hint = _(
-        "In {period}, newest first. Select a row to read the evaluation.",
-        period=formatting.period(period),
-    )
-    with cards.card(title, hint):
+    with cards.card(title, formatting.period(period)):
         if criterion is not None:
-            st.button(
-                _("All criteria"),
-                icon=":material/filter_alt_off:",
-                type="tertiary",
-                on_click=lambda: st.query_params.pop("criterion", None),
-            )
-        if frame.empty:
-            st.caption(_("No contact of this advisor was evaluated in this period."))
-        else:
-            tables.show(
-                frame.to_dict("records"),
-                _evaluation_columns(set(frame.columns), texts),
-                "evaluations_of",
-                lambda entry: drill.to_evaluation("advisor", int(entry["evaluation_id"])),
-                height=420,
-            )
+            url_state.show_removable("criterion", _("All criteria"))
+        names = ("date", "score", "outcome", "scorecard", "points", "evaluator")
+        evaluation_tables.show(
+            frame.to_dict("records"), names, texts, "advisor", "evaluations_of", height=420
+        )
         if drill.is_open_to(viewer):
-            st.button(
-                _("All contacts of {name}", name=escape(side.advisor.name)),
-                icon=":material/call:",
-                on_click=drill.to_contacts,
-                args=({"advisor": side.advisor.name},),
-            )
-
-
-def _evaluation_columns(known: set[str], texts: ScorecardTexts) -> list[tables.TableColumn | None]:
-    outcomes = {"pass": _("passed"), "fail": _("not passed")}
-
-    def grid(entry: Mapping[str, Any]) -> str | None:
-        return None if formatting.is_missing(entry["grid"]) else texts.name("grid", entry["grid"])
-
-    def points(entry: Mapping[str, Any]) -> str:
-        given = {name: f"{entry[name]:g}" for name in ("earned", "possible")}
-        return _("{earned} of {possible}", **given)
-
-    return [
-        tables.day_text_column(_("Contact date"), lambda entry: entry["day"].date()),
-        tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
-        tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
-        tables.text_column(_("Scorecard"), grid),
-        tables.text_column(_("Points"), points) if "earned" in known else None,
-        tables.text_column(_("Listened by"), lambda entry: entry["evaluator"])
-        if "evaluator" in known
-        else None,
-    ]
+            values = {"advisor": side.advisor.name}
+            layout.show_button("call", _("Contacts"), "all_contacts", drill.to_contacts, values)
 
 
 def _standardise(viewer: Viewer, side: CaseMixSide) -> dict[str, StandardisedValue | None]:
     if side.others is None:
         return dict.fromkeys(MEASURES)
-    own, others = (cached.measure(viewer, MEASURES, case_mix.KIND, where) for where in side.wheres)
-    return {key: case_mix.standardise(get_kpi(key), own, others) for key in MEASURES}
+    own, others = (
+        cached.measure(viewer, MEASURES, comparisons.KIND, where) for where in side.wheres
+    )
+    return {key: comparisons.standardise(get_kpi(key), own, others) for key in MEASURES}
 
 
 def _describe_case_mix(
@@ -196,13 +151,13 @@ def _describe_case_mix(
     known = [key for key, standard in standards.items() if standard is not None]
     if not known:
         return ChartTitle(_("No colleagues to compare with in this period"))
-    apart = [key for key in known if sides[key]]
-    if not apart:
+    outliers = [key for key in known if sides[key]]
+    if not outliers:
         return ChartTitle(
             _("With the same contacts, no statistically clear difference from colleagues")
         )
-    good = [key for key in apart if get_kpi(key).better == ("up" if sides[key] > 0 else "down")]
-    bad = [key for key in apart if key not in good]
+    good = [key for key in outliers if get_kpi(key).better == ("up" if sides[key] > 0 else "down")]
+    bad = [key for key in outliers if key not in good]
     parts = []
     if bad:
         parts.append(_("to look at: {measures}", measures=_list_measures(bad)))
@@ -218,37 +173,25 @@ def _list_measures(keys: list[str]) -> str:
     return formatting.listing(cards.title_of(get_kpi(key)) for key in keys)
 
 
-def _explain(side: CaseMixSide, teams: str) -> str:
-    parts = [
-        _("Expected: colleagues' averages applied to the same contacts (channel, queue, reason).")
-    ]
-    if side.colleagues:
-        counted = ngettext("{n} colleague", "{n} colleagues", side.colleagues)
-        parts.append(
-            _("Compared with {colleagues} of {teams}.", colleagues=counted, teams=teams)
-            if teams
-            else _("Compared with {colleagues}.", colleagues=counted)
-        )
-    text = _(
-        "Only statistically clear differences count, corrected for testing all measures together."
+def _explain(side: CaseMixSide) -> str:
+    rule = _(
+        "Expected: colleagues' averages applied to the same contacts (channel, queue, reason)."
     )
-    parts.append(text)
-    return " ".join(parts)
+    if not side.colleagues:
+        return rule
+    counted = ngettext("{n} colleague", "{n} colleagues", side.colleagues)
+    return f"{rule} " + _("Compared with {colleagues}.", colleagues=counted)
 
 
 def _describe_difference(standard: StandardisedValue | None, kpi: Kpi) -> str:
     if standard is None:
         return "–"
-    return _(
-        "{difference}  ({low} to {high})",
-        difference=formatting.change(standard.difference, kpi.unit),
-        low=formatting.change(standard.low, kpi.unit),
-        high=formatting.change(standard.high, kpi.unit),
-    )
+    between = charts.format_between(standard.low, standard.high, kpi.unit)
+    return f"{formatting.change(standard.difference, kpi.unit)}  ({between})"
 
 
 def _read(standard: StandardisedValue | None, side: int, kpi: Kpi) -> str:
-    """Return what a difference says in a word. `side`: 1 above, −1 below, 0 within chance."""
+    """Return the reading of a difference. `side`: 1 above, −1 below, 0 no clear difference."""
     if standard is None:
         return _("too few values")
     if not side:
@@ -268,14 +211,10 @@ def _show_trend(viewer: Viewer, state: FilterState, side: CaseMixSide) -> None:
         grain = state.grain if usual >= FEW_A_WEEK else "month"
         own, *others = (_read_points(viewer, state, kpi, grain, where) for where in side.wheres)
         if own["value"].isna().all():
-            caption = _("No value is known, or all are pending or hidden.")
-            cards.show_heading(_("Nothing to show in this period"), caption)
+            cards.show_heading(_("Nothing to show in this period"))
             return
         title = trend_cards.describe_grain(kpi, grain)
-        text = _(
-            "Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues. "
-            "With few values, chance weighs more."
-        )
+        text = _("Line: advisor. Band: 95 % confidence interval. Grey, dotted: colleagues.")
         cards.show_heading(title, text)
         figure = charts.build_trend(
             own,
@@ -318,11 +257,7 @@ def _show_criteria(viewer: Viewer, state: FilterState, side: CaseMixSide) -> Non
         chance_low=pd.Series(low, index=own.index, dtype=float).clip(0, 100),
         chance_high=pd.Series(high, index=own.index, dtype=float).clip(0, 100),
     )
-    caption = _(
-        "Dot: share of points. Bar: 95 % confidence interval, {period}. Grey: range of chance "
-        "around colleagues' average.",
-        period=formatting.period(period),
-    )
+    caption = f"{_(cards.WITH_RANGE)} {formatting.period(period)}"
     figure = charts.build_dots(
         frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=36
     )
@@ -350,10 +285,10 @@ def _find_chance(
 def _describe_criteria(
     own: pd.DataFrame, others: list[pd.DataFrame], texts: ScorecardTexts
 ) -> ChartTitle:
-    """Name the criteria that clearly differ from colleagues', all tried at once."""
+    """Name the criteria that clearly differ from colleagues', tested together."""
     if not others:
         return ChartTitle(_("No colleagues to compare with in this period"))
-    sides = case_mix.find_sides(case_mix.compare_criteria(own, others[0]))
+    sides = comparisons.find_sides(comparisons.compare_criteria(own, others[0]))
     if not sides:
         return ChartTitle(_("Too few evaluations to compare criterion by criterion"))
     low, high = (

@@ -1,4 +1,4 @@
-"""The Advisors page: who can be told apart and who cannot, never a rank."""
+"""The Advisors page: which advisors clearly differ and which do not, never a rank."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis import peers
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.rows.severity import Adjusted
@@ -72,7 +72,7 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
     if group is None:
         peer_dots.show_nobody(key)
         return
-    open_advisor = _opener(viewer, state, key)
+    open_advisor = _make_open_advisor(viewer, state, key)
 
     def on_point(chart: str) -> Callable[[], None]:
         return lambda: open_advisor(next(iter(drill.clicked(chart)), None))
@@ -83,17 +83,14 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
     with right:
         peer_dots.show_funnel(group, on_point(f"funnel_{key}"))
     peer_dots.show_needed(group, _("Advisor"), open_advisor)
-    st.caption(f"{peers.describe_test(group)} {_describe_between(group)}")
+    st.caption(" ".join(filter(None, (peers.describe_test(group), _describe_between(group)))))
     download_links.show_figures("measure", (key,), ("advisor",), state.where)
 
 
 def _describe_between(group: peers.Group) -> str:
-    """Describe how far apart advisors truly are, and what that does to the estimates."""
+    """Describe how much advisors really differ, and what that does to the estimates."""
     if group.between <= 0:
-        return _(
-            "Advisors differ no more than by chance. The best estimate for each is the group "
-            "average."
-        )
+        return ""
     return _(
         "Advisors really differ by about {amount} (one standard deviation). Estimates are shrunk "
         "towards the group average, because part of every value is chance.",
@@ -101,7 +98,7 @@ def _describe_between(group: peers.Group) -> str:
     )
 
 
-def _opener(
+def _make_open_advisor(
     viewer: Viewer, state: FilterState, key: str = MEASURES[0]
 ) -> Callable[[str | None], None]:
     """Return the function that opens the page of an advisor, by name, on that measure."""
@@ -119,7 +116,7 @@ def _opener(
 
 def _show_table(viewer: Viewer, state: FilterState) -> None:
     kpis = (*MEASURES, "answered", "evaluations")
-    by = tables.wide(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
+    by = tables.index_rows(cached.measure(viewer, kpis, ("advisor",), state.where), "advisor")
     scores = cached.find_adjusted_scores(viewer, state.where)
     columns = [
         tables.name_column(_("Advisor"), lambda name: name),
@@ -138,10 +135,9 @@ def _show_table(viewer: Viewer, state: FilterState) -> None:
             )
             columns.append(adjusted)
     by_name = _("In alphabetical order: value and 95 % confidence interval.")
-    hint = _("Select a row to compare the advisor with the team.")
     names = sorted((name for name in by if name is not None), key=normalise_name)
-    with cards.card(_("Side by side"), f"{by_name} {hint}"):
-        tables.show(names, columns, "table_advisors", _opener(viewer, state), height=640)
+    with cards.card(_("Side by side"), by_name):
+        tables.show(names, columns, "table_advisors", _make_open_advisor(viewer, state), height=640)
         left, right = st.columns([5, 1])
         with left:
             tables.show_definitions(MEASURES, state)
@@ -162,26 +158,11 @@ def _describe_adjusted(scores: Adjusted, name: str) -> str:
 
 
 def _show_adjustment(scores: Adjusted) -> None:
-    """Show what was adjusted, or why nothing was."""
+    """Show what was adjusted."""
     if scores.is_connected:
-        st.caption(
-            _(
-                "Adjusted: score an average evaluator (of {n}) would give on an average "
-                "scorecard; least squares, advisor + evaluator + scorecard. It assumes that "
-                "contacts reached evaluators at random. Only the plain score counts.",
-                n=scores.evaluators,
-            )
-        )
-    elif any(scores.apart):
-        evaluators, grids = scores.apart
-        said = (
-            ngettext("{n} evaluator", "{n} evaluators", evaluators)
-            if evaluators
-            else ngettext("{n} scorecard", "{n} scorecards", grids)
-        )
         text = _(
-            "Scores are not adjusted for evaluator severity: {said} shared no advisor with "
-            "the others in this period.",
-            said=said,
+            "Adjusted: score an average evaluator (of {n}) would give on an average scorecard. It "
+            "assumes that contacts reached evaluators at random. Only the plain score counts.",
+            n=scores.evaluators,
         )
         st.caption(text)

@@ -14,7 +14,6 @@ from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.rows.scorecard_texts import find_scorecard_texts
 from qa_core.quality import calibration, scorecards
 from qa_core.quality.calibration import CalibrationSession, Task
-from qa_core.quality.calibration.contact_choice import list_keys
 from qa_core.quality.calibration.sessions import MAX_TITLE, MIN_EVALUATORS
 from qa_core.quality.scorecards.versions import PublishedScorecard
 from qa_core.ui.frame import cached, gate, layout
@@ -26,12 +25,12 @@ from qa_core.ui.widgets.scorecard_answers import describe_text
 CLOSING = "calibration_closing"
 """Number of the session whose closing waits for a confirmation."""
 VIEWS = {
-    "rounds": N_("Calibration sessions"),
+    "sessions": N_("Calibration sessions"),
     "new": N_("Open a session"),
     "evaluators": N_("Evaluators"),
 }
-SESSION = "round"
-"""Name in the address of the session that is shown."""
+SESSION, OLD_SESSION = "session", "round"
+"""Name in the address of the session that is shown, and its name in older links."""
 DEFAULT_CONTACTS, DEFAULT_DAYS, MAX_DRAWN = 8, 7, 50
 WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By number")}
 
@@ -39,7 +38,7 @@ WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By n
 def show(viewer: Viewer) -> None:
     """Show the sessions; who manages them may open one, and look at evaluators over all."""
     actions.show_outcome()
-    chosen = "rounds"
+    chosen = "sessions"
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         titles = {key: _(title) for key, title in VIEWS.items()}
         chosen = segmented_choice.ask("view", _("View"), titles, key="calibration_view")
@@ -57,24 +56,18 @@ def _show_sessions(viewer: Viewer) -> None:
         _show_tasks(calibration.find_worklist(viewer))
     sessions = calibration.find_sessions(viewer)
     if not sessions:
-        how = _("A manager opens a session, and at least two evaluators score its contacts.")
-        if can_manage:
-            how = _(
-                "Open one above: two evaluators or more score the same contacts. Do they read the "
-                "scorecard the same way?"
-            )
-        cards.card(_("There is no calibration session yet"), how)
+        cards.card(_("There is no calibration session yet"))
         return
     _show_list(sessions)
     if can_manage:
         _show_all_closed(viewer)
-    asked = st.query_params.get(SESSION)
+    asked = st.query_params.get(SESSION) or st.query_params.get(OLD_SESSION)
     usual = next((item for item in sessions if not item.is_open), sessions[0])
-    found = next((item for item in sessions if str(item.id) == asked), usual)
-    if found.is_open:
-        _show_open(viewer, found)
+    session = next((item for item in sessions if str(item.id) == asked), usual)
+    if session.is_open:
+        _show_open(viewer, session)
     else:
-        calibration_results.show(viewer, found)
+        calibration_results.show(viewer, session)
 
 
 def _show_tasks(tasks: Sequence[Task]) -> None:
@@ -83,16 +76,15 @@ def _show_tasks(tasks: Sequence[Task]) -> None:
         return
     text = ngettext("{n} contact to score", "{n} contacts to score", len(left))
     is_late = any(task.is_overdue for task in left)
-    hint = _("Score as usual. Nobody sees your scores before the session is closed.")
-    with cards.card(ChartTitle(text, "attention" if is_late else ""), hint, gap="xsmall"):
+    with cards.card(ChartTitle(text, "attention" if is_late else ""), gap="xsmall"):
         for task in left:
             is_started, number = task.state == "started", task.contact_number
             due = _("due {day}", day=formatting.day(task.due_on)) if task.due_on else None
             contact = calibration_results.name_contact(task.position, task.local_start)
             with layout.row(key=f"task_{number}"):
-                symbol, title = "headphones", _("Score it")
+                symbol, title = "headphones", _("Start")
                 if is_started:
-                    symbol, title = "edit", _("Go on")
+                    symbol, title = "edit", _("Continue")
                 layout.show_button(symbol, title, f"score_{number}", _start, number)
                 st.text(" · ".join(filter(None, (task.title, contact, due))))
 
@@ -106,7 +98,7 @@ def _start(contact_number: int) -> None:
 def _show_list(sessions: Sequence[CalibrationSession]) -> None:
     def finished(item: CalibrationSession) -> str:
         expected = len(item.contacts) * len(item.finished)
-        return _("{done} of {all}", done=sum(item.finished.values()), all=expected)
+        return _("{n} of {all}", n=sum(item.finished.values()), all=expected)
 
     def due(item: CalibrationSession) -> str | None:
         if not item.due_on:
@@ -130,16 +122,17 @@ def _show_list(sessions: Sequence[CalibrationSession]) -> None:
         tables.text_column(_("Due"), due),
         tables.text_column(_("State"), state),
     )
-    with cards.card(title, _("Select a row to see the session below.")):
+    with cards.card(title):
         tables.show(sessions, columns, "table_calibrations", _choose, height=260)
 
 
 def _choose(item: CalibrationSession) -> None:
+    st.query_params.pop(OLD_SESSION, None)
     st.query_params[SESSION] = str(item.id)
 
 
 def _show_all_closed(viewer: Viewer) -> None:
-    """Show both KPIs over all closed sessions, by criterion, the least alike first."""
+    """Show both KPIs over all closed sessions by criterion, the lowest alignment first."""
     (whole,) = cached.measure(viewer, ("alignment",)).itertuples()
     if formatting.is_missing(whole.value):
         return
@@ -152,10 +145,6 @@ def _show_all_closed(viewer: Viewer) -> None:
     title = _(
         "Alignment over all closed sessions: {alignment}", alignment=formatting.percent(whole.value)
     )
-    hint = _(
-        "By criterion, lowest alignment first, with 95 % confidence intervals. Agreement is "
-        "measured for each criterion alone."
-    )
     columns = (
         tables.text_column(_("Criterion"), lambda key: texts.name("criterion", key[1]), 330),
         tables.text_column(_("Scorecard"), lambda key: texts.name("grid", key[0])),
@@ -166,45 +155,42 @@ def _show_all_closed(viewer: Viewer) -> None:
             for kpi in kpis
         ),
     )
-    with cards.card(title, hint):
+    with cards.card(title):
         lines = sorted(known, key=lambda key: by[key]["alignment"].value)
         tables.show(lines, columns, "table_alignment", height=260)
 
 
-def _show_open(viewer: Viewer, found: CalibrationSession) -> None:
-    """Show who has finished how much, never with what marks."""
-    hint = _(
-        "Opened by {name}. Scores stay hidden, from managers too, until the session is closed.",
-        name=found.opened_by,
-    )
-    with cards.card(_("{title}: still open", title=found.title), hint, gap="xsmall"):
-        whole = len(found.contacts)
-        for username, done in found.finished.items():
-            text = escape(f"{found.evaluators[username]}: {done} / {whole}")
+def _show_open(viewer: Viewer, session: CalibrationSession) -> None:
+    """Show who has finished how much, never the scores."""
+    opened = formatting.local_moment(session.opened_at)
+    by = _("by {name}, {when}", name=session.opened_by, when=opened)
+    with cards.card(session.title, by, gap="xsmall"):
+        whole = len(session.contacts)
+        for username, done in session.finished.items():
+            text = escape(f"{session.evaluators[username]}: {done} / {whole}")
             st.progress(done / whole, text=text)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
-            _ask_closing(found)
+            _ask_closing(session)
 
 
-def _ask_closing(found: CalibrationSession) -> None:
-    if st.session_state.get(CLOSING) != found.id:
-        title, look = _("Close the session"), "secondary" if found.unfinished else "primary"
-        layout.show_button("lock_open", title, "close_round", _set_closing, found.id, type=look)
+def _ask_closing(session: CalibrationSession) -> None:
+    title, number = _("Close the session"), session.id
+    if st.session_state.get(CLOSING) != number:
+        look = "secondary" if session.unfinished else "primary"
+        layout.show_button("lock_open", title, "close_session", _set_closing, number, type=look)
         return
-    if found.unfinished:
+    if session.unfinished:
         text = ngettext(
             "{n} evaluation is missing and will be left out. Unfinished work is dropped: "
             "after closing it would not be blind.",
             "{n} evaluations are missing and will be left out. Unfinished work is dropped: "
             "after closing it would not be blind.",
-            found.unfinished,
+            session.unfinished,
         )
         st.warning(text)
-    with st.container(horizontal=True, gap="small"):
-        st.button(
-            _("Close it now"), type="primary", key="close_now", on_click=_close, args=(found.id,)
-        )
-        st.button(_("Leave it open"), key="leave_open", on_click=_set_closing, args=(None,))
+    with layout.row():
+        layout.show_button("", title, "close_now", _close, number, type="primary")
+        layout.show_button("", _("Cancel"), "leave_open", _set_closing, None)
 
 
 def _set_closing(number: int | None) -> None:
@@ -215,7 +201,7 @@ def _close(number: int) -> None:
     with actions.show_refusals():
         calibration.close_session(gate.current_viewer(Permission.MANAGE_CALIBRATIONS), number)
         _set_closing(None)
-        actions.keep_outcome(_("The session is closed. All participants now see the scores."))
+        actions.keep_outcome(_("Saved."))
         st.query_params[SESSION] = str(number)
 
 
@@ -243,14 +229,10 @@ def _show_form(
     viewer: Viewer, offered: list[PublishedScorecard], listeners: dict[str, str]
 ) -> None:
     texts = find_scorecard_texts(viewer)
-    caption = _(
-        "Every evaluator scores every contact alone. Choose difficult contacts: they show where "
-        "the scorecard is unclear."
-    )
-    with cards.card(_("A new session"), caption, gap="small"):
-        one, two, three = st.columns(3, gap="small")
-        title = one.text_input(_("Title"), max_chars=MAX_TITLE, key="calibration_title")
-        scorecard = two.selectbox(
+    with cards.card(gap="small"):
+        left, middle, right = st.columns(3, gap="small")
+        title = left.text_input(_("Title"), max_chars=MAX_TITLE, key="calibration_title")
+        scorecard = middle.selectbox(
             _("Scorecard"),
             offered,
             format_func=lambda item: _(
@@ -260,28 +242,21 @@ def _show_form(
         )
         today = environment.today()
         usual = today + timedelta(days=DEFAULT_DAYS)
-        due = layout.ask_day(three, _("Due"), usual, "calibration_due", min_value=today)
+        due = layout.ask_day(right, _("Due"), usual, "calibration_due", min_value=today)
         left, right = st.columns([2, 1], gap="small")
-        chosen = left.multiselect(
-            _("Evaluators"),
-            list(listeners),
-            list(listeners),
-            format_func=listeners.get,
-            key="calibration_evaluators",
+        chosen = layout.select_many(
+            left, _("Evaluators"), listeners, "calibration_evaluators", listeners
         )
         names = {None: _("None: each against all")} | {name: listeners[name] for name in chosen}
         reference = layout.select(right, _("Reference"), names, "calibration_reference_new")
         keys = _ask_contacts(viewer)
-        if st.button(
-            _("Open the session"), type="primary", icon=":material/balance:", key="open_round"
-        ):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+        icon, key = ":material/balance:", "open_session"
+        if st.button(_("Open a session"), type="primary", icon=icon, key=key):
+            with actions.perform(Permission.MANAGE_CALIBRATIONS) as acting:
                 number = calibration.open_session(
                     acting, title, scorecard.id, chosen, keys, due, reference
                 )
                 st.query_params.from_dict({SESSION: str(number)})
-                actions.finish(_("The session is open. Its evaluators find it on this page."))
 
 
 def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
@@ -304,18 +279,12 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
     if not plans:
         st.caption(_("No contact of a listening plan has been listened to yet. Choose by number."))
         return []
-    one, two, three = st.columns(3, gap="small")
+    left, middle, right = st.columns(3, gap="small")
     titles = {None: _("All plans"), **plans}
-    plan = layout.select(one, _("Listening plan"), titles, "calibration_plan")
-    n = two.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
-    seed = three.number_input(
-        _("Seed"),
-        0,
-        10**6,
-        1,
-        key="calibration_seed",
-        help=_("With the same contacts, the same seed gives the same draw."),
-    )
+    plan = layout.select(left, _("Listening plan"), titles, "calibration_plan")
+    n = middle.number_input(_("How many"), 1, MAX_DRAWN, DEFAULT_CONTACTS, key="calibration_n")
+    hint = _("The same seed repeats the same draw.")
+    seed = right.number_input(_("Seed"), 0, 10**6, 1, key="calibration_seed", help=hint)
     drawn = calibration.draw_candidates(viewer, int(n), int(seed), plan)
     st.caption(ngettext("{n} contact is drawn.", "{n} contacts are drawn.", len(drawn)))
     columns = (
@@ -324,4 +293,4 @@ def _ask_contacts(viewer: Viewer) -> list[tuple[str, str]]:
         tables.text_column(_("Listening plan"), lambda item: item.plan),
     )
     tables.show(drawn, columns, "calibration_drawn", height=240)
-    return list_keys(drawn)
+    return [candidate.key for candidate in drawn]

@@ -1,4 +1,4 @@
-"""Results of a closed calibration session: agreement, and marks side by side."""
+"""Results of a closed calibration session: agreement, and answers side by side."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.metrics.kpis import Unit, formatting
+from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.quality import calibration
 from qa_core.quality.calibration import CalibrationSession, Results, SessionContact
 from qa_core.quality.calibration.results import LOW_AGREEMENT, MIN_CONTACTS
@@ -18,7 +18,7 @@ from qa_core.scoring import NOT_APPLICABLE, Criterion
 from qa_core.stats.agreement import Agreement
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import actions, cards, drill, tables
+from qa_core.ui.widgets import actions, cards, drill, notes, tables
 from qa_core.ui.widgets.scorecard_answers import describe_text
 
 READINGS = ((0.8, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf"), N_("not enough")))
@@ -26,9 +26,9 @@ READINGS = ((0.8, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf")
 LEVELS = {"nominal": N_("two answers"), "ordinal": N_("ordered")}
 
 
-def show(viewer: Viewer, found: CalibrationSession) -> None:
+def show(viewer: Viewer, session: CalibrationSession) -> None:
     """Show the results, from the whole to the single contact."""
-    results = calibration.get_results(viewer, found.id)
+    results = calibration.get_results(viewer, session.id)
     _show_tiles(results)
     _show_criteria(results)
     _show_evaluators(viewer, results)
@@ -36,43 +36,36 @@ def show(viewer: Viewer, found: CalibrationSession) -> None:
 
 
 def name_contact(position: int, local_start: datetime) -> str:
-    """Return the name of a contact of a session, which does not say whose it was."""
+    """Return the name of a contact of a session, without its advisor."""
     moment = formatting.moment(local_start)
     return _("Contact {position}, {moment}", position=position, moment=moment)
 
 
-def describe_agreement(found: Agreement) -> str:
+def describe_agreement(agreement: Agreement) -> str:
     """Return α with its interval; "undefined" if everybody always gave the same."""
-    if found.value is None:
+    if agreement.value is None:
         return _("undefined")
-    alpha = formatting.number(found.value, 2)
-    # Draws of a handful of contacts are nearly all alike: their interval says too much.
-    if found.low is None or found.contacts < MIN_CONTACTS:
+    alpha = formatting.number(agreement.value, 2)
+    # Resamples of a handful of contacts hardly differ: their interval would be too narrow.
+    if agreement.low is None or agreement.contacts < MIN_CONTACTS:
         return alpha
-    return f"{alpha}  ({formatting.number(found.low, 2)} – {formatting.number(found.high, 2)})"
+    low, high = (formatting.number(end, 2) for end in (agreement.low, agreement.high))
+    return f"{alpha}  ({low} – {high})"
 
 
 def _show_tiles(results: Results) -> None:
-    found = results.session
-    done, expected = sum(found.finished.values()), len(found.contacts) * len(found.evaluators)
+    session = results.session
+    done, expected = sum(session.finished.values()), len(session.contacts) * len(session.evaluators)
     missing = _("all finished")
-    if found.unfinished:
-        missing = ngettext("{n} missing, left out", "{n} missing, left out", found.unfinished)
+    if session.unfinished:
+        missing = ngettext("{n} missing, left out", "{n} missing, left out", session.unfinished)
     alignment = cards.Tile(
         _("Alignment"),
         formatting.value(results.alignment.value, Unit.RATE),
-        _(
-            "Points on which evaluators agree, out of points possible: 1 − difference / points of "
-            "the criterion, weighted by points."
-        ),
+        _(get_kpi("alignment").formula),
         _("{n} comparisons", n=formatting.number(results.alignment.n)),
     )
-    evaluations = cards.Tile(
-        _("Evaluations"),
-        f"{done} / {expected}",
-        _("Submitted before the session was closed, out of contacts × evaluators."),
-        missing,
-    )
+    evaluations = cards.Tile(_("Evaluations"), f"{done} / {expected}", "", missing)
     unclear = cards.Tile(
         _("Criteria to reword"),
         formatting.number(len(results.unclear_criteria)),
@@ -101,14 +94,13 @@ def _show_criteria(results: Results) -> None:
         tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
         tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
         tables.text_column(_("Reading"), _read),
-        tables.text_column(_("Only one n/a"), lambda item: item.alignment.unmatched_pairs or None)
+        tables.text_column(_("Only one N/A"), lambda item: item.alignment.unmatched_pairs or None)
         if results.alignment.unmatched_pairs
         else None,
     )
-    hint = _("Criteria to reword first, then in scorecard order.")
-    with cards.card(ChartTitle(_describe_criteria(results), "attention" if unclear else ""), hint):
+    with cards.card(ChartTitle(_describe_criteria(results), "attention" if unclear else "")):
         tables.show([*unclear, *rest], columns, f"criteria_{results.session.id}", height=520)
-        _explain_criteria()
+        tables.show_definitions(("alignment", "agreement"))
 
 
 def _describe_criteria(results: Results) -> str:
@@ -124,141 +116,104 @@ def _describe_criteria(results: Results) -> str:
     return _("No criterion needs rewording")
 
 
-def _explain_criteria() -> None:
-    with st.popover(_("How to read this"), icon=":material/help:", type="tertiary"):
-        for text in (
-            _(
-                "Alignment: 10 against 7 of 15 points is 80 %. If only one says “not applicable”, "
-                "the pair is left out and counted separately."
-            ),
-            _(
-                "α (Krippendorff) compares agreement with chance: 1 is full agreement, 0 is "
-                "chance level. From 0.8 it is sound, from 0.667 tentative. If nearly all answers "
-                "are the same, α can be low although alignment is high: look at both."
-            ),
-            _(
-                "Scale: α reads the answers as two values (nominal) or as ordered points "
-                "(ordinal). On the ordinal scale, 2 is closer to 3 than 0 is. With two answers, "
-                "both give the same α."
-            ),
-            _(
-                "Undefined: all answers are the same, so agreement and habit look the same. It "
-                "does not mean 1."
-            ),
-            _(
-                "The interval comes from 500 resamples of the contacts. With few contacts it is "
-                "wide."
-            ),
-        ):
-            st.caption(text)
-
-
 def _read(item: calibration.CriterionResult) -> str:
-    """Return what α says in a word; of too few contacts nothing."""
+    """Return the reading of α in a word; none of too few contacts."""
     agreement = item.agreement
     if agreement.value is None:
-        return _("all answers the same") if agreement.contacts else _("not compared")
+        return _("undefined")
     if agreement.contacts < MIN_CONTACTS:
         return _("too few contacts")
     return _(next(word for least, word in READINGS if agreement.value >= least))
 
 
 def _show_evaluators(viewer: Viewer, results: Results) -> None:
-    found = results.session
+    session = results.session
     ordered = sorted(results.evaluators, key=lambda item: item.name.casefold())
-    own = next((item for item in ordered if item.username == viewer.username), None)
 
     def name(item: calibration.EvaluatorResult) -> str:
-        return _("{name} (you)", name=item.name) if item is own else item.name
+        is_reader = item.username == viewer.username
+        return _("{name} (you)", name=item.name) if is_reader else item.name
 
     columns = (
         tables.name_column(_("Evaluator"), name, 160),
         tables.text_column(_("Finished"), lambda item: item.finished),
         tables.share_column(_("Alignment"), lambda item: item.alignment.value),
-        tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, found)),
+        tables.text_column(_("Gives more or less"), lambda item: _describe_lean(item, session)),
     )
-    hint = _explain_reference(found)
-    with cards.card(_describe_own(own) if own else _("Alignment by evaluator"), hint):
-        tables.show(ordered, columns, f"evaluators_{found.id}", height=300)
-        text = _(
-            "In alphabetical order. More or less: points above or below the others (or the "
-            "reference), out of 100."
-        )
-        st.caption(text)
+    with cards.card(_("Alignment by evaluator"), _explain_reference(session)):
+        tables.show(ordered, columns, f"evaluators_{session.id}", height=300)
         if viewer.can(Permission.MANAGE_CALIBRATIONS):
             with st.columns(2)[0]:
-                _show_reference(found)
+                _show_reference(session)
 
 
-def _describe_own(own: calibration.EvaluatorResult) -> str:
-    if own.alignment.value is None:
-        return _("You are the reference, or none of your evaluations can be compared")
-    return _("Your alignment is {share}", share=formatting.value(own.alignment.value, Unit.RATE))
-
-
-def _describe_lean(item: calibration.EvaluatorResult, found: CalibrationSession) -> str:
+def _describe_lean(item: calibration.EvaluatorResult, session: CalibrationSession) -> str:
     if item.leniency is not None:
         return formatting.change(100 * item.leniency, Unit.SCORE)
-    is_reference = any(contact.reference_evaluator == item.username for contact in found.contacts)
-    return _("reference") if is_reference and item.finished else "–"
+    is_reference = any(contact.reference_evaluator == item.username for contact in session.contacts)
+    return _("Reference") if is_reference and item.finished else "–"
 
 
-def _explain_reference(found: CalibrationSession) -> str:
-    names = {contact.reference_evaluator for contact in found.contacts} - {None}
+def _explain_reference(session: CalibrationSession) -> str:
+    names = {contact.reference_evaluator for contact in session.contacts} - {None}
     if not names:
         return _("Without a reference, each is compared with all others.")
     return _(
         "Compared with the reference, {names}; where it is missing, with all others.",
-        names=formatting.listing(sorted(found.evaluators.get(name, name) for name in names)),
+        names=formatting.listing(sorted(session.evaluators.get(name, name) for name in names)),
     )
 
 
 def _show_contact(viewer: Viewer, results: Results) -> None:
-    found = results.session
+    session = results.session
     with cards.card(gap="xsmall"):
         top, right = st.columns([3, 2], vertical_alignment="top")
         with right:
             contact: SessionContact = st.selectbox(
                 _("Contact"),
-                found.contacts,
+                session.contacts,
                 format_func=lambda item: name_contact(item.position, item.local_start),
-                key=f"contact_of_{found.id}",
+                key=f"contact_of_{session.id}",
             )
-        evaluators = [name for name in found.evaluators if (contact.id, name) in results.marks]
-        apart = [
+        evaluators = [name for name in session.evaluators if (contact.id, name) in results.marks]
+        disputed = [
             criterion
-            for criterion in found.scorecard.criteria
+            for criterion in session.scorecard.criteria
             if len({results.marks[contact.id, name].get(criterion.key) for name in evaluators}) > 1
         ]
         text = _("All gave the same points")
-        if apart:
+        if disputed:
             text = ngettext(
                 "{n} criterion was scored differently",
                 "{n} criteria were scored differently",
-                len(apart),
+                len(disputed),
             )
         with top:
-            cards.show_heading(
-                text, _("⚠: evaluators differ on this criterion. Last row: each evaluator's score.")
-            )
-        lines = [*found.scorecard.criteria, None]
-        columns = _mark_columns(results, contact, evaluators, apart)
-        tables.show(lines, columns, f"marks_{found.id}_{contact.id}", height=640)
+            cards.show_heading(text)
+        lines = [*session.scorecard.criteria, None]
+        columns = _build_columns(results, contact, evaluators, disputed)
+        tables.show(lines, columns, f"marks_{session.id}_{contact.id}", height=640)
         _show_comments(results, contact, evaluators)
         if viewer.can(Permission.SEE_CONTACTS):
             drill.show_contact_button("calibration", contact.source_system, contact.contact_id)
         _show_consensus(viewer, results, contact)
 
 
-def _mark_columns(
-    results: Results, contact: SessionContact, evaluators: Sequence[str], apart: Sequence[Criterion]
+def _build_columns(
+    results: Results,
+    contact: SessionContact,
+    evaluators: Sequence[str],
+    disputed: Sequence[Criterion],
 ) -> list[tables.TableColumn | None]:
-    """Return the columns of the marks; a line is a criterion, or None for the score."""
+    """Build the columns of the answers; a line is a criterion, or None for the score.
+
+    `disputed`: criteria on which the evaluators differ.
+    """
 
     def name(criterion: Criterion | None) -> str:
         if criterion is None:
             return _("Score")
-        return ("⚠ " if criterion in apart else "") + describe_text(criterion.text)
+        return ("⚠ " if criterion in disputed else "") + describe_text(criterion.text)
 
     def mark(criterion: Criterion | None, evaluator: str) -> str:
         if criterion is None:
@@ -302,13 +257,13 @@ def _show_comments(results: Results, contact: SessionContact, evaluators: Sequen
                 st.text(line)
 
 
-def _show_reference(found: CalibrationSession) -> None:
-    """Ask for the evaluator that the others are compared with, or none."""
-    present = {contact.reference_evaluator for contact in found.contacts}
+def _show_reference(session: CalibrationSession) -> None:
+    """Ask for the reference evaluator, or none."""
+    present = {contact.reference_evaluator for contact in session.contacts}
     usual = next(iter(present)) if len(present) == 1 else None
-    names = {None: _("None: each against all"), **found.evaluators}
-    hook = {"on_change": _set_reference, "args": (found.id,)}
-    layout.select(st, _("Reference"), names, f"reference_{found.id}", usual, **hook)
+    names = {None: _("None: each against all"), **session.evaluators}
+    hook = {"on_change": _set_reference, "args": (session.id,)}
+    layout.select(st, _("Reference"), names, f"reference_{session.id}", usual, **hook)
 
 
 def _set_reference(number: int) -> None:
@@ -318,15 +273,14 @@ def _set_reference(number: int) -> None:
 
 
 def _show_consensus(viewer: Viewer, results: Results, contact: SessionContact) -> None:
-    """Show what was agreed on, and to who manages the session the form to write it down."""
+    """Show the agreed answers, and the form that records them to session managers."""
     agreed = contact.consensus
     if agreed and agreed.get("note"):
-        st.caption(_("Reason for the agreed answers"))
+        st.caption(_("Reason"))
         st.text(agreed["note"])
     if not viewer.can(Permission.MANAGE_CALIBRATIONS):
         return
-    title = _("Change the agreed answers") if agreed else _("Record the agreed answers")
-    with st.expander(title, icon=":material/handshake:"):
+    with st.expander(_("Agreed answer"), icon=":material/handshake:"):
         _ask_consensus(results, contact)
 
 
@@ -335,40 +289,38 @@ def _ask_consensus(results: Results, contact: SessionContact) -> None:
     answers: dict[str, Any] = {}
     with st.form(f"consensus_{contact.id}", border=False):
         columns = st.columns(2, gap="medium")
-        for place, criterion in enumerate(results.session.scorecard.criteria):
-            with columns[place % 2]:
+        for position, criterion in enumerate(results.session.scorecard.criteria):
+            with columns[position % 2]:
                 answers[criterion.key] = _ask_answer(
                     results, contact, criterion, agreed["answers"].get(criterion.key)
                 )
         note = st.text_area(
-            _("Why"),
+            _("Reason"),
             agreed["note"],
             max_chars=MAX_NOTE,
             height=90,
-            help=_("Do not name customers."),
+            help=_(notes.NO_NAMES),
             key=f"note_{contact.id}",
         )
         if not st.form_submit_button(_("Save"), type="primary", icon=":material/save:"):
             return
     given = {key: value for key, value in answers.items() if value is not None}
-    with actions.show_refusals():
-        acting = gate.current_viewer(Permission.MANAGE_CALIBRATIONS)
+    with actions.perform(Permission.MANAGE_CALIBRATIONS) as acting:
         calibration.record_consensus(acting, contact.id, given, note)
-        actions.finish(_("Saved."))
 
 
 def _ask_answer(
     results: Results, contact: SessionContact, criterion: Criterion, agreed: Any
 ) -> Any:
-    """Ask for one answer, suggesting what was agreed on, else what all gave alike."""
+    """Ask for one answer; suggest the one agreed on, else the one that all gave."""
     given = {
         marks.get(criterion.key)
         for (number, _evaluator), marks in results.marks.items()
         if number == contact.id
     }
     if agreed is None and len(given) == 1:
-        alike = next(iter(given))
-        agreed = NOT_APPLICABLE if alike is None else alike
+        common = next(iter(given))
+        agreed = NOT_APPLICABLE if common is None else common
     options: list[Any] = [float(level) for level in criterion.levels]
     if not options and criterion.points.denominator == 1:
         options = [float(points) for points in range(int(criterion.points) + 1)]
@@ -387,7 +339,7 @@ def _ask_answer(
 
 
 def _describe_points(points: float | None) -> str:
-    """Return a mark as people write it; None stands for not applicable."""
+    """Return points without needless decimals; None means not applicable."""
     if points is None:
-        return _("n/a")
+        return _("N/A")
     return formatting.number(points, 0 if float(points).is_integer() else 1)

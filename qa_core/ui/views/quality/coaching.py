@@ -37,43 +37,32 @@ def show_week(viewer: Viewer) -> None:
 
 def show_plans(viewer: Viewer) -> None:
     """Show the plans in scope, open or ended, and the one that the address names."""
-    found, texts = plans.find_plans(viewer), scorecard_texts.find_scorecard_texts(viewer)
-    with cards.card(*_describe(viewer, found)):
+    known, texts = plans.find_plans(viewer), scorecard_texts.find_scorecard_texts(viewer)
+    with cards.card(_describe(known)):
         by_view = {
-            "open": [plan for plan in found if plan.state == CoachingState.OPEN],
-            "ended": [plan for plan in found if plan.state != CoachingState.OPEN],
+            "open": [plan for plan in known if plan.state == CoachingState.OPEN],
+            "ended": [plan for plan in known if plan.state != CoachingState.OPEN],
         }
         chosen = "open"
         if by_view["ended"]:
             titles = {key: _(title) for key, title in VIEWS.items()}
             chosen = segmented_choice.ask("coaching", _("Plans"), titles, key="coaching_which")
-        if by_view[chosen]:
+        if known:
             _show_table(viewer, by_view[chosen], texts, f"coaching_plans_{chosen}")
-        elif found:
-            st.caption(_("None."))
-    plan = _find_chosen(viewer, found)
+    plan = _find_chosen(viewer, known)
     if plan is not None:
         coaching_plan.show(viewer, plan, texts)
 
 
-def _describe(viewer: Viewer, found: Sequence[CoachingPlanView]) -> tuple[ChartTitle, str]:
-    if not found:
-        return ChartTitle(_("No coaching plan yet")), ""
-    count = sum(plan.state == CoachingState.OPEN for plan in found)
-    late = sum(plan.is_overdue for plan in found)
+def _describe(known: Sequence[CoachingPlanView]) -> ChartTitle:
+    if not known:
+        return ChartTitle(_("No coaching plan yet"))
+    count = sum(plan.state == CoachingState.OPEN for plan in known)
+    late = sum(plan.is_overdue for plan in known)
     text = ngettext("{n} plan under way", "{n} plans under way", count)
     if late:
         text += " · " + ngettext("{n} overdue", "{n} overdue", late)
-    caption = _(
-        "What you and your team lead agreed to work on, and how your scores changed. "
-        "Colleagues do not see it."
-    )
-    if viewer.can(Permission.SEE_ADVISORS):
-        caption = _(
-            "Change on the plan's criteria, with its interval, compared with similar colleagues "
-            "where possible."
-        )
-    return ChartTitle(text, "attention" if late else ""), caption
+    return ChartTitle(text, "attention" if late else "")
 
 
 def show_line(viewer: Viewer, advisor_id: str | None = None) -> None:
@@ -113,13 +102,13 @@ def _show_need(need: Need, texts: scorecard_texts.ScorecardTexts) -> None:
                     "criteria": need.criteria,
                     "goal": wording.suggest_goal(need, texts),
                 }
-                key, title = f"open_{need.advisor_id}", _("Open a plan for this")
+                key, title = f"open_{need.advisor_id}", _("Open a plan")
                 layout.show_button("add", title, key, coaching_plan.begin, start, type="primary")
 
 
 def _show_table(
     viewer: Viewer,
-    found: Sequence[CoachingPlanView],
+    shown: Sequence[CoachingPlanView],
     texts: scorecard_texts.ScorecardTexts,
     key: str,
 ) -> None:
@@ -140,12 +129,12 @@ def _show_table(
         tables.text_column(_("Sessions"), wording.describe_progress, 130),
         tables.text_column(_("Criteria"), lambda plan: wording.describe_criteria(plan, texts), 320),
     )
-    tables.show(found, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
+    tables.show(shown, columns, key, lambda plan: coaching_plan.choose(plan.id), height=300)
 
 
-def _find_chosen(viewer: Viewer, found: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
+def _find_chosen(viewer: Viewer, known: Sequence[CoachingPlanView]) -> CoachingPlanView | None:
     """Return the plan of the address, or the only one there is."""
     asked = st.query_params.get(coaching_plan.PLAN)
     if asked is not None:
         return plans.get_plan(viewer, url_state.read_number(asked))
-    return found[0] if len(found) == 1 else None
+    return known[0] if len(known) == 1 else None

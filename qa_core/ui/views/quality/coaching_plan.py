@@ -14,7 +14,7 @@ from qa_core.metrics.rows.scorecard_texts import ScorecardTexts
 from qa_core.quality.coaching import plans, training_file
 from qa_core.quality.coaching import texts as wording
 from qa_core.quality.coaching.plans import CoachingPlanView, CoachingState
-from qa_core.ui.frame import cached, gate, layout, open_once
+from qa_core.ui.frame import cached, layout, open_once
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, drill, personal_data
 
@@ -70,7 +70,7 @@ def show(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
 def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) -> None:
     effect = cached.find_effect(viewer, plan.id)
     cards.show_heading(
-        ChartTitle(wording.describe_verdict(effect), wording.severity_of(effect)),
+        ChartTitle(wording.describe_result(effect), wording.severity_of(effect)),
         wording.describe_criteria(plan, texts),
     )
     st.markdown("\n".join(f"- {escape(sentence)}" for sentence in wording.describe_effect(effect)))
@@ -91,15 +91,12 @@ def _show_effect(viewer: Viewer, plan: CoachingPlanView, texts: ScorecardTexts) 
 def _show_notes(plan: CoachingPlanView) -> None:
     cards.show_heading(_("Sessions and remarks"), wording.describe_progress(plan))
     for note in reversed(plan.notes):
-        kind = _("remark")
+        parts = [formatting.local_moment(note.written_at), note.author]
         if note.minutes is not None:
-            kind = _("session of {n} min", n=note.minutes)
-        moment = formatting.local_moment(note.written_at)
+            parts.append(_("session of {n} min", n=note.minutes))
         with st.container(gap=None):
-            st.caption(escape(f"{moment} · {note.author} · {kind}"))
+            st.caption(escape(" · ".join(parts)))
             st.text(note.text)
-    if not plan.notes:
-        st.caption(_("Nothing written yet."))
     if plan.may_note:
         _ask_note(plan)
     elif plan.has_left and plan.state == CoachingState.OPEN:
@@ -119,26 +116,18 @@ def _ask_note(plan: CoachingPlanView) -> None:
     text = personal_data.ask_text(_("Write"), plans.MAX_NOTE, f"note_{key}", height=90, help=hint)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         minutes = st.number_input(
-            _("Minutes of a session"),
-            1,
-            plans.MAX_SESSION,
-            None,
-            key=f"minutes_{key}",
-            width=190,
-            help=_("Empty: a remark without a session."),
+            _("Minutes of a session"), 1, plans.MAX_SESSION, None, key=f"minutes_{key}", width=190
         )
         if st.button(_("Add"), icon=":material/add_comment:", key=f"add_{key}"):
-            with actions.show_refusals():
-                plans.add_note(gate.current_viewer(Permission.SEE_COACHING), plan.id, text, minutes)
+            with actions.perform(Permission.SEE_COACHING) as acting:
+                plans.add_note(acting, plan.id, text, minutes)
                 st.session_state.get(SEEN, {}).pop(plan.id, None)
                 choose(plan.id)
-                actions.finish(_("Written."))
 
 
 def _ask_end(plan: CoachingPlanView, seen: int) -> None:
     """Ask how the plan ends. `seen`: the version that was on the screen."""
     with st.popover(_("End the plan"), icon=":material/flag:", key=f"end_{plan.id}"):
-        st.caption(_("An ended plan stays readable. Its effect is followed for ninety more days."))
         for state, symbol in ENDS.items():
             if st.button(
                 _(wording.STATES[state]),
@@ -146,11 +135,9 @@ def _ask_end(plan: CoachingPlanView, seen: int) -> None:
                 key=f"end_{plan.id}_{state}",
                 width="stretch",
             ):
-                with actions.show_refusals():
-                    acting = gate.current_viewer(Permission.MANAGE_COACHING)
+                with actions.perform(Permission.MANAGE_COACHING) as acting:
                     plans.end_plan(acting, plan.id, state, seen)
                     choose(plan.id)
-                    actions.finish(_("The plan has ended."))
 
 
 def begin(start: dict[str, Any] | None) -> None:
@@ -166,7 +153,7 @@ def show_form(viewer: Viewer, texts: ScorecardTexts) -> None:
         return
     people, number = plans.find_trainees(viewer), st.session_state[ROUND]
     hint = _("Agree on it with the advisor first. The advisor can read the plan and write on it.")
-    with cards.card(_("Open a coaching plan"), hint, gap="small"):
+    with cards.card(_("Open a plan"), hint, gap="small"):
         if not people:
             st.caption(_("You lead no advisor today."))
             return
@@ -175,21 +162,15 @@ def show_form(viewer: Viewer, texts: ScorecardTexts) -> None:
         # What was suggested for one advisor is not filled in for another.
         key = f"{number}_{advisor}"
         content = _ask_content(viewer, advisor, start if advisor == suggested else {}, key, texts)
-        with st.container(horizontal=True, gap="small"):
-            is_sent = st.button(
-                _("Open the plan"),
-                type="primary",
-                icon=":material/check:",
-                key=f"coaching_send_{number}",
-            )
-            st.button(_("Cancel"), on_click=_close_form, key=f"coaching_cancel_{number}")
+        with layout.row():
+            title, key = _("Open a plan"), f"coaching_send_{number}"
+            is_sent = st.button(title, type="primary", icon=":material/check:", key=key)
+            layout.show_button("", _("Cancel"), f"coaching_cancel_{number}", _close_form)
     if is_sent:
-        with actions.show_refusals():
-            acting = gate.current_viewer(Permission.MANAGE_COACHING)
+        with actions.perform(Permission.MANAGE_COACHING) as acting:
             opened = plans.open_plan(acting, advisor, *content)
             _close_form()
             choose(opened)
-            actions.finish(_("The plan is open, and the advisor can read it."))
 
 
 def _ask_content(
@@ -201,25 +182,16 @@ def _ask_content(
         f"coaching_goal_{key}",
         value=start.get("goal", ""),
         height=80,
-        help=_("What the advisor will do differently, visibly to both of you."),
     )
     known = plans.find_criteria(viewer, advisor)
-    criteria = st.multiselect(
-        _("Criteria"),
-        known,
-        [name for name in start.get("criteria", ()) if name in known],
-        format_func=lambda name: texts.name("criterion", name),
-        placeholder=_("None: the overall score"),
-        key=f"coaching_criteria_{key}",
+    titles = {name: texts.name("criterion", name) for name in known}
+    criteria = layout.select_many(
+        st, _("Criteria"), titles, f"coaching_criteria_{key}", start.get("criteria", ())
     )
-    heard = {entry.id: entry for entry in plans.find_evaluations(viewer, advisor)}
-    evaluations = st.multiselect(
-        _("Based on these evaluations"),
-        list(heard),
-        format_func=lambda number: _format_evaluation(heard[number]),
-        placeholder=_("None in particular"),
-        key=f"coaching_heard_{key}",
-    )
+    offered = plans.find_evaluations(viewer, advisor)
+    titles = {entry.id: _format_evaluation(entry) for entry in offered}
+    label = _("Based on these evaluations")
+    evaluations = layout.select_many(st, label, titles, f"coaching_heard_{key}")
     today = environment.today()
     with st.container(horizontal=True, gap="small"):
         starts_on = layout.ask_day(st, _("Starts"), today, f"coaching_starts_{key}", width=180)

@@ -14,7 +14,7 @@ from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import cards, download_links, drill
+from qa_core.ui.widgets import cards, download_links, drill, peer_dots
 
 MIN = 3
 """Evaluations from which on a share is no anecdote."""
@@ -26,8 +26,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
     frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
     frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
     if frame.empty:
-        text = _("Evaluations with answers by criterion appear here.")
-        cards.show_message(_("No evaluation in this period"), text)
+        cards.show_message(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     everybody = sorted(set(frame["advisor"]), key=normalise_name)
@@ -50,7 +49,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
 
 def describe_cell(row: Any, criterion: str) -> str:
     """Return the text of a cell for the pointer."""
-    share = ngettext("{n} evaluation only", "{n} evaluations only", int(row.n))
+    share = f"n = {int(row.n)}"
     if row.n >= MIN:
         share = _(
             "{share} of points: {k} of {n}",
@@ -78,14 +77,7 @@ def _explain(blank: int, others: int) -> str:
             least=MIN,
         )
         parts.append(text)
-    if others:
-        text = ngettext(
-            "{n} more advisor not shown: choose a team.",
-            "{n} more advisors not shown: choose a team.",
-            others,
-        )
-        parts.append(text)
-    return " ".join(parts)
+    return " ".join(filter(None, (*parts, peer_dots.describe_left_out(others))))
 
 
 def _describe(frame: pd.DataFrame, criteria: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The Disputes page: waiting and decided ones, and how often marks changed."""
+"""The Disputes page: waiting and decided ones, and how often answers changed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,11 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality.evaluation_disputes import DECIDED, format_points
+from qa_core.ui.views.quality.evaluation_disputes import (
+    DECIDED,
+    describe_request,
+    format_points,
+)
 from qa_core.ui.widgets import cards, drill, tables
 
 LATE_DAYS = 7
@@ -27,19 +31,15 @@ def show_lists(viewer: Viewer) -> None:
         tables.text_column(
             _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
         ),
-        tables.text_column(_("Proposal"), _describe_request),
+        tables.text_column(
+            _("Proposal"), lambda line: describe_request(line.proposed, line.original)
+        ),
     )
     evaluator = tables.text_column(_("Listened by"), lambda line: line.evaluator)
-    hint = _("Select a row to open the evaluation and decide under the criterion.")
-    with cards.card(describe_waiting(waiting), hint if waiting else ""):
+    with cards.card(describe_waiting(waiting)):
         if waiting:
             columns = (
-                tables.text_column(
-                    _("Waiting"),
-                    lambda line: (
-                        formatting.days(line.age_days) if line.age_days else _("since today")
-                    ),
-                ),
+                tables.text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
                 advisor,
                 *about,
                 evaluator,
@@ -50,7 +50,7 @@ def show_lists(viewer: Viewer) -> None:
     if not decided:
         return
     title = ngettext("{n} decided disputes", "{n} decided disputes", len(decided))
-    with cards.card(title, _("Newest decision first.")):
+    with cards.card(title):
         columns = (
             tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
             advisor,
@@ -58,10 +58,7 @@ def show_lists(viewer: Viewer) -> None:
             tables.text_column(_("Now"), lambda line: format_points(line.decided)),
             tables.text_column(_("Decided by"), lambda line: line.decided_by),
             tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
-            tables.text_column(
-                _("After"),
-                lambda line: formatting.days(line.age_days) if line.age_days else _("the same day"),
-            ),
+            tables.text_column(_("After"), lambda line: formatting.days(line.age_days)),
             evaluator,
         )
         tables.show(decided, columns, "decided_disputes", _open, height=420)
@@ -71,26 +68,11 @@ def _open(line: DisputeLine) -> None:
     drill.to_evaluation("disputes", line.evaluation_id)
 
 
-def _describe_request(line: DisputeLine) -> str:
-    return _(
-        "{proposed} instead of {original}",
-        proposed=format_points(line.proposed),
-        original=format_points(line.original),
-    )
-
-
 def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
     """Describe how many disputes wait for a decision, and for how long."""
     if not waiting:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
-    if not oldest:
-        said = ngettext(
-            "{n} dispute waits for a decision, raised today",
-            "{n} disputes wait for a decision, all raised today",
-            len(waiting),
-        )
-        return ChartTitle(said)
     text = ngettext(
         "{n} dispute has waited {days} for a decision",
         "{n} disputes wait for a decision, the oldest for {days}",
@@ -102,41 +84,27 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
 
 def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     """Show how many answers were disputed and changed, by evaluator and by criterion."""
-    outcomes = disputes.count_outcomes(viewer, state.where.period)
-    caption = _(
-        "Evaluations of contacts in {period}. Changed: share of decided disputes, 95 % confidence "
-        "interval.",
-        period=state.period_title or _("all data"),
-    )
-    if found := outcomes.by_evaluator:
-        names = {outcome.key: outcome.name for outcome in found}
-        _show_outcomes(found, names, _("By evaluator"), caption, _("Evaluator"))
-    _show_criteria(viewer, outcomes.by_criterion, caption)
+    outcomes = disputes.count_outcomes(viewer, state.where.period).by_evaluator
+    if outcomes:
+        names = {outcome.key: outcome.name for outcome in outcomes}
+        _show_outcomes(state, outcomes, names, _("By evaluator"), _("Evaluator"))
+    show_criteria(viewer, state)
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
-    """Show disputed criteria and their outcome, if any, to who leads the advisors."""
-    outcomes = disputes.count_outcomes(viewer, state.where.period)
-    caption = _(
-        "All evaluations of your teams in {period}; other filters do not apply. Changed: share of "
-        "decided disputes, 95 % confidence interval.",
-        period=state.period_title or _("all data"),
-    )
-    _show_criteria(viewer, outcomes.by_criterion, caption)
-
-
-def _show_criteria(viewer: Viewer, outcomes: Sequence[DisputeOutcome], caption: str) -> None:
+    """Show disputed criteria and their outcome, if there are any."""
+    outcomes = disputes.count_outcomes(viewer, state.where.period).by_criterion
     if disputed := [outcome for outcome in outcomes if outcome.disputed]:
         texts = scorecard_texts.find_scorecard_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
-        _show_outcomes(disputed, names, _("Disputed criteria"), caption, _("Criterion"))
+        _show_outcomes(state, disputed, names, _("Disputed criteria"), _("Criterion"))
 
 
 def _show_outcomes(
+    state: FilterState,
     outcomes: Sequence[DisputeOutcome],
     names: Mapping[str, str],
     title: str,
-    caption: str,
     heading: str,
 ) -> None:
     columns = (
@@ -146,6 +114,11 @@ def _show_outcomes(
         tables.text_column(_("Decided"), lambda outcome: outcome.decided),
         tables.text_column(_("Changed"), lambda outcome: outcome.changed),
         tables.text_column(_("Share changed"), _describe_share),
+    )
+    caption = _(
+        "All evaluations in {period}; other filters do not apply. Changed: share of decided "
+        "disputes, 95 % confidence interval.",
+        period=state.period_title or _("all data"),
     )
     with cards.card(title, caption):
         tables.show(outcomes, columns, f"outcomes_{heading}", height=420)

@@ -1,4 +1,4 @@
-"""Draws for a listening plan, whether each was fair, and the contacts given out."""
+"""Draws for a listening plan, whether each was fair, and the assigned contacts."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -30,24 +30,19 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     """Ask for plan and seed, try or draw; show the draws that were made."""
     drawn_for = {plan.name: plan for plan in plans if plan.purpose != "targeted"}
     if not drawn_for:
-        st.info(_("There is no plan to draw contacts for. Make one under Plans."))
+        st.info(_("Make a plan under Plans to draw contacts."))
         return
     st.session_state.setdefault(SEED, secrets.randbelow(HIGHEST_SEED) + 1)
     with cards.card(gap="small"):
-        one, two, three, four = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
-        name = one.selectbox(_("Plan"), list(drawn_for), key=PLAN)
-        seed = two.number_input(
-            _("Seed"),
-            min_value=0,
-            step=1,
-            key=SEED,
-            help=_("Chosen at random; you can change it. The same seed repeats the same draw."),
-        )
+        first, second, third, fourth = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+        name = first.selectbox(_("Plan"), list(drawn_for), key=PLAN)
+        hint = _("The same seed repeats the same draw.")
+        seed = second.number_input(_("Seed"), min_value=0, step=1, key=SEED, help=hint)
         is_closed, tried = drawn_for[name].is_closed, (name, int(seed))
         buttons = {"width": "stretch", "disabled": is_closed}
-        if three.button(_("Try it"), icon=":material/visibility:", **buttons):
+        if third.button(_("Try it"), icon=":material/visibility:", **buttons):
             st.session_state[TRIED] = tried
-        is_sent = four.button(_("Draw"), type="primary", icon=":material/casino:", **buttons)
+        is_sent = fourth.button(_("Draw"), type="primary", icon=":material/casino:", **buttons)
         if is_sent:
             st.session_state.pop(TRIED, None)
         if is_closed:
@@ -71,29 +66,22 @@ def _show_preview(viewer: Viewer, name: str, seed: int) -> None:
     with actions.show_refusals():
         result = sampling.draw(viewer, name, seed, dry_run=True)
         _show_count(len(result.drawn), result.frame)
-        if not result.drawn:
-            st.caption(_("Nothing to draw: no contact is missing, or none may be listened to."))
         _show_frame(result.excluded, result.frame, "preview")
         missing = {result.name_of(advisor): count for advisor, count in result.short.items()}
         _show_missing(missing)
 
 
 def _show_count(drawn: int, frame: int) -> None:
-    said = ngettext(
+    text = ngettext(
         "{n} contact drawn, from {frame} that may be listened to",
         "{n} contacts drawn, from {frame} that may be listened to",
         drawn,
         frame=formatting.number(frame),
     )
-    st.markdown(f"**{said}**")
+    st.markdown(f"**{text}**")
 
 
 def _show_frame(excluded: Mapping[str, int], frame: int, key: str) -> None:
-    text = _(
-        "Each contact of the period is in the sampling frame, or excluded for the "
-        "first of these reasons."
-    )
-    st.caption(text)
     counts = [
         (_("may be listened to"), frame),
         *((_(REASONS[reason]), count) for reason, count in excluded.items()),
@@ -120,27 +108,22 @@ def _show_missing(missing: Mapping[str, int]) -> None:
     names = [f"{name} ({count})" for name, count in worst[:MAX_NAMES]]
     if len(worst) > MAX_NAMES:
         names.append("…")
-    said = ngettext(
+    text = ngettext(
         "{n} contact is missing: {names}",
         "{n} contacts are missing: {names}",
         sum(missing.values()),
         names=formatting.listing(names),
     )
-    st.caption(":material/person_alert: " + escape(said))
+    st.caption(":material/person_alert: " + escape(text))
 
 
 def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
     moment = formatting.local_moment(stored.drawn_at)
-    title = _("Draw of {moment}", moment=moment) + " · " + _("seed {seed}", seed=stored.seed)
+    by = _("by {name}, {when}", name=stored.drawn_by, when=moment)
+    title = f"{_('{what}: {text}', what=_('Seed'), text=stored.seed)} · {escape(by)}"
     with st.expander(title, expanded=is_newest):
         _show_count(stored.drawn, stored.frame)
-        st.caption(escape(_("by {name}", name=stored.drawn_by)))
-        if st.button(
-            _("Verify"),
-            icon=":material/fact_check:",
-            key=f"verify_{stored.id}",
-            help=_("Repeat the draw as of its date, and compare."),
-        ):
+        if st.button(_("Verify"), icon=":material/fact_check:", key=f"verify_{stored.id}"):
             with actions.show_refusals():
                 _verify(stored)
         left, right = st.columns(2, gap="medium")
@@ -152,28 +135,24 @@ def _show_stored(stored: StoredDraw, is_newest: bool) -> None:
 
 
 def _verify(stored: StoredDraw) -> None:
-    found = sampling.verify(gate.current_viewer(Permission.MANAGE_LISTENING), stored.id)
-    causes = formatting.listing(labels.name_cause(cause) for cause in found.causes)
-    if not found.is_same:
-        said = _(
-            "The list differs today: {causes}. The sampling frame had {then} contacts, now {now}.",
-            causes=causes,
-            then=formatting.number(found.frame_then),
-            now=formatting.number(found.frame_now),
-        )
-        st.warning(escape(said), icon=":material/difference:")
+    verdict = sampling.verify(gate.current_viewer(Permission.MANAGE_LISTENING), stored.id)
+    if verdict.is_same:
+        st.success(_("Same list, from the same sampling frame."), icon=":material/verified:")
         return
-    said = _("Same list, from the same sampling frame.")
-    if causes:
-        said = _("Same list, although something changed: {causes}.", causes=causes)
-    st.success(escape(said), icon=":material/verified:")
+    text = _(
+        "The list differs today: {causes}. The sampling frame had {then} contacts, now {now}.",
+        causes=formatting.listing(labels.name_cause(cause) for cause in verdict.causes),
+        then=formatting.number(verdict.frame_then),
+        now=formatting.number(verdict.frame_now),
+    )
+    st.warning(escape(text), icon=":material/difference:")
 
 
 def _show_fairness(stored: StoredDraw) -> None:
-    st.markdown("**" + _("Was the sample fair?") + "**")
     if not stored.shares:
-        st.caption(_("Nothing was drawn."))
         return
+    title = _("Was the sample fair?")
+    st.markdown(f"**{title}**")
     tests = {entry.dimension: entry for entry in stored.shares}
     chosen = st.segmented_control(
         _("By"),
@@ -207,12 +186,10 @@ def _show_fairness(stored: StoredDraw) -> None:
             }
         )
     figure = charts.build_dots(pd.DataFrame(rows), "rate", dark=styles.is_dark(), bounds=(0, 1))
-    alt = _("Shares in the sample, and what chance alone would give.")
-    cards.show_figure(figure, f"fair_figure_{stored.id}", alt)
+    cards.show_figure(figure, f"fair_figure_{stored.id}", title)
     text = _(
-        "Dots: shares in the sample. Grey: 95 % of samples by chance alone. Each advisor "
-        "gives the same number of contacts. The sample is compared with each advisor's own "
-        "contacts, not with the centre's mix."
+        "Dots: shares in the sample. Grey: 95 % of samples by chance alone, from each "
+        "advisor's own contacts."
     )
     st.caption(text)
 
@@ -220,28 +197,17 @@ def _show_fairness(stored: StoredDraw) -> None:
 def _describe_fairness(entry: Fairness) -> str:
     if entry.p_value is None:
         return _("All contacts are the same here, or all were drawn: nothing to compare.")
-    by = _("by a chi-square test")
-    if entry.is_simulated:
-        by = _("by {n} simulated draws", n=formatting.number(2000))
     if entry.p_value < 0.001:
         return ":orange[:material/error:] " + _(
-            "Chance alone gives a sample this different in fewer than 1 of 1,000 draws ({by}). "
-            "Find out what went wrong.",
-            by=by,
+            "Chance alone gives a sample this different in fewer than 1 of 1,000 draws. Find out "
+            "what went wrong."
         )
-    if entry.p_value < 0.05:
-        return _(
-            "Chance alone gives a sample this different in {n} of 100 draws ({by}). With five "
-            "comparisons, this happens now and then.",
-            n=max(1, round(100 * entry.p_value)),
-            by=by,
-        )
-    return ":green[:material/check_circle:] " + _(
-        "Nothing unusual: chance alone gives a sample at least this different in {n} of 100 draws "
-        "({by}).",
-        n=round(100 * entry.p_value),
-        by=by,
+    is_usual = entry.p_value >= 0.05
+    text = _(
+        "Chance alone gives a sample this different in {n} of 100 draws.",
+        n=max(1, round(100 * entry.p_value)),
     )
+    return f":green[:material/check_circle:] {text}" if is_usual else text
 
 
 def show_assigned(viewer: Viewer, plans: Sequence[PlanState]) -> None:
@@ -253,11 +219,10 @@ def show_assigned(viewer: Viewer, plans: Sequence[PlanState]) -> None:
         text = _("No contact is assigned yet. Draw contacts under Draws.")
         st.info(text, icon=":material/inbox:")
         return
-    st.caption(_("Select a row to replace a contact that cannot be evaluated."))
     _show_table(assigned)
     row = tables.find_clicked(ASSIGNED, assigned)
     if row is not None:
-        _show_one(row)
+        _show_assignment(row)
     _show_load(viewer)
 
 
@@ -276,7 +241,7 @@ def _show_table(assigned: Sequence[DrawnAssignment]) -> None:
     tables.show(assigned, columns, ASSIGNED, lambda row: None, height=430)
 
 
-def _show_one(row: DrawnAssignment) -> None:
+def _show_assignment(row: DrawnAssignment) -> None:
     contact = f"{row.advisor or '–'} · {formatting.moment(row.local_start)}"
     about = (row.plan, labels.name_purpose(row.purpose), row.evaluator)
     with cards.card(gap="xsmall"):
@@ -290,14 +255,13 @@ def _show_one(row: DrawnAssignment) -> None:
             st.caption(_("Only drawn contacts that are not evaluated yet can be replaced."))
             return
         reasons = {key: labels.name_reason(key) for key in replacement.REPLACEMENT_REASONS}
-        reason = layout.select(st, _("Why replace it?"), reasons, f"because_{row.drawn_id}")
+        reason = layout.select(st, _("Reason"), reasons, f"because_{row.drawn_id}")
         text = _(
             "The next contact of the same advisor in the draw takes its place. Nobody chooses it."
         )
         st.caption(text)
         if st.button(_("Replace"), icon=":material/swap_horiz:", key=f"replace_{row.drawn_id}"):
-            with actions.show_refusals():
-                acting = gate.current_viewer(Permission.MANAGE_LISTENING)
+            with actions.perform(Permission.MANAGE_LISTENING) as acting:
                 new = sampling.replace(acting, row.drawn_id, reason)
                 actions.finish(labels.describe_replacement(new))
 
@@ -314,8 +278,8 @@ def _show_load(viewer: Viewer) -> None:
     tables.show(loads, columns, "listening_load")
     for load in loads:
         if not load.may_listen:
-            said = _(
+            text = _(
                 "{name} is no longer accredited: their waiting contacts are not listened to.",
                 name=load.evaluator,
             )
-            st.caption(":orange[:material/error:] " + escape(said))
+            st.caption(":orange[:material/error:] " + escape(text))

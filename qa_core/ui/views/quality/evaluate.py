@@ -21,7 +21,17 @@ from qa_core.quality.evaluations.drafts import Draft, SubmittedEvaluation
 from qa_core.quality.sampling import Assignment, labels, replacement
 from qa_core.ui.frame import gate, layout, menu, styles, url_state
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import actions, cards, drill, personal_data, player, scorecard_form, tables
+from qa_core.ui.widgets import (
+    actions,
+    cards,
+    drill,
+    evaluation_tables,
+    personal_data,
+    player,
+    scorecard_answers,
+    scorecard_form,
+    tables,
+)
 from qa_core.ui.widgets.scorecard_answers import describe_text
 
 PAGE, TABLE = "evaluate", "waiting_contacts"
@@ -30,7 +40,7 @@ HEADS = {
     drafts.SCORED: (N_("Evaluation"), ""),
     drafts.TARGETED: (
         N_("Targeted evaluation"),
-        N_("Picked by hand: it helps the advisor and counts in no figure."),
+        scorecard_answers.PICKED,
     ),
     drafts.CALIBRATION: (
         N_("Calibration"),
@@ -42,21 +52,13 @@ HEADS = {
     drafts.SELF: (
         N_("Self-evaluation"),
         N_(
-            "Your own view of your contact, read by you and your team lead beside the evaluation. "
-            "It counts in no figure."
+            "Your own view of the contact: your team lead and manager read it beside the "
+            "evaluation. It counts in no figure."
         ),
     ),
 }
 """Title and note of the form, by kind of evaluation."""
-SIGNED = {
-    drafts.SCORED: N_("You sign it: it is your judgement, and the advisor sees your name."),
-    drafts.CALIBRATION: N_(
-        "You sign it: it is your judgement. The other evaluators read it after the session is "
-        "closed."
-    ),
-    drafts.SELF: N_("This is your own view. Your team lead reads it beside the evaluation."),
-}
-"""What submitting means, by kind of evaluation."""
+SIGNED = N_("You sign it: it is your judgement, and the advisor sees your name.")
 
 
 def read(viewer: Viewer, number: str) -> Draft:
@@ -81,8 +83,8 @@ def show_worklist(viewer: Viewer) -> None:
         )
         st.warning(text, icon=":material/lock:")
     elif not waiting and not tasks:
-        said = _("No contact is waiting. New contacts come with the next draw of a listening plan.")
-        st.success(said, icon=":material/task_alt:")
+        text = _("No contact is waiting. New contacts come with the next draw of a listening plan.")
+        st.success(text, icon=":material/task_alt:")
     items = sorted((*waiting, *tasks), key=lambda item: item.due_on or date.max)
     if items:
         _show_items(items)
@@ -114,12 +116,12 @@ def show_draft(viewer: Viewer, draft: Draft) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(key="stays_in_view", gap="small"):
         _show_contact(viewer, draft)
-        place = st.container()
+        side = st.container()
     with right:
         scorecard_form.show(draft)
         if not scorecard_form.has_conflict(draft):
             _show_submit(draft)
-    with place:
+    with side:
         scorecard_form.show_score(draft)
         if draft.drawn_id is not None and draft.kind == drafts.SCORED:
             _show_replacing(draft.drawn_id, draft.id)
@@ -143,7 +145,6 @@ def _show_items(items: Sequence[WorkItem]) -> None:
         seconds = getattr(item, "seconds", None)
         return None if seconds is None else -int(-seconds // 60)
 
-    hint = _("Earliest due date first. Select a row to see it above; a heading sorts.")
     columns = (
         tables.moment_column(_("Contact"), lambda item: item.local_start, pinned=True),
         tables.day_column(_("Due"), lambda item: item.due_on),
@@ -153,7 +154,7 @@ def _show_items(items: Sequence[WorkItem]) -> None:
         tables.count_column(_("Minutes"), minutes),
         tables.text_column(_("Plan"), plan, 190),
     )
-    with cards.card(_describe_due(items), hint):
+    with cards.card(_describe_due(items)):
         tables.show(items, columns, TABLE, lambda item: None, height=430)
 
 
@@ -190,7 +191,7 @@ def _show_chosen(item: WorkItem) -> None:
             st.text(" · ".join(filter(None, parts)))
         with layout.row(width="content"):
             _show_due(item.due_on, item.is_overdue)
-            title = _("Go on") if item.state == "started" else _("Begin")
+            title = _("Continue") if item.state == "started" else _("Start")
             key = f"{key}_{number}"
             layout.show_button("play_arrow", title, key, _start, start, number, type="primary")
             if is_drawn and item.purpose != "targeted":
@@ -199,15 +200,14 @@ def _show_chosen(item: WorkItem) -> None:
 
 def _describe_day(day: date) -> str:
     """Return a day that begins a line; French writes it in small letters."""
-    said = formatting.full_day(day)
-    return said[0].upper() + said[1:]
+    text = formatting.full_day(day)
+    return text[0].upper() + text[1:]
 
 
 def _show_due(due_on: date | None, is_overdue: bool) -> None:
     if due_on is None:
         return
-    day = formatting.day(due_on)
-    text = _("Overdue since {day}", day=day) if is_overdue else _("Due {day}", day=day)
+    text = _("due {day}", day=formatting.day(due_on))
     st.badge(text, color="red" if is_overdue else "gray", icon=":material/schedule:")
 
 
@@ -230,7 +230,7 @@ def _show_signed(viewer: Viewer, signed: list[SubmittedEvaluation]) -> None:
         tables.text_column(_("Score"), lambda entry: _format_score(entry.score)),
         tables.text_column(_("Publication"), published) if any(map(published, signed)) else None,
     )
-    with cards.card(_("Submitted last"), _("Select a row to open the evaluation.")):
+    with cards.card(_("Submitted last")):
         tables.show(
             signed,
             columns,
@@ -251,7 +251,7 @@ def _show_head(draft: Draft) -> None:
         query = {"id": str(draft.answered_evaluation_id)}
         menu.show_page_link("evaluation", _("Back to the evaluation"), "arrow_back", query)
     else:
-        menu.show_page_link(PAGE, _("All waiting contacts"), "arrow_back")
+        menu.show_page_link(PAGE, symbol="arrow_back")
     st.title(_(title), anchor=False)
     scorecard = describe_text(draft.scorecard.text) or draft.scorecard.title
     parts = [
@@ -299,8 +299,8 @@ def _show_submit(draft: Draft) -> None:
             look = {"type": "primary", "shortcut": "Ctrl+Shift+Enter"}
             key, given = f"submit_{draft.id}", (draft.id, draft.scorecard)
             layout.show_button("send", _("Submit"), key, _submit, *given, **look)
-            signed = _(SIGNED.get(draft.kind, SIGNED[drafts.SCORED]))
-            st.caption(signed + " " + _("Answers are saved as you enter them."))
+            if draft.kind in (drafts.SCORED, drafts.TARGETED):
+                st.caption(_(SIGNED))
 
 
 def _show_replacing(drawn_id: int, draft_id: int | None) -> None:
@@ -308,25 +308,24 @@ def _show_replacing(drawn_id: int, draft_id: int | None) -> None:
         _("This contact cannot be evaluated"), icon=":material/swap_horiz:", type="tertiary"
     ):
         reason = st.radio(
-            _("Why?"),
+            _("Reason"),
             list(replacement.REPLACEMENT_REASONS),
             index=None,
             format_func=lambda code: _(replacement.REPLACEMENT_REASONS[code]),
             key=f"because_{drawn_id}",
         )
-        title, given = _("Take another contact"), (drawn_id, draft_id, reason)
-        key = f"replace_{drawn_id}"
-        layout.show_button("", title, key, _replace, *given, disabled=reason is None)
+        given, key = (drawn_id, draft_id, reason), f"replace_{drawn_id}"
+        layout.show_button("", _("Replace"), key, _replace, *given, disabled=reason is None)
 
 
 def _show_result(viewer: Viewer, draft: Draft) -> None:
-    said = _("Submitted. The results appear when the session is closed.")
+    text = _("Submitted. The results appear when the session is closed.")
     if draft.state == "published":
-        said = _("Submitted and published: the advisor can read it.")
+        text = _("Submitted and published: the advisor can read it.")
     elif draft.publish_on is not None:
         day = formatting.full_day(draft.publish_on)
-        said = _("Submitted. The advisor can read it from {day}.", day=day)
-    st.success(said, icon=":material/task_alt:")
+        text = _("Submitted. The advisor can read it from {day}.", day=day)
+    st.success(text, icon=":material/task_alt:")
     if draft.result is not None:
         _show_scores(draft, draft.result)
     with st.container(horizontal=True, gap="small"):
@@ -340,24 +339,21 @@ def _show_result(viewer: Viewer, draft: Draft) -> None:
             layout.show_button(
                 "arrow_forward", _("Next contact"), "next_contact", _start, *begin, type="primary"
             )
-        st.button(_("Read it"), key="read_own", on_click=drill.to_evaluation, args=(PAGE, draft.id))
+        title, target = _("Read the evaluation"), (drill.to_evaluation, PAGE, draft.id)
+        layout.show_button("", title, "read_own", *target)
 
 
 def _show_scores(draft: Draft, result: scoring.Result) -> None:
-    outcomes = {"pass": _("Passed"), "fail": _("Not passed")}
     titles = {part.name: describe_text(part.text) for part in draft.scorecard.sections}
     parts = [
-        _(
-            "{section} {score}",
-            section=titles[part.name],
-            score=formatting.number(float(part.score)),
-        )
+        f"{titles[part.name]} {formatting.number(float(part.score))}"
         for part in result.sections
         if part.score is not None
     ]
     with cards.card():
         st.markdown(f"### {_format_score(result.score)}")
-        st.text(" · ".join(filter(None, [outcomes.get(result.outcome or ""), *parts])))
+        outcome = _(evaluation_tables.OUTCOMES.get(result.outcome or "", ""))
+        st.text(" · ".join(filter(None, [outcome, *parts])))
 
 
 def _start(begin: Callable[[Viewer, int], int], number: int) -> None:

@@ -7,19 +7,19 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis import formatting
+from qa_core.quality.evaluations import drafts
 from qa_core.quality.evaluations.evaluation_view import get_evaluation, read_evaluation
 from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.ui.frame import layout, open_once, url_state
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.views.quality.evaluate import HEADS
 from qa_core.ui.views.quality.evaluation_disputes import format_points
-from qa_core.ui.widgets import cards, drill, player
+from qa_core.ui.widgets import cards, drill, player, scorecard_answers
+from qa_core.ui.widgets.evaluation_tables import OUTCOMES
 from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
 
-OUTCOMES = {
-    "pass": (N_("Passed"), "green", "check_circle"),
-    "fail": (N_("Not passed"), "orange", "error"),
-}
-"""Title, colour and symbol of an outcome."""
+LOOKS = {"pass": ("check_circle", "green"), "fail": ("error", "orange")}
+"""Symbol and colour of an outcome."""
 STATES = {"draft": N_("Draft"), "submitted": N_("Submitted, not shown to the advisor yet")}
 READ = "evaluation_read"
 
@@ -51,19 +51,15 @@ def show_head(viewer: Viewer, evaluation: EvaluationView) -> None:
                 _show_badges(evaluation)
         _show_failures(evaluation)
         if evaluation.comment:
-            st.caption(_("In the evaluator's words"))
+            st.caption(_("Comment"))
             st.text(evaluation.comment)
         _show_links(viewer, evaluation)
 
 
 def _show_self_evaluation(evaluation: EvaluationView) -> None:
-    text = _(
-        "This is your own evaluation of the contact. It appears beside the evaluator's and "
-        "counts in no figure."
-    )
-    st.info(text, icon=":material/person:")
+    st.info(_(HEADS[drafts.SELF][1]), icon=":material/person:")
     if evaluation.answered_evaluation_id:
-        title, target = _("Open the evaluator's evaluation"), evaluation.answered_evaluation_id
+        title, target = _("Read the evaluation"), evaluation.answered_evaluation_id
         layout.show_button(
             "rate_review", title, "open_answered", drill.to_evaluation, "evaluation", target
         )
@@ -71,51 +67,44 @@ def _show_self_evaluation(evaluation: EvaluationView) -> None:
 
 def _show_failures(evaluation: EvaluationView) -> None:
     for failure in evaluation.failures:
-        consequence = _("its section counts 0")
-        if failure.fails == "grid":
-            consequence = _("it fails the whole evaluation")
-        text = _(
-            "Critical error: {criterion} – {brings}.",
-            criterion=escape(describe_text(failure.text)),
-            brings=consequence,
-        )
-        st.error(text, icon=":material/report:")
+        text = scorecard_answers.describe_failure(failure.critical, failure.text, failure.fails)
+        st.error(escape(text), icon=":material/report:")
     if evaluation.failures and evaluation.calculated_score not in (None, evaluation.score):
         score = formatting.value(evaluation.calculated_score, "score")
-        st.caption(_("Without the critical error, the score would be {score}.", score=score))
+        st.caption(_("Before the critical error: {score}.", score=score))
 
 
 def show_recording(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the recording with its remarks; to who may not listen, the remarks alone."""
+    """Show the recording with its remarks; only the remarks to viewers who may not listen."""
     can_play = (
         viewer.can(Permission.LISTEN)
         and evaluation.contact_id is not None
         and evaluation.state != "draft"
     )
-    if not can_play and not evaluation.remarks:
+    if not can_play and not evaluation.timed_comments:
         return
     with cards.card(_("Recording")):
         is_played = False
         if can_play:
-            own = (recordings.OWN, _("my own call"))
+            default = (recordings.OWN, _("my own call"))
             is_played = player.show(
                 viewer,
                 evaluation.source_system,
                 evaluation.contact_id,
-                *(own if evaluation.is_own else (None, None)),
+                *(default if evaluation.is_own else (None, None)),
                 f"play_{evaluation.evaluation_id}",
                 evaluation.evaluation_id,
             )
-        for remark in () if is_played else evaluation.remarks:
+        for comment in () if is_played else evaluation.timed_comments:
             moment, text = st.columns([1, 9], gap="small", wrap=False)
-            moment.caption(f"{int(remark.seconds) // 60}:{int(remark.seconds) % 60:02d}")
-            text.text(remark.text)
-            if remark.author:
-                text.caption(escape(remark.author))
+            moment.caption(f"{int(comment.seconds) // 60}:{int(comment.seconds) % 60:02d}")
+            text.text(comment.text)
+            if comment.author:
+                text.caption(escape(comment.author))
 
 
 def show_history(evaluation: EvaluationView) -> None:
-    """Show how it stood before each change, the latest change first."""
+    """Show each change with the former values, the latest change first."""
     revisions = evaluation.revisions
     if not revisions:
         return
@@ -126,15 +115,15 @@ def show_history(evaluation: EvaluationView) -> None:
     comments[OVERALL] = evaluation.comment or ""
     with cards.card(ngettext("Changed once", "Changed {n} times", len(revisions))):
         for revision in reversed(revisions):
-            said = _(
+            change = _(
                 "Score {before} → {after}",
                 before=formatting.value(revision.score, "score"),
                 after=formatting.value(score, "score"),
             )
             by = formatting.local_moment(revision.replaced_at)
             if revision.replaced_by:
-                by = _("{when}, by {name}", when=by, name=revision.replaced_by)
-            st.markdown(f"**{escape(said)}** · {escape(by)}")
+                by = _("by {name}, {when}", when=by, name=revision.replaced_by)
+            st.markdown(f"**{escape(change)}** · {escape(by)}")
             for key, earned in revision.answers.items():
                 if key in answers and answers[key] != earned:
                     _show_change(
@@ -153,15 +142,14 @@ def show_history(evaluation: EvaluationView) -> None:
 
 
 def _show_change(label: str, before: str, after: str) -> None:
-    said = _("{criterion}: {before} → {after}", criterion=label, before=before, after=after)
-    st.caption(escape(said))
+    text = _("{criterion}: {before} → {after}", criterion=label, before=before, after=after)
+    st.caption(escape(text))
 
 
 def _describe_origin(evaluation: EvaluationView) -> list[str]:
-    day = formatting.local_day(evaluation.evaluated_at)
-    by = _("evaluated on {day}", day=day)
+    by = formatting.local_day(evaluation.evaluated_at)
     if evaluation.evaluator:
-        by = _("evaluated by {name} on {day}", name=evaluation.evaluator, day=day)
+        by = _("by {name}, {when}", name=evaluation.evaluator, when=by)
     version, purpose = evaluation.scorecard_version, gates.PURPOSE_TITLES.get(evaluation.purpose)
     parts = [
         describe_text(evaluation.scorecard),
@@ -169,28 +157,26 @@ def _describe_origin(evaluation: EvaluationView) -> list[str]:
         None if evaluation.is_own else evaluation.advisor,
         None if evaluation.is_own else evaluation.team,
         by,
-        _("for: {purpose}", purpose=_(purpose).lower()) if purpose else None,
+        _(purpose) if purpose else None,
     ]
     return [part for part in parts if part]
 
 
 def _show_badges(evaluation: EvaluationView) -> None:
     badges = []
-    if evaluation.outcome in OUTCOMES:
-        title, colour, symbol = OUTCOMES[evaluation.outcome]
-        badges.append((_(title), symbol, colour))
+    if evaluation.outcome in LOOKS:
+        badges.append((_(OUTCOMES[evaluation.outcome]), *LOOKS[evaluation.outcome]))
     if evaluation.state in STATES:
         badges.append((_(STATES[evaluation.state]), "edit_note", "gray"))
     if evaluation.kind == "targeted":
-        badges.append((_("Picked by hand: counts in no figure"), "my_location", "gray"))
+        badges.append((_(scorecard_answers.PICKED), "my_location", "gray"))
     if waiting := sum(dispute.decision is None for dispute in evaluation.disputes):
         text = ngettext("{n} open dispute", "{n} open disputes", waiting)
         badges.append((text, "gavel", "blue"))
     if evaluation.revisions:
         badges.append((_("Changed since"), "history", "gray"))
     if evaluation.acknowledged_at:
-        text = _("Read by you") if evaluation.is_own else _("Read by the advisor")
-        badges.append((text, "done_all", "gray"))
+        badges.append((_("Read by the advisor"), "done_all", "gray"))
     for text, symbol, colour in badges:
         st.badge(text, icon=f":material/{symbol}:", color=colour)
 
@@ -199,13 +185,13 @@ def _describe_pass_mark(evaluation: EvaluationView) -> str | None:
     if evaluation.pass_mark is None:
         return None
     mark = formatting.value(evaluation.pass_mark, "score", short=True)
-    return _("Out of 100. Pass mark: {mark}.", mark=mark)
+    return _("Pass mark: {mark}.", mark=mark)
 
 
 def _show_links(viewer: Viewer, evaluation: EvaluationView) -> None:
-    """Show the way to the contact for who may see it, else to the form of a draft."""
+    """Show the link to the contact, or to the form of a draft."""
     if evaluation.contact_id and viewer.can(Permission.SEE_CONTACTS):
         drill.show_contact_button("evaluation", evaluation.source_system, evaluation.contact_id)
     elif evaluation.state == "draft":
-        title, number = _("Continue the evaluation"), evaluation.evaluation_id
+        title, number = _("Continue"), evaluation.evaluation_id
         layout.show_quiet_button("edit", title, "continue_draft", drill.to_draft, number)

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import _, ngettext
 from qa_core.metrics.kpis import formatting
-from qa_core.quality.evaluations import advisor_response
+from qa_core.quality.evaluations import advisor_response, drafts
 from qa_core.quality.evaluations.disputes import MAX_TEXT
 from qa_core.quality.evaluations.evaluation_view_types import (
     AnswerView,
@@ -17,15 +17,10 @@ from qa_core.storage.records.evaluations import EVALUATOR_KINDS
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import evaluation_disputes
+from qa_core.ui.views.quality.evaluate import HEADS
 from qa_core.ui.views.quality.evaluation_disputes import format_points, of_most
 from qa_core.ui.widgets import actions, cards, drill, personal_data
-from qa_core.ui.widgets.scorecard_answers import describe_text
-
-CRITICAL = {
-    "customer": N_("critical for the customer"),
-    "business": N_("critical for the business"),
-    "compliance": N_("critical for compliance"),
-}
+from qa_core.ui.widgets.scorecard_answers import HARMS, describe_text
 
 
 def show(viewer: Viewer, evaluation: EvaluationView) -> None:
@@ -68,8 +63,8 @@ def _show_answer(
 ) -> None:
     text = escape(describe_text(answer.text))
     with layout.row(wrap=False):
-        said = f":red[:material/report:] **{text}**" if answer.is_failure else text
-        st.markdown(said, width="stretch")
+        title = f":red[:material/report:] **{text}**" if answer.is_failure else text
+        st.markdown(title, width="stretch")
         st.markdown(_colour(answer), width="content")
         if evaluation.may_dispute and answer.dispute is None:
             evaluation_disputes.show_button(answer)
@@ -82,45 +77,41 @@ def _show_answer(
 
 
 def _colour(answer: AnswerView) -> str:
-    said = of_most(answer.earned, answer.most)
+    text = of_most(answer.earned, answer.most)
     if answer.earned is None:
-        return f":gray[{said}]"
+        return f":gray[{text}]"
     if answer.is_failure:
-        return f":red[**{said}**]"
-    return f"**{said}**" if answer.earned >= answer.most else f":orange[**{said}**]"
+        return f":red[**{text}**]"
+    return f"**{text}**" if answer.earned >= answer.most else f":orange[**{text}**]"
 
 
 def _describe_details(answer: AnswerView) -> list[str]:
-    weight = _("bonus, on top")
+    weight = _("Bonus")
     if not answer.bonus:
-        weight = _("{share} of the score", share=formatting.percent(answer.share, 1))
-    critical = _(CRITICAL[answer.critical]) if answer.critical in CRITICAL else ""
+        weight = _("{share} of the total", share=formatting.percent(answer.share, 1))
+    critical = _(HARMS[answer.critical]) if answer.critical in HARMS else ""
     return [part for part in (weight, critical, describe_text(answer.help)) if part]
 
 
 def _show_own(evaluation: EvaluationView, answer: AnswerView) -> None:
     """Show the advisor's own answer, if it differs or has a comment."""
-    own = evaluation.own
-    if own is None or answer.key not in own.answers:
+    self_evaluation = evaluation.own
+    if self_evaluation is None or answer.key not in self_evaluation.answers:
         return
-    given, comment = own.answers[answer.key], own.comments.get(answer.key)
+    given, comment = self_evaluation.answers[answer.key], self_evaluation.comments.get(answer.key)
     if given != answer.earned or comment:
-        said = of_most(given, answer.most)
-        whose = (
-            _("You: {answer}", answer=said)
-            if evaluation.is_own
-            else _("The advisor: {answer}", answer=said)
-        )
-        st.caption(f":material/person: {escape(whose)}")
+        title = _("Self-evaluation")
+        text = _("{what}: {text}", what=title, text=of_most(given, answer.most))
+        st.caption(f":material/person: {escape(text)}")
     if comment:
         st.text(comment)
 
 
 def _count_agreed(evaluation: EvaluationView) -> str:
     """Describe on how many criteria the advisor and the evaluator gave the same answer."""
-    own = evaluation.own.answers if evaluation.own else {}
-    compared = [answer for answer in evaluation.answers if answer.key in own]
-    same = sum(own[answer.key] == answer.earned for answer in compared)
+    self_evaluation = evaluation.own.answers if evaluation.own else {}
+    compared = [answer for answer in evaluation.answers if answer.key in self_evaluation]
+    same = sum(self_evaluation[answer.key] == answer.earned for answer in compared)
     return ngettext(
         "the same answer on {same} of {n} criterion",
         "the same answer on {same} of {n} criteria",
@@ -133,8 +124,7 @@ def show_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
     """Show the card below the answers."""
     if evaluation.kind not in EVALUATOR_KINDS or evaluation.state != "published":
         return
-    title = _("Your reply") if evaluation.is_own else _("The advisor's reply")
-    with cards.card(title, gap="small"):
+    with cards.card(_("The advisor's reply"), gap="small"):
         if evaluation.own is not None:
             _show_self_evaluation(evaluation, evaluation.own)
         if evaluation.is_own and viewer.can(Permission.ANSWER_EVALUATIONS):
@@ -157,14 +147,14 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
     number, is_read = evaluation.evaluation_id, evaluation.acknowledged_at is not None
     can_evaluate = evaluation.own is None and evaluation.is_disputable
     stored, key = evaluation.advisor_comment or "", f"advisor_comment_{number}"
-    words = personal_data.ask_text(_("Your comment"), MAX_TEXT, key, value=stored)
+    words = personal_data.ask_text(_("Comment"), MAX_TEXT, key, value=stored)
     with layout.row(), actions.show_refusals():
         if not is_read and st.button(
             _("I have read it"), icon=":material/done_all:", type="primary"
         ):
             advisor_response.acknowledge(viewer, number)
             actions.finish()
-        if st.button(_("Save the comment"), icon=":material/save:"):
+        if st.button(_("Save"), icon=":material/save:"):
             advisor_response.comment(viewer, number, words)
             actions.finish()
         if can_evaluate and st.button(_("Evaluate it yourself"), icon=":material/edit_square:"):
@@ -173,29 +163,24 @@ def _ask_reply(viewer: Viewer, evaluation: EvaluationView) -> None:
     if is_read:
         _show_acknowledged(evaluation)
     if can_evaluate:
-        text = _(
-            "You use the same scorecard. Your team lead and manager see it; it counts in no "
-            "figure. It shows whether you did it before marking this one as read."
-        )
-        if is_read:
-            text = _(
-                "You use the same scorecard. Your team lead and manager see it; it counts in no "
-                "figure. It shows that you did it after reading this one."
-            )
-        st.caption(text)
+        st.caption(_(HEADS[drafts.SELF][1]))
 
 
-def _show_self_evaluation(evaluation: EvaluationView, own: SelfEvaluationView) -> None:
-    if not own.is_submitted:
-        title, number = _("Continue your self-evaluation"), own.evaluation_id
+def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvaluationView) -> None:
+    if not self_evaluation.is_submitted:
+        title, number = _("Continue"), self_evaluation.evaluation_id
         layout.show_button("edit_square", title, "continue_own", drill.to_draft, number)
         return
     when = _("made after reading the evaluation")
-    if own.was_before:
+    if self_evaluation.was_before:
         when = _("made before the evaluation was marked as read")
-    whose = _("Your self-evaluation") if evaluation.is_own else _("The advisor's self-evaluation")
-    score = format_points(None) if own.score is None else formatting.value(own.score, "score")
-    st.markdown(f"**{escape(whose)}: {score}**")
+    score = (
+        format_points(None)
+        if self_evaluation.score is None
+        else formatting.value(self_evaluation.score, "score")
+    )
+    text = _("{what}: {text}", what=_("Self-evaluation"), text=score)
+    st.markdown(f"**{escape(text)}**")
     st.caption(escape(f"{_count_agreed(evaluation)} · {when}"))
-    if own.comment:
-        st.text(own.comment)
+    if self_evaluation.comment:
+        st.text(self_evaluation.comment)

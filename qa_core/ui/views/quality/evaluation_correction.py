@@ -7,7 +7,7 @@ import streamlit as st
 from qa_core import scoring
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations import corrections, drafts, finalise
 from qa_core.quality.evaluations.drafts import Draft
@@ -15,13 +15,13 @@ from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import cards, personal_data, scorecard_answers, scorecard_form
+from qa_core.ui.widgets.evaluation_tables import OUTCOMES
 from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
 from qa_core.ui.widgets.scorecard_form import OpenDraft
 
 OPEN = "correction_open"
 """Number of the evaluation whose form is open."""
 SAVED = "correction_saved"
-OUTCOMES = {"pass": N_("Passed"), "fail": N_("Not passed")}
 
 
 def show(evaluation: EvaluationView) -> None:
@@ -36,8 +36,7 @@ def show(evaluation: EvaluationView) -> None:
         return
     number = evaluation.evaluation_id
     if st.session_state.pop(SAVED, None) == number:
-        said = _("Corrected. The former version is kept below, with your reason.")
-        st.success(said, icon=":material/task_alt:")
+        st.success(_("Saved."), icon=":material/task_alt:")
     if st.session_state.get(OPEN) == number:
         _show_form(number)
         return
@@ -50,24 +49,24 @@ def _show_form(evaluation_id: int) -> None:
     viewer, prefix = gate.current_viewer(Permission.FILL_SCORECARDS), _prefix(evaluation_id)
     with cards.card(_("Correct this evaluation"), gap="small", key=f"{prefix}form"):
         try:
-            standing = corrections.get_correction_base(viewer, evaluation_id)
+            base = corrections.get_correction_base(viewer, evaluation_id)
         except Refusal as refusal:
             gate.show_refusal(refusal)
             _show_cancel(evaluation_id)
             return
-        evaluation = standing.evaluation
+        evaluation = base.evaluation
         st.caption(_("The advisor reads what you change, and why. The former version is kept."))
-        held = _hold(evaluation)
+        open_draft = _hold(evaluation)
         for section in evaluation.scorecard.sections:
             st.markdown(f"**{escape(describe_text(section.text))}**")
             for criterion in section.criteria:
-                is_disputed = criterion.key in standing.disputed
+                is_disputed = criterion.key in base.disputed
                 _show_criterion(prefix, criterion, is_disputed, evaluation)
         scorecard_answers.ask_comment(prefix, OVERALL, _("The contact as a whole"))
         given = scorecard_answers.read(prefix, evaluation.scorecard)
         personal_data.show_hint(given["comment"])
         _show_changes(evaluation, given)
-        _ask_to_save(viewer, evaluation, held, given)
+        _ask_to_save(viewer, evaluation, open_draft, given)
 
 
 def _show_criterion(
@@ -77,7 +76,7 @@ def _show_criterion(
     with st.container(gap="xxsmall"):
         scorecard_answers.show_question(criterion)
         if is_disputed:
-            # A decision may have come meanwhile, whatever this tab held.
+            # The dispute may have been decided meanwhile: what this tab has is outdated.
             scorecard_answers.put(prefix, criterion, evaluation)
         with layout.row():
             scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
@@ -86,10 +85,10 @@ def _show_criterion(
                 with scorecard_answers.open_comment(comment):
                     scorecard_answers.ask_comment(prefix, key, describe_text(criterion.text))
         if is_disputed:
-            said = _(
+            text = _(
                 "Disputed by the advisor: only the decision on the dispute can change this answer."
             )
-            st.caption(f":material/gavel: {said}")
+            st.caption(f":material/gavel: {text}")
         if comment:
             st.text(comment)
             personal_data.show_hint(comment)
@@ -101,11 +100,11 @@ def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:
         if not changes:
             st.caption(_("Nothing is changed yet."))
             return
-        said = _("An answer is missing")
+        text = _("An answer is missing")
         if not finalise.find_missing(evaluation.scorecard, given["answers"]):
             after = scoring.score(evaluation.scorecard, given["answers"])
-            said = _describe_scores(evaluation.result, after)
-        st.markdown(f"**{escape(said)}**")
+            text = _describe_scores(evaluation.result, after)
+        st.markdown(f"**{escape(text)}**")
         for _kind, _key, label, before, after in changes:
             change = {"criterion": label, "before": before, "after": after}
             st.caption(escape(_("{criterion}: {before} → {after}", **change)))
@@ -118,46 +117,51 @@ def _describe_scores(before: scoring.Result, after: scoring.Result) -> str:
         else formatting.value(float(result.score), "score")
         for result in (before, after)
     )
-    said = _("Score {before} → {after}", before=first, after=then)
+    text = _("Score {before} → {after}", before=first, after=then)
     if before.outcome == after.outcome or after.outcome is None:
-        return said
-    return f"{said} · {_(OUTCOMES[after.outcome])}"
+        return text
+    return f"{text} · {_(OUTCOMES[after.outcome])}"
 
 
-def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict[str, Any]) -> None:
+def _ask_to_save(
+    viewer: Viewer, evaluation: Draft, open_draft: OpenDraft, given: dict[str, Any]
+) -> None:
     prefix = _prefix(evaluation.id)
     reason = st.text_area(
-        _("Why is it corrected?"),
+        _("Reason"),
         max_chars=corrections.MAX_REASON,
         height=80,
         key=f"{prefix}reason",
-        placeholder=_("What you heard again or got wrong, without customer names or numbers"),
+        placeholder=_("Without customer names or numbers"),
     )
     personal_data.show_hint(reason)
     is_kept = personal_data.ask_to_keep(
         f"{prefix}keep", *given["comments"].values(), given["comment"]
     )
-    if held.refusal is not None:
-        gate.show_refusal(held.refusal)
-        if held.refusal.code == drafts.CHANGED_MEANWHILE:
-            title, key = _("Start again from the current version"), f"{prefix}again"
+    if open_draft.refusal is not None:
+        gate.show_refusal(open_draft.refusal)
+        if open_draft.refusal.code == drafts.CHANGED_MEANWHILE:
+            title, key = _("Show the current version"), f"{prefix}again"
             layout.show_button("", title, key, scorecard_answers.forget, prefix)
         else:
-            held.refusal = None
+            open_draft.refusal = None
     with st.container(horizontal=True, gap="small"):
-        is_sent = st.button(
-            _("Save the correction"), type="primary", icon=":material/save:", key=f"{prefix}save"
-        )
+        is_sent = st.button(_("Save"), type="primary", icon=":material/save:", key=f"{prefix}save")
         _show_cancel(evaluation.id)
     if not is_sent:
         return
     try:
         corrections.amend(
-            viewer, evaluation.id, held.version, **given, reason=reason, keeps_personal_data=is_kept
+            viewer,
+            evaluation.id,
+            open_draft.version,
+            **given,
+            reason=reason,
+            keeps_personal_data=is_kept,
         )
     except Refusal as refusal:
-        # The next run shows what differs from what is stored now: saving again is a choice.
-        held.version, held.refusal = evaluation.version, refusal
+        # The next run shows the differences, so that saving again is a decision.
+        open_draft.version, open_draft.refusal = evaluation.version, refusal
     else:
         _close(evaluation.id)
         st.session_state[SAVED] = evaluation.id
@@ -165,22 +169,22 @@ def _ask_to_save(viewer: Viewer, evaluation: Draft, held: OpenDraft, given: dict
 
 
 def _show_cancel(evaluation_id: int) -> None:
-    if st.button(_("Cancel the correction"), key=f"{_prefix(evaluation_id)}leave"):
+    if st.button(_("Cancel"), key=f"{_prefix(evaluation_id)}leave"):
         _close(evaluation_id)
         st.rerun()
 
 
 def _hold(evaluation: Draft) -> OpenDraft:
-    """Return what this tab holds, filled from what is stored if there is nothing."""
+    """Return the draft of this tab, filled from the stored evaluation at first."""
     prefix = _prefix(evaluation.id)
-    held = st.session_state.get(f"{prefix}held")
-    is_new = held is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (
+    open_draft = st.session_state.get(f"{prefix}held")
+    is_new = open_draft is None or scorecard_answers.name(prefix, "comment", OVERALL) not in (
         st.session_state
     )
     if is_new:
-        held = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
+        open_draft = st.session_state[f"{prefix}held"] = OpenDraft(evaluation.version)
     scorecard_answers.fill(prefix, evaluation, only_missing=not is_new)
-    return held
+    return open_draft
 
 
 def _close(evaluation_id: int) -> None:

@@ -21,6 +21,7 @@ from qa_core.ui.widgets import actions, cards, personal_data
 
 OPEN = "disputed_criterion"
 """Key of the criterion whose form is open."""
+WHO_DECIDES = N_("A manager who did not make the evaluation decides. The original answer is kept.")
 DECIDED = {
     DisputeDecision.KEEP: N_("Kept"),
     DisputeDecision.ACCEPT: N_("Accepted"),
@@ -41,66 +42,50 @@ def show(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None
             _show_form(viewer, evaluation, answer)
         return
     with cards.card():
-        asked = _(
-            "Disputed on {day}: {proposed} instead of {original}",
-            day=formatting.local_day(dispute.raised_at),
-            proposed=of_most(dispute.proposed, answer.most),
-            original=of_most(dispute.original, answer.most),
-        )
-        st.markdown(f":material/gavel: {escape(asked)}")
+        day = formatting.local_day(dispute.raised_at)
+        request = describe_request(dispute.proposed, dispute.original)
+        st.markdown(f":material/gavel: {escape(f'{day} · {request}')}")
         st.text(dispute.reason)
         if dispute.decision is not None:
             _show_decision(dispute, answer)
         elif evaluation.may_decide:
             _ask_decision(viewer, dispute, answer)
         else:
-            st.caption(_("Not decided yet. Somebody other than the evaluator decides."))
+            st.caption(_(WHO_DECIDES))
 
 
 def _show_decision(dispute: DisputeView, answer: AnswerView) -> None:
-    said = _(
-        "{decision}: {points}",
-        decision=_(DECIDED[DisputeDecision(dispute.decision)]),
-        points=of_most(dispute.decided, answer.most),
-    )
+    decision = _(DECIDED[DisputeDecision(dispute.decision)])
+    text = _("{what}: {text}", what=decision, text=of_most(dispute.decided, answer.most))
     day = formatting.local_day(dispute.decided_at)
-    by = _("by {name} on {day}", name=dispute.decided_by, day=day)
-    st.markdown(f"**{escape(said)}** · {escape(by)}")
+    by = _("by {name}, {when}", name=dispute.decided_by, when=day)
+    st.markdown(f"**{escape(text)}** · {escape(by)}")
     st.text(dispute.decision_reason or "")
 
 
 def _show_form(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
     with cards.card(gap="small"):
-        proposed = _ask_answer(
-            _("What should the answer be?"), answer, f"proposed_{answer.key}", (answer.earned,)
-        )
-        hint = _("What happened in the contact, without customer names or numbers")
+        proposed = _ask_answer(_("Answer"), answer, f"proposed_{answer.key}", (answer.earned,))
+        hint = _("Without customer names or numbers")
         reason = personal_data.ask_text(
-            _("Why?"), disputes.MAX_TEXT, f"reason_{answer.key}", placeholder=hint
+            _("Reason"), disputes.MAX_TEXT, f"reason_{answer.key}", placeholder=hint
         )
         is_objection = st.checkbox(
             _("I object to this evaluation: a copy goes to the data protection officer"),
             key=f"objection_{answer.key}",
         )
-        with st.container(horizontal=True, gap="small"):
-            if st.button(_("Send the dispute"), type="primary", key=f"send_{answer.key}"):
-                if proposed is None:
-                    st.warning(_("Choose the answer you think is right."))
-                else:
-                    with actions.show_refusals():
-                        disputes.raise_dispute(
-                            viewer,
-                            evaluation.evaluation_id,
-                            answer.key,
-                            proposed,
-                            reason,
-                            is_objection,
-                        )
-                        _open(None)
-                        actions.finish()
-            st.button(_("Leave it"), key=f"leave_{answer.key}", on_click=_open, args=(None,))
-        text = _("A manager who did not make the evaluation decides. The original answer is kept.")
-        st.caption(text)
+        with layout.row():
+            is_sent = st.button(_("Send"), type="primary", key=f"send_{answer.key}")
+            layout.show_button("", _("Cancel"), f"leave_{answer.key}", _open, None)
+        st.caption(_(WHO_DECIDES))
+    if is_sent and proposed is None:
+        st.warning(_(actions.INCOMPLETE))
+    elif is_sent:
+        content = (evaluation.evaluation_id, answer.key, proposed, reason, is_objection)
+        with actions.show_refusals():
+            disputes.raise_dispute(viewer, *content)
+            _open(None)
+            actions.finish()
 
 
 def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> None:
@@ -117,14 +102,13 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
     )
     third = None
     if decision == DisputeDecision.THIRD:
-        third = _ask_answer(_("Which value?"), answer, f"{key}_third", without)
-    label = _("Reason, for the advisor and the evaluator")
-    reason = personal_data.ask_text(label, disputes.MAX_TEXT, f"{key}_reason")
+        third = _ask_answer(_("Answer"), answer, f"{key}_third", without)
+    reason = personal_data.ask_text(_("Reason"), disputes.MAX_TEXT, f"{key}_reason")
     if not st.button(_("Decide"), type="primary", key=f"{key}_send"):
         return
     gate.current_viewer(Permission.DECIDE_DISPUTES)
     if decision is None:
-        st.warning(_("Choose a decision."))
+        st.warning(_(actions.INCOMPLETE))
         return
     with actions.show_refusals():
         disputes.decide(viewer, dispute.dispute_id, decision, third, reason)
@@ -136,48 +120,54 @@ def _open(criterion: str | None) -> None:
 
 
 def format_points(points: float | None) -> str:
-    """Return `1.5` or "not applicable"."""
+    """Return `1.5` or "N/A"."""
     if points is None:
-        return _("not applicable")
+        return _("N/A")
     return formatting.number(points, 0 if float(points).is_integer() else 2)
 
 
 def of_most(points: float | None, most: float) -> str:
-    """Return `1 of 2`, or "not applicable"."""
+    """Return `1 of 2`, or "N/A"."""
     if points is None:
         return format_points(None)
-    return _("{points} of {most}", points=format_points(points), most=format_points(most))
+    return _("{n} of {all}", n=format_points(points), all=format_points(most))
+
+
+def describe_request(proposed: float | None, original: float | None) -> str:
+    """Return `2 instead of 1`."""
+    words = {"proposed": format_points(proposed), "original": format_points(original)}
+    return _("{proposed} instead of {original}", **words)
 
 
 def _find_options(answer: AnswerView, without: tuple[float | None, ...]) -> list[float | None]:
-    """Return the answers to choose from but those; None stands for not applicable."""
+    """Return the other answers to choose from; None means not applicable."""
     levels: list[float | None] = [level for level in answer.levels if level not in without]
     return levels + ([None] if answer.not_applicable and None not in without else [])
 
 
 def _can_ask(answer: AnswerView, without: tuple[float | None, ...]) -> bool:
-    """Return whether any other answer than those is left to choose."""
+    """Return whether another answer is left to choose."""
     return not answer.levels or bool(_find_options(answer, without))
 
 
 def _ask_answer(label: str, answer: AnswerView, key: str, without: tuple[float | None, ...]) -> Any:
-    """Ask for an answer of that criterion but those: points, "na", or None without one."""
+    """Ask for another answer: points, "na", or None while none is chosen."""
     options = _find_options(answer, without)
     if not answer.levels:
         can_leave_out = None in options
-        is_left_out = can_leave_out and st.checkbox(_("not applicable"), key=f"{key}_na")
+        is_left_out = can_leave_out and st.checkbox(_("Not applicable"), key=f"{key}_na")
         points = st.number_input(
             label, 0.0, answer.most, value=None, step=answer.most / 4, key=key, disabled=is_left_out
         )
         return NOT_APPLICABLE if is_left_out else points
-    place = st.radio(
+    position = st.radio(
         label,
         range(len(options)),
-        format_func=lambda place: of_most(options[place], answer.most),
+        format_func=lambda position: of_most(options[position], answer.most),
         index=None,
         horizontal=True,
         key=key,
     )
-    if place is None or place >= len(options):
+    if position is None or position >= len(options):
         return None
-    return NOT_APPLICABLE if options[place] is None else options[place]
+    return NOT_APPLICABLE if options[position] is None else options[position]

@@ -27,9 +27,9 @@ def show(viewer: Viewer) -> None:
     titles = {str(span): ngettext("Last {n} day", "Last {n} days", span) for span in SPANS}
     days = int(segmented_choice.ask("days", _("Period"), titles, key="evaluators_days"))
     period = Period(environment.today() - timedelta(days=days), environment.today())
-    found = cached.find_evaluators(viewer, period)
-    if not found.figures:
-        cards.show_message(_("No evaluation in this period"), _("Choose a longer period."))
+    evaluators = cached.find_evaluators(viewer, period)
+    if not evaluators.figures:
+        cards.show_message(_("No evaluation in this period"))
         return
     by_evaluator = disputes.count_outcomes(viewer, period).by_evaluator or ()
     outcomes = {outcome.key: outcome for outcome in by_evaluator}
@@ -44,7 +44,6 @@ def show(viewer: Viewer) -> None:
         seconds = item.median_seconds
         return None if seconds is None else formatting.duration(seconds)
 
-    hint = _("Contacts of {period}. In alphabetical order.", period=formatting.period(period))
     columns = (
         tables.name_column(
             _("Evaluator"), lambda item: item.name or formatting.name("evaluator", None), 150
@@ -58,13 +57,19 @@ def show(viewer: Viewer) -> None:
             _("Disputes lost"), lambda item: _describe_lost(outcomes.get(item.evaluator))
         ),
         tables.text_column(_("Median time"), median_time)
-        if any(map(median_time, found.figures))
+        if any(map(median_time, evaluators.figures))
         else None,
     )
-    with cards.card(_describe(found), hint):
-        tables.show(found.figures, columns, "table_evaluators", height=420)
-        if found.apart or found.disconnected_scorecards:
-            st.warning(_describe_apart(found), icon=":material/link_off:")
+    with cards.card(_describe(evaluators), formatting.period(period)):
+        tables.show(evaluators.figures, columns, "table_evaluators", height=420)
+        if unconnected := evaluators.disconnected or evaluators.disconnected_scorecards:
+            names = escape(formatting.listing(unconnected))
+            text = _(
+                "No severity can be estimated: nothing connects {names} with the other "
+                "evaluations.",
+                names=names,
+            )
+            st.warning(text, icon=":material/link_off:")
         _explain()
 
 
@@ -76,22 +81,17 @@ def _explain() -> None:
     )
     st.caption(text)
     text = _(
-        "Disputes lost: answers changed, out of decided disputes. Median time: only for "
-        "evaluations filled in here."
-    )
-    st.caption(text)
-    said = _(
         "Severity compares evaluators who heard different contacts, and assumes that contacts "
         "reached them at random. Use it to calibrate together, never to judge an evaluator. "
         "It changes no score."
     )
-    st.warning(said, icon=":material/warning:")
+    st.warning(text, icon=":material/warning:")
 
 
-def _describe(found: Evaluators) -> ChartTitle:
+def _describe(evaluators: Evaluators) -> ChartTitle:
     known = [
         item.severity
-        for item in found.figures
+        for item in evaluators.figures
         if item.severity is not None and item.severity.low is not None
     ]
     if len(known) < 2:
@@ -119,18 +119,4 @@ def _describe_severity(effect: RaterEffect | None) -> str | None:
 def _describe_lost(outcome: disputes.DisputeOutcome | None) -> str | None:
     if outcome is None or not outcome.decided:
         return None
-    return _("{changed} of {decided}", changed=outcome.changed, decided=outcome.decided)
-
-
-def _describe_apart(found: Evaluators) -> str:
-    if found.apart:
-        return _(
-            "No severity can be estimated: no advisor connects {names} with the other evaluators "
-            "on the same scorecard.",
-            names=escape(formatting.listing(found.apart)),
-        )
-    return _(
-        "No severity can be estimated. Advisors scored with {names} were scored with no other "
-        "scorecard.",
-        names=escape(formatting.listing(found.disconnected_scorecards)),
-    )
+    return _("{n} of {all}", n=outcome.changed, all=outcome.decided)

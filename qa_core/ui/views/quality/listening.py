@@ -1,4 +1,4 @@
-"""The Listening plan page: plans with their progress; drawing, giving out, sizing."""
+"""The Listening plan page: plans with their progress, draws, assignments, sample sizes."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -42,12 +42,14 @@ FIELDS = {
     "evaluators": N_("Evaluators"),
     "minimum_seconds": N_("Shortest call, in seconds"),
     "maximum_seconds": N_("Longest call, in seconds"),
+    "most_per_evaluator": N_("At most per evaluator"),
+    "strata": N_("Spread over"),
 }
 """Labels of the fields, by their name in a plan's file."""
 
 
 def choose_section() -> str:
-    """Ask for plans, draws, what was given out, or how many it takes."""
+    """Ask for plans, draws, assigned contacts, or sample sizes."""
     titles = {key: _(title) for key, title in SECTIONS.items()}
     return segmented_choice.ask(SECTION, _("About"), titles)
 
@@ -67,10 +69,7 @@ def show(viewer: Viewer, section: str) -> None:
         _show_plans(viewer, plans)
         _ask_plan(viewer, has_plans=bool(plans))
     elif not plans:
-        text = _(
-            "Contacts are drawn for a plan: purpose, period, contacts per advisor, "
-            "evaluators. Make one under Plans."
-        )
+        text = _("Make a plan under Plans to draw contacts.")
         empty_states.card(":material/inbox:", _("No plan yet"), text)
     elif section == "draw":
         draws.show(viewer, plans)
@@ -104,16 +103,12 @@ def _show_rules(plan: PlanState, scorecard: str, evaluators: Sequence[str]) -> N
 
 def _show_progress(plan: PlanState) -> None:
     if plan.drawn:
-        text = _(
-            "{done} of {drawn} done",
-            done=formatting.number(plan.done),
-            drawn=formatting.number(plan.drawn),
-        )
+        text = _("{n} of {all}", n=formatting.number(plan.done), all=formatting.number(plan.drawn))
         st.progress(min(1.0, plan.done / plan.drawn), text=text)
     elif plan.draws:
         st.caption(_("Nothing was drawn: no contact was left that may be listened to."))
     else:
-        st.caption(_("Nothing is drawn yet."))
+        st.caption(_("None yet."))
     parts = []
     if plan.overdue:
         overdue = _("{n} overdue", n=formatting.number(plan.overdue))
@@ -122,14 +117,14 @@ def _show_progress(plan: PlanState) -> None:
         short = formatting.number(plan.short)
         parts.append(_("{n} missing: too few contacts that may be listened to", n=short))
     if plan.due_on:
-        parts.append(_("due on {day}", day=formatting.day(plan.due_on, year=True)))
+        parts.append(_("due {day}", day=formatting.day(plan.due_on, year=True)))
     if parts:
         st.caption(" · ".join(parts))
 
 
 def _show_buttons(plan: PlanState) -> None:
     with layout.row():
-        title, look = _("Draw its contacts"), "primary"
+        title, look = _("Draw"), "primary"
         if plan.draws:
             title, look = _("Draws"), "tertiary"
         layout.show_button("casino", title, f"draw_{plan.id}", _go_to_draws, plan.name, type=look)
@@ -137,38 +132,28 @@ def _show_buttons(plan: PlanState) -> None:
 
 
 def _describe_rules(plan: PlanState, evaluators: Sequence[str]) -> list[str]:
+    """Return what limits the plan, each rule under the label of its field."""
     shortest, longest = (plan.filters.get(name) for name in LIMITS)
     strata = (labels.name_dimension(name).lower() for name in plan.strata)
-    parts = [
-        None
-        if plan.purpose == "targeted"
-        else _(
-            "{n} per advisor, at most {most} with all plans",
-            n=plan.per_advisor,
-            most=plan.maximum_per_advisor,
-        ),
-        _("spread over {names}", names=formatting.listing(strata)) if plan.strata else None,
+    is_drawn = plan.purpose != "targeted"
+    rules = [
+        (FIELDS["per_advisor"], plan.per_advisor if is_drawn else ""),
+        (FIELDS["maximum_per_advisor"], plan.maximum_per_advisor if is_drawn else ""),
+        (FIELDS["strata"], formatting.listing(strata)),
         *(
-            _describe_filter(name, values)
+            (
+                dimensions.get_dimension(name).title,
+                formatting.listing(formatting.name(name, value) for value in values),
+            )
             for name, values in plan.filters.items()
             if isinstance(values, list)
         ),
-        _("from {duration}", duration=formatting.duration(shortest)) if shortest else None,
-        _("up to {duration}", duration=formatting.duration(longest)) if longest else None,
-        _("at most {n} per evaluator", n=formatting.number(plan.most_per_evaluator))
-        if plan.most_per_evaluator
-        else None,
-        _("evaluators: {names}", names=formatting.listing(evaluators)) if evaluators else None,
+        (FIELDS["minimum_seconds"], shortest),
+        (FIELDS["maximum_seconds"], longest),
+        (FIELDS["most_per_evaluator"], plan.most_per_evaluator),
+        (FIELDS["evaluators"], formatting.listing(evaluators)),
     ]
-    return [part for part in parts if part]
-
-
-def _describe_filter(dimension: str, values: Sequence[object]) -> str:
-    return _(
-        "{dimension}: {values}",
-        dimension=_(dimensions.get_dimension(dimension).title).lower(),
-        values=formatting.listing(formatting.name(dimension, value) for value in values),
-    )
+    return [_("{what}: {text}", what=_(title), text=value) for title, value in rules if value]
 
 
 def _go_to_draws(name: str) -> None:
@@ -178,7 +163,7 @@ def _go_to_draws(name: str) -> None:
 def _close(name: str) -> None:
     with actions.show_refusals():
         sampling.close(gate.current_viewer(Permission.MANAGE_LISTENING), name)
-        actions.keep_outcome(_("The plan is closed: no more contacts are drawn for it."))
+        actions.keep_outcome(_("Saved."))
 
 
 def _ask_plan(viewer: Viewer, has_plans: bool) -> None:
@@ -196,16 +181,12 @@ def _ask_plan(viewer: Viewer, has_plans: bool) -> None:
             return
         with st.form("listening_plan", border=False):
             content = _ask_content(scorecards, evaluators)
-            with st.expander(
-                _("More: which contacts, how they are spread, when results are read"),
-                icon=":material/tune:",
-            ):
+            with st.expander(_("More"), icon=":material/tune:"):
                 content |= _ask_more(viewer)
-            sent = st.form_submit_button(_("Make the plan"), type="primary")
+            sent = st.form_submit_button(_("Make a plan"), type="primary")
     if sent:
-        with actions.show_refusals():
-            _add(gate.current_viewer(Permission.MANAGE_LISTENING), content)
-            actions.finish(_("The plan is made. Draw its contacts now."))
+        with actions.perform(Permission.MANAGE_LISTENING) as acting:
+            _add(acting, content)
 
 
 def _add(viewer: Viewer, content: dict[str, Any]) -> None:
@@ -225,73 +206,63 @@ def _add(viewer: Viewer, content: dict[str, Any]) -> None:
 
 
 def _ask_content(scorecards: dict[str, str], evaluators: dict[str, str]) -> dict[str, Any]:
-    """Ask what every plan says; return it as its file would."""
+    """Ask for the fields of every plan; return them as in a plan file."""
     first = environment.today().replace(day=1)
     following = dimensions.add_months(first, 1)
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     content = {
-        "name": one.text_input(_("Name"), max_chars=80, placeholder=f"{first:%Y-%m}"),
-        "purpose": two.selectbox(_("Purpose"), gates.PURPOSES, format_func=labels.name_purpose),
-        "grid": three.selectbox(_("Scorecard"), list(scorecards), format_func=scorecards.get),
+        "name": left.text_input(_(FIELDS["name"]), max_chars=80, placeholder=f"{first:%Y-%m}"),
+        "purpose": layout.select(
+            middle, _(FIELDS["purpose"]), {key: labels.name_purpose(key) for key in gates.PURPOSES}
+        ),
+        "grid": layout.select(right, _(FIELDS["grid"]), scorecards),
     }
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     content |= {
-        "from": layout.ask_day(one, _("First day of contacts"), first),
-        "to": layout.ask_day(two, _("Last day of contacts"), following - timedelta(days=1)),
+        "from": layout.ask_day(left, _(FIELDS["from"]), first),
+        "to": layout.ask_day(middle, _(FIELDS["to"]), following - timedelta(days=1)),
     }
-    due = layout.ask_day(three, _("To be done by"), following + timedelta(days=4))
+    due = layout.ask_day(right, _(FIELDS["due"]), following + timedelta(days=4))
     content |= {"due": due} if due else {}
-    one, two, three = st.columns(3)
+    left, middle, right = st.columns(3)
     most_help = _(
         "Counts contacts of all plans, in the months of the period. The law does not allow "
         "permanent listening."
     )
+    most = middle.number_input(_(FIELDS["maximum_per_advisor"]), 1, 1000, 6, help=most_help)
+    people = layout.select_many(right, _(FIELDS["evaluators"]), evaluators)
     return content | {
-        "per_advisor": int(one.number_input(_("Contacts per advisor"), 1, 1000, 4)),
-        "maximum_per_advisor": int(
-            two.number_input(_("At most per advisor"), 1, 1000, 6, help=most_help)
-        ),
-        "evaluators": three.multiselect(
-            _("Evaluators"),
-            list(evaluators),
-            format_func=evaluators.get,
-            placeholder=_("Choose people"),
-        ),
+        "per_advisor": int(left.number_input(_(FIELDS["per_advisor"]), 1, 1000, 4)),
+        "maximum_per_advisor": int(most),
+        "evaluators": people,
     }
 
 
 def _ask_more(viewer: Viewer) -> dict[str, Any]:
-    """Ask what a plan may leave out; return it as its file would, without empty fields."""
+    """Ask for the optional fields; return those that are filled in, as in a plan file."""
     content: dict[str, Any] = {}
-    for place, dimension in zip(st.columns(len(FILTERS)), FILTERS, strict=True):
+    for column, dimension in zip(st.columns(len(FILTERS)), FILTERS, strict=True):
         known = sorted(viewer.teams)
         if dimension != "team":
-            found = cached.find_values(viewer, dimension)
-            known = [value for value, _count in found if value is not None]
-        content[dimension] = place.multiselect(
-            _(dimensions.get_dimension(dimension).title),
-            known,
-            format_func=lambda value, dimension=dimension: formatting.name(dimension, value),
-            placeholder=_("All"),
-        )
-    one, two, three = st.columns(3)
-    content["minimum_seconds"] = one.number_input(_("Shortest call, in seconds"), 0, 86_400, 30)
-    content["maximum_seconds"] = two.number_input(
-        _("Longest call, in seconds"), 1, 86_400, None, placeholder=_("No limit")
+            values = cached.find_values(viewer, dimension)
+            known = [value for value, _count in values if value is not None]
+        titles = {value: formatting.name(dimension, value) for value in known}
+        label = _(dimensions.get_dimension(dimension).title)
+        content[dimension] = layout.select_many(column, label, titles, placeholder=_("All"))
+    left, middle, right = st.columns(3)
+    content["minimum_seconds"] = left.number_input(_(FIELDS["minimum_seconds"]), 0, 86_400, 30)
+    content["maximum_seconds"] = middle.number_input(
+        _(FIELDS["maximum_seconds"]), 1, 86_400, None, placeholder=_("No limit")
     )
-    content["most_per_evaluator"] = three.number_input(
-        _("At most per evaluator"), 1, 100_000, None, placeholder=_("No limit")
+    content["most_per_evaluator"] = right.number_input(
+        _(FIELDS["most_per_evaluator"]), 1, 100_000, None, placeholder=_("No limit")
     )
-    one, two, three = st.columns(3)
-    strata = one.multiselect(
-        _("Spread over"),
-        DIMENSIONS,
-        ["channel", "weekday"],
-        format_func=labels.name_dimension,
-        help=_("Keeps each advisor's own proportions."),
-    )
-    days = two.number_input(_("Days before advisors see results"), 0, 365, 0)
-    dispute_days = three.number_input(
+    left, middle, right = st.columns(3)
+    cuts = {name: labels.name_dimension(name) for name in DIMENSIONS}
+    default = ("channel", "weekday")
+    strata = layout.select_many(left, _(FIELDS["strata"]), cuts, chosen=default)
+    days = middle.number_input(_("Days before advisors see results"), 0, 365, 0)
+    dispute_days = right.number_input(
         _("Days for advisors to dispute"), 0, 365, DEFAULT_DISPUTE_DAYS
     )
     given = {name: value for name, value in content.items() if value}

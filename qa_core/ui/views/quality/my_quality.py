@@ -7,14 +7,20 @@ import streamlit as st
 from qa_core.access.roles import Viewer
 from qa_core.analysis import charts
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance.conditions.gates import PURPOSE_TITLES
 from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations.advisor_response import News, find_news
 from qa_core.ui.frame import cached, layout, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.widgets import cards, drill, empty_states, tables, trend_cards
+from qa_core.ui.widgets import (
+    cards,
+    drill,
+    empty_states,
+    evaluation_tables,
+    tables,
+    trend_cards,
+)
 
 PAGE = "my_quality"
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
@@ -47,7 +53,7 @@ def show_top(viewer: Viewer, state: FilterState) -> None:
 
 
 def show_unlinked() -> None:
-    """Show that the account belongs to no advisor, and who mends it."""
+    """Show that the account belongs to no advisor, and who can link it."""
     empty_states.card(
         ":material/link_off:",
         _("Your account is not linked to an advisor yet"),
@@ -59,7 +65,7 @@ def show_unlinked() -> None:
 
 
 def show_news(viewer: Viewer) -> News:
-    """Show what waits to be read: new evaluations, decided disputes, corrections."""
+    """Show what is to be read: new evaluations, decided disputes, corrections."""
     news = find_news(viewer)
     if news.unread or news.decided or news.corrected:
         with layout.row("medium"):
@@ -82,30 +88,29 @@ def show_news(viewer: Viewer) -> News:
 
 
 def _show_new(label: str, symbol: str, evaluation_id: int) -> None:
-    key, hint = f"new_{symbol}", _("Opens the newest")
-    layout.show_quiet_button(
-        symbol, label, key, drill.to_evaluation, PAGE, evaluation_id, help=hint
-    )
+    target = (drill.to_evaluation, PAGE, evaluation_id)
+    layout.show_quiet_button(symbol, label, f"new_{symbol}", *target)
 
 
 def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
     """Show one's own evaluations in the longer period, and who made them."""
     period = state.trend.period
     entries = query.find_own_evaluations(viewer, period)
-    hint = _(
-        "Who listened, when and why, in {period}. Select a row to read the evaluation.",
-        period=formatting.period(period),
-    )
-    with cards.card(_("My evaluations"), hint):
-        if not entries:
-            st.caption(_("No contact of yours was evaluated in this period."))
-            return
-        tables.show(
+
+    def describe_new(entry: dict[str, Any]) -> str:
+        if entry["id"] in news.unread:
+            return _("to read")
+        return _("decided") if entry["id"] in news.decided else ""
+
+    with cards.card(_("My evaluations"), formatting.period(period)):
+        evaluation_tables.show(
             entries,
-            _evaluation_columns(viewer, news),
+            ("date", "score", "outcome", "scorecard", "evaluator", "evaluated_on", "purpose"),
+            scorecard_texts.find_scorecard_texts(viewer),
+            PAGE,
             "my_evaluations",
-            lambda entry: drill.to_evaluation(PAGE, entry["id"]),
             height=420,
+            extra=(tables.text_column(_("New"), describe_new),),
         )
     text = _(
         "Écoute is here to help people improve, not to watch them. Colleagues do not see your "
@@ -114,46 +119,12 @@ def show_evaluations(viewer: Viewer, state: FilterState, news: News) -> None:
     st.caption(text)
 
 
-def _evaluation_columns(viewer: Viewer, news: News) -> list[tables.TableColumn]:
-    texts = scorecard_texts.find_scorecard_texts(viewer)
-    outcomes = {"pass": _("passed"), "fail": _("not passed")}
-    purposes = {key: _(title) for key, title in PURPOSE_TITLES.items()}
-
-    def describe_new(entry: dict[str, Any]) -> str:
-        if entry["id"] in news.unread:
-            return _("to read")
-        return _("decided") if entry["id"] in news.decided else ""
-
-    return [
-        tables.day_text_column(_("Contact date"), lambda entry: entry["local_day"]),
-        tables.text_column(_("New"), describe_new),
-        tables.text_column(_("Score"), lambda entry: formatting.value(entry["score"], "score")),
-        tables.text_column(_("Outcome"), lambda entry: outcomes.get(entry["outcome"], "–")),
-        tables.text_column(
-            _("Scorecard"),
-            lambda entry: texts.name("grid", entry["grid"]) if entry["grid"] else None,
-        ),
-        tables.text_column(_("Listened by"), lambda entry: entry["evaluator"]),
-        tables.text_column(
-            _("Listened on"), lambda entry: formatting.local_day(entry["evaluated_at"])
-        ),
-        tables.text_column(
-            _("Purpose"), lambda entry: purposes.get(entry["purpose"], entry["purpose"])
-        ),
-    ]
-
-
 def _show_sections(viewer: Viewer, state: FilterState) -> None:
     """Show the parts of the scorecard over the longer period: a month has few evaluations."""
     frame = cached.measure(viewer, ("evaluation_score",), ("section",), state.trend)
     frame = frame[frame["section"].notna() & frame["value"].notna()]
     if frame.empty:
-        with cards.card(_("No evaluation in this period"), is_stretched=True):
-            text = _(
-                "A few contacts a month are drawn at random and listened to. Their "
-                "evaluations appear here."
-            )
-            st.caption(text)
+        cards.show_message(_("No evaluation in this period"))
         return
     texts = scorecard_texts.find_scorecard_texts(viewer)
     frame = frame.sort_values("value", ascending=False).assign(key=lambda rows: rows["section"])
@@ -166,8 +137,7 @@ def _show_sections(viewer: Viewer, state: FilterState) -> None:
             "Strongest: {best}; most to gain: {worst}", best=best["label"], worst=worst["label"]
         )
     caption = _(
-        "Dot: score by section. Bar: 95 % confidence interval. {period}",
-        period=formatting.period(state.trend.period),
+        "With 95 % confidence interval, {period}", period=formatting.period(state.trend.period)
     )
     figure = charts.build_dots(
         frame, "score", dark=styles.is_dark(), bounds=(0, 100), row_height=56

@@ -1,11 +1,11 @@
-"""Data kept of an advisor: what they are told in writing, and who played their calls."""
+"""An advisor's own data: the written information, and who played their calls."""
 
 import re
 
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base.i18n import N_, _
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
 from qa_core.compliance.recordings import playback_list
@@ -15,16 +15,12 @@ from qa_core.ui.widgets import cards, drill, tables
 
 PURPOSES = {
     **gates.PURPOSE_TITLES,
-    "targeted": N_("targeted listening"),
-    "calibration": N_("calibration"),
+    "targeted": N_("Targeted evaluation"),
+    "calibration": N_("Calibration"),
 }
 EVALUATION = re.compile(r"(scored|targeted|calibration|self) (\d+)")
 """Reason of a playback from the form of an evaluation: its kind and number."""
-KINDS = {
-    "scored": N_("evaluation no. {n}"),
-    "targeted": N_("targeted evaluation no. {n}"),
-    "calibration": N_("calibration no. {n}"),
-}
+KINDS = {**PURPOSES, "scored": N_("Evaluation"), "self": N_("Self-evaluation")}
 
 
 def show_counts(viewer: Viewer) -> None:
@@ -46,16 +42,6 @@ def show_information(viewer: Viewer) -> None:
 def show_playbacks(viewer: Viewer) -> None:
     """Show who played the viewer's own calls; a click opens the contact."""
     entries = playback_list.find_own(viewer)
-    title = _("Who listened to me")
-    if entries:
-        title = ngettext(
-            "Your calls were listened to {n} time",
-            "Your calls were listened to {n} times",
-            len(entries),
-        )
-    hint = _(
-        "Every playback of your recordings by somebody else. Select a row to open the contact."
-    )
     columns = (
         tables.text_column(
             _("Listened on"), lambda entry: formatting.local_moment(entry.played_at)
@@ -71,11 +57,10 @@ def show_playbacks(viewer: Viewer) -> None:
     def open_contact(entry: playback_list.Listening) -> None:
         drill.to_contact("my_quality", entry.source_system, entry.contact_id)
 
-    with cards.card(title, hint, key="own_listenings"):
-        empty = _("Nobody has played your recordings.")
-        tables.show(entries, columns, "own_listenings_table", open_contact, height=320, empty=empty)
+    with cards.card(_("Who listened to me"), key="own_listenings"):
+        tables.show(entries, columns, "own_listenings_table", open_contact, height=320)
 
 
 def _describe_reason(reason: str) -> str:
     match = EVALUATION.fullmatch(reason)
-    return _(KINDS[match[1]], n=match[2]) if match and match[1] in KINDS else reason
+    return f"{_(KINDS[match[1]])} {match[2]}" if match else reason

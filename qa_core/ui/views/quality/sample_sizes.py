@@ -26,8 +26,8 @@ def show(viewer: Viewer, plans: Sequence[PlanState]) -> None:
     with right, cards.card(gap="small"):
         _show_needed(spread)
     text = _(
-        "For two means: two-sided test at 5 %, 80 % power. A smaller difference may exist "
-        "without showing. A single month of a few contacts does not show who is better."
+        "Two-sided test of two means at 5 %, 80 % power. A single month of a few contacts does "
+        "not show who is better."
     )
     st.caption(text)
 
@@ -51,32 +51,24 @@ def _describe_spread(spread: power.Spread) -> str:
 
 
 def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
-    st.markdown("**" + _("What does it show?") + "**")
+    st.markdown("**" + _("Smallest detectable difference") + "**")
     present = (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor)
-    one, two = st.columns(2)
+    left, right = st.columns(2)
     each = int(
-        one.number_input(
+        left.number_input(
             _("Per advisor and month"), 1, 200, next(present, DEFAULT_PER_MONTH), key=PER_MONTH
         )
     )
-    team = int(two.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
+    team = int(right.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
     of_two = power.find_detectable(spread.deviation, each)
     of_teams = power.find_detectable(spread.deviation, each * team)
     titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
-    st.caption(_("Smallest detectable difference:"))
     columns = (
         tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
         tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
         tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
     )
     tables.show(list(zip(of_two, of_teams, strict=True)), columns, "sizes_table")
-    text = _(
-        "With {n} a month, a difference below {points} points between two advisors does not "
-        "show after one month.",
-        n=each,
-        points=formatting.number(of_two[0].points),
-    )
-    st.markdown(text)
 
 
 def _describe_points(detectable: power.Detectable) -> str:

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis import chart_titles, peers
-from qa_core.analysis.chart_titles import ChartTitle
+from qa_core.analysis import peers
 from qa_core.base.i18n import _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import formatting, get_kpi
@@ -38,33 +37,15 @@ def show(viewer: Viewer, state: FilterState) -> None:
     key = segmented_choice.ask("measure", _("Measure"), titles, key="teams_measure")
     group = peer_dots.read_group(viewer, state, key, "team")
     if group is None:
-        cards.show_message(_("Fewer than two teams have enough values in this period"))
+        peer_dots.show_nobody(key)
         return
     behind = key if get_kpi(key).subject == "contacts" else None
-    peer_dots.show_bands(
-        group, drill.on_point(viewer, f"dots_{key}", "team", behind), finding=_describe_bands(group)
-    )
+    peer_dots.show_bands(group, drill.on_point(viewer, f"dots_{key}", "team", behind))
     st.caption(peers.describe_test(group))
 
 
-def _describe_bands(group: peers.Group) -> ChartTitle:
-    everybody, alike = len(group.peers), sum(peer.band == "alike" for peer in group.peers)
-    p_value = group.comparison.p_value
-    if p_value is None:
-        return ChartTitle(_("Too little data to compare the {n} teams", n=everybody))
-    if alike == everybody and p_value < chart_titles.SIGNIFICANCE_LEVEL:
-        return ChartTitle(_("Teams differ, but none of the {n} stands out", n=everybody))
-    if alike == everybody:
-        return ChartTitle(_("No clear difference between the {n} teams", n=everybody))
-    needs_look = any(group.severity_of(peer) == "attention" for peer in group.peers)
-    text = _(
-        "{clear} of {n} teams differ clearly from the rest", clear=everybody - alike, n=everybody
-    )
-    return ChartTitle(text, "attention" if needs_look else "better")
-
-
 def _show_both(viewer: Viewer, state: FilterState) -> None:
-    by = tables.wide(cached.measure(viewer, BOTH, ("team",), state.where), "team")
+    by = tables.index_rows(cached.measure(viewer, BOTH, ("team",), state.where), "team")
     names = sorted((name for name in by if name is not None), key=normalise_name)
     frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
     frame = frame[frame["advisor"].notna()]
@@ -72,21 +53,14 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
     }
 
-    def gap(name: str) -> float | None:
-        values = [by[name][key].value for key in BOTH]
-        return None if any(map(formatting.is_missing, values)) else values[0] - values[1]
-
     def counted(name: str, field: str) -> int:
         return getattr(uneven[name], field) if uneven[name] else 0
 
     def describe_gap(name: str) -> str:
-        return "" if gap(name) is None else formatting.change(gap(name), "score")
+        values = [by[name][key].value for key in BOTH]
+        is_known = not any(map(formatting.is_missing, values))
+        return formatting.change(values[0] - values[1], "score") if is_known else ""
 
-    gaps = [
-        (abs(gap(name)), name, uneven[name])
-        for name in names
-        if gap(name) is not None and uneven[name]
-    ]
     no_data = _(formatting.NO_DATA)
     columns = (
         tables.name_column(_("Team"), lambda name: name),
@@ -101,26 +75,10 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
         tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
         tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
     )
-    hint = _explain(max(gaps, key=lambda one: one[0], default=None))
-    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
-        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
-        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
-
-
-def _explain(widest: tuple[float, str, peers.EvaluationSpread] | None) -> str:
-    """Explain the two averages. `widest`: largest difference, team, and its spread."""
-    said = _(
+    hint = _(
         "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
         "Mean of means: each advisor counts once."
     )
-    if widest is None or round(widest[0], 1) == 0:
-        return said
-    _gap, name, uneven = widest
-    return f"{said} " + _(
-        "They differ most in {team}: one advisor has {most} of {evaluations} evaluations "
-        "({advisors} advisors).",
-        team=name,
-        evaluations=formatting.number(uneven.evaluations),
-        advisors=formatting.number(uneven.advisors),
-        most=formatting.number(uneven.most),
-    )
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
+        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)

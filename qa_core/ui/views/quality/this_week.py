@@ -52,11 +52,9 @@ def show(viewer: Viewer) -> None:
         return
     groups = {key: lines for key, lines in _find_groups(viewer).items() if lines}
     if not groups:
-        hint = _("No evaluation is missing, no coaching is due, and no score differs clearly.")
-        cards.card(_("Nothing waits for you this week"), hint)
+        cards.card(_("Nothing waits for you this week"))
         return
-    hint = _("Scores are named only where a difference is statistically clear.")
-    with cards.card(_("What you can do this week"), hint):
+    with cards.card(_("What you can do this week")):
         for key, lines in groups.items():
             _show_group(key, lines)
 
@@ -89,13 +87,24 @@ def _find_groups(viewer: Viewer) -> dict[str, list[ActionLine]]:
         groups["disputes"] = [ActionLine(_("Disputes"), reason, "disputes")] if waiting else []
     if viewer.can(Permission.MANAGE_LISTENING):
         groups["plans"] = [
-            ActionLine(plan.name, _describe_progress(plan), "listening")
+            ActionLine(
+                plan.name, _describe_progress(plan.done, plan.drawn, plan.due_on), "listening"
+            )
             for plan in sampling.find_plans(viewer)
             if not plan.is_closed and plan.done < plan.drawn
         ]
     if viewer.can(Permission.SEE_CALIBRATIONS):
         groups["sessions"] = [
-            ActionLine(item.title, _describe_session(item), "calibration", {SESSION: str(item.id)})
+            ActionLine(
+                item.title,
+                _describe_progress(
+                    sum(item.finished.values()),
+                    len(item.contacts) * len(item.finished),
+                    item.due_on,
+                ),
+                "calibration",
+                {SESSION: str(item.id)},
+            )
             for item in calibration.find_sessions(viewer)
             if item.is_open
         ]
@@ -106,7 +115,7 @@ def _build_coaching(needs: Sequence[Need], texts: ScorecardTexts) -> list[Action
     lines = []
     for need in needs:
         if reason := _join(need, texts, TO_COACH):
-            plan_ids = [one.plan_id for one in need.reasons if one.plan_id is not None]
+            plan_ids = [item.plan_id for item in need.reasons if item.plan_id is not None]
             parameters = {coaching_plan.PLAN: str(plan_ids[0])} if plan_ids else {}
             lines.append(ActionLine(need.advisor, reason, "coaching", parameters))
     return lines
@@ -123,23 +132,9 @@ def _build_advisors(
 
 
 def _join(need: Need, texts: ScorecardTexts, kinds: Collection[NeedKind] = tuple(NeedKind)) -> str:
-    return " · ".join(describe_reason(one, texts) for one in need.reasons if one.kind in kinds)
+    return " · ".join(describe_reason(item, texts) for item in need.reasons if item.kind in kinds)
 
 
-def _describe_progress(plan: sampling.PlanState) -> str:
-    return _with_due(
-        _("{done} of {all} contacts evaluated", done=plan.done, all=plan.drawn), plan.due_on
-    )
-
-
-def _describe_session(item: calibration.CalibrationSession) -> str:
-    done, expected = sum(item.finished.values()), len(item.contacts) * len(item.finished)
-    return _with_due(
-        _("{done} of {all} evaluations submitted", done=done, all=expected), item.due_on
-    )
-
-
-def _with_due(said: str, due_on: date | None) -> str:
-    if due_on is None:
-        return said
-    return _("{said}, due {day}", said=said, day=formatting.day(due_on))
+def _describe_progress(done: int, expected: int, due_on: date | None) -> str:
+    text = _("{n} of {all}", n=done, all=expected)
+    return text if due_on is None else f"{text} · " + _("due {day}", day=formatting.day(due_on))

@@ -14,7 +14,7 @@ from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import cards, download_links, drill, tables
+from qa_core.ui.widgets import cards, download_links, drill, peer_dots, tables
 
 MAX_NUMBERS = 16
 ADVICE = {
@@ -54,11 +54,11 @@ def _number_column() -> tables.TableColumn:
 
 def _show_spans(viewer: Viewer, state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     if not spans:
-        said = _(
+        text = _(
             "Contacts need the number that was dialled. A file of assignments gives each "
             "number its campaign, with a first and last day."
         )
-        cards.show_message(_("No tracking number is known"), said)
+        cards.show_message(_("No tracking number is known"), text)
         return
     text = _(
         "Campaigns of each number over all data. Pale: seen on contacts, not in a file of "
@@ -114,12 +114,7 @@ def _show_time_line(state: FilterState, spans: Sequence[CampaignSpan]) -> None:
     figure = charts.build_spans(bars, state.first_day, state.last_day, dark=styles.is_dark())
     cards.show_figure(figure, "numbers", alt)
     if others := len(contacts) - len(drawn):
-        text = ngettext(
-            "{n} other number is only in the table.",
-            "{n} other numbers are only in the table.",
-            others,
-        )
-        st.caption(text)
+        st.caption(peer_dots.describe_left_out(others))
 
 
 def _describe(spans: Sequence[CampaignSpan]) -> str:
@@ -153,7 +148,7 @@ def _describe_assignment(span: CampaignSpan) -> str:
 def _show_unassigned(
     viewer: Viewer, state: FilterState, unassigned: Sequence[UnassignedContacts]
 ) -> None:
-    count = sum(one.contacts for one in unassigned)
+    count = sum(entry.contacts for entry in unassigned)
     if not count:
         title = _("Every contact on a tracking number has its campaign or source")
         cards.show_message(ChartTitle(title, "better"), state.period_title)
@@ -164,7 +159,7 @@ def _show_unassigned(
         count,
         count=formatting.number(count),
     )
-    among = sum(one.among for one in unassigned)
+    among = sum(entry.among for entry in unassigned)
     caption = _(
         "{share} of the {n} contacts on these numbers, {period}",
         share=formatting.percent(count / among, 0),
@@ -174,28 +169,23 @@ def _show_unassigned(
     on_number = drill.on_value(viewer, "tracking_number")
     columns = (
         _number_column(),
-        tables.count_column(_("Contacts"), lambda one: one.contacts, 68),
-        tables.count_column(_("Total"), lambda one: one.among, 58),
+        tables.count_column(_("Contacts"), lambda entry: entry.contacts, 68),
+        tables.count_column(_("Total"), lambda entry: entry.among, 58),
         tables.text_column(_("Days"), _describe_days),
         tables.text_column(
-            _("Last campaign"), lambda one: _name(one.last_span) if one.last_span else ""
+            _("Last campaign"), lambda entry: _name(entry.last_span) if entry.last_span else ""
         ),
     )
     with cards.card(ChartTitle(title, "attention"), caption, is_stretched=True):
-        on_line = (lambda one: on_number(one.number)) if on_number else None
+        on_line = (lambda entry: on_number(entry.number)) if on_number else None
         tables.show(unassigned, columns, "table_loose", on_line, height=330, room=tables.IN_SECTION)
         for reason, advice in ADVICE.items():
-            numbers = [one.number for one in unassigned if one.reason == reason]
+            numbers = [entry.number for entry in unassigned if entry.reason == reason]
             if len(numbers) > 3:
                 numbers = [*numbers[:2], _("{n} others", n=len(numbers) - 2)]
             if numbers:
                 named = escape(formatting.listing(numbers))
                 st.markdown(f":small[**{named}** – {_(advice)}]")
-        text = _(
-            "An administrator can import assignments: a file with each number, its campaign, "
-            "and its first and last day."
-        )
-        st.caption(text)
         download_links.show_download(
             "numbers",
             key="loose",
@@ -203,6 +193,6 @@ def _show_unassigned(
         )
 
 
-def _describe_days(one: UnassignedContacts) -> str:
-    first, last = formatting.day(one.first_day), formatting.day(one.last_day)
-    return first if one.first_day == one.last_day else f"{first} – {last}"
+def _describe_days(entry: UnassignedContacts) -> str:
+    first, last = formatting.day(entry.first_day), formatting.day(entry.last_day)
+    return first if entry.first_day == entry.last_day else f"{first} – {last}"

@@ -28,39 +28,14 @@ OF_MISSES = ("call_back_rate", "recovered_rate")
 OF_EVALUATIONS = ("evaluations", "evaluation_score")
 KPIS = (*COUNTED[:2], *OF_MISSES, *COUNTED[2:], *OF_EVALUATIONS)
 FIRST_GROUPS, EVERY_GROUP = (COUNTED, OF_MISSES), (COUNTED, OF_MISSES, OF_EVALUATIONS)
-"""KPIs that the page compares at once, and those of all steps."""
+"""KPIs that the page reads first, and KPIs of all steps."""
 EVERY, NOT_KNOWN = "", "-"
 """Values of the choice whose path is drawn: all known ones together, and none known."""
 
 
-@dataclass(frozen=True)
-class SourceWords:
-    """Sentences on a dimension: all its known values, and how many contacts have one."""
-
-    every: str
-    coverage: str
-
-
-DIMENSIONS: Mapping[str, SourceWords] = {
-    "campaign": SourceWords(
-        N_("All contacts with a known campaign"),
-        N_("{n} of {whole} contacts have a known campaign."),
-    ),
-    "source": SourceWords(
-        N_("All contacts with a known source"), N_("{n} of {whole} contacts have a known source.")
-    ),
-    "medium": SourceWords(
-        N_("All contacts with a known medium"), N_("{n} of {whole} contacts have a known medium.")
-    ),
-    "keyword": SourceWords(
-        N_("All contacts with a known keyword"), N_("{n} of {whole} contacts have a known keyword.")
-    ),
-    "tracking_number": SourceWords(
-        N_("All contacts on a tracking number"),
-        N_("{n} of {whole} contacts came on a tracking number."),
-    ),
-}
+DIMENSIONS = ("campaign", "source", "medium", "keyword", "tracking_number")
 """Dimensions that the page can compare by."""
+ALL_KNOWN = N_("All with a known value")
 
 
 @dataclass(frozen=True)
@@ -96,11 +71,11 @@ STEPS: Mapping[str, StepKind] = {
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step: `count` of `base` things of its own kind, None if not known.
+    """One step: `count` of `base`, None if not known.
 
     `low`, `high`: the 95 % interval of their share, or of the mean `score`. `status`: `ok`,
-    `no_data`, `pending` or `suppressed`. `apart`: what could not be counted, such as
-    callers without a number.
+    `no_data`, `pending` or `suppressed`. `uncounted`: what could not be counted, such
+    as callers without a number.
     """
 
     key: str
@@ -110,7 +85,7 @@ class PathStep:
     high: float | None = None
     score: float | None = None
     status: str = "no_data"
-    apart: int = 0
+    uncounted: int = 0
 
     @property
     def share(self) -> float | None:
@@ -133,19 +108,21 @@ def read(
     by: dict[Any, dict[str, Any]] = {}
     for kpis in groups:
         frame = cached.measure(viewer, kpis, (dimension,), state.where, state.compare)
-        for value, row in tables.wide(frame, dimension).items():
+        for value, row in tables.index_rows(frame, dimension).items():
             by.setdefault(value, {}).update(row)
     return by
 
 
 def build_path(rows: Sequence[Mapping[str, Any]]) -> tuple[PathStep, ...]:
-    """Add these values up, step by step, as far as they are shown.
+    """Add these values up, step by step, where they are shown.
 
     A step that is hidden for all of them is `suppressed`.
     """
     answered = _sum_rates("answered", rows, "answer_rate")
     called_back, reached = (_sum_rates(key, rows, key) for key in OF_MISSES)
-    callers = PathStep("missed_callers", reached.base, status=reached.status, apart=reached.apart)
+    callers = PathStep(
+        "missed_callers", reached.base, status=reached.status, uncounted=reached.uncounted
+    )
     steps = [answered, _build_missed(answered), callers, called_back, reached]
     rest = (_sum_rates(key, rows, key) for key in COUNTED[2:])
     return _sum_counts("received", rows), *steps, *rest, _sum_scores(rows)
@@ -161,18 +138,18 @@ def _sum_counts(key: str, rows: Sequence[Mapping[str, Any]]) -> PathStep:
 
 
 def _sum_rates(key: str, rows: Sequence[Mapping[str, Any]], kpi: str) -> PathStep:
-    found = [row[kpi] for row in rows if kpi in row]
-    known = [row for row in found if not formatting.is_missing(row.value)]
-    apart = sum(tables.whole(row.unknown_identity) or 0 for row in found)
+    present = [row[kpi] for row in rows if kpi in row]
+    known = [row for row in present if not formatting.is_missing(row.value)]
+    uncounted = sum(tables.to_integer(row.unknown_identity) or 0 for row in present)
     if not known:
-        return PathStep(key, status=_status(kpi, rows), apart=apart)
+        return PathStep(key, status=_status(kpi, rows), uncounted=uncounted)
     hits, n = sum(row.numerator for row in known), sum(row.denominator for row in known)
     low, high = stats.wilson(hits, n)
-    return PathStep(key, hits, n, low, high, status="ok", apart=apart)
+    return PathStep(key, hits, n, low, high, status="ok", uncounted=uncounted)
 
 
 def _build_missed(answered: PathStep) -> PathStep:
-    """Return all that are not answered."""
+    """Return the step of the contacts that were not answered."""
     if answered.count is None:
         return PathStep("missed", status=answered.status)
     low, high = 1 - answered.high, 1 - answered.low
@@ -180,7 +157,7 @@ def _build_missed(answered: PathStep) -> PathStep:
 
 
 def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
-    """Count the evaluations; their mean score has the interval of Student."""
+    """Count the evaluations; their mean score has Student's interval."""
     count = _sum_counts("evaluations", rows)
     scored = [
         row["evaluation_score"]
@@ -200,17 +177,17 @@ def _sum_scores(rows: Sequence[Mapping[str, Any]]) -> PathStep:
 
 
 def _status(kpi: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    found = {row[kpi].status for row in rows if kpi in row}
-    return next((status for status in ("suppressed", "pending") if status in found), "no_data")
+    present = {row[kpi].status for row in rows if kpi in row}
+    return next((status for status in ("suppressed", "pending") if status in present), "no_data")
 
 
 def ask_value(by: tables.Rows, dimension: str) -> str:
-    """Ask whose path is drawn; usually that of all known values together."""
-    titles = {EVERY: _(DIMENSIONS[dimension].every)}
+    """Ask for the value whose path is shown (default: all known values together)."""
+    titles = {EVERY: _(ALL_KNOWN)}
     titles |= {value: value for value in tables.largest_first(by, "received") if value is not None}
     if None in by:
         titles[NOT_KNOWN] = formatting.name(dimension, None)
-    with url_state.bound("of", titles, EVERY):
+    with url_state.bind("of", titles, EVERY):
         chosen = layout.select(st, _("Path of"), titles, "of", label_visibility="collapsed")
     return chosen or EVERY
 
@@ -225,7 +202,7 @@ def show_path(
     if path["received"].status == "no_data":
         cards.show_message(_("No such contact in this period"))
         return
-    name = _(DIMENSIONS[dimension].every) if value == EVERY else formatting.name(dimension, known)
+    name = _(ALL_KNOWN) if value == EVERY else formatting.name(dimension, known)
     finding = _describe(path)
 
     def open_step() -> None:
@@ -248,24 +225,22 @@ def show_path(
         )
         for line in _describe_limits(path, chosen):
             st.caption(line)
-        with tables.show_foot():
-            _show_definitions(state)
+        if len(chosen) > 1:
+            tables.show_hidden(dict(enumerate(chosen)))
 
 
 def _draw(step: PathStep) -> charts.Bar:
     kind = STEPS[step.key]
     label, is_first = _(kind.title), kind.begins_group
     if step.count is None:
-        words = {"suppressed": _("hidden"), "pending": _("pending")}
-        word = words.get(step.status, _(formatting.NO_DATA))
+        word = cards.name_status(step.status) or _(formatting.NO_DATA)
         return charts.Bar(label, "", (word,), is_first=is_first)
     count = formatting.number(step.count)
     if step.key == "evaluations":
         return _draw_score(step, label, count)
     opens = kind.behind
     if step.share is None:
-        note = _("one per caller and window") if step.key == "missed_callers" else ""
-        return charts.Bar(label, note, (count,), is_first=is_first, opens=opens)
+        return charts.Bar(label, "", (count,), is_first=is_first, opens=opens)
     base = _(kind.base, n=formatting.number(step.base))
     return charts.Bar(
         label,
@@ -284,18 +259,16 @@ def _draw_score(step: PathStep, label: str, count: str) -> charts.Bar:
     if step.score is None:
         return charts.Bar(label, "", (count,), None, None, None, is_first=True)
     between = formatting.interval(step.low, step.high, Unit.SCORE)
-    note = _("mean score, {between}", between=between) if between else _("mean score")
+    note = ", ".join(filter(None, (_("Mean score"), between)))
     low, high = (None if end is None else end / 100 for end in (step.low, step.high))
     score = formatting.value(step.score, Unit.SCORE)
     return charts.Bar(label, note, (count, score), step.score / 100, low, high, is_first=True)
 
 
 def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
-    reached, missed = path["recovered_rate"], path["missed"]
+    reached = path["recovered_rate"]
     if reached.count is not None:
         lost = int(reached.base - reached.count)
-        if not lost:
-            return ChartTitle(_("Every missed caller was reached"), "better")
         text = ngettext(
             "{count} of {whole} missed callers was not reached",
             "{count} of {whole} missed callers were not reached",
@@ -303,79 +276,13 @@ def _describe(path: Mapping[str, PathStep]) -> ChartTitle:
             count=formatting.number(lost),
             whole=formatting.number(reached.base),
         )
-        return ChartTitle(text, "attention")
-    if missed.count is not None:
-        said = _(
-            "{missed} of {whole} contacts were missed",
-            missed=formatting.number(missed.count),
-            whole=formatting.number(missed.base),
-        )
-        return ChartTitle(said)
+        return ChartTitle(text, "attention" if lost else "better")
     return ChartTitle(_("What happened to these contacts"))
 
 
 def _describe_limits(path: Mapping[str, PathStep], rows: Sequence[Mapping[str, Any]]) -> list[str]:
     received = (row["received"] for row in rows if "received" in row)
     lines = note_texts.describe_populations(received)
-    if apart := path["missed_callers"].apart:
-        text = ngettext(
-            "{count} missed contact came without a number. It cannot be called back, so it is "
-            "in no bar below Missed.",
-            "{count} missed contacts came without a number. They cannot be called back, so "
-            "they are in no bar below Missed.",
-            apart,
-            count=formatting.number(apart),
-        )
-        lines.append(text)
-    hidden = sum(any(one.status == "suppressed" for one in row.values()) for row in rows)
-    if hidden and len(rows) > 1:
-        text = ngettext(
-            "{n} row has hidden numbers, which are in no sum here.",
-            "{n} rows have hidden numbers, which are in no sum here.",
-            hidden,
-        )
-        lines.append(text)
+    if uncounted := path["missed_callers"].uncounted:
+        lines.append(cards.describe_unidentified(uncounted))
     return lines
-
-
-def _show_definitions(state: FilterState) -> None:
-    settings = cached.current_settings()
-    with st.popover(_("What each step counts"), icon=":material/help:", type="tertiary"):
-        st.caption(state.period_title)
-        for line in (
-            _(
-                "**Received, answered, missed** count contacts: a person who calls three times "
-                "counts three times."
-            ),
-            _(
-                "**Missed callers** counts people: new tries within {hours} h are the same miss. "
-                "Withheld numbers are left out.",
-                hours=settings.recovery_hours,
-            ),
-            _(
-                "**Called back** and **reached** are shares of missed callers. A caller who tried "
-                "again and was answered is reached without a call-back."
-            ),
-            _(
-                "**No repeat contact** is a share of answered first contacts whose window of "
-                "{days} days is over.",
-                days=settings.first_contact_days,
-            ),
-            _(
-                "**Declared resolved** is a share of answered contacts with a declaration by the "
-                "advisor."
-            ),
-            _(
-                "**Satisfied** is a share of ratings, not of contacts: most people get no survey "
-                "or do not answer."
-            ),
-            _(
-                "**Evaluated** counts published evaluations; a contact can have two. Its bar "
-                "is the mean score, from 0 to 100."
-            ),
-            _(
-                "A step may therefore be larger than the one before. Only shares with the same "
-                "base can be compared."
-            ),
-        ):
-            st.markdown(line)

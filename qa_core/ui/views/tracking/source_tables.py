@@ -14,7 +14,7 @@ from qa_core.metrics.kpis.declaration import SPEND_DIMENSIONS
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.tracking import source_steps
-from qa_core.ui.views.tracking.source_steps import COUNTED, DIMENSIONS, KPIS, OF_MISSES, title_of
+from qa_core.ui.views.tracking.source_steps import COUNTED, KPIS, OF_MISSES, title_of
 from qa_core.ui.widgets import cards, download_links, drill, tables
 
 COSTS = ("spend", "cost_per_contact", "cost_per_answered", "cost_per_resolved")
@@ -24,13 +24,13 @@ NAME_WIDTH = 176
 MONEY_FORMATS = {"EUR": "euro", "USD": "dollar", "JPY": "yen"}
 """Currencies that the browser can write: the column then still sorts by amount."""
 MIN = 10
-"""Answered contacts from which on the cost of one says something."""
+"""Answered contacts from which on their cost is compared."""
 OVERVIEW = ("received", "answered", "first_contact_resolution", "csat")
 STEP_TABLES = {
     "table_sources": ("received", "answered", "missed", "missed_callers", *OF_MISSES),
     "table_outcomes": (*COUNTED[2:], "ratings", "evaluations", "score"),
 }
-"""Steps of the page's first table, and those of the two tables that hold all of them."""
+"""Steps of the first table of the page, and of the two tables of all steps."""
 OWN_WORDS = N_("From the contact's own file")
 
 
@@ -41,7 +41,7 @@ def _in_order(by: tables.Rows, kpi: str) -> list[Any]:
 
 
 def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
-    """Show what each value brings, what becomes of it, and what an answered contact costs."""
+    """Show contacts by value, their outcome, and the cost of an answered contact."""
     costs: dict[Any, CostLine] = {}
     if state.currency and dimension in SPEND_DIMENSIONS:
         lines = _read_costs(viewer, state, dimension)
@@ -56,21 +56,19 @@ def show_overview(viewer: Viewer, state: FilterState, by: tables.Rows, dimension
         *(steps.get(key) for key in OVERVIEW),
         _money_column("cost_per_answered", [state.currency], cost) if costs else None,
     )
-    finding = _("Contacts and what became of them")
+    finding = _("Contacts and their outcome")
     if costs:
         finding = _describe_costs(list(costs.values()), dimension)
-    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
-    with cards.card(finding, hint):
+    with cards.card(finding, describe_basis(viewer, state, by, dimension)):
         lines, on_line = _in_order(by, "received"), drill.on_value(viewer, dimension)
         tables.show(lines, columns, "table_overview", on_line, height=330)
-        _show_hidden(by)
+        tables.show_hidden(by)
 
 
 def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: str) -> None:
-    """Show the steps side by side: those of calls, then those of answered contacts."""
+    """Show the steps side by side: of calls, then of answered contacts."""
     steps = _build_step_columns(by)
-    hint = _join(describe_basis(viewer, state, by, dimension), _describe_click(viewer))
-    with cards.card(_("Step by step, side by side"), hint):
+    with cards.card(_("Side by side"), describe_basis(viewer, state, by, dimension)):
         for key, shown in STEP_TABLES.items():
             columns = (
                 tables.dimension_column(dimension, NAME_WIDTH),
@@ -78,7 +76,7 @@ def show_steps(viewer: Viewer, state: FilterState, by: tables.Rows, dimension: s
             )
             lines = _in_order(by, "received")
             tables.show(lines, columns, key, drill.on_value(viewer, dimension), height=330)
-        _show_hidden(by)
+        tables.show_hidden(by)
         with tables.show_foot():
             tables.show_definitions(KPIS, state, "steps")
             download_links.show_figures("steps", KPIS, (dimension,), state.where)
@@ -94,7 +92,7 @@ def _build_step_columns(by: tables.Rows) -> dict[str, tables.TableColumn | None]
     def count(heading: str, key: str, field: str = "count") -> tables.TableColumn:
         return tables.count_column(
             heading,
-            lambda value: tables.whole(getattr(paths[value][key], field)),
+            lambda value: tables.to_integer(getattr(paths[value][key], field)),
             max(72, 20 + 7 * len(heading)),
         )
 
@@ -125,7 +123,8 @@ def describe_basis(viewer: Viewer, state: FilterState, by: tables.Rows, dimensio
         return describe_attribution(viewer, state)
     whole = sum(counts.values())
     return _(
-        DIMENSIONS[dimension].coverage,
+        "{dimension}: known for {n} of {whole} contacts.",
+        dimension=_(dimensions.get_dimension(dimension).title),
         n=formatting.number(whole - counts.get(None, 0)),
         whole=formatting.number(whole),
     )
@@ -152,7 +151,7 @@ class CostLine:
         if self.unattributed is not None:
             return self.unattributed
         row = self.rows.get("cost_per_contact")
-        return None if row is None else tables.whole(row.n)
+        return None if row is None else tables.to_integer(row.n)
 
     @property
     def is_provisional(self) -> bool:
@@ -160,8 +159,6 @@ class CostLine:
 
     @property
     def note(self) -> str:
-        if self.unattributed is not None:
-            return _("no known source")
         if self.is_provisional:
             return _("provisional")
         return _("hidden") if _is_hidden(self.rows) else ""
@@ -185,11 +182,8 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
     by = dimension if dimension in SPEND_DIMENSIONS else "campaign"
     lines = _read_costs(viewer, state, by)
     currencies = sorted({line.currency for line in lines if line.currency})
-    caption = _join(
-        _describe_instead(dimension),
-        describe_attribution(viewer, state),
-        _describe_currencies(currencies),
-    )
+    caption = (_describe_instead(dimension), describe_attribution(viewer, state))
+    caption = " ".join(filter(None, caption))
     with cards.card(_describe_costs(lines, by), caption, is_stretched=True):
         if not any(line.amount("spend") or _is_hidden(line.rows) for line in lines):
             st.caption(_describe_no_spend(lines))
@@ -215,20 +209,20 @@ def show_costs(viewer: Viewer, state: FilterState, dimension: str) -> None:
 
 
 def _read_costs(viewer: Viewer, state: FilterState, dimension: str) -> list[CostLine]:
-    """Return the lines, most contacts first, what has no value last."""
+    """Return the lines, most contacts first, missing values last."""
     frame = cached.measure(viewer, COSTS, (dimension,), state.where, state.compare)
-    found: dict[tuple[Any, str | None], dict[str, Any]] = {}
+    by: dict[tuple[Any, str | None], dict[str, Any]] = {}
     for row in frame.itertuples():
         value, currency = (
-            None if formatting.is_missing(one) else one
-            for one in (getattr(row, dimension), state.currency_of(row))
+            None if formatting.is_missing(cell) else cell
+            for cell in (getattr(row, dimension), state.currency_of(row))
         )
-        found.setdefault((value, currency), {})[row.kpi] = row
-    # With several currencies, a KPI without any amount has a line that says nothing.
-    paid = {value for value, currency in found if currency is not None}
+        by.setdefault((value, currency), {})[row.kpi] = row
+    # With several currencies, a KPI without any amount has an empty line.
+    paid = {value for value, currency in by if currency is not None}
     lines = [
         CostLine(dimension, value, currency, rows)
-        for (value, currency), rows in found.items()
+        for (value, currency), rows in by.items()
         if currency is not None or value not in paid
     ]
 
@@ -287,15 +281,6 @@ def _describe_no_spend(lines: Sequence[CostLine]) -> str:
     )
 
 
-def _describe_currencies(currencies: Sequence[str]) -> str:
-    if len(currencies) < 2:
-        return ""
-    return _(
-        "Spend is in {currencies}: each has its own row, never added together.",
-        currencies=formatting.listing(currencies),
-    )
-
-
 def _money_column(
     key: str, currencies: Sequence[str], amount: Callable[[Any], float | None]
 ) -> tables.TableColumn:
@@ -322,9 +307,7 @@ def _cost_columns(dimension: str, currencies: Sequence[str]) -> list[tables.Tabl
         money("spend"),
         tables.count_column(cards.column_of("received"), lambda line: line.contacts, 66),
         *map(money, COSTS[1:]),
-        tables.text_column(
-            _("Change"), CostLine.describe_change, 62, _("Of the cost of an answered contact")
-        ),
+        tables.text_column(_("Change"), CostLine.describe_change, 62),
         tables.text_column(_("Note"), lambda line: line.note, 98),
     ]
 
@@ -336,29 +319,25 @@ def show_callers(viewer: Viewer, state: FilterState, by: tables.Rows, dimension:
         cards.show_message(_("New and returning callers: choose one month"), text)
         return
     frame = cached.measure(viewer, CALLERS, (dimension,), state.where)
-    rows = tables.wide(frame, dimension)
+    rows = tables.index_rows(frame, dimension)
     new, old = CALLERS
 
     def count(heading: str, key: str, field: str = "value") -> tables.TableColumn:
         return tables.count_column(
-            heading, lambda value: tables.whole(getattr(rows[value][key], field)), 98
+            heading, lambda value: tables.to_integer(getattr(rows[value][key], field)), 98
         )
 
-    text = _(
-        "Each customer counts once per column. A customer with a first and a later "
-        "contact is in both."
-    )
-    caption = _join(text, describe_basis(viewer, state, by, dimension), _describe_click(viewer))
     columns = (
         tables.dimension_column(dimension, NAME_WIDTH),
         count(_("First time"), new),
         count(_("Returning"), old),
         count(_("Without a number"), new, "unknown_identity"),
     )
-    with cards.card(_describe_callers(rows, dimension), caption):
+    basis = describe_basis(viewer, state, by, dimension)
+    with cards.card(_describe_callers(rows, dimension), basis):
         lines = _in_order(rows, new)
         tables.show(lines, columns, "table_callers", drill.on_value(viewer, dimension), height=400)
-        _show_hidden(rows)
+        tables.show_hidden(rows)
         with tables.show_foot():
             tables.show_definitions(CALLERS, state, "callers")
             download_links.show_figures("callers", CALLERS, (dimension,), state.where)
@@ -387,7 +366,7 @@ def show_attribution(viewer: Viewer, state: FilterState) -> None:
     whole, nothing = frame["n"].sum(), formatting.name("tracking_match", None)
     counts: dict[str, int] = {}
     for row in frame.itertuples():
-        known = tables.whole(row.numerator) or 0
+        known = tables.to_integer(row.numerator) or 0
         title = (
             _(OWN_WORDS)
             if formatting.is_missing(row.tracking_match)
@@ -422,24 +401,4 @@ def describe_attribution(viewer: Viewer, state: FilterState) -> str:
             n=formatting.number(row.numerator),
             whole=formatting.number(row.n),
         )
-    if row.status == "suppressed":
-        return _("The number of contacts with a known source is hidden.")
-    return ""
-
-
-def _show_hidden(by: tables.Rows) -> None:
-    if hidden := sum(_is_hidden(row) for row in by.values()):
-        text = ngettext(
-            "{n} row has hidden numbers: based on fewer than five advisors or ten contacts.",
-            "{n} rows have hidden numbers: based on fewer than five advisors or ten contacts.",
-            hidden,
-        )
-        st.caption(text)
-
-
-def _describe_click(viewer: Viewer) -> str:
-    return _("Select a row to open its contacts.") if drill.is_open_to(viewer) else ""
-
-
-def _join(*sentences: str) -> str:
-    return " ".join(filter(None, sentences))
+    return _(cards.HIDDEN) if row.status == "suppressed" else ""

@@ -88,13 +88,13 @@ def _show_player(
         refused = st.session_state.pop(f"{key}_refused", None)
         if refused is not None:
             gate.show_refusal(refused)
-        found = _find_remarks(viewer, evaluation_id)
-        is_open = found is not None and found.is_open
+        comments = _find_remarks(viewer, evaluation_id)
+        is_open = comments is not None and comments.is_open
         data = {
             "peaks": list(playable.peaks),
             "seconds": playable.seconds,
             "labels": {name: _(text) for name, text in LABELS.items()},
-            "remarks": _describe_remarks(found),
+            "remarks": _describe_remarks(comments),
             "writable": is_open,
             "locked": not reason,
             "refused": refused is not None,
@@ -110,12 +110,12 @@ def _show_player(
             on_removed_change=functools.partial(_remove_remark, key),
         )
         if is_open and f"{key}_moment" in st.session_state:
-            _show_remark_form(found, key, evaluation_id)
-        said = _(
+            _show_remark_form(comments, key, evaluation_id)
+        text = _(
             "Playback possible until {day}.",
             day=formatting.full_day(environment.to_local(playable.last_moment).date()),
         )
-        st.caption(said)
+        st.caption(text)
 
 
 def _ask_why(
@@ -166,24 +166,24 @@ def _remove_remark(key: str) -> None:
     number = _triggered(key, "removed")
     if isinstance(number, int):
         with actions.keep_refusals(f"{key}_refused"):
-            timed_comments.remove_remark(gate.current_viewer(Permission.LISTEN), number)
+            timed_comments.remove_comment(gate.current_viewer(Permission.LISTEN), number)
 
 
 def _triggered(key: str, event: str) -> Any:
     return (st.session_state.get(key) or {}).get(event)
 
 
-def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.Remarks | None:
+def _find_remarks(viewer: Viewer, evaluation_id: int | None) -> timed_comments.TimedComments | None:
     if evaluation_id is None:
         return None
     try:
-        return timed_comments.find_remarks(viewer, evaluation_id)
+        return timed_comments.find_comments(viewer, evaluation_id)
     except AccessDenied:
         return None
 
 
-def _describe_remarks(found: timed_comments.Remarks | None) -> list[dict[str, Any]]:
-    if found is None:
+def _describe_remarks(comments: timed_comments.TimedComments | None) -> list[dict[str, Any]]:
+    if comments is None:
         return []
     language = i18n.language()
     return [
@@ -191,34 +191,30 @@ def _describe_remarks(found: timed_comments.Remarks | None) -> list[dict[str, An
             "id": entry.id,
             "seconds": entry.seconds,
             "text": entry.text,
-            "about": entry.about.in_language(language) if entry.about else "",
-            "removable": found.is_open,
+            "about": comments.criteria[entry.criterion].in_language(language)
+            if entry.criterion in comments.criteria
+            else "",
+            "removable": comments.is_open,
         }
-        for entry in found.entries
+        for entry in comments.entries
     ]
 
 
-def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: int) -> None:
+def _show_remark_form(comments: timed_comments.TimedComments, key: str, evaluation_id: int) -> None:
     language = i18n.language()
     with st.form(f"{key}_remark_form"):
         moment = st.session_state[f"{key}_moment"]
         st.text_area(
             _("Remark at {moment}", moment=f"{int(moment // 60)}:{int(moment % 60):02d}"),
-            max_chars=timed_comments.MAX_REMARK,
+            max_chars=timed_comments.MAX_COMMENT,
             height=80,
             key=f"{key}_remark_text",
         )
-        criteria = {name: text.in_language(language) for name, text in found.criteria.items()}
-        titles = {"": _("the contact as a whole"), **criteria}
+        criteria = {name: text.in_language(language) for name, text in comments.criteria.items()}
+        titles = {"": _("The contact as a whole"), **criteria}
         layout.select(st, _("About"), titles, f"{key}_remark_about")
-        if kinds := st.session_state.get(f"{key}_personal"):
-            st.warning(
-                _(
-                    "This seems to contain personal data: {kinds}. Remove it, or save again "
-                    "unchanged.",
-                    kinds=formatting.listing(kinds),
-                )
-            )
+        if warning := personal_data.describe(st.session_state.get(f"{key}_personal", ())):
+            st.warning(warning)
         with st.container(horizontal=True, gap="small"):
             st.form_submit_button(
                 _("Save the remark"),
@@ -231,17 +227,17 @@ def _show_remark_form(found: timed_comments.Remarks, key: str, evaluation_id: in
 
 def _save_remark(key: str, evaluation_id: int) -> None:
     """Save the remark; one that seems to hold personal data, at the second time only."""
-    held = st.session_state
+    state = st.session_state
     viewer = gate.current_viewer(Permission.LISTEN)
-    text = held.get(f"{key}_remark_text", "")
+    text = state.get(f"{key}_remark_text", "")
     kinds = personal_data.find_kinds(text)
-    if kinds and held.get(f"{key}_warned") != text:
-        held[f"{key}_warned"], held[f"{key}_personal"] = text, kinds
+    if kinds and state.get(f"{key}_warned") != text:
+        state[f"{key}_warned"], state[f"{key}_personal"] = text, kinds
         return
     with actions.keep_refusals(f"{key}_refused"):
-        about = held.get(f"{key}_remark_about") or None
-        moment = held[f"{key}_moment"]
-        timed_comments.add_remark(viewer, evaluation_id, moment, text, about)
+        about = state.get(f"{key}_remark_about") or None
+        moment = state[f"{key}_moment"]
+        timed_comments.add_comment(viewer, evaluation_id, moment, text, about)
         _close_form(key)
 
 

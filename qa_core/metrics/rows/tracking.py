@@ -1,4 +1,6 @@
-"""Uses of tracking numbers: the campaigns of each number's contacts, month by month."""
+"""Uses of tracking numbers: the campaigns of each number's contacts, month by month; and
+the currencies of the spend.
+"""
 
 from datetime import date
 
@@ -12,8 +14,9 @@ from qa_core.metrics.kpi.metric_query import build_query
 from qa_core.metrics.kpi.statements import MetricQuery, conditions_on, select_groups
 from qa_core.metrics.kpis import COUNTED_DIRECTION
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
-from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, on_every_contact
+from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT, SPEND, on_every_contact
 
 SOURCE_COLUMNS = ("source", "medium", "campaign")
 
@@ -27,7 +30,7 @@ def find_number_uses(viewer: Viewer, period: Period, assignments: pd.DataFrame) 
     `campaign`, `month`, `place` (in `assignments`; missing: none covers the day),
     `contacts` (those in the viewer's scope), `first_day`, `last_day`, and of these inside
     the period `inside`, `first_inside`, `last_inside`; `foreign`: contacts out of scope.
-    Raises AccessDenied for whoever may not cut by tracking number.
+    Raises AccessDenied where the viewer may not cut by tracking number.
     """
     viewer.require(Permission.SEE_TRACKING)
     if not viewer.can_cut_by("tracking_number"):
@@ -82,3 +85,11 @@ def _find_places(days: pd.DataFrame, assignments: pd.DataFrame) -> pd.Series:
     covers = (pairs["day"] >= starts) & (pairs["day"] < ends)
     places = pairs[covers].set_index(["tracking_number", "day"])["place"]
     return places.reindex(pd.MultiIndex.from_frame(days[["tracking_number", "day"]])).array
+
+
+def find_currencies(viewer: Viewer) -> list[str]:
+    """Find the currencies of all spend, in alphabetical order."""
+    viewer.require(Permission.SEE_TRACKING)
+    statement = sa.select(SPEND.c.currency).distinct().order_by(SPEND.c.currency)
+    frame = engine.current().run(Scoped(statement, viewer))
+    return list(frame["currency"])

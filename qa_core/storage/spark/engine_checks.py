@@ -1,4 +1,4 @@
-"""Clusters that answered every KPI as DuckDB does, with versions (docs/decisions/spark.md)."""
+"""Checks that a cluster answers every KPI as DuckDB does (docs/decisions/spark.md)."""
 
 import functools
 import hashlib

@@ -1,7 +1,8 @@
-"""Share of contacts that are recorded, team by team: counts alone, for whoever watches
-that recording is not permanent (docs/compliance.md, R2).
+"""Counts over the whole centre for data protection: recorded contacts by team (R2 of
+docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted contacts.
 """
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,9 +11,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import environment
 from qa_core.metrics.kpis.rows import ANSWERED
 from qa_core.metrics.law.recording_flags import text_or_none
-from qa_core.storage import engine, lake
+from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
@@ -51,9 +53,9 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
     """Count from one day through another. The data protection officer counts for the
     whole centre, and sees no contact.
 
-    A contact is recorded when its source says so, or when its audio is or was stored
-    here. Where the source says nothing, other contacts of a system whose audio comes
-    here are not recorded.
+    A contact is recorded if its source reports it, or if its audio is or was stored
+    here. Where the source does not report it, other contacts of a system whose audio
+    comes here are not recorded.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
     if lake.span() is None:
@@ -94,7 +96,7 @@ def count_recorded(viewer: Viewer, first_day: date, last_day: date) -> Recording
         "The data protection officer checks recording in the whole centre. Only counts by team "
         "and advisor are read.",
     )
-    keys = [pa.array([key[place] for key in audio], pa.string()) for place in range(2)]
+    keys = [pa.array([key[position] for key in audio], pa.string()) for position in range(2)]
     frame = engine.current().run(
         query,
         {_AUDIO.name: pa.table(keys, names=_AUDIO.c.keys())},
@@ -124,3 +126,45 @@ def _find_audio(first_day: date, last_day: date) -> list[tuple[str, str]]:
     )
     with store.reading() as session:
         return [tuple(row) for row in session.execute(query)]
+
+
+def count_restricted(viewer: Viewer) -> int:
+    """Count the restricted contacts of the whole centre."""
+    viewer.require(Permission.SEE_COMPLIANCE)
+    restricted = restrictions.find_current()
+    if not restricted or lake.span() is None:
+        return 0
+    is_restricted = sa.literal_column(f"({restricted.write_test()})", sa.Boolean)
+    query = Unscoped(
+        sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_restricted),
+        "The data protection officer sees the number of restricted contacts. Only that number is "
+        "read.",
+    )
+    return int(engine.current().run(query)["contacts"][0])
+
+
+PSEUDONYM = "[0-9a-f]{32}"
+
+
+def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
+    """Count the newest month's contacts with a key, and those whose key is no pseudonym."""
+    viewer.require(Permission.SEE_RULES)
+    damage = lake.find_damage(names=["contacts"])
+    return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
+
+
+@functools.lru_cache(maxsize=2)
+def _count(_lake_url: str, _state: tuple[object, ...]) -> tuple[int, int]:
+    span = lake.span()
+    if span is None:
+        return 0, 0
+    key = CONTACTS.c.customer_key
+    is_other = sa.not_(sa.func.regexp_full_match(key, PSEUDONYM))
+    query = Unscoped(
+        sa.select(
+            sa.func.count(key).label("total"), sa.func.count(key).filter(is_other).label("other")
+        ),
+        "The check that callers' numbers are pseudonyms counts in the whole centre.",
+    )
+    frame = engine.current().run(query, first_month=f"{span[1]:%Y-%m}")
+    return int(frame["total"][0]), int(frame["other"][0])

@@ -14,8 +14,8 @@ Records = list[dict[str, Any]]
 
 @dataclass
 class SharedCuts:
-    """Records of several cuts: those of the first that is asked for are found with those of
-    all others.
+    """Records of several cuts. The first cut asked for runs one GROUPING SETS query for
+    all of them.
     """
 
     cuts: tuple[tuple[str, ...], ...] = ()
