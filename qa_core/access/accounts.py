@@ -347,7 +347,7 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
     """Do what an administrator requested. Returns the one-time password if one was made.
 
     Raises Refusal for one's own request (unless there is nobody else, and it was shown for
-    `WAIT_ALONE`), for that of somebody who made or reset one's account, for one's own
+    `WAIT_ALONE`), for a request by somebody who made or reset one's account, for one's own
     account, and for a decided request.
     """
     viewer.require(Permission.CONFIRM_ACCOUNTS)

@@ -131,7 +131,7 @@ def _find_throttle(session: Session, key: str) -> SignInThrottle:
 
 
 def _find_network(address: str) -> str:
-    """Return the address; of IPv6 the /64 network, all of which one person may use."""
+    """Return the address, or for IPv6 its /64 network: one person may use all of it."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
