@@ -4,6 +4,7 @@ of their own choosing, could try.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -124,6 +125,43 @@ def test_the_note_elsewhere_shows_what_a_note_rewritten_here_hides(
     elsewhere.unlink()
     act("four")
     assert verified().missing_note == str(elsewhere)
+
+
+@pytest.mark.owner
+def test_a_log_that_was_emptied_with_its_note_is_bad_where_there_are_accounts(
+    centre: Path, add_person: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verified().ok  # of a centre that is still empty
+    add_person("root", "admin")
+    cut_after(0)
+    audit_log.end_file().unlink()
+
+    assert verified() == audit_log.Verification(0, False, 1, is_cut=True)
+    assert run(["journal", "verify", "--json"]) == 1
+
+
+@pytest.mark.owner
+def test_a_note_beside_the_log_alone_is_a_warning_since_both_can_be_cut(
+    centre: Path, tmp_path_factory, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    act("one")
+    old_end = audit_log.end_file().read_text()
+    act("two")
+    cut_after(1)
+    audit_log.end_file().write_text(old_end)
+
+    assert run(["journal", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == ["end_beside_log"]
+    [check] = [check for check in doctor.examine() if check.name == "journal"]
+    assert check.state == doctor.WARN and "QA_ANCHOR" in check.detail
+
+    for place in (centre / "anchor", centre / "secrets" / "anchor"):
+        monkeypatch.setenv("QA_ANCHOR", str(place))
+        assert verified().warnings == ("end_beside_log",)
+    monkeypatch.setenv("QA_ANCHOR", str(tmp_path_factory.mktemp("elsewhere") / "anchor"))
+    with store.writing() as session:
+        audit_log.anchor(session, "eve")
+    assert verified().ok and verified().warnings == ()
 
 
 def test_a_new_place_for_the_note_is_made_once_and_recorded(

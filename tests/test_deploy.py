@@ -9,12 +9,19 @@ import ipaddress
 import os
 import re
 import shlex
+import socket
+import threading
 import tomllib
+import urllib.request
+from contextlib import ExitStack
+from email.message import Message
 from fnmatch import fnmatch
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+from builders import nginx
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from streamlit import config
@@ -179,12 +186,58 @@ def test_the_compose_file_starts_what_is_there() -> None:
     assert {name for name in named if not name.startswith(".")} == set(COMPOSE["volumes"])
 
 
+class _Assets(BaseHTTPRequestHandler):
+    """An application that has one script, and answers with data elsewhere."""
+
+    def do_GET(self) -> None:
+        is_script = self.path.startswith("/static/")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/javascript" if is_script else "application/json")
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.wfile.write(b"x" * 100_000)
+
+    def log_message(self, *_said: object) -> None:
+        pass
+
+
+def test_nginx_compresses_scripts_sends_hsts_and_answers_no_other_name(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with ExitStack() as opened:
+        servers = [ThreadingHTTPServer(("127.0.0.1", 0), _Assets) for _number in range(2)]
+        for server in servers:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            opened.callback(server.shutdown)
+        folder = tmp_path_factory.mktemp("nginx")
+        proxy = opened.enter_context(nginx.serve(folder, [str(one.server_port) for one in servers]))
+
+        def ask(path: str) -> tuple[Message, int]:
+            request = urllib.request.Request(
+                f"https://{proxy.host}{path}", headers={"Accept-Encoding": "gzip"}
+            )
+            with urllib.request.urlopen(request, context=proxy.tls) as answer:
+                return answer.headers, len(answer.read())
+
+        for path, is_small in (("/static/x.js", True), ("/api/kpi", False), ("/audio/x", False)):
+            headers, size = ask(path)
+            assert headers["Strict-Transport-Security"] == "max-age=31536000"
+            assert (headers["Content-Encoding"] == "gzip") == (size < 1_000) == is_small
+        written = (folder / "ecoute.conf").read_text()
+        port = int(re.search(r"127.0.0.1:(\d+) default_server", written)[1])
+        for host, first in (("dashboard.example", b"HTTP/1.1 301"), ("evil.example", b"")):
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+                plain.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                assert plain.recv(100)[:12] == first
+
+
 def test_caddy_lets_pass_what_the_app_takes_and_logs_no_query() -> None:
     text = (DEPLOY / "Caddyfile").read_text("utf-8")
     sizes = [int(size) for size in re.findall(r"max_size (\d+)MiB", text)]
 
     assert text.count("{") == text.count("}")
     assert sizes == [SHIPPED["maxUploadSize"] + 1]
+    assert "encode @assets zstd gzip" in text and "Strict-Transport-Security" in text
     assert f"127.0.0.1:{SHIPPED['port']}" in text and "request>uri regexp" in text
     given = COMPOSE["services"]["caddy"]["environment"]
     assert set(re.findall(r"{\$(\w+)", text)) == set(given)

@@ -5,8 +5,7 @@ person, a data protection officer, a manager or another administrator, as soon a
 is one (docs/access.md, section 1).
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -17,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from qa_core.access import passwords, second_factor
 from qa_core.access.roles import GRANTS, Permission, Role, TeamSpan, Viewer
+from qa_core.access.usernames import normalise_username, parse_username, require_unlike
 from qa_core.base import environment
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import LANGUAGES, N_
 from qa_core.base.row_values import build_from_row, read_fields
 from qa_core.storage import audit_log, name_merges
@@ -38,9 +38,11 @@ from qa_core.storage.records.people import (
 
 DECIDING = frozenset({Role.DPO, Role.MANAGER, Role.ADMIN, Role.EXECUTIVE})
 """Roles whose accounts are not even closed by one administrator alone."""
+GRAVE = frozenset({Role.DPO, Role.ADMIN, Role.EXECUTIVE})
+"""Roles that one administrator alone gives after `WAIT_ALONE` only, shown to all meanwhile."""
+WAIT_ALONE = timedelta(hours=24)
 TOLD_DAYS = 90
 """Days for which a change of an account is shown."""
-USERNAME = re.compile(r"[^\W_][\w.@+-]{0,79}")
 TOKEN = "token:"
 """Beginning of a service token's name where accounts are named; no username has a colon."""
 
@@ -253,12 +255,16 @@ def reset(viewer: Viewer, username: str) -> str:
     return _perform(viewer, AccountAction.RESET, username) or ""
 
 
-def needs_second(viewer: Viewer, act: AccountAction, username: str) -> bool:
-    """Return whether that action waits for a second person."""
+def needs_second(
+    viewer: Viewer, act: AccountAction, username: str, role: Role | None = None
+) -> bool:
+    """Return whether that action, which gives that role, waits for a second person, or for
+    `WAIT_ALONE`.
+    """
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
         account = session.get(Account, normalise_username(username))
-        return _needs_second(session, viewer, act, account)
+        return _needs_second(session, viewer, act, account, role)
 
 
 def propose(
@@ -276,7 +282,9 @@ def enter_token(
     session: Session, viewer: Viewer, act: AccountAction, name: str, terms: AccountTerms | None
 ) -> bool:
     """Enter an action on a service token; return whether it is done (else it waits)."""
-    is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(session, viewer, act, None)
+    is_done = act == AccountAction.REVOKE_TOKEN or not _needs_second(
+        session, viewer, act, None, terms and terms.role
+    )
     _enter(session, viewer, act, TOKEN + name, terms, is_done)
     return is_done
 
@@ -285,20 +293,18 @@ def find_requests(viewer: Viewer) -> list[Request]:
     """List the actions that wait for a second person, oldest first."""
     viewer.require(Permission.CONFIRM_ACCOUNTS)
     with store.reading() as session:
-        rows = session.scalars(
-            sa.select(AccountRequest)
-            .where(AccountRequest.decided_at.is_(None))
-            .order_by(AccountRequest.id)
-        ).all()
+        return [_build_request(row) for row in _find_open(session)]
+
+
+def find_announced() -> list[Request]:
+    """List the requests that their asker can confirm alone once `WAIT_ALONE` is over: every
+    account is shown them.
+    """
+    with store.reading() as session:
         return [
-            build_from_row(
-                Request,
-                row,
-                act=AccountAction(row.act),
-                role=row.content.get("role"),
-                terms=_read_terms(row.content),
-            )
-            for row in rows
+            _build_request(row)
+            for row in _find_open(session)
+            if _gives_grave_role(session, row) and not _has_second(session, row.asked_by)
         ]
 
 
@@ -340,7 +346,9 @@ def find_own_changes(viewer: Viewer) -> list[AccountChange]:
 def confirm(viewer: Viewer, request_id: int) -> str | None:
     """Do what an administrator requested. Returns the one-time password if one was made.
 
-    Raises Refusal for one's own request, one's own account, or a decided request.
+    Raises Refusal for one's own request (unless there is nobody else, and it was shown for
+    `WAIT_ALONE`), for a request by somebody who made or reset one's account, for one's own
+    account, and for a decided request.
     """
     viewer.require(Permission.CONFIRM_ACCOUNTS)
     one_time = passwords.make_one_time()
@@ -348,8 +356,18 @@ def confirm(viewer: Viewer, request_id: int) -> str | None:
     with store.writing() as session:
         row = _open_request(session, request_id)
         if row.asked_by == viewer.username:
+            is_shown = now() - row.asked_at >= WAIT_ALONE and _gives_grave_role(session, row)
+            if not is_shown or _has_second(session, viewer.username):
+                raise Refusal(
+                    "second_person",
+                    "You made this request yourself. Another person has to confirm it.",
+                )
+        elif viewer.username in _find_dependent(session, row.asked_by):
             raise Refusal(
-                "second_person", "You made this request yourself. Another person has to confirm it."
+                "second_person",
+                "One of you and {name} made or reset the account of the other. A third person "
+                "has to confirm this.",
+                name=row.asked_by,
             )
         act, terms = AccountAction(row.act), _read_terms(row.content)
         if act != AccountAction.ADD_TOKEN:
@@ -423,23 +441,6 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
         return [tuple(row) for row in rows]
 
 
-def normalise_username(username: str) -> str:
-    """Normalise a username as the sign-in form does."""
-    return username.lower().strip()
-
-
-def parse_username(username: str) -> str:
-    """Normalise the name of a new account or token. Raises Misuse for one that cannot be."""
-    username = normalise_username(username)
-    if not USERNAME.fullmatch(username):
-        raise Misuse(
-            "bad_username",
-            "A name starts with a letter or digit. It has letters, digits and . _ - @ +, and "
-            "at most 80 characters.",
-        )
-    return username
-
-
 def _read_username(act: AccountAction, username: str) -> str:
     return parse_username(username) if act == AccountAction.ADD else normalise_username(username)
 
@@ -466,7 +467,8 @@ def _perform(
     password_hash = passwords.hash_password(new_password) if new_password is not None else ""
     with store.writing() as session:
         _check_possible(session, viewer, act, username, terms)
-        if _needs_second(session, viewer, act, session.get(Account, username)):
+        account = session.get(Account, username)
+        if _needs_second(session, viewer, act, account, terms and terms.role):
             raise Refusal(
                 "second_person",
                 "This account gives access to personal data. Submit a request: a data "
@@ -482,12 +484,8 @@ def _check_possible(
     session: Session, viewer: Viewer, act: AccountAction, username: str, terms: AccountTerms | None
 ) -> None:
     account = session.get(Account, username)
-    if act == AccountAction.ADD and account is not None:
-        raise Refusal(
-            "username_taken",
-            "There is already an account {name}; choose another name.",
-            name=username,
-        )
+    if act == AccountAction.ADD:
+        require_unlike(username, session.scalars(sa.select(Account.username)))
     if act != AccountAction.ADD and account is None:
         raise Refusal(
             "unknown_account",
@@ -518,7 +516,11 @@ def _is_last_administrator(session: Session, account: Account | None) -> bool:
 
 
 def _needs_second(
-    session: Session, viewer: Viewer, act: AccountAction, account: Account | None
+    session: Session,
+    viewer: Viewer,
+    act: AccountAction,
+    account: Account | None,
+    role: Role | None = None,
 ) -> bool:
     # Closing an account is urgent at times, and opens nothing; only of those who could
     # confirm, one administrator must not get rid alone.
@@ -527,16 +529,70 @@ def _needs_second(
     )
     if viewer.is_system or is_harmless:
         return False
+    if act != AccountAction.DISABLE and (role or (account and account.role)) in GRAVE:
+        return True
+    return _has_second(session, viewer.username)
+
+
+def _has_second(session: Session, username: str) -> bool:
+    """Return whether somebody can confirm the requests of that person."""
     roles = [role for role, grants in GRANTS.items() if Permission.CONFIRM_ACCOUNTS in grants]
-    own_account = session.get(Account, viewer.username)
+    own_account = session.get(Account, username)
     others = sa.select(Account.username).where(
         Account.role.in_(roles),
         Account.active,
-        Account.username != viewer.username,
+        Account.username.not_in({username, *_find_dependent(session, username)}),
         # Anybody at this machine can sign in as the people of the demo centre.
         Account.demo == (own_account is not None and own_account.demo),
     )
     return session.scalar(others.limit(1)) is not None
+
+
+def _find_dependent(session: Session, username: str) -> set[str]:
+    """Find the accounts that are no second person for that one: it controls them, or they it."""
+    done = sa.select(AccountRequest).where(AccountRequest.confirmed).order_by(AccountRequest.id)
+    rows = session.scalars(done).all()
+    makers = {row.asked_by for row in rows} - {username, Viewer.SYSTEM.username}
+    controllers = {maker for maker in makers if username in _find_controlled(rows, maker)}
+    return _find_controlled(rows, username) | controllers
+
+
+def _find_controlled(rows: Sequence[AccountRequest], username: str) -> set[str]:
+    """Find the accounts whose password that person had, or somebody whom they made: made or
+    reset since a third person, or the command line, had a part in a change of them.
+    """
+    controlled, before = {username}, set[str]()
+    while controlled != before:
+        before, held = controlled, dict[str, bool]()
+        for row in rows:
+            if not {row.asked_by, row.decided_by or row.asked_by} <= controlled:
+                held[row.username] = False
+            elif row.act in (AccountAction.ADD, AccountAction.RESET):
+                held[row.username] = True
+        controlled = controlled | {name for name, is_held in held.items() if is_held}
+    return controlled - {username}
+
+
+def _gives_grave_role(session: Session, row: AccountRequest) -> bool:
+    account = session.get(Account, row.username)
+    return (row.content.get("role") or (account and account.role)) in GRAVE
+
+
+def _find_open(session: Session) -> Iterable[AccountRequest]:
+    is_open = AccountRequest.decided_at.is_(None)
+    return session.scalars(
+        sa.select(AccountRequest).where(is_open).order_by(AccountRequest.id)
+    ).all()
+
+
+def _build_request(row: AccountRequest) -> Request:
+    return build_from_row(
+        Request,
+        row,
+        act=AccountAction(row.act),
+        role=row.content.get("role"),
+        terms=_read_terms(row.content),
+    )
 
 
 def _enter(

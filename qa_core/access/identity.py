@@ -26,6 +26,7 @@ from qa_core.access import accounts, sessions
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser, Origin
+from qa_core.access.usernames import clean_display_name, parse_username
 from qa_core.base import environment, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
@@ -116,6 +117,14 @@ def find_providers() -> dict[str, Provider]:
     return {provider.name: provider for provider in providers}
 
 
+def require_answer(provider: Provider) -> None:
+    """Ask a provider for its description and its keys. Raises Refusal where it gives none."""
+    try:
+        _key_client(_discover(provider.issuer)["jwks_uri"]).get_signing_keys()
+    except BAD_TOKEN as error:
+        raise _refuse_silence() from error
+
+
 def begin(provider: Provider, redirect_uri: str, browser: Browser) -> tuple[str, str]:
     """Start a sign-in. Returns the provider's address, and what the browser keeps, sealed."""
     state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
@@ -157,7 +166,7 @@ def finish(
     request = signed_links.unseal(USE, ticket)
     if (
         request["provider"] != provider.name
-        or not secrets.compare_digest(request["state"], state)
+        or not secrets.compare_digest(request["state"].encode(), state.encode())
         or request["browser"] != hashlib.sha256(browser.token).hexdigest()
         or request["until"] < time.time()
         or not browser.token
@@ -166,6 +175,9 @@ def finish(
     names_issuer = _discover(provider.issuer).get("authorization_response_iss_parameter_supported")
     if issuer != provider.issuer and (issuer or names_issuer):
         raise AccessDenied()
+    with store.writing() as session:
+        # Whatever the provider does with a code that comes twice.
+        sessions.use_once(session, f"state {provider.name} {state}")
     try:
         claims, token = _fetch_claims(provider, request, code)
     except (requests.RequestException, *BAD_TOKEN) as error:
@@ -307,7 +319,7 @@ def _apply(provider: Provider, claims: dict[str, Any]) -> str:
             accounts.disable(Viewer.SYSTEM, username)
         raise Refusal("no_group", "None of your groups has access here. Ask an administrator.")
     if username is None:
-        username = accounts.normalise_username(str(claims.get(provider.username_claim) or ""))
+        username = parse_username(str(claims.get(provider.username_claim) or ""))
         accounts.add_external(username, terms)
         with store.writing() as session:
             identity = ExternalIdentity(issuer=provider.issuer, subject=subject, username=username)
@@ -330,7 +342,7 @@ def _find_terms(provider: Provider, claims: dict[str, Any]) -> AccountTerms | No
     advisor = claims.get(provider.advisor_claim) if provider.advisor_claim else None
     return AccountTerms(
         role,
-        str(claims.get("name") or ""),
+        clean_display_name(str(claims.get("name") or "")),
         tuple(dict.fromkeys(team for grant in own_grants for team in grant.teams)),
         tuple(dict.fromkeys(site for grant in own_grants for site in grant.sites)),
         str(advisor) if advisor and role == Role.ADVISOR else None,
@@ -368,12 +380,15 @@ def _read_discovery(issuer: str, _hour: int) -> dict[str, Any]:
         answer.raise_for_status()
         discovery = answer.json()
     except (requests.RequestException, ValueError) as error:
-        raise Refusal(
-            "identity_unreachable", "The identity provider does not answer. Try again in a minute."
-        ) from error
+        raise _refuse_silence() from error
     if discovery.get("issuer") != issuer:
         raise Refusal("identity_refused", REFUSED)
     return discovery
+
+
+def _refuse_silence() -> Refusal:
+    message = N_("The identity provider does not answer. Try again in a minute.")
+    return Refusal("identity_unreachable", message)
 
 
 @functools.lru_cache(maxsize=8)

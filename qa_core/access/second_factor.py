@@ -4,11 +4,13 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 
 import pyotp
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from qa_core.access import throttle
 from qa_core.access.roles import Viewer
 from qa_core.base import signed_links
 from qa_core.base.errors import AccessDenied, Refusal
@@ -52,33 +54,54 @@ def start(viewer: Viewer) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=ISSUER)
 
 
-def confirm(viewer: Viewer, code: str) -> list[str]:
+def confirm(viewer: Viewer, code: str, browser: throttle.Browser) -> list[str]:
     """Put the new factor in use. Returns the recovery codes, which are shown only now.
 
     Raises Refusal for a wrong code, AccessDenied where none was started.
     """
     username = viewer.username
     codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
-    with store.writing() as session:
+
+    def add(session: Session) -> bool:
         row = session.get(SecondFactor, username)
         if row is None or row.confirmed_at is not None:
             raise AccessDenied()
         if not _use_code(row, code):
-            raise Refusal("wrong_code", WRONG_CODE)
+            return False
         row.confirmed_at = now()
         row.recovery = [_hash(username, recovery_code) for recovery_code in codes]
-        audit_log.record(session, username, "second_factor_added", username)
+        return True
+
+    _change(username, browser, "second_factor_added", add)
     return codes
 
 
-def remove(viewer: Viewer, code: str) -> None:
+def remove(viewer: Viewer, code: str, browser: throttle.Browser) -> None:
     """Remove one's own factor. Raises Refusal for a wrong code."""
-    username = viewer.username
+
+    def take(session: Session) -> bool:
+        is_right = use(session, viewer.username, code)
+        if is_right:
+            drop(session, viewer.username)
+        return is_right
+
+    _change(viewer.username, browser, "second_factor_removed", take)
+
+
+def _change(
+    username: str, browser: throttle.Browser, action: str, change: Callable[[Session], bool]
+) -> None:
+    """Change a factor by a code, throttled and in the audit log like the sign-in."""
+    throttle.count_try(browser, username)
     with store.writing() as session:
-        if not use(session, username, code):
-            raise Refusal("wrong_code", WRONG_CODE)
-        drop(session, username)
-        audit_log.record(session, username, "second_factor_removed", username)
+        is_right = change(session)
+        if is_right:
+            throttle.forget_try(session, username, browser)
+            audit_log.record(session, username, action, username)
+        else:
+            audit_log.record(session, username, "second_factor_refused", browser.address)
+    if not is_right:
+        raise Refusal("wrong_code", WRONG_CODE)
 
 
 def drop(session: Session, username: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import accounts, sessions
+from qa_core.access import accounts, throttle
 from qa_core.access.accounts import TOKEN, AccountAction, AccountTerms
 from qa_core.access.roles import (
     DEFAULT_TOKEN_DAYS,
@@ -25,7 +25,7 @@ from qa_core.access.roles import (
     TeamSpan,
     Viewer,
 )
-from qa_core.access.sessions import Browser
+from qa_core.access.throttle import Browser
 from qa_core.base import environment
 from qa_core.base.errors import Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
@@ -180,14 +180,10 @@ def open_token(secret: str, origin: Browser) -> Viewer:
             if origin.is_local or creator is None or not creator.demo:
                 return _build_viewer(session, token)
             reason = "elsewhere"
-        # Asked before anything is written: a flood of wrong tokens keeps no writer waiting.
-        sessions.require_no_wait(sessions.find_token_wait(session, origin.address))
+        actor = TOKEN + token.name if token else "stranger"
+    throttle.count_bad(origin, "token")
     with store.writing() as session:
-        wait = sessions.count_bad_token(session, origin.address)
-        if not wait:
-            actor = TOKEN + token.name if token else "stranger"
-            audit_log.record(session, actor, "token_refused", origin.address, reason)
-    sessions.require_no_wait(wait)
+        audit_log.record(session, actor, "token_refused", origin.address, reason)
     raise TokenRefused(
         f"token_{reason}",
         N_("This token gives no access: it is wrong, expired, revoked or not confirmed yet."),

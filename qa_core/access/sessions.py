@@ -6,7 +6,6 @@ token: a copied cookie or a copied server session opens nothing elsewhere
 """
 
 import hashlib
-import hmac
 import ipaddress
 import secrets
 from contextlib import suppress
@@ -16,16 +15,17 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.access import accounts, passwords, second_factor
+from qa_core.access import accounts, passwords, second_factor, throttle
 from qa_core.access.roles import Viewer
-from qa_core.base import environment, signed_links
+from qa_core.access.throttle import Browser
+from qa_core.base import signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.people import Account, LoginSession, SignInThrottle, UsedLogoutToken
+from qa_core.storage.records.people import Account, LoginSession, UsedLogoutToken
 
 IDLE, MAX_AGE = timedelta(minutes=30), timedelta(hours=8)
 SEEN_EVERY = timedelta(minutes=1)
@@ -38,33 +38,14 @@ was used before the clock was set back: it ends, or it would last too long.
 EXPIRED = "expired one-time password"
 """Reason of a failed sign-in, in the audit log."""
 
-FAILURES_PER_BROWSER, FAILURES_PER_ADDRESS, FAILURES_PER_ACCOUNT = 5, 50, 50
-"""Failures before a wait: of one account from one address (or from a browser it signed in
-with before), of one address, and of one account from everywhere.
-"""
-FIRST_WAIT, MAX_WAIT = timedelta(seconds=30), timedelta(minutes=15)
-FORGET_AFTER = timedelta(hours=1)
-"""Age from which failures no longer count: no lock is permanent."""
+EXCHANGE = timedelta(minutes=1)
+"""Time in which the ticket of a new session is exchanged for its cookie."""
 SECOND_STEP = timedelta(minutes=5)
 """Time for the code after the password."""
 NEWS_FOR = timedelta(days=14)
 """Time for which a new browser, or a change of the account, is news to the person."""
 KNOWN_FOR = timedelta(days=30)
 """Time for which a browser counts as one that the person signed in with before."""
-
-
-@dataclass(frozen=True)
-class Browser:
-    """Origin of a request: Streamlit's token of the browser, its user agent, its
-    address.
-
-    `is_local`: it runs on this very machine, with no proxy in between.
-    """
-
-    token: bytes
-    name: str = ""
-    address: str = ""
-    is_local: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,13 +118,10 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             "Your browser refuses cookies. Allow them for this address, reload the page and "
             "sign in again.",
         )
-    with store.writing() as session:
-        # Counted before the password is looked at, so that many tries at once are not
-        # many tries for one.
-        wait = _count_try(session, username, browser)
+    throttle.count_try(browser, username)
+    with store.reading() as session:
         account = session.get(Account, username)
         password_hash = account.password_hash if account else None
-    require_no_wait(wait)
     good, ticket = passwords.matches(password, password_hash), None
     with store.writing() as session:
         account = session.get(Account, username)
@@ -158,7 +136,7 @@ def sign_in(username: str, password: str, browser: Browser, one_time_days: int) 
             audit_log.record(session, actor, "sign_in_failed", browser.address, reason)
         elif second_factor.is_enrolled(session, username):
             # The count of this browser stays: codes are guessed no faster than passwords.
-            _forget_try(session, username, browser, keeps_own=True)
+            throttle.forget_try(session, username, browser, keeps_own=True)
             ticket = _build_ticket(account, browser)
         else:
             token = _open_session(session, account, browser)
@@ -185,9 +163,7 @@ def finish_sign_in(ticket: str, code: str, browser: Browser) -> str:
     """
     claims = signed_links.unseal("second step", ticket)
     username = claims["username"]
-    with store.writing() as session:
-        wait = _count_try(session, username, browser)
-    require_no_wait(wait)
+    throttle.count_try(browser, username)
     with store.writing() as session:
         account = session.get(Account, username)
         expected_claims = account and _build_claims(account, browser)
@@ -211,6 +187,28 @@ def open_external(username: str, browser: Browser, origin: Origin) -> str:
         if account is None or not account.active or not browser.token:
             raise AccessDenied()
         return _open_session(session, account, browser, origin)
+
+
+def build_exchange(token: str, page: str) -> str:
+    """Build the ticket for which a browser gets the cookie of its new session, once; `page`:
+    the address at which it goes on.
+    """
+    until = (now() + EXCHANGE).timestamp()
+    claims = {"token": token, "page": page, "until": until, "id": secrets.token_hex(16)}
+    return signed_links.seal("session cookie", claims)
+
+
+def exchange(ticket: str, browser: Browser) -> tuple[str, str]:
+    """Take a ticket. Returns the id of the session, and the address at which to go on.
+
+    Raises Refusal for one that is old, of another browser, or was taken before.
+    """
+    claims = signed_links.unseal("session cookie", ticket)
+    if not is_live(claims["token"], browser) or claims["until"] < now().timestamp():
+        raise AccessDenied()
+    with store.writing() as session:
+        use_once(session, f"exchange {claims['id']}")
+    return claims["token"], claims["page"]
 
 
 def resume(token: str | None, browser: Browser) -> SignedIn | None:
@@ -267,7 +265,6 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
 
     Raises Refusal where the logout token of that id was used before.
     """
-    key = _hash(f"{origin.provider} {logout_id}".encode())
     rows = sa.select(LoginSession).where(
         LoginSession.provider == origin.provider, LoginSession.revoked_at.is_(None)
     )
@@ -279,14 +276,22 @@ def end_external(origin: Origin, username: str | None, logout_id: str) -> None:
             is_meant |= LoginSession.provider_session.is_(None)
         rows = rows.where(is_meant)
     with store.writing() as session:
-        old = UsedLogoutToken.used_at < now() - FORGET_AFTER
-        session.execute(sa.delete(UsedLogoutToken).where(old))
-        if session.get(UsedLogoutToken, key) is not None:
-            raise Refusal("used_token", "This logout token was already used.")
-        session.add(UsedLogoutToken(key=key))
+        use_once(session, f"{origin.provider} {logout_id}")
         for row in session.scalars(rows).all():
             row.revoked_at = now()
             audit_log.record(session, row.username, "session_ended", str(row.id), origin.provider)
+
+
+def use_once(session: Session, secret: str) -> None:
+    """Mark what may be used once, and is good for less than an hour, as used. Raises Refusal
+    where it was used before.
+    """
+    old = UsedLogoutToken.used_at < now() - throttle.FORGET_AFTER
+    session.execute(sa.delete(UsedLogoutToken).where(old))
+    key = throttle.hash_with_key(secret.encode())
+    if session.get(UsedLogoutToken, key) is not None:
+        raise Refusal("used_token", N_("This was already used. Sign in again."))
+    session.add(UsedLogoutToken(key=key))
 
 
 def find_sessions(signed_in: SignedIn) -> list[OwnSession]:
@@ -350,17 +355,17 @@ def find_new_browsers(username: str, browser: Browser) -> list[NewBrowser]:
     return [
         NewBrowser(row.name, row.first_at)
         for row in reversed(later)
-        if row.first_at > now() - NEWS_FOR and row.browser_hash not in _find_hashes(browser.token)
+        if row.first_at > now() - NEWS_FOR
+        and row.browser_hash not in throttle.find_hashes(browser.token)
     ]
 
 
 def change_password(signed_in: SignedIn, browser: Browser, current: str, new: str) -> None:
     """Replace one's own password. All other sessions of the person end."""
     username = signed_in.viewer.username
-    with store.writing() as session:
-        wait = _count_try(session, username, browser)
+    throttle.count_try(browser, username)
+    with store.reading() as session:
         old_hash = session.get(Account, username).password_hash
-    require_no_wait(wait)
     if not passwords.matches(current, old_hash):
         raise Refusal("wrong_password", "The current password is wrong.")
     passwords.check_policy(new, username)
@@ -378,7 +383,7 @@ def change_password(signed_in: SignedIn, browser: Browser, current: str, new: st
             or row.revoked_at is not None
         ):
             raise AccessDenied()
-        _forget_try(session, username, browser)
+        throttle.forget_try(session, username, browser)
         account.password_hash = new_hash
         account.must_change_password = False
         account.one_time_since = None
@@ -405,14 +410,14 @@ def _build_claims(account: Account, browser: Browser) -> dict[str, str]:
 def _open_session(
     session: Session, account: Account, browser: Browser, origin: Origin | None = None
 ) -> str:
-    _forget_try(session, account.username, browser)
+    throttle.forget_try(session, account.username, browser)
     token = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            token_hash=_hash(token.encode()),
+            token_hash=throttle.hash_with_key(token.encode()),
             username=account.username,
             token_version=account.token_version,
-            browser_hash=_hash(browser.token),
+            browser_hash=throttle.hash_with_key(browser.token),
             browser_name=browser.name[:200],
             provider=origin and origin.provider,
             provider_session=origin and origin.sid,
@@ -459,156 +464,13 @@ def _find_live(
     session: Session, token: str, browser: Browser, moment: datetime
 ) -> LoginSession | None:
     row = session.scalars(
-        _live(moment).where(LoginSession.token_hash.in_(_find_hashes(token.encode())))
+        _live(moment).where(LoginSession.token_hash.in_(throttle.find_hashes(token.encode())))
     ).one_or_none()
-    if row is None or row.browser_hash not in _find_hashes(browser.token):
+    if row is None or row.browser_hash not in throttle.find_hashes(browser.token):
         return None
     if session.get(Account, row.username).demo and not browser.is_local:
         return None
     return row
-
-
-def _hash(value: bytes) -> str:
-    return _find_hashes(value)[0]
-
-
-def _find_hashes(value: bytes) -> list[str]:
-    """Compute the keyed hash of a value, with the present key first, then with those that
-    still read: a copy of the records opens nothing.
-    """
-    keys = environment.find_keys("cookie")
-    return [hmac.new(key, value, hashlib.sha256).hexdigest() for key in keys]
-
-
-def _throttles(
-    session: Session, username: str, browser: Browser
-) -> tuple[list[tuple[SignInThrottle, int]], SignInThrottle]:
-    """Find or make the counts, with limits, that delay this try, and the account's in all."""
-    # Hashed: what strangers type into the name field may well be a password.
-    name, network = _hash(b"name " + username.encode()), _find_network(browser.address)
-    account = _find_throttle(session, f"account:{name}")
-    if _is_known(session, username, browser):
-        # Nobody else can make it wait, whatever they try at other addresses or at its own.
-        key = _hash(b"browser " + username.encode() + b" " + browser.token)
-        return [(_find_throttle(session, f"browser:{key}"), FAILURES_PER_BROWSER)], account
-    return [
-        (_find_throttle(session, f"account:{name}:{network}"), FAILURES_PER_BROWSER),
-        (_find_throttle(session, f"address:{network}"), FAILURES_PER_ADDRESS),
-    ], account
-
-
-def _find_throttle(session: Session, key: str) -> SignInThrottle:
-    row = session.get(SignInThrottle, key)
-    if row is None:
-        row = SignInThrottle(key=key, failures=0, last_failure_at=now())
-        session.add(row)
-    return row
-
-
-def _find_network(address: str) -> str:
-    """Return the address, or for IPv6 its /64 network: one person may use all of it."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
-
-
-def _is_known(session: Session, username: str, browser: Browser) -> bool:
-    row = sa.select(LoginSession.id).where(
-        LoginSession.username == username,
-        LoginSession.browser_hash.in_(_find_hashes(browser.token)),
-    )
-    return session.scalar(row.limit(1)) is not None
-
-
-def _count_try(session: Session, username: str, browser: Browser) -> timedelta:
-    """Count a try as a failure, unless it comes too early. Returns how long it has to wait.
-
-    The count of an account from everywhere blocks nobody: who comes from a new address
-    then waits once, and gets in with the right password whatever others try meanwhile.
-    """
-    moment = _forget_old(session)
-    rows, account = _throttles(session, username, browser)
-    own_count = rows[0][0]
-    is_attacked = account.failures >= FAILURES_PER_ACCOUNT and len(rows) > 1
-    if is_attacked and not own_count.failures and own_count.blocked_until is None:
-        own_count.blocked_until = moment + FIRST_WAIT
-    wait = _count_failure(rows, moment)
-    if not wait:
-        account.failures += 1
-        account.last_failure_at = moment
-    return wait
-
-
-def find_token_wait(session: Session, address: str) -> timedelta:
-    """Find how long an address has to wait before another of its wrong service tokens counts."""
-    row, moment = session.get(SignInThrottle, f"token:{_find_network(address)}"), now()
-    end = row.blocked_until if row and row.blocked_until else moment
-    return max(end - moment, timedelta(0))
-
-
-def count_bad_token(session: Session, address: str) -> timedelta:
-    """Count a service token that opens nothing, unless it comes too early. Returns how long
-    that address has to wait.
-
-    Scripts have a count of their own: one that was forgotten keeps no person out.
-    """
-    moment = _forget_old(session)
-    throttle = _find_throttle(session, f"token:{_find_network(address)}")
-    return _count_failure([(throttle, FAILURES_PER_ADDRESS)], moment)
-
-
-def _forget_old(session: Session) -> datetime:
-    moment = now()
-    session.execute(
-        sa.delete(SignInThrottle).where(SignInThrottle.last_failure_at < moment - FORGET_AFTER)
-    )
-    # Nobody waits for longer than that, even after the clock was set back.
-    longest = moment + MAX_WAIT
-    session.execute(
-        sa.update(SignInThrottle)
-        .where(SignInThrottle.blocked_until > longest)
-        .values(blocked_until=longest)
-    )
-    return moment
-
-
-def _count_failure(rows: list[tuple[SignInThrottle, int]], moment: datetime) -> timedelta:
-    for row, _limit in rows:
-        if row.blocked_until is not None and row.blocked_until > moment:
-            return row.blocked_until - moment
-    for row, limit in rows:
-        row.failures += 1
-        row.last_failure_at = moment
-        if row.failures >= limit:
-            row.blocked_until = moment + min(
-                FIRST_WAIT * 2 ** min(row.failures - limit, 10), MAX_WAIT
-            )
-    return timedelta(0)
-
-
-def require_no_wait(wait: timedelta) -> None:
-    """Raise Refusal `too_many_tries` while there is something to wait for."""
-    if wait:
-        raise Refusal(
-            "too_many_tries",
-            "Too many tries. Wait {seconds} seconds, then try again.",
-            seconds=int(wait.total_seconds()) + 1,
-        )
-
-
-def _forget_try(session: Session, username: str, browser: Browser, keeps_own: bool = False) -> None:
-    ((own_throttle, _), *shared_throttles), account = _throttles(session, username, browser)
-    session.flush()
-    if not keeps_own:
-        session.delete(own_throttle)
-    # One good sign-in takes back its own count only: an address that guesses must not
-    # wash itself clean.
-    for row, limit in (*shared_throttles, (account, FAILURES_PER_ACCOUNT)):
-        row.failures = max(row.failures - 1, 0)
-        if row.failures < limit:
-            row.blocked_until = None
 
 
 def _delete_old(session: Session) -> None:

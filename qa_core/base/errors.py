@@ -1,11 +1,25 @@
 """Exceptions that people read: the fault, and the remedy."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 N_ = str
 """Marker of a message for the catalogues: `i18n.N_`, which imports this module."""
 _ANSWERS = ("--", "python -m qa_core import ")
+
+
+UNREADABLE = "�"
+
+
+def make_quotable(value: Any) -> Any:
+    """Return what a message may quote: a text with control characters, such as the bytes of
+    a key read as a header, is one mark.
+    """
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    has_bytes = any(unicodedata.category(sign) == "Cc" and sign not in "\t\r\n" for sign in value)
+    return UNREADABLE if has_bytes else value
 
 
 class Refusal(Exception):
@@ -26,8 +40,8 @@ class Refusal(Exception):
         super().__init__(code)
         self.code = code
         self.message = message
-        self.options = options
-        self.params = params
+        self.options = tuple(map(make_quotable, options))
+        self.params = {name: make_quotable(value) for name, value in params.items()}
 
     def __str__(self) -> str:
         return self.message.format(**self.params)

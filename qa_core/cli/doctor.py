@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from qa_core.access import people
+from qa_core.access import identity, people
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment, i18n
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, key_rotation, requests, retention
 from qa_core.compliance.rules import catalogue
@@ -23,7 +25,7 @@ from qa_core.storage.records import due_work, store
 from qa_core.storage.records.alerts import AlertRule
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import AFTER_IMPORT, ImportBatch
-from qa_core.upkeep import purge
+from qa_core.upkeep import integrity, purge
 
 OK, WARN, BAD = "ok", "warn", "bad"
 LOW_DISK_BYTES = 2 * 1024**3
@@ -45,10 +47,10 @@ class Check:
 def examine(deep: bool = False) -> list[Check]:
     """Run every check; one that fails itself is bad, never an exception.
 
-    `deep`: read every file of the lake.
+    `deep`: read every file of the lake, and every recording.
     """
     checks = [
-        _guarded(name, partial(_lake, deep) if check is _lake else check, needs_records)
+        _guarded(name, partial(check, deep) if check in (_lake, _stores) else check, needs_records)
         for name, check, needs_records in _CHECKS
     ]
     is_ready = next(check for check in checks if check.name == "records").state == OK
@@ -143,8 +145,20 @@ def _privacy() -> tuple[str, str]:
         return OK, _("readable by their owner only")
     return BAD, _(
         "Other users of this machine can read {paths}. Run: python -m qa_core init",
-        paths=", ".join(map(str, readable)),
+        paths=", ".join(f"{path} ({stat.S_IMODE(path.stat().st_mode):o})" for path in readable),
     )
+
+
+def _providers() -> tuple[str, str]:
+    providers, silent = identity.find_providers(), []
+    for provider in providers.values():
+        try:
+            identity.require_answer(provider)
+        except Refusal as refusal:
+            silent.append(f"{provider.name}: {i18n.format_refusal(refusal)}")
+    if silent:
+        return BAD, " · ".join(silent)
+    return OK, ", ".join(providers) or _("none")
 
 
 def _administrator() -> tuple[str, str]:
@@ -161,7 +175,8 @@ def _administrator() -> tuple[str, str]:
 def _journal() -> tuple[str, str]:
     with store.reading() as session:
         verification = audit_log.verify(session)
-    return OK if verification.ok else BAD, audit_report.describe_for_operator(verification)
+    state = BAD if not verification.ok else WARN if verification.warnings else OK
+    return state, audit_report.describe_for_operator(verification)
 
 
 def _lake(deep: bool = False) -> tuple[str, str]:
@@ -177,6 +192,22 @@ def _lake(deep: bool = False) -> tuple[str, str]:
     span = lake.span()
     known = " · ".join(f"{name} v{version}" for name, version in versions.items() if version >= 0)
     return OK, known + (f" · {span[0]:%Y-%m-%d} – {span[1]:%Y-%m-%d}" if span else _("empty"))
+
+
+def _stores(deep: bool = False) -> tuple[str, str]:
+    found = integrity.check() if deep else integrity.find_last()
+    if found is None:
+        return WARN, _("Not read to the end yet. The served app does it each day.")
+    at = f"{environment.to_local(found.at):%Y-%m-%d %H:%M}"
+    if not found.is_well:
+        return BAD, _(
+            "Damaged or missing on {at}: {files} files of the lake, {recordings} recordings. "
+            "Restore them from a backup.",
+            at=at,
+            files=found.lake_files,
+            recordings=found.recordings,
+        )
+    return WARN if found.is_old else OK, _("every file read, {at}", at=at)
 
 
 def _imports() -> tuple[str, str]:
@@ -298,12 +329,14 @@ _CHECKS: tuple[tuple[str, Callable[[], tuple[str, str]], bool], ...] = (
     ("administrator", _administrator, True),
     ("journal", _journal, True),
     ("lake", _lake, False),
+    ("deep check", _stores, True),
     ("engine", lambda: (OK, engine_check.describe_engine()), False),
     ("imports", _imports, True),
     ("marks of evaluations", _marks, True),
     ("alert rules", _alerts, True),
     ("work after imports", _due_work, True),
     ("host names", _hosts, False),
+    ("identity providers", _providers, False),
     ("retention", _retention, True),
     ("backup", _backup, True),
     ("requests of persons", _requests, True),

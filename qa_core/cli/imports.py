@@ -52,6 +52,7 @@ def import_files(
     if not files:
         raise Misuse("no_files", "Name the files to import.")
     options = ImportOptions.parse(texts)
+    files = [path.resolve() if path.is_symlink() else path for path in files]
     if not options.dry_run:
         store.require_ready()
     with show_progress(quiet=as_json) as progress:

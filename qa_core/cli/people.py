@@ -95,6 +95,7 @@ def verify_journal() -> Output:
         "rows": verification.rows,
         "ok": verification.ok,
         "first_bad": verification.first_bad,
+        "warnings": list(verification.warnings),
     }
     yield CommandResult(document, DONE if verification.ok else REFUSED)
     yield audit_report.describe_for_operator(verification)

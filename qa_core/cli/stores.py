@@ -89,7 +89,7 @@ def _is_empty() -> bool:
 
 
 @ROOT.command("doctor", needs_records=False)
-def doctor(deep: bool = flag("Read every file of the lake, too.")) -> Output:
+def doctor(deep: bool = flag("Read every file of the lake and every recording, too.")) -> Output:
     """Check the health of the stores, and say what to do."""
     from qa_core.cli import doctor as checks
 

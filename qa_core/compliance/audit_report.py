@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.i18n import _, format_options, ngettext
+from qa_core.base.i18n import N_, _, format_options, ngettext
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import members
 from qa_core.metrics import downloads, spreadsheets
@@ -86,6 +86,15 @@ def _whole(statement: sa.Select) -> Unscoped:
     )
 
 
+WARNINGS = {
+    "end_beside_log": N_(
+        "Its end is noted beside it alone: who cuts the log can cut the note. Name a file "
+        "elsewhere in QA_ANCHOR."
+    ),
+}
+"""What a verification warns of, by code."""
+
+
 def verify_journal(viewer: Viewer) -> audit_log.Verification:
     """Recompute every seal of the audit log, and log that it was done."""
     viewer.require(Permission.SEE_JOURNAL)
@@ -125,7 +134,8 @@ def describe_for_operator(verification: audit_log.Verification) -> str:
 def describe(verification: audit_log.Verification) -> str:
     """Describe the result of a verification in a sentence."""
     if verification.ok:
-        return ngettext("{n} row, chain intact.", "{n} rows, chain intact.", verification.rows)
+        said = ngettext("{n} row, chain intact.", "{n} rows, chain intact.", verification.rows)
+        return " ".join([said, *(_(WARNINGS[code]) for code in verification.warnings)])
     if verification.first_bad is None:
         return _(
             "The end of the audit log is not noted: {file} is missing. Rows may have been cut "

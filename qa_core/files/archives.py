@@ -1,12 +1,16 @@
 """Bytes of a file, unpacked while read where it is a gzip or zip, never beyond the limits."""
 
 import codecs
+import errno
 import gzip
 import io
+import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,10 +75,10 @@ class Content:
     def unpacked_size(self) -> int:
         """Count how many bytes it unpacks to, as far as the packing says; for progress alone."""
         if self.packing == "zip":
-            with zipfile.ZipFile(self.path) as archive:
+            with open_file(self.path) as file, zipfile.ZipFile(file) as archive:
                 return max(1, archive.getinfo(self.member).file_size)
         if self.packing == "gzip":
-            with self.path.open("rb") as file:
+            with open_file(self.path) as file:
                 file.seek(-4, io.SEEK_END)
                 return max(self.size, int.from_bytes(file.read(4), "little"))
         return max(1, self.size)
@@ -82,7 +86,7 @@ class Content:
     def open(self) -> BinaryIO:
         """Open the bytes from the start. Reading raises Refusal for damage and beyond limits."""
         if self.packing is None:
-            file = self.path.open("rb")
+            file = open_file(self.path)
             if self._ends_lines_by_returns:
                 return io.BufferedReader(ReplacingFile(file, b"\r", b"\n"))
             return file
@@ -91,7 +95,7 @@ class Content:
     @cached_property
     def _ends_lines_by_returns(self) -> bool:
         """Return whether lines end as on old Macs, by a carriage return alone."""
-        with self.path.open("rb") as file:
+        with open_file(self.path) as file:
             start = file.read(BLOCK_BYTES)
         return b"\r" in start and b"\n" not in start and b"\x00" not in start
 
@@ -177,18 +181,73 @@ def find_marked_encoding(start: bytes) -> str | None:
     return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
+_FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
+
+
+@contextmanager
+def stay_inside(folder: Path) -> Iterator[None]:
+    """Let `open_file` open only what is below that folder, through no link, meanwhile."""
+    token = _FOLDER.set(folder)
+    try:
+        yield
+    finally:
+        _FOLDER.reset(token)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file from outside. Raises Refusal for a link, a folder, a pipe and a device, and
+    beyond the folder of `stay_inside`; OSError where there is none or it is closed to us.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    folder, place = _FOLDER.get(), None
+    try:
+        if folder is not None and path.is_relative_to(folder):
+            place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            *above, name = path.relative_to(folder).parts or (".",)
+            for part in above:  # one by one: none may be a link
+                place, outer = os.open(part, flags | os.O_DIRECTORY, dir_fd=place), place
+                os.close(outer)
+            number = os.open(name, flags, dir_fd=place)
+        elif folder is not None:
+            raise _refuse_special(path)
+        else:
+            number = os.open(path, flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+            raise _refuse_special(path) from error
+        raise
+    finally:
+        if place is not None:
+            os.close(place)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise _refuse_special(path)
+    return os.fdopen(number, "rb")
+
+
+def is_regular(path: Path) -> bool:
+    """Return whether there is a file of that name that is no link."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def refuse_special(path: Path) -> None:
     """Raise Refusal for what is there but no file: reading a pipe or a device never ends."""
-    if path.exists() and not path.is_file():
-        message = N_("{path} is a folder, a pipe or a device, not a file.")
-        raise Refusal("no_regular_file", message, path=str(path))
+    if os.path.lexists(path) and not is_regular(path):
+        raise _refuse_special(path)
+
+
+def _refuse_special(path: Path) -> Refusal:
+    message = N_("{path} is a link, a folder, a pipe or a device, not a file.")
+    return Refusal("no_regular_file", message, path=str(path))
 
 
 def open_content(path: Path, encoding: str | None = None) -> Content:
     """Find out how a file is packed. Raises Refusal for a zip that does not hold just one file."""
-    refuse_special(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             start = file.read(4)
     except OSError as error:
         raise Refusal(
@@ -204,7 +263,7 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     if start != ZIP:
         return Content(path, encoding=encoding)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise refuse_damaged(path.name) from error
@@ -269,7 +328,7 @@ class _UnpackedFile(io.RawIOBase):
     def __init__(self, content: Content) -> None:
         self._content, self._bytes_read = content, 0
         self._opened = ExitStack()
-        file = self._opened.enter_context(content.path.open("rb"))
+        file = self._opened.enter_context(open_file(content.path))
         if content.packing == "gzip":
             file = gzip.GzipFile(fileobj=file)
         else:

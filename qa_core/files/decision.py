@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from qa_core.base.errors import make_quotable
 from qa_core.base.i18n import N_, _
 
 SET_BY_PERSON, NO_COLUMN = N_("as set by you"), N_("no column says it")
@@ -38,7 +39,8 @@ class Decision:
         """Build a decision. `seen`: cells, a number of rows, or one of the constants."""
         if seen:
             params["seen"] = seen
-        return Decision(field, decision, params=tuple(params.items()))
+        quoted = ((name, make_quotable(value)) for name, value in params.items())
+        return Decision(field, decision, params=tuple(quoted))
 
     def with_weight(self, **weight: float | None) -> Decision:
         return replace(self, weight=tuple(weight.items()))

@@ -1,18 +1,35 @@
-"""Parquet files as flat records of text; nested names are joined with dots."""
+"""Parquet files as flat records of text; nested names are joined with dots.
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+The footer is judged first; the rows are decoded in a process with limits, since a small
+file may say the same long text a million times.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.files.archives import Content, refuse_damaged, require_columns
+from qa_core.files.archives import (
+    MAX_RATIO,
+    MAX_UNPACKED_BYTES,
+    MIN_BYTES_FOR_RATIO,
+    Content,
+    open_file,
+    refuse_damaged,
+    require_columns,
+)
 from qa_core.files.json_documents import Records, flatten
 
+PROCESS = Path(__file__).with_name("parquet_process.py")
 ROWS_AT_ONCE = 10_000
+MIN_ROWS_FOR_RATIO = 100_000
+"""Rows from which a file has at least a byte for each: contacts differ."""
 
 
 def open_records(content: Content) -> Records:
@@ -24,9 +41,10 @@ def open_records(content: Content) -> Records:
             name=content.name,
         )
     try:
-        with pq.ParquetFile(content.path) as file:
+        with open_file(content.path) as source, pq.ParquetFile(source) as file:
             require_columns(content.name, file.metadata.num_columns)
             schema, count = file.schema_arrow, file.metadata.num_rows
+            _require_small(content, file.metadata)
     except (pa.ArrowInvalid, OSError) as error:
         raise refuse_damaged(content.name) from error
     names: dict[str, None] = {}
@@ -44,21 +62,36 @@ def _flatten_names(item: pa.Field, before: str = "") -> list[str]:
     )
 
 
+def _require_small(content: Content, footer: pq.FileMetaData) -> None:
+    groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
+    unpacked = sum(group.total_byte_size for group in groups)
+    if (
+        unpacked > MAX_UNPACKED_BYTES
+        or (unpacked > MIN_BYTES_FOR_RATIO and unpacked > MAX_RATIO * content.size)
+        or footer.num_rows > max(MIN_ROWS_FOR_RATIO, content.size)
+    ):
+        raise _refuse_size(content)
+
+
 def _read_rows(content: Content) -> Iterator[dict[str, str]]:
-    try:
-        with pq.ParquetFile(content.path) as file:
-            for batch in file.iter_batches(ROWS_AT_ONCE):
-                for row in batch.to_pylist():
-                    yield flatten({name: _as_plain(value) for name, value in row.items()})
-    except (pa.ArrowInvalid, OSError) as error:
-        raise refuse_damaged(content.name) from error
+    command = [sys.executable, "-I", str(PROCESS), str(ROWS_AT_ONCE)]
+    with (
+        open_file(content.path) as source,
+        subprocess.Popen(
+            command, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process,
+    ):
+        try:
+            for line in process.stdout:
+                yield flatten(json.loads(line))
+            code = process.wait()
+        finally:
+            process.kill()
+    if code:
+        # A signal is the limit of processor time, or the system out of memory.
+        raise _refuse_size(content) if code == 3 or code < 0 else refuse_damaged(content.name)
 
 
-def _as_plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _as_plain(part) for name, part in value.items()}
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+def _refuse_size(content: Content) -> Refusal:
+    message = N_("{name} unpacks to far more than its size. Export it in parts, or as CSV.")
+    return Refusal("parquet_too_large", message, name=content.name)

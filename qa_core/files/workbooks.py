@@ -103,14 +103,12 @@ def _check_archive(content: Content) -> None:
             if LOCK_MARK in start:
                 raise refuse_locked(content.name)
             return
-        source = (
-            io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else content.path
-        )
-    try:
-        with zipfile.ZipFile(source) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise refuse_damaged(content.name) from error
+        source = io.BytesIO(start + file.read(MAX_PACKED_BYTES)) if content.packing else file
+        try:
+            with zipfile.ZipFile(source) as archive:
+                entries = archive.infolist()
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise refuse_damaged(content.name) from error
     if not any(entry.filename.lower().startswith(("xl/", "content.xml")) for entry in entries):
         raise refuse_type(content.name, "ZIP")
     unpacked_size = sum(entry.file_size for entry in entries)

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from qa_core.storage import system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
+from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import JournalCut
 
 LOG = logging.getLogger("qa_core.journal")
@@ -44,7 +45,8 @@ class Verification:
     """Result of a check of the whole journal. `first_bad`: the first row that was
     edited, moved, follows a gap, or is missing at the end. `is_cut`: the only fault is
     a missing end, or an end other than the one noted. `missing_note`: the file in which
-    no end is noted though there are rows.
+    no end is noted though there are rows. `warnings`: codes, such as `end_beside_log`
+    where the only note lies with the log, and is cut with it.
     """
 
     rows: int
@@ -52,6 +54,7 @@ class Verification:
     first_bad: int | None
     is_cut: bool = False
     missing_note: str | None = None
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -200,11 +203,17 @@ def verify(session: Session) -> Verification:
             ):
                 first_bad, is_cut = row.seq, True
         previous, next_seq = row.mac, row.seq + 1
-    if first_bad is None and latest >= next_seq:
+    # The first account writes the first row: without any, all of them were taken away.
+    is_emptied = not rows and session.scalar(sa.select(Account.username).limit(1)) is not None
+    if first_bad is None and (latest >= next_seq or is_emptied):
         first_bad, is_cut = next_seq, True
     missing = [str(path) for path, end in ends.items() if end is None] if rows else []
     is_ok = first_bad is None and not missing
-    return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None)
+    here = environment.current()
+    beside = (here.folder.resolve(), here.secrets_folder.resolve())
+    is_elsewhere = any(not any(map(path.is_relative_to, beside)) for path in _end_files()[1:])
+    warnings = () if is_elsewhere else ("end_beside_log",)
+    return Verification(rows, is_ok, first_bad, is_cut, missing[0] if missing else None, warnings)
 
 
 def purge(session: Session, before: datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 
-TEMPORARY_CODES = frozenset({"store_busy", "lake_busy", "disk_full"})
+TEMPORARY_CODES = frozenset({"store_busy", "store_down", "lake_busy", "disk_full"})
 """Codes of refusals that say nothing against the file: it is worth another try."""
 
 _FULL = (
@@ -27,6 +27,17 @@ _BUSY = (
     "could not obtain lock",
     "lock timeout",
 )
+_DOWN = (
+    "connection refused",
+    "connection to server",
+    "connection is bad",
+    "connection timeout",
+    "server closed the connection",
+    "terminating connection",
+    "the database system is",
+    "failed to resolve host",
+)
+"""Signs of the driver of PostgreSQL that nobody answers it."""
 _READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
 
@@ -49,6 +60,13 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 "store_busy",
                 "Another program is using the records. Try again when it is done. Nothing is "
                 "half-done or counted twice.",
+            )
+        of_database = type(cause).__module__.startswith(("psycopg", "sqlalchemy"))
+        if of_database and any(sign in text for sign in _DOWN):
+            return Refusal(
+                "store_down",
+                "The database does not answer. Start PostgreSQL, or correct QA_DATABASE_URL, then "
+                "try again.",
             )
         if _is_denied(cause) or any(sign in text for sign in _READ_ONLY):
             return Refusal(

@@ -34,7 +34,16 @@ from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
-from qa_core.ui.server import browser, connections, health, identity_routes, kpi_api, proxies
+from qa_core.ui.frame import gate
+from qa_core.ui.server import (
+    browser,
+    connections,
+    health,
+    identity_routes,
+    kpi_api,
+    proxies,
+    session_routes,
+)
 
 CLOSED = re.compile(r"/_stcore/(metrics|agent(/.*)?|script-health-check)/?")
 UPLOADS = "/_stcore/upload_file/"
@@ -146,12 +155,26 @@ class Wall:
             await self.app(scope, receive, send)
             return
         path = scope["path"]
+        is_replaced = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal is_replaced
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_replaced := headers.get("content-type", "").startswith(
+                    "text/html"
+                ) and not _may_be_page(path):
+                    # Streamlit's page, which answers for every address: there is nothing here.
+                    message["status"], body = 404, b"Not Found"
+                    message["headers"] = [(b"content-type", b"text/plain; charset=utf-8")]
+                    headers = MutableHeaders(scope=message)
+                    headers["Content-Length"] = str(len(body))
                 for name, value in headers_for(path).items():
                     headers[name] = value
+            elif is_replaced and message["type"] == "http.response.body":
+                message = {**message, "body": b"" if message.get("more_body") else b"Not Found"}
+            elif is_replaced:
+                return  # the path of a file to send
             # Who sent what is no HTTP was answered by the server below already.
             with contextlib.suppress(LocalProtocolError):
                 await send(message)
@@ -173,6 +196,13 @@ class Wall:
             await self.app(scope, receive, send_with_headers)
 
 
+def _may_be_page(path: str) -> bool:
+    from qa_core.ui.frame import menu
+
+    names = {"", menu.HOME, *(page.key for page in menu.all_pages())}
+    return path.strip("/") in names or path.startswith("/component/")
+
+
 def find_signed_in(request: Request) -> sessions.SignedIn | None:
     """Return the live session behind a plain request, by its cookie and the browser's
     token; None for a stranger.
@@ -192,9 +222,12 @@ def check_start() -> None:
         store.migrate()
         permissions.protect()
         audit_report.note_from_now_on()
-    except Refusal as refusal:
+    except Exception as error:
+        refusal = system_errors.find_refusal(error)
+        if refusal is None:
+            raise
         print(i18n.format_for_operator(refusal), file=sys.stderr)
-        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from refusal
+        raise SystemExit(2 if isinstance(refusal, Misuse) else 1) from None
     proxies.install()
     hosts = ", ".join(streamlit.get_option("server.allowedHosts")) or "*"
     print(
@@ -230,7 +263,7 @@ def _work_unattended() -> None:
     """
     from qa_core import ingest
     from qa_core.metrics.kpi import editions
-    from qa_core.upkeep import after_import, purge
+    from qa_core.upkeep import after_import, integrity, purge
 
     try:
         ingest.resume()
@@ -243,7 +276,7 @@ def _work_unattended() -> None:
         after_import.do_due()
         purge.purge_daily(_work_beside)
         try:
-            if editions.find_due():
+            if editions.find_due() or integrity.is_due():
                 _work_beside()
             # By another process, or by a person, as well.
             if (deletion := audit_report.find_last_deletion()) != forgotten:
@@ -255,7 +288,7 @@ def _work_unattended() -> None:
 
 
 def _work_beside() -> None:
-    """Purge and publish: in a process beside the server, unless that takes longer to start.
+    """Purge, publish and check the stores: in a process beside the server, unless that takes longer to start.
     Raises an error where it fails; it has said why.
     """
     from qa_core.upkeep import beside
@@ -280,9 +313,13 @@ def _may_upload(scope: Scope) -> bool:
 
 
 def _find_ready(request: Request) -> sessions.SignedIn | None:
-    """Return the live session; None also for who has a password to change first."""
+    """Return the live session; None also for who has a password to change, or a second
+    factor to set up, first.
+    """
     signed_in = find_signed_in(request)
-    return None if signed_in is None or signed_in.must_change_password else signed_in
+    if signed_in is None or signed_in.must_change_password:
+        return None
+    return None if gate.misses_second_factor(signed_in.viewer) else signed_in
 
 
 def load_download_rooms() -> None:
@@ -374,6 +411,7 @@ def _find_span(header: str | None, size: int) -> tuple[int, int, bool] | None:
 
 ROUTES = (
     *identity_routes.ROUTES,
+    *session_routes.ROUTES,
     *kpi_api.ROUTES,
     *health.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),

@@ -20,7 +20,8 @@ styles.apply()
 
 if signed_in is None:
     sign_in.show_sign_in()
-elif sign_in.keep_cookie():
+else:
+    sign_in.keep_cookie()
     if opened:
         from qa_core.ui import page_frame
 

@@ -10,7 +10,7 @@ from qa_core.base.errors import Refusal
 from qa_core.storage.records import store
 from qa_core.ui import page_script, sidebar
 from qa_core.ui.frame import cached, filter_bar, gate, menu
-from qa_core.ui.views.admin import first_steps
+from qa_core.ui.views.admin import account_requests, first_steps
 from qa_core.ui.widgets import drill
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
@@ -31,6 +31,7 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)
+            account_requests.show_announced()
             drill.follow(page_key)
             if entry is not None:
                 first_steps.show_way_back(viewer, entry)

@@ -1,6 +1,5 @@
 """Pages for strangers: the sign-in form, the first steps, and the choice of a password."""
 
-import time
 from urllib.parse import parse_qsl, urlsplit
 
 import segno
@@ -52,7 +51,7 @@ def _show_code_form() -> None:
     try:
         with held.under_way:
             held.token = sessions.finish_sign_in(held.second_step, code, here)
-            held.second_step, held.waits_since = None, time.monotonic()
+            held.second_step = None
     except AccessDenied:
         held.second_step = None
         held.refusal = Refusal("second_step_over", "This took too long. Sign in again.")
@@ -114,7 +113,7 @@ def _show_setup(viewer: Viewer) -> None:
         is_sent = st.form_submit_button(_("Confirm"), type="primary")
     if is_sent:
         with actions.show_refusals():
-            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code)
+            st.session_state[_RECOVERY] = second_factor.confirm(viewer, code, browser.current())
             del st.session_state[_ADDRESS]
             st.rerun()
 
@@ -125,7 +124,7 @@ def _show_removal(viewer: Viewer) -> None:
         is_sent = st.form_submit_button(_("Remove"))
     if is_sent:
         with actions.show_refusals():
-            second_factor.remove(viewer, code)
+            second_factor.remove(viewer, code, browser.current())
             st.rerun()
 
 
@@ -190,22 +189,15 @@ def show_password_form() -> bool:
     return False
 
 
-def keep_cookie() -> bool:
-    """Have the browser keep the token as its cookie. False while the first page waits
-    for that: a reload right after it finds the cookie.
+def keep_cookie() -> None:
+    """Lead a browser that has just signed in over the address that gives it the cookie, and
+    back to the page it is on.
     """
-    from qa_core.ui import authenticator
-
     held = gate.sign_in_state()
-    if held.is_kept or browser.cookie() == held.token:
-        return True
-
-    with st.container(height=1, border=False, key="cookie"):
-        authenticator.write_cookie(held)
-    if not held.is_late:
+    if browser.cookie() != held.token:
         with _middle():
             st.caption(_("Signing in…"))
-    return held.is_late
+        gate.lead_to(f"/session/{sessions.build_exchange(held.token, browser.page())}")
 
 
 def _show_form() -> None:
@@ -223,7 +215,6 @@ def _show_form() -> None:
                 with store.reading() as session:
                     days = settings.current(session).one_time_password_days
                 held.token = sessions.sign_in(username, password, here, days)
-                held.waits_since = time.monotonic()
             except sessions.SecondStep as step:
                 held.second_step = step.ticket
             except Refusal as refusal:
@@ -242,8 +233,6 @@ def _show_form() -> None:
         st.rerun()
     if held.refusal:
         gate.show_refusal(held.refusal)
-    if browser.cookie():
-        authenticator.delete_cookie()
     for provider in identity.find_providers().values():
         title = _("Sign in with {provider}", provider=escape(provider.title))
         if st.button(title, icon=":material/key:", key=f"sign_in_{provider.name}"):

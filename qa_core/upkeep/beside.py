@@ -11,16 +11,17 @@ import threading
 
 from qa_core.metrics.kpi import editions
 from qa_core.storage import system_errors
-from qa_core.upkeep import purge
+from qa_core.upkeep import integrity, purge
 
 LOG = logging.getLogger("qa_core")
 LOWEST_PRIORITY = 19
 
 
 def work() -> None:
-    """Purge, and publish the editions that are due."""
+    """Purge, publish the editions that are due, and check the stores."""
     purge.purge_today()
     editions.publish_due()
+    integrity.check_daily()
 
 
 def _end_with_server() -> None:

@@ -5,7 +5,7 @@ administrator.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.storage.records.base import now
 from qa_core.storage.records.people import Account, Team
 
 
@@ -158,12 +159,101 @@ def test_nobody_changes_their_own_account(add_person: Callable[..., str]) -> Non
         assert refused.value.code == "own_account"
 
 
-def test_one_administrator_alone_may_do_all_that_there_is_nobody_to_confirm(
+@pytest.mark.parametrize("role", list(Role))
+def test_one_administrator_alone_gives_at_once_what_decides_nothing(
+    role: Role, add_person: Callable[..., str]
+) -> None:
+    add_person("root", "admin")
+    root, is_grave = viewer_of("root"), role in (Role.DPO, Role.ADMIN, Role.EXECUTIVE)
+    bounds = {"sites": ("Lyon",)} if role == Role.MANAGER else {}
+
+    assert accounts.needs_second(root, AccountAction.ADD, "new", role) is is_grave
+    if is_grave:
+        assert refusal_of(accounts.add, root, "new", role) == "second_person"
+    else:
+        assert accounts.add(root, "new", role, **bounds)
+
+
+def refusal_of(attempt: Callable[..., object], *given: object) -> str:
+    with pytest.raises(Refusal) as refused:
+        attempt(*given)
+    return refused.value.code
+
+
+def ask(viewer: Viewer, act: AccountAction, username: str, role: Role | None = None) -> int:
+    """Ask for that; return the number of the request."""
+    accounts.propose(viewer, act, username, role and AccountTerms(role))
+    return accounts.find_requests(viewer)[-1].id
+
+
+def test_a_deciding_role_given_alone_is_shown_to_all_for_a_day(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_person("root", "admin")
+    root = viewer_of("root")
+    number = ask(root, AccountAction.ADD, "dora", Role.DPO)
+
+    assert [one.username for one in accounts.find_announced()] == ["dora"]
+    assert refusal_of(accounts.confirm, root, number) == "second_person"
+    present = now()
+    monkeypatch.setattr(accounts, "now", lambda: present + timedelta(hours=23))
+    assert refusal_of(accounts.confirm, root, number) == "second_person"
+    monkeypatch.setattr(accounts, "now", lambda: present + timedelta(hours=25))
+    assert accounts.confirm(root, number) and viewer_of("dora").role == Role.DPO
+    assert accounts.find_announced() == []
+
+
+def test_a_day_replaces_no_second_person_where_there_is_one(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_person("root", "admin")
+    number = ask(viewer_of("root"), AccountAction.ADD, "bea", Role.ADMIN)
+    add_person("dora", "dpo")
+    present = now()
+    monkeypatch.setattr(accounts, "now", lambda: present + timedelta(days=9))
+
+    assert accounts.find_announced() == []
+    assert refusal_of(accounts.confirm, viewer_of("root"), number) == "second_person"
+
+
+def test_nobody_is_confirmed_by_an_account_that_they_made_or_reset(
     add_person: Callable[..., str],
 ) -> None:
     add_person("root", "admin")
+    root = viewer_of("root")
+    accounts.add(root, "puppet", "manager", sites=("Lyon",))
+    ask(root, AccountAction.ADD, "dora", Role.DPO)
+    [request] = accounts.find_requests(root)
 
-    assert accounts.add(viewer_of("root"), "dora", "dpo")
+    assert refusal_of(accounts.confirm, viewer_of("puppet"), request.id) == "second_person"
+
+    # Once the operator, or a third person, had a part in a change of it, it may.
+    accounts.change(Viewer.SYSTEM, "puppet", AccountTerms(Role.MANAGER, sites=("Lyon",)))
+    assert accounts.confirm(viewer_of("puppet"), request.id)
+    # A new password brings it back into the hands of who asked, whatever it was before,
+    number = ask(root, AccountAction.RESET, "dora")
+    accounts.confirm(viewer_of("puppet"), number)  # a third person knew
+    number = ask(root, AccountAction.ADD, "bea", Role.ADMIN)
+    assert accounts.confirm(viewer_of("dora"), number)
+
+
+def test_a_puppet_of_a_puppet_confirms_nothing(
+    add_person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_person("root", "admin")
+    root, present = viewer_of("root"), now()
+    number = ask(root, AccountAction.ADD, "bea", Role.ADMIN)
+    monkeypatch.setattr(accounts, "now", lambda: present + timedelta(hours=25))
+    accounts.confirm(root, number)
+    bea = viewer_of("bea")
+
+    accounts.add(bea, "lea", "manager", sites=("Lyon",))
+    number = ask(root, AccountAction.ADD, "dora", Role.DPO)
+
+    for puppet in ("bea", "lea"):
+        assert refusal_of(accounts.confirm, viewer_of(puppet), number) == "second_person"
+    number = ask(bea, AccountAction.ADD, "eva", Role.DPO)
+    assert refusal_of(accounts.confirm, root, number) == "second_person"  # who made bea
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.DPO, Role.MANAGER, Role.ADMIN}))

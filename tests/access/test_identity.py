@@ -18,12 +18,14 @@ import sqlalchemy as sa
 from builders import identity_provider
 from builders.identity_provider import OTHER_KEY, PUBLIC_KEY
 from builders.visitors import PASSWORD
+from builders.wires import Wire
 
-from qa_core.access import accounts, identity, sessions
+from qa_core.access import accounts, identity, sessions, throttle
 from qa_core.access.roles import Role, Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.cli import doctor
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import now
@@ -173,13 +175,56 @@ def test_an_answer_is_of_its_browser_its_sign_in_and_ten_minutes(
     assert sessions.resume(identity.finish(provider, kept, state, code, HERE), HERE)
 
 
-def test_an_answer_is_good_once(lying: identity_provider.Provider) -> None:
+@pytest.mark.parametrize("takes_codes_twice", [False, True])
+def test_an_answer_is_good_once(lying: identity_provider.Provider, takes_codes_twice: bool) -> None:
+    lying.takes_codes_twice = takes_codes_twice
     kept, given = visit()
     identity.finish(corporate(), kept, given["state"], given["code"], HERE)
 
     with pytest.raises(Refusal) as refused:
         identity.finish(corporate(), kept, given["state"], given["code"], HERE)
-    assert refused.value.code == "identity_refused"
+    assert refused.value.code == "used_token"
+
+
+@pytest.mark.parametrize("state", ["", "%C3%A9", "a b", "x" * 129, "%00", "%F0%9F%94%91"])
+def test_a_malformed_state_is_a_bad_request(lying: identity_provider.Provider, state: str) -> None:
+    address = f"/sign-in/corporate/callback?state={state}&code=1"
+
+    assert Wire(None).ask(address)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ｒｏｏｔ", "username_taken"),
+        ("rооt", "mixed_scripts"),  # two Cyrillic letters
+        ("гооt", "mixed_scripts"),
+        ("r00t", "username_taken"),
+        ("аnn", "mixed_scripts"),
+        ("асе", "username_taken"),  # all Cyrillic
+        ("αce", "mixed_scripts"),
+        ("rooт", "mixed_scripts"),
+        ("ro\u200bot", "bad_username"),
+    ],
+)
+def test_no_provider_gives_a_name_that_looks_like_one_of_ours(
+    lying: identity_provider.Provider, add_person: Callable[..., str], name: str, code: str
+) -> None:
+    add_person("root", "admin")
+    add_person("ace", "admin")
+
+    with pytest.raises(Refusal) as refused:
+        sign_in(lying, sub="2", preferred_username=name)
+
+    assert refused.value.code == code
+
+
+def test_a_name_of_a_provider_is_one_line_of_usual_signs(
+    lying: identity_provider.Provider,
+) -> None:
+    username = sign_in(lying, preferred_username="Ｚoé", name="Ｚoé\nRoot\u202e \x07x")
+
+    assert username == "zoé" and viewer_of("zoé").display_name == "Zoé Root x"
 
 
 def test_a_token_of_an_earlier_sign_in_opens_nothing(
@@ -499,7 +544,7 @@ def test_a_logout_token_is_used_once(
     assert refused.value.code == "used_token"
     assert are_live(first, again) == [False, True]
     # Once its id is forgotten it is too old.
-    assert sessions.FORGET_AFTER.total_seconds() > identity.LOGOUT_SECONDS
+    assert throttle.FORGET_AFTER.total_seconds() > identity.LOGOUT_SECONDS
 
 
 def test_an_id_token_is_kept_no_longer_than_its_session(lying: identity_provider.Provider) -> None:
@@ -551,3 +596,15 @@ def test_a_bad_file_is_refused_at_the_start(lying: identity_provider.Provider, f
         file.write_text(file.read_text().replace(right, wrong.format(issuer=lying.issuer)))
     with pytest.raises(Refusal):
         identity.find_providers()
+
+
+def test_doctor_tries_every_provider(lying: identity_provider.Provider) -> None:
+    def state() -> tuple[str, str]:
+        [check] = [check for check in doctor.examine() if check.name == "identity providers"]
+        return check.state, check.detail
+
+    assert state() == ("ok", "corporate")
+    identity_provider.configure(corporate=lying.issuer, partner="http://localhost:1")
+    found, detail = state()
+    assert found == "bad" and "partner: The identity provider does not answer" in detail
+    assert "corporate" not in detail

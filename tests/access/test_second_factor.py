@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+import sqlalchemy as sa
 from builders.visitors import PASSWORD
 from streamlit.testing.v1 import AppTest
 
@@ -18,6 +19,7 @@ from qa_core.access.sessions import Browser
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre import settings
 from qa_core.storage.records import store
+from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import SecondFactor
 
 HERE = Browser(b"0123456789abcdef", "Firefox", "192.0.2.7")
@@ -29,7 +31,7 @@ def app_of_tom(add_person: Callable[..., str]) -> pyotp.TOTP:
     """An app that has the secret of Tom's factor, which is in use."""
     add_person("tom", "team_lead")
     app = pyotp.parse_uri(second_factor.start(TOM))
-    second_factor.confirm(TOM, app.at(time.time() - 30))
+    second_factor.confirm(TOM, app.at(time.time() - 30), HERE)
     return app
 
 
@@ -46,6 +48,16 @@ def code_of(ticket: str, code: str, browser: Browser = HERE) -> str:
     except Refusal as refusal:
         return refusal.code
     return "in"
+
+
+def refusal_of(change: Callable[..., object], *given: object) -> str:
+    with pytest.raises(Refusal) as refused:
+        change(*given)
+    return refused.value.code
+
+
+def code_of_sign_in() -> str:
+    return refusal_of(sessions.sign_in, "tom", PASSWORD, HERE, 7)
 
 
 def test_the_password_alone_opens_nothing_and_a_code_is_good_once(app_of_tom: pyotp.TOTP) -> None:
@@ -80,10 +92,31 @@ def test_codes_are_guessed_no_faster_than_passwords(app_of_tom: pyotp.TOTP) -> N
     assert codes == ["wrong_code"] * 4 + ["too_many_tries"] * 2
 
 
+@pytest.mark.parametrize("act", ["confirm", "remove"])
+def test_a_factor_is_changed_by_guessing_no_faster_than_one_signs_in(
+    add_person: Callable[..., str], act: str
+) -> None:
+    add_person("tom", "team_lead")
+    app = pyotp.parse_uri(second_factor.start(TOM))
+    if act == "remove":
+        second_factor.confirm(TOM, app.at(time.time() - 30), HERE)
+    change = getattr(second_factor, act)
+
+    codes = [refusal_of(change, TOM, "000000", HERE) for _ in range(30)]
+
+    assert codes == ["wrong_code"] * 5 + ["too_many_tries"] * 25
+    assert refusal_of(change, TOM, app.now(), HERE) == "too_many_tries"
+    assert code_of_sign_in() == "too_many_tries"
+    with store.reading() as session:
+        written = session.scalars(sa.select(JournalRow.action).order_by(JournalRow.seq)).all()
+    assert written.count("second_factor_refused") == 5
+    assert "second_factor_removed" not in written
+
+
 def test_a_recovery_code_is_good_once(add_person: Callable[..., str]) -> None:
     add_person("tom", "team_lead")
     app = pyotp.parse_uri(second_factor.start(TOM))
-    codes = second_factor.confirm(TOM, app.now())
+    codes = second_factor.confirm(TOM, app.now(), HERE)
 
     assert len(set(codes)) == 10
     assert code_of(ask(), f" {codes[0].upper()} ") == "in"
@@ -98,18 +131,18 @@ def test_a_factor_counts_once_it_is_confirmed_and_until_it_is_removed(
 ) -> None:
     add_person("tom", "team_lead")
     with pytest.raises(AccessDenied):
-        second_factor.confirm(TOM, "000000")
+        second_factor.confirm(TOM, "000000", HERE)
     app = pyotp.parse_uri(second_factor.start(TOM))
     with pytest.raises(Refusal):
-        second_factor.confirm(TOM, "000000")
+        second_factor.confirm(TOM, "000000", HERE)
     assert sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
 
-    codes = second_factor.confirm(TOM, app.now())
+    codes = second_factor.confirm(TOM, app.now(), HERE)
     with pytest.raises(Refusal):
         second_factor.start(TOM)
     with pytest.raises(Refusal):
-        second_factor.remove(TOM, "000000")
-    second_factor.remove(TOM, codes[0])
+        second_factor.remove(TOM, "000000", HERE)
+    second_factor.remove(TOM, codes[0], HERE)
 
     assert sessions.sign_in("tom", PASSWORD, HERE, one_time_days=7)
 

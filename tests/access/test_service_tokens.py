@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, service_tokens, sessions
+from qa_core.access import accounts, service_tokens, sessions, throttle
 from qa_core.access.accounts import AccountAction, AccountTerms
 from qa_core.access.roles import Role, TeamSpan, Viewer
 from qa_core.access.service_tokens import TokenRefused, TokenState
@@ -202,11 +202,20 @@ def test_a_token_that_was_declined_or_revoked_while_it_waited_never_works(
     assert accounts.find_changes(dora)[0].act == AccountAction.REVOKE_TOKEN
 
 
-def test_a_token_ends_by_its_day_by_being_revoked_and_with_its_creator(
+def test_a_token_that_decides_waits_where_one_administrator_is_alone(
     add_person: Callable[..., str],
 ) -> None:
     add_person("root", "admin")
     token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.EXECUTIVE))
+
+    assert code_of(token.secret) == "token_waiting"
+
+
+def test_a_token_ends_by_its_day_by_being_revoked_and_with_its_creator(
+    add_person: Callable[..., str],
+) -> None:
+    add_person("root", "admin")
+    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.MANAGER))
     add_person("ada", "admin")
 
     accounts.disable(SYSTEM, "root")
@@ -228,7 +237,7 @@ def test_a_token_of_the_demo_centre_is_for_this_machine_alone(
     add_person: Callable[..., str],
 ) -> None:
     add_person("root", "admin", demo=True)
-    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.EXECUTIVE))
+    token = service_tokens.add(viewer_of("root"), "script", AccountTerms(Role.MANAGER))
 
     service_tokens.open_token(token.secret, HERE)
     assert code_of(token.secret, ELSEWHERE) == "token_elsewhere"
@@ -241,7 +250,7 @@ def test_wrong_tokens_are_recorded_and_slowed_down_and_nobody_s_sign_in_with_the
 ) -> None:
     add_person("root", "admin")
     token = service_tokens.add(SYSTEM, "script", AccountTerms(Role.EXECUTIVE))
-    codes = [code_of("ecoute_guess", ELSEWHERE) for _ in range(sessions.FAILURES_PER_ADDRESS + 2)]
+    codes = [code_of("ecoute_guess", ELSEWHERE) for _ in range(throttle.FAILURES_PER_ADDRESS + 2)]
 
     assert codes[-3:] == ["token_unknown", "too_many_tries", "too_many_tries"]
     refused = [row for row in journal() if row[1] == "token_refused"]

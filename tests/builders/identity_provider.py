@@ -56,6 +56,7 @@ class Provider(ThreadingHTTPServer):
         self.algorithm, self.kid = "RS256", "one"
         self.asked: dict[str, str] = {}
         self.codes: dict[str, str] = {}
+        self.takes_codes_twice = False
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Sign a token; by hand where the library refuses to make one so wrong."""
@@ -122,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         nonce = self.server.codes.pop(form["code"][0], None)
+        if self.server.takes_codes_twice:
+            self.server.codes[form["code"][0]] = nonce
         if nonce is None:
             self.send({"error": "invalid_grant"}, 400)
         else:

@@ -64,7 +64,7 @@ def write_configuration(folder: Path, ports: Sequence[str]) -> str:
     text = CONFIGURATION.read_text(encoding="utf-8")
     for shipped, ours in zip(SHIPPED_PORTS, ports, strict=True):
         text = re.sub(rf"(?<!\d){shipped}(?!\d)", ours, text)
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{plain};")
+    text = text.replace("listen 80", f"listen 127.0.0.1:{plain}")
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;")
     text = text.replace("/etc/ssl/ecoute/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
     (folder / "ecoute.conf").write_text(text, encoding="utf-8")

@@ -17,6 +17,8 @@ from qa_core.ui.server import browser
 class Wire:
     """One signed-in browser that asks the server's own routes for addresses."""
 
+    scheme = "http"
+
     def __init__(self, username: str | None, password: str = PASSWORD) -> None:
         self.cookies = {"_streamlit_xsrf": generate_xsrf_token_string(bytes(16))}
         if username:
@@ -57,7 +59,7 @@ class Wire:
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
             "client": (client, 5000),
             "server": ("localhost", 80),
-            "scheme": "http",
+            "scheme": self.scheme,
             "root_path": "",
         }
         sent: list[dict] = []

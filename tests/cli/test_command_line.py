@@ -22,6 +22,7 @@ from qa_core.cli.app import run
 from qa_core.ingest.load import batches
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
+from qa_core.ui import asgi
 
 CALLS = """Call Id,Agent,Date,Time,Topic,Answered (Y/N),Resolved,Speed of answer in seconds,AvgTalkDuration,Satisfaction rating
 ID0001,Diane,2026-01-27,9:12:58,Contract,Y,Y,10,0:02:00,5
@@ -520,3 +521,21 @@ def test_a_token_of_wrong_terms_is_wrong_usage(
     exit_code, document = ask(capsys, "token", "add", "report", *options)
 
     assert (exit_code, document["error"]["code"]) == (2, code)
+
+
+def test_a_database_that_is_down_is_one_clear_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("QA_HOME", str(tmp_path / "centre"))
+    monkeypatch.setenv("QA_DATABASE_URL", "postgresql+psycopg://ecoute:secret@127.0.0.1:1/ecoute")
+
+    for arguments in (["people", "list"], ["journal", "verify"], ["init"]):
+        assert run(arguments) == 1
+        said = capsys.readouterr().err.strip()
+        assert said == (
+            "The database does not answer. Start PostgreSQL, or correct QA_DATABASE_URL, then "
+            "try again."
+        )
+    with pytest.raises(SystemExit) as stopped:
+        asgi.check_start()
+    said = capsys.readouterr().err.strip()
+    assert stopped.value.code == 1 and said.startswith("The database does not answer.")
+    assert "secret" not in said and len(said.splitlines()) == 1

@@ -276,7 +276,7 @@ def test_lists_certificates_and_second_factors_of_before_hold(add_person) -> Non
     add_person("tom", "team_lead")
     tom = Viewer("tom", Role.TEAM_LEAD)
     app = pyotp.parse_uri(second_factor.start(tom))
-    codes = second_factor.confirm(tom, app.at(time.time() - 30))
+    codes = second_factor.confirm(tom, app.at(time.time() - 30), HERE)
     replay_list.add("customer", replay_list.digest("customer", "ann"))
     with store.writing() as session:
         audit_log.purge(session, environment.now())

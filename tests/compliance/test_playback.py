@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 import sqlalchemy as sa
 from builders import sounds
@@ -21,10 +22,12 @@ from builders.centres import add_people, contact, evaluation, land
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
 from builders.wires import Wire
 
-from qa_core.access import accounts
+from qa_core.access import accounts, second_factor
 from qa_core.access.roles import Viewer
+from qa_core.access.throttle import Browser
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
+from qa_core.centre import settings
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import accreditations, gates
 from qa_core.compliance.recordings import deletion, playback, vault
@@ -254,6 +257,19 @@ def test_a_shorter_retention_holds_for_what_is_kept_already(heard: int) -> None:
     )
     assert recordings.delete_expired(Viewer.SYSTEM) == 0
     assert recordings.delete_expired(Viewer.SYSTEM, TODAY + timedelta(days=40)) == 1
+
+
+def test_where_a_second_factor_is_asked_for_nothing_plays_without_it(heard: int) -> None:
+    eve = Wire("eve")
+    address = eve.ticket(heard)
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "second_factor", "everybody")
+
+    assert eve.ask(address)[0] == 404
+
+    app = pyotp.parse_uri(second_factor.start(viewer_of("eve")))
+    second_factor.confirm(viewer_of("eve"), app.now(), Browser(b"x" * 16))
+    assert eve.ask(address)[0] == 200
 
 
 def plays() -> tuple[list[tuple], list[tuple]]:

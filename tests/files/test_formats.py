@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import resource
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,37 @@ def test_what_cannot_be_read_is_refused_with_its_reason(
     with pytest.raises(Refusal) as refused:
         stage(centre, "export", content)
     assert refused.value.code == code
+
+
+def test_no_header_is_quoted_that_is_no_text(centre: Path) -> None:
+    with pytest.raises(Refusal) as refused:
+        stage(centre, "calls", b"key\x01\x7f\x05material,Dur\xc3\xa9e,b\n1,2,3\n")
+
+    quoted = str(refused.value) + str(refused.value.options)
+    assert "material" not in quoted and "\x01" not in quoted
+
+
+def repeat_text(length: int, count: int) -> bytes:
+    """A Parquet file of one long text many times over, kept once in it."""
+    cells = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), ["x" * length])
+    held = io.BytesIO()
+    pq.write_table(pa.table({"contact_id": cells}), held, compression="zstd")
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(("length", "count"), [(540_000, 10_000), (1, 3_000_000)])
+def test_a_small_parquet_file_that_says_much_is_refused_before_it_fills_the_memory(
+    centre: Path, length: int, count: int
+) -> None:
+    content = repeat_text(length, count)
+    assert len(content) < 20_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(Refusal) as refused:
+        stage(centre, "export", content)
+
+    assert refused.value.code == "parquet_too_large"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
 
 
 VALUES = st.recursive(

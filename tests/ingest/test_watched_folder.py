@@ -28,6 +28,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.progress import Stop
+from qa_core.files import archives
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.watch import folder as watching
 from qa_core.ingest.watch.folder import Watch, lock_folder
@@ -602,3 +603,52 @@ def _secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 environment.current().secrets_folder, _SHARED["secrets"], dirs_exist_ok=True
             )
     return _SHARED["secrets"]
+
+
+@pytest.fixture
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the watched one has no business in, with a secret and a table."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "audit.key").write_bytes(b"0123456789abcdef;0123456789abcde\n")
+    write(elsewhere, "calls.csv", CALLS)
+    return elsewhere
+
+
+@pytest.mark.parametrize("name", ["audit.key", "calls.csv"])
+def test_a_link_in_the_folder_leads_nowhere(folder: Path, outside: Path, name: str) -> None:
+    (folder / "calls.csv").symlink_to(outside / name)
+    (folder / "contacts").symlink_to(outside, target_is_directory=True)
+    put(folder, "surveys/calls.csv", SURVEYS)
+    (folder / "surveys/calls.csv.toml").symlink_to(outside / name)
+
+    told = look(folder, times=2)
+
+    assert {item.code for item in told} == {"no_regular_file", "bad_instructions"}
+    assert not any("0123456789" in str(item) for item in told)
+    with store.reading() as session:
+        assert session.scalars(sa.select(ImportBatch)).all() == []
+
+
+def test_a_file_that_becomes_a_link_between_two_looks_is_not_read(
+    folder: Path, outside: Path
+) -> None:
+    path = put(folder, "in/calls.csv", CALLS)
+
+    with archives.stay_inside(folder):
+        assert archives.open_file(path).read().decode() == CALLS
+        (folder / "in").rename(folder / "was")
+        (folder / "in").symlink_to(outside, target_is_directory=True)
+        for tried in (path, outside / "calls.csv", folder / "in", folder):
+            with pytest.raises(Refusal) as refused:
+                archives.open_file(tried)
+            assert refused.value.code == "no_regular_file"
+
+
+def test_files_are_neither_moved_nor_deleted_through_a_link(folder: Path, outside: Path) -> None:
+    (folder / ".taken").symlink_to(outside, target_is_directory=True)
+    put(folder, "contacts/calls.csv", CALLS)
+
+    told = look(folder, keep_days=0)
+
+    assert told[0].tally.new == 3 and told[1].code == "cannot_move"
+    assert sorted(path.name for path in outside.iterdir()) == ["audit.key", "calls.csv"]

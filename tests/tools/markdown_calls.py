@@ -34,6 +34,8 @@ SECOND = frozenset(
 )
 """Those whose second argument is markdown instead."""
 MARKDOWN_KEYWORDS = frozenset({"label", "help", "body", "caption"})
+DRAWN_OPTIONS = frozenset({"radio", "segmented_control", "pills"})
+"""Functions whose options are markdown too, as their `format_func` gives them."""
 ESCAPING = frozenset({"escape", "show_text"})
 NUMERIC = frozenset({"len", "int", "sum", "round", "abs"})
 NUMBER_TEXTS = frozenset(
@@ -62,6 +64,10 @@ def find_calls() -> Iterator[tuple[str, str]]:
                 *texts,
                 *(word.value for word in call.keywords if word.arg in MARKDOWN_KEYWORDS),
             ]
+            if _name_of(call) in DRAWN_OPTIONS:
+                shown = [word.value for word in call.keywords if word.arg == "format_func"]
+                texts += [one.body if isinstance(one, ast.Lambda) else one for one in shown]
+                texts += [] if shown else call.args[1:2]
             for text in texts:
                 if not judge.is_safe(text):
                     yield path.relative_to(PROJECT).as_posix(), ast.unparse(text)

@@ -31,6 +31,7 @@ PLAIN_TEXTS = {
         "page_key",
         "text",
         "title",
+        "titles.get",
     ],
     "frame/gate": ["_('Something went wrong. Try again. If i"],
     "frame/layout": ["label", "text", "title"],
@@ -49,7 +50,7 @@ PLAIN_TEXTS = {
         "'**{}**'.format(_('Shared with me'))",
     ],
     "widgets/scorecard_answers": ["label"],
-    "widgets/scorecard_form": ["label"],
+    "widgets/scorecard_form": ["label", "titles.get"],
     "widgets/segmented_choice": ["label"],
     "asgi": ["said"],
     "sign_in": ["label", "message"],
@@ -64,6 +65,7 @@ PLAIN_TEXTS = {
     "views/admin/scorecard_preview": [
         "_describe_section(part)",
         'f"### {icon}{_format_score(result.score)',
+        "scorecard_answers.describe(criterion, sc",
     ],
     "views/admin/service_tokens": ["[example.tool for example in examples]"],
     "views/admin/targets": ["f':material/check: {alert_banner.describ"],
@@ -73,6 +75,7 @@ PLAIN_TEXTS = {
     ],
     "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
+    "views/compliance/person_requests": ["_name_kind"],
     "views/conversations/contact": [
         "f'{day[0].upper()}{day[1:]}, {start:%H:%",
         "formatting.name('outcome', contact['outc",
@@ -103,6 +106,7 @@ PLAIN_TEXTS = {
     "views/quality/draws": [
         "_('Replaced: {reason}.', reason=reason)",
         "_describe_fairness(entry)",
+        "labels.name_dimension",
         "title",
     ],
     "views/quality/evaluate": [
@@ -110,7 +114,7 @@ PLAIN_TEXTS = {
         "f'**{_describe_day(item.local_start.date",
     ],
     "views/quality/evaluation_answers": ["_colour(answer)"],
-    "views/quality/evaluation_disputes": ["label"],
+    "views/quality/evaluation_disputes": ["label", "titles.get"],
     "views/quality/my_quality": ["label"],
     "views/quality/teams": ["peers.describe_test(group)"],
     "views/tracking/source_comparison": [
@@ -157,6 +161,23 @@ def test_an_escaped_text_is_shown_letter_by_letter(text: str) -> None:
     shown = "".join(child.content for child in line.children)
     assert {child.type for child in line.children} <= {"text", "text_special"}
     assert shown.replace("\u2060", "") == text
+
+
+def test_a_name_on_a_button_of_a_choice_is_no_markdown() -> None:
+    def show() -> None:
+        from qa_core.ui.widgets import segmented_choice
+
+        names = ("![p](https://evil.example/p.png)", "Lyon")
+        segmented_choice.ask("at", "Site", dict(zip(names, names, strict=True)))
+
+    app = AppTest.from_function(show).run()
+
+    assert app.get("button_group")[0].options == [
+        "!\\[p\\](https\\:\u2060//evil\\.example/p\\.png)".replace("!", "\\!")
+        .replace("(", "\\(")
+        .replace(")", "\\)"),
+        "Lyon",
+    ]
 
 
 def test_a_username_that_looks_like_an_address_is_no_link(

@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 from builders.wires import Wire
 
+from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.centre import settings
+from qa_core.storage.records import store
 from qa_core.ui.server import connections
 
 CONFIG = tomllib.loads(
@@ -100,3 +103,6 @@ def test_files_are_taken_from_who_may_send_them_and_an_unknown_provider_is_refus
     # No file is waited for there: past the wall, nothing is found.
     assert sent == [403, 403, 404]
     assert wires[0].ask("/sign-in/nobody")[0] == 403
+    with store.writing() as session:
+        settings.set_value(session, Viewer.SYSTEM, "second_factor", "deciding")
+    assert wires[2].ask("/_stcore/upload_file/one/two", method="PUT")[0] == 403

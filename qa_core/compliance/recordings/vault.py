@@ -124,6 +124,14 @@ def holds(name: str, blocks: Iterable[bytes]) -> bool:
         return False
 
 
+def is_whole(name: str, size: int) -> bool:
+    """Return whether a stored file can be decrypted to the end, and has so many bytes."""
+    try:
+        return sum(map(len, read(name))) == size
+    except (DamagedFile, OSError):
+        return False
+
+
 def _digest(blocks: Iterable[bytes]) -> str:
     mac = hmac.new(sealed_files.derive_keys("recordings", "digest")[0], digestmod=hashlib.sha256)
     for block in blocks:

@@ -14,6 +14,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance.recordings import audio
+from qa_core.files.archives import is_regular, open_file
 from qa_core.files.decision import Decision
 from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading import table_reader
@@ -42,9 +43,9 @@ TABLE_MARKS = (
 
 def is_manifest(path: Path) -> bool:
     """Tell by its content whether a file is a table, not a folder, audio, an image or the like."""
-    if not path.is_file() or audio.is_audio(path):
+    if not is_regular(path) or audio.is_audio(path):
         return False
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(4096)
     return head.startswith(TABLE_MARKS) or b"\0" not in head
 

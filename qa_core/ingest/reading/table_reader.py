@@ -21,7 +21,7 @@ from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.progress import Progress, ignore_progress
 from qa_core.files import readers, workbooks
-from qa_core.files.archives import Content, HeldContent, open_content
+from qa_core.files.archives import Content, HeldContent, open_content, open_file
 from qa_core.files.options import ImportOptions
 from qa_core.files.signatures import take_sample
 from qa_core.files.text_blocks import RowBlock, build_block, read_blocks
@@ -188,7 +188,7 @@ def staging_folder(options: ImportOptions) -> Iterator[Path]:
 
 
 def compute_digest(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -5,17 +5,18 @@ is polled, since the system's notices do not tell what another machine writes to
 network folder, and a complete file must be seen twice anyway.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.progress import Stop
 from qa_core.centre import settings
-from qa_core.files.archives import refuse_special
+from qa_core.files.archives import open_file, refuse_special, stay_inside
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.reading import table_reader
@@ -37,6 +38,8 @@ from qa_core.storage.records.imports import SavedMapping
 
 TAKEN_FOLDER, REFUSED_FOLDER = ".taken", ".refused"
 OPTIONS_FILE = "import.toml"
+MAX_INSTRUCTIONS = 1 << 20
+"""Bytes that are read of a file of options."""
 UNFINISHED = (
     ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~",
 )  # fmt: skip
@@ -106,7 +109,7 @@ class Watch:
         self._reported_problems: set[tuple[str, str]] = set()
         self._done_at = -DUE_SECONDS
         for path in logs:
-            self._follow(path.absolute(), self.options)
+            self._follow(path.resolve(), self.options)  # a link that the operator named
 
     def run(self, stop: Stop, every: float = 5.0) -> None:
         """Check again and again until stopped; the file at work is finished first."""
@@ -191,6 +194,10 @@ class Watch:
 
     def _import(self, path: Path, sighting: FileSighting) -> None:
         """Import one file and move it away; a temporary failure is tried again later."""
+        with stay_inside(self.folder):
+            self._import_inside(path, sighting)
+
+    def _import_inside(self, path: Path, sighting: FileSighting) -> None:
         try:
             instructions = self._find_instructions(path)
         except Misuse as misuse:
@@ -214,7 +221,7 @@ class Watch:
         if refusal is None:
             self.report(report)
             self._archive(path, sighting.state, report)
-        elif refusal.code == "no_file":
+        elif refusal.code in ("no_file", "no_regular_file"):  # it became a link meanwhile
             self._sightings.pop(path, None)
         elif refusal.code == "unreadable_file":  # the sender may still grant access
             self.refused += 1
@@ -258,6 +265,10 @@ class Watch:
         """Move a file after its note. Where nothing may be moved, it is remembered as done."""
         self._sightings.pop(path, None)
         try:
+            if target.parent.resolve() != self.folder.resolve() / target.parent.relative_to(
+                self.folder
+            ):  # a link among the folders of ours would lead the file elsewhere
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.with_name(target.name + ending).write_text(note, encoding="utf-8")
             path.replace(target)
@@ -295,12 +306,11 @@ class Watch:
             days = settings.current(session).working_file_retention_days
         days = min(days, days if self.keep_days is None else self.keep_days)
         before = environment.now().timestamp() - days * 86400
-        folders = (self.folder / TAKEN_FOLDER, self.folder / REFUSED_FOLDER)
-        for root, _folders, names in chain.from_iterable(map(os.walk, folders)):
-            for name in names:
-                with suppress(OSError):
-                    if (Path(root) / name).stat().st_ctime < before:
-                        (Path(root) / name).unlink()
+        for folder in (TAKEN_FOLDER, REFUSED_FOLDER):
+            with suppress(FileNotFoundError):
+                for _root, _folders, names, place in os.fwalk(self.folder / folder):
+                    for name in names:
+                        _delete_old(name, place, before)
 
     def _notice_log(self, path: Path) -> None:
         live = path.with_name("queue_log")
@@ -381,8 +391,8 @@ class Watch:
 def read_instructions(path: Path) -> Instructions:
     """Read kind and options from a TOML file with the import's keys, if any. Raises Misuse."""
     try:
-        refuse_special(path)
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            content: dict[str, Any] = tomllib.loads(file.read(MAX_INSTRUCTIONS).decode("utf-8"))
     except FileNotFoundError:
         return Instructions(None, ImportOptions())
     except (OSError, ValueError, Refusal) as error:
@@ -448,6 +458,12 @@ def _as_refusal(error: Exception) -> Refusal:
     )
 
 
+def _delete_old(name: str, place: int, before: float) -> None:
+    with suppress(OSError):
+        if os.stat(name, dir_fd=place, follow_symlinks=False).st_ctime < before:
+            os.unlink(name, dir_fd=place)
+
+
 def _reraise(error: OSError) -> None:
     raise error
 
@@ -455,7 +471,7 @@ def _reraise(error: OSError) -> None:
 def _read_state(path: Path) -> tuple[int, int] | None:
     """Read size and time of change; None when there is no such file (any more)."""
     try:
-        stat = path.stat()
+        status = path.lstat()
     except OSError:
         return None
-    return (stat.st_size, stat.st_mtime_ns) if path.is_file() else None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

@@ -24,7 +24,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.progress import Stop
-from qa_core.files.archives import Content, HeldContent, open_content
+from qa_core.files.archives import Content, HeldContent, is_regular, open_content
 from qa_core.files.options import ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.platforms import asterisk_queue_log
@@ -288,7 +288,7 @@ def find_logs(path: Path) -> list[Log]:
         name for name in others if LOG_NAME.fullmatch(name.replace(path.name, "queue_log", 1))
     )
     for name in (path.name, *sorted(rotated)):
-        if not (path.parent / name).is_file():
+        if not is_regular(path.parent / name):
             continue
         content = open_content(path.parent / name)
         beginning = content.read_start(START_BYTES)

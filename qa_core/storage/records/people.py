@@ -118,7 +118,7 @@ class LoginSession(Numbered):
 
 
 class UsedLogoutToken(Base):
-    """Logout token of an identity provider that was used; `key` is a hash of its id."""
+    """Logout token, sign-in at a provider or ticket that was used; `key` is a hash of its id."""
 
     key: Mapped[str] = mapped_column(primary_key=True)
     used_at: Mapped[datetime] = mapped_column(default=now)

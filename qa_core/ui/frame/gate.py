@@ -1,8 +1,8 @@
 """The gate: who is looking, asked of the records on each call; strangers see the
 sign-in form and nothing else.
 
-Streamlit-authenticator gives the form and the writing of the cookie. Whether a cookie
-is worth anything is decided in `sign_in`. An identity provider can take its place here
+Streamlit-authenticator gives the form. Whether a cookie is worth anything is decided in
+`access.sessions`. An identity provider can take its place here
 without any page noticing.
 """
 
@@ -29,8 +29,6 @@ from qa_core.ui.server import browser, connections
 
 LOG = logging.getLogger("qa_core")
 ICON = (Path(__file__).parent / "assets" / "icon.svg").read_text(encoding="utf-8")
-PATIENCE = 30
-"""Seconds that a first page waits for the browser to have the cookie."""
 _HELD = "sign_in"
 _READY: set[str] = set()
 """Addresses of records that were found ready."""
@@ -49,15 +47,10 @@ class SignInState:
     refusal: Refusal | None = None
     under_way: threading.Lock = field(default_factory=threading.Lock)
     """Taken while a password is checked."""
-    is_kept: bool = False
-    """Whether the browser said that it has the cookie."""
     second_step: str | None = None
     """Ticket of a sign-in that waits for the code of an app."""
     is_enrolled: bool = False
     """Whether the second factor that the role needs was found, or none is needed."""
-    waits_since: float = 0.0
-    is_late: bool = False
-    """Whether it has not said so for longer than pages wait."""
 
 
 def find_signed_in() -> sessions.SignedIn | None:
@@ -96,16 +89,20 @@ def current_signed_in() -> sessions.SignedIn:
 def lacks_second_factor(viewer: Viewer) -> bool:
     """Return whether the centre asks for a second factor that this person has not set up."""
     held = sign_in_state()
-    if not held.is_enrolled:
-        with store.reading() as session:
-            asked = settings.current(session).second_factor
-        needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
-        held.is_enrolled = (
-            not needs
-            or second_factor.has_factor(viewer.username)
-            or identity.is_external(viewer.username)
-        )
+    held.is_enrolled = held.is_enrolled or not misses_second_factor(viewer)
     return not held.is_enrolled
+
+
+def misses_second_factor(viewer: Viewer) -> bool:
+    """Return the same, asked of the records: also outside of a page."""
+    with store.reading() as session:
+        asked = settings.current(session).second_factor
+    needs = asked == "everybody" or (asked == "deciding" and viewer.role in accounts.DECIDING)
+    return (
+        needs
+        and not second_factor.has_factor(viewer.username)
+        and not identity.is_external(viewer.username)
+    )
 
 
 def current_viewer(*permissions: Permission) -> Viewer:
@@ -127,9 +124,8 @@ def show_sign_out() -> None:
         connections.note_session(None)
         origin = sessions.sign_out(sign_in_state().token, browser.current())
         st.session_state.clear()
-        if origin and (address := identity.find_sign_out(origin, browser.home())):
-            lead_to(address)
-        st.rerun()
+        address = origin and identity.find_sign_out(origin, browser.home())
+        lead_to(address or "/session")  # where the cookie goes too
 
 
 def lead_to(address: str) -> None:

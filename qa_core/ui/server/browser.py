@@ -1,7 +1,7 @@
 """A browser's claims about itself: cookie, token, language; `sign_in` judges them."""
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 from starlette.requests import HTTPConnection
@@ -61,15 +61,18 @@ def _host(url: str) -> str:
         return ""
 
 
-def is_secure() -> bool | None:
-    """Return True over HTTPS, so that the cookie is never sent without it; None over HTTP."""
-    return True if (st.context.url or "").startswith("https:") else None
-
-
 def home() -> str:
     """Return the address of the front page, as this browser knows it."""
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}/"
+
+
+def page() -> str:
+    """Return the address of the page that this browser is on, without the host."""
+    names = st.query_params
+    query = urlencode([(name, value) for name in names for value in names.get_all(name)])
+    path = "/" + urlsplit(st.context.url or "").path.lstrip("/\\")
+    return f"{path}?{query}" if query else path
 
 
 def language() -> str:

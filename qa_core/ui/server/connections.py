@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import hashlib
+import logging
 import secrets
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import streamlit as st
 from google.protobuf.message import DecodeError
@@ -34,6 +36,7 @@ would wait for more than so many seconds is disconnected.
 """
 GATE_SECONDS = 5
 """Seconds that a run has to meet the gate, once its session was found over."""
+LOG = logging.getLogger("qa_core")
 TRY_AGAIN_LATER, POLICY_VIOLATION, UNSUPPORTED_DATA = 1013, 1008, 1003
 
 
@@ -112,6 +115,9 @@ class Connections:
             await self.app(scope, receive, send)
             return
         request = HTTPConnection(scope)
+        if not _comes_from_here(request):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
         connection = Connection(browser.build_for(request))
         cookie = request.cookies.get(browser.COOKIE)
         if await run_in_threadpool(_is_live, cookie, connection.browser):
@@ -185,6 +191,30 @@ def _stop_when_over(connection: Connection, send: Send) -> Send:
             await send(message)
 
     return send_while_live
+
+
+def _comes_from_here(request: HTTPConnection) -> bool:
+    """Return whether a page of this very server, or of a configured origin, opens the
+    WebSocket: scheme, host and port. A browser always says where its page is from.
+    """
+    origin = _split_origin(request.headers.get("origin", ""))
+    scheme = "https" if request.url.scheme == "wss" else "http"
+    own = _split_origin(f"{scheme}://{request.headers.get('host', '')}")
+    known = {own, *map(_split_origin, st.get_option("server.corsAllowedOrigins"))}
+    is_known = origin is not None and origin in known
+    if not is_known:
+        said = "WebSocket refused: its page is from %.200r, this is %s://%s (see QA_PROXIES)"
+        LOG.warning(said, request.headers.get("origin"), scheme, request.headers.get("host", ""))
+    return is_known
+
+
+def _split_origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None
 
 
 def _read(message: Message) -> BackMsg | None:

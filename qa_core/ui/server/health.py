@@ -16,11 +16,11 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
-from qa_core.storage import lake, permissions
+from qa_core.storage import lake, permissions, system_errors
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import ImportBatch
 from qa_core.ui.server import browser
-from qa_core.upkeep import purge
+from qa_core.upkeep import integrity, purge
 
 KEPT_SECONDS, OVERDUE_SECONDS = 5, 300
 """Seconds that an answer is kept, and that nothing is overdue (a costly look)."""
@@ -36,6 +36,7 @@ REASONS = {
     "records_unreadable": N_("The records cannot be read: the database is down or damaged."),
     "lake_absent": N_("The contacts are missing, although files were imported."),
     "lake_damaged": N_("A file of the contacts is missing or damaged. Restore it from a backup."),
+    "stores_damaged": N_("The last deep check found damaged files. Run the command doctor."),
     "disk_full": N_("The disk of the stores is full."),
     "store_read_only": N_("The user who runs Écoute cannot write to the stores."),
     "secret_unusable": N_("A secret is missing or not valid. Restore the copy that you keep."),
@@ -54,6 +55,7 @@ class Health:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.reasons: tuple[str, ...] = ()
+        self.checked_stores: integrity.StoreCheck | None = None
         self.checked_at = self.in_time_until = float("-inf")
 
     def find_reasons(self) -> tuple[str, ...]:
@@ -82,6 +84,9 @@ class Health:
 
     def _check_stores(self) -> Iterator[str]:
         found = [*_check_records()] or [*_check_lake()]
+        self.checked_stores = None if found else integrity.find_last()
+        if self.checked_stores is not None and not self.checked_stores.is_well:
+            yield "stores_damaged"
         yield from found
         if found or time.monotonic() < self.in_time_until:
             return
@@ -122,8 +127,8 @@ def _check_records() -> Iterator[str]:
             session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     except Refusal as refusal:
         yield refusal.code if refusal.code in REASONS else "records_unreadable"
-    except sa.exc.SQLAlchemyError:
-        LOG.exception("the records cannot be read")
+    except sa.exc.SQLAlchemyError as error:
+        system_errors.log_failure(LOG, "the reading of the records", error)
         yield "records_unreadable"
 
 
@@ -151,11 +156,13 @@ _health = Health()
 
 def _answer(request: Request) -> Response:
     reasons = _health.find_reasons()
+    last = _health.checked_stores
+    age = {"stores_checked_at": last.at.isoformat(timespec="seconds")} if last else {}
     if not reasons:
-        return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "ready", **age})
     browser.use_language_of(request)
     explained = [{"code": code, "message": _(REASONS[code])} for code in dict.fromkeys(reasons)]
-    return JSONResponse({"status": "not_ready", "reasons": explained}, 503)
+    return JSONResponse({"status": "not_ready", "reasons": explained, **age}, 503)
 
 
 ROUTES = (Route("/healthz", _answer, methods=["GET"]),)

@@ -1,6 +1,7 @@
 """Addresses of an identity provider's sign-in, its return, and its sign-out."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -9,13 +10,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from qa_core.access import identity, sessions
+from qa_core.access import identity
 from qa_core.base import i18n
 from qa_core.base.errors import AccessDenied, Refusal
-from qa_core.ui.server import browser, connections
+from qa_core.ui.server import browser, connections, session_routes
 
 KEPT = "ecoute_identity"
 """Cookie of a sign-in under way; its content is sealed."""
+STATE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 BODY_BYTES, BODY_SECONDS = 16_384, 10
 _at_once = asyncio.Semaphore(8)
 """Requests that may wait for a provider: threads of the server are left for everybody else."""
@@ -76,8 +78,11 @@ def _begin(request: Request, _body: bytes) -> Response:
 def _finish(request: Request, _body: bytes) -> Response:
     query = request.query_params
     try:
+        provider = _find_provider(request)
+        if not STATE.fullmatch(query.get("state", "")):
+            return PlainTextResponse("Bad Request", 400)
         token = identity.finish(
-            _find_provider(request),
+            provider,
             request.cookies.get(KEPT, ""),
             query.get("state", ""),
             query.get("code", ""),
@@ -88,14 +93,7 @@ def _finish(request: Request, _body: bytes) -> Response:
         return _refuse(refusal)
     response = RedirectResponse("/", 303)
     response.delete_cookie(KEPT, path="/sign-in")
-    # Not HttpOnly: the page replaces it after a sign-in by password.
-    response.set_cookie(
-        browser.COOKIE,
-        token,
-        max_age=int(sessions.MAX_AGE.total_seconds()),
-        secure=request.url.scheme == "https",
-        samesite="lax",
-    )
+    session_routes.set_cookie(request, response, token)
     return response
 
 

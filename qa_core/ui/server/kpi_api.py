@@ -30,6 +30,8 @@ PARAMETERS = ("kpi", "by", "from", "to", "where", "set", "explain")
 A_MINUTE, AT_ONCE, WORKERS, MAX_WAITING = 60, 2, 4, 40
 """Requests of one token: in a minute, and at once. Requests of all: worked on, and waiting."""
 MAX_ROWS, MAX_QUERY = 50_000, 8_000
+ADDRESS_STATUS = {"unknown_address": 404, "method_not_allowed": 405}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNAVAILABLE = TEMPORARY_CODES | {"store_read_only", "lake_damaged", "busy"}
 """Codes of refusals that say nothing against the question."""
 
@@ -71,7 +73,15 @@ class Limits:
 
 
 class KpiEndpoint(HTTPEndpoint):
-    """`GET /api/kpi`; other methods answer 405."""
+    """`GET /api/kpi`; other methods answer 405, `HEAD` too."""
+
+    async def head(self, request: Request) -> Response:
+        return await self.method_not_allowed(request)
+
+    async def method_not_allowed(self, request: Request) -> Response:
+        response = _refuse_address(request, "method_not_allowed")
+        response.headers["Allow"] = "GET"
+        return response
 
     async def get(self, request: Request) -> Response:
         if WAITING.statistics().tasks_waiting > MAX_WAITING:
@@ -149,9 +159,20 @@ def _read(request: Request) -> kpi_question.KpiQuestion:
     )
 
 
+def _find_nothing(request: Request) -> Response:
+    return _refuse_address(request, "unknown_address")
+
+
+def _refuse_address(request: Request, code: str) -> Response:
+    browser.use_language_of(request)
+    return _refuse(Refusal(code, N_("The API answers only GET /api/kpi.")))
+
+
 def _refuse(refusal: Refusal) -> Response:
     headers = {}
-    if isinstance(refusal, service_tokens.TokenRefused):
+    if refusal.code in ADDRESS_STATUS:
+        status = ADDRESS_STATUS[refusal.code]
+    elif isinstance(refusal, service_tokens.TokenRefused):
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
     elif refusal.code in ("too_many_tries", "too_many_requests"):
         status, headers = 429, {"Retry-After": str(refusal.params["seconds"])}
@@ -177,4 +198,7 @@ def _encode(
     return Response(content, status, headers, "application/json")
 
 
-ROUTES = (Route("/api/kpi", KpiEndpoint),)
+ROUTES = (
+    Route("/api/kpi", KpiEndpoint),
+    *(Route(path, _find_nothing, methods=METHODS) for path in ("/api", "/api/{rest:path}")),
+)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from qa_core.ui.frame import url_state
+from qa_core.ui.frame.markdown import escape
 
 
 def ask(
@@ -25,7 +26,7 @@ def ask(
         chosen = st.segmented_control(
             label,
             list(titles),
-            format_func=titles.get,
+            format_func=lambda key: escape(titles[key]),
             key=key or name,
             required=True,
             label_visibility="visible" if has_label else "collapsed",

@@ -7,6 +7,7 @@ from qa_core.access.accounts import AccountAction, AccountChange
 from qa_core.access.roles import Viewer
 from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting
+from qa_core.storage.records.base import now
 from qa_core.ui.frame import menu
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, tables
@@ -15,6 +16,7 @@ SECOND = N_(
     "A second person has to confirm this under Account changes: a data protection officer, a "
     "manager or another administrator."
 )
+ALONE = N_("Where there is none, you can do so after 24 hours.")
 ACTS = {
     AccountAction.ADD: N_("New account"),
     AccountAction.CHANGE: N_("Change of role or scope"),
@@ -42,7 +44,9 @@ def show_requests(viewer: Viewer) -> None:
             st.text(" · ".join(filter(None, about)))
             moment = formatting.local_moment(request.asked_at)
             st.caption(_("by {name}, {when}", name=escape(request.asked_by), when=moment))
-            if viewer.username in (request.asked_by, request.username):
+            is_old = now() - request.asked_at >= accounts.WAIT_ALONE
+            is_own = viewer.username == request.asked_by and not is_old
+            if is_own or viewer.username == request.username:
                 st.caption(_(SECOND))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
                 with actions.show_refusals():
@@ -54,10 +58,24 @@ def show_requests(viewer: Viewer) -> None:
                     show_done(request.username)
 
 
+def show_announced() -> None:
+    """Show every reader the roles that one administrator is about to give alone."""
+    for request in accounts.find_announced():
+        text = _(
+            "{asker} requested the role {role} for {name}, and nobody else can confirm it. From "
+            "{moment} on, {asker} may do so alone. If you know nothing of this, speak up now.",
+            asker=escape(request.asked_by),
+            role=menu.name_role(request.role) if request.role else "–",
+            name=escape(request.username),
+            moment=formatting.local_moment(request.asked_at + accounts.WAIT_ALONE),
+        )
+        st.warning(text)
+
+
 def show_done(username: str, one_time: str | None = None, is_proposed: bool = False) -> None:
     """Show the outcome of an action; a one-time password is shown in this run only."""
     if is_proposed:
-        st.info(_(SECOND))
+        st.info(f"{_(SECOND)} {_(ALONE)}")
     elif one_time:
         text = _(
             "One-time password of {name}, shown only now. Hand it over in person. It has to "

@@ -53,8 +53,8 @@ TEXTS = {
         N_("Accounts"),
         N_(
             "Administrators see no figures. A manager reads them, and the data protection officer "
-            "opens listening. Once one of them has an account, a second person confirms what you "
-            "add."
+            "opens listening. Alone, you give the roles data protection officer, administrator and "
+            "executive after 24 hours. On the server, the command people add does it at once."
         ),
     ),
     Step.LISTENING: (

@@ -42,7 +42,7 @@ def show_new(viewer: Viewer) -> None:
     """Show the form of a new account."""
     st.subheader(_("New account"), anchor=False)
     role = _choose_role("new", Role.TEAM_LEAD)
-    if accounts.needs_second(viewer, AccountAction.ADD, ""):
+    if accounts.needs_second(viewer, AccountAction.ADD, "", role):
         st.caption(_(SECOND))
     # Another key once an account was added: the form is empty; after a refusal it is not.
     added = st.session_state.get(NEW, 0)
@@ -55,7 +55,7 @@ def show_new(viewer: Viewer) -> None:
     if sent:
         with actions.show_refusals():
             one_time = None
-            is_proposed = accounts.needs_second(viewer, AccountAction.ADD, username)
+            is_proposed = accounts.needs_second(viewer, AccountAction.ADD, username, role)
             if is_proposed:
                 accounts.propose(viewer, AccountAction.ADD, username, terms)
             else:
@@ -86,7 +86,7 @@ def show_account(viewer: Viewer, account: dict[str, Any]) -> None:
         return
     present = Role(account["role"]) if account["role"] in set(Role) else Role.ADVISOR
     role = _choose_role(username, present)
-    if accounts.needs_second(viewer, AccountAction.CHANGE, username):
+    if accounts.needs_second(viewer, AccountAction.CHANGE, username, role):
         st.caption(_(SECOND))
     with st.form(f"change_{username}", border=True):
         terms = _ask_bounds(viewer, role, username, account)
@@ -182,7 +182,7 @@ def _do(
 ) -> None:
     """Perform an act, or propose it where a second administrator has to confirm."""
     with actions.show_refusals():
-        if accounts.needs_second(viewer, act, username):
+        if accounts.needs_second(viewer, act, username, terms and terms.role):
             accounts.propose(viewer, act, username, terms)
             show_done(username, is_proposed=True)
         else:

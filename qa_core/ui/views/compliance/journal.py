@@ -45,5 +45,6 @@ def _ask(viewer: Viewer) -> tuple[str, str]:
         act = layout.select(what, _("Act"), acts, "act")
     if check.button(_("Verify the seals"), icon=":material/verified:", width="stretch"):
         verdict = audit_report.verify_journal(viewer)
-        (st.success if verdict.ok else st.error)(audit_report.describe(verdict))
+        show = st.error if not verdict.ok else st.warning if verdict.warnings else st.success
+        show(audit_report.describe(verdict))
     return actor, act

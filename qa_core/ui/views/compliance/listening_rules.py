@@ -17,7 +17,7 @@ from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, tables
-from qa_core.upkeep import purge, purge_certificate  # noqa: F401  declares its download
+from qa_core.upkeep import integrity, purge, purge_certificate  # noqa: F401  declares its download
 
 
 def show_state(viewer: Viewer) -> None:
@@ -33,6 +33,7 @@ def show_state(viewer: Viewer) -> None:
         items = "\n".join(f"- {escape(retention.describe(item))}" for item in late)
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
         _offer_purge(viewer)
+    _show_stores()
     missing = [_(state.gate.title) for state in gates.find_all(viewer) if state.value is None]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_GATE.title))
@@ -63,6 +64,18 @@ def show_state(viewer: Viewer) -> None:
     else:
         show = st.info if late else st.success  # green is for a centre with nothing to do
         show(message, icon=":material/verified_user:")
+
+
+def _show_stores() -> None:
+    last = integrity.find_last()
+    if last is not None and not last.is_well:
+        text = _("Files of the stores are damaged. Ask the operator of Écoute to restore them.")
+        st.error(text, icon=":material/broken_image:")
+    elif last is None or last.is_old:
+        st.caption(_("The stores were not read to the end in the last two days."))
+    else:
+        day = formatting.local_moment(last.at)
+        st.caption(_("Every file of the stores was read on {day} and is whole.", day=day))
 
 
 def show_gates(viewer: Viewer) -> None:
