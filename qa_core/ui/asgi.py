@@ -288,8 +288,8 @@ def _work_unattended() -> None:
 
 
 def _work_beside() -> None:
-    """Purge, publish and check the stores: in a process beside the server, unless that takes longer to start.
-    Raises an error where it fails; it has said why.
+    """Purge, publish and check the stores, in a process beside the server unless that takes
+    longer to start. Raises an error where it fails; it has said why.
     """
     from qa_core.upkeep import beside
 
