@@ -159,7 +159,7 @@ def test_a_lead_adds_a_note_from_a_trend_and_takes_it_away(
     next(
         button
         for button in app.button
-        if button.label == "Add a note" and button.form_id == "note_form_trend_answer_rate"
+        if button.label == "Add" and button.form_id == "note_form_trend_answer_rate"
     ).click()
     app.run()
     [note] = annotations.find(SYSTEM)

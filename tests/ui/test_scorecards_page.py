@@ -95,7 +95,7 @@ def test_a_manager_sees_what_changes_and_publishes(
     publish()
     draft = scorecards.create_draft(SYSTEM, "service", changed(pass_mark=90))
     app = open_app("max", "scorecards", grid=str(draft))
-    assert "The pass mark is now 90 instead of 80" in text_of(app)
+    assert "Pass mark: 90 instead of 80" in text_of(app)
     assert not app.expander  # a manager starts no draft
 
     button(app, "Publish as version 2").click().run()
