@@ -142,7 +142,7 @@ def test_from_an_empty_centre_to_the_first_right_figure(new_page, sign_in_as, le
     say(root, "Where there is none, you can do so after 24 hours")
     mona.goto("/account_changes")
     settle(mona)
-    say(mona, "root requested the role data protection officer for dora")
+    say(mona, "root requested the role Data protection officer for dora")
     press(mona, "Decline")
     passwords["dora"] = accounts.add(Viewer.SYSTEM, "dora", "dpo")
     dora = enter_anew(new_page, sign_in_as, "dora", passwords["dora"])
