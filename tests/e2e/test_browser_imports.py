@@ -51,7 +51,7 @@ def test_a_first_file_is_rehearsed_imported_and_taken_back(new_page, let_in, ser
     send(page, server.folder / "calls.csv")
     page.get_by_text("This file was already imported").wait_for()
     page.reload()
-    page.get_by_text("1 import, newest first").wait_for()
+    page.get_by_text("Imports so far").wait_for()
     settle(page)
     # The first cell of the list's first row is its box; a canvas has no element for it.
     table = page.get_by_test_id("stDataFrame").last

@@ -150,7 +150,7 @@ def test_an_evaluator_remarks_at_a_moment_while_the_grid_is_filled_in(
     player.get_by_role("button", name="Play").click()
     wait_for(page, f"{PLAYING} && at >= 2")
     page.get_by_role("radio", name="2", exact=True).first.click()
-    page.get_by_text("1 of 11 answered").wait_for()
+    page.get_by_text("1 of 11").wait_for()
     wait_for(page, f"{PLAYING} && at >= 3")  # an answer given interrupts nothing
 
     player.get_by_role("button", name="Remark at this moment").click()

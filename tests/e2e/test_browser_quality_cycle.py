@@ -293,7 +293,7 @@ def refuse_a_draw(page) -> None:
     enter_day(form, "Last day of contacts", DAY)
     choose(page, form, "Evaluators", "eve")
     press(page, "Make a plan")
-    say(page, "The plan is made.")
+    say(page, "Saved.")
     page.get_by_role("radio", name="Draws").click()
     page.get_by_label("Seed", exact=True).wait_for()
     press(page, "Draw")
@@ -307,7 +307,7 @@ def refuse_a_draw(page) -> None:
 def enter_gates(page, day) -> None:
     """Enter every legal condition, each with that day."""
     say(page, "Not yet: 6 gates are closed")
-    for title, kind in GATES.items():
+    for number, (title, kind) in enumerate(GATES.items()):
         card = (
             page.get_by_test_id("stVerticalBlock")
             .filter(has=page.get_by_text(title, exact=True))
@@ -321,7 +321,8 @@ def enter_gates(page, day) -> None:
         elif kind == "purposes":
             choose(page, popover, title, "training", "evaluation")
         press(page, "Save", popover)
-        say(page, f"{title}: saved.")
+        page.get_by_role("button", name="Edit").nth(number).wait_for()
+        settle(page)
 
 
 def open_the_centre(page) -> None:
@@ -383,9 +384,9 @@ def begin(page, drawn_id: int) -> None:
     if not chosen.count():  # the other one is first: the arrow keys choose the second row
         page.locator("canvas").first.focus()
         page.keyboard.press("ArrowDown")
-    press(page, "Begin", chosen)
+    press(page, "Start", chosen)
     page.wait_for_url(re.compile(r"[?&]id="))
-    say(page, "0 of 4 answered")
+    say(page, "0 of 4")
 
 
 def answer(page, criterion: str, value: str, told: str) -> None:
@@ -403,11 +404,11 @@ def answer_some(page) -> None:
         "e.shadowRoot?.querySelector('.player audio')).find(Boolean)"
     )
     page.wait_for_function(f"() => {find}?.currentTime >= 1")
-    answer(page, "Greets the caller", "1", "1 of 4 answered")
+    answer(page, "Greets the caller", "1", "1 of 4")
     answer(page, "Checks who calls", "0", "0 fails the whole evaluation")
     failure = page.get_by_text("Critical for compliance: Checks who calls.")
     failure.wait_for()
-    answer(page, "Checks who calls", "N/A", "2 of 4 answered")
+    answer(page, "Checks who calls", "N/A", "2 of 4")
     failure.wait_for(state="detached")
     field = page.get_by_role("textbox", name=re.compile("What you would tell"))
     field.fill("Warm and clear")
@@ -423,7 +424,7 @@ def answer_some(page) -> None:
 
 
 def sign(page) -> None:
-    say(page, "2 of 4 answered")
+    say(page, "2 of 4")
     assert (
         page.get_by_role("textbox", name=re.compile("What you would tell")).input_value()
         == "Warm and clear"
