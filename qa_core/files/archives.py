@@ -215,6 +215,7 @@ def open_file(path: Path) -> BinaryIO:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
             raise _refuse_special(path) from error
+        error.filename = str(path)  # not the name within its folder
         raise
     finally:
         if place is not None:
