@@ -263,10 +263,15 @@ def open_app(
                 browser.build(cookies, {"host": "localhost"}, "127.0.0.1"),
                 one_time_days=7,
             )
-        monkeypatch.setattr(
-            "streamlit.runtime.context._get_client_context", lambda: Visitor(cookies=cookies)
-        )
         app = AppTest.from_file(str(environment.PROJECT / "qa_core/ui/front_door.py"))
+        run = app._run
+
+        def run_with_own_cookies(*arguments: Any, **options: Any) -> AppTest:
+            context = "streamlit.runtime.context._get_client_context"
+            monkeypatch.setattr(context, lambda: Visitor(cookies=cookies))
+            return run(*arguments, **options)
+
+        app._run = run_with_own_cookies
         if page is not None:
             # As a link does; `switch_page` would draw the person's first page before it.
             app._page_hash = calc_hash(menu.find_page(page).key)

@@ -435,8 +435,8 @@ def sign(page) -> None:
             .get_by_role("radio", name=value, exact=True)
             .is_checked()
         )
-    answer(page, "Says what is right", "2", "3 of 4 answered")
-    answer(page, "Stays polite", "Yes", "4 of 4 answered")
+    answer(page, "Says what is right", "2", "3 of 4")
+    answer(page, "Stays polite", "Yes", "4 of 4")
     # The comment is saved by the very click that submits.
     page.get_by_role("textbox", name=re.compile("What you would tell")).fill(
         "Warm and clear, at length"

@@ -202,7 +202,7 @@ def test_a_token_follows_the_account_that_made_it(
     add_person("root", "admin")
     with store.reading() as session:
         root = accounts.get_viewer(session, "root")
-    secret = service_tokens.add(root, "script", AccountTerms(Role.EXECUTIVE)).secret
+    secret = service_tokens.add(root, "script", AccountTerms(Role.MANAGER)).secret
 
     assert ask(secret, ("kpi", "received"))[0] == 200
     add_person("ada", "admin")
