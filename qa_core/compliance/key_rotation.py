@@ -112,7 +112,7 @@ def _has_old_key() -> bool:
 
 
 def _is_needed(key: KeyFile) -> bool:
-    """Return whether an old key is needed. That of the audit log always is: it verifies the
+    """Return whether an old key is needed. The audit log's key always is: it verifies the
     rows, certificates and lists of its time.
     """
     if key.name == "cookie":

@@ -51,7 +51,7 @@ CLASSES = tuple(
     RetentionClass(**{"setting": None, "period": IMAGE_DAYS, **row})
     for row in declared.read(__file__)["kind"]
 )
-"""Every kind; that of the before-images lasts as long as these are kept."""
+"""Every kind; the period of before-images is the time for which they are kept."""
 BY_KIND = {entry.kind: entry for entry in CLASSES}
 
 

@@ -85,13 +85,13 @@ WARMING_SECONDS = 2
 LOG = logging.getLogger("qa_core")
 
 UPLOADERS = frozenset({Permission.MANAGE_IMPORTS, Permission.EDIT_SCORECARDS})
-"""Permissions of which one is needed to send files at all; what is done with them is
+"""Permissions that allow sending files, each alone; what is done with them is
 checked again where it is written.
 """
 
 
 def _shell_script() -> str:
-    # Streamlit's page has one small script of its own; its digest is allowed, so that
+    # Streamlit's page brings one small script; its digest is allowed, so that
     # no other inline script is.
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     digests = (

@@ -41,6 +41,5 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
             gate.report_error(refusal)
 
 
-# Streamlit collects garbage after every run; it need not look through all that was
-# loaded, which stays anyway, each time.
+# What is loaded stays: no collection has to look through it.
 gc.freeze()

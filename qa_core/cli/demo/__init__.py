@@ -62,7 +62,7 @@ from qa_core.upkeep import after_import
 
 STEP = N_("Building the demo centre")
 _FILES = 8
-"""Number of files after that of the advisors; for the progress shown only."""
+"""Number of files after the one of advisors; for the progress shown only."""
 
 
 def build(
@@ -71,7 +71,7 @@ def build(
     """Simulate the centre and import it, with an account per role. A half-finished
     build is removed first.
 
-    Without a plan it is of the usual size, until yesterday. Raises Refusal when there
+    Without a plan it has the usual size and ends yesterday. Raises Refusal when there
     is a demo centre already.
     """
     viewer.require(Permission.MANAGE_IMPORTS)

@@ -23,7 +23,7 @@ RECORDED_SHARE = 0.085
 
 
 class Extracts:
-    """Contacts with their ids and notes; `export` gives those of one system."""
+    """Contacts with their ids and notes; `export` gives one system's."""
 
     def __init__(self, plan: DemoPlan, staff: Staff, wave: contacts.Wave) -> None:
         self.plan, self.staff, self.wave = plan, staff, wave

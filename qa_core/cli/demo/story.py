@@ -69,7 +69,7 @@ class DemoPlan:
         return (after - pd.DateOffset(months=self.months)).date()
 
     def day(self, days_before: int) -> date:
-        """Return the day so long before the last one; after it where negative."""
+        """Return the day that many days before the last one; after it where negative."""
         return self.last_day - timedelta(days=int(days_before))
 
     def moment(self, days_before: int, clock: time) -> datetime:

@@ -18,7 +18,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, GateValue
 
 PURPOSES = ("training", "evaluation", "quality")
-"""Purposes of listening; proof is kept apart, never listened to (docs/compliance.md, R1)."""
+"""Purposes of listening; `proof` is not one: it is never listened to (docs/compliance.md, R1)."""
 
 COUNTS_AS = {"targeted": "quality", "calibration": "quality"}
 """Purposes of listening that the law counts as another purpose."""

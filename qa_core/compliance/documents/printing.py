@@ -145,7 +145,7 @@ def enter_details(viewer: Viewer, values: dict[str, str]) -> None:
 
 
 def list_own_information(viewer: Viewer) -> list[Block]:
-    """List what an advisor is told about recording and listening, as printed for them."""
+    """List what an advisor reads about recording and listening, as printed for them."""
     viewer.require(Permission.SEE_OWN_QUALITY)
     return draft("advisor_information", facts.read())
 

@@ -131,8 +131,8 @@ def _find_comments(packet: bytes) -> list[int]:
 
 
 def _checksum(page: bytes | bytearray) -> int:
-    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero: that of
-    zlib with the bits in reverse, and without its inversions.
+    """Compute the checksum of an OGG page (RFC 3533) whose own field is zero: zlib's
+    with the bits in reverse, and without its inversions.
     """
     value = zlib.crc32(page.translate(REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{value:032b}"[::-1], 2)

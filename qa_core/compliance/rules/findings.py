@@ -130,7 +130,7 @@ class RuleFacts:
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, str], str | None]:
-        """Those of them that are found, each with the first rule against keeping its audio."""
+        """The contacts that are found, each with the first rule against keeping its audio."""
         ids = {contact_id for _system, contact_id in self.live_recordings}
         if not ids:
             return {}

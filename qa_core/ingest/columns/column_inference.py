@@ -406,7 +406,7 @@ class RowBatch:
         return self.cells[self.context.columns[name].index]
 
     def read_texts(self, *names: str) -> dict[str, pa.Array]:
-        """Return the cells of those of these fields that the file has, unchanged."""
+        """Return the cells of these fields, as far as the file has them, unchanged."""
         return {name: self.read_text(name) for name in names if self.context.has(name)}
 
     def read_moment(self, name: str) -> timestamps.Moments:

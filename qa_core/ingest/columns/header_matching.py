@@ -102,7 +102,7 @@ def score_rows(rows: Iterable[Iterable[str]], *vocabularies: Vocabulary) -> int:
 
 
 def find_field(header: Header, vocabulary: Vocabulary) -> Hit | None:
-    """Find the field that a header names, exactly or apart from its unit."""
+    """Find the field that a header names, exactly or but for its unit."""
     whole = simplify(header.text)
     flag = vocabulary.get(_FLAG_MARKS.sub("", whole))
     return (
@@ -118,7 +118,7 @@ def match_columns(
     profile: Profile, headers: list[str], requested: Mapping[str, str], ignored: Iterable[str] = ()
 ) -> dict[str, Column]:
     """Map field names to columns: as requested, then by synonym, the best first;
-    without those of `ignored`. Raises Refusal `unknown_field`, `unknown_column`,
+    without the columns of `ignored`. Raises Refusal `unknown_field`, `unknown_column`,
     `unknown_headers`, `missing_column`.
     """
     parsed = [parse_header(text) for text in headers]

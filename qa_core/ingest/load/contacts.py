@@ -60,7 +60,7 @@ def deduplicate_keys(
     these keys. Returns the number of duplicates.
 
     A row without an id gets one from its mapped values and its rank among equals:
-    identical rows stay apart, and the same file again gets the same ids. `scope`:
+    identical rows stay two contacts, and the same file again gets the same ids. `scope`:
     format of the start, which is part of the key where ids are used again.
     """
     reference = staged.select_column("contact_id")
@@ -131,7 +131,7 @@ def register_shared_numbers(
 ) -> bool:
     """Create the relation of the file's shared numbers, counted together with stored
     contacts. Returns whether the rules must be applied to stored contacts too: some carry
-    one of them as a customer, or the file gives those of a shared number to others.
+    one of them as a customer, or the file gives a shared number's contacts to others.
     """
     if "customer_key" not in staged.columns:
         return False

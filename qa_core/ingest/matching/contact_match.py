@@ -76,7 +76,7 @@ def _match_by_id(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _match_by_ticket(connection: duckdb.DuckDBPyConnection) -> None:
-    """Match tickets to their last contact before the answer; those of two systems are ambiguous."""
+    """Match tickets to their last contact before the answer; one in two systems is ambiguous."""
     _store_matches(
         connection,
         BY_TICKET,

@@ -54,7 +54,7 @@ def _join_arrived(batch_id: str) -> dict[str, int]:
 
 
 def fill_teams(batch_id: str) -> None:
-    """Fill in teams of contacts without one, now that this batch names those of advisors."""
+    """Fill in teams of contacts without one, now that this batch names advisors' teams."""
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):
         return
     with store.reading() as session:

@@ -1,5 +1,5 @@
-"""Asterisk's call detail records: cdr_csv and cdr_custom files without a header, told
-apart by where the dates stand, and tables with one.
+"""Asterisk's call detail records: cdr_csv and cdr_custom files without a header,
+recognised by the places of their dates, and tables with one.
 """
 
 import re

@@ -107,7 +107,7 @@ Block = tuple[np.ndarray, dict[str, pa.Array], list[pa.Array], np.ndarray]
 
 
 def read(export: ExportReader) -> Iterator[pa.Table]:
-    """Read the events of calls, block by block; those of agents are counted by name."""
+    """Read the events of calls, block by block; agents' events are counted by name."""
     titles = None if export.sample.is_document else _count_titles(export.sample)
     blocks = _read_lines(export) if titles is None else _read_table(export, titles)
     last = np.datetime64(0, "us")
@@ -300,7 +300,7 @@ def _decide_moments(export: ExportReader, values: pa.Array) -> timestamps.Moment
 def _build_events(
     export: ExportReader, lines: np.ndarray, fields: dict[str, pa.Array], pieces: list[pa.Array]
 ) -> pa.Table:
-    """Build records of the events of calls; those of agents are counted."""
+    """Build records of the events of calls; agents' events are counted."""
     call = pc.fill_null(pc.utf8_trim_whitespace(fields["call"]), "")
     event = fields["event"]
     nameless = _is_among(pc.utf8_upper(call), NO_CALL_IDS)

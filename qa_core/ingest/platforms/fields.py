@@ -1,8 +1,8 @@
 """Columns of a platform's records, and what of the export each comes from, said once.
 
 The value comes from the first filled one of `paths`: keys of an object (`user.name`), or
-columns of a table. `shown`: what the report names as the source. The type of a column is
-that of contacts, or of its class where contacts have no such column.
+columns of a table. `shown`: what the report names as the source. A column has the
+type that contacts give it, or its class where contacts have no such column.
 """
 
 from collections.abc import Callable, Mapping

@@ -270,7 +270,7 @@ class ExportReader:
             self.report_share(share)
 
     def require_whole_numbers(self, text: str) -> None:
-        """Raise Refusal for rounded ids, numbers or moments, which tell calls no longer apart."""
+        """Raise Refusal for rounded ids, numbers or moments, which several calls may share."""
         rounded = _ROUNDED.search(text) if "E+" in text else None
         if rounded:
             raise self.refuse(

@@ -37,7 +37,7 @@ def are_assignments(columns: Iterable[str]) -> bool:
 
 
 def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
-    """Tell days of a number from caller and called of a call, which some exports head alike."""
+    """Distinguish days of a number from parties of a call, whose headers may be the same."""
     start = next((name for name in _STARTS if name in columns), None)
     if (
         "to" in columns

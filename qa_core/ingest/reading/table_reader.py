@@ -56,7 +56,7 @@ def stage(
 ) -> Staged:
     """Read one file of that kind; the caller must `discard()` the result. `system`: the
     source of rows where neither options nor rows name it, by default the profile's
-    name. `digest`: that of the file, if known. Raises Refusal when it cannot be read
+    name. `digest`: the file's, if known. Raises Refusal when it cannot be read
     reliably; no temporary file is left then.
     """
     path, options = Path(path), options or ImportOptions()

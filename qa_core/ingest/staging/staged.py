@@ -69,7 +69,7 @@ class Staged:
         return f'{relation}"{name}"' if name in self.columns else f"CAST(NULL AS {kind})"
 
     def select_system(self) -> str:
-        """Build SQL for the system of a row: the one that the row names, else that of the file."""
+        """Build SQL for the system of a row: the one that the row names, else the file's."""
         return f"coalesce({self.select_column('source_system')}, {quote(self.system)})"
 
     def discard(self) -> None:
@@ -102,7 +102,7 @@ def _texts(names: str) -> dict[str, pa.DataType]:
 _CONTACT = {item.name: item.type for item in schema.arrow_schema(schema.CONTACTS)}
 
 SCHEMAS: dict[str, dict[str, pa.DataType]] = {
-    # `source_system`: the one that the row names, null for that of the whole file.
+    # `source_system`: the one that the row names, null for the whole file's.
     # `customer_key`: the pseudonym. `advisor`: the file's own text, not yet resolved by
     # aliases; `advisor_name`: the name beside it where the file has both. `updated_at`
     # tells which of two rows of one contact is newer. `started_at` is UTC, `local_start`

@@ -41,7 +41,7 @@ STEP_BYTES = 32 << 20
 START_BYTES = 4096
 MEMORY = "350MB"
 KEEP_ENDED = timedelta(hours=2)
-"""Time for which an ended call is kept: its id may come back into another queue."""
+"""Time for which an ended call is kept: its id may enter another queue."""
 KEEP_UNENDED = timedelta(hours=24)
 """Time for which a call without an end is kept; some versions lose that event."""
 MAX_SILENCE = timedelta(minutes=30)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from qa_core.files.header_text import simplify
 
 RANKED = ("en", "fr")
-"""Languages whose headers are ranked; those of all others come after them."""
+"""Languages whose headers are ranked; all other languages come after them."""
 OTHERS = ("es", "pt", "de", "it")
 LANGUAGES = (*RANKED, *OTHERS)
 T = TypeVar("T")
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @cache
 def load_table(language: str) -> Mapping[str, Mapping[str, Any]]:
-    """Load the table of a language, or `tools`: those of single tools."""
+    """Load the table of a language, or `tools`: the words of single tools."""
     text = Path(__file__).with_name(f"{language}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

@@ -1,5 +1,5 @@
-"""Distinct callers over whole months. A caller of several months counts once: what is kept
-of a month tells its callers apart by the last month before in which they counted too.
+"""Distinct callers over whole months. A caller of several months counts once: a month's
+sums keep its callers by the last month before it in which they counted too.
 """
 
 import functools

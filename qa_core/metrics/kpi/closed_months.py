@@ -2,7 +2,7 @@
 (docs/compliance.md, section 3), and where they take the place of the rows.
 
 Two groups close at their own pace. `analyses`: what evaluations and playbacks are counted
-for; their rows are gone. `identities`: KPIs that tell customers apart; the contacts stay,
+for; their rows are gone. `identities`: KPIs over distinct customers; the contacts stay,
 without anybody's name.
 """
 
@@ -69,7 +69,7 @@ def find_last(group: str) -> date | None:
 
 @dataclass(frozen=True)
 class ClosedPart:
-    """Contribution of closed months to a question: `records` like those of a statement,
+    """Contribution of closed months to a question: `records` as a statement gives them,
     and the question about the time since (`is_empty`: it asks for none).
     """
 
@@ -114,7 +114,7 @@ def _find_figures(
     )
     with store.reading() as session:
         rows = session.scalars(Scoped(figures, viewer)).all()
-    # Months of which a part is asked for are left out: nothing tells their days apart.
+    # Months asked for in part are left out: their sums have no days.
     notes = [LEFT_OUT] if (first.day != 1 and first > date.min) or until != _last_day(until) else []
     filter_values = dict(question.where.values)
     records: dict[tuple[Any, ...], Record] = {}
@@ -184,7 +184,7 @@ def _key(record: Record) -> tuple[Any, ...]:
 
 
 def pool(record: Record, kpi: str, sums: Mapping[str, Any]) -> None:
-    """Add sums to those of a record; standard deviations are pooled."""
+    """Add sums to a record; standard deviations are pooled."""
     size, added_size = record.get(f"{kpi}__n") or 0, sums.get(f"{kpi}__n") or 0
     deviation = f"{kpi}__deviation"
     if size and added_size:

@@ -138,7 +138,7 @@ def measure_under(
 
 
 def vary(kpi: Kpi, key: str, setting: str, value: Any) -> Kpi:
-    """Return the KPI as it is with another value of a setting, under a key of its own."""
+    """Return the KPI as it is with another value of a setting, under another key."""
 
     def other(inputs: KpiInputs) -> KpiInputs:
         return replace(inputs, settings=inputs.settings.with_values(**{setting: value}))

@@ -92,7 +92,7 @@ def collect_frame(
     Its columns are groups, named `by_…`, and aggregates that add up over days; the cuts of
     the question hold nothing that follows from the day. `around`: how many days before and
     after the period it reads. `leaves_out_damaged`: see `Engine.run`. `is_of_teams`: the
-    aggregates add up over teams too, and the rows are those of the viewer in the question
+    aggregates add up over teams too, and the rows belong to the viewer in the question
     that `build` is given.
     """
 
@@ -181,7 +181,7 @@ def _count_others(question: MetricQuery, names: Collection[str]) -> int:
 
 def _is_mixed(question: MetricQuery, name: str) -> bool:
     """Return whether cuts would mix once all are by this dimension: only the one by it alone
-    can be told from the others.
+    differs from the others.
     """
     return name in question.by and any(
         cut != (name,) and (not cut or name in cut) for cut in question.cuts
@@ -422,7 +422,7 @@ def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int | None
 
 
 def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Give inputs under which every window is over: those of these months are."""
+    """Give inputs under which every window is over, as in these months."""
 
     def without_end(settings: Any) -> Any:
         inputs = give(settings)
@@ -455,7 +455,7 @@ def _compute(
 
 
 def _to_arrow(frame: pd.DataFrame | pa.Table) -> pa.Table:
-    """Return a result with the types of sums: values of which none is known may have any."""
+    """Return a result with the types of sums: a column without any value may have any type."""
     if isinstance(frame, pa.Table):
         types = [
             pa.float64()

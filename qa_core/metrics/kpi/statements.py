@@ -65,7 +65,7 @@ class MetricQuery:
     pieces: SettingsHistory
     give: Callable[[Settings], KpiInputs]
     cuts: tuple[tuple[str, ...], ...] = ()
-    """Dimensions of `by` to group by together, again and again: each is a result of its own."""
+    """Dimensions of `by` to group by together; each group is one result."""
 
     def groups(self, columns: sa.ColumnCollection) -> list[sa.ColumnElement[Any]]:
         """Return the expressions to group by, labelled `by_<dimension>`."""
@@ -125,7 +125,7 @@ def misses_of(
 ) -> sa.CTE:
     """Select the missed contacts in the viewer's scope, where a caller's further misses
     within the recovery window of the one before are the same miss; if asked, with those
-    further misses too, or with the call-back that followed, whoever made it: then the
+    further misses too, or with the call-back that followed, by any advisor: then the
     statement looks beyond the scope. Neither the period nor the filters are applied.
     """
     own = sa.and_(COUNTED_DIRECTION, MISSED)
@@ -173,7 +173,7 @@ def on_misses(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
 
 
 def on_callers(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:
-    """Select the contacts, each beside the customer's first ever, whoever answered it."""
+    """Select the contacts, each beside the customer's first ever, by any advisor."""
     callers = callers_of(question, [COUNTED_DIRECTION, *conditions_on(question)])
     statement = question.select(CALLERS.c, _list_columns(question, kpis, CALLERS.c))
     return with_callers(question, statement, callers)
@@ -211,8 +211,8 @@ def callers_of(
     """
     every = EVERY_CONTACT.c
     if customers is None and (question.where.values or has_few_days(question.where.period)):
-        # Of millions of customers few are asked about: the first contacts of the others
-        # need not be looked for.
+        # Of millions of customers few are asked about: no first contact is looked for
+        # of the others.
         customers = sa.select(CONTACTS.c.customer_number).where(*conditions)
     condition = every.has_customer if customers is None else every.customer_number.in_(customers)
     firsts = (
@@ -532,7 +532,7 @@ def aggregates_of(kpi: Kpi, parts: Contribution) -> list[tuple[str, sa.ColumnEle
 
 
 def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> Contribution:
-    """Build what rows contribute, each by the settings of its own day."""
+    """Build what rows contribute, each by the settings of its day."""
     contributions: dict[Any, Contribution] = {}
 
     def contribution_under(settings: Settings) -> Contribution:

@@ -27,7 +27,7 @@ from qa_core.storage.records.evaluations import Evaluation
 MIN_CONTACTS = 5
 """Minimum contacts for a verdict on a criterion."""
 LOW_ALIGNMENT, LOW_AGREEMENT = 0.8, 0.667
-"""Unclear criterion: under 4/5 of points alike, or under Krippendorff's tentative α."""
+"""Unclear criterion: under 4/5 of equal points, or under Krippendorff's tentative α."""
 
 Marks = Mapping[tuple[int, str], Mapping[str, float | None]]
 """(contact, evaluator) → criterion → points (None: not applicable)."""
@@ -148,7 +148,7 @@ def compute_results(
                 compared = compare_points(*points, float(criterion.points))
                 by_criterion[criterion.key].append(compared)
                 # With a reference the difference is the other's alone,
-                # without one it is of both.
+                # without one both have it.
                 for username, sign in ((one, 1), (other, -1)):
                     if username != contact.reference_evaluator:
                         by_evaluator[username].append(compared)

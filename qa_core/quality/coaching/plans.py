@@ -236,7 +236,7 @@ def _sort_key(plan: CoachingPlanView) -> tuple[bool, int]:
 
 
 def get_plan(viewer: Viewer, plan_id: int) -> CoachingPlanView:
-    """Return one plan. Raise AccessDenied for missing and forbidden alike."""
+    """Return one plan. Raise AccessDenied for missing as for forbidden ones."""
     viewer.require(Permission.SEE_COACHING)
     with store.reading() as session:
         row = store.get_in_scope(session, viewer, CoachingPlan, plan_id)

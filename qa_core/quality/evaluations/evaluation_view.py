@@ -93,8 +93,8 @@ def is_readable(viewer: Viewer) -> sa.ColumnElement[bool]:
 
 
 def find_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard | None:
-    """Return the scorecard version of an evaluation; None where its answers are not
-    those of the scorecard, so that it cannot be scored again.
+    """Return the scorecard version of an evaluation; None where its answers do not
+    fit the scorecard, so that it cannot be scored again.
     """
     scorecard = scorecards.find_parsed(scorecards.find_version(session, evaluation.grid_id))
     if scorecard and {criterion.key for criterion in scorecard.criteria} == {

@@ -244,7 +244,7 @@ def _compute_score(
     if answers is not None:
         scores, rows = read_result(scoring.score(scorecard, answers))
         return scores, sorted(rows, key=lambda answer: answer["criterion"])
-    # The file's criteria are not those of the scorecard: weigh all points equally.
+    # The file's criteria differ from the scorecard's: weigh all points equally.
     total = sum(mark.possible or 0.0 for mark in item.marks if mark.points is not None)
     rows = [
         {

@@ -53,7 +53,7 @@ def find_spread(viewer: Viewer) -> Spread:
 
 def count_needed(deviation: float, points: float) -> int:
     """Return the evaluations per side that detect a difference of `points`."""
-    # The standard error of a difference of two means is √2 times that of one.
+    # The standard error of a difference of two means is √2 times the error of one.
     return stats.extra_values_needed(deviation * math.sqrt(2), 0, points)
 
 

@@ -20,7 +20,7 @@ MAX_KEY = 60
 LARGEST = 400_000
 """Maximum characters of a scorecard; real ones have tens of thousands."""
 FIRST_NUMBER = -1
-"""Number of the first draft. Drafts count downwards, apart from versions."""
+"""Number of the first draft. Drafts count downwards, unlike versions."""
 
 
 def create_draft(

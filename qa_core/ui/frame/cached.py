@@ -56,7 +56,7 @@ MAX_WARMED = 40
 _asked: OrderedDict[str, Callable[[], Any]] = OrderedDict()
 """The last questions of all sessions by their key, the newest last."""
 _warmed: ContextVar[Version | None] = ContextVar("warmed", default=None)
-"""The version of which a thread without a session asks."""
+"""The version that a thread without a session asks about."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _cached(
 ) -> Read[Given, Result]:
     """Keep the results of that read for everybody who sees the same rows.
 
-    `subjects`: those of the records that it reads besides the usual ones. `is_of_contacts`
+    `subjects`: records that it reads besides the usual ones. `is_of_contacts`
     says of its arguments whether it reads neither evaluations nor what was listened to.
     """
     name, signature = f"{read.__module__}.{read.__qualname__}", inspect.signature(read)

@@ -129,7 +129,7 @@ def show_sign_out() -> None:
 
 
 def lead_to(address: str) -> None:
-    """Have the browser open that address in place of this page, and end the run."""
+    """Have the browser open that address instead of this page, and end the run."""
     message = ForwardMsg()
     message.auth_redirect.url = address
     get_script_run_ctx().enqueue(message)

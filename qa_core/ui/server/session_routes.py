@@ -36,7 +36,7 @@ def _give(request: Request) -> Response:
 
 
 def _take_back(request: Request) -> Response:
-    """Delete the cookie of a session that is over. That of a live one stays: any page may
+    """Delete the cookie of a session that is over. A live session's stays: any page may
     lead here.
     """
     response = RedirectResponse("/", 303)

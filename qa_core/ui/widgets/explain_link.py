@@ -11,7 +11,7 @@ from qa_core.ui.frame import filter_bar, menu, url_state
 
 PAGE, TITLE = "explain", N_("Explain")
 Extra = tuple[tuple[str, tuple[str | None, ...]], ...]
-"""Dimensions beside those of the filter bar, with the values kept (None: missing)."""
+"""Dimensions beside the filter bar's, with the values kept (None: missing)."""
 
 
 def show_link(
