@@ -18,7 +18,6 @@ from qa_core.storage.records.listening import Recording
 CHECKED = "stores_checked"
 """Act in the audit log; its reason is the result."""
 EVERY, OLD = timedelta(days=1), timedelta(days=2)
-_RESULT = "damaged: {0} of the lake, {1} recordings"
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,15 @@ class StoreCheck:
     @property
     def is_well(self) -> bool:
         return not self.lake_files and not self.recordings
+
+    @property
+    def result(self) -> str:
+        """The result as the audit log records it."""
+        return f"damaged: {self.lake_files} of the lake, {self.recordings} recordings"
+
+    @property
+    def is_a_day_old(self) -> bool:
+        return now() - self.at >= EVERY
 
     @property
     def is_old(self) -> bool:
@@ -48,24 +56,22 @@ def check() -> StoreCheck:
 
 def is_due() -> bool:
     """Return whether the last check is a day old or found damage, which may be mended by now."""
-    last = find_last() if store.is_ready() else None
-    return store.is_ready() and (last is None or now() - last.at >= EVERY or not last.is_well)
+    return store.is_ready() and _is_due_after(find_last())
 
 
 def check_daily() -> None:
-    """Check the stores, and record the result, where it is due."""
-    if not is_due():
+    """Check the stores where it is due; record a result that is new, or a day after the last."""
+    last = find_last() if store.is_ready() else None
+    if not store.is_ready() or not _is_due_after(last):
         return
-    last = find_last()
     found = check()
-    result = _RESULT.format(found.lake_files, found.recordings)
-    if (
-        last is None
-        or now() - last.at >= EVERY
-        or result != _RESULT.format(last.lake_files, last.recordings)
-    ):
+    if last is None or last.is_a_day_old or found.result != last.result:
         with store.writing() as session:
-            audit_log.record(session, Viewer.SYSTEM.username, CHECKED, reason=result)
+            audit_log.record(session, Viewer.SYSTEM.username, CHECKED, reason=found.result)
+
+
+def _is_due_after(last: StoreCheck | None) -> bool:
+    return last is None or last.is_a_day_old or not last.is_well
 
 
 def find_last() -> StoreCheck | None:
