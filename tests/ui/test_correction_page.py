@@ -136,6 +136,7 @@ def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, ope
         "Heard again",
     )
     assert advisor_response.find_news(viewer_of("ana")).corrected == (submitted,)
+    assert "1 evaluation corrected since you read it" in labels(open_app("ana", "my_quality"))
 
     save(app, submitted, "Heard twice")
     assert "This was changed meanwhile" in said(app) and evaluation_of(
@@ -148,7 +149,6 @@ def test_over_the_correction_of_another_tab_it_is_said_first(submitted: int, ope
     assert "Changed 2 times" in said(
         app
     ) and "Sums up and checks that everything is settled: Hasty → –" in said(app)
-    assert "1 evaluation corrected since you read it" in labels(open_app("ana", "my_quality"))
 
 
 def test_what_the_advisor_disputes_stays_as_it_is(submitted: int, open_app, add_person) -> None:

@@ -83,8 +83,3 @@ def read_direction(value: Any) -> str | None:
 def fold_case(value: Any) -> str:
     """Convert a value to text in lower case; empty where it is missing."""
     return str(value or "").casefold()
-
-
-def keep_of_answered(record: dict[str, Any], *columns: str) -> dict[str, Any]:
-    """Clear the columns that only an answered contact has."""
-    return record if record["outcome"] == "answered" else record | dict.fromkeys(columns)
