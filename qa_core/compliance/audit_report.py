@@ -92,7 +92,7 @@ WARNINGS = {
         "elsewhere in QA_ANCHOR."
     ),
 }
-"""What a verification warns of, by code."""
+"""Warnings of a verification, by code."""
 
 
 def verify_journal(viewer: Viewer) -> audit_log.Verification:

@@ -197,7 +197,7 @@ KEEPERS = (
     RowKeeper("account_requests", AccountRequest.asked_at, AccountRequest.decided_at.is_not(None)),
     RowKeeper("sign_in_failures", SignInThrottle.last_failure_at),
 )
-"""What this room deletes."""
+"""Data that this room deletes."""
 
 
 @dataclass(frozen=True)

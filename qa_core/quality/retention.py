@@ -53,4 +53,4 @@ KEEPERS = (
     RowKeeper("coaching", CoachingPlan.opened_at),
     DrawKeeper("draws", Draw.drawn_at),
 )
-"""What this room deletes."""
+"""Data that this room deletes."""

@@ -1,1 +1,1 @@
-"""What keeps the stores in order: backup, restore, purge, requests of persons, erasure."""
+"""Upkeep of the stores: backup, restore, purge, requests of persons, erasure."""

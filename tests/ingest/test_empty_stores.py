@@ -34,7 +34,7 @@ FILES = {
 }
 KINDS = tuple(dict.fromkeys(profile.kind for profile in registry.find_profiles()))
 FIRST = (None, *KINDS)
-"""What a store holds already; None: nothing at all."""
+"""Kind that a store holds already; None: nothing at all."""
 
 
 @pytest.mark.parametrize("first", FIRST)

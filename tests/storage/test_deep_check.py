@@ -49,7 +49,7 @@ def files(centre: Path) -> dict[str, Path]:
 
 
 def found(monkeypatch: pytest.MonkeyPatch, hours: int) -> tuple[int, int]:
-    """What the daily work finds so many hours from now."""
+    """Find what the daily work finds that many hours from now."""
     later = now() + timedelta(hours=hours)
     monkeypatch.setattr(integrity, "now", lambda: later)
     integrity.check_daily()

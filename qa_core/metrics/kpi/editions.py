@@ -56,7 +56,7 @@ LAKE_TABLES = ("contacts", "intervals", "spend")
 GROUPS = {"evaluations": closed_months.ANALYSES, "contacts": closed_months.IDENTITIES}
 """Kind of published tables → the group of months whose people are deleted with it."""
 ALWAYS_SHOWN = frozenset({"spend"})
-"""What was spent says nothing of a person."""
+"""Amounts spent: they say nothing of a person."""
 KPIS = tuple(
     kpi
     for kpi in ALL
@@ -292,7 +292,7 @@ def make_content(month: str, salt: str) -> EditionContent:
 
 
 _OF_EMPTY_MONTHS: list[EditionContent] = []
-"""What months without any row hold: the same for all, once it is worked out."""
+"""Content of months without any row, once it is worked out: it is the same for all."""
 
 
 def _is_empty(month: str) -> bool:

@@ -1,4 +1,4 @@
-"""What executives see: published editions of whole months. Every page, file and command
+"""Figures of executives: published editions of whole months. Every page, file and command
 asks here.
 
 For every month and every KPI an edition holds one table per dimension, with its total. A

@@ -64,7 +64,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class _Column:
-    """What the cells of one family count: `cells` over combinations of values (or over
+    """Counts of one family's cells: `cells` over combinations of values (or over
     customers), the rows `n` of each, `parts` of them, and the advisors who took them
     (combinations × advisors, with the number of rows).
     """

@@ -1,1 +1,1 @@
-"""What the law says about contacts: obstacles to listening, rights, the sampling frame."""
+"""Law about contacts: obstacles to listening, rights, the sampling frame."""

@@ -1,4 +1,4 @@
-"""What a lead can do this week: coaching needs (what is overdue, not evaluated, unread or
+"""List of what a lead can do this week: coaching needs (what is overdue, not evaluated, unread or
 disputed, and scores significantly below the team), whom to listen to, whom to
 congratulate.
 

@@ -41,7 +41,7 @@ class OpenDraft:
     touched_at: float = 0.0
     refusal: Refusal | None = None
     typed: dict[str, Any] | None = None
-    """What could not be saved over a newer version: {answers, comments, comment}."""
+    """Entries that could not be saved over a newer version: {answers, comments, comment}."""
 
 
 def show(draft: Draft) -> None:
