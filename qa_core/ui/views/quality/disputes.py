@@ -84,16 +84,20 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
 
 def show_outcomes(viewer: Viewer, state: FilterState) -> None:
     """Show how many answers were disputed and changed, by evaluator and by criterion."""
-    outcomes = disputes.count_outcomes(viewer, state.where.period).by_evaluator
-    if outcomes:
-        names = {outcome.key: outcome.name for outcome in outcomes}
-        _show_outcomes(state, outcomes, names, _("By evaluator"), _("Evaluator"))
-    show_criteria(viewer, state)
+    outcomes = disputes.count_outcomes(viewer, state.where.period)
+    if evaluators := outcomes.by_evaluator:
+        names = {outcome.key: outcome.name for outcome in evaluators}
+        _show_outcomes(state, evaluators, names, _("By evaluator"), _("Evaluator"))
+    _show_criteria(viewer, state, outcomes.by_criterion)
 
 
 def show_criteria(viewer: Viewer, state: FilterState) -> None:
     """Show disputed criteria and their outcome, if there are any."""
-    outcomes = disputes.count_outcomes(viewer, state.where.period).by_criterion
+    outcomes = disputes.count_outcomes(viewer, state.where.period)
+    _show_criteria(viewer, state, outcomes.by_criterion)
+
+
+def _show_criteria(viewer: Viewer, state: FilterState, outcomes: Sequence[DisputeOutcome]) -> None:
     if disputed := [outcome for outcome in outcomes if outcome.disputed]:
         texts = scorecard_texts.find_scorecard_texts(viewer)
         names = {outcome.key: texts.name("criterion", outcome.key) for outcome in disputed}
