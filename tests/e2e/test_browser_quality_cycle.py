@@ -185,9 +185,11 @@ def choose(page, within, label: str, *options: str) -> None:
         if field.input_value() != option:  # the one chosen already opens no list
             choose_one(page, field, option)
     page.keyboard.press("Tab")
-    page.wait_for_timeout(300)
-    if page.get_by_role("option").count():
-        # Within a popover the list keeps the focus; Escape closes the list alone.
+    try:
+        page.get_by_role("option").first.wait_for(state="hidden", timeout=3000)
+    except TimeoutError:
+        # Within a popover the list keeps the focus; Escape closes the list alone. Where
+        # the list is closed already, it would close the popover.
         field.press("Escape")
 
 
@@ -314,13 +316,18 @@ def enter_gates(page, day) -> None:
             .filter(has=page.get_by_role("button", name="Enter"))
             .last
         )
-        card.get_by_role("button", name="Enter").click()
-        popover = page.get_by_test_id("stPopoverBody")
-        if kind == "day":
-            enter_day(popover, title, day)
-        elif kind == "purposes":
-            choose(page, popover, title, "training", "evaluation")
-        press(page, "Save", popover)
+        for _attempt in range(ATTEMPTS):
+            card.get_by_role("button", name="Enter").click()
+            popover = page.get_by_test_id("stPopoverBody")
+            if kind == "day":
+                enter_day(popover, title, day)
+            elif kind == "purposes":
+                choose(page, popover, title, "training", "evaluation")
+            # A popover that closed meanwhile is opened again, as a person would.
+            with suppress(TimeoutError):
+                save = popover.get_by_role("button", name="Save", exact=True)
+                save.click(timeout=MAX_MILLISECONDS / ATTEMPTS)
+                break
         page.get_by_role("button", name="Edit").nth(number).wait_for()
         settle(page)
 
