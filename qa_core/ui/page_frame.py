@@ -1,4 +1,4 @@
-"""The frame around every page: what is due, menu, filters, and the page itself."""
+"""The frame around every page: what is due, menu, filters, title, and the page itself."""
 
 import gc
 from datetime import timedelta
@@ -7,11 +7,13 @@ import streamlit as st
 
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
 from qa_core.storage.records import store
 from qa_core.ui import page_script, sidebar
 from qa_core.ui.frame import cached, filter_bar, gate, menu
+from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.admin import account_requests, first_steps
-from qa_core.ui.widgets import drill
+from qa_core.ui.widgets import actions, drill, empty_states
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 """Empty part that runs by itself: for a page with one, the browser asks for a run when it is
@@ -39,6 +41,34 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
             page.run()
         except Refusal as refusal:
             gate.report_error(refusal)
+
+
+def open_page(key: str, has_title: bool = True) -> Viewer:
+    """Return who is looking at that page of the menu; show its title, what it is for, and the
+    outcome of the last act. What every page calls first.
+
+    Stops the run for a stranger; raises AccessDenied without the page's permission.
+    """
+    page = menu.find_page(key)
+    viewer = gate.current_viewer(*filter(None, [page.permission]))
+    if has_title and page.filters is not None:
+        filter_bar.show_title(_(page.title))
+    elif has_title:
+        st.title(_(page.title), anchor=False)
+        if page.about:
+            st.caption(_(page.about))
+    actions.show_outcome()
+    return viewer
+
+
+def open_figures(key: str, count: int | None = None) -> tuple[Viewer, FilterState]:
+    """Open a page under the filter bar and return the selection, too; stop the run if there is
+    nothing to show, which is said instead. `count`: see `empty_states.is_shown`.
+    """
+    viewer, state = open_page(key), filter_bar.current()
+    if empty_states.is_shown(viewer, state, count):
+        st.stop()
+    return viewer, state
 
 
 # What is loaded stays: no collection has to look through it.

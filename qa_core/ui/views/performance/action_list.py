@@ -23,7 +23,6 @@ SEEN = "action_versions"
 
 def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     """Show the list and its chosen entry, if there are any entries; return them."""
-    actions.show_outcome()
     entries = action_list.find_entries(viewer)
     if not entries:
         return ()
