@@ -10,12 +10,9 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality.evaluation_disputes import (
-    DECIDED,
-    describe_request,
-    format_points,
-)
+from qa_core.ui.views.quality.evaluation_disputes import DECIDED, describe_request
 from qa_core.ui.widgets import cards, drill, tables
+from qa_core.ui.widgets.scorecard_answers import format_points
 
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""

@@ -18,9 +18,9 @@ from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality import evaluation_disputes
 from qa_core.ui.views.quality.evaluate import HEADS
-from qa_core.ui.views.quality.evaluation_disputes import format_points, of_most
+from qa_core.ui.views.quality.evaluation_disputes import of_most
 from qa_core.ui.widgets import actions, cards, drill, personal_data
-from qa_core.ui.widgets.scorecard_answers import HARMS, describe_text
+from qa_core.ui.widgets.scorecard_answers import HARMS, describe_text, format_points
 
 
 def show(viewer: Viewer, evaluation: EvaluationView) -> None:

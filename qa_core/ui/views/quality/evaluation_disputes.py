@@ -18,6 +18,7 @@ from qa_core.scoring import NOT_APPLICABLE
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, personal_data
+from qa_core.ui.widgets.scorecard_answers import format_points
 
 OPEN = "disputed_criterion"
 """Key of the criterion whose form is open."""
@@ -117,13 +118,6 @@ def _ask_decision(viewer: Viewer, dispute: DisputeView, answer: AnswerView) -> N
 
 def _open(criterion: str | None) -> None:
     st.session_state[OPEN] = criterion
-
-
-def format_points(points: float | None) -> str:
-    """Return `1.5` or "N/A"."""
-    if points is None:
-        return _("N/A")
-    return formatting.number(points, 0 if float(points).is_integer() else 2)
 
 
 def of_most(points: float | None, most: float) -> str:
