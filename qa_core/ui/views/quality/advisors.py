@@ -1,6 +1,6 @@
 """The Advisors page: which advisors clearly differ and which do not, never a rank."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -9,10 +9,11 @@ from qa_core.analysis import peers
 from qa_core.base.i18n import N_, _
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters
 from qa_core.metrics.rows.severity import Adjusted
 from qa_core.ui.frame import cached
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality import criteria, disputes, teams
+from qa_core.ui.views.quality import criteria, disputes
 from qa_core.ui.widgets import (
     cards,
     download_links,
@@ -24,7 +25,16 @@ from qa_core.ui.widgets import (
 )
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-MEASURES = ("evaluation_score", *teams.OTHERS)
+BOTH = OVER_ALL, OF_MEANS = ("evaluation_score", "advisor_mean_score")
+"""The two ways to average the scores of a team."""
+MEASURES = (
+    OVER_ALL,
+    "first_contact_resolution",
+    "first_contact_resolution_declared",
+    "csat",
+    "csat_mean",
+    "average_handle_time",
+)
 LISTENED = "listened_rate"
 """A measure of listening: nobody is listened to far more than the rest."""
 VIEWS = {
@@ -49,9 +59,7 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
 
 def show_views(viewer: Viewer, state: FilterState) -> None:
     """Show one of four views; only the chosen one is worked out."""
-    titles = {
-        key: _(title) for key, title in VIEWS.items() if key != "teams" or teams.is_offered(viewer)
-    }
+    titles = {key: _(title) for key, title in VIEWS.items() if key != "teams" or _has_teams(viewer)}
     chosen = segmented_choice.ask("view", _("View"), titles)
     if chosen == "measure":
         _show_measure(viewer, state)
@@ -62,16 +70,14 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
             disputes.show_criteria(viewer, state)
     else:
-        teams.show(viewer, state)
+        _show_teams(viewer, state)
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
-    key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
-    group = peer_dots.read_group(viewer, state, key)
+    group = _ask_group(viewer, state, (*MEASURES, LISTENED), "advisor")
     if group is None:
-        peer_dots.show_nobody(key)
         return
+    key = group.kpi.key
     open_advisor = _make_open_advisor(viewer, state, key)
 
     def on_point(chart: str) -> Callable[[], None]:
@@ -85,6 +91,18 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
     peer_dots.show_needed(group, _("Advisor"), open_advisor)
     st.caption(" ".join(filter(None, (peers.describe_test(group), _describe_between(group)))))
     download_links.show_figures("measure", (key,), ("advisor",), state.where)
+
+
+def _ask_group(
+    viewer: Viewer, state: FilterState, keys: Sequence[str], dimension: str
+) -> peers.Group | None:
+    """Ask for a measure and return those to compare on it; None, and said, if there are none."""
+    titles = {key: cards.title_of(get_kpi(key)) for key in keys}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key=f"{dimension}s_measure")
+    group = peer_dots.read_group(viewer, state, key, dimension)
+    if group is None:
+        peer_dots.show_nobody(key)
+    return group
 
 
 def _describe_between(group: peers.Group) -> str:
@@ -166,3 +184,61 @@ def _show_adjustment(scores: Adjusted) -> None:
             n=scores.evaluators,
         )
         st.caption(text)
+
+
+def _has_teams(viewer: Viewer) -> bool:
+    """Return whether the viewer sees more than one team."""
+    if not viewer.can_cut_by("team"):
+        return False
+    teams = [team for team, _count in cached.find_values(viewer, "team", Filters())]
+    return sum(team is not None for team in teams) > 1
+
+
+def _show_teams(viewer: Viewer, state: FilterState) -> None:
+    """Show teams side by side: both ways of averaging, and the bands of teams on one measure."""
+    _show_both(viewer, state)
+    if group := _ask_group(viewer, state, MEASURES, "team"):
+        key = group.kpi.key
+        behind = key if group.kpi.subject == "contacts" else None
+        peer_dots.show_bands(group, drill.on_point(viewer, f"dots_{key}", "team", behind))
+        st.caption(peers.describe_test(group))
+
+
+def _show_both(viewer: Viewer, state: FilterState) -> None:
+    by = tables.index_rows(cached.measure(viewer, BOTH, ("team",), state.where), "team")
+    names = sorted((name for name in by if name is not None), key=normalise_name)
+    frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
+    frame = frame[frame["advisor"].notna()]
+    uneven = {
+        name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
+    }
+
+    def counted(name: str, field: str) -> int:
+        return getattr(uneven[name], field) if uneven[name] else 0
+
+    def describe_gap(name: str) -> str:
+        values = [by[name][key].value for key in BOTH]
+        is_known = not any(map(formatting.is_missing, values))
+        return formatting.change(values[0] - values[1], "score") if is_known else ""
+
+    no_data = _(formatting.NO_DATA)
+    columns = (
+        tables.name_column(_("Team"), lambda name: name),
+        tables.interval_column(
+            OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+        ),
+        tables.interval_column(
+            OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+        ),
+        tables.text_column(_("Difference"), describe_gap),
+        tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
+        tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
+        tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
+    )
+    hint = _(
+        "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
+        "Mean of means: each advisor counts once."
+    )
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
+        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
