@@ -177,7 +177,7 @@ def show_criterion(
                 with st.popover(_("Comment"), icon=icon, type="tertiary"):
                     ask_comment(prefix, criterion.key, describe_text(criterion.text), hook)
         if locked:
-            st.caption(f":material/gavel: {locked}")
+            st.caption(f":material/gavel: {escape(locked)}")
         if comment:
             st.text(comment)
             personal_data.show_hint(comment)

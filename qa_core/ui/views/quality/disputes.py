@@ -10,7 +10,7 @@ from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality.evaluation_disputes import DECIDED, describe_request
+from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
 from qa_core.ui.widgets import cards, drill, tables
 from qa_core.ui.widgets.scorecard_answers import format_points
 
