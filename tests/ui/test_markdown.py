@@ -121,7 +121,7 @@ PLAIN_TEXTS = {
         "titles.get",
     ],
     "views/quality/my_quality": ["label"],
-    "views/tracking/source_comparison": [
+    "views/tracking/sources": [
         "peer_dots.describe_left_out(left_out)",
         "source_tables.describe_attribution(viewe",
     ],

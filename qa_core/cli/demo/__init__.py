@@ -24,7 +24,6 @@ from qa_core.cli.demo import (
     evaluations,
     listening,
     load,
-    recordings,
     seasons,
     staff,
 )
@@ -155,7 +154,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
             staged.discard()  # a centre of one's own listens to nobody before it may
             continue
         load.load_staged(viewer, staged)
-    recordings.record_calls(viewer, cast)
+    listening.record_calls(viewer, cast)
     listening.draw_contacts(viewer, cast)
     acts.answer_evaluations(cast)
     acts.coach(viewer, cast)
@@ -174,7 +173,7 @@ def _remove_all(viewer: Viewer) -> None:
     acts.remove_goals(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
-        recordings.remove(session)
+        listening.remove_recordings(session)
         for column in (GateValue.set_by, Accreditation.given_by, AdvisorNotice.entered_by):
             session.execute(sa.delete(column.class_).where(column == listening.ENTERED_BY))
     mine = ImportBatch.profile == load.PROFILE

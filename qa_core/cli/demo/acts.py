@@ -22,7 +22,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.centre.rules import name_decisions
 from qa_core.cli.demo.accounts import Cast, order_colleagues
-from qa_core.cli.demo.recordings import BATCH
+from qa_core.cli.demo.listening import BATCH
 from qa_core.cli.demo.seasons import LAUNCH
 from qa_core.cli.demo.story import STORY, DemoPlan, Entry
 from qa_core.compliance import requests

@@ -1,19 +1,23 @@
 """The Advisors page: which advisors clearly differ and which do not, never a rank."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import peers
-from qa_core.base.i18n import N_, _
+from qa_core.analysis import charts, peers
+from qa_core.analysis.charts.labels import plain
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
 from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.metrics.rows.severity import Adjusted
-from qa_core.ui.frame import cached
+from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality import criteria, disputes
+from qa_core.ui.views.quality import disputes
 from qa_core.ui.widgets import (
     cards,
     download_links,
@@ -45,6 +49,10 @@ VIEWS = {
 }
 ADJUSTED = N_("Adjusted score")
 
+MIN_EVALUATIONS = 3
+"""Evaluations from which on a share is no anecdote."""
+MAX_ADVISORS = 40
+
 
 def show_tiles(viewer: Viewer, state: FilterState) -> None:
     """Show the team as a whole."""
@@ -66,7 +74,7 @@ def show_views(viewer: Viewer, state: FilterState) -> None:
     elif chosen == "all":
         _show_table(viewer, state)
     elif chosen == "criteria":
-        criteria.show(viewer, state)
+        _show_criteria(viewer, state)
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
             disputes.show_criteria(viewer, state)
     else:
@@ -242,3 +250,87 @@ def _show_both(viewer: Viewer, state: FilterState) -> None:
     with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
         tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
         download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
+
+
+def _show_criteria(viewer: Viewer, state: FilterState) -> None:
+    """Show the heat map; a click opens the advisor's evaluations with that criterion."""
+    frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
+    frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
+    if frame.empty:
+        cards.show_message(_("No evaluation in this period"))
+        return
+    texts = scorecard_texts.find_scorecard_texts(viewer)
+    everybody = sorted(set(frame["advisor"]), key=normalise_name)
+    names = everybody[:MAX_ADVISORS]
+    order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}
+    keys = sorted(set(frame["criterion"]), key=lambda key: (order.get(key, len(order)), key))
+    criteria = {key: texts.name("criterion", key) for key in keys}
+    shown = frame[frame["advisor"].isin(names)].copy()
+    shown["enough"] = shown["n"] >= MIN_EVALUATIONS
+    shown["text"] = [describe_cell(row, criteria[row.criterion]) for row in shown.itertuples()]
+    figure = charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark())
+    blank, others = int((~shown["enough"]).sum()), len(everybody) - len(names)
+    finding, caption = _describe_lost(frame, criteria), _explain_criteria(blank, others)
+    cards.show_chart(figure, finding, caption, "criteria", on_select=_on_cell(viewer, state))
+    download_links.show_figures(
+        "criteria", ("evaluation_score",), ("advisor", "criterion"), state.where
+    )
+
+
+def describe_cell(row: Any, criterion: str) -> str:
+    """Return the text of a cell for the pointer."""
+    share = f"n = {int(row.n)}"
+    if row.n >= MIN_EVALUATIONS:
+        share = _(
+            "{share} of points: {k} of {n}",
+            share=formatting.percent(row.value / 100, 0),
+            k=formatting.number(row.numerator / 100, 1),
+            n=formatting.number(row.n),
+        )
+    return f"<b>{plain(row.advisor)}</b><br>{plain(criterion)}<br>{share}"
+
+
+def _explain_criteria(blank: int, others: int) -> str:
+    """Explain the map. `blank`: cells of few evaluations; `others`: advisors not drawn."""
+    parts = [
+        _(
+            "Share of points by criterion and advisor, in alphabetical order. The stronger the "
+            "colour, the more points are missed."
+        ),
+        _("Select a cell to see its evaluations."),
+    ]
+    if blank:
+        text = ngettext(
+            "Circle: fewer than {least} evaluations ({n} cell).",
+            "Circles: fewer than {least} evaluations ({n} cells).",
+            blank,
+            least=MIN_EVALUATIONS,
+        )
+        parts.append(text)
+    return " ".join(filter(None, (*parts, peer_dots.describe_left_out(others))))
+
+
+def _describe_lost(frame: pd.DataFrame, criteria: Mapping[str, str]) -> str:
+    """Name the criterion that loses the most points over all these advisors together."""
+    sums = frame.groupby("criterion")[["numerator", "n"]].sum()
+    shares = sums["numerator"] / sums["n"]
+    lowest = shares.idxmin()
+    return _(
+        "Most points are lost on {criterion} ({share} earned)",
+        criterion=criteria[lowest],
+        share=formatting.percent(shares[lowest] / 100, 0),
+    )
+
+
+def _on_cell(viewer: Viewer, state: FilterState) -> Callable[[], None]:
+    ids = {
+        advisor.name: advisor.advisor_id
+        for advisor in cached.find_advisors(viewer, state.where.period)
+    }
+
+    def open_cell() -> None:
+        values = drill.clicked("criteria")
+        if len(values) == 2 and values[0] in ids:
+            drill.to_advisor(ids[values[0]], criterion=str(values[1]))
+
+    return open_cell
