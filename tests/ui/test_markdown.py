@@ -88,7 +88,7 @@ PLAIN_TEXTS = {
     ],
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
-    "views/performance/resolution_agreement": [
+    "views/performance/first_contact": [
         "f\"**{_('{what}: {text}', what=title, tex",
         "f'**{title}** {cards.NOTHING}'",
         "remedy",
