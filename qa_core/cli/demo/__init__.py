@@ -20,7 +20,6 @@ from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo import (
     accounts,
     acts,
-    calibrations,
     evaluations,
     listening,
     load,
@@ -159,7 +158,7 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
     acts.answer_evaluations(cast)
     acts.coach(viewer, cast)
     acts.add_irritants(cast)
-    calibrations.set_up(cast)
+    evaluations.calibrate(cast)
     if is_open:
         acts.keep_law(cast)
     editions.publish(viewer)
