@@ -78,7 +78,8 @@ def _show_answer(
         st.markdown(title, width="stretch")
         st.markdown(_colour(answer), width="content")
         if evaluation.may_dispute and answer.dispute is None:
-            _show_dispute_button(answer)
+            key = f"dispute_{answer.key}"
+            layout.show_quiet_button("", _("Dispute"), key, _open, answer.key)
     if with_details:
         st.caption(escape(" · ".join(_describe_details(answer))))
     if answer.comment:
@@ -195,11 +196,6 @@ def _show_self_evaluation(evaluation: EvaluationView, self_evaluation: SelfEvalu
     st.caption(escape(f"{_count_agreed(evaluation)} · {when}"))
     if self_evaluation.comment:
         st.text(self_evaluation.comment)
-
-
-def _show_dispute_button(answer: AnswerView) -> None:
-    """Show the button that opens the form of that criterion."""
-    layout.show_quiet_button("", _("Dispute"), f"dispute_{answer.key}", _open, answer.key)
 
 
 def _show_dispute(viewer: Viewer, evaluation: EvaluationView, answer: AnswerView) -> None:
