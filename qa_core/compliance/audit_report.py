@@ -51,8 +51,7 @@ def find_entries(
         return ADVISOR.sub(lambda found: ids.get(found[0], found[0]), text)
 
     return [
-        replace(entry, object=name(entry.object), reason=name(entry.reason))
-        for entry in entries
+        replace(entry, object=name(entry.object), reason=name(entry.reason)) for entry in entries
     ]
 
 
