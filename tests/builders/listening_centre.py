@@ -51,9 +51,11 @@ def accredit_evaluators(*names: str) -> None:
     for name in names:
         with store.reading() as session:
             known = evaluators.Evaluators(session).find(name)
+        start, until = date(2020, 1, 1), environment.today() + timedelta(days=30)
+        if known is not None and known.is_accredited(start, None):
+            continue
         if known is None:
             evaluators.confirm(Viewer.SYSTEM, name, "evaluated before the centre used Écoute")
-        until, start = environment.today() + timedelta(days=30), date(2020, 1, 1)
         who = known.name if known else name
         accreditations.accredit(Viewer.SYSTEM, who, until, (), start, "their evaluations")
 
@@ -73,7 +75,7 @@ def allow_evaluations(*advisors: str) -> None:
     if "accredited_listeners" in missing:
         accounts.add(Viewer.SYSTEM, "listener", "evaluator", password="Violet-Harbour-27-lamps")
         accredit("listener")
-        accredit_evaluators(*EVALUATORS)
+    accredit_evaluators(*EVALUATORS)
     for name in set(missing) & set(ENTERED):
         gates.set_gate(Viewer.SYSTEM, name, ENTERED[name])
     with store.writing() as session:
