@@ -112,6 +112,7 @@ Code = declare(str, Content.FACT)
 """Value of a fixed list, or a name from the configuration."""
 Codes = declare(list[Any], Content.FACT)
 Seal = declare(str, Content.SECRET)
+"""Secret, digest or key of the program: never handed out."""
 Username = declare(str, Content.IDENTIFIER, ACCOUNT, on_erasure=CUT)
 """Account that did something."""
 OwnUsername = declare(str, Content.IDENTIFIER, ACCOUNT)

@@ -138,7 +138,7 @@ def find_person(session: Session, kind: str, identifier: str) -> Person:
     return Person(kind, identifier, tuple(dict.fromkeys(names)))
 
 
-def erase(viewer: Viewer, kind: str, identifier: str) -> Mapping[str, int]:
+def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
     """Remove every trace of a person from the stores; can be repeated, also after an
     interruption. Returns items by kind. Only `Viewer.SYSTEM` may call it, after a decision.
 
@@ -151,50 +151,56 @@ def erase(viewer: Viewer, kind: str, identifier: str) -> Mapping[str, int]:
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        counts = erase_held(kind, identifier)
+        replay_list.add(kind, replay_list.digest(kind, identifier))
+        replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
+        for column in ("customer_key", "advisor_id"):
+            replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
+        counts = erase_held(kind, identifier, actor=actor)
     lake.vacuum(at_once=True)
     return counts
 
 
-def erase_held(kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
-    """Erase likewise. The caller holds the lock of imports, and vacuums afterwards."""
-    key = "customer_key" if kind == CUSTOMER else "advisor_id"
-    if kind != ACCOUNT:
-        replay_list.add(kind, replay_list.digest(kind, identifier))
-        replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
-        replay_list.drop("restriction", restrictions.write_key(**{key: identifier}))
-    with store.writing() as session:
-        person = find_person(session, kind, identifier)
-        counts = Counter(_erase_imported(session, person))
-        if kind == CUSTOMER:
-            whole = {(system, number) for number, system in person.contacts if system}
-            counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
-        elif kind == ADVISOR:
-            counts["recording"] = _drop_recordings(session, identifier)
-            theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
-            for username in session.scalars(exempt(theirs)).all():
-                stand_in = _add_stand_in(session, find_person(session, ACCOUNT, username))
-                counts += _walk(session, stand_in)
-                # Nothing refers to it: what an advisor did goes with the advisor.
-                gone = sa.delete(Account).where(Account.username == stand_in.stand_in)
-                session.execute(gone, execution_options=QUIETLY)
-        else:
-            person = _add_stand_in(session, person)
-        counts += _walk(session, person)
-        audit_log.record(session, actor, f"{kind}_erased")
+def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[str, int]:
+    """Erase people likewise. The caller holds the lock of imports, and vacuums afterwards."""
+    counts: Counter[str] = Counter()
+    for identifier in identifiers:
+        with store.writing() as session:
+            counts.update(_erase_from_records(session, kind, identifier, actor))
     # Contacts are erased last: after an interruption, a second call still finds by them
     # what waits for them.
     if kind == CUSTOMER:
-        counts["contacts"] = lake.erase(identifier)
-        counts["events"] = queue_log.erase_customer(identifier)
+        counts["contacts"] = sum(map(lake.erase, identifiers))
+        counts["events"] = sum(map(queue_log.erase_customer, identifiers))
     elif kind == ADVISOR:
-        lake.remove_advisor(identifier)
-    if kind != CUSTOMER:
-        _rewrite_quarantine(person)
+        lake.remove_advisors(*identifiers)
     recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
     lake.remove_dead_folders()
+    return counts
+
+
+def _erase_from_records(session: Session, kind: str, identifier: str, actor: str) -> Counter[str]:
+    person = find_person(session, kind, identifier)
+    counts = Counter(_erase_imported(session, person))
+    if kind == CUSTOMER:
+        whole = {(system, number) for number, system in person.contacts if system}
+        counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
+    elif kind == ADVISOR:
+        counts["recording"] = _drop_recordings(session, identifier)
+        theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
+        for username in session.scalars(exempt(theirs)).all():
+            account = _add_stand_in(session, find_person(session, ACCOUNT, username))
+            counts += _walk(session, account)
+            # Nothing refers to it: what an advisor did goes with the advisor.
+            gone = sa.delete(Account).where(Account.username == account.stand_in)
+            session.execute(gone, execution_options=QUIETLY)
+    else:
+        person = _add_stand_in(session, person)
+    counts.update(_walk(session, person))
+    if kind != CUSTOMER:
+        _rewrite_quarantine(person)
+    audit_log.record(session, actor, f"{kind}_erased")
     return counts
 
 
@@ -271,9 +277,8 @@ def _add_stand_in(session: Session, person: Person) -> Person:
     if account is None:
         raise AccessDenied()
     name = f"former-{secrets.token_hex(4)}"
-    closed = {"active": False, "closed_at": account.closed_at or environment.now()}
     session.add(
-        Account(username=name, display_name=name, role=account.role, password_hash="", **closed)
+        Account(username=name, display_name=name, role=account.role, password_hash="", active=False)
     )
     session.flush()
     return Person(person.kind, person.id, person.names, stand_in=name)

@@ -21,8 +21,9 @@ from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
 from qa_core.storage import data_map, lake
 from qa_core.storage.data_map import StoredTable
-from qa_core.storage.personal_data import ACCOUNT, ADVISOR, CUSTOMER, Content, Datum
+from qa_core.storage.personal_data import ACCOUNT, ADVISOR, CUSTOMER, Content
 from qa_core.storage.records import store
+from qa_core.storage.records.base import UtcDateTime
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
@@ -64,15 +65,29 @@ def find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
         return session.scalars(exempt(stored)).all()
 
 
-def _is_shown(datum: Datum, kind: str) -> bool:
-    return datum.what not in HIDDEN and (kind in datum.whose or not datum.whose)
+def find_shown(entry: StoredTable, kind: str) -> list[str]:
+    """List the columns of a table that a copy shows. Of a table that is about nobody: who did
+    something, when, and in which words.
+    """
+    if not entry.stored.whose:
+        return [
+            name
+            for name, datum in entry.columns.items()
+            if kind in datum.whose
+            or isinstance(entry.table.c[name].type, sa.Date | UtcDateTime)
+            or datum.what == Content.TEXT
+        ]
+    return [
+        name
+        for name, datum in entry.columns.items()
+        if entry.table.c[name].primary_key
+        or (datum.what not in HIDDEN and (kind in datum.whose or not datum.whose))
+    ]
 
 
 def _read_contacts(person: Person) -> Rows:
     entry = data_map.LAKE["contacts"]
-    columns = ", ".join(
-        name for name, datum in entry.columns.items() if _is_shown(datum, person.kind)
-    )
+    columns = ", ".join(find_shown(entry, person.kind))
     keys = [column.name for column, _datum in entry.find(Content.IDENTIFIER, person.kind)]
     condition = " OR ".join(f"{key} = ?" for key in keys)
     query = f"SELECT {columns} FROM contacts WHERE {condition} ORDER BY started_at"
@@ -85,16 +100,7 @@ def _read_rows(session: Session, entry: StoredTable, person: Person) -> Rows:
     is_theirs = _find_rows(entry, person)
     if is_theirs is None:
         return []
-    shown = [
-        entry.table.c[name]
-        for name, datum in entry.columns.items()
-        if entry.table.c[name].primary_key
-        or (
-            _is_shown(datum, person.kind)
-            # Of what names nobody but who did it: what was done, and when.
-            and (entry.stored.whose or not isinstance(entry.table.c[name].type, sa.JSON))
-        )
-    ]
+    shown = [entry.table.c[name] for name in find_shown(entry, person.kind)]
     rows = session.execute(exempt(sa.select(*shown).where(is_theirs))).mappings()
     return [dict(row) for row in rows]
 
@@ -184,9 +190,26 @@ def _escape(value: Any) -> Any:
     return f"'{value}" if starts_formula else value
 
 
-def write_heading(name: str) -> str:
-    """Write the name of a table or a column in words, in the reader's language."""
-    return _(name.replace("_", " ").capitalize())
+def name_column(name: str) -> str:
+    """Return the name of a column in words, as the catalogue has them."""
+    return name.replace("_", " ").capitalize()
+
+
+def name_table(name: str) -> str:
+    """Return the name of a table in words, in the plural."""
+    for singular, plural in (("ch", "ches"), ("as", "ases"), ("s", "s"), ("y", "ies")):
+        if name.endswith(singular):
+            return name_column(name.removesuffix(singular) + plural)
+    return name_column(f"{name}s")
+
+
+def find_headings() -> set[str]:
+    """Find every heading that a copy can have."""
+    headings = set()
+    for entry in (*data_map.find_records().values(), data_map.LAKE["contacts"]):
+        for kind in entry.persons:
+            headings |= {name_table(entry.name), *map(name_column, find_shown(entry, kind))}
+    return headings
 
 
 def _write_page(tables: Mapping[str, Rows]) -> str:
@@ -194,8 +217,8 @@ def _write_page(tables: Mapping[str, Rows]) -> str:
     for name, rows in tables.items():
         columns = _list_columns(rows)
         cells = (tuple(str(row.get(column, "")) for column in columns) for row in rows)
-        blocks.append(Heading(f"{write_heading(name)} ({len(rows)})"))
-        blocks.append(Grid(tuple(map(write_heading, columns)), tuple(cells), ()))
+        blocks.append(Heading(f"{_(name_table(name))} ({len(rows)})"))
+        blocks.append(Grid(tuple(_(name_column(column)) for column in columns), tuple(cells), ()))
     title = html.escape(_("Personal data"))
     start = f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"
     return start + "".join(map(_write_block, blocks))

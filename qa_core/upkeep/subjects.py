@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base.i18n import N_
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
@@ -42,7 +43,7 @@ def find_customer(text: str) -> str:
     key = pseudonyms.find_key(text)
     is_clear = find_number(text, pseudonyms.country) or EMAIL.fullmatch(text.strip())
     if key is None or not (is_clear or _is_known(key)):
-        message = "{text} is no number or address, and no customer is known by it."
+        message = N_("{text} is no number or address, and no customer is known by it.")
         raise Refusal("no_customer", message, text=text)
     return key
 
@@ -131,7 +132,8 @@ def erase(
     the audit log, in which advisors have a pseudonym that nothing resolves any more.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    return erasure.erase(Viewer.SYSTEM, *_get_subject(customer, advisor, account))
+    subject = _get_subject(customer, advisor, account)
+    return erasure.erase(Viewer.SYSTEM, *subject, viewer.username)
 
 
 def object_to(

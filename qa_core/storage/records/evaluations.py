@@ -62,7 +62,7 @@ class Evaluation(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", "ev
         sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"),
     )
 
-    external_key: Mapped[data.Code | None] = mapped_column(unique=True)
+    external_key: Mapped[data.Seal | None] = mapped_column(unique=True)
     """Identity of an imported evaluation, so that the same file again changes nothing."""
     source_system: Mapped[data.Code | None]
     contact_id: Mapped[data.ContactId | None]
@@ -103,7 +103,7 @@ class Evaluation(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", "ev
     published_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     advisor_comment: Mapped[data.ContactText | None]
-    batch_id: Mapped[data.Code | None] = mapped_column(index=True)
+    batch_id: Mapped[data.Seal | None] = mapped_column(index=True)
     changed_at: Mapped[datetime] = mapped_column(
         default=now, onupdate=lambda context: find_moment_of_change(context.root_connection)
     )

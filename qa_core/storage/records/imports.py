@@ -45,7 +45,7 @@ class WaitingRow(Numbered, holds=data.Stored(data.PERSONS, "waiting_rows")):
     contact that may have others in other files. `joined_by`: the batch that joined it.
     """
 
-    batch_id: Mapped[data.Code] = reference("import_batch.id", "CASCADE", index=True)
+    batch_id: Mapped[data.Seal] = reference("import_batch.id", "CASCADE", index=True)
     kind: Mapped[data.Code]
     row_key: Mapped[ImportedKey] = mapped_column(unique=True)
     contact_id: Mapped[data.ContactId | None] = mapped_column(index=True)
@@ -60,7 +60,7 @@ class BeforeImage(Numbered, holds=data.Stored(data.PERSONS, "before_images")):
 
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
-    batch_id: Mapped[data.Code] = reference("import_batch.id", "CASCADE", index=True)
+    batch_id: Mapped[data.Seal] = reference("import_batch.id", "CASCADE", index=True)
     object: Mapped[data.Code]
     """evaluation · advisor · team · site · grid"""
     key: Mapped[ImportedKey]

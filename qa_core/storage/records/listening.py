@@ -82,7 +82,7 @@ class Recording(
     recorded_at: Mapped[datetime]
     delete_after: Mapped[datetime]
     """End of the day, in the centre's time, by which it is deleted."""
-    batch_id: Mapped[data.Code | None] = mapped_column(index=True)
+    batch_id: Mapped[data.Seal | None] = mapped_column(index=True)
     stored_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
     deleted_because: Mapped[data.Code | None]

@@ -32,7 +32,7 @@ class Advisor(Base, holds=data.Stored((data.ADVISOR,), "leavers", "created_at"))
     advisor_id: Mapped[data.OwnAdvisorId] = mapped_column(primary_key=True)
     name: Mapped[data.Code]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    created_by_batch: Mapped[data.Code | None]
+    created_by_batch: Mapped[data.Seal | None]
 
     aliases: Mapped[list[AdvisorAlias]] = parts("advisor")
     memberships: Mapped[list[Membership]] = parts("advisor")
@@ -174,7 +174,9 @@ class SignInThrottle(
     blocked_until: Mapped[datetime | None]
 
 
-class AccountRequest(Numbered, holds=data.Stored((data.ACCOUNT,), "account_requests", "asked_at")):
+class AccountRequest(
+    Numbered, holds=data.Stored((data.ACCOUNT,), "account_requests", "decided_at")
+):
     """Action on an account or token (`token:…`) that waits for a second person."""
 
     act: Mapped[data.Code]
