@@ -15,8 +15,8 @@ PERSONS = (CUSTOMER, ADVISOR, ACCOUNT)
 
 
 class Content(StrEnum):
-    """What a column holds. `CONTACT` is the id of a contact, which leads to its customer;
-    `TEXT` is what a person wrote, alone or inside JSON.
+    """What a column holds. `CONTACT` is the id of a contact, which leads to its customer.
+    `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values.
     """
 
     IDENTIFIER = "identifier"
@@ -24,6 +24,7 @@ class Content(StrEnum):
     FACT = "fact"
     SCORE = "score"
     TEXT = "text"
+    RECORD = "record"
     AUDIO = "audio"
     SECRET = "secret"
 
@@ -142,5 +143,5 @@ AdvisorText = declare(str, Content.TEXT, ADVISOR, on_erasure=BLANK)
 """What somebody wrote about an advisor."""
 FreeText = declare(str, Content.TEXT, on_erasure=BLANK)
 """What somebody wrote about the work; it may name people of the centre."""
-FreeJson = declare(Json, Content.TEXT, on_erasure=BLANK)
-FreeList = declare(list[Any], Content.TEXT, on_erasure=BLANK)
+RecordJson = declare(Json, Content.RECORD, on_erasure=BLANK)
+RecordList = declare(list[Any], Content.RECORD, on_erasure=BLANK)

@@ -372,10 +372,10 @@ def _replace_names(session: Session, entry: StoredTable, person: Person) -> int:
         deleted += is_gone
         return None if is_gone else fresh
 
-    for what in (Content.TEXT, Content.IDENTIFIER):
+    for what in (Content.TEXT, Content.RECORD, Content.IDENTIFIER):
         for column, datum in entry.find(what):
             is_json = isinstance(column.type, sa.JSON)
-            if datum.on_erasure != KEEP and (is_json or what == Content.TEXT):
+            if datum.on_erasure != KEEP and (is_json or what != Content.IDENTIFIER):
                 named = [_has(column, name, is_json) for name in person.names]
                 _rewrite(session, entry, column, sa.or_(*named), change)
     return deleted

@@ -136,7 +136,8 @@ def _hide_others(session: Session, person: Person, tables: dict[str, Rows]) -> d
     texts = {
         column.name
         for entry in (*data_map.find_records().values(), *data_map.LAKE.values())
-        for column, _datum in entry.find(Content.TEXT)
+        for what in (Content.TEXT, Content.RECORD)
+        for column, _datum in entry.find(what)
     }
     return {
         table: [

@@ -75,6 +75,8 @@ HEALTH = (
     "the customer is diabetic", "she has been depressed",
     "he is disabled", "on sick leave", "his medication changed", "she had a stroke",
     "a mental health problem", "her illness", "her epilepsy",
+    "elle voit son oncologue mardi", "il attend une greffe du rein",
+    "depuis son accident vasculaire cérébral",
 )  # fmt: skip
 AROUND = (
     "{}",

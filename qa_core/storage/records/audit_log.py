@@ -12,6 +12,9 @@ LoggedName = data.declare(
 LoggedText = data.declare(
     str, data.Content.TEXT, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
 )
+LoggedObject = data.declare(
+    str, data.Content.RECORD, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
+)
 
 
 class JournalRow(Base, holds=data.Stored((data.ACCOUNT,), "journal")):
@@ -23,6 +26,6 @@ class JournalRow(Base, holds=data.Stored((data.ACCOUNT,), "journal")):
     at: Mapped[data.Code]
     actor: Mapped[LoggedName] = mapped_column(index=True)
     action: Mapped[data.Code] = mapped_column(index=True)
-    object: Mapped[LoggedText]
+    object: Mapped[LoggedObject]
     reason: Mapped[LoggedText]
     mac: Mapped[data.Seal]

@@ -10,10 +10,10 @@ from qa_core.storage import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
 ImportedRow = data.declare(
-    data.Json, data.Content.TEXT, data.CUSTOMER, data.ADVISOR, if_named=data.ROW
+    data.Json, data.Content.RECORD, data.CUSTOMER, data.ADVISOR, if_named=data.ROW
 )
 """Row of a file, or of a table before an import."""
-ImportedKey = data.declare(str, data.Content.TEXT, data.ADVISOR, if_named=data.ROW)
+ImportedKey = data.declare(str, data.Content.RECORD, data.ADVISOR, if_named=data.ROW)
 
 
 class ImportBatch(Base, holds=data.NOBODY):
@@ -31,7 +31,7 @@ class ImportBatch(Base, holds=data.NOBODY):
     """started · done · failed · undone"""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    decisions: Mapped[data.FreeList] = mapped_column(default=list)
+    decisions: Mapped[data.RecordList] = mapped_column(default=list)
     quarantine: Mapped[str | None]
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]

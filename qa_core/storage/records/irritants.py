@@ -23,7 +23,7 @@ class Irritant(Numbered, holds=data.NOBODY):
     """One or two terms, as language and stem, or the tag; never a sentence"""
     shown: Mapped[str] = mapped_column(default="")
     """Most frequent spelling of the words"""
-    filters: Mapped[data.FreeList] = mapped_column(default=list)
+    filters: Mapped[data.RecordList] = mapped_column(default=list)
     """Filters of the page: [dimension, values]"""
     concerns_unassigned: Mapped[bool] = mapped_column(default=False)
     """True where it also concerns what belongs to no team."""

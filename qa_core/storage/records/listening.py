@@ -123,7 +123,7 @@ class ListeningPlan(Numbered, holds=data.Stored((), "draws")):
     """Most playbacks in the months that the period touches, all plans together."""
     strata: Mapped[list[Any]] = mapped_column(default=list)
     """Subset of channel · queue · duration · hour · weekday"""
-    filters: Mapped[data.FreeJson] = mapped_column(default=dict)
+    filters: Mapped[data.RecordJson] = mapped_column(default=dict)
     """Dimension → values: team, queue, channel, reason; minimum_seconds, maximum_seconds"""
     evaluators: Mapped[data.Usernames] = mapped_column(default=list)
     most_per_evaluator: Mapped[int | None]
@@ -181,7 +181,7 @@ class DrawnContact(Numbered, holds=data.Stored((data.ADVISOR,), "draws", part_of
     team: Mapped[data.Code | None]
     local_start: Mapped[datetime] = mapped_column(sa.DateTime())
     """Wall clock of the centre, as in the lake."""
-    stratum: Mapped[data.FreeJson] = mapped_column(default=dict)
+    stratum: Mapped[data.RecordJson] = mapped_column(default=dict)
     evaluator: Mapped[data.Username | None] = mapped_column(index=True)
     """Account that listens; null for a calibration."""
     due_on: Mapped[date | None]

@@ -11,7 +11,10 @@ from qa_core.storage import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 ViewText = data.declare(str, data.Content.TEXT, data.ACCOUNT, if_named=data.ROW)
-ViewFilters = data.declare(dict[str, list[str]], data.Content.TEXT, data.ACCOUNT, if_named=data.ROW)
+ViewFilters = data.declare(
+    dict[str, list[str]], data.Content.RECORD, data.ACCOUNT, if_named=data.ROW
+)
+ThrottleKey = data.declare(str, data.Content.RECORD, data.ACCOUNT, if_named=data.ROW)
 Seals = data.declare(list[str], data.Content.SECRET)
 
 
@@ -168,7 +171,7 @@ class SignInThrottle(
     (`token:…`), and the end of the wait.
     """
 
-    key: Mapped[ViewText] = mapped_column(primary_key=True)
+    key: Mapped[ThrottleKey] = mapped_column(primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
     last_failure_at: Mapped[datetime] = mapped_column(default=now)
     blocked_until: Mapped[datetime | None]
@@ -181,7 +184,7 @@ class AccountRequest(
 
     act: Mapped[data.Code]
     username: Mapped[data.Username] = mapped_column(index=True)
-    content: Mapped[data.FreeJson]
+    content: Mapped[data.RecordJson]
     asked_by: Mapped[data.Username]
     asked_at: Mapped[datetime] = mapped_column(default=now)
     decided_by: Mapped[data.Username | None]
