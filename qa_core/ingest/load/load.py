@@ -15,7 +15,15 @@ from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, recordings, recovery, reused_ids
+from qa_core.ingest.load import (
+    batches,
+    contacts,
+    erased_customers,
+    intervals,
+    recordings,
+    recovery,
+    reused_ids,
+)
 from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
@@ -79,6 +87,7 @@ def load_contacts(job: LoadJob) -> None:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = job.start(prepared.rows, write)
+    erased_customers.forget(prepared.path)
     result = lake.merge_contacts(
         prepared.path,
         prepared.carried,
@@ -93,7 +102,6 @@ def load_contacts(job: LoadJob) -> None:
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
-    recovery.forget_erased(batch_id)
     recovery.apply_objections(job.viewer.username)
     _delete_forbidden(job, prepared)
     job.finish(result)

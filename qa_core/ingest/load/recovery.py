@@ -12,7 +12,7 @@ from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
 from qa_core.ingest.rules import apply
 from qa_core.ingest.staging.tally import ImportTally
-from qa_core.storage import lake, replay_list
+from qa_core.storage import lake
 from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES, ImportBatch
 from qa_core.storage.records.retention import Objection
@@ -87,29 +87,6 @@ def apply_due_rules() -> int:
     with store.one_import_at_a_time():
         finish_batches()
         return apply.apply_if_due()
-
-
-def forget_erased(batch_id: str) -> int:
-    """Cut the link to erased customers from contacts of before their erasure, which a file
-    brought again: the contact counts, without its customer. Returns how many customers.
-    """
-    known = replay_list.find()
-    erased = (
-        {entry.key: entry.at for entry in known.entries if entry.kind == "customer"}
-        if known
-        else {}
-    )
-    if not erased:
-        return 0
-    moments = {
-        key: at
-        for key in lake.find_customers(batch_id, max(erased.values()))
-        for digest in replay_list.find_digests("customer", key)
-        if (at := erased.get(digest))
-    }
-    for key, at in moments.items():
-        lake.remove_customer(key, at)
-    return len(moments)
 
 
 def apply_objections(actor: str) -> int:

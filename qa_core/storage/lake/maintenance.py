@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
-from qa_core.storage.personal_data import ADVISOR, CUSTOMER, Content, find_columns
+from qa_core.storage.personal_data import ADVISOR, Content, find_columns
 
 TRIAL = "ecoute-trial"
 """Beginning of the names of folders that dry runs make outside of the home."""
@@ -175,30 +175,6 @@ def remove_advisors(*advisor_ids: str) -> None:
     who = f"({', '.join(map(tables.quote, advisor_ids))})"
     values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
     _change(" OR ".join(f"{name} IN {who}" for name in ADVISORS), values)
-
-
-CUSTOMERS = find_columns(schema.CONTACTS, Content.IDENTIFIER, CUSTOMER)
-"""Columns that name a customer; texts of theirs go with them."""
-
-
-def find_customers(batch_id: str, before: datetime) -> list[str]:
-    """Find the customers of contacts that a batch wrote and that started before a moment."""
-    rows = tables.select_from_files("contacts", tables.snapshot("contacts").files())
-    start = before.astimezone(UTC).replace(tzinfo=None)
-    condition = f"batch_id = {tables.quote(batch_id)} AND started_at < TIMESTAMP '{start}'"
-    selects = (f"SELECT {name} FROM ({rows}) WHERE {condition}" for name in CUSTOMERS)
-    with tables.scratch(0) as connection:
-        found = connection.execute(" UNION ".join(selects)).fetchall()
-    return [key for (key,) in found if key]
-
-
-def remove_customer(customer_key: str, before: datetime) -> None:
-    """Delete a customer, and their texts, from contacts that started before a moment."""
-    start = before.astimezone(UTC).replace(tzinfo=None)
-    texts = find_columns(schema.CONTACTS, Content.TEXT, CUSTOMER)
-    values = dict.fromkeys((*CUSTOMERS, *texts), "CAST(NULL AS VARCHAR)")
-    named = " OR ".join(f"{name} = {tables.quote(customer_key)}" for name in CUSTOMERS)
-    _change(f"started_at < TIMESTAMP '{start}' AND ({named})", values)
 
 
 def find_advisors() -> frozenset[str]:
