@@ -36,7 +36,7 @@ from qa_core.storage.personal_data import (
 )
 from qa_core.storage.records import store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 
@@ -130,7 +130,9 @@ def find_person(session: Session, kind: str, identifier: str) -> Person:
             Account.username == identifier,
             Account.display_name.not_in(sa.select(Account.username)),
         )
-        return Person(kind, identifier, (identifier, *session.scalars(exempt(shown))))
+        title = sa.select(ConfirmedEvaluator.title).where(ConfirmedEvaluator.name == identifier)
+        names = session.scalars(exempt(shown.union(title))).all()
+        return Person(kind, identifier, (identifier, *names))
     names = [identifier]
     for column in (Advisor.name, AdvisorAlias.alias):
         of_advisor = sa.select(column).where(column.class_.advisor_id == identifier)

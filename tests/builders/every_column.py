@@ -16,6 +16,8 @@ from qa_core.storage.records.base import UtcDateTime, now
 CONTACT = "K-erased"
 ADVISOR_ID, ADVISOR_NAME = "zel-4711", "Zelda Unmistakable"
 USERNAME, ACCOUNT_NAME = "zoe.user", "Zoe Unforgettable"
+OUTSIDER = "Eve Outside"
+"""Person without an account whose evaluations are imported."""
 NOT_BY_HAND = ("journal", "journal_cut", "change_mark")
 """Tables whose rows are sealed, or no row of a person's."""
 
@@ -63,6 +65,8 @@ def _build(entry: StoredTable, rows: dict[str, Any], customer_key: str) -> dict[
         row |= {"alias": f"Alias of {ADVISOR_ID}", "key": ADVISOR_ID}
     if entry.name == "external_identity":
         row["subject"] = USERNAME
+    if entry.name == "confirmed_evaluator":
+        row |= {"name": OUTSIDER, "title": OUTSIDER}
     if entry.name == "evaluation":
         row |= {"kind": "scored", "state": "published", "given_advisor_id": None}
     if entry.name == "subject_request":

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from qa_core.storage import personal_data as data
-from qa_core.storage.records.base import ADVISOR, Numbered, now, parts, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 Audio = data.declare(str, data.Content.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 Waveform = data.declare(
@@ -28,12 +28,30 @@ class GateValue(Numbered, holds=data.NOBODY):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ConfirmedEvaluator(Base, holds=data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED)):
+    """Person without an account whose evaluations may be imported: `name` as it is compared,
+    `title` as it was written.
+    """
+
+    name: Mapped[data.OwnUsername] = mapped_column(primary_key=True)
+    title: Mapped[data.Code]
+    reason: Mapped[data.FreeText]
+    confirmed_by: Mapped[data.Username]
+    confirmed_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Accreditation(Numbered, holds=data.Stored((data.ACCOUNT,), because=UNTIL_CLOSED)):
     """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
-    username: Mapped[data.Username] = reference("account.username", "CASCADE", index=True)
+    username: Mapped[data.Username | None] = reference("account.username", "CASCADE", index=True)
+    evaluator: Mapped[data.OwnUsername | None] = reference(
+        "confirmed_evaluator.name", "CASCADE", index=True
+    )
+    """One of both: an account, or a person who was confirmed."""
     purposes: Mapped[data.Codes]
     """Subset of training · evaluation · quality"""
+    reason: Mapped[data.FreeText | None]
+    """Why it begins before it was given; null: it does not."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     given_by: Mapped[data.Username]
