@@ -59,8 +59,10 @@ def test_every_column_is_declared() -> None:
         and isinstance(entry.table.c[name].type, sa.Text)
         and (name in TEXT_NAMES or name.endswith("_by") or "advisor" in name)
     }
-    # A kind of exclusion, the batch that joined a waiting row, the name of a scorecard.
-    assert undeclared == {"exclusion.reason", "waiting_row.joined_by", "grid.title"}
+    # A kind of exclusion, the batch that joined a row, names that go with their row.
+    assert undeclared == {
+        *("exclusion.reason", "waiting_row.joined_by", "grid.title", "confirmed_evaluator.title"),
+    }
 
 
 def test_what_is_kept_has_a_period_or_a_reason() -> None:
@@ -132,9 +134,10 @@ LEADS_TO_NOBODY = {
     )
 }
 WORDS_ABOUT_NO_CONTACT = {
-    "annotation.title", "calibration.title", "coaching_note.text", "coaching_plan.goal",
-    "import_batch.file_name", "irritant.note", "saved_view.name", "service_token.purpose",
-}  # fmt: skip
+    *("accreditation.reason", "confirmed_evaluator.reason", "annotation.title", "irritant.note"),
+    *("calibration.title", "coaching_note.text", "coaching_plan.goal", "import_batch.file_name"),
+    *("saved_view.name", "service_token.purpose"),
+}
 
 
 def check_erased(home: Path, key: str) -> None:
