@@ -1,7 +1,7 @@
 """Map of personal data: every stored table, column and folder with what it holds."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from qa_core.storage.personal_data import (
 )
 from qa_core.storage.records.base import Base
 
+Predicate = sa.ColumnElement[bool]
+
 
 @dataclass(frozen=True)
 class StoredTable:
@@ -40,6 +42,23 @@ class StoredTable:
     def persons(self) -> frozenset[str]:
         """The kinds of persons that any of its columns is about."""
         return frozenset(person for datum in self.columns.values() for person in datum.whose)
+
+    def find_whole(self) -> "StoredTable | None":
+        """Find the table whose rows these belong to."""
+        if self.stored.part_of is None:
+            return None
+        [key] = self.table.c[self.stored.part_of].foreign_keys
+        return find_records()[key.column.table.name]
+
+    def find_parts(self, find: "Callable[[StoredTable], Predicate | None]") -> "Predicate | None":
+        """Build the predicate of the rows that are parts of those that `find` is about."""
+        whole = self.find_whole()
+        is_found = None if whole is None else find(whole)
+        if is_found is None:
+            return None
+        part_of = self.table.c[self.stored.part_of]
+        [key] = part_of.foreign_keys
+        return part_of.in_(sa.select(key.column).where(is_found))
 
     def find(self, what: Content, *whose: str) -> Iterator[tuple[sa.Column[Any], Datum]]:
         """Find the columns of that content, about one of these persons if any are given."""

@@ -85,12 +85,7 @@ class Person:
             is_named = sa.tuple_(column, system).in_(keys)
             ids = {number for number, _name in self.contacts}
             return sa.or_(is_named, sa.and_(system.is_(None), column.in_(ids)))
-        if entry.stored.part_of is None:
-            return None
-        part_of = entry.table.c[entry.stored.part_of]
-        whole = next(iter(part_of.foreign_keys)).column
-        is_theirs = self.owns(data_map.find_records()[whole.table.name])
-        return None if is_theirs is None else part_of.in_(sa.select(whole).where(is_theirs))
+        return entry.find_parts(self.owns)
 
     def forget(self, value: Any, is_list: bool = False) -> Any:
         """Return a text or a JSON value without the person's names. `is_list`: a list, or

@@ -116,12 +116,8 @@ def _find_rows(entry: StoredTable, person: Person) -> sa.ColumnElement[bool] | N
     ]
     if person.kind == CUSTOMER and (owned := person.owns(entry)) is not None:
         tests.append(owned)
-    if person.kind == ADVISOR and not tests and entry.stored.part_of:
-        part_of = entry.table.c[entry.stored.part_of]
-        whole = next(iter(part_of.foreign_keys)).column
-        is_theirs = _find_rows(data_map.find_records()[whole.table.name], person)
-        if is_theirs is not None:
-            tests.append(part_of.in_(sa.select(whole).where(is_theirs)))
+    if person.kind == ADVISOR and not tests:
+        return entry.find_parts(lambda whole: _find_rows(whole, person))
     return sa.or_(*tests) if tests else None
 
 
