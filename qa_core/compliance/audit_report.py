@@ -15,7 +15,7 @@ from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.personal_data import PERSONS
+from qa_core.storage.facts.personal_data import PERSONS
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 

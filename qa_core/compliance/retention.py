@@ -15,10 +15,10 @@ from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import add_months
-from qa_core.storage import audit_log, data_map
+from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData

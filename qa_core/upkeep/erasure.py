@@ -1,5 +1,5 @@
 """Erasure of a customer, an advisor or an account from every store, as the map of personal
-data says (`storage.data_map`, docs/decisions/personal-data-map.md).
+data says (`storage.records.data_map`, docs/decisions/personal-data-map.md).
 """
 
 import json
@@ -20,10 +20,9 @@ from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
 from qa_core.ingest.watch import queue_log
-from qa_core.storage import audit_log, data_map, lake, replay_list
-from qa_core.storage.data_map import StoredTable
+from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.personal_data import (
+from qa_core.storage.facts.personal_data import (
     ACCOUNT,
     ADVISOR,
     BLANK,
@@ -31,10 +30,11 @@ from qa_core.storage.personal_data import (
     CUT,
     KEEP,
     ROW,
-    Content,
+    ColumnContent,
     Datum,
 )
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
+from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
@@ -50,12 +50,12 @@ MIN_NAME_LENGTH = 3
 
 
 @dataclass(frozen=True)
-class Person:
-    """Person in the stores: `id` is a pseudonym, an advisor's id or a username.
+class StoredPerson:
+    """StoredPerson in the stores: `id` is a pseudonym, an advisor's id or a username.
 
     `names` are all spellings of an advisor or account, the id first; `contacts` and
-    `tickets` those of a customer. `stand_in` is the anonymous account that takes the place
-    of an erased one.
+    `tickets` those of a customer. `stand_in` is the anonymous account to which
+    the acts of an erased one are attributed.
     """
 
     kind: str
@@ -77,7 +77,7 @@ class Person:
         """Build the predicate of the rows that name one of the customer's contacts, and of
         their parts; None for a table without.
         """
-        for column, _datum in entry.find(Content.CONTACT, CUSTOMER):
+        for column, _datum in entry.find(ColumnContent.CONTACT, CUSTOMER):
             system = entry.table.c.get("source_system")
             if system is None:
                 return None  # a row of a file, see `_erase_imported`
@@ -115,10 +115,10 @@ def is_telling(name: str) -> bool:
     return len(name) >= MIN_NAME_LENGTH and not name.isdecimal()
 
 
-def find_person(session: Session, kind: str, identifier: str) -> Person:
+def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
     """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username."""
     if kind == CUSTOMER:
-        return Person(kind, identifier, (identifier,), *_find_references(identifier))
+        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier))
     if kind == ACCOUNT:
         # A name that is another's username means that one.
         shown = sa.select(Account.display_name).where(
@@ -127,12 +127,12 @@ def find_person(session: Session, kind: str, identifier: str) -> Person:
         )
         title = sa.select(ConfirmedEvaluator.title).where(ConfirmedEvaluator.name == identifier)
         names = session.scalars(exempt(shown.union(title))).all()
-        return Person(kind, identifier, (identifier, *names))
+        return StoredPerson(kind, identifier, (identifier, *names))
     names = [identifier]
     for column in (Advisor.name, AdvisorAlias.alias):
         of_advisor = sa.select(column).where(column.class_.advisor_id == identifier)
         names += session.scalars(exempt(of_advisor)).all()
-    return Person(kind, identifier, tuple(dict.fromkeys(names)))
+    return StoredPerson(kind, identifier, tuple(dict.fromkeys(names)))
 
 
 def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
@@ -215,7 +215,7 @@ def _find_references(customer_key: str) -> tuple[References, References]:
     return frozenset(contacts), frozenset(tickets)
 
 
-def _erase_imported(session: Session, person: Person) -> Mapping[str, int]:
+def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]:
     """Delete what a customer's imports left: rows that wait, and texts in before-images.
 
     Pending evaluations have no key of a customer, and stay without their texts, since they
@@ -227,7 +227,7 @@ def _erase_imported(session: Session, person: Person) -> Mapping[str, int]:
     texts = {
         column.name
         for name in ("evaluation", "evaluation_answer")
-        for column, _datum in records[name].find(Content.TEXT, CUSTOMER)
+        for column, _datum in records[name].find(ColumnContent.TEXT, CUSTOMER)
     }
     count = 0
     for row in session.scalars(exempt(sa.select(WaitingRow))).all():
@@ -268,7 +268,7 @@ def _drop_recordings(session: Session, advisor_id: str) -> int:
     return len(theirs)
 
 
-def _add_stand_in(session: Session, person: Person) -> Person:
+def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
     """Add the anonymous account that what the erased one did is attributed to."""
     account = session.scalar(exempt(sa.select(Account).where(Account.username == person.id)))
     if account is None:
@@ -278,28 +278,28 @@ def _add_stand_in(session: Session, person: Person) -> Person:
         Account(username=name, display_name=name, role=account.role, password_hash="", active=False)
     )
     session.flush()
-    return Person(person.kind, person.id, person.names, stand_in=name)
+    return StoredPerson(person.kind, person.id, person.names, stand_in=name)
 
 
-def _walk(session: Session, person: Person) -> Counter[str]:
+def _walk(session: Session, person: StoredPerson) -> Counter[str]:
     """Do in every table what its columns say: links and texts first, then rows."""
     counts: Counter[str] = Counter()
     for entry in data_map.find_records().values():
         if person.contacts and (is_theirs := person.owns(entry)) is not None:
             _blank(session, entry, is_theirs)
-        for column, datum in entry.find(Content.IDENTIFIER, person.kind):
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind):
             if datum.on_erasure == CUT and not isinstance(column.type, sa.JSON):
                 values = {column.name: person.stand_in or _find_empty(column)}
                 values |= {
                     text.name: _find_empty(text)
-                    for text, other in entry.find(Content.TEXT, person.kind)
+                    for text, other in entry.find(ColumnContent.TEXT, person.kind)
                     if other.on_erasure == CUT
                 }
                 _update(session, entry, person.holds(column, datum), values)
         if person.kind != CUSTOMER:
             counts[entry.name] += _replace_names(session, entry, person)
     for entry in data_map.find_records().values():
-        for column, datum in entry.find(Content.IDENTIFIER, person.kind):
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind):
             if datum.on_erasure == ROW:
                 gone = sa.delete(entry.model).where(person.holds(column, datum))
                 counts[entry.name] += session.execute(gone, execution_options=QUIETLY).rowcount
@@ -323,7 +323,7 @@ def _find_empty(column: sa.Column[Any]) -> str | None:
 def _blank(session: Session, entry: StoredTable, is_theirs: sa.ColumnElement[bool]) -> None:
     """Empty what was written about a customer's contacts."""
     plain: dict[str, Any] = {}
-    for column, datum in entry.find(Content.TEXT, CUSTOMER):
+    for column, datum in entry.find(ColumnContent.TEXT, CUSTOMER):
         if datum.on_erasure == ROW and datum.if_named == BLANK:
             session.execute(sa.delete(entry.model).where(is_theirs), execution_options=QUIETLY)
             return
@@ -356,23 +356,23 @@ def _rewrite(
                 _update(session, entry, here, {column.name: fresh})
 
 
-def _replace_names(session: Session, entry: StoredTable, person: Person) -> int:
-    """Replace the names of an advisor or an account in texts and lists; or delete the row
-    where the map says so. Returns how many rows were deleted.
+def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -> int:
+    """Replace the names of an advisor or an account in texts and lists, or delete the row, as
+    the map says. Returns the number of rows deleted.
     """
     deleted = 0
 
     def change(value: Any) -> Any:
         nonlocal deleted
-        fresh = person.forget(value, what == Content.IDENTIFIER)
+        fresh = person.forget(value, what == ColumnContent.IDENTIFIER)
         is_gone = fresh != value and datum.if_named == ROW and person.kind in datum.whose
         deleted += is_gone
         return None if is_gone else fresh
 
-    for what in (Content.TEXT, Content.RECORD, Content.IDENTIFIER):
+    for what in (ColumnContent.TEXT, ColumnContent.RECORD, ColumnContent.IDENTIFIER):
         for column, datum in entry.find(what):
             is_json = isinstance(column.type, sa.JSON)
-            if datum.on_erasure != KEEP and (is_json or what != Content.IDENTIFIER):
+            if datum.on_erasure != KEEP and (is_json or what != ColumnContent.IDENTIFIER):
                 named = [_has(column, name, is_json) for name in person.names]
                 _rewrite(session, entry, column, sa.or_(*named), change)
     return deleted
@@ -383,7 +383,7 @@ def _has(column: sa.Column[Any], name: str, is_json: bool) -> sa.ColumnElement[b
     return sa.cast(column, sa.Text).icontains(text, autoescape=True)
 
 
-def _rewrite_quarantine(person: Person) -> None:
+def _rewrite_quarantine(person: StoredPerson) -> None:
     for path in (environment.current().folder / "quarantine").glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         cleared = re.sub(r"[^,;\n\"]+", lambda cell: person.forget(cell.group()), text)

@@ -19,20 +19,20 @@ from qa_core.compliance.documents import facts
 from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
 from qa_core.compliance.documents.drafting import draft
 from qa_core.compliance.recordings import vault
-from qa_core.storage import data_map, lake
-from qa_core.storage.data_map import StoredTable
-from qa_core.storage.personal_data import ACCOUNT, ADVISOR, CUSTOMER, Content
-from qa_core.storage.records import store
+from qa_core.storage import lake
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ColumnContent
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime
+from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 from qa_core.upkeep import erasure
-from qa_core.upkeep.erasure import Person, exempt, is_telling
+from qa_core.upkeep.erasure import StoredPerson, exempt, is_telling
 
 Rows = list[dict[str, Any]]
-HIDDEN = (Content.SECRET, Content.AUDIO)
+HIDDEN = (ColumnContent.SECRET, ColumnContent.AUDIO)
 """Audio is handed out as files, once a second person has agreed."""
 ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
 
@@ -75,7 +75,7 @@ def find_shown(entry: StoredTable, kind: str) -> list[str]:
             for name, datum in entry.columns.items()
             if kind in datum.whose
             or isinstance(entry.table.c[name].type, sa.Date | UtcDateTime)
-            or datum.what == Content.TEXT
+            or datum.what == ColumnContent.TEXT
         ]
     return [
         name
@@ -85,10 +85,10 @@ def find_shown(entry: StoredTable, kind: str) -> list[str]:
     ]
 
 
-def _read_contacts(person: Person) -> Rows:
+def _read_contacts(person: StoredPerson) -> Rows:
     entry = data_map.LAKE["contacts"]
     columns = ", ".join(find_shown(entry, person.kind))
-    keys = [column.name for column, _datum in entry.find(Content.IDENTIFIER, person.kind)]
+    keys = [column.name for column, _datum in entry.find(ColumnContent.IDENTIFIER, person.kind)]
     condition = " OR ".join(f"{key} = ?" for key in keys)
     query = f"SELECT {columns} FROM contacts WHERE {condition} ORDER BY started_at"
     with lake.working() as connection:
@@ -96,7 +96,7 @@ def _read_contacts(person: Person) -> Rows:
         return found.to_arrow_table().to_pylist()
 
 
-def _read_rows(session: Session, entry: StoredTable, person: Person) -> Rows:
+def _read_rows(session: Session, entry: StoredTable, person: StoredPerson) -> Rows:
     is_theirs = _find_rows(entry, person)
     if is_theirs is None:
         return []
@@ -105,13 +105,13 @@ def _read_rows(session: Session, entry: StoredTable, person: Person) -> Rows:
     return [dict(row) for row in rows]
 
 
-def _find_rows(entry: StoredTable, person: Person) -> sa.ColumnElement[bool] | None:
+def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[bool] | None:
     """Build the predicate of a person's rows: those that name them or one of their
     contacts, and the parts of these.
     """
     tests = [
         person.holds(column, datum)
-        for column, datum in entry.find(Content.IDENTIFIER, person.kind)
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind)
         if not isinstance(column.type, sa.JSON)
     ]
     if person.kind == CUSTOMER and (owned := person.owns(entry)) is not None:
@@ -121,18 +121,20 @@ def _find_rows(entry: StoredTable, person: Person) -> sa.ColumnElement[bool] | N
     return sa.or_(*tests) if tests else None
 
 
-def _hide_others(session: Session, person: Person, tables: dict[str, Rows]) -> dict[str, Rows]:
+def _hide_others(
+    session: Session, person: StoredPerson, tables: dict[str, Rows]
+) -> dict[str, Rows]:
     """Replace the names of the centre's other people in texts and lists."""
     names: set[str] = set()
     for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias):
         names.update(session.scalars(exempt(sa.select(column))))
     for column in (Account.username, Account.display_name):
         names.update(session.scalars(exempt(sa.select(column))))
-    others = Person(ADVISOR, "", tuple(filter(is_telling, names - set(person.names))))
+    others = StoredPerson(ADVISOR, "", tuple(filter(is_telling, names - set(person.names))))
     texts = {
         column.name
         for entry in (*data_map.find_records().values(), *data_map.LAKE.values())
-        for what in (Content.TEXT, Content.RECORD)
+        for what in (ColumnContent.TEXT, ColumnContent.RECORD)
         for column, _datum in entry.find(what)
     }
     return {
@@ -189,7 +191,7 @@ def _escape(value: Any) -> Any:
 
 def name_column(name: str) -> str:
     """Return the name of a column in words, as the catalogue has them."""
-    return name.replace("_", " ").capitalize()
+    return name.replace("grid", "scorecard").replace("_", " ").capitalize()
 
 
 def name_table(name: str) -> str:

@@ -24,11 +24,11 @@ from qa_core.centre import settings
 from qa_core.compliance import recordings, retention
 from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
-from qa_core.storage import audit_log, data_map, replay_list
+from qa_core.storage import audit_log, replay_list
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS, ColumnContent
 from qa_core.storage.lake import tables
-from qa_core.storage.personal_data import ADVISOR, CUSTOMER, PERSONS, Content
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, purge, subjects
@@ -220,11 +220,11 @@ def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[st
 
 def _find_present(kind: str) -> Iterator[str]:
     """Find the identifiers of all persons of a kind, wherever the map says they may be."""
-    contacts = data_map.LAKE["contacts"].find(Content.IDENTIFIER, kind)
+    contacts = data_map.LAKE["contacts"].find(ColumnContent.IDENTIFIER, kind)
     yield from _read_columns(*(column.name for column, _datum in contacts))
     with store.reading() as session:
         for entry in data_map.find_records().values():
-            for column, _datum in entry.find(Content.IDENTIFIER, kind):
+            for column, _datum in entry.find(ColumnContent.IDENTIFIER, kind):
                 if not isinstance(column.type, sa.JSON):
                     named = sa.select(column).where(column.is_not(None)).distinct()
                     yield from session.scalars(_whole(named))

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from qa_core.base import environment
 from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
-from qa_core.storage import data_map, lake
-from qa_core.storage.personal_data import ACCOUNT, ADVISOR, Content
-from qa_core.storage.records import store
+from qa_core.storage import lake
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, ColumnContent
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Account, Advisor
 from qa_core.storage.records.retention import SubjectRequest
@@ -134,7 +134,7 @@ def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetim
         sa.select(column).where(column.is_not(None))
         for entry in data_map.find_records().values()
         if ADVISOR in entry.stored.whose and entry.stored.kind not in ("leavers", "closed_accounts")
-        for column, datum in entry.find(Content.IDENTIFIER, ADVISOR)
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, ADVISOR)
         if not isinstance(column.type, sa.JSON) and entry.model is not SubjectRequest
     ]
     mentions.append(sa.select(Account.advisor_id).where(Account.active, Account.advisor_id != ""))

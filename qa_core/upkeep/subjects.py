@@ -24,7 +24,7 @@ from qa_core.ingest.staging.pseudonyms import (
 )
 from qa_core.metrics import downloads
 from qa_core.storage import audit_log, lake, replay_list
-from qa_core.storage.personal_data import PERSONS
+from qa_core.storage.facts.personal_data import PERSONS
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account

@@ -7,11 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.storage import data_map
-from qa_core.storage.data_map import StoredTable
-from qa_core.storage.personal_data import ACCOUNT, ADVISOR, CUSTOMER, Content
-from qa_core.storage.records import store
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ColumnContent
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import UtcDateTime, now
+from qa_core.storage.records.data_map import StoredTable
 
 CONTACT = "K-erased"
 ADVISOR_ID, ADVISOR_NAME = "zel-4711", "Zelda Unmistakable"
@@ -38,7 +37,8 @@ def fill_every_column(customer_key: str) -> set[str]:
                 written |= {
                     f"{entry.name}.{name}"
                     for name, datum in entry.columns.items()
-                    if datum.what not in (Content.FACT, Content.SCORE, Content.SECRET)
+                    if datum.what
+                    not in (ColumnContent.FACT, ColumnContent.SCORE, ColumnContent.SECRET)
                     and row.get(name) is not None
                 }
     return written
@@ -79,13 +79,13 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
     persons = {CUSTOMER: customer_key, ADVISOR: ADVISOR_ID, ACCOUNT: USERNAME}
     text = f"{mark} of {ADVISOR_NAME} by {ACCOUNT_NAME}"
     if isinstance(column.type, sa.JSON):
-        if datum.what == Content.IDENTIFIER:
+        if datum.what == ColumnContent.IDENTIFIER:
             return {ADVISOR_ID: 1} if ADVISOR in datum.whose else [USERNAME]
         if datum.texts:
             return {"comment": text, "answers": [{"points": 1, "comment": text}]}
-        if datum.what == Content.RECORD:
+        if datum.what == ColumnContent.RECORD:
             return {"name": ADVISOR_NAME, "by": USERNAME}
-        return [text] if datum.what == Content.TEXT else ["value"]
+        return [text] if datum.what == ColumnContent.TEXT else ["value"]
     if isinstance(column.type, UtcDateTime | sa.DateTime):
         return now() if isinstance(column.type, UtcDateTime) else datetime(2026, 11, 20, 10)
     if isinstance(column.type, sa.Date):
@@ -95,14 +95,14 @@ def _make(entry: StoredTable, column: sa.Column[Any], datum: Any, customer_key: 
     if isinstance(column.type, sa.Integer | sa.Float):
         return 1
     match datum.what:
-        case Content.IDENTIFIER:
+        case ColumnContent.IDENTIFIER:
             return persons[datum.whose[0]]
-        case Content.CONTACT:
+        case ColumnContent.CONTACT:
             return CONTACT
-        case Content.TEXT:
+        case ColumnContent.TEXT:
             return text
-        case Content.RECORD:
+        case ColumnContent.RECORD:
             return f"{ADVISOR_ID} {USERNAME}"
-        case Content.AUDIO:
+        case ColumnContent.AUDIO:
             return None
     return "generic" if column.name == "source_system" else f"value of {column.name}"

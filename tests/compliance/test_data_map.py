@@ -34,9 +34,9 @@ from qa_core.base import environment
 from qa_core.base.locale import __main__ as catalogues
 from qa_core.cli.app import run
 from qa_core.compliance import retention
-from qa_core.storage import audit_log, data_map
-from qa_core.storage.personal_data import KEEP, Content
-from qa_core.storage.records import store
+from qa_core.storage import audit_log
+from qa_core.storage.facts.personal_data import KEEP, ColumnContent
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.base import Base
 from qa_core.upkeep import backup, person_copy, restore, subjects
 
@@ -55,7 +55,7 @@ def test_every_column_is_declared() -> None:
         f"{entry.name}.{name}"
         for entry in records.values()
         for name, datum in entry.columns.items()
-        if datum.what == Content.FACT
+        if datum.what == ColumnContent.FACT
         and isinstance(entry.table.c[name].type, sa.Text)
         and (name in TEXT_NAMES or name.endswith("_by") or "advisor" in name)
     }
@@ -105,7 +105,7 @@ def fill() -> None:
         f"{entry.name}.{name}"
         for entry in data_map.find_records().values()
         for name, datum in entry.columns.items()
-        if datum.what not in (Content.FACT, Content.SCORE, Content.SECRET)
+        if datum.what not in (ColumnContent.FACT, ColumnContent.SCORE, ColumnContent.SECRET)
     }
     assert {name for name in personal - written if not name.startswith("journal.")} == {
         "recording.file_name",  # written with the audio, see test_subjects
@@ -214,7 +214,7 @@ def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
     named = {
         entry.name
         for entry in data_map.find_records().values()
-        for column, _datum in entry.find(Content.IDENTIFIER, "account")
+        for column, _datum in entry.find(ColumnContent.IDENTIFIER, "account")
         if not isinstance(column.type, sa.JSON) and column.name != "dimension_value"
     }
     assert set(of_account) >= named

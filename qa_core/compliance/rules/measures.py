@@ -31,8 +31,9 @@ from qa_core.compliance.rules.findings import (
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, find_newest_texts
-from qa_core.storage import audit_log, data_map, permissions
-from qa_core.storage.personal_data import Content
+from qa_core.storage import audit_log, permissions
+from qa_core.storage.facts.personal_data import ColumnContent
+from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import (
     CALIBRATION,
@@ -197,7 +198,7 @@ def count_texts(facts: RuleFacts) -> RuleCount:
 
 def _find_text_columns() -> Iterator[sa.Column[Any]]:
     for entry in data_map.find_records().values():
-        yield from (column for column, _datum in entry.find(Content.TEXT))
+        yield from (column for column, _datum in entry.find(ColumnContent.TEXT))
 
 
 def _read_newest(facts: RuleFacts, column: sa.Column[Any]) -> Iterator[str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from qa_core.storage import replay_list
+from qa_core.storage.facts.personal_data import CUSTOMER, ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.lake import tables
-from qa_core.storage.personal_data import CUSTOMER, Content, find_columns
 
 
 def forget(path: Path) -> None:
@@ -38,7 +38,7 @@ def forget(path: Path) -> None:
         if tests:
             theirs = [
                 name
-                for what in (Content.IDENTIFIER, Content.TEXT)
+                for what in (ColumnContent.IDENTIFIER, ColumnContent.TEXT)
                 for name in find_columns(CONTACTS, what, CUSTOMER)
                 if name in names
             ]

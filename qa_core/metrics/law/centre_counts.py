@@ -16,8 +16,8 @@ from qa_core.metrics.kpis.rows import ANSWERED
 from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.personal_data import ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACTS
-from qa_core.storage.personal_data import Content, find_columns
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
 
@@ -161,7 +161,7 @@ def find_newest_texts(viewer: Viewer, limit: int) -> list[str]:
     viewer.require(Permission.SEE_RULES)
     span = lake.span()
     texts: list[str] = []
-    for name in find_columns(CONTACTS, Content.TEXT) if span else ():
+    for name in find_columns(CONTACTS, ColumnContent.TEXT) if span else ():
         column = CONTACTS.c[name]
         newest = sa.select(column.label("text")).where(column.is_not(None))
         query = Unscoped(

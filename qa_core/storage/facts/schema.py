@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from qa_core.storage.personal_data import (
+from qa_core.storage.facts.personal_data import (
     ADVISOR,
     CODE,
     CUSTOMER,
     NOBODY,
-    Content,
+    ColumnContent,
     Datum,
     OnErasure,
     Stored,
@@ -48,11 +48,11 @@ class Direction(StrEnum):
 NEIGHBOUR_DAYS = 31
 """Days beyond which `seconds_to_next` and the like are null (data/README.md)."""
 
-CONTACT_ID = Datum(Content.CONTACT, (CUSTOMER, ADVISOR))
-ADVISOR_ID = Datum(Content.IDENTIFIER, (ADVISOR,), OnErasure.CUT, kind="contacts")
-CUSTOMER_KEY = Datum(Content.IDENTIFIER, (CUSTOMER,), kind="contacts")
-COMMENT = Datum(Content.TEXT, (CUSTOMER,), kind="survey_comments")
-FOUND_BY = Datum(Content.TEXT, (CUSTOMER,))
+CONTACT_ID = Datum(ColumnContent.CONTACT, (CUSTOMER, ADVISOR))
+ADVISOR_ID = Datum(ColumnContent.IDENTIFIER, (ADVISOR,), OnErasure.CUT, kind="contacts")
+CUSTOMER_KEY = Datum(ColumnContent.IDENTIFIER, (CUSTOMER,), kind="contacts")
+COMMENT = Datum(ColumnContent.TEXT, (CUSTOMER,), kind="survey_comments")
+FOUND_BY = Datum(ColumnContent.TEXT, (CUSTOMER,))
 """Words and page by which a customer came from the web."""
 
 
@@ -192,7 +192,7 @@ EXCLUDED_BY = ("tracking_number", "advisor_id")
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """Columns of a contact that may forbid keeping its audio."""
 
-IDENTITY = find_columns(CONTACTS, Content.IDENTIFIER)
+IDENTITY = find_columns(CONTACTS, ColumnContent.IDENTIFIER)
 """The columns that name people; a shared number leaves its key in `given_customer_key`."""
 
 DERIVED = {

@@ -15,11 +15,11 @@ from deltalake import DeltaTable
 
 from qa_core.base import environment
 from qa_core.storage.facts import schema
+from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
 from qa_core.storage.lake.rewrite import Rewrite, commit_with_retries
-from qa_core.storage.personal_data import ADVISOR, Content, find_columns
 
 TRIAL = "ecoute-trial"
 """Beginning of the names of folders that dry runs make outside of the home."""
@@ -166,7 +166,7 @@ def remove_comments(before: date) -> None:
     _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
 
 
-ADVISORS = find_columns(schema.CONTACTS, Content.IDENTIFIER, ADVISOR)
+ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
 """Columns that name an advisor."""
 
 

@@ -5,10 +5,10 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Numbered, now, reference
 
-FiredFor = data.declare(str, data.Content.IDENTIFIER, data.ADVISOR, data.ACCOUNT)
+FiredFor = data.declare(str, data.IDENTIFIER, data.ADVISOR, data.ACCOUNT)
 
 
 class AlertRule(Numbered, holds=data.NOBODY):

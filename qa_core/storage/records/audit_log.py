@@ -2,19 +2,15 @@
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base
 
 LOG_STAYS = "the log cannot be changed; it goes at the end of its period (GDPR art. 17(3)(b))"
 LoggedName = data.declare(
-    str, data.Content.IDENTIFIER, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
+    str, data.IDENTIFIER, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
 )
-LoggedText = data.declare(
-    str, data.Content.TEXT, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
-)
-LoggedObject = data.declare(
-    str, data.Content.RECORD, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS
-)
+LoggedText = data.declare(str, data.TEXT, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS)
+LoggedObject = data.declare(str, data.RECORD, data.ACCOUNT, on_erasure=data.KEEP, because=LOG_STAYS)
 
 
 class JournalRow(Base, holds=data.Stored((data.ACCOUNT,), "journal")):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import (
 )
 
 from qa_core.base import environment
-from qa_core.storage.personal_data import Stored
+from qa_core.storage.facts.personal_data import Stored
 
 ADVISOR = "advisor.advisor_id"
 
@@ -58,7 +58,7 @@ def parts(owner: str, **options: Any) -> RelationshipProperty[Any]:
 
 
 class Base(DeclarativeBase):
-    """Base of a table; `holds` says what its rows are (`storage.personal_data`)."""
+    """Base of a table; `holds` says what its rows are (`storage.facts.personal_data`)."""
 
     __data__: ClassVar[Stored]
 

@@ -5,10 +5,10 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
-DecidedName = data.declare(str, data.Content.IDENTIFIER, data.ADVISOR, only=("kind", ("advisor",)))
+DecidedName = data.declare(str, data.IDENTIFIER, data.ADVISOR, only=("kind", ("advisor",)))
 
 
 class NameDecision(Numbered, holds=data.NOBODY):

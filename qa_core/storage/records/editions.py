@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
 

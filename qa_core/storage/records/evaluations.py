@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"

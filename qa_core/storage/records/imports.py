@@ -6,14 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
-ImportedRow = data.declare(
-    data.Json, data.Content.RECORD, data.CUSTOMER, data.ADVISOR, if_named=data.ROW
-)
+ImportedRow = data.declare(data.Json, data.RECORD, data.CUSTOMER, data.ADVISOR, if_named=data.ROW)
 """Row of a file, or of a table before an import."""
-ImportedKey = data.declare(str, data.Content.RECORD, data.ADVISOR, if_named=data.ROW)
+ImportedKey = data.declare(str, data.RECORD, data.ADVISOR, if_named=data.ROW)
 
 
 class ImportBatch(Base, holds=data.NOBODY):

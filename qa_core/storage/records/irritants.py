@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, parts, reference
 
 

@@ -8,14 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
-Audio = data.declare(str, data.Content.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
-Waveform = data.declare(
-    list[Any], data.Content.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK
-)
-ByAdvisor = data.declare(data.Json, data.Content.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
+Audio = data.declare(str, data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
+Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
+ByAdvisor = data.declare(data.Json, data.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
 UNTIL_CLOSED = "proof of who could listen; anonymous once the account is erased"
 
 

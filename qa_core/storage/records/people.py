@@ -7,15 +7,13 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
-ViewText = data.declare(str, data.Content.TEXT, data.ACCOUNT, if_named=data.ROW)
-ViewFilters = data.declare(
-    dict[str, list[str]], data.Content.RECORD, data.ACCOUNT, if_named=data.ROW
-)
-ThrottleKey = data.declare(str, data.Content.RECORD, data.ACCOUNT, if_named=data.ROW)
-Seals = data.declare(list[str], data.Content.SECRET)
+ViewText = data.declare(str, data.TEXT, data.ACCOUNT, if_named=data.ROW)
+ViewFilters = data.declare(dict[str, list[str]], data.RECORD, data.ACCOUNT, if_named=data.ROW)
+ThrottleKey = data.declare(str, data.RECORD, data.ACCOUNT, if_named=data.ROW)
+Seals = data.declare(list[str], data.SECRET)
 
 
 class Site(Base, holds=data.NOBODY):

@@ -6,28 +6,28 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, reference
 
 UNTIL_LIFTED = "applies until it is lifted"
 APPLIES_LATER = "applies to later files too (GDPR art. 21)"
 ObjectingCustomer = data.declare(
-    str, data.Content.IDENTIFIER, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
+    str, data.IDENTIFIER, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
 )
 ForbiddenContact = data.declare(
-    str, data.Content.CONTACT, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
+    str, data.CONTACT, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
 )
 SignedName = data.declare(
     str,
-    data.Content.IDENTIFIER,
+    data.IDENTIFIER,
     data.ACCOUNT,
     on_erasure=data.KEEP,
     because="the certificate is signed with it, and goes at the end of its period",
 )
 RequestSubject = data.declare(
-    str, data.Content.IDENTIFIER, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT
+    str, data.IDENTIFIER, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT
 )
-AnswerText = data.declare(str, data.Content.TEXT, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT)
+AnswerText = data.declare(str, data.TEXT, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT)
 
 
 class Purge(Numbered, holds=data.Stored((), "certificates", "finished_at")):

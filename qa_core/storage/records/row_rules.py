@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from qa_core.storage import data_map
 from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
+from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
 from qa_core.storage.records.evaluations import Evaluation

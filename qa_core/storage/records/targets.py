@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from qa_core.storage import personal_data as data
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Numbered, now
 
 

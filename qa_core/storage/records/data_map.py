@@ -7,16 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from qa_core.storage import records  # noqa: F401 - declares all tables
 from qa_core.storage.facts import schema
-from qa_core.storage.personal_data import (
+from qa_core.storage.facts.personal_data import (
     ACCOUNT,
     ADVISOR,
     CODE,
     CUSTOMER,
     NOBODY,
     PERSONS,
-    Content,
+    ColumnContent,
     Datum,
     Stored,
 )
@@ -60,7 +59,7 @@ class StoredTable:
         [key] = part_of.foreign_keys
         return part_of.in_(sa.select(key.column).where(is_found))
 
-    def find(self, what: Content, *whose: str) -> Iterator[tuple[sa.Column[Any], Datum]]:
+    def find(self, what: ColumnContent, *whose: str) -> Iterator[tuple[sa.Column[Any], Datum]]:
         """Find the columns of that content, about one of these persons if any are given."""
         for name, datum in self.columns.items():
             if datum.what == what and (not whose or set(whose) & set(datum.whose)):
@@ -74,7 +73,7 @@ def _assemble(table: sa.Table, stored: Stored, model: type[Any] | None = None) -
         if datum is None and stored.whose and isinstance(column.type, sa.Text | sa.JSON):
             raise TypeError(f"{table.name}.{column.name} does not say what it holds")
         datum = datum or CODE
-        is_default = datum.what == Content.FACT and not datum.whose
+        is_default = datum.what == ColumnContent.FACT and not datum.whose
         columns[column.name] = replace(datum, whose=stored.whose) if is_default else datum
     return StoredTable(table, stored, columns, model)
 

@@ -14,7 +14,7 @@ CUSTOMER, ADVISOR, ACCOUNT = "customer", "advisor", "account"
 PERSONS = (CUSTOMER, ADVISOR, ACCOUNT)
 
 
-class Content(StrEnum):
+class ColumnContent(StrEnum):
     """What a column holds. `CONTACT` is the id of a contact, which leads to its customer.
     `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values.
     """
@@ -40,6 +40,7 @@ class OnErasure(StrEnum):
     KEEP = "keep"
 
 
+IDENTIFIER, CONTACT, FACT, SCORE, TEXT, RECORD, AUDIO, SECRET = ColumnContent
 ROW, BLANK, CUT, KEEP = OnErasure
 
 
@@ -52,7 +53,7 @@ class Datum:
     a text has the person's name · `kind`: its own retention class.
     """
 
-    what: Content
+    what: ColumnContent
     whose: tuple[str, ...] = ()
     on_erasure: OnErasure = ROW
     because: str = ""
@@ -84,10 +85,10 @@ class Stored:
 
 
 NOBODY = Stored()
-CODE = Datum(Content.FACT)
+CODE = Datum(FACT)
 
 
-def find_columns(table: sa.Table, what: Content, *whose: str) -> tuple[str, ...]:
+def find_columns(table: sa.Table, what: ColumnContent, *whose: str) -> tuple[str, ...]:
     """List the columns of that content, of one of these persons if any are given."""
     return tuple(
         column.name
@@ -99,7 +100,7 @@ def find_columns(table: sa.Table, what: Content, *whose: str) -> tuple[str, ...]
 
 
 def declare(
-    value: Any, what: Content, *whose: str, on_erasure: OnErasure = ROW, **more: Any
+    value: Any, what: ColumnContent, *whose: str, on_erasure: OnErasure = ROW, **more: Any
 ) -> Any:
     """Build the type of columns that hold this."""
     return Annotated[value, mapped_column(info=Datum(what, whose, on_erasure, **more).info)]
@@ -107,41 +108,36 @@ def declare(
 
 Json = dict[str, Any]
 LEADS_TO_NOBODY = "the contact is deleted; its id leads to nobody"
-WRITTEN_FOR_OTHERS = "part of other people's data, and goes with them"
 
-Code = declare(str, Content.FACT)
+Code = declare(str, FACT)
 """Value of a fixed list, or a name from the configuration."""
-Codes = declare(list[Any], Content.FACT)
-Seal = declare(str, Content.SECRET)
+Codes = declare(list[Any], FACT)
+Seal = declare(str, SECRET)
 """Secret, digest or key of the program: never handed out."""
-Username = declare(str, Content.IDENTIFIER, ACCOUNT, on_erasure=CUT)
+Username = declare(str, IDENTIFIER, ACCOUNT, on_erasure=CUT)
 """Account that did something."""
-OwnUsername = declare(str, Content.IDENTIFIER, ACCOUNT)
+OwnUsername = declare(str, IDENTIFIER, ACCOUNT)
 """Account that the row belongs to."""
-Usernames = declare(list[Any], Content.IDENTIFIER, ACCOUNT, on_erasure=CUT)
-AdvisorId = declare(str, Content.IDENTIFIER, ADVISOR, on_erasure=CUT)
+Usernames = declare(list[Any], IDENTIFIER, ACCOUNT, on_erasure=CUT)
+AdvisorId = declare(str, IDENTIFIER, ADVISOR, on_erasure=CUT)
 """Advisor whom the row only mentions."""
-OwnAdvisorId = declare(str, Content.IDENTIFIER, ADVISOR)
+OwnAdvisorId = declare(str, IDENTIFIER, ADVISOR)
 """Advisor whom the row is about."""
-Member = declare(
-    str, Content.IDENTIFIER, ADVISOR, ACCOUNT, only=("dimension", ("advisor", "evaluator"))
-)
+Member = declare(str, IDENTIFIER, ADVISOR, ACCOUNT, only=("dimension", ("advisor", "evaluator")))
 """Value of a dimension, which may be a person."""
-CustomerKey = declare(str, Content.IDENTIFIER, CUSTOMER)
-ContactId = declare(
-    str, Content.CONTACT, CUSTOMER, ADVISOR, on_erasure=KEEP, because=LEADS_TO_NOBODY
-)
-ContactText = declare(str, Content.TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
+CustomerKey = declare(str, IDENTIFIER, CUSTOMER)
+ContactId = declare(str, CONTACT, CUSTOMER, ADVISOR, on_erasure=KEEP, because=LEADS_TO_NOBODY)
+ContactText = declare(str, TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
 """What somebody wrote about a contact."""
-ContactNote = declare(str, Content.TEXT, CUSTOMER, ADVISOR)
+ContactNote = declare(str, TEXT, CUSTOMER, ADVISOR)
 """Text about a contact whose row is nothing without it."""
-ContactTags = declare(list[Any], Content.TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
+ContactTags = declare(list[Any], TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
 ContactJson = declare(
-    Json, Content.TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK, texts=("comment", "comments", "note")
+    Json, TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK, texts=("comment", "comments", "note")
 )
-AdvisorText = declare(str, Content.TEXT, ADVISOR, on_erasure=BLANK)
+AdvisorText = declare(str, TEXT, ADVISOR, on_erasure=BLANK)
 """What somebody wrote about an advisor."""
-FreeText = declare(str, Content.TEXT, on_erasure=BLANK)
+FreeText = declare(str, TEXT, on_erasure=BLANK)
 """What somebody wrote about the work; it may name people of the centre."""
-RecordJson = declare(Json, Content.RECORD, on_erasure=BLANK)
-RecordList = declare(list[Any], Content.RECORD, on_erasure=BLANK)
+RecordJson = declare(Json, RECORD, on_erasure=BLANK)
+RecordList = declare(list[Any], RECORD, on_erasure=BLANK)
