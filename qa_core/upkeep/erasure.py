@@ -51,11 +51,10 @@ MIN_NAME_LENGTH = 3
 
 @dataclass(frozen=True)
 class StoredPerson:
-    """StoredPerson in the stores: `id` is a pseudonym, an advisor's id or a username.
+    """Person in the stores: `id` is a pseudonym, an advisor's id or a username.
 
-    `names` are all spellings of an advisor or account, the id first; `contacts` and
-    `tickets` those of a customer. `stand_in` is the anonymous account to which
-    the acts of an erased one are attributed.
+    `names`: all spellings of an advisor or account, the id first · `contacts`, `tickets`:
+    of a customer · `stand_in`: anonymous account for the acts of an erased account.
     """
 
     kind: str
