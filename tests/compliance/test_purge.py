@@ -73,45 +73,6 @@ KINDS = {
 }
 """What `fill` leaves to be deleted, kind by kind; the journal only holds what is new."""
 
-<<<<<<< HEAD
-=======
-STAY = {
-    "grid": "scorecards name nobody",
-    "gate_value": "proof of what was entered",
-    "accreditation": "who may listen today, and who could when",
-    "confirmed_evaluator": "whose imported evaluations count; with the accreditations",
-    "advisor_notice": "proof that advisors were informed",
-    "site": "no person",
-    "team": "no person",
-    "advisor": "the directory of staff, kept while they are employed",
-    "advisor_alias": "with the advisor",
-    "membership": "with the advisor",
-    "account": "while the person works here; removed by an administrator",
-    "team_lead": "with the account",
-    "managed_site": "with the account",
-    "login_session": "thirty days at most, cleared at each sign-in",
-    "used_logout_token": "a hash, for an hour",
-    "listening_plan": "goes with its last draw",
-    "import_batch": "register of imports: files and numbers",
-    "saved_mapping": "columns of files",
-    "due_work": "no person",
-    "purge": "certificates",
-    "journal_cut": "a number and a seal",
-    "monthly_figure": "sums of five advisors or more",
-    "edition": "sums of five advisors or more; counts by group of advisors go with their month",
-    "edition_table": "sums of ten contacts of five advisors or more",
-    "objection": "a pseudonym that is never to be recorded again",
-    "exclusion": "lines and contacts that are never to be recorded, until taken off",
-    "restriction": "a pseudonym or an advisor, until lifted",
-    "subject_request": "proof that a request was answered",
-    "second_factor": "with the account",
-    "external_identity": "with the account",
-    "saved_view": "with the account, once it is closed",
-    "service_token": "no person's: a script's name, which is used once",
-}
-"""Tables that no keeper empties, and why."""
-
->>>>>>> main
 
 def fill(folder: Path) -> None:
     """One of each kind that is too old, and beside it one that is not."""
