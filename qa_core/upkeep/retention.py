@@ -131,14 +131,17 @@ def _find_closed_accounts(session: Session, before: datetime) -> list[tuple[str,
 def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetime]]:
     """Find advisors whom nothing names any more but the directory and requests."""
     mentions = [
-        sa.select(column).where(column.is_not(None))
+        # By its index where there is one: evaluations may be a million.
+        sa.exists().where(column == Advisor.advisor_id)
+        if column.index
+        else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None)))
         for entry in data_map.find_records().values()
-        if ADVISOR in entry.stored.whose and entry.stored.kind not in ("leavers", "closed_accounts")
-        for column, datum in entry.find(ColumnContent.IDENTIFIER, ADVISOR)
+        if ADVISOR in entry.stored.whose and entry.stored.kind != "leavers"
+        for column, _datum in entry.find(ColumnContent.IDENTIFIER, ADVISOR)
         if not isinstance(column.type, sa.JSON) and entry.model is not SubjectRequest
     ]
-    mentions.append(sa.select(Account.advisor_id).where(Account.active, Account.advisor_id != ""))
-    is_kept = Advisor.advisor_id.in_(sa.union_all(*mentions))
+    in_use = sa.select(Account.advisor_id).where(Account.active, Account.advisor_id.is_not(None))
+    is_kept = sa.or_(*mentions, Advisor.advisor_id.in_(in_use))
     unnamed = sa.select(Advisor.advisor_id, Advisor.created_at).where(
         Advisor.created_at < before, sa.not_(is_kept)
     )

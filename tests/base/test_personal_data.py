@@ -120,6 +120,14 @@ HARMLESS = (
 )
 
 
+def test_the_number_of_a_customer_is_seen_and_a_place_in_a_list_is_not() -> None:
+    assert [match.kind for match in find_personal_data("client n° 4821377")] == [
+        "identity_document"
+    ]
+    assert find_personal_data("le client n° 2 de la liste") == []
+    assert find_personal_data("le greffe du tribunal a appelé") == []
+
+
 def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:
     seeded = {
         "phone": PHONES,

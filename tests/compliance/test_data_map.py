@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from builders.aging_centre import add_one_of_each, add_scorecard
 from builders.centres import contact, land
 from builders.erasure import find_traces
 from builders.every_column import (
@@ -37,8 +38,8 @@ from qa_core.compliance import retention
 from qa_core.storage import audit_log
 from qa_core.storage.facts.personal_data import KEEP, ColumnContent
 from qa_core.storage.records import data_map, store
-from qa_core.storage.records.base import Base
-from qa_core.upkeep import backup, person_copy, restore, subjects
+from qa_core.storage.records.base import Base, now
+from qa_core.upkeep import backup, person_copy, purge, restore, subjects
 
 SYSTEM = Viewer.SYSTEM
 NUMBER = "0612345601"
@@ -113,6 +114,19 @@ def fill() -> None:
     }  # fmt: skip
     with store.writing() as session:
         audit_log.record(session, USERNAME, "account_add", reason="a reason")
+
+
+def test_every_file_of_a_centre_is_declared(
+    filled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    add_scorecard()
+    add_one_of_each(tmp_path_factory.mktemp("sent"), "kept", now(), ADVISOR_ID)
+    purge.purge(SYSTEM)
+    found = {path.name.removesuffix("-wal").removesuffix("-shm") for path in filled.iterdir()}
+    assert {"recordings", "quarantine", "lake", "secrets", "records.sqlite"} <= found
+    assert found - set(data_map.FILES) == set()
+    of_lake = {f"lake/{path.name}" for path in (filled / "lake").iterdir() if path.is_dir()}
+    assert of_lake - set(data_map.FILES) <= {f"lake/{name}" for name in data_map.LAKE}
 
 
 def find_places(home: Path, word: str) -> set[str]:

@@ -6,17 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from qa_core.storage.facts.personal_data import (
-    ADVISOR,
-    CODE,
-    CUSTOMER,
-    NOBODY,
-    ColumnContent,
-    Datum,
-    OnErasure,
-    Stored,
-    find_columns,
-)
+from qa_core.storage.facts import personal_data as data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,15 +38,15 @@ class Direction(StrEnum):
 NEIGHBOUR_DAYS = 31
 """Days beyond which `seconds_to_next` and the like are null (data/README.md)."""
 
-CONTACT_ID = Datum(ColumnContent.CONTACT, (CUSTOMER, ADVISOR))
-ADVISOR_ID = Datum(ColumnContent.IDENTIFIER, (ADVISOR,), OnErasure.CUT, kind="contacts")
-CUSTOMER_KEY = Datum(ColumnContent.IDENTIFIER, (CUSTOMER,), kind="contacts")
-COMMENT = Datum(ColumnContent.TEXT, (CUSTOMER,), kind="survey_comments")
-FOUND_BY = Datum(ColumnContent.TEXT, (CUSTOMER,))
+CONTACT_ID = data.Datum(data.CONTACT, (data.CUSTOMER, data.ADVISOR))
+ADVISOR_ID = data.Datum(data.IDENTIFIER, (data.ADVISOR,), data.CUT, kind="contacts")
+CUSTOMER_KEY = data.Datum(data.IDENTIFIER, (data.CUSTOMER,), kind="contacts")
+COMMENT = data.Datum(data.TEXT, (data.CUSTOMER,), kind="survey_comments")
+FOUND_BY = data.Datum(data.TEXT, (data.CUSTOMER,))
 """Words and page by which a customer came from the web."""
 
 
-def _text(name: str, datum: Datum = CODE, **options: Any) -> sa.Column[str]:
+def _text(name: str, datum: data.Datum = data.CODE, **options: Any) -> sa.Column[str]:
     return sa.Column(name, sa.Text, info=datum.info, **options)
 
 
@@ -123,8 +113,11 @@ CONTACTS = sa.Table(
     sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     _text("batch_id", nullable=False),
     info={
-        "stored": Stored(
-            (CUSTOMER, ADVISOR), "contacts", "local_start", because="figures without a name stay"
+        "stored": data.Stored(
+            (data.CUSTOMER, data.ADVISOR),
+            "contacts",
+            "local_start",
+            because="figures without a name stay",
         )
     },
 )
@@ -149,7 +142,7 @@ SPEND = sa.Table(
     sa.Column("amount", sa.Double, nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("batch_id", sa.Text, nullable=False),
-    info={"stored": NOBODY},
+    info={"stored": data.NOBODY},
 )
 
 INTERVALS = sa.Table(
@@ -177,7 +170,7 @@ INTERVALS = sa.Table(
     sa.Column("hold_seconds", sa.Double),
     sa.Column("wrap_seconds", sa.Double),
     sa.Column("batch_id", sa.Text, nullable=False),
-    info={"stored": NOBODY},
+    info={"stored": data.NOBODY},
 )
 
 AS_GIVEN = {
@@ -192,7 +185,7 @@ EXCLUDED_BY = ("tracking_number", "advisor_id")
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """Columns of a contact that may forbid keeping its audio."""
 
-IDENTITY = find_columns(CONTACTS, ColumnContent.IDENTIFIER)
+IDENTITY = data.find_columns(CONTACTS, data.IDENTIFIER)
 """The columns that name people; a shared number leaves its key in `given_customer_key`."""
 
 DERIVED = {
