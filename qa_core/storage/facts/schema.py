@@ -42,6 +42,9 @@ CONTACT_ID = data.Datum(data.CONTACT, (data.CUSTOMER, data.ADVISOR))
 ADVISOR_ID = data.Datum(data.IDENTIFIER, (data.ADVISOR,), data.CUT, kind="contacts")
 CUSTOMER_KEY = data.Datum(data.IDENTIFIER, (data.CUSTOMER,), kind="contacts")
 COMMENT = data.Datum(data.TEXT, (data.CUSTOMER,), kind="survey_comments")
+STORED_CONTACTS = data.Stored(
+    (data.CUSTOMER, data.ADVISOR), "contacts", "local_start", because="figures stay without a name"
+)
 FOUND_BY = data.Datum(data.TEXT, (data.CUSTOMER,))
 """Words and page by which a customer came from the web."""
 
@@ -112,14 +115,7 @@ CONTACTS = sa.Table(
     sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
     sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
     _text("batch_id", nullable=False),
-    info={
-        "stored": data.Stored(
-            (data.CUSTOMER, data.ADVISOR),
-            "contacts",
-            "local_start",
-            because="figures without a name stay",
-        )
-    },
+    info={"stored": STORED_CONTACTS},
 )
 
 EVERY_CONTACT = sa.Table(
