@@ -173,6 +173,11 @@ _SECRET_WORDS = (
 _SECRET = r"(?=\S*[A-Za-z])(?=\S*[\d_#!&*$%])[^\s,;:()]{5,}"
 _DOCUMENTS = (
     re.compile(
+        r"\b(?:client|abonn[ée]|assur[ée]|contrat|customer)e?\s(?:n[°o]\.?|num[ée]ro|number|no\.)\s?:?\s?"
+        r"[A-Z]{0,3}[\s-]?\d{4,}\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
         rf"\b(?i:{_DOCUMENT_WORDS})\b[^.!?\n]{{0,30}}?(?:\bno\.\s)?\b(?=\w*\d\w*\d)[A-Z\d]{{7,}}"
     ),
     re.compile(

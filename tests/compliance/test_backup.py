@@ -193,7 +193,7 @@ def test_a_backup_is_of_one_moment_while_others_write(filled: Path, file: Path) 
 
 
 def test_what_a_purge_deletes_is_in_no_later_backup(filled: Path, file: Path) -> None:
-    purge.purge(SYSTEM, environment.today() + timedelta(days=500))
+    purge.purge(SYSTEM, environment.today() + timedelta(days=1200))
 
     backup.back_up(SYSTEM, file)
 
@@ -541,7 +541,7 @@ def test_a_large_backup_takes_little_memory(filled: Path, file: Path) -> None:
         kept.file_name = vault.write(blocks)  # 64 MB
     program = (
         "import resource, sys; from pathlib import Path; from qa_core.access.roles import Viewer; "
-        "from qa_core.ingest import backup, restore; peak = lambda: "
+        "from qa_core.upkeep import backup; peak = lambda: "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); "
         "backup.back_up(Viewer.SYSTEM, Path(sys.argv[1])); print(peak() - before)"
     )
