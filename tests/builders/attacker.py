@@ -611,7 +611,9 @@ def _find_one_count(system: System, cells: list[tuple[str | None, Any]]) -> np.n
     is_fixed = ~targets[:, ~matrix.any(axis=0)].any(axis=1)
 
     def solve(weights: np.ndarray) -> None:
-        found = milp(weights, integrality=np.ones(width), bounds=Bounds(0, most), constraints=shown_sums)
+        found = milp(
+            weights, integrality=np.ones(width), bounds=Bounds(0, most), constraints=shown_sums
+        )
         assert found.status == 0, found.message
         is_fixed[np.abs(targets @ (found.x - truth)) > 0.5] = False
 
