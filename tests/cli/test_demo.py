@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,8 @@ TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts
 SYSTEM = Viewer.SYSTEM
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_hashes() -> Iterator[None]:
-    """Seven accounts per centre: the cost of hashing is not what is tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "ROUNDS", 4)
-        yield
-
-
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, quick_hashes: None) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo centre that the tests below only read."""
     folder = tmp_path_factory.mktemp("filled")
     with pytest.MonkeyPatch.context() as patch:

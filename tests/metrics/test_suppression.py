@@ -19,9 +19,7 @@ from builders.centres import add_people, contact, evaluation, land, land_spend
 from builders.long_seeds import count_seeds
 from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 from builders.shown_texts import as_read
-from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, passwords
 from qa_core.access.roles import GRANTS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
@@ -479,10 +477,9 @@ def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_notic
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(6, 6 + count_seeds(100)))
 def test_no_other_exit_says_more_than_the_tables_on_many_centres(
-    centre: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, add_person: Callable[..., str]
 ) -> None:
-    monkeypatch.setattr(passwords, "ROUNDS", 4)
-    accounts.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
+    add_person("rex", "executive")
     attacker.add_centre(seed)
     found, _seen = find_differences(attacker.OF_CONTACTS)
     assert all("('received', None, None)" in one for one in found), found
