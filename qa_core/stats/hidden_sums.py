@@ -183,8 +183,8 @@ def _find_varying(
     shown_sums = LinearConstraint(csr_array(matrix), sums, sums)
 
     def solve(weights: np.ndarray, is_whole: bool) -> float:
-        """Note what differs in the numbers of least weight. Returns how much less it is than
-        that of the rows; infinity where the time is over.
+        """Note the cells that differ in the numbers of least weight. Returns the weight saved
+        against the rows; infinity without an answer in time.
         """
         if solver.seconds <= 0:
             return np.inf
