@@ -31,7 +31,7 @@ ENTERED = {
 
 
 EVALUATORS = ("Eve", "Bea", "Max")
-"""Evaluators of files, as the files of tests name them."""
+"""EvaluationAuthors of files, as the files of tests name them."""
 
 
 def open_gates() -> None:
@@ -50,7 +50,7 @@ def accredit_evaluators(*names: str) -> None:
     """Accredit these evaluators of files for all past days; who has no account is confirmed."""
     for name in names:
         with store.reading() as session:
-            known = evaluators.Evaluators(session).find(name)
+            known = evaluators.EvaluationAuthors(session).find(name)
         start, until = date(2020, 1, 1), environment.today() + timedelta(days=30)
         if known is not None and known.is_accredited(start, None):
             continue

@@ -10,7 +10,7 @@ from qa_core.cli.demo import evaluations, staff
 from qa_core.cli.demo.accounts import Cast
 from qa_core.cli.demo.story import STORY
 from qa_core.compliance.conditions import accreditations, gates, notices
-from qa_core.compliance.conditions.evaluators import Evaluators, confirm
+from qa_core.compliance.conditions.evaluators import EvaluationAuthors, confirm
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.quality import sampling
 from qa_core.storage.records import store
@@ -42,7 +42,7 @@ def open_for_listening(viewer: Viewer, cast: Cast) -> None:
             accreditations.accredit(demo, entry["username"], until)
     for name in staff.EVALUATORS:
         with store.reading() as session:
-            known = Evaluators(session).find(name)
+            known = EvaluationAuthors(session).find(name)
         who = known.name if known else confirm(demo, name, LISTENING.reason)
         first = cast.plan.first_day
         accreditations.accredit(demo, who, until, (), first, LISTENING.reason)

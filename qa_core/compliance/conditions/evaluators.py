@@ -32,7 +32,7 @@ EMOTIONS = re.compile(
 
 
 @dataclass(frozen=True)
-class Evaluator:
+class EvaluationAuthor:
     """Person who evaluates: `name` as it is stored with their evaluations."""
 
     name: str
@@ -45,29 +45,29 @@ class Evaluator:
         return any(holds_on(item, day, moment) for item in self.accreditations)
 
 
-class Evaluators:
+class EvaluationAuthors:
     """All persons who may have evaluated, by the spellings of their names."""
 
     def __init__(self, session: Session) -> None:
         by_name: dict[str, list[Accreditation]] = {}
         for item in session.scalars(sa.select(Accreditation)):
             by_name.setdefault(item.username or f"={item.evaluator}", []).append(item)
-        self._known: dict[str, list[Evaluator]] = {}
+        self._known: dict[str, list[EvaluationAuthor]] = {}
         for username, person in people.find_people(session).items():
             may_listen = has_on_others(person.role, Permission.LISTEN)
             given = by_name.get(username, ())
-            evaluator = Evaluator(username, may_listen, person.advisor_id, given)
+            evaluator = EvaluationAuthor(username, may_listen, person.advisor_id, given)
             for spelling in {normalise_name(username), normalise_name(person.name)}:
                 self._known.setdefault(spelling, []).append(evaluator)
         for row in session.scalars(sa.select(ConfirmedEvaluator)):
             given = by_name.get(f"={row.name}", ())
-            self._known[row.name] = [Evaluator(row.title, True, None, given)]
+            self._known[row.name] = [EvaluationAuthor(row.title, True, None, given)]
         self._advisors = {
             advisor_id: normalise_name(name)
             for advisor_id, name in members.find_names(session).items()
         }
 
-    def find(self, name: str | None) -> Evaluator | None:
+    def find(self, name: str | None) -> EvaluationAuthor | None:
         """Find the one person who is meant by a name of a file."""
         meant = self._known.get(normalise_name(name), ()) if name else ()
         return meant[0] if len(meant) == 1 else None
@@ -109,7 +109,7 @@ def confirm(viewer: Viewer, name: str, reason: str) -> str:
         )
     reason = mask(reason.strip())
     with store.writing() as session:
-        if Evaluators(session).find(title) is not None:
+        if EvaluationAuthors(session).find(title) is not None:
             raise Refusal(
                 "known_evaluator", N_("{name} is known already: accredit them."), name=title
             )

@@ -14,7 +14,7 @@ from qa_core.compliance.conditions import gates, listened, notices
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
-    Evaluators,
+    EvaluationAuthors,
     is_emotion,
 )
 from qa_core.compliance.documents import printing
@@ -254,7 +254,7 @@ def judge_small_groups(facts: RuleFacts) -> RuleFinding:
 
 def count_signatures(facts: RuleFacts) -> RuleCount:
     """Count published evaluations that nobody signed who may evaluate that advisor (R18)."""
-    known = Evaluators(facts.session)
+    known = EvaluationAuthors(facts.session)
     makers = sa.select(Evaluation.evaluator, Evaluation.advisor_id, sa.func.count()).where(
         *PUBLISHED
     )

@@ -18,7 +18,7 @@ from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
-from qa_core.compliance.conditions.evaluators import BEFORE_ACCREDITATION, Evaluators
+from qa_core.compliance.conditions.evaluators import BEFORE_ACCREDITATION, EvaluationAuthors
 from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
@@ -121,7 +121,7 @@ def reject_unlawful(
     """Set the reason of evaluations without a person who may have made them, or without a
     lawful contact; mark those from before the accreditation of that person.
     """
-    known = Evaluators(session)
+    authors = EvaluationAuthors(session)
     kept = name_merges.find_kept_names(session)["advisor"]
     judged: list[tuple[EvaluationRow, dict[str, Any]]] = []
     for draft in drafts:
@@ -132,7 +132,7 @@ def reject_unlawful(
             (draft.first.get("advisor"), None)
         )
         # Notices, and what an account is bound to, name the advisor whom others were merged into.
-        _judge_evaluator(known, draft, kept.get(row["advisor_id"], row["advisor_id"]))
+        _judge_evaluator(authors, draft, kept.get(row["advisor_id"], row["advisor_id"]))
         if draft.reason is None and not draft.lacks_contact:
             judged.append((draft, row))
     obstacles = _find_obstacles(session, [row for _draft, row in judged])
@@ -140,7 +140,9 @@ def reject_unlawful(
         draft.reason = obstacle
 
 
-def _judge_evaluator(known: Evaluators, draft: EvaluationRow, advisor_id: str | None) -> None:
+def _judge_evaluator(
+    authors: EvaluationAuthors, draft: EvaluationRow, advisor_id: str | None
+) -> None:
     if not draft.first.get("evaluator"):
         draft.reason = NO_EVALUATOR
         return
@@ -148,7 +150,7 @@ def _judge_evaluator(known: Evaluators, draft: EvaluationRow, advisor_id: str | 
     day = environment.to_local(moment).date() if moment else None
     if day is None and (local_start := draft.first.get("local_start")):
         day = local_start.date()
-    reason = known.judge(draft.first["evaluator"], advisor_id, day, moment)
+    reason = authors.judge(draft.first["evaluator"], advisor_id, day, moment)
     draft.is_unaccredited = reason == BEFORE_ACCREDITATION
     draft.reason = None if draft.is_unaccredited else reason
 

@@ -13,7 +13,7 @@ from qa_core import scoring
 from qa_core.base.row_values import read_fields, write_fields
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
-from qa_core.compliance.conditions.evaluators import Evaluators
+from qa_core.compliance.conditions.evaluators import EvaluationAuthors
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
 from qa_core.storage.facts.guard import Unscoped
@@ -72,7 +72,7 @@ class EvaluationImporter:
         self._session, self._batch_id = session, batch_id
         self._scorecards: dict[str, ScorecardVersion] = {}
         self._parsed: dict[int, scoring.Scorecard | None] = {}
-        self._evaluators = Evaluators(session)
+        self._evaluators = EvaluationAuthors(session)
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
         amended = sa.select(EvaluationRevision.evaluation_id).distinct()

@@ -115,8 +115,8 @@ def _ask_accreditation(viewer: Viewer) -> None:
 
 def _ask_evaluator() -> None:
     text = _(
-        "Imported evaluations need a person: an account, or somebody whom you confirm here and "
-        "accredit for the days of their evaluations."
+        "Imported evaluations need a person. Confirm people without an account here, then "
+        "accredit them for the days of their evaluations."
     )
     with st.form("confirm_evaluator", border=True, clear_on_submit=True):
         st.caption(text)
