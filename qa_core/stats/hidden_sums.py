@@ -15,6 +15,8 @@ from qa_core.stats.linear_audit import PRIME, find_shown
 
 SOLVER_SECONDS = 5.0
 """Seconds of solver; what it has not answered by then counts as fixed."""
+MAX_EXCHANGED = 400
+"""Combinations whose pairs are compared at most: that takes the square of their number."""
 SURELY_LESS = 0.999
 """Rows by which an answer in fractions has to differ before whole numbers are asked for."""
 
@@ -205,7 +207,10 @@ def _find_varying(
 
     chance = np.random.default_rng(len(targets))
     while (left := np.flatnonzero(~varies)).size > 2:
-        solve(chance.normal(size=len(left)) @ targets[left], is_whole=False)
+        weights = chance.normal(size=len(left)) @ targets[left]
+        for is_whole in (False, True):
+            if not varies[left].any():
+                solve(weights, is_whole)
         if not varies[left].any():
             break
     for place, sign in itertools.product(range(len(targets)), (-1, 1)):
@@ -221,7 +226,10 @@ def _find_exchanged(
     """Find, as a mask, the hidden cells whose number changes where two rows take two other
     places that the shown cells do not distinguish. `room`: how many more rows fit in.
     """
-    code = np.random.default_rng(0).integers(1, 1 << 61, len(shown)) @ shown.astype(np.int64)
+    some = np.argsort(~hidden.any(axis=0), kind="stable")[:MAX_EXCHANGED]
+    shown, hidden = shown[:, some].astype(np.int64), hidden[:, some].astype(np.int8)
+    rows, room = rows[some], room[some]
+    code = np.random.default_rng(0).integers(1, 1 << 61, len(shown)) @ shown
     one, other = np.triu_indices(len(rows))
     needed = 1 + (one == other)
     can_leave, can_come = (np.minimum(n[one], n[other]) >= needed for n in (rows, room))
