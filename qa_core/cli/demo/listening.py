@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from qa_core.access.roles import Permission, Viewer, has_on_others
+from qa_core.access.roles import Permission, Role, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.centre import members
@@ -38,7 +38,7 @@ def open_for_listening(viewer: Viewer, cast: Cast) -> None:
             gates.set_gate(demo, name, value or before)
     until = environment.today() + timedelta(days=LISTENING.accredited_days)
     for entry in cast.sign_ins:
-        if has_on_others(entry["role"], Permission.LISTEN):
+        if has_on_others(entry["role"], Permission.LISTEN) and entry["role"] != Role.EVALUATOR:
             accreditations.accredit(demo, entry["username"], until)
     for name in staff.EVALUATORS:
         with store.reading() as session:
