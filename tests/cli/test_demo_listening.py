@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli import demo
-from qa_core.cli.demo import recordings as calls
+from qa_core.cli.demo import listening as calls
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recording
