@@ -1,4 +1,4 @@
-"""Are we in order?: the twenty rules and who acts; gates, deletion and requests."""
+"""Compliance: the twenty rules and who acts; gates, deletion and requests."""
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ viewer = page_frame.open_page("listening_rules", has_title=False)
 
 styles.fit_one_page()
 st.markdown(_("Listen to help people improve, not to watch them."))
-st.title(_("Are we in order?"), anchor=False)
+st.title(_("Compliance"), anchor=False)
 rules.show(viewer)
 person_requests.show_audio_to_confirm(viewer)
 if viewer.can(Permission.SEE_COMPLIANCE):

@@ -30,7 +30,7 @@ def export(
     out: Path = option("Where the zip is written.", "FILE", default=Path("subject.zip")),
     request: int | None = option(
         "The request that it answers. With audio, once a second person has agreed on "
-        "the page Are we in order?",
+        "the page Compliance",
         "NUMBER",
     ),
 ) -> Lines:

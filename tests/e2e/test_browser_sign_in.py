@@ -143,7 +143,7 @@ def test_the_bare_address_leads_each_reader_to_their_own_page(new_page, sign_in_
     page.goto("/")
     sign_in_as(page, add("dpo"))
 
-    page.get_by_role("heading", name="Are we in order?").wait_for()
+    page.get_by_role("heading", name="Compliance").wait_for()
     page.wait_for_url("**/listening_rules")
 
 

@@ -170,7 +170,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         titles = ", ".join(_(BY_NAME[name].title) for name in missing)
         message = N_(
             "Listening is not open yet. Still missing: {titles}. Your data protection officer "
-            "enters them on the page “Are we in order?”."
+            "enters them on the page “Compliance”."
         )
         commands = tuple(name_command(name) for name in missing)
         raise Refusal("gate_closed", message, commands, titles=titles, missing=",".join(missing))

@@ -1,4 +1,4 @@
-"""The answer to "Are we in order?": the twenty rules, who acts, and their history."""
+"""The rules at a glance: the twenty rules, who acts, and their history."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
