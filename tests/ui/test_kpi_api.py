@@ -5,7 +5,6 @@ within limits.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -14,10 +13,8 @@ from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from builders.centres import add_people, close_month, contact, land
-from builders.wires import Wire
-from starlette.applications import Starlette
+from builders.wires import Wire, serving
 
 from qa_core.access import accounts, service_tokens
 from qa_core.access.accounts import AccountTerms
@@ -26,7 +23,6 @@ from qa_core.base import environment
 from qa_core.cli.app import run
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui import asgi
 from qa_core.ui.server import kpi_api
 from qa_core.ui.views.admin import api_examples
 
@@ -343,23 +339,12 @@ def test_the_documented_examples_for_curl_and_python_run(
     two_teams: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ECOUTE_TOKEN", add_token("manager"))
-    app = Starlette(routes=asgi.ROUTES, middleware=asgi.MIDDLEWARE)
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        curl, python, *_others = api_examples.build_examples(address)
-        try:
-            shown = subprocess.run(
-                curl.code, shell=True, check=True, capture_output=True, text=True
-            ).stdout
-            exec(python.code, {})
-        finally:
-            running.should_exit = True
-            thread.join()
+    with serving() as port:
+        curl, python, *_others = api_examples.build_examples(f"http://127.0.0.1:{port}")
+        shown = subprocess.run(
+            curl.code, shell=True, check=True, capture_output=True, text=True
+        ).stdout
+        exec(python.code, {})
 
     assert [(row["by"]["month"], row["kpi"]) for row in json.loads(shown)["rows"]] == [
         ("2026-05", "answer_rate"),
