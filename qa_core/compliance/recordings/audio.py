@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa_core.compliance.recordings import tags
+from qa_core.files.archives import open_file
 
 if TYPE_CHECKING:
     import numpy
@@ -60,7 +60,7 @@ class Audio:
 
 def is_audio(path: Path) -> bool:
     """Return whether a file begins as audio does."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(READ_BYTES)
     try:
         _recognise(path, head)
@@ -71,7 +71,7 @@ def is_audio(path: Path) -> bool:
 
 def examine(path: Path) -> Audio:
     """Recognise a file and read it through, block by block. Raises Unfit, OSError."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(READ_BYTES)
     kind, skip = _recognise(path, head)
     with _open_sound(path, kind) as sound:
@@ -100,7 +100,7 @@ def read(audio: Audio) -> Iterator[bytes]:
         yield audio.head
         is_mpeg = audio.media_type == "audio/mpeg"
         find = tags.find_mpeg_frames if is_mpeg else tags.find_ogg_pages
-        with audio.path.open("rb") as file:
+        with open_file(audio.path) as file:
             for first, end in find(audio.path, audio.start):
                 file.seek(first)
                 yield file.read(end - first)
@@ -118,7 +118,7 @@ def read(audio: Audio) -> Iterator[bytes]:
         + b"data"
         + struct.pack("<I", size)
     )
-    with audio.path.open("rb") as file:
+    with open_file(audio.path) as file:
         kind, _skip = _recognise(audio.path, file.read(READ_BYTES))
     with _open_sound(audio.path, kind) as sound:
         remaining_frames = audio.frames
@@ -148,7 +148,7 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
         return "ogg", 0
     skip = _tag_bytes(head)
     if skip or tags.find_frame_end(head, 0):
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(skip)
             if not tags.find_frame_end(file.read(4), 0):
                 raise Unfit("not_audio" if not skip else "damaged_audio")
@@ -196,16 +196,16 @@ def _open_sound(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
     # with a name the library goes by its ending.
     import soundfile
 
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        with soundfile.SoundFile(
-            descriptor, closefd=False, **(RAW_GSM if kind == "gsm" else {})
-        ) as sound:
+        with (
+            open_file(path) as file,
+            soundfile.SoundFile(
+                file.fileno(), closefd=False, **(RAW_GSM if kind == "gsm" else {})
+            ) as sound,
+        ):
             yield sound
     except soundfile.LibsndfileError as error:
         raise Unfit("damaged_audio") from error
-    finally:
-        os.close(descriptor)
 
 
 def _is_cut(log: str) -> bool:

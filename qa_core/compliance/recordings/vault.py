@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from qa_core.base import environment
+from qa_core.files.archives import open_file
 from qa_core.storage import sealed_files
 from qa_core.storage.sealed_files import CHUNK, DamagedFile
 
@@ -121,7 +122,7 @@ def encrypt_again(name: str) -> Path:
 
 def find_digest(path: Path) -> str:
     """Compute the HMAC by which a delivered file is recognised, without identifying it."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return _digest(iter(lambda: file.read(CHUNK), b""))
 
 
