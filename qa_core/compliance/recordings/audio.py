@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa_core.compliance.recordings import tags
-from qa_core.files.archives import open_file
+from qa_core.files.archives import MAX_RATIO, open_file
 
 if TYPE_CHECKING:
     import numpy
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PEAKS = 400
 MAX_SECONDS = 4 * 3600
 MAX_WAV_BYTES = 2**32 - 64
+MAX_RATE, MAX_CHANNELS = 192_000, 8
+MIN_BYTES_FOR_RATIO = 512 << 20
+"""Bytes of a WAV up to which it may be any multiple of its file; then `MAX_RATIO` times it."""
 UNKNOWN_LENGTH = 0x7FFF0000
 """From here on, a length in the head of a WAV means that its writer did not know it."""
 
@@ -30,7 +33,9 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """A file not kept; `reason`: not_audio, damaged_audio, image_attached or too_long."""
+    """A file not kept; `reason`: not_audio, damaged_audio, image_attached, too_long or
+    unpacks_too_far.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -77,8 +82,11 @@ def examine(path: Path) -> Audio:
     with _open_sound(path, kind) as sound:
         if kind == "wav" and _is_cut(sound.extra_info):
             raise Unfit("damaged_audio")
-        frames, loudest = _read_through(sound)
         rate, channels, frame_count = sound.samplerate, sound.channels, sound.frames
+        if rate > MAX_RATE or channels > MAX_CHANNELS:
+            raise Unfit("damaged_audio")
+        most_bytes = max(MIN_BYTES_FOR_RATIO, MAX_RATIO * path.stat().st_size)
+        frames, loudest = _read_through(sound, most_bytes // (channels * 2))
     if not frames or (kind == "flac" and frames < frame_count):
         raise Unfit("damaged_audio")
     if kind in ("wav", "gsm", "flac"):
@@ -216,8 +224,10 @@ def _is_cut(log: str) -> bool:
     )
 
 
-def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """Count the readable frames, and find the peak of each two-hundredth of a second."""
+def _read_through(sound: soundfile.SoundFile, most: int) -> tuple[int, numpy.ndarray]:
+    """Count the readable frames, and find the peak of each two-hundredth of a second. Raises
+    Unfit beyond four hours, and beyond so many frames: a small file of silence fills a disk.
+    """
     import numpy
 
     window, frames = max(sound.samplerate // 200, 1), 0
@@ -226,6 +236,8 @@ def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
         frames += len(block)
         if frames > MAX_SECONDS * sound.samplerate:
             raise Unfit("too_long")
+        if frames > most:
+            raise Unfit("unpacks_too_far")
         loud = numpy.nan_to_num(numpy.abs(block).max(axis=1))
         loudest.append(numpy.maximum.reduceat(loud, range(0, len(loud), window)))
     return frames, numpy.concatenate(loudest or [numpy.empty(0)])

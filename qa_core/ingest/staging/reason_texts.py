@@ -35,6 +35,7 @@ REJECTED = {
     ),
     "too_few_cells": N_("fewer cells than the header has"),
     "too_long": N_("audio of more than four hours"),
+    "unpacks_too_far": N_("audio that would take too much space"),
     "too_many_cells": N_("more cells than the header has"),
     "unknown_purpose": N_("a purpose other than training, evaluation, quality, proof"),
     "unknown_word": N_("an unknown word for this column"),
