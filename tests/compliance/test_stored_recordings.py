@@ -318,9 +318,9 @@ def spoil(content: bytes, chance: random.Random) -> bytes:
     """Change lengths, bits and pieces of a file, most of them in its head."""
     spoilt = bytearray(content)
     for _ in range(chance.randint(1, 6)):
-        place = chance.randrange(min(len(spoilt), chance.choice((60, 400, len(spoilt)))))
+        place = chance.randrange(min(len(spoilt), chance.choice((60, 400, 9_999_999))) or 1)
         match chance.randrange(5):
-            case 0:
+            case 0 if spoilt:
                 spoilt[place] ^= 1 << chance.randrange(8)
             case 1:
                 spoilt[place : place + 4] = chance.choice((b"\xff", b"\0", b"\x7f")) * 4

@@ -248,14 +248,14 @@ def _read_audio(
 def _find_file(base: Path, name: str) -> Path | str:
     """Find the audio file that a row names in its folder; else the reason code."""
     name = name.strip().replace("\\", "/")
-    if (
-        PurePosixPath(name).is_absolute()
-        or re.match(r"[A-Za-z]:", name)
-        or ".." in PurePosixPath(name).parts
-        or (base / name).is_symlink()
-    ):
+    parts = PurePosixPath(name).parts
+    if PurePosixPath(name).is_absolute() or re.match(r"[A-Za-z]:", name) or ".." in parts:
         return "outside_folder"
-    return base / name if (base / name).is_file() else "no_file"
+    path = base / name
+    try:
+        return "outside_folder" if path.is_symlink() else path if path.is_file() else "no_file"
+    except OSError:  # a name that is too long
+        return "no_file"
 
 
 def _build_key(recording: Recording) -> RecordingKey:
