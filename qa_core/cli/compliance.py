@@ -14,6 +14,7 @@ from qa_core.cli.registry import ROOT, argument, flag, option
 GATE = ROOT.add_group(
     "gate", "The legal gates: until each is entered, nobody draws, listens or evaluates."
 )
+EVALUATORS = ROOT.add_group("evaluators", "Persons without an account who evaluated here.")
 DOCUMENTS = ROOT.add_group(
     "documents", "Register, impact assessment and notices, from the configuration."
 )
@@ -51,18 +52,40 @@ def set_gates(pairs: list[str] = argument("NAME=VALUE…")) -> Lines:
 
 @ROOT.command("accredit")
 def accredit(
-    name: str = argument("NAME", "The account of an evaluator, a team lead or a manager."),
+    name: str = argument(
+        "NAME",
+        "The account of an evaluator, a team lead or a manager, or a confirmed evaluator.",
+    ),
     until: str = option("The last day of listening.", "DATE", default=...),
+    start: str | None = option(
+        "The first day; default: today. A past day needs a reason.", "DATE", name="--from"
+    ),
+    reason: str = option("Why it begins in the past.", default=""),
     purpose: list[str] | None = option(
         "training, evaluation or quality; default: all purposes of the gate."
     ),
 ) -> Lines:
     """Accredit a person to listen, for a time and for named purposes."""
     from qa_core.compliance.conditions import accreditations
+    from qa_core.upkeep import after_import
 
-    accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or ())
+    starts_on = parse_day(start)
+    accreditations.accredit(Viewer.SYSTEM, name, parse_day(until), purpose or (), starts_on, reason)
+    after_import.do_due()
     yield describe_done(name)
     yield _describe_next()
+
+
+@EVALUATORS.command("confirm")
+def confirm_evaluator(
+    name: str = argument("NAME", "As files name them."),
+    reason: str = option("Who they are, and why they have no account.", default=...),
+) -> Lines:
+    """Confirm a person without an account whose evaluations may be imported."""
+    from qa_core.compliance.conditions import evaluators
+
+    yield describe_done(evaluators.confirm(Viewer.SYSTEM, name, reason))
+    yield _("Next: {command}", command=f'accredit "{name}" --from DATE --until DATE --reason R')
 
 
 @ROOT.command("inform")

@@ -41,19 +41,17 @@ def find_entries(
     """List the acts of that actor and kind (empty: of all), newest first, with the ids
     of known advisors instead of their pseudonyms.
     """
-    with store.reading() as session:
-        ids = {
-            pseudonym: name
-            for name in members.find_names(session)
-            for pseudonym in audit_log.find_names(name)
-        }
+    entries = _read_entries(viewer, actor, action, limit)
+    ids: dict[str, str] = {}
+    if any(ADVISOR.search(f"{entry.object} {entry.reason}") for entry in entries):
+        with store.reading() as session:
+            ids = audit_log.find_advisors(members.find_names(session))
 
     def name(text: str) -> str:
         return ADVISOR.sub(lambda found: ids.get(found[0], found[0]), text)
 
     return [
-        replace(entry, object=name(entry.object), reason=name(entry.reason))
-        for entry in _read_entries(viewer, actor, action, limit)
+        replace(entry, object=name(entry.object), reason=name(entry.reason)) for entry in entries
     ]
 
 

@@ -106,7 +106,7 @@ def find(viewer: Viewer, month: str | None = None) -> Proportions:
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         return store.remember(
-            session, f"proportions {viewer!r} {month}", lambda held: _count(held, viewer, month)
+            session, f"proportions {month}", lambda held: _count(held, viewer, month)
         )
 
 

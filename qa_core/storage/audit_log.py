@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -265,12 +265,19 @@ def name_advisor(advisor_id: str) -> str:
     """Return the pseudonym of an advisor in the audit log. Rows are never changed; with the
     advisor goes what tells whom the pseudonym means.
     """
-    return find_names(advisor_id)[0]
+    return _name_advisor(environment.secret("journal"), advisor_id)
 
 
-def find_names(advisor_id: str) -> list[str]:
-    """List the pseudonyms of an advisor: one for each secret that the audit log has had."""
-    return [f"advisor {signature[:16]}" for signature in find_signatures("advisor", advisor_id)]
+def find_advisors(advisor_ids: Iterable[str]) -> dict[str, str]:
+    """Map the pseudonyms of these advisors, one for each secret that the audit log has had,
+    to their ids.
+    """
+    keys = environment.find_keys("journal")
+    return {_name_advisor(key, name): name for name in advisor_ids for key in keys}
+
+
+def _name_advisor(key: bytes, advisor_id: str) -> str:
+    return f"advisor {_mac(key, 'signature', 'advisor', advisor_id)[:16]}"
 
 
 def find_end(session: Session) -> End:

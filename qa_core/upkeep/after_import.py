@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.storage import audit_log, system_errors
 from qa_core.storage.records import due_work, store
-from qa_core.storage.records.imports import ALERTS, PUBLICATIONS
+from qa_core.storage.records.imports import ACCREDITED, ALERTS, PUBLICATIONS
 
 LOG = logging.getLogger("qa_core")
 
@@ -29,7 +29,14 @@ def _publish_evaluations() -> None:
     publication.publish_due()
 
 
+def _join_accredited() -> None:
+    from qa_core.ingest.matching import late_joins
+
+    late_joins.join_accredited()
+
+
 WORK: Mapping[str, Callable[[], None]] = {
+    ACCREDITED: _join_accredited,
     PUBLICATIONS: _publish_evaluations,
     ALERTS: _evaluate_alerts,
 }

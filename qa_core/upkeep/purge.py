@@ -133,6 +133,11 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
 def find_overdue(viewer: Viewer) -> list[Overdue]:
     """Count what is past its retention today in the whole centre, by kind."""
     viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        return store.remember(session, "overdue", _find_overdue)
+
+
+def _find_overdue(_session: store.Session) -> list[Overdue]:
     today, order = environment.today(), list(retention.BY_KIND)
     due_kinds = (due for keeper in KEEPERS if (due := keeper.find_due(today)))
     return [

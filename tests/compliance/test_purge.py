@@ -77,6 +77,7 @@ STAY = {
     "grid": "scorecards name nobody",
     "gate_value": "proof of what was entered",
     "accreditation": "who may listen today, and who could when",
+    "confirmed_evaluator": "whose imported evaluations count; with the accreditations",
     "advisor_notice": "proof that advisors were informed",
     "site": "no person",
     "team": "no person",

@@ -50,6 +50,7 @@ from qa_core.storage.records.listening import (
     AdvisorNotice,
     Calibration,
     CoachingPlan,
+    ConfirmedEvaluator,
     GateValue,
     ListeningPlan,
     Playback,
@@ -178,7 +179,13 @@ def _remove_all(viewer: Viewer) -> None:
     ingest.resume()
     with store.writing() as session:
         recordings.remove(session)
-        for column in (GateValue.set_by, Accreditation.given_by, AdvisorNotice.entered_by):
+        entered_by = (
+            GateValue.set_by,
+            Accreditation.given_by,
+            ConfirmedEvaluator.confirmed_by,
+            AdvisorNotice.entered_by,
+        )
+        for column in entered_by:
             session.execute(sa.delete(column.class_).where(column == listening.ENTERED_BY))
     mine = ImportBatch.profile == load.PROFILE
     done = sa.select(ImportBatch.id).where(mine, ImportBatch.state == "done")

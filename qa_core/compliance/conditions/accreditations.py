@@ -11,16 +11,19 @@ from qa_core.access import accounts, people
 from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base import environment
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, Refusal, require_known
-from qa_core.base.i18n import N_
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.i18n import N_, _
+from qa_core.base.masking import mask
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import settings
+from qa_core.centre.advisors import normalise_name
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log
-from qa_core.storage.records import store
+from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.listening import Accreditation
+from qa_core.storage.records.imports import ACCREDITED
+from qa_core.storage.records.listening import Accreditation, ConfirmedEvaluator
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class AccreditationEntry:
     id: int
     username: str
     display_name: str
-    role: str
+    role: str | None
     purposes: tuple[str, ...]
     starts_on: date
     ends_on: date
@@ -39,19 +42,35 @@ class AccreditationEntry:
     holds: bool
 
 
-def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str] = ()) -> int:
-    """Let a person listen from today to that day, for these purposes (default: the centre's)."""
+def accredit(
+    viewer: Viewer,
+    name: str,
+    until: date,
+    purposes: Sequence[str] = (),
+    starts_on: date | None = None,
+    reason: str = "",
+) -> int:
+    """Let a person listen from one day (default: today) to another, for these purposes
+    (default: the centre's). `name`: an account, or an evaluator who was confirmed. An
+    earlier first day needs a reason; imported evaluations from then on count.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
+    starts_on = starts_on or today
+    if starts_on < today and not reason.strip():
+        raise Refusal("no_reason", "An accreditation for past days needs a reason.")
     for purpose in purposes:
         require_known(purpose, gates.PURPOSES, "unknown_purpose")
-    username = accounts.normalise_username(username)
+    username = accounts.normalise_username(name)
     with store.writing() as session:
-        require_between(until, today, find_last_day(session))
+        require_between(until, min(starts_on, today), find_last_day(session))
+        if until < starts_on:
+            raise Misuse("from_after_to", "The first day comes after the last one.")
         account = people.find_people(session).get(username)
-        if account is None:
-            raise AccessDenied(N_("There is no account {name}."), name=username)
-        if not has_on_others(account.role, Permission.LISTEN):
+        confirmed = account is None and session.get(ConfirmedEvaluator, normalise_name(name))
+        if account is None and not confirmed:
+            raise AccessDenied(N_("There is no account {name}."), name=name)
+        if account and not has_on_others(account.role, Permission.LISTEN):
             raise Refusal(
                 "role_never_listens",
                 "The role of {name} never listens. Only evaluators, team leads and managers "
@@ -65,16 +84,21 @@ def accredit(viewer: Viewer, username: str, until: date, purposes: Sequence[str]
             or list(gates.PURPOSES)
         )
         accreditation = Accreditation(
-            username=username,
+            username=account and username,
+            evaluator=confirmed.name if confirmed else None,
             purposes=own_purposes,
-            starts_on=today,
+            starts_on=starts_on,
             ends_on=until,
+            reason=mask(reason.strip()) or None,
             given_by=viewer.username,
         )
         session.add(accreditation)
         session.flush()
-        reason = f"{','.join(own_purposes)} until {until}"
-        audit_log.record(session, viewer.username, "accredited", username, reason)
+        due_work.request(session, ACCREDITED)
+        span = f"{starts_on} to" if starts_on != today else "until"
+        what = f"{','.join(own_purposes)} {span} {until}"
+        # A person without an account is not named in the audit log.
+        audit_log.record(session, viewer.username, "accredited", username if account else "", what)
         return accreditation.id
 
 
@@ -93,7 +117,7 @@ def end(viewer: Viewer, accreditation_id: int) -> None:
         if accreditation.ended_at is None:
             accreditation.ended_at, accreditation.ended_by = now(), viewer.username
             audit_log.record(
-                session, viewer.username, "accreditation_ended", accreditation.username
+                session, viewer.username, "accreditation_ended", accreditation.username or ""
             )
 
 
@@ -104,12 +128,14 @@ def find_all(viewer: Viewer) -> list[AccreditationEntry]:
     with store.reading() as session:
         rows = session.scalars(sa.select(Accreditation)).all()
         accounts_by_name = people.find_people(session)
+        confirmed = find_confirmed(session)
     entries = [
         build_from_row(
             AccreditationEntry,
             row,
-            display_name=accounts_by_name[row.username].name,
-            role=accounts_by_name[row.username].role,
+            username=row.username or confirmed[row.evaluator],
+            display_name=accounts_by_name[row.username].name if row.username else "",
+            role=accounts_by_name[row.username].role if row.username else None,
             purposes=tuple(row.purposes),
             is_ended=row.ended_at is not None,
             holds=holds_on(row, today),
@@ -119,11 +145,18 @@ def find_all(viewer: Viewer) -> list[AccreditationEntry]:
     return sorted(entries, key=lambda item: (not item.holds, item.username, item.ends_on))
 
 
+def find_confirmed(session: Session) -> dict[str, str]:
+    """Find the confirmed evaluators: spelling → name, by name."""
+    columns = (ConfirmedEvaluator.name, ConfirmedEvaluator.title)
+    return dict(session.execute(sa.select(*columns).order_by(columns[1])).all())
+
+
 def find_eligible(viewer: Viewer) -> dict[str, str]:
     """List who may be accredited: username → shown name, by name."""
     viewer.require(Permission.SEE_COMPLIANCE)
     with store.reading() as session:
         accounts_by_name = people.find_people(session).values()
+        confirmed = find_confirmed(session)
     labels = {
         person.username: (
             f"{person.name} ({person.username})"
@@ -133,6 +166,7 @@ def find_eligible(viewer: Viewer) -> dict[str, str]:
         for person in accounts_by_name
         if person.is_active and has_on_others(person.role, Permission.LISTEN)
     }
+    labels |= {name: f"{name} · {_('without an account')}" for name in confirmed.values()}
     return dict(sorted(labels.items(), key=lambda entry: entry[1].casefold()))
 
 

@@ -79,6 +79,12 @@ class DocumentState:
 def find_all(viewer: Viewer) -> list[DocumentState]:
     """List every document with what it lacks and when it was last printed."""
     viewer.require(Permission.SEE_COMPLIANCE)
+    with store.reading() as session:
+        may_read = viewer.can(Permission.SEE_JOURNAL)
+        return store.remember(session, f"documents {may_read}", lambda _session: _find_all(viewer))
+
+
+def _find_all(viewer: Viewer) -> list[DocumentState]:
     known = facts.read()
     printed: dict[str, Printing] = {}
     if viewer.can(Permission.SEE_JOURNAL):

@@ -12,6 +12,11 @@ from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
 from qa_core.compliance.conditions import gates, listened, notices
 from qa_core.compliance.conditions.accreditations import holds_on
+from qa_core.compliance.conditions.evaluators import (
+    BEFORE_ACCREDITATION,
+    EvaluationAuthors,
+    is_emotion,
+)
 from qa_core.compliance.documents import printing
 from qa_core.compliance.rules.findings import (
     DAYS,
@@ -33,6 +38,7 @@ from qa_core.storage.records.evaluations import (
     PUBLISHED,
     SELF,
     Evaluation,
+    EvaluationAnswer,
 )
 from qa_core.storage.records.listening import Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
@@ -247,9 +253,17 @@ def judge_small_groups(facts: RuleFacts) -> RuleFinding:
 
 
 def count_signatures(facts: RuleFacts) -> RuleCount:
-    """Count published evaluations without an evaluator (R18)."""
-    nobody = sa.or_(Evaluation.evaluator.is_(None), Evaluation.evaluator == "")
-    return RuleCount(facts.count(*PUBLISHED, nobody), facts.count(*PUBLISHED))
+    """Count published evaluations that nobody signed who may evaluate that advisor (R18)."""
+    known = EvaluationAuthors(facts.session)
+    makers = sa.select(Evaluation.evaluator, Evaluation.advisor_id, sa.func.count()).where(
+        *PUBLISHED
+    )
+    wrong = sum(
+        count
+        for name, advisor_id, count in facts.read(makers.group_by(*makers.selected_columns[:2]))
+        if not name or known.judge(name, advisor_id, None, None) not in (None, BEFORE_ACCREDITATION)
+    )
+    return RuleCount(wrong, facts.count(*PUBLISHED))
 
 
 def count_readable_stores(facts: RuleFacts) -> RuleCount:
@@ -267,9 +281,23 @@ def count_readable_stores(facts: RuleFacts) -> RuleCount:
 
 
 def count_emotions(facts: RuleFacts) -> RuleCount:
-    """Count evaluations of other kinds than those a person makes (R20)."""
+    """Count evaluations of other kinds than those a person makes, and imported ones whose
+    criteria read emotions (R20).
+    """
     known = (*EVALUATOR_KINDS, CALIBRATION, SELF)
-    return RuleCount(facts.count(Evaluation.kind.not_in(known)), facts.count(Evaluation.id > 0))
+    criteria = (
+        sa.select(EvaluationAnswer.criterion)
+        .join(EvaluationAnswer.evaluation)
+        .where(Evaluation.batch_id.is_not(None))
+        .distinct()
+    )
+    emotions = [name for name in facts.read(criteria).scalars() if is_emotion(name)]
+    reads_emotions = sa.and_(
+        Evaluation.batch_id.is_not(None),
+        Evaluation.answers.any(EvaluationAnswer.criterion.in_(emotions)),
+    )
+    wrong = sa.or_(Evaluation.kind.not_in(known), reads_emotions)
+    return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {

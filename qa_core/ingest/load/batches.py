@@ -153,12 +153,16 @@ def build_known_report(session: Session, batch: ImportBatch, file: str) -> FileR
         tally=ImportTally.from_counts(batch.counts),
     )
     tally = report.tally
-    joined = sa.select(sa.func.count()).where(
-        WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None)
+    awaited = WaitingRow.content["awaits"].as_string()
+    joined = (
+        sa.select(awaited, sa.func.count())
+        .where(WaitingRow.batch_id == batch.id, WaitingRow.joined_by.is_not(None))
+        .group_by(awaited)
     )
-    joined_rows = session.scalar(unscoped_import_rows(joined))
-    tally.skip("unmatched", -joined_rows)
-    tally.unchanged += tally.new + tally.updated + joined_rows
+    tally.unchanged += tally.new + tally.updated
+    for reason, count in session.execute(unscoped_import_rows(joined)):
+        tally.skip(reason or "unmatched", -count)
+        tally.unchanged += count
     tally.new = tally.updated = 0
     report.quarantine = Path(batch.quarantine) if batch.quarantine else None
     known = Decision.of("file", N_("the same file is already imported: {batch}"), batch=batch.id)

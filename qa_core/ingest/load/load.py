@@ -14,6 +14,11 @@ from qa_core.centre import advisors, settings
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
+from qa_core.compliance.conditions.evaluators import (
+    BEFORE_ACCREDITATION,
+    UNKNOWN,
+    refuse_emotions,
+)
 from qa_core.compliance.recordings import delete_forbidden
 from qa_core.ingest.load import batches, contacts, intervals, recordings, recovery, reused_ids
 from qa_core.ingest.load.batches import LoadJob
@@ -32,7 +37,7 @@ from qa_core.storage.records import due_work, store
 from qa_core.storage.records.imports import CENTRE_RULES
 
 SHOWN_NAMES = 20
-OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR)
+OF_THE_FILE = (evaluation_rows.NO_DATE, evaluation_rows.NO_EVALUATOR, UNKNOWN)
 """Why evaluations are rejected for what the file lacks; anything else is the law."""
 
 
@@ -255,6 +260,12 @@ def load_evaluations(job: LoadJob) -> None:
     with open_session(staged) as connection:
         grouped = evaluation_rows.group_rows(connection, staged, job.system)
         tally.duplicates = grouped.duplicates
+        refuse_emotions(
+            row["criterion"]
+            for draft in grouped.drafts
+            for row in draft.rows
+            if row.get("criterion") is not None
+        )
         with store.reading_or_empty() as session:
             resolved_names = advisors.resolve_names(
                 session, {(draft.first.get("advisor"), None) for draft in grouped.drafts}
@@ -264,7 +275,9 @@ def load_evaluations(job: LoadJob) -> None:
         _describe_created(job, resolved_names)
         for draft in grouped.drafts:
             tally.fold("criterion", 0 if draft.reason else len(draft.lines) - 1)
-        tally.skip("unmatched", sum(draft.is_pending for draft in grouped.drafts))
+        pending = Counter(draft.lacks_contact for draft in grouped.drafts if draft.is_pending)
+        tally.skip("unmatched", pending[True])
+        tally.skip(BEFORE_ACCREDITATION, pending[False])
         rejected = [draft for draft in grouped.drafts if draft.reason]
         tally.reject(Counter(draft.reason for draft in rejected for _line in draft.lines))
         plausibility.require_few_rejected(
@@ -285,8 +298,11 @@ def load_evaluations(job: LoadJob) -> None:
         counts = Counter(importer.import_one(item) for draft, item in items if not draft.is_pending)
         session.flush()
         apply.apply_to_evaluations(session)
-        waiting = (item for draft, item in items if draft.is_pending)
-        rows = [evaluation_rows.build_pending_row(item, job.system) for item in waiting]
+        rows = [
+            evaluation_rows.build_pending_row(item, job.system, not draft.lacks_contact)
+            for draft, item in items
+            if draft.is_pending
+        ]
         pending_rows.store_rows(session, batch_id, rows)
         tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         tally.require_identity(job.report.file)

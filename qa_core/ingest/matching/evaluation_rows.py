@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -14,9 +14,11 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
+from qa_core.base import environment
 from qa_core.centre import advisors
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
+from qa_core.compliance.conditions.evaluators import BEFORE_ACCREDITATION, EvaluationAuthors
 from qa_core.compliance.recordings import law
 from qa_core.ingest.matching import contact_match
 from qa_core.ingest.matching.pending_rows import mark_joined
@@ -51,18 +53,25 @@ class EvaluationRow:
     lines: list[int]
     contact: dict[str, Any] | None = None
     reason: str | None = None
+    is_unaccredited: bool = False
 
     @property
     def first(self) -> dict[str, Any]:
         return self.rows[0]
 
     @property
+    def lacks_contact(self) -> bool:
+        return self.contact is None and self.first.get("contact_id") is not None
+
+    @property
     def is_pending(self) -> bool:
-        return (
-            self.reason is None
-            and self.contact is None
-            and self.first.get("contact_id") is not None
-        )
+        return self.reason is None and (self.lacks_contact or self.is_unaccredited)
+
+    @property
+    def moment(self) -> datetime | None:
+        """Moment of the evaluation, else of its contact; None where neither is known."""
+        moment = self.first.get("evaluated_at") or (self.contact or {}).get("started_at")
+        return moment and moment.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -101,7 +110,7 @@ def group_rows(
     _find_contacts(connection, grouped.drafts, system)
     for draft in grouped.drafts:
         has_day = draft.contact is not None or draft.first.get("local_start") is not None
-        if draft.reason is None and not draft.is_pending and not has_day:
+        if draft.reason is None and not draft.lacks_contact and not has_day:
             draft.reason = NO_DATE
     return grouped
 
@@ -109,27 +118,44 @@ def group_rows(
 def reject_unlawful(
     session: Session, drafts: Sequence[EvaluationRow], ids: Mapping[AdvisorReference, str]
 ) -> None:
-    """Set the reason of evaluations without an evaluator, or without a lawful contact."""
-    checked = [draft for draft in drafts if draft.reason is None]
-    for draft in checked:
-        if not draft.first.get("evaluator"):
-            draft.reason = NO_EVALUATOR
-    checked = [draft for draft in checked if draft.reason is None and not draft.is_pending]
-    rows = [
-        {
-            **(draft.contact or draft.first),
-            "advisor_id": (draft.contact or {}).get("advisor_id")
-            or ids.get((draft.first.get("advisor"), None)),
-        }
-        for draft in checked
-    ]
-    obstacles = _find_obstacles(session, rows)
-    for draft, obstacle in zip(checked, obstacles, strict=True):
+    """Set the reason of evaluations without a person who may have made them, or without a
+    lawful contact; mark those from before the accreditation of that person.
+    """
+    authors = EvaluationAuthors(session)
+    kept = name_merges.find_kept_names(session)["advisor"]
+    judged: list[tuple[EvaluationRow, dict[str, Any]]] = []
+    for draft in drafts:
+        if draft.reason is not None:
+            continue
+        row = dict(draft.contact or draft.first)
+        row["advisor_id"] = (draft.contact or {}).get("advisor_id") or ids.get(
+            (draft.first.get("advisor"), None)
+        )
+        # Notices, and what an account is bound to, name the advisor whom others were merged into.
+        _judge_evaluator(authors, draft, kept.get(row["advisor_id"], row["advisor_id"]))
+        if draft.reason is None and not draft.lacks_contact:
+            judged.append((draft, row))
+    obstacles = _find_obstacles(session, [row for _draft, row in judged])
+    for (draft, _row), obstacle in zip(judged, obstacles, strict=True):
         draft.reason = obstacle
 
 
+def _judge_evaluator(
+    authors: EvaluationAuthors, draft: EvaluationRow, advisor_id: str | None
+) -> None:
+    if not draft.first.get("evaluator"):
+        draft.reason = NO_EVALUATOR
+        return
+    moment = draft.moment
+    day = environment.to_local(moment).date() if moment else None
+    if day is None and (local_start := draft.first.get("local_start")):
+        day = local_start.date()
+    reason = authors.judge(draft.first["evaluator"], advisor_id, day, moment)
+    draft.is_unaccredited = reason == BEFORE_ACCREDITATION
+    draft.reason = None if draft.is_unaccredited else reason
+
+
 def _find_obstacles(session: Session, contacts: Iterable[Mapping[str, Any]]) -> list[str | None]:
-    # Notices are stored for the advisor into whom others were merged.
     kept = name_merges.find_kept_names(session)["advisor"]
     rows = [{name: row.get(name) for name in CHECKED_COLUMNS} for row in contacts]
     for row in rows:
@@ -171,8 +197,12 @@ def build(
     )
 
 
-def build_pending_row(item: ImportedEvaluation, system: str | None) -> dict[str, Any]:
-    """Build the record of an evaluation that is kept until its contact comes."""
+def build_pending_row(
+    item: ImportedEvaluation, system: str | None, is_unaccredited: bool
+) -> dict[str, Any]:
+    """Build the record of an evaluation that is kept until its contact comes, or until its
+    evaluator is accredited for its day.
+    """
     values = asdict(item) | {
         "local_day": item.local_day.isoformat() if item.local_day else None,
         "evaluated_at": item.evaluated_at.isoformat() if item.evaluated_at else None,
@@ -184,35 +214,34 @@ def build_pending_row(item: ImportedEvaluation, system: str | None) -> dict[str,
         "contact_id": item.contact_id,
         "tracking_number": None,
         "happened_at": item.evaluated_at,
-        "content": {"customer_key": None, "system": system, "values": values},
+        "content": {"customer_key": None, "system": system, "values": values}
+        | ({"awaits": BEFORE_ACCREDITATION} if is_unaccredited else {}),
     }
 
 
 def join_arrived(
     session: Session,
     connection: duckdb.DuckDBPyConnection,
-    arrived_batch: str,
+    arrived_batch: str | None,
     teams: advisors.MembershipSpans,
 ) -> int:
-    """Write evaluations whose contacts have come, where the law allows it. Returns their number."""
+    """Write evaluations whose contacts have come, and whose evaluators are accredited, where
+    the law allows it. Returns their number. `arrived_batch`: of the contacts; None: an
+    accreditation came.
+    """
     waiting = _WAITING.where(WaitingRow.joined_by.is_(None)).order_by(WaitingRow.id)
     pending = session.scalars(unscoped_import_rows(waiting)).all()
-    drafts = [
-        EvaluationRow(
-            row.content["values"]["external_key"],
-            [{"contact_id": row.contact_id, "system": row.content["system"]}],
-            [],
-        )
-        for row in pending
-    ]
+    drafts = [_recall(row) for row in pending]
     for system in {draft.first["system"] for draft in drafts}:
         _find_contacts(
             connection, [draft for draft in drafts if draft.first["system"] == system], system
         )
-    joined_ids: list[int] = []
+    advisor_ids = {(draft.first["advisor"], None): draft.first["advisor"] for draft in drafts}
+    reject_unlawful(session, drafts, advisor_ids)
+    joined_ids: dict[str, list[int]] = {}
     importers: dict[str, evaluations.EvaluationImporter] = {}
     for row, draft in zip(pending, drafts, strict=True):
-        if draft.contact is None or _find_obstacles(session, [draft.contact]) != [None]:
+        if draft.reason is not None or draft.is_pending:
             continue
         if row.batch_id not in importers:
             session.flush()
@@ -223,10 +252,27 @@ def join_arrived(
             ]
             importers[row.batch_id] = evaluations.EvaluationImporter(session, row.batch_id, keys)
         importers[row.batch_id].import_one(_complete(row.content["values"], draft.contact, teams))
-        joined_ids.append(row.id)
+        joined_ids.setdefault(arrived_batch or row.batch_id, []).append(row.id)
     session.flush()
-    mark_joined(session, joined_ids, arrived_batch)
-    return len(joined_ids)
+    for batch_id, ids in joined_ids.items():
+        mark_joined(session, ids, batch_id)
+    return sum(map(len, joined_ids.values()))
+
+
+def _recall(row: WaitingRow) -> EvaluationRow:
+    """Recall an evaluation that waited, as far as it is matched and judged."""
+    values = row.content["values"]
+    moment, day = (values[name] for name in ("evaluated_at", "local_day"))
+    first = {
+        "contact_id": row.contact_id,
+        "system": row.content["system"],
+        "advisor": values["advisor_id"],
+        "evaluator": values["evaluator"],
+        "evaluated_at": datetime.fromisoformat(moment) if moment else None,
+        "local_start": datetime.fromisoformat(day) if day else None,
+        "advisor_id": values["advisor_id"],
+    }
+    return EvaluationRow(values["external_key"], [first], [])
 
 
 def release(session: Session, arrived_batch: str) -> None:
@@ -240,22 +286,23 @@ def release(session: Session, arrived_batch: str) -> None:
 
 
 def _complete(
-    values: dict[str, Any], contact: dict[str, Any], teams: advisors.MembershipSpans
+    values: dict[str, Any], contact: dict[str, Any] | None, teams: advisors.MembershipSpans
 ) -> ImportedEvaluation:
     """Complete an evaluation that waited, as if its contact had been there first."""
-    day = contact["local_start"].date()
-    advisor_id = values["advisor_id"] or contact["advisor_id"]
+    contact = contact or {}
+    local_start, moment = contact.get("local_start"), values["evaluated_at"]
+    day = local_start.date() if local_start else date.fromisoformat(values["local_day"])
+    advisor_id = values["advisor_id"] or contact.get("advisor_id")
+    evaluated_at = datetime.fromisoformat(moment) if moment else contact.get("started_at")
     return ImportedEvaluation(
         **values
         | {
-            "source_system": contact["source_system"],
-            "contact_id": contact["contact_id"],
+            "source_system": contact.get("source_system"),
+            "contact_id": contact.get("contact_id") or values["contact_id"],
             "advisor_id": advisor_id,
-            "team": contact["team"] or advisors.find_team(teams, advisor_id, day),
+            "team": contact.get("team") or advisors.find_team(teams, advisor_id, day),
             "local_day": day,
-            "evaluated_at": datetime.fromisoformat(values["evaluated_at"])
-            if values["evaluated_at"]
-            else contact["started_at"].replace(tzinfo=UTC),
+            "evaluated_at": evaluated_at and evaluated_at.replace(tzinfo=UTC),
             "marks": tuple(ImportedAnswer(**mark) for mark in values["marks"]),
             "tags": tuple(values.get("tags") or ()),
         }

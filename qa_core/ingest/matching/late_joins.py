@@ -53,6 +53,14 @@ def _join_arrived(batch_id: str) -> dict[str, int]:
     return joined
 
 
+def join_accredited() -> None:
+    """Write the evaluations whose evaluators are accredited for their day by now."""
+    with lake.working() as connection, store.writing() as session:
+        teams = advisors.group_spans(advisors.find_memberships(session))
+        if evaluation_rows.join_arrived(session, connection, None, teams):
+            apply.apply_to_evaluations(session)
+
+
 def fill_teams(batch_id: str) -> None:
     """Fill in teams of contacts without one, now that this batch names advisors' teams."""
     if lake.version("contacts") < 0 or lake.has_commit(batch_id):

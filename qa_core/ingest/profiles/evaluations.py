@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from qa_core.base.errors import Refusal
 from qa_core.base.masking import mask_contact_details
+from qa_core.compliance.conditions.evaluators import refuse_emotions
 from qa_core.files.decision import SET_BY_PERSON
 from qa_core.files.options import parse_scale
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
@@ -72,6 +73,7 @@ def find_criteria(context: FileContext) -> list[str]:
 
 def decide_columns(context: FileContext) -> None:
     """Decide which form the file has, and the greatest mark of each criterion."""
+    refuse_emotions(context.headers)
     context.drop_empty("evaluated_at")
     if context.has("criterion"):
         _decide_long(context)

@@ -40,6 +40,7 @@ _ANSWERS = {
     "too_few_cells": ("--delimiter D",),
     "too_many_cells": ("--delimiter D",),
     "no_evaluator": ("--map evaluator=COLUMN",),
+    "unknown_evaluator": ("evaluators confirm NAME --reason R",),
 }
 """For each reason of rejection, the options that would answer it."""
 

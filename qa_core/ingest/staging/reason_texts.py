@@ -10,6 +10,7 @@ REJECTED = {
     "cut_row": N_("the last row is cut: the export stopped too early"),
     "damaged_audio": N_("audio that is empty, damaged or cut short"),
     **legal_obstacles.TITLES,
+    "never_evaluates": N_("the evaluator's role never listens"),
     "no_evaluator": N_("no evaluator"),
     "image_attached": N_("a picture is attached to the audio"),
     "impossible_date": N_("a date that does not exist or cannot be read"),
@@ -27,6 +28,7 @@ REJECTED = {
     "not_an_event": N_("a line that is not an event of the log"),
     "not_audio": N_("not audio: only sound is kept"),
     "off_scale": N_("a value outside its scale"),
+    "own_evaluation": N_("advisors do not evaluate themselves"),
     "outside_folder": N_("the audio file is outside the manifest's folder"),
     "purpose_not_entered": N_("a purpose that this centre has not entered"),
     "stored_otherwise": N_(
@@ -37,6 +39,9 @@ REJECTED = {
     "too_long": N_("audio of more than four hours"),
     "unpacks_too_far": N_("audio that would take too much space"),
     "too_many_cells": N_("more cells than the header has"),
+    "unknown_evaluator": N_(
+        "the evaluator has no account and is not confirmed by the data protection officer"
+    ),
     "unknown_purpose": N_("a purpose other than training, evaluation, quality, proof"),
     "unknown_word": N_("an unknown word for this column"),
     "unlike_pattern": N_("a file name that does not fit the pattern"),
@@ -52,6 +57,7 @@ SKIPPED = {
     "note": N_("notes in a single cell"),
     "still_waiting": N_("events of calls that had not ended"),
     "types": N_("a second header row, with types"),
+    "before_accreditation": N_("waiting: the evaluator was not accredited on that day"),
     "unmatched": N_("waiting for their contact, not yet imported"),
 }
 FOLDED = {

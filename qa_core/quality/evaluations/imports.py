@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
 
 from qa_core import scoring
-from qa_core.access import people
 from qa_core.base.row_values import read_fields, write_fields
 from qa_core.centre import advisors
 from qa_core.centre.advisors import normalise_name
+from qa_core.compliance.conditions.evaluators import EvaluationAuthors
 from qa_core.quality import scorecards
 from qa_core.quality.evaluations.finalise import ANSWER_FIELDS, read_result
 from qa_core.storage.facts.guard import Unscoped
@@ -72,10 +72,7 @@ class EvaluationImporter:
         self._session, self._batch_id = session, batch_id
         self._scorecards: dict[str, ScorecardVersion] = {}
         self._parsed: dict[int, scoring.Scorecard | None] = {}
-        self._evaluators: dict[str, set[str]] = {}
-        for username, name in people.find_names(session).items():
-            for spelling in {normalise_name(username), normalise_name(name)}:
-                self._evaluators.setdefault(spelling, set()).add(username)
+        self._evaluators = EvaluationAuthors(session)
         self._known: dict[str, Evaluation] = {}
         self._remembered: set[str] = set()
         amended = sa.select(EvaluationRevision.evaluation_id).distinct()
@@ -104,13 +101,14 @@ class EvaluationImporter:
 
         Raise Refusal when the marks do not fit the scorecard of that name.
         """
+        evaluator = self._evaluators.find(item.evaluator)
         scorecard_row = (
             self._find_or_create_scorecard(item) if item.scorecard or item.marks else None
         )
         values, answers = _compute_score(item, self._parse_cached(scorecard_row))
         as_in_file = ("source_system", "contact_id", "advisor_id", "team", "local_day")
         values |= read_fields(item, (*as_in_file, "evaluated_at", "comment")) | {
-            "evaluator": self._find_evaluator(item.evaluator),
+            "evaluator": evaluator.name if evaluator else item.evaluator,
             "grid_id": scorecard_row.id if scorecard_row else None,
             "grid_name": scorecard_row.title if scorecard_row else None,
             "tags": list(item.tags) or None,
@@ -155,11 +153,6 @@ class EvaluationImporter:
         if scorecard_row.id not in self._parsed:
             self._parsed[scorecard_row.id] = scorecards.find_parsed(scorecard_row)
         return self._parsed[scorecard_row.id]
-
-    def _find_evaluator(self, name: str | None) -> str | None:
-        """Return the username of that evaluator, or the name as in the file."""
-        meant = self._evaluators.get(normalise_name(name), set()) if name else set()
-        return next(iter(meant)) if len(meant) == 1 else name
 
     def _find_or_create_scorecard(self, item: ImportedEvaluation) -> ScorecardVersion:
         title = item.scorecard or UNNAMED_SCORECARD

@@ -76,6 +76,9 @@ CENTRE_RULES = "conventions"
 PUBLICATIONS = "publications"
 """Due work: publishing postponed evaluations."""
 
+ACCREDITED = "accredited evaluations"
+"""Due work: writing imported evaluations that waited for an accreditation."""
+
 ALERTS = "alerts"
 """Due work: evaluating the alert rules."""
 

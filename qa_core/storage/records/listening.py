@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from qa_core.storage.records.base import ADVISOR, Numbered, now, parts, reference
+from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 
 class GateValue(Numbered):
@@ -20,12 +20,28 @@ class GateValue(Numbered):
     set_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ConfirmedEvaluator(Base):
+    """Person without an account whose evaluations may be imported: `name` as it is compared,
+    `title` as it was written.
+    """
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    reason: Mapped[str]
+    confirmed_by: Mapped[str]
+    confirmed_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Accreditation(Numbered):
     """Accreditation to listen for these purposes, through `ends_on`; ended early, not deleted."""
 
-    username: Mapped[str] = reference("account.username", "CASCADE", index=True)
+    username: Mapped[str | None] = reference("account.username", "CASCADE", index=True)
+    evaluator: Mapped[str | None] = reference("confirmed_evaluator.name", "CASCADE", index=True)
+    """One of both: an account, or a person who was confirmed."""
     purposes: Mapped[list[Any]]
     """Subset of training · evaluation · quality"""
+    reason: Mapped[str | None]
+    """Why it begins before it was given; null: it does not."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     given_by: Mapped[str]

@@ -8,12 +8,13 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
-from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.compliance.conditions import accreditations, evaluators, gates, notices
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.views.compliance.listening_rules import name_purpose
 from qa_core.ui.widgets import actions, tables
+from qa_core.upkeep import after_import
 
 DEFAULT_DAYS = 180
 """Days that a new accreditation is proposed for."""
@@ -25,10 +26,14 @@ def show_accreditations(viewer: Viewer) -> None:
     entries = accreditations.find_all(viewer)
     columns = (
         tables.name_column(_("Name"), _name),
-        tables.text_column(_("Role"), lambda item: menu.name_role(item.role)),
+        tables.text_column(
+            _("Role"),
+            lambda item: menu.name_role(item.role) if item.role else _("without an account"),
+        ),
         tables.text_column(
             _("Purposes"), lambda item: formatting.listing(map(name_purpose, item.purposes)), 260
         ),
+        tables.day_text_column(_("From"), lambda item: item.starts_on),
         tables.day_text_column(_("Until"), lambda item: item.ends_on),
         tables.text_column(_("State"), _describe_state),
     )
@@ -39,6 +44,7 @@ def show_accreditations(viewer: Viewer) -> None:
             _ask_accreditation(viewer)
         with right:
             _ask_end([item for item in entries if item.holds])
+            _ask_evaluator()
 
 
 def show_notices(viewer: Viewer) -> None:
@@ -90,19 +96,36 @@ def _ask_accreditation(viewer: Viewer) -> None:
         username = layout.select(st, _("Accredit"), eligible, "accredit_who", is_optional=True)
         today = environment.today()
         usual = min(today + timedelta(days=DEFAULT_DAYS), last_day)
-        bounds = {"min_value": today, "max_value": last_day}
-        until = layout.ask_day(st, _("Until"), usual, "accredit_until", **bounds)
+        start = layout.ask_day(st, _("From"), today, "accredit_from", max_value=last_day)
+        until = layout.ask_day(st, _("Until"), usual, "accredit_until", max_value=last_day)
+        reason = st.text_input(_("Reason, if it begins in the past"), key="accredit_reason")
         # Another key for other purposes: the field would keep those proposed before.
         titles = {purpose: name_purpose(purpose) for purpose in gates.PURPOSES}
         proposed = entered.split(",") if entered else gates.PURPOSES
         key = f"accredit_purposes_{entered}"
         purposes = layout.select_many(st, _("Purposes"), titles, key, proposed)
         sent = st.form_submit_button(_("Accredit"), type="primary")
-    if sent and (username is None or until is None or not purposes):
+    if sent and (username is None or start is None or until is None or not purposes):
         st.warning(_(actions.INCOMPLETE))
     elif sent:
         with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            accreditations.accredit(acting, username, until, purposes)
+            accreditations.accredit(acting, username, until, purposes, start, reason)
+            after_import.wake()
+
+
+def _ask_evaluator() -> None:
+    text = _(
+        "Imported evaluations need a person. Confirm people without an account here, then "
+        "accredit them for the days of their evaluations."
+    )
+    with st.form("confirm_evaluator", border=True, clear_on_submit=True):
+        st.caption(text)
+        name = st.text_input(_("Evaluator without an account"), key="confirm_who")
+        reason = st.text_input(_("Reason"), key="confirm_why")
+        sent = st.form_submit_button(_("Confirm"))
+    if sent:
+        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
+            evaluators.confirm(acting, name, reason)
 
 
 def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
