@@ -1,6 +1,4 @@
-"""Bounds of a question: the rows of its answer, and the seconds that it may take. Whoever asks
-declares them once; what counts checks them where its work grows.
-"""
+"""Bounds of a question: the rows of its answer, and the seconds that it may take."""
 
 import threading
 import time

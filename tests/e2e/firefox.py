@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -23,9 +22,8 @@ LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 
 
 def find() -> str | None:
-    """The path of a Firefox: `QA_FIREFOX`, or one on the PATH."""
-    candidates = (os.environ.get("QA_FIREFOX"), *map(shutil.which, NAMES))
-    return next((path for path in candidates if path), None)
+    """The path of a Firefox on the PATH."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @dataclass

@@ -23,7 +23,7 @@ SIGN_OUT = ".st-key-sign_out button"
 def running() -> Iterator[firefox.Firefox]:
     found = firefox.find()
     if found is None:
-        pytest.skip("no Firefox was found (QA_FIREFOX, firefox-esr, firefox)")
+        pytest.skip("no Firefox was found (firefox-esr, firefox)")
     with firefox.run(found) as started:
         yield started
 

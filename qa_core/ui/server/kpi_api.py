@@ -60,8 +60,8 @@ class Limits:
 
     @asynccontextmanager
     async def queue(self, secret: str) -> AsyncIterator[None]:
-        """Wait until fewer than `AT_ONCE` requests with that secret are under way: those of one
-        token take no place from others meanwhile. Raises Refusal `too_many_requests`.
+        """Wait until fewer than `AT_ONCE` requests with that secret are under way. They
+        take no place from other tokens meanwhile. Raises Refusal `too_many_requests`.
         """
         key = hashlib.sha256(secret.encode()).digest()
         queue = self.queues.setdefault(key, anyio.CapacityLimiter(AT_ONCE))
