@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import gc
 import os
 import pickle
 import re
@@ -46,6 +47,10 @@ manifest_scanner.scan_component_manifests = functools.cache(
 )
 
 
+passwords.ROUNDS = 4
+"""The cheapest that bcrypt takes. A test of what a password costs sets its own."""
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Run one process more than there are cores: those in a browser wait for its pages."""
     return (os.cpu_count() or 1) + 1
@@ -69,6 +74,15 @@ class ByFile(LoadFileScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave out what is imported, and look less often: going
+    through it took every fifteenth second of the tests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 @pytest.hookimpl(trylast=True)
@@ -224,13 +238,10 @@ def start_from(
 
 
 @pytest.fixture
-def add_person(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def add_person(centre: Path) -> Callable[..., str]:
     """Add an account with `PASSWORD`: `add_person("lea", "manager", sites=("Lyon",))`.
     Returns its name.
     """
-    monkeypatch.setattr(
-        passwords, "ROUNDS", 4
-    )  # the cheapest that bcrypt takes: sign-ins in tests need not be slow
 
     def add(username: str, role: str, **bounds: Any) -> str:
         accounts.add(Viewer.SYSTEM, username, role, password=PASSWORD, **bounds)

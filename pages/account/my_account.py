@@ -4,15 +4,12 @@ import streamlit as st
 
 from qa_core.access import accounts
 from qa_core.base.i18n import _
-from qa_core.ui import sign_in
+from qa_core.ui import page_frame, sign_in
 from qa_core.ui.frame import gate
 from qa_core.ui.views.admin import account_requests, own_sessions
 
-signed_in = gate.current_signed_in()
-viewer = signed_in.viewer
+viewer = page_frame.open_page("my_account")
 languages = {None: _("As the browser"), "en": "English", "fr": "Français"}
-
-st.title(_("My account"), anchor=False)
 left, right = st.columns(2)
 
 with left:
@@ -28,7 +25,7 @@ with left:
         st.rerun()
 
     st.subheader(_("Where I am signed in"), anchor=False)
-    own_sessions.show(signed_in)
+    own_sessions.show(gate.current_signed_in())
 
     st.subheader(_("Changes of my account"), anchor=False)
     account_requests.show_changes(accounts.find_own_changes(viewer), "own_changes")

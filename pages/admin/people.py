@@ -3,15 +3,11 @@
 import streamlit as st
 
 from qa_core.access.accounts import find_accounts
-from qa_core.access.roles import Permission
-from qa_core.base.i18n import _
-from qa_core.ui.frame import gate
+from qa_core.ui import page_frame
 from qa_core.ui.views.admin.account_requests import show_requests
 from qa_core.ui.views.admin.people import find_selected, show_account, show_list, show_new
 
-viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
-
-st.title(_("People"), anchor=False)
+viewer = page_frame.open_page("people")
 waiting = st.container()
 left, right = st.columns([5, 3])
 chosen = find_selected(find_accounts(viewer))

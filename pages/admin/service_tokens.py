@@ -2,16 +2,10 @@
 
 import streamlit as st
 
-from qa_core.access.roles import Permission
-from qa_core.base.i18n import _
-from qa_core.ui.frame import gate
+from qa_core.ui import page_frame
 from qa_core.ui.views.admin import service_tokens
-from qa_core.ui.widgets import actions
 
-viewer = gate.current_viewer(Permission.MANAGE_ACCOUNTS)
-
-st.title(_("Service tokens"), anchor=False)
-actions.show_outcome()
+viewer = page_frame.open_page("service_tokens")
 left, right = st.columns([5, 3])
 # The new token comes first, so that the list has it.
 with right:

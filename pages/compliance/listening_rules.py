@@ -4,7 +4,8 @@ import streamlit as st
 
 from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import gate, styles
+from qa_core.ui import page_frame
+from qa_core.ui.frame import styles
 from qa_core.ui.views.compliance import (
     accredited_people,
     documents,
@@ -12,15 +13,12 @@ from qa_core.ui.views.compliance import (
     person_requests,
     rules,
 )
-from qa_core.ui.widgets import actions
 
-viewer = gate.current_viewer(Permission.SEE_RULES)
+viewer = page_frame.open_page("listening_rules", has_title=False)
 
 styles.fit_one_page()
 st.markdown(_("Listen to help people improve, not to watch them."))
 st.title(_("Are we in order?"), anchor=False)
-
-actions.show_outcome()
 rules.show(viewer)
 person_requests.show_audio_to_confirm(viewer)
 if viewer.can(Permission.SEE_COMPLIANCE):

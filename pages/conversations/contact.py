@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import gate
+from qa_core.ui import page_frame
 from qa_core.ui.views.conversations import contact as view
 from qa_core.ui.widgets import drill
 
-viewer = gate.current_viewer(Permission.SEE_CONTACTS)
+viewer = page_frame.open_page("contact", has_title=False)
 
 if "id" not in st.query_params:
     st.title(_("Contact"), anchor=False)

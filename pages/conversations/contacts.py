@@ -1,12 +1,12 @@
 """Contacts: the list behind a figure."""
 
-from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import filter_bar, gate
+from qa_core.ui import page_frame
+from qa_core.ui.frame import filter_bar
 from qa_core.ui.views.conversations import contacts
 from qa_core.ui.widgets import empty_states
 
-viewer = gate.current_viewer(Permission.SEE_CONTACTS)
+viewer = page_frame.open_page("contacts", has_title=False)
 state = filter_bar.current()
 
 asked = contacts.read_address(viewer, state)

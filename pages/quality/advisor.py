@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import filter_bar, gate
+from qa_core.ui import page_frame
+from qa_core.ui.frame import filter_bar
 from qa_core.ui.views.quality import advisor as view
 from qa_core.ui.views.quality import coaching
 from qa_core.ui.widgets import drill, empty_states
 
-viewer = gate.current_viewer(Permission.SEE_ADVISORS)
+viewer = page_frame.open_page("advisor", has_title=False)
 state = filter_bar.current()
 
 drill.show_link_to_advisors()

@@ -1,13 +1,9 @@
 """Disputes: open ones first, the longest waiting on top, then the decisions."""
 
-from qa_core.access.roles import Permission
-from qa_core.base.i18n import _
-from qa_core.ui.frame import filter_bar, gate
+from qa_core.ui import page_frame
+from qa_core.ui.frame import filter_bar
 from qa_core.ui.views.quality import disputes
 
-viewer = gate.current_viewer(Permission.DECIDE_DISPUTES)
-state = filter_bar.current()
-
-filter_bar.show_title(_("Disputes"))
+viewer = page_frame.open_page("disputes")
 disputes.show_lists(viewer)
-disputes.show_outcomes(viewer, state)
+disputes.show_outcomes(viewer, filter_bar.current())

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import gate
+from qa_core.ui import page_frame
 from qa_core.ui.views.quality import evaluate as view
 
-viewer = gate.current_viewer(Permission.FILL_SCORECARDS)
+viewer = page_frame.open_page("evaluate", has_title=False)
 
 if "id" in st.query_params:
     view.show_draft(viewer, view.read(viewer, st.query_params["id"]))

@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from qa_core.access.roles import Permission
 from qa_core.base.i18n import _
-from qa_core.ui.frame import gate
+from qa_core.ui import page_frame
 from qa_core.ui.views.quality import evaluation as view
 from qa_core.ui.views.quality import evaluation_answers, evaluation_correction
 from qa_core.ui.widgets import drill
 
-viewer = gate.current_viewer(Permission.SEE_EVALUATIONS)
+viewer = page_frame.open_page("evaluation", has_title=False)
 
 drill.show_link_from_evaluation(viewer)
 if "id" not in st.query_params:

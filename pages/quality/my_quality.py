@@ -1,15 +1,12 @@
 """My quality: my own results, and who listened to my contacts."""
 
-from qa_core.access.roles import Permission
-from qa_core.base.i18n import _
-from qa_core.ui.frame import filter_bar, gate
+from qa_core.ui import page_frame
+from qa_core.ui.frame import filter_bar
 from qa_core.ui.views.quality import coaching, my_quality, own_information
 from qa_core.ui.widgets import empty_states
 
-viewer = gate.current_viewer(Permission.SEE_OWN_QUALITY)
+viewer = page_frame.open_page("my_quality")
 state = filter_bar.current()
-
-filter_bar.show_title(_("My quality"))
 if viewer.advisor_id is None:
     my_quality.show_unlinked()
 else:

@@ -663,10 +663,10 @@ def _apply(
         account = session.get(Account, username)
         account.token_version += 1
     if act == AccountAction.DISABLE:
-        account.active = False
+        account.active, account.closed_at = False, now()
         session.execute(sa.delete(SavedView).where(SavedView.username == username))
     elif act == AccountAction.ENABLE:
-        account.active = True
+        account.active, account.closed_at = True, None
     elif act == AccountAction.RESET:
         account.password_hash = password_hash
         second_factor.drop(session, username)

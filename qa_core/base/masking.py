@@ -173,6 +173,11 @@ _SECRET_WORDS = (
 _SECRET = r"(?=\S*[A-Za-z])(?=\S*[\d_#!&*$%])[^\s,;:()]{5,}"
 _DOCUMENTS = (
     re.compile(
+        r"\b(?:client|abonn[ée]|assur[ée]|contrat|customer)e?\s(?:n[°o]\.?|num[ée]ro|number|no\.)\s?:?\s?"
+        r"[A-Z]{0,3}[\s-]?\d{4,}\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
         rf"\b(?i:{_DOCUMENT_WORDS})\b[^.!?\n]{{0,30}}?(?:\bno\.\s)?\b(?=\w*\d\w*\d)[A-Z\d]{{7,}}"
     ),
     re.compile(
@@ -239,7 +244,10 @@ def mask(text: str) -> str:
 def clean_text(text: str, limit: int, code: str, is_needed: bool = True) -> str:
     """Mask and strip what a person wrote. Refuse a longer text, and an empty one if needed."""
     text = mask(text).strip()
-    if len(text) > limit or (is_needed and not text):
+    if is_needed and not text:
+        missing = N_("Give a reason.") if code == "no_reason" else N_("Write a text first.")
+        raise Refusal(code, missing)
+    if len(text) > limit:
         raise Refusal(code, "Write a text of at most {limit} characters.", limit=limit)
     return text
 

@@ -1,16 +1,28 @@
-"""`kpi`, `kpis` and `score`: the numbers of the pages on the command line."""
+"""`kpi`, `kpis` and `score`: the numbers of the pages on the command line; `engine`: whether a
+second one counts as DuckDB does; `editions`: the months that executives see, as published.
+"""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.base.i18n import _
+from qa_core.base.row_values import read_fields
 from qa_core.cli.files import read_json, read_toml
-from qa_core.cli.output import Output, format_table
+from qa_core.cli.output import DONE, REFUSED, CommandResult, Output, format_table
 from qa_core.cli.registry import AS_USERNAME, ROOT, argument, flag, option, read_as
 
 if TYPE_CHECKING:
     from qa_core.metrics.query import Explanation
+
+SHOWN = 10
+ENGINE = ROOT.add_group("engine", "The engine that answers questions.")
+FIELDS = ("month", "state", "edition", "published_at", "published_by", "settles_on")
+EDITIONS = ROOT.add_group("editions", "Months published to executives.")
 
 
 @ROOT.command("kpi")
@@ -116,3 +128,78 @@ def _format_rows(rows: list[dict[str, Any]]) -> str:
     dimensions = list(rows[0]["by"]) if rows else []
     headings = (*dimensions, "kpi", "value", "95 %", "n", "status")
     return format_table(headings, map(build_cells, rows), right={"value", "95 %", "n"}, width=140)
+
+
+@ENGINE.command("check")
+def check(
+    url: str | None = argument("URL", "sc://HOST:PORT; default QA_ENGINE_URL.", default=None),
+    times: int = option("How often the engine is asked.", default=3, min=1),
+    days: int = option("The last days of the data.", default=183, min=1),
+) -> Output:
+    """Compare every KPI with every cut to DuckDB; an engine is used only after it passed."""
+    from qa_core.metrics.kpi import engine_check
+
+    url = url or environment.current().engine_url
+    if url == "duckdb://":
+        yield {"ok": True, "engine": url}
+        yield _("DuckDB answers; there is no second engine to compare with it.")
+        return
+    result = engine_check.check_engine(Viewer.SYSTEM, url, times, days)
+    document = {"ok": result.is_equal, **asdict(result)}
+    yield CommandResult(document, DONE if result.is_equal else REFUSED)
+    yield _(
+        "{cells} cells of {cuts} breakdowns, compared {times} times: DuckDB {duckdb} s, Spark "
+        "{version} {engine} s.",
+        cells=result.cells,
+        cuts=result.cuts,
+        times=result.times,
+        duckdb=round(result.duckdb_seconds),
+        version=result.version,
+        engine=round(result.engine_seconds),
+    )
+    for difference in result.differences[:SHOWN]:
+        cut = ", ".join(f"{name} {value}" for name, value in difference.by.items()) or "–"
+        values = f"{difference.duckdb} ≠ {difference.engine}"
+        print(f"  {difference.kpi} · {cut} · {difference.column}: {values}", file=sys.stderr)
+    if result.is_equal:
+        yield _("All cells agree. {host} may be used.", host=result.host)
+        return
+    message = _(
+        "{n} cells differ; {host} is not used.", n=len(result.differences), host=result.host
+    )
+    print(message, file=sys.stderr)
+
+
+@EDITIONS.command("list")
+def list_states() -> Output:
+    """List the months: published, due, waiting, or changed since they were published."""
+    from qa_core.metrics.kpi import editions
+
+    states = editions.list_states()
+    yield [read_fields(state, FIELDS) for state in states]
+    for state in states:
+        by = state.published_at and f"{state.edition}, {state.published_at:%Y-%m-%d}"
+        yield f"{state.month}  {state.state:10} {by or state.settles_on}"
+
+
+@EDITIONS.command("publish")
+def publish(
+    months: list[str] = argument("[MONTH]…", "As 2026-10; else all.", default=None),
+) -> Output:
+    """Publish months at once that are over for long enough, however late they were imported."""
+    from qa_core.metrics.kpi import editions
+
+    yield from _describe_published(editions.publish(Viewer.SYSTEM, months or ()))
+
+
+@EDITIONS.command("due")
+def publish_due() -> Output:
+    """Publish what is due, as the served app does by itself."""
+    from qa_core.metrics.kpi import editions
+
+    yield from _describe_published(editions.publish_due())
+
+
+def _describe_published(published: Sequence[str]) -> Output:
+    yield {"published": published}
+    yield from published

@@ -14,6 +14,7 @@ from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 CUSTOMER = option("A number, or the pseudonym.", "X", name="--customer")
 CONTACTS = option("ID, or SYSTEM/ID.", "ID", name="--contact")
 ADVISOR = option("An id, a name or an alias.", "X", name="--advisor")
+ACCOUNT = option("A user name.", "NAME", name="--account")
 
 SUBJECT = ROOT.add_group("subject", "What the stores hold of a person.")
 OBJECTIONS = ROOT.add_group("objections", "Objections of customers.")
@@ -25,6 +26,7 @@ REQUESTS = ROOT.add_group("requests", "Requests of persons, with their clock.")
 def export(
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
+    account: str | None = ACCOUNT,
     out: Path = option("Where the zip is written.", "FILE", default=Path("subject.zip")),
     request: int | None = option(
         "The request that it answers. With audio, once a second person has agreed on "
@@ -35,21 +37,25 @@ def export(
     """Write all data of a person into a zip that only its owner can read."""
     from qa_core.upkeep import subjects
 
-    if request is not None and not (customer or advisor):
+    if request is not None and not (customer or advisor or account):
         content = subjects.export_for(Viewer.SYSTEM, request)
     else:
-        content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor))
+        content = subjects.export(Viewer.SYSTEM, **_find(customer, advisor, account))
     if not environment.write_private(out, content):
         raise Misuse("file_exists", "{file} already exists. Choose another name.", file=str(out))
     yield _("Written to {file}. Give it to that person only.", file=out)
 
 
 @SUBJECT.command("erase")
-def erase(customer: str | None = CUSTOMER, advisor: str | None = ADVISOR) -> Output:
+def erase(
+    customer: str | None = CUSTOMER,
+    advisor: str | None = ADVISOR,
+    account: str | None = ACCOUNT,
+) -> Output:
     """Erase a person from every store, at once and for good."""
     from qa_core.upkeep import subjects
 
-    counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor))
+    counts = subjects.erase(Viewer.SYSTEM, **_find(customer, advisor, account))
     yield {"erased": dict(counts)}
     yield from (f"{kind}: {count}" for kind, count in counts.items())
 
@@ -203,10 +209,12 @@ def answer_request(
     yield from list_requests()
 
 
-def _find(customer: str | None, advisor: str | None) -> dict[str, str | None]:
+def _find(customer: str | None, advisor: str | None, account: str | None = None) -> dict[str, str]:
     from qa_core.upkeep import subjects
 
-    return {
-        "customer": subjects.find_customer(customer) if customer else None,
-        "advisor": subjects.find_advisor(advisor) if advisor else None,
+    found = {
+        "customer": customer and subjects.find_customer(customer),
+        "advisor": advisor and subjects.find_advisor(advisor),
+        "account": account and subjects.find_account(account),
     }
+    return {kind: identifier for kind, identifier in found.items() if identifier}

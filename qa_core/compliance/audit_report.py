@@ -15,10 +15,11 @@ from qa_core.metrics import downloads, spreadsheets
 from qa_core.metrics.spreadsheets import Sheet, make_file
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.personal_data import PERSONS
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 
-DELETIONS = ("purged", "customer_erased", "advisor_erased")
+DELETIONS = ("purged", *(f"{kind}_erased" for kind in PERSONS))
 ADVISOR = re.compile(r"advisor [0-9a-f]{16}\b")
 
 

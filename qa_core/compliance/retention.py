@@ -18,9 +18,8 @@ from qa_core.metrics.kpis.dimensions import add_months
 from qa_core.storage import audit_log
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake.maintenance import IMAGE_DAYS
-from qa_core.storage.records import store
-from qa_core.storage.records.listening import Playback, Recording
-from qa_core.storage.records.people import AccountRequest, SignInThrottle
+from qa_core.storage.records import data_map, store
+from qa_core.storage.records.listening import Recording
 from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData
 
@@ -107,38 +106,51 @@ def read_whole(session: Session, statement: Any) -> sa.Result:
 
 @dataclass(frozen=True)
 class RowKeeper:
-    """Rows of the records that go by the day of one moment of theirs."""
+    """Rows of one or more tables that go by the day of one moment of theirs."""
 
     kind: str
-    moment: InstrumentedAttribute[Any]
-    besides: sa.ColumnElement[bool] | None = None
+    moments: tuple[InstrumentedAttribute[Any], ...]
 
-    def is_due(self, session: Session, as_of: date) -> sa.ColumnElement[bool]:
+    def is_due(
+        self, session: Session, moment: InstrumentedAttribute[Any], as_of: date
+    ) -> sa.ColumnElement[bool]:
         """Build the predicate of the rows that must be gone once that day begins."""
-        before = start_of(find_oldest_day(session, self.kind, as_of))
-        return sa.and_(self.moment < before, sa.true() if self.besides is None else self.besides)
+        oldest_day = find_oldest_day(session, self.kind, as_of)
+        return moment < (oldest_day if isinstance(moment.type, sa.Date) else start_of(oldest_day))
 
     def find_due(self, as_of: date) -> DueData | None:
         with store.reading() as session:
-            moments = sa.func.min(self.moment), sa.func.max(self.moment)
-            count, oldest, newest = read_whole(
-                session, sa.select(sa.func.count(), *moments).where(self.is_due(session, as_of))
-            ).one()
-            return make_due(session, self.kind, count, to_day(oldest), to_day(newest))
+            total, days = 0, []
+            for moment in self.moments:
+                number = sa.func.count(), sa.func.min(moment), sa.func.max(moment)
+                due = sa.select(*number).where(self.is_due(session, moment, as_of))
+                count, *ends = read_whole(session, due).one()
+                total, days = total + count, days + [to_day(end) for end in ends if count]
+            return make_due(session, self.kind, total, min(days), max(days)) if days else None
 
     def delete_due(self, as_of: date) -> None:
         with store.writing() as session:
-            is_due = self.is_due(session, as_of)
-            self.delete_related(session, is_due)
-            session.execute(sa.delete(self.moment.class_).where(is_due))
+            for moment in self.moments:
+                is_due = self.is_due(session, moment, as_of)
+                self.delete_related(session, is_due)
+                session.execute(sa.delete(moment.class_).where(is_due))
 
     def delete_related(self, session: Session, is_due: sa.ColumnElement[bool]) -> None:
         """Delete what goes with the rows that are due."""
 
 
-def to_day(moment: datetime | None) -> date | None:
+def find_moments(kind: str) -> tuple[InstrumentedAttribute[Any], ...]:
+    """List the columns by which the tables of a retention class count their age."""
+    return tuple(
+        getattr(entry.model, entry.stored.since)
+        for entry in data_map.find_records().values()
+        if entry.stored.kind == kind and entry.stored.since
+    )
+
+
+def to_day(moment: datetime | date | None) -> date | None:
     """Return the day of a moment in the centre's time."""
-    return environment.to_local(moment).date() if moment else None
+    return environment.to_local(moment).date() if isinstance(moment, datetime) else moment
 
 
 @dataclass(frozen=True)
@@ -189,15 +201,8 @@ class JournalKeeper:
         audit_log.purge(session, start_of(find_oldest_day(session, self.kind, as_of)))
 
 
-KEEPERS = (
-    RecordingKeeper(),
-    RowKeeper("playbacks", Playback.played_at),
-    RowKeeper("deleted_recordings", Recording.deleted_at),
-    JournalKeeper(),
-    RowKeeper("account_requests", AccountRequest.asked_at, AccountRequest.decided_at.is_not(None)),
-    RowKeeper("sign_in_failures", SignInThrottle.last_failure_at),
-)
-"""Data that this room deletes."""
+KEEPERS = (RecordingKeeper(), JournalKeeper())
+"""Data that this room deletes in its own way."""
 
 
 @dataclass(frozen=True)

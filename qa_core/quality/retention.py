@@ -5,11 +5,11 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from qa_core.compliance.retention import RowKeeper, find_oldest_day
+from qa_core.compliance.retention import RowKeeper, find_moments, find_oldest_day
 from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage
-from qa_core.storage.records.listening import Calibration, CoachingPlan, Draw, ListeningPlan
+from qa_core.storage.records.listening import Calibration, Draw, ListeningPlan
 from qa_core.storage.records.store import Session
 
 
@@ -41,16 +41,18 @@ class DrawKeeper(RowKeeper):
 
     def delete_due(self, as_of: date) -> None:
         with store.writing() as session:
-            session.execute(sa.delete(Draw).where(self.is_due(session, as_of)))
+            session.execute(sa.delete(Draw).where(self.is_due(session, Draw.drawn_at, as_of)))
             is_empty = ListeningPlan.id.not_in(sa.select(Draw.plan_id))
             is_over = ListeningPlan.ends_on < find_oldest_day(session, self.kind, as_of)
             session.execute(sa.delete(ListeningPlan).where(is_empty, is_over))
 
 
-KEEPERS = (
-    CalibrationKeeper("calibrations", Calibration.opened_at),
-    EvaluationKeeper("evaluations", Evaluation.evaluated_at),
-    RowKeeper("coaching", CoachingPlan.opened_at),
-    DrawKeeper("draws", Draw.drawn_at),
+KEEPERS = tuple(
+    keeper(kind, find_moments(kind))
+    for keeper, kind in (
+        (CalibrationKeeper, "calibrations"),
+        (EvaluationKeeper, "evaluations"),
+        (DrawKeeper, "draws"),
+    )
 )
-"""Data that this room deletes."""
+"""Data that this room deletes in its own way."""

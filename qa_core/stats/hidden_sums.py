@@ -2,6 +2,7 @@
 and hidden cells that whole numbers fix.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from qa_core.stats.linear_audit import PRIME, find_shown
 
 SOLVER_SECONDS = 5.0
 """Seconds of solver; what it has not answered by then counts as fixed."""
+MAX_EXCHANGED = 400
+"""Combinations whose pairs are compared at most: that takes the square of their number."""
+SURELY_LESS = 0.999
+"""Rows by which an answer in fractions has to differ before whole numbers are asked for."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,9 @@ def _find_varying(
 ) -> np.ndarray:
     """Find, as a mask, the hidden cells in which other whole numbers fit the shown cells.
 
-    One answer of the solver clears every cell that differs in it: first answers to random
-    weights of all of them, then one cell after the other.
+    Exchanges of two rows clear most of them. One answer of the solver clears every cell that
+    differs in it: first answers to random weights of all of them, then one cell after the
+    other.
     """
     columns, group = np.unique(np.vstack([shown, hidden]), axis=1, return_inverse=True)
     matrix = columns[: len(shown)].astype(np.float64)
@@ -174,32 +180,66 @@ def _find_varying(
     width = matrix.shape[1]
     truth = np.bincount(group.reshape(-1), rows, width)
     most = np.inf if among is None else np.bincount(group.reshape(-1), among, width)
-    shown_sums = LinearConstraint(matrix, matrix @ truth, matrix @ truth)
+    varies |= _find_exchanged(matrix, targets, truth, most - truth)
+    sums = matrix @ truth
+    shown_sums = LinearConstraint(csr_array(matrix), sums, sums)
 
-    def solve(weights: np.ndarray) -> bool:
-        """Note what differs in the numbers of least weight; return whether they were found."""
+    def solve(weights: np.ndarray, is_whole: bool) -> float:
+        """Note the cells that differ in the numbers of least weight. Returns the weight saved
+        against the rows; infinity without an answer in time.
+        """
         if solver.seconds <= 0:
-            return False
+            return np.inf
         began = time.thread_time()
         answer = milp(
             weights,
-            integrality=np.ones(width),
+            integrality=np.full(width, int(is_whole)),
             bounds=Bounds(0, most),
             constraints=shown_sums,
             options={"time_limit": max(solver.seconds, 0.01)},
         )
         solver.seconds -= time.thread_time() - began
         if answer.x is not None:
-            varies[np.abs(targets @ (answer.x - truth)) > 0.5] = True
-        return answer.status == 0
+            numbers = np.round(answer.x)
+            if (matrix @ numbers == sums).all():
+                varies[targets @ numbers != targets @ truth] = True
+        return weights @ truth - answer.fun if answer.status == 0 else np.inf
 
     chance = np.random.default_rng(len(targets))
     while (left := np.flatnonzero(~varies)).size > 2:
-        solve(chance.normal(size=len(left)) @ targets[left])
+        weights = chance.normal(size=len(left)) @ targets[left]
+        for is_whole in (False, True):
+            if not varies[left].any():
+                solve(weights, is_whole)
         if not varies[left].any():
             break
-    for place in range(len(targets)):
-        for sign in (-1, 1):  # first a larger number, then a smaller one
-            if varies[place] or not solve(sign * targets[place]):
-                break
+    for place, sign in itertools.product(range(len(targets)), (-1, 1)):
+        # Where fractions come to no full row more or less, whole numbers do not either.
+        if not varies[place] and solve(sign * targets[place], is_whole=False) > SURELY_LESS:
+            solve(sign * targets[place], is_whole=True)
     return varies
+
+
+def _find_exchanged(
+    shown: np.ndarray, hidden: np.ndarray, rows: np.ndarray, room: np.ndarray
+) -> np.ndarray:
+    """Find, as a mask, the hidden cells whose number changes where two rows take two other
+    places that the shown cells do not distinguish. `room`: how many more rows fit in.
+    """
+    some = np.argsort(~hidden.any(axis=0), kind="stable")[:MAX_EXCHANGED]
+    shown, hidden = shown[:, some].astype(np.int64), hidden[:, some].astype(np.int8)
+    rows, room = rows[some], room[some]
+    code = np.random.default_rng(0).integers(1, 1 << 61, len(shown)) @ shown
+    one, other = np.triu_indices(len(rows))
+    needed = 1 + (one == other)
+    can_leave, can_come = (np.minimum(n[one], n[other]) >= needed for n in (rows, room))
+    used = np.flatnonzero(can_leave | can_come)
+    pairs = used[np.argsort((code[one] + code[other])[used], kind="stable")]
+    if not len(pairs):
+        return np.zeros(len(hidden), bool)
+    starts = np.flatnonzero(np.diff((code[one] + code[other])[pairs], prepend=0))
+    is_open = np.maximum.reduceat(can_leave[pairs], starts)
+    is_open &= np.maximum.reduceat(can_come[pairs], starts)
+    within = (hidden[:, one] + hidden[:, other])[:, pairs]
+    ends = (one.reduceat(within, starts, axis=1) for one in (np.maximum, np.minimum))
+    return (np.subtract(*ends)[:, is_open] != 0).any(axis=1)

@@ -1,22 +1,31 @@
-"""The frame around every page: what is due, menu, filters, and the page itself."""
+"""The frame around every page: sidebar, what is due, filters, title, and the page itself."""
 
 import gc
 from datetime import timedelta
 
 import streamlit as st
 
+from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.base.errors import Refusal
+from qa_core.base.i18n import _
 from qa_core.storage.records import store
-from qa_core.ui import page_script, sidebar
-from qa_core.ui.frame import cached, filter_bar, gate, menu
+from qa_core.storage.records.base import now
+from qa_core.ui import page_script, saved_views
+from qa_core.ui.frame import cached, filter_bar, gate, menu, styles
+from qa_core.ui.frame.filter_bar import FilterState
+from qa_core.ui.server import browser
 from qa_core.ui.views.admin import account_requests, first_steps
-from qa_core.ui.widgets import drill
+from qa_core.ui.widgets import actions, drill, empty_states, freshness
 
 draw_when_reconnected = st.fragment(lambda: None, run_every=timedelta(days=1))
 """Empty part that runs by itself: for a page with one, the browser asks for a run when it is
 connected again. Another process may have taken over, and would drop the first click.
 """
+LOGO = styles.LOGO.read_text(encoding="utf-8")
+_NEWS = "account_news"
+INK = {False: "#1E2A32", True: "#E6EAEC"}
+"""Colour of text by whether the theme is dark: a picture does not take it from the page."""
 
 
 def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
@@ -24,10 +33,7 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
     with store.one_state():
         cached.look_up_version()
         page_key = entry.key if entry else menu.HOME
-        sidebar.show(viewer, page_key)
-        with st.sidebar:
-            draw_when_reconnected()
-            page_script.listen(page_key)
+        _show_sidebar(viewer, page_key)
         try:
             if entry is not None and entry.permission is not None:
                 viewer.require(entry.permission)
@@ -39,6 +45,61 @@ def show(viewer: Viewer, page: st.Page, entry: menu.MenuPage | None) -> None:
             page.run()
         except Refusal as refusal:
             gate.report_error(refusal)
+
+
+def open_page(key: str, has_title: bool = True) -> Viewer:
+    """Return who is looking at that page of the menu; show its title, what it is for, and the
+    outcome of the last act. What every page calls first.
+
+    Stops the run for a stranger; raises AccessDenied without the page's permission.
+    """
+    page = menu.find_page(key)
+    viewer = gate.current_viewer(*filter(None, [page.permission]))
+    if has_title and page.filters is not None:
+        filter_bar.show_title(_(page.title))
+    elif has_title:
+        st.title(_(page.title), anchor=False)
+        if page.about:
+            st.caption(_(page.about))
+    actions.show_outcome()
+    return viewer
+
+
+def open_figures(key: str, count: int | None = None) -> tuple[Viewer, FilterState]:
+    """Open a page under the filter bar and return the selection, too; stop the run if there is
+    nothing to show, which is said instead. `count`: see `empty_states.is_shown`.
+    """
+    viewer, state = open_page(key), filter_bar.current()
+    if empty_states.is_shown(viewer, state, count):
+        st.stop()
+    return viewer, state
+
+
+def _show_sidebar(viewer: Viewer, page_key: str) -> None:
+    """Draw the sidebar around the menu: name, freshness of the data, person, the way out."""
+    st.logo(LOGO.replace("currentColor", INK[styles.is_dark()]), size="large")
+    with st.sidebar:
+        saved_views.show_button(page_key)
+        freshness.show(viewer)
+        st.text(viewer.display_name)
+        st.caption(menu.name_role(viewer.role))
+        _show_account_news(viewer)
+        gate.show_sign_out()
+        draw_when_reconnected()
+        page_script.listen(page_key)
+
+
+def _show_account_news(viewer: Viewer) -> None:
+    """Link to the own account while it has news; looked up once per server session."""
+    if _NEWS not in st.session_state:
+        since = now() - sessions.NEWS_FOR
+        st.session_state[_NEWS] = any(
+            change.done_at > since
+            and (change.act, change.username) != (accounts.AccountAction.ADD, viewer.username)
+            for change in accounts.find_own_changes(viewer)
+        ) or bool(sessions.find_new_browsers(viewer.username, browser.current()))
+    if st.session_state[_NEWS]:
+        menu.show_page_link("my_account", _("News of your account"), "manage_accounts")
 
 
 # What is loaded stays: no collection has to look through it.

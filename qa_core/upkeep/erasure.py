@@ -1,106 +1,203 @@
-"""Erasure of a customer from all that imports keep. No other module knows every place
-where a customer's key can be.
+"""Erasure of a customer, an advisor or an account from every store, as the map of personal
+data says (`storage.records.data_map`, docs/decisions/personal-data-map.md).
 """
 
 import json
+import re
+import secrets
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from qa_core.access.roles import Viewer
+from qa_core.base import environment
 from qa_core.base.errors import AccessDenied
 from qa_core.compliance import recordings, restrictions
 from qa_core.files import uploads
 from qa_core.ingest.load import recovery
 from qa_core.ingest.matching import attach
-from qa_core.ingest.staging.staged import unscoped_import_rows
 from qa_core.ingest.watch import queue_log
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.records import store
-from qa_core.storage.records.base import now
-from qa_core.storage.records.evaluations import Evaluation
+from qa_core.storage.facts.personal_data import (
+    ACCOUNT,
+    ADVISOR,
+    BLANK,
+    CUSTOMER,
+    CUT,
+    KEEP,
+    ROW,
+    ColumnContent,
+    Datum,
+)
+from qa_core.storage.records import data_map, store
+from qa_core.storage.records.data_map import StoredTable
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.retention import Restriction
+from qa_core.storage.records.listening import ConfirmedEvaluator, Recording
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
 from qa_core.storage.records.store import Session
 
 References = set[tuple[str, str | None]]
 """Ids or tickets with their system, and each of them also with None, since a row
 without a system may mean any.
 """
+GONE = "…"
+MIN_NAME_LENGTH = 3
+"""Shorter spellings, and bare numbers, are replaced only where they are the whole value."""
 
 
 @dataclass(frozen=True)
-class ErasureCounts:
-    """Numbers of contacts that were removed or lost the key, of rows that waited or had
-    waited for their contact, and of events of calls in progress.
+class StoredPerson:
+    """Person in the stores: `id` is a pseudonym, an advisor's id or a username.
+
+    `names`: all spellings of an advisor or account, the id first · `contacts`, `tickets`:
+    of a customer · `stand_in`: anonymous account for the acts of an erased account.
     """
 
-    contacts: int
-    pending_rows: int
-    events: int
+    kind: str
+    id: str
+    names: tuple[str, ...] = ()
+    contacts: frozenset[tuple[str, str | None]] = frozenset()
+    tickets: frozenset[tuple[str, str | None]] = frozenset()
+    stand_in: str | None = None
+
+    def holds(self, column: sa.Column[Any], datum: Datum) -> sa.ColumnElement[bool]:
+        """Build the predicate of the rows in which this identifier is the person."""
+        is_theirs = column.in_(self.names) if self.kind == ACCOUNT else column == self.id
+        if datum.only is None:
+            return is_theirs
+        name, values = datum.only
+        return sa.and_(is_theirs, column.table.c[name].in_(values))
+
+    def owns(self, entry: StoredTable) -> sa.ColumnElement[bool] | None:
+        """Build the predicate of the rows that name one of the customer's contacts, and of
+        their parts; None for a table without.
+        """
+        for column, _datum in entry.find(ColumnContent.CONTACT, CUSTOMER):
+            system = entry.table.c.get("source_system")
+            if system is None:
+                return None  # a row of a file, see `_erase_imported`
+            keys = [(number, name) for number, name in self.contacts if name]
+            is_named = sa.tuple_(column, system).in_(keys)
+            ids = {number for number, _name in self.contacts}
+            return sa.or_(is_named, sa.and_(system.is_(None), column.in_(ids)))
+        return entry.find_parts(self.owns)
+
+    def forget(self, value: Any, is_list: bool = False) -> Any:
+        """Return a text or a JSON value without the person's names. `is_list`: a list, or
+        the keys, of persons, from which an advisor is left out.
+        """
+        match value:
+            case str() if value in self.names:
+                return self.stand_in or GONE
+            case str():
+                return self._pattern.sub(GONE, value) if self._pattern else value
+            case dict():
+                items = ((self.forget(key), self.forget(item)) for key, item in value.items())
+                return {key: item for key, item in items if not (is_list and key == GONE)}
+            case list():
+                items = (self.forget(item) for item in value)
+                return [item for item in items if not (is_list and item == GONE)]
+        return value
+
+    @property
+    def _pattern(self) -> re.Pattern[str] | None:
+        names = [re.escape(name) for name in self.names if is_telling(name)]
+        return re.compile(rf"\b(?:{'|'.join(names)})\b", re.IGNORECASE) if names else None
 
 
-def erase_customer(viewer: Viewer, customer_key: str) -> ErasureCounts:
-    """Remove every trace of the customer with that pseudonym from the stores. Only
-    `Viewer.SYSTEM` may call it, after a decision on a request of a person. It can be
-    repeated, also after an interruption.
+def is_telling(name: str) -> bool:
+    """Return whether a spelling means its person within a sentence too."""
+    return len(name) >= MIN_NAME_LENGTH and not name.isdecimal()
 
-    A customer's key can be in these places:
 
-    - `contacts` of the lake, as `customer_key` and, for a shared number, as
-      `given_customer_key`; also the before-images by which imports are undone:
-      removed by `lake.erase`. `lake.vacuum` deletes files of earlier versions.
-    - rows that wait for their contact, or had waited: removed, with what the customer
-      wrote. Surveys and tracking rows are removed also where they name an erased
-      contact or its ticket without a key. Pending evaluations have no key of a
-      customer, and stay, since they are about the advisor.
-    - evaluations of the customer's contacts: they stay, without the evaluator's comment
-      and tags, which are removed from before-images and pending rows too. The action
-      list of irritants has single words and counts, never a sentence or a contact.
-    - recordings of the customer's contacts: audio and waveform are deleted, the row
-      says when. Playbacks stay, since they are about who listened.
-    - events of calls in progress in a log that is followed (`watching/`): the call
-      stays, without its customer.
-    - temporary files (`tmp/`) of killed imports and uploads: removed. A file that is
-      being read at this moment is loaded afterwards; then erase again.
+def find_person(session: Session, kind: str, identifier: str) -> StoredPerson:
+    """Find all that an erasure or a copy looks for, by pseudonym, advisor id or username."""
+    if kind == CUSTOMER:
+        return StoredPerson(kind, identifier, (identifier,), *_find_references(identifier))
+    if kind == ACCOUNT:
+        # A name that is another's username means that one.
+        shown = sa.select(Account.display_name).where(
+            Account.username == identifier,
+            Account.display_name.not_in(sa.select(Account.username)),
+        )
+        title = sa.select(ConfirmedEvaluator.title).where(ConfirmedEvaluator.name == identifier)
+        names = session.scalars(exempt(shown.union(title))).all()
+        return StoredPerson(kind, identifier, (identifier, *names))
+    names = [identifier]
+    for column in (Advisor.name, AdvisorAlias.alias):
+        of_advisor = sa.select(column).where(column.class_.advisor_id == identifier)
+        names += session.scalars(exempt(of_advisor)).all()
+    return StoredPerson(kind, identifier, tuple(dict.fromkeys(names)))
 
-    The quarantine and the rest of the records (before-images of advisors and
-    evaluations, counts, decisions, the audit log) have no key.
 
-    Not erased, since they are not ours to change: files as they were delivered, with
-    clear numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep
-    DAYS` deletes them in time), the logs of the telephony, and backups; a backup that
-    is restored is erased from again (`upkeep.restore`).
+def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> Mapping[str, int]:
+    """Remove every trace of a person from the stores; can be repeated, also after an
+    interruption. Returns items by kind. Only `Viewer.SYSTEM` may call it, after a decision.
+
+    Not erased, since they are not ours to change: files as they were delivered, with clear
+    numbers, also in `.taken` and `.refused` of a watched folder (`watch --keep DAYS` deletes
+    them in time), the logs of the telephony, and backups; a backup that is restored is
+    erased from again (`upkeep.restore`). The map names what else is kept, and why.
     """
     if not viewer.is_system:
         raise AccessDenied()
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
-        replay_list.add("customer", replay_list.digest("customer", customer_key))
-        replay_list.drop("restriction", restrictions.write_key(customer_key=customer_key))
-        contacts, tickets = _find_references(customer_key)
+        replay_list.add(kind, replay_list.digest(kind, identifier))
+        replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
+        for column in ("customer_key", "advisor_id"):
+            replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
+        counts = erase_held(kind, identifier, actor=actor)
+    lake.vacuum(at_once=True)
+    return counts
+
+
+def erase_held(kind: str, *identifiers: str, actor: str = "system") -> Mapping[str, int]:
+    """Erase people likewise. The caller holds the lock of imports, and vacuums afterwards."""
+    counts: Counter[str] = Counter()
+    for identifier in identifiers:
         with store.writing() as session:
-            session.execute(sa.delete(Restriction).where(Restriction.customer_key == customer_key))
-            pending_rows = _erase_pending(session, customer_key, contacts, tickets)
-            _erase_notes(session, contacts)
-            recordings.delete_of(
-                session,
-                {(system, contact_id) for contact_id, system in contacts if system},
-                "erased",
-                viewer.username,
-            )
-            audit_log.record(session, viewer.username, "customer_erased", "imports")
-        # Contacts are erased last: after an interruption, a second call still finds by
-        # them what waits for them.
-        contact_count = lake.erase(customer_key)
-        events = queue_log.erase_customer(customer_key)
+            counts.update(_erase_from_records(session, kind, identifier, actor))
+    # Contacts are erased last: after an interruption, a second call still finds by them
+    # what waits for them.
+    if kind == CUSTOMER:
+        counts["contacts"] = sum(map(lake.erase, identifiers))
+        counts["events"] = sum(map(queue_log.erase_customer, identifiers))
+    elif kind == ADVISOR:
+        lake.remove_advisors(*identifiers)
+    recordings.delete_orphans()
     store.empty_log()
     uploads.remove_leftovers()
     lake.remove_dead_folders()
-    lake.vacuum(at_once=True)
-    return ErasureCounts(contact_count, pending_rows, events)
+    return counts
+
+
+def _erase_from_records(session: Session, kind: str, identifier: str, actor: str) -> Counter[str]:
+    person = find_person(session, kind, identifier)
+    counts = Counter(_erase_imported(session, person))
+    if kind == CUSTOMER:
+        whole = {(system, number) for number, system in person.contacts if system}
+        counts["recording"] = recordings.delete_of(session, whole, "erased", actor)
+    elif kind == ADVISOR:
+        counts["recording"] = _drop_recordings(session, identifier)
+        theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
+        for username in session.scalars(exempt(theirs)).all():
+            account = _add_stand_in(session, find_person(session, ACCOUNT, username))
+            counts += _walk(session, account)
+            # Nothing refers to it: what an advisor did goes with the advisor.
+            gone = sa.delete(Account).where(Account.username == account.stand_in)
+            session.execute(gone, execution_options=QUIETLY)
+    else:
+        person = _add_stand_in(session, person)
+    counts.update(_walk(session, person))
+    if kind != CUSTOMER:
+        _rewrite_quarantine(person)
+    audit_log.record(session, actor, f"{kind}_erased")
+    return counts
 
 
 def _find_references(customer_key: str) -> tuple[References, References]:
@@ -114,52 +211,187 @@ def _find_references(customer_key: str) -> tuple[References, References]:
     for system, contact_id, ticket in rows:
         contacts |= {(contact_id, system), (contact_id, None)}
         tickets |= {(ticket, system), (ticket, None)} if ticket is not None else set()
-    return contacts, tickets
+    return frozenset(contacts), frozenset(tickets)
 
 
-def _erase_pending(
-    session: Session, customer_key: str, contacts: References, tickets: References
-) -> int:
-    def is_theirs(kind: str, contact_id: str | None, content: dict[str, Any]) -> bool:
-        system = content.get("system")
-        is_named = (contact_id, system) in contacts or (content.get("ticket"), system) in tickets
-        return customer_key in json.dumps(content) or (kind in attach.VALUES and is_named)
+def _erase_imported(session: Session, person: StoredPerson) -> Mapping[str, int]:
+    """Delete what a customer's imports left: rows that wait, and texts in before-images.
 
-    rows = sa.select(WaitingRow.id, WaitingRow.kind, WaitingRow.contact_id, WaitingRow.content)
-    pending_rows = session.execute(unscoped_import_rows(rows))
-    row_ids = [row_id for row_id, *row in pending_rows if is_theirs(*row)]
-    for row_id in row_ids:
-        session.execute(sa.delete(WaitingRow).filter_by(id=row_id))
-    return len(row_ids)
-
-
-def _erase_notes(session: Session, contacts: References) -> None:
-    """Delete what evaluators wrote about those contacts."""
-    blank = {"comment": None, "tags": None}
-    keys = sa.select(Evaluation.id, Evaluation.source_system, Evaluation.contact_id)
-    noted_keys = Unscoped(
-        keys.where(sa.or_(Evaluation.comment.is_not(None), Evaluation.tags.is_not(None))),
-        "A customer's request covers every text about their contacts, in all teams. Keys are "
-        "read, and the texts are deleted.",
-    )
-    numbers = [
-        number
-        for number, system, contact_id in session.execute(noted_keys).all()
-        if (contact_id, system) in contacts
-    ]
-    if numbers:
-        session.execute(
-            sa.update(Evaluation),
-            [{"id": number, **blank, "changed_at": now()} for number in numbers],
-        )
-    images = session.scalars(
-        unscoped_import_rows(sa.select(BeforeImage).where(BeforeImage.object == "evaluation"))
-    )
-    for image in images.all():
+    Pending evaluations have no key of a customer, and stay without their texts, since they
+    are about the advisor.
+    """
+    if person.kind != CUSTOMER:
+        return {}
+    records = data_map.find_records()
+    texts = {
+        column.name
+        for name in ("evaluation", "evaluation_answer")
+        for column, _datum in records[name].find(ColumnContent.TEXT, CUSTOMER)
+    }
+    count = 0
+    for row in session.scalars(exempt(sa.select(WaitingRow))).all():
+        system = row.content.get("system")
+        is_named = (row.contact_id, system) in person.contacts
+        is_named |= (row.content.get("ticket"), system) in person.tickets
+        is_theirs = person.id in json.dumps(row.content)
+        if is_theirs or (row.kind in attach.VALUES and is_named):
+            session.delete(row)
+            count += 1
+        elif row.kind == "evaluations" and is_named:
+            row.content = _strip(row.content, texts)
+    images = sa.select(BeforeImage).where(BeforeImage.object == "evaluation")
+    for image in session.scalars(exempt(images)).all():
         content = image.content or {}
-        if (content.get("contact_id"), content.get("source_system")) in contacts:
-            image.content = {**content, **blank}
-    pending_rows = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
-    for row in session.scalars(unscoped_import_rows(pending_rows)):
-        if (row.contact_id, row.content.get("system")) in contacts:
-            row.content = {**row.content, "values": {**row.content["values"], **blank}}
+        if (content.get("contact_id"), content.get("source_system")) in person.contacts:
+            image.content = _strip(content, texts)
+    return {"rows": count}
+
+
+def _strip(value: Any, texts: Collection[str]) -> Any:
+    """Empty the free texts of a JSON value, by their keys."""
+    if isinstance(value, list):
+        return [_strip(item, texts) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: (({} if isinstance(item, dict) else None) if key in texts else _strip(item, texts))
+        for key, item in value.items()
+    }
+
+
+def _drop_recordings(session: Session, advisor_id: str) -> int:
+    live = sa.select(Recording).where(Recording.file_name.is_not(None))
+    theirs = session.scalars(exempt(live.where(Recording.advisor_id == advisor_id))).all()
+    for recording in theirs:
+        recordings.drop(session, recording, "erased")
+    return len(theirs)
+
+
+def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
+    """Add the anonymous account that what the erased one did is attributed to."""
+    account = session.scalar(exempt(sa.select(Account).where(Account.username == person.id)))
+    if account is None:
+        raise AccessDenied()
+    name = f"former-{secrets.token_hex(4)}"
+    session.add(
+        Account(username=name, display_name=name, role=account.role, password_hash="", active=False)
+    )
+    session.flush()
+    return StoredPerson(person.kind, person.id, person.names, stand_in=name)
+
+
+def _walk(session: Session, person: StoredPerson) -> Counter[str]:
+    """Do in every table what its columns say: links and texts first, then rows."""
+    counts: Counter[str] = Counter()
+    for entry in data_map.find_records().values():
+        if person.contacts and (is_theirs := person.owns(entry)) is not None:
+            _blank(session, entry, is_theirs)
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind):
+            if datum.on_erasure == CUT and not isinstance(column.type, sa.JSON):
+                values = {column.name: person.stand_in or _find_empty(column)}
+                values |= {
+                    text.name: _find_empty(text)
+                    for text, other in entry.find(ColumnContent.TEXT, person.kind)
+                    if other.on_erasure == CUT
+                }
+                _update(session, entry, person.holds(column, datum), values)
+        if person.kind != CUSTOMER:
+            counts[entry.name] += _replace_names(session, entry, person)
+    for entry in data_map.find_records().values():
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind):
+            if datum.on_erasure == ROW:
+                gone = sa.delete(entry.model).where(person.holds(column, datum))
+                counts[entry.name] += session.execute(gone, execution_options=QUIETLY).rowcount
+    return +counts
+
+
+QUIETLY = {"synchronize_session": False}
+
+
+def _update(
+    session: Session, entry: StoredTable, where: sa.ColumnElement[bool], values: dict[str, Any]
+) -> None:
+    changed = sa.update(entry.model).where(where).values(values)
+    session.execute(changed, execution_options=QUIETLY)
+
+
+def _find_empty(column: sa.Column[Any]) -> str | None:
+    return None if column.nullable else ""
+
+
+def _blank(session: Session, entry: StoredTable, is_theirs: sa.ColumnElement[bool]) -> None:
+    """Empty what was written about a customer's contacts."""
+    plain: dict[str, Any] = {}
+    for column, datum in entry.find(ColumnContent.TEXT, CUSTOMER):
+        if datum.on_erasure == ROW and datum.if_named == BLANK:
+            session.execute(sa.delete(entry.model).where(is_theirs), execution_options=QUIETLY)
+            return
+        if datum.texts:
+            strip = lambda value, texts=datum.texts: _strip(value, texts)  # noqa: E731
+            _rewrite(session, entry, column, is_theirs, strip)
+        elif datum.on_erasure == BLANK:
+            plain[column.name] = _find_empty(column)
+    if plain:
+        _update(session, entry, is_theirs, plain)
+
+
+def _rewrite(
+    session: Session,
+    entry: StoredTable,
+    column: sa.Column[Any],
+    where: sa.ColumnElement[bool],
+    change: Callable[[Any], Any],
+) -> None:
+    keys = list(entry.table.primary_key.columns)
+    rows = session.execute(exempt(sa.select(*keys, column).where(where))).all()
+    for *key, value in rows:
+        fresh = change(value)
+        if fresh != value:
+            here = sa.and_(*(name == part for name, part in zip(keys, key, strict=True)))
+            if fresh is None:
+                gone = sa.delete(entry.model).where(here)
+                session.execute(gone, execution_options=QUIETLY)
+            else:
+                _update(session, entry, here, {column.name: fresh})
+
+
+def _replace_names(session: Session, entry: StoredTable, person: StoredPerson) -> int:
+    """Replace the names of an advisor or an account in texts and lists, or delete the row, as
+    the map says. Returns the number of rows deleted.
+    """
+    deleted = 0
+
+    def change(value: Any) -> Any:
+        nonlocal deleted
+        fresh = person.forget(value, what == ColumnContent.IDENTIFIER)
+        is_gone = fresh != value and datum.if_named == ROW and person.kind in datum.whose
+        deleted += is_gone
+        return None if is_gone else fresh
+
+    for what in (ColumnContent.TEXT, ColumnContent.RECORD, ColumnContent.IDENTIFIER):
+        for column, datum in entry.find(what):
+            is_json = isinstance(column.type, sa.JSON)
+            if datum.on_erasure != KEEP and (is_json or what != ColumnContent.IDENTIFIER):
+                named = [_has(column, name, is_json) for name in person.names]
+                _rewrite(session, entry, column, sa.or_(*named), change)
+    return deleted
+
+
+def _has(column: sa.Column[Any], name: str, is_json: bool) -> sa.ColumnElement[bool]:
+    text = json.dumps(name)[1:-1] if is_json else name
+    return sa.cast(column, sa.Text).icontains(text, autoescape=True)
+
+
+def _rewrite_quarantine(person: StoredPerson) -> None:
+    for path in (environment.current().folder / "quarantine").glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        cleared = re.sub(r"[^,;\n\"]+", lambda cell: person.forget(cell.group()), text)
+        if cleared != text:
+            environment.write_private(path, cleared.encode(), overwrite=True)
+
+
+def exempt(statement: Any) -> Unscoped:
+    """Exempt a statement about one person from the viewer's scope."""
+    return Unscoped(
+        statement, "A person's own data is searched in every table, to erase it or to copy it."
+    )

@@ -31,12 +31,15 @@ from qa_core.upkeep import after_import
 from qa_core.upkeep import retention as import_retention
 
 LOG = logging.getLogger("qa_core")
-KEEPERS: tuple[Keeper, ...] = (
-    *quality_retention.KEEPERS,
-    *import_retention.KEEPERS,
-    *retention.KEEPERS,
+_OWN: tuple[Keeper, ...] = (*quality_retention.KEEPERS, *retention.KEEPERS)
+_BY_AGE = (
+    retention.RowKeeper(kind, moments)
+    for kind in retention.BY_KIND
+    if (moments := retention.find_moments(kind))
+    and kind not in {keeper.kind for keeper in (*_OWN, *import_retention.KEEPERS)}
 )
-"""Every kind of personal data that goes by age, whichever room keeps it."""
+KEEPERS: tuple[Keeper, ...] = (*_OWN, *_BY_AGE, *import_retention.KEEPERS)
+"""Every kind of personal data that goes by age: by a keeper of its room, else by the map."""
 
 CLOSES = {
     "evaluations": closed_months.ANALYSES,

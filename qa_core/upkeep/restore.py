@@ -26,10 +26,10 @@ from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, replay_list
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS, ColumnContent
 from qa_core.storage.lake import tables
-from qa_core.storage.records import store
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
-from qa_core.storage.records.people import Advisor
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, purge, subjects
 
@@ -105,12 +105,10 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     for entry in known.entries:
         if entry.at >= since:
             by_kind.setdefault(entry.kind, []).append(entry)
-    customers = _find_erased("customer", by_kind, _find_customers())
-    for key in customers:
-        subjects.erase(viewer, customer=key)
-    advisors = _find_erased("advisor", by_kind, _find_advisors())
-    for advisor_id in advisors:
-        subjects.erase(viewer, advisor=advisor_id)
+    erased = {kind: _find_erased(kind, by_kind) for kind in PERSONS}
+    for kind, identifiers in erased.items():
+        for identifier in identifiers:
+            subjects.erase(viewer, **{kind: identifier})
     objections = [json.loads(entry.key) for entry in by_kind.get("objection", ())]
     subjects.object_to(
         viewer,
@@ -127,7 +125,8 @@ def replay(viewer: Viewer, since: datetime, name: str, accept_gaps: bool = False
     with store.writing() as session:
         audit_log.record(session, viewer.username, "backup_restored", name, since.isoformat())
         audit_log.anchor(session, viewer.username, f"restored as of {since.isoformat()}")
-    return Restored(since, len(customers), len(advisors), len(objections), deleted)
+    counts = (len(erased[kind]) for kind in (CUSTOMER, ADVISOR))
+    return Restored(since, *counts, len(objections), deleted)
 
 
 def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
@@ -207,32 +206,33 @@ def _finish(staging: Path) -> Restored:
     return Restored(made_at, **document["replayed"], deleted=document["deleted"])
 
 
-def _find_erased(
-    kind: str, by_kind: Mapping[str, list[ReplayEntry]], present: Iterable[str]
-) -> list[str]:
+def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[str]:
     digests = {entry.key for entry in by_kind.get(kind, ())}
     if not digests:
         return []
     return sorted(
         value
-        for value in set(present)
+        for value in set(_find_present(kind))
         if not digests.isdisjoint(replay_list.find_digests(kind, value))
     )
 
 
-def _find_customers() -> Iterator[str]:
-    yield from _read_columns("customer_key", "given_customer_key")
+def _find_present(kind: str) -> Iterator[str]:
+    """Find the identifiers of all persons of a kind, wherever the map says they may be."""
+    contacts = data_map.LAKE["contacts"].find(ColumnContent.IDENTIFIER, kind)
+    yield from _read_columns(*(column.name for column, _datum in contacts))
     with store.reading() as session:
-        for content in session.scalars(_whole(sa.select(WaitingRow.content))):
-            yield from re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content))
-
-
-def _find_advisors() -> Iterator[str]:
-    yield from _read_columns("advisor_id", "given_advisor_id")
-    with store.reading() as session:
-        yield from session.scalars(_whole(sa.select(Advisor.advisor_id)))
-        images = sa.select(BeforeImage.key).where(BeforeImage.object == "advisor")
-        yield from session.scalars(_whole(images))
+        for entry in data_map.find_records().values():
+            for column, _datum in entry.find(ColumnContent.IDENTIFIER, kind):
+                if not isinstance(column.type, sa.JSON):
+                    named = sa.select(column).where(column.is_not(None)).distinct()
+                    yield from session.scalars(_whole(named))
+        if kind == CUSTOMER:
+            for content in session.scalars(_whole(sa.select(WaitingRow.content))):
+                yield from re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content))
+        if kind == ADVISOR:
+            images = sa.select(BeforeImage.key).where(BeforeImage.object == "advisor")
+            yield from session.scalars(_whole(images))
 
 
 def _read_columns(*names: str) -> set[str]:

@@ -10,9 +10,14 @@ import sqlalchemy as sa
 from qa_core.base import environment
 from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
 from qa_core.storage import lake
-from qa_core.storage.records import store
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, ColumnContent
+from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
+from qa_core.storage.records.people import Account, Advisor
+from qa_core.storage.records.retention import SubjectRequest
+from qa_core.storage.records.store import Session
 from qa_core.storage.retention import DueData
+from qa_core.upkeep import erasure
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,54 @@ def _find_day(path: Path) -> date:
     return to_day(datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
+@dataclass(frozen=True)
+class PersonKeeper:
+    """People who left: they are erased as on request. `find`: their identifiers and days."""
+
+    kind: str
+    person: str
+    find: Callable[[Session, datetime], list[tuple[str, datetime]]]
+
+    def find_due(self, as_of: date) -> DueData | None:
+        days = sorted(to_day(day) for _identifier, day in self._find(as_of))
+        # When the last of their other data went is not known: due from today on.
+        return DueData(self.kind, len(days), days[0], days[-1], as_of) if days else None
+
+    def delete_due(self, as_of: date) -> None:
+        erasure.erase_held(self.person, *(identifier for identifier, _day in self._find(as_of)))
+
+    def _find(self, as_of: date) -> list[tuple[str, datetime]]:
+        with store.reading() as session:
+            return self.find(session, start_of(find_oldest_day(session, self.kind, as_of)))
+
+
+def _find_closed_accounts(session: Session, before: datetime) -> list[tuple[str, datetime]]:
+    closed = sa.select(Account.username, Account.closed_at).where(Account.closed_at < before)
+    return read_whole(session, closed.order_by(Account.username)).all()
+
+
+def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetime]]:
+    """Find advisors whom nothing names any more but the directory and requests."""
+    mentions = [
+        # By its index where there is one: evaluations may be a million.
+        sa.exists().where(column == Advisor.advisor_id)
+        if column.index
+        else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None)))
+        for entry in data_map.find_records().values()
+        if ADVISOR in entry.stored.whose and entry.stored.kind != "leavers"
+        for column, _datum in entry.find(ColumnContent.IDENTIFIER, ADVISOR)
+        if not isinstance(column.type, sa.JSON) and entry.model is not SubjectRequest
+    ]
+    in_use = sa.select(Account.advisor_id).where(Account.active, Account.advisor_id.is_not(None))
+    is_kept = sa.or_(*mentions, Advisor.advisor_id.in_(in_use))
+    unnamed = sa.select(Advisor.advisor_id, Advisor.created_at).where(
+        Advisor.created_at < before, sa.not_(is_kept)
+    )
+    leavers = read_whole(session, unnamed.order_by(Advisor.advisor_id)).all()
+    known = lake.find_advisors() if leavers else ()
+    return [(advisor_id, day) for advisor_id, day in leavers if advisor_id not in known]
+
+
 KEEPERS = (
     ContactKeeper("contacts", lake.HAS_IDENTITY, lake.remove_identities),
     ContactKeeper("survey_comments", lake.HAS_COMMENT, lake.remove_comments),
@@ -104,5 +157,7 @@ KEEPERS = (
     BatchRowKeeper("before_images", BeforeImage),
     FileKeeper("quarantine", "quarantine"),
     FileKeeper("temporary_files", "tmp"),
+    PersonKeeper("closed_accounts", ACCOUNT, _find_closed_accounts),
+    PersonKeeper("leavers", ADVISOR, _find_leavers),
 )
-"""Kinds of data that this room deletes by age."""
+"""Data that this room deletes in its own way; people last, once nothing else names them."""

@@ -32,7 +32,7 @@ from streamlit.runtime.state.common import TESTING_KEY
 from streamlit.testing.v1 import AppTest
 from tools import documents
 
-from qa_core.access import accounts, passwords, service_tokens, sessions
+from qa_core.access import accounts, service_tokens, sessions
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.base import environment
@@ -145,7 +145,6 @@ def marked(
         for name in ENVIRONMENT:
             patch.delenv(name, raising=False)
         patch.setenv("QA_HOME", str(folder))
-        patch.setattr(passwords, "ROUNDS", 4)
         marks = build_once("marked", folder, marked_centre.build)
         find_kinds()
         known = {entry["username"]: entry["password"] for entry in demo.sign_ins()}

@@ -377,9 +377,8 @@ def test_the_page_of_the_account_lists_sessions_ends_them_and_names_new_browsers
 
 
 def test_a_one_time_password_opens_nothing_after_its_days(
-    centre, monkeypatch: pytest.MonkeyPatch
+    centre,
 ) -> None:
-    monkeypatch.setattr(passwords, "ROUNDS", 4)
     one_time = accounts.add(Viewer.SYSTEM, "new", "manager")
     turn_back(Account, timedelta(days=6, hours=23), "one_time_since")
     assert code_of("new", one_time) == "in"

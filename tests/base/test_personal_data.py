@@ -75,6 +75,8 @@ HEALTH = (
     "the customer is diabetic", "she has been depressed",
     "he is disabled", "on sick leave", "his medication changed", "she had a stroke",
     "a mental health problem", "her illness", "her epilepsy",
+    "elle voit son oncologue mardi", "il attend une greffe du rein",
+    "depuis son accident vasculaire cérébral",
 )  # fmt: skip
 AROUND = (
     "{}",
@@ -116,6 +118,14 @@ HARMLESS = (
     "Transfert au service 3 en 20 secondes, poste 4512.",
     "Number 7 on the list, code 75011.",
 )
+
+
+def test_the_number_of_a_customer_is_seen_and_a_place_in_a_list_is_not() -> None:
+    assert [match.kind for match in find_personal_data("client n° 4821377")] == [
+        "identity_document"
+    ]
+    assert find_personal_data("le client n° 2 de la liste") == []
+    assert find_personal_data("le greffe du tribunal a appelé") == []
 
 
 def test_seeded_personal_data_is_flagged_nearly_always(centre) -> None:

@@ -22,7 +22,8 @@ from qa_core.storage.records.listening import (
     ListeningPlan,
     Playback,
 )
-from qa_core.storage.records.people import AccountRequest, SignInThrottle
+from qa_core.storage.records.people import Account, AccountRequest, SignInThrottle
+from qa_core.storage.records.retention import SubjectRequest
 
 
 def add_scorecard() -> None:
@@ -103,6 +104,15 @@ def add_one_of_each(sent: Path, name: str, at: datetime, advisor_id: str = "ann-
                 AccountRequest(
                     act="account_add", username="x", content={}, asked_by="adam", asked_at=at,
                     decided_at=at,
+                ),
+                Account(
+                    username=f"{name}-left", display_name=f"{name}-left", role="evaluator",
+                    password_hash="", active=False, closed_at=at,
+                ),
+                SubjectRequest(
+                    kind="access", subject_kind="customer", subject=f"{name}-customer",
+                    received_on=at.date(), due_on=at.date(), answered_on=at.date(),
+                    answered_by="dora", answer=f"{name}-answer", entered_by="dora",
                 ),
                 SignInThrottle(key=f"account:{name}-person", last_failure_at=at),
             ]

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
 
 from builders.centres import add_people, contact, evaluation, land, land_spend
 from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewer
@@ -581,41 +582,49 @@ def _list_sums(system: System) -> Iterator[tuple[str, np.ndarray]]:
                 yield f"{around} without its {name}", left
 
 
-def find_fixed(answers: Answers, widths: list[float] | None = None) -> Iterator[str]:
+def find_fixed(answers: Answers) -> Iterator[str]:
     """The hidden cells of which whole numbers leave one count alone. The attacker knows which
-    combinations occur, and of a numerator also how many there are at most. `widths` takes
-    how far apart the ends are, as shares of the true count.
+    combinations occur, and of a numerator also how many there are at most.
     """
     for system in find_systems(answers):
-        if not system.shown:
+        cells = [cell for cell, inside in system.hidden.items() if inside.any()]
+        if not system.shown or not cells or np.array_equal(system.amounts, system.most):
             continue
-        known = np.array([*system.shown.values()], float)
-        for cell, inside in system.hidden.items():
-            truth = system.amounts[inside].sum()
-            if not inside.any() or (system.most is not None and _is_of_all(system)):
-                continue
-            groups, place = np.unique(np.vstack([known, inside]), axis=1, return_inverse=True)
-            place = place.reshape(-1)
-            target, matrix = groups[-1], groups[:-1]
-            sums = np.bincount(place, system.amounts, len(target))
-            most = np.inf if system.most is None else np.bincount(place, system.most, len(target))
-            ends = []
-            for sign in (1, -1):
-                found = milp(
-                    sign * target,
-                    integrality=np.ones(len(target)),
-                    bounds=Bounds(0, most),
-                    constraints=LinearConstraint(matrix, matrix @ sums, matrix @ sums),
-                )
-                ends.append(np.inf if found.x is None else round(target @ found.x))
-            if ends[0] == ends[1]:
-                yield f"{system.label} {cell}: {truth:.0f}, no other number"
-            elif widths is not None and truth:
-                widths.append((ends[1] - ends[0]) / truth)
+        for cell in np.flatnonzero(_find_one_count(system, cells)):
+            truth = system.amounts[system.hidden[cells[cell]]].sum()
+            yield f"{system.label} {cells[cell]}: {truth:.0f}, no other number"
 
 
-def _is_of_all(system: System) -> bool:
-    return bool((system.amounts == system.most).all())
+def _find_one_count(system: System, cells: list[tuple[str | None, Any]]) -> np.ndarray:
+    """Find the hidden cells that have their true count in all numbers which fit what is
+    shown. Each answer of the solver clears every cell that has another count in it; of a
+    cell that is left, both ends are the true count.
+    """
+    all_cells = np.vstack([*system.shown.values(), *(system.hidden[cell] for cell in cells)])
+    groups, place = np.unique(all_cells, axis=1, return_inverse=True)
+    matrix, targets = np.split(groups.astype(float), [len(system.shown)])
+    width = groups.shape[1]
+    truth = np.bincount(place.reshape(-1), system.amounts, width)
+    most = np.inf if system.most is None else np.bincount(place.reshape(-1), system.most, width)
+    shown_sums = LinearConstraint(csr_array(matrix), matrix @ truth, matrix @ truth)
+    # What is in no shown cell can be any number.
+    is_fixed = ~targets[:, ~matrix.any(axis=0)].any(axis=1)
+
+    def solve(weights: np.ndarray) -> None:
+        found = milp(
+            weights, integrality=np.ones(width), bounds=Bounds(0, most), constraints=shown_sums
+        )
+        assert found.status == 0, found.message
+        is_fixed[np.abs(targets @ (found.x - truth)) > 0.5] = False
+
+    chance = np.random.default_rng(0)
+    for _answer in range(2):
+        solve(chance.random(len(targets)) @ targets)
+    for cell, target in enumerate(targets):
+        for sign in (-1, 1):
+            if is_fixed[cell]:
+                solve(sign * target)
+    return is_fixed
 
 
 def watch_centre() -> None:

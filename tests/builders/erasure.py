@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -39,7 +40,7 @@ def find_traces(centre: Path, key: str) -> list[str]:
     return found
 
 
-def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> erasure.ErasureCounts:
-    """Erase, as if the ten minutes for readers had passed."""
+def forget(key: str, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, int]:
+    """Erase a customer, as if the ten minutes for readers had passed."""
     monkeypatch.setattr(maintenance, "READER_SECONDS", 0)
-    return erasure.erase_customer(Viewer.SYSTEM, key)
+    return erasure.erase(Viewer.SYSTEM, "customer", key)

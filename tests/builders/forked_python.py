@@ -191,4 +191,5 @@ if __name__ == "__main__":
     sys.path[:1] = [str(TESTS.parent), str(TESTS)]
     for name in IMPORTED:
         importlib.import_module(name)
+    importlib.import_module("qa_core.access.passwords").ROUNDS = 4  # as in the tests
     fork_for_all(sys.argv[1])

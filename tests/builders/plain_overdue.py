@@ -26,6 +26,9 @@ ROWS = {
     "journal": (12, "SELECT at FROM journal"),
     "account_requests": (12, "SELECT asked_at FROM account_request"),
     "sign_in_failures": (30, "SELECT last_failure_at FROM sign_in_throttle"),
+    "closed_accounts": (12, "SELECT closed_at FROM account WHERE closed_at IS NOT NULL"),
+    "requests": (36, "SELECT answered_on FROM subject_request WHERE answered_on IS NOT NULL"),
+    "certificates": (36, "SELECT finished_at FROM purge WHERE finished_at IS NOT NULL"),
     "waiting_rows": (
         30,
         "SELECT b.started_at FROM waiting_row w JOIN import_batch b ON b.id = w.batch_id",
@@ -35,7 +38,15 @@ ROWS = {
         "SELECT b.started_at FROM before_image i JOIN import_batch b ON b.id = i.batch_id",
     ),
 }
-"""Kind → months (days from 30 on), and the moments or days of what is there."""
+"""Kind → months (days for 30 and 90), and the moments or days of what is there."""
+MENTIONS = (
+    "SELECT advisor_id, evaluated_at FROM evaluation",
+    "SELECT advisor_id, opened_at FROM coaching_plan",
+    "SELECT advisor_id, played_at FROM playback",
+    "SELECT advisor_id, coalesce(deleted_at, '9998-01-01') FROM recording",
+    "SELECT c.advisor_id, d.drawn_at FROM drawn_contact c JOIN draw d ON d.id = c.draw_id",
+)
+"""What names an advisor for twelve months; contacts do for thirteen."""
 PEOPLE = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
 
 
@@ -54,11 +65,28 @@ def count_overdue(home: Path, today: date) -> dict[str, int]:
             days.setdefault("contacts", []).append((13, row["local_start"].date()))
         if row.get("survey_comment"):
             days.setdefault("survey_comments", []).append((12, row["local_start"].date()))
+    days["leavers"] = [(13, day) for day in _find_unnamed(home, today)]
     counts = {
         kind: sum(_is_over(period, day, today) for period, day in found)
         for kind, found in days.items()
     }
     return {kind: count for kind, count in counts.items() if count}
+
+
+def _find_unnamed(home: Path, today: date) -> list[date]:
+    """The days on which advisors came whom nothing names that may still be kept."""
+    with closing(sqlite3.connect(home / "records.sqlite")) as connection:
+        named = {
+            advisor_id
+            for statement in MENTIONS
+            for advisor_id, moment in connection.execute(statement)
+            if not _is_over(12, _read_day(moment), today)
+        }
+        advisors = connection.execute("SELECT advisor_id, created_at FROM advisor").fetchall()
+    for row in _read_contacts(home, _find_current_files(home)):
+        if not _is_over(13, row["local_start"], today):
+            named |= {row.get(name) for name in PEOPLE}
+    return [_read_day(moment) for advisor_id, moment in advisors if advisor_id not in named]
 
 
 def count_outside(home: Path, today: date) -> int:
@@ -119,7 +147,7 @@ def _read_mtime(path: Path) -> date:
 def _is_over(period: int, day: date | datetime, today: date) -> bool:
     if isinstance(day, datetime):
         day = day.date()
-    if period >= 30:
+    if period in (30, 90):
         return today > day + timedelta(days=period)
     place = day.year * 12 + day.month - 1 + period
     year, month = place // 12, place % 12 + 1

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -40,16 +41,8 @@ TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts
 SYSTEM = Viewer.SYSTEM
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_hashes() -> Iterator[None]:
-    """Seven accounts per centre: the cost of hashing is not what is tested here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "ROUNDS", 4)
-        yield
-
-
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, quick_hashes: None) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo centre that the tests below only read."""
     folder = tmp_path_factory.mktemp("filled")
     with pytest.MonkeyPatch.context() as patch:
@@ -218,26 +211,38 @@ def test_a_calibration_is_closed_and_another_waits_for_the_evaluator(at_home: Pa
     ]
 
 
+KPIS = (
+    "received",
+    "first_contact_resolution",
+    "csat",
+    "nps",
+    "evaluation_score",
+    "cost_per_contact",
+    "average_handle_time",
+)
+
+
+def build_tiny() -> None:
+    demo.build(SYSTEM, plan=TINY)
+
+
 def test_the_same_plan_fills_two_stores_with_the_same_figures(
-    centre: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+    start_from: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def figures() -> pd.DataFrame:
-        kpis = (
-            "received",
-            "first_contact_resolution",
-            "csat",
-            "nps",
-            "evaluation_score",
-            "cost_per_contact",
-            "average_handle_time",
-        )
-        return query.measure(SYSTEM, kpis, by=("week",))[
+        return query.measure(SYSTEM, KPIS, by=("week",))[
             ["week", "kpi", "value", "low", "high", "n"]
         ]
 
-    demo.build(SYSTEM, plan=PLAN)
+    start_from(build_tiny)
     here = figures()
-    monkeypatch.setenv("QA_HOME", str(filled))
+    assert set(here["kpi"][here["n"] > 0]) == set(KPIS)
+    monkeypatch.setenv("QA_HOME", str(tmp_path_factory.mktemp("again")))
+    monkeypatch.delenv("QA_DATABASE_URL", raising=False)
+    store.migrate()
+    build_tiny()
     pd.testing.assert_frame_equal(figures(), here)
 
 
@@ -258,8 +263,10 @@ def test_only_who_manages_imports_and_accounts_may_build_or_remove_it(
             act(viewer)
 
 
-def test_removal_leaves_nothing_but_the_journal(centre: Path) -> None:
-    demo.build(SYSTEM, plan=TINY)
+def test_removal_leaves_nothing_but_the_journal(
+    centre: Path, start_from: Callable[..., Any]
+) -> None:
+    start_from(build_tiny)
     demo.remove(SYSTEM)
     with lake.working() as connection:
         assert connection.execute(

@@ -4,18 +4,15 @@ people entered themselves stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
-from qa_core.access import passwords
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.cli import demo
-from qa_core.cli.demo import recordings as calls
+from qa_core.cli.demo import listening as calls
 from qa_core.compliance.conditions import accreditations, gates, notices
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import AdvisorNotice, GateValue, Recording
@@ -23,13 +20,6 @@ from qa_core.storage.records.people import Account, Advisor
 
 SYSTEM = Viewer.SYSTEM
 TINY = demo.DemoPlan(last_day=date(2026, 11, 22), months=2, advisors=6, contacts=2_500)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_hashes() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "ROUNDS", 4)
-        yield
 
 
 def recent_plan() -> demo.DemoPlan:

@@ -197,7 +197,7 @@ def test_a_backup_is_of_one_moment_while_others_write(filled: Path, file: Path) 
 
 
 def test_what_a_purge_deletes_is_in_no_later_backup(filled: Path, file: Path) -> None:
-    purge.purge(SYSTEM, environment.today() + timedelta(days=500))
+    purge.purge(SYSTEM, environment.today() + timedelta(days=1200))
 
     backup.back_up(SYSTEM, file)
 

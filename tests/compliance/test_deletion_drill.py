@@ -27,11 +27,15 @@ from qa_core.metrics.kpi.closed_months import LEFT_OUT
 from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
+from qa_core.storage.records.people import Advisor
 from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 FIRST_DAY = date(2025, 1, 1)
 ADVISORS = {f"a{number}": f"Advisor {number}" for number in range(6)}
+PERSONAL = ("customer", "words", "comment", "goal", "note", "dispute", "row", "reason", "cells")
+PERSONAL += ("person", "left", "answer")
+"""What is written of people on each day, after the name of the day."""
 Figures = dict[str, tuple[Any, Any]]
 
 
@@ -74,7 +78,10 @@ def live_through(
             month = previous.replace(day=1)
             figures[month] = measure_month(month)
         at = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
-        add_one_of_each(sent, f"d{day:%Y%m%d}", at, f"a{number % len(ADVISORS)}")
+        advisor_id = f"a{number % len(ADVISORS)}"
+        with store.writing() as session:  # one who left comes back
+            session.merge(Advisor(advisor_id=advisor_id, name=ADVISORS[advisor_id]))
+        add_one_of_each(sent, f"d{day:%Y%m%d}", at, advisor_id)
         counted = count_overdue(home, day)
         result = purge.purge(SYSTEM)
 
@@ -105,11 +112,18 @@ def drill(centre: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_overdue_after_the_purge_of_chosen_days(
     drill: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = [FIRST_DAY + timedelta(days=step) for step in (0, 182, 400)]
+    days = [FIRST_DAY + timedelta(days=step) for step in (0, 182, 400, 1530)]
 
     total = live_through(drill, days, tmp_path_factory.mktemp("sent"), monkeypatch)
 
-    assert total["recordings"] == 2 and total["evaluations"] == 1 and total["contacts"] == 2
+    assert total["recordings"] == 3 and total["evaluations"] == 3 and total["contacts"] == 6
+    # Three years after the fourteenth month, nobody is found who came before.
+    assert (total["requests"], total["closed_accounts"], total["leavers"]) == (3, 3, 5)
+    words = [f"d{day:%Y%m%d}-{what}" for day in days[:3] for what in PERSONAL]
+    # The proof that the recording of a2 was deleted, today, names its advisor for a year.
+    words += [name for advisor, name in ADVISORS.items() if advisor not in ("a2", "a3")]
+    assert [word for word in words if find_traces(drill, word)] == []
+    assert all(find_traces(drill, f"d{days[3]:%Y%m%d}-{what}") for what in PERSONAL)
 
 
 @pytest.mark.long

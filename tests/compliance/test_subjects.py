@@ -89,7 +89,7 @@ def test_a_customer_gets_what_the_stores_hold_of_them_and_nothing_of_others(
 
     assert [row["contact_id"] for row in found["contacts"]] == ["C1", "C3"]
     assert found["contacts"][0]["survey_comment"] == "unmistakable words"
-    assert [row["contact_id"] for row in found["recordings"]] == ["C1"]
+    assert [row["contact_id"] for row in found["recording"]] == ["C1"]
     assert "Zelda" not in json.dumps(found) and "Yann" not in json.dumps(found)
 
 

@@ -473,7 +473,7 @@ def answer_as_advisor(page) -> None:
 
 
 def decide(page) -> None:
-    say(page, "1 dispute has waited 0 days for a decision")
+    say(page, "1 dispute raised today waits for a decision")
     # A canvas has no element for its cells.
     page.get_by_test_id("stDataFrame").first.click(position={"x": 60, "y": 52})
     say(page, "The day was named twice.")

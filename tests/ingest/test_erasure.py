@@ -50,11 +50,11 @@ def test_no_file_holds_the_key_of_an_erased_customer(
         path.unlink()  # what was delivered is not ours
     assert [place.split("/")[0] for place in find_traces(centre, ann)].count("lake") >= 3
     erased = forget(ann, monkeypatch)
-    assert (erased.contacts, erased.pending_rows) == (2, 1)
+    assert (erased["contacts"], erased["rows"]) == (2, 1)
     assert find_traces(centre, ann) == []
     assert find_contacts("queue") == [("C2", "Help")]
     assert len(find_waiting()) == 2, "Bob's, and one of a ticket that nobody knows"
-    assert forget(ann, monkeypatch) == erasure.ErasureCounts(0, 0, 0)
+    assert set(forget(ann, monkeypatch).values()) == {0}
 
 
 def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
@@ -71,7 +71,7 @@ def test_a_survey_that_joined_leaves_nothing_of_what_the_customer_wrote(
     assert find_contacts("survey_comment", where="contact_id = 'C1'") == [
         ("C1", "my unmistakable story")
     ]
-    assert forget(ann, monkeypatch).pending_rows == 1
+    assert forget(ann, monkeypatch)["rows"] == 1
     assert find_traces(centre, "unmistakable") == []
 
 
@@ -90,7 +90,7 @@ def test_the_key_of_a_shared_number_goes_and_its_contacts_stay(
     assert find_contacts(
         "customer_key", "given_customer_key", where="contact_id IN ('C1', 'S0')"
     ) == [("C1", None, ann), ("S0", None, ann)]
-    assert forget(ann, monkeypatch).contacts == 5
+    assert forget(ann, monkeypatch)["contacts"] == 5
     assert find_traces(centre, ann) == []
     assert find_contacts("given_customer_key") == [
         ("C1", None),
@@ -115,7 +115,7 @@ def test_a_call_in_progress_goes_on_without_its_customer(
     log.write_text(log.read_text() + f"{int(time.time())}|1.3|600|NONE|ENTERQUEUE||{BOB}|1\n")
     kept = next((centre / "watching").glob("*.parquet"))
     assert ann in pq.read_table(kept)["customer_key"].to_pylist()
-    assert forget(ann, monkeypatch).events >= 1
+    assert forget(ann, monkeypatch)["events"] >= 1
     list(follower.catch_up())
     assert ann not in pq.read_table(kept)["customer_key"].to_pylist()
     assert len(set(pq.read_table(kept)["callid"].to_pylist())) == 3
@@ -123,4 +123,4 @@ def test_a_call_in_progress_goes_on_without_its_customer(
 
 def test_nobody_who_is_signed_in_erases_by_themselves(centre: Path, ann: str) -> None:
     with pytest.raises(AccessDenied):
-        erasure.erase_customer(Viewer("adam", Role.ADMIN), ann)
+        erasure.erase(Viewer("adam", Role.ADMIN), "customer", ann)

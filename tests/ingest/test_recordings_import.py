@@ -414,7 +414,7 @@ def test_erasing_a_customer_deletes_their_recordings(open_centre: Path) -> None:
     sounds.make(open_centre / "sent" / "a.wav")
     take(write(open_centre, "a.wav,k1,,,quality", "a.wav,c1,,,quality"))
 
-    erasure.erase_customer(Viewer.SYSTEM, "key-of-a-customer")
+    erasure.erase(Viewer.SYSTEM, "customer", "key-of-a-customer")
 
     assert stored() == [("generic", "c1", "quality")]
     assert len(files()) == 1

@@ -4,8 +4,9 @@ behind is hidden, and nothing that is shown, taken together, gives it back.
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,14 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import attacker
+from builders import attacker, postgresql
 from builders.centres import add_people, contact, evaluation, land, land_spend
 from builders.long_seeds import count_seeds
 from builders.published import EXECUTIVE, MAY, land_all, of_queue, shown
 from builders.shown_texts import as_read
-from builders.visitors import PASSWORD
 
-from qa_core.access import accounts, passwords
 from qa_core.access.roles import GRANTS, MINIMUM_CONTACTS, Role, Viewer
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.metrics import query
@@ -352,9 +351,22 @@ def change(rows: list[dict[str, Any]], seed: int) -> None:
     editions.publish_due()
 
 
+@pytest.fixture
+def add_centre(centre: Path, build_once: Callable[..., Any]) -> Callable[[int], Any]:
+    """Start from the random centre of a seed; several tests ask the same one."""
+
+    def add(seed: int) -> list[dict[str, Any]]:
+        build = functools.partial(attacker.add_centre, seed)
+        return build() if postgresql.IS_ON else build_once(f"random-{seed}", centre, build)
+
+    return add
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_no_combination_of_all_answers_gives_a_hidden_number(centre: Path, seed: int) -> None:
-    assert list(find_all_leaks(attacker.add_centre(seed))) == []
+def test_no_combination_of_all_answers_gives_a_hidden_number(
+    add_centre: Callable[[int], Any], seed: int
+) -> None:
+    assert list(find_all_leaks(add_centre(seed))) == []
 
 
 @pytest.mark.long
@@ -367,8 +379,10 @@ def test_no_combination_gives_a_hidden_number_on_200_centres(centre: Path, seed:
     assert list(find_changes(before, rows)) == []
 
 
-def test_late_contacts_and_new_names_of_a_random_centre_give_nobody_away(centre: Path) -> None:
-    rows = attacker.add_centre(4)
+def test_late_contacts_and_new_names_of_a_random_centre_give_nobody_away(
+    add_centre: Callable[[int], Any],
+) -> None:
+    rows = add_centre(4)
     before = attacker.ask(attacker.KPIS, attacker.OF_CONTACTS)
     change(rows, 4)
     assert list(find_changes(before, rows)) == []
@@ -449,11 +463,10 @@ def find_differences(dimensions: tuple[str, ...]) -> tuple[list[str], set[str]]:
 
 
 def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_noticed(
-    centre: Path, monkeypatch: pytest.MonkeyPatch
+    add_centre: Callable[[int], Any], add_person: Callable[..., str]
 ) -> None:
-    monkeypatch.setattr(passwords, "ROUNDS", 4)
-    accounts.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
-    attacker.add_centre(3)
+    add_centre(3)
+    add_person("rex", "executive")
     found, seen = find_differences(("queue", "campaign"))
     assert all("('received', None, None)" in one for one in found), found
     said = {one.partition(" 2026")[0] for one in found}
@@ -464,10 +477,9 @@ def test_no_other_exit_says_more_than_the_tables_and_one_that_did_would_be_notic
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(6, 6 + count_seeds(100)))
 def test_no_other_exit_says_more_than_the_tables_on_many_centres(
-    centre: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, add_person: Callable[..., str]
 ) -> None:
-    monkeypatch.setattr(passwords, "ROUNDS", 4)
-    accounts.add(Viewer.SYSTEM, "rex", "executive", password=PASSWORD)
+    add_person("rex", "executive")
     attacker.add_centre(seed)
     found, _seen = find_differences(attacker.OF_CONTACTS)
     assert all("('received', None, None)" in one for one in found), found

@@ -26,7 +26,7 @@ from builders.import_files import (
 from builders.postgresql import APPLICATION, OWNER, fresh_records
 
 from qa_core import ingest
-from qa_core.access import accounts, passwords, sessions
+from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.access.sessions import Browser
 from qa_core.base import environment
@@ -68,7 +68,6 @@ def postgresql(
     """An empty centre whose records are in a database of their own. The app's role owns
     nothing there.
     """
-    monkeypatch.setattr(passwords, "ROUNDS", 4)
     monkeypatch.setenv("QA_HOME", str(centre / "on-postgresql"))
     monkeypatch.setenv("QA_SECRET_PSEUDONYMS", "5e" * 32)
     with fresh_records(monkeypatch, request.param):

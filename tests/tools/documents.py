@@ -422,8 +422,8 @@ def list_examples() -> str:
     from qa_core.ui.views.admin import api_examples
 
     return "\n\n".join(
-        f"### {example.tool}\n\n{example.hint}\n\n```{example.language}\n{example.code}\n```"
-        for example in api_examples.build_examples(api_examples.DOCUMENTED_ADDRESS)
+        "### {tool}\n\n{hint}\n\n```{language}\n{code}\n```".format_map(example)
+        for example in api_examples.build_examples()
     )
 
 

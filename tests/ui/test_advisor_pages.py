@@ -32,7 +32,7 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.ui.frame import menu
-from qa_core.ui.views.quality import criteria
+from qa_core.ui.views.quality import advisors
 
 SYSTEM = Viewer.SYSTEM
 REAL = os.environ.get("QA_REAL_DATA")
@@ -347,10 +347,10 @@ def test_a_cell_says_its_points_and_how_many_evaluations_and_too_few_say_only_th
     few = pd.Series({"advisor": "Zoé <b>", "value": 50.0, "numerator": 100.0, "n": 2.0})
 
     assert (
-        criteria.describe_cell(enough, "Greets")
+        advisors.describe_cell(enough, "Greets")
         == "<b>Zoé</b><br>Greets<br>75\u202f% of points: 3.0 of 4"
     )
-    assert criteria.describe_cell(few, "Greets") == "<b>Zoé &lt;b&gt;</b><br>Greets<br>n = 2"
+    assert advisors.describe_cell(few, "Greets") == "<b>Zoé &lt;b&gt;</b><br>Greets<br>n = 2"
 
 
 # One advisor

@@ -235,5 +235,5 @@ def test_the_manager_s_week_has_what_managers_decide_and_names_nobody_to_coach(
     assert not app.exception and "What you can do this week" in text_of(app)
     links = {(link.proto.label, link.proto.page) for link in app.get("page_link")}
     assert ("Disputes", "disputes") in links
-    assert "1 dispute has waited 0 days for a decision" in text_of(app)
+    assert "1 dispute raised today waits for a decision" in text_of(app)
     assert "below the rest of the team" not in text_of(app)

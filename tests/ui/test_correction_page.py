@@ -86,9 +86,7 @@ def test_its_evaluator_corrects_it_and_sees_first_what_that_does(submitted: int,
     set_answer(app, submitted, "close", "2")
     assert "Score 96.0 → 100.0" in said(app) and "1 → 2" in said(app)
     save(app, submitted, " ")
-    assert "Write a text of at most 1000 characters" in said(app) and evaluation_of(
-        submitted
-    ).score == pytest.approx(96)
+    assert "Give a reason." in said(app) and evaluation_of(submitted).score == pytest.approx(96)
     save(app, submitted, "The goodbye came after the music, call 06 12 34 56 78")
 
     assert not app.exception and evaluation_of(submitted).score == pytest.approx(100)

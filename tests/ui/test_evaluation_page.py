@@ -283,7 +283,7 @@ def test_a_manager_decides_on_the_page(
 ) -> None:
     number = service()
     dispute = disputes.raise_dispute(viewer("lea"), number, "accuracy", 4, "All was said.")
-    assert "1 dispute has waited 0 days for a decision" in said(open_app("mona", "disputes"))
+    assert "1 dispute raised today waits for a decision" in said(open_app("mona", "disputes"))
     app = open_evaluation("mona", number)
     app.button(key=f"decision_{dispute}_send").click().run()
     assert [warning.value for warning in app.warning] == ["Fill in all fields first."]

@@ -67,7 +67,7 @@ PLAIN_TEXTS = {
         'f"### {icon}{_format_score(result.score)',
         "scorecard_answers.describe(criterion, sc",
     ],
-    "views/admin/service_tokens": ["[example.tool for example in examples]"],
+    "views/admin/service_tokens": ["[example['tool'] for example in examples"],
     "views/admin/targets": ["f':material/check: {alert_banner.describ"],
     "views/compliance/documents": [
         "'\\n'.join((f'|{line}|' for line in (head",
@@ -88,7 +88,7 @@ PLAIN_TEXTS = {
     ],
     "views/performance/irritants": ["change"],
     "views/performance/overview": ["f':orange[:material/error:] **{cards.tit"],
-    "views/performance/resolution_agreement": [
+    "views/performance/first_contact": [
         "f\"**{_('{what}: {text}', what=title, tex",
         "f'**{title}** {cards.NOTHING}'",
         "remedy",
@@ -100,6 +100,7 @@ PLAIN_TEXTS = {
     ],
     "views/quality/advisors": [
         "' '.join(filter(None, (peers.describe_te",
+        "peers.describe_test(group)",
         "text",
     ],
     "views/quality/coaching": ["'\\n'.join((f'- {reason}' for reason in r"],
@@ -113,11 +114,14 @@ PLAIN_TEXTS = {
         "f'**{_describe_day(draft.local_day)}{sta",
         "f'**{_describe_day(item.local_start.date",
     ],
-    "views/quality/evaluation_answers": ["_colour(answer)"],
-    "views/quality/evaluation_disputes": ["label", "titles.get"],
+    "views/quality/evaluation_answers": [
+        "_colour(answer)",
+        "label",
+        "of_most(options[position], answer.most)",
+        "titles.get",
+    ],
     "views/quality/my_quality": ["label"],
-    "views/quality/teams": ["peers.describe_test(group)"],
-    "views/tracking/source_comparison": [
+    "views/tracking/sources": [
         "peer_dots.describe_left_out(left_out)",
         "source_tables.describe_attribution(viewe",
     ],

@@ -19,15 +19,10 @@ from qa_core.base.progress import Progress, ignore_progress
 from qa_core.centre.rules import opening_hours
 from qa_core.cli.demo import (
     accounts,
-    answers,
-    calibrations,
-    coaching,
+    acts,
     evaluations,
-    goals,
     listening,
     load,
-    recordings,
-    rights,
     seasons,
     staff,
 )
@@ -159,26 +154,26 @@ def _fill(viewer: Viewer, plan: DemoPlan, tell: Callable[[str, float], None]) ->
             staged.discard()  # a centre of one's own listens to nobody before it may
             continue
         load.load_staged(viewer, staged)
-    recordings.record_calls(viewer, cast)
+    listening.record_calls(viewer, cast)
     listening.draw_contacts(viewer, cast)
-    answers.answer(cast)
-    coaching.set_up(viewer, cast)
-    goals.add_irritants(cast)
-    calibrations.set_up(cast)
+    acts.answer_evaluations(cast)
+    acts.coach(viewer, cast)
+    acts.add_irritants(cast)
+    evaluations.calibrate(cast)
     if is_open:
-        rights.set_up(cast)
+        acts.keep_law(cast)
     editions.publish(viewer)
-    accounts.write({**accounts.read(), "goals": goals.set_up(viewer, plan), "complete": True})
+    accounts.write({**accounts.read(), "goals": acts.set_goals(viewer, plan), "complete": True})
 
 
 def _remove_all(viewer: Viewer) -> None:
     with store.writing() as session:
         _remove_entries(session)
     remove_demo_accounts(viewer)
-    goals.remove(viewer, accounts.read().get("goals", {}))
+    acts.remove_goals(viewer, accounts.read().get("goals", {}))
     ingest.resume()
     with store.writing() as session:
-        recordings.remove(session)
+        listening.remove_recordings(session)
         entered_by = (
             GateValue.set_by,
             Accreditation.given_by,

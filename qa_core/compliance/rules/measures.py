@@ -1,8 +1,9 @@
 """Measures: what is counted for each rule, one function per rule."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,8 +30,10 @@ from qa_core.compliance.rules.findings import (
 )
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.law.centre_counts import count_customer_keys
+from qa_core.metrics.law.centre_counts import count_customer_keys, find_newest_texts
 from qa_core.storage import audit_log, permissions
+from qa_core.storage.facts.personal_data import ColumnContent
+from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import (
     CALIBRATION,
@@ -45,7 +48,7 @@ from qa_core.storage.records.people import Account
 
 BACKUP_ACT = "backup_made"
 BACKUP_DAYS = 7
-NEWEST_COMMENTS = 200
+NEWEST_TEXTS = 200
 IS_OTHERS_PLAYBACK = Playback.purpose != "own"
 
 
@@ -186,12 +189,32 @@ def count_screens(facts: RuleFacts) -> RuleCount:
 
 
 def count_texts(facts: RuleFacts) -> RuleCount:
-    """Count personal data in the newest comments of evaluators (R11)."""
-    newest = sa.select(Evaluation.comment).where(Evaluation.comment.is_not(None))
-    newest = newest.order_by(Evaluation.id.desc()).limit(NEWEST_COMMENTS)
-    comments = facts.read(newest).scalars().all()
-    suspect = sum(bool(masking.find_personal_data(text)) for text in comments)
-    return RuleCount(suspect, len(comments), is_wrong=False, is_to_do=suspect > 0)
+    """Count personal data in the newest texts of every free-text column of the map (R11)."""
+    texts = [text for column in _find_text_columns() for text in _read_newest(facts, column)]
+    texts += find_newest_texts(Viewer.SYSTEM, NEWEST_TEXTS)
+    suspect = sum(bool(masking.find_personal_data(text)) for text in texts)
+    return RuleCount(suspect, len(texts), is_wrong=False, is_to_do=suspect > 0)
+
+
+def _find_text_columns() -> Iterator[sa.Column[Any]]:
+    for entry in data_map.find_records().values():
+        yield from (column for column, _datum in entry.find(ColumnContent.TEXT))
+
+
+def _read_newest(facts: RuleFacts, column: sa.Column[Any]) -> Iterator[str]:
+    """Read the newest texts of a column, those inside JSON included."""
+    newest = sa.select(column).where(column.is_not(None)).limit(NEWEST_TEXTS)
+    newest = newest.order_by(*(key.desc() for key in column.table.primary_key.columns))
+    for value in facts.read(newest).scalars().all():
+        yield from filter(None, _list_texts(value))
+
+
+def _list_texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _list_texts(item)
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:

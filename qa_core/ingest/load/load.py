@@ -20,7 +20,15 @@ from qa_core.compliance.conditions.evaluators import (
     refuse_emotions,
 )
 from qa_core.compliance.recordings import delete_forbidden
-from qa_core.ingest.load import batches, contacts, intervals, recordings, recovery, reused_ids
+from qa_core.ingest.load import (
+    batches,
+    contacts,
+    erased_customers,
+    intervals,
+    recordings,
+    recovery,
+    reused_ids,
+)
 from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
 from qa_core.ingest.profiles import tracking
@@ -84,6 +92,7 @@ def load_contacts(job: LoadJob) -> None:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = job.start(prepared.rows, write)
+    erased_customers.forget(prepared.path)
     result = lake.merge_contacts(
         prepared.path,
         prepared.carried,

@@ -106,8 +106,17 @@ class Pseudonyms:
         return f"tel:{number}" if number else "id:" + " ".join(text.casefold().split())
 
 
+_TELEPHONY = re.compile(r"(?:tel|sips?|callto):([^;@]+)(?:[;@].*)?", re.IGNORECASE)
+_NOTE = re.compile(r"\s*\([^\d()]+\)\s*$")
+
+
 def find_number(text: str, country: str) -> str | None:
-    """Find the E.164 form of a possible phone number, else None."""
+    """Find the E.164 form of a possible phone number, else None. It may be an address of
+    telephony (`tel:+33…`, `sip:06…@host`) and have a note in brackets (`06… (mobile)`).
+    """
+    if match := _TELEPHONY.fullmatch(text.strip()):
+        text = match[1]
+    text = _NOTE.sub("", text)
     if not re.fullmatch(r"\+?[\d\s\u00a0\u202f.\-/()]{6,24}", text.strip()):
         return None
     try:

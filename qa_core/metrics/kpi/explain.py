@@ -319,7 +319,7 @@ def _place(question: MetricQuery, kpi: Kpi, columns: Any) -> sa.ColumnElement[in
     tests = []
     for position, exclusion in enumerate(kpi.exclusions):
         if exclusion.rows is not None:
-            predicates = [exclusion.rows(question.give(settings)) for _, settings in runs]
+            predicates = [exclusion.rows(question.current_inputs(settings)) for _, settings in runs]
             clock = columns.local_start if len(runs) > 1 else None  # not every table has one
             test = statements.case_by_date(runs, predicates, clock)
             tests.append((test, sa.literal_column(str(position))))

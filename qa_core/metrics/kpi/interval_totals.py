@@ -172,7 +172,7 @@ def _sums_of(question: MetricQuery, kpi: Kpi) -> IntervalContribution:
 
 def _make(question: MetricQuery, kpi: Kpi, settings: Settings) -> IntervalContribution:
     assert kpi.sums is not None
-    return kpi.sums(question.give(settings))
+    return kpi.sums(question.current_inputs(settings))
 
 
 def _aggregates(sums: IntervalContribution) -> list[tuple[str, sa.ColumnElement[Any]]]:

@@ -40,10 +40,10 @@ def build_query(
         tuple((first_day, settings.with_values(**values)) for first_day, settings in pieces),
         where.period,
     )
-    return MetricQuery(viewer, by, where, names, pieces, _giver())
+    return MetricQuery(viewer, by, where, names, pieces, _make_reader())
 
 
-def _giver() -> Callable[[Settings], KpiInputs]:
+def _make_reader() -> Callable[[Settings], KpiInputs]:
     """Build KPI inputs once per set of settings, so that equal settings are equal parameters."""
     lake_url, span = environment.current().lake_url, lake.span()
     profile = find_profile(lake_url, lake.version("contacts"))

@@ -349,7 +349,7 @@ def _recall(
         question = replace(
             question,
             pieces=statements.pieces_within(question.pieces, Period(spans[0][0], spans[-1][1])),
-            give=_give_without_end(question.give),
+            current_inputs=_read_without_end(question.current_inputs),
         )
     anytime = replace(question, where=question.where.with_period(Period()))
     text = _describe(build, anytime)
@@ -392,7 +392,9 @@ def _describe(build: Build, question: MetricQuery) -> str:
     is_of_kpis = isinstance(build, functools.partial)
     if not is_of_kpis and build.__closure__:
         return engine.describe(build(question))
-    inputs = [(first_day, question.give(settings)) for first_day, settings in question.pieces]
+    inputs = [
+        (first_day, question.current_inputs(settings)) for first_day, settings in question.pieces
+    ]
     asked = (question.viewer, question.by, question.where, question.names, question.cuts)
     here = (environment.current().engine_url, restrictions.find_current())
     given = (build.func, tuple(build.keywords["kpis"])) if is_of_kpis else (build,)
@@ -421,11 +423,11 @@ def _make_key(text: str, contacts: lake.Snapshot, days: Days, around: int | None
     return hashlib.sha256("\n".join((FORMAT, text, *files)).encode()).hexdigest()
 
 
-def _give_without_end(give: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _read_without_end(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Give inputs under which every window is over, as in these months."""
 
     def without_end(settings: Any) -> Any:
-        inputs = give(settings)
+        inputs = read(settings)
         return replace(inputs, span=inputs.span and (inputs.span[0], datetime.max))
 
     return functools.cache(without_end)

@@ -63,7 +63,7 @@ class MetricQuery:
     where: Filters
     names: Names
     pieces: SettingsHistory
-    give: Callable[[Settings], KpiInputs]
+    current_inputs: Callable[[Settings], KpiInputs]
     cuts: tuple[tuple[str, ...], ...] = ()
     """Dimensions of `by` to group by together; each group is one result."""
 
@@ -538,7 +538,7 @@ def parts_of(question: MetricQuery, kpi: Kpi, columns: sa.ColumnCollection) -> C
     def contribution_under(settings: Settings) -> Contribution:
         key = tuple(getattr(settings, name) for name in kpi.settings)
         if key not in contributions:
-            contributions[key] = kpi.parts(question.give(settings))
+            contributions[key] = kpi.parts(question.current_inputs(settings))
         return contributions[key]
 
     runs = changes_of(question.pieces, kpi.settings)
@@ -573,7 +573,7 @@ def recovery_window(
 ) -> sa.ColumnElement[float]:
     """Return the seconds within which a caller missed at that moment has to be reached."""
     runs = changes_of(question.pieces, ("recovery_hours",))
-    windows = [question.give(settings).recovery_seconds for _, settings in runs]
+    windows = [question.current_inputs(settings).recovery_seconds for _, settings in runs]
     return case_by_date(runs, windows, clock)
 
 

@@ -25,7 +25,7 @@ MONTHS: Mapping[str, str] = {
     "6m": N_("6 months"),
     "12m": N_("12 months"),
 }
-DEFAULT, HALF_YEAR = "28d", "182d"
+DEFAULT = "28d"
 LATE_DAYS = 28
 """Days at the end of a longer period that are set against the days before them."""
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")

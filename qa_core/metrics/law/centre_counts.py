@@ -16,6 +16,7 @@ from qa_core.metrics.kpis.rows import ANSWERED
 from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
 from qa_core.storage.facts.guard import Unscoped
+from qa_core.storage.facts.personal_data import ColumnContent, find_columns
 from qa_core.storage.facts.schema import CONTACTS
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Recording
@@ -151,6 +152,24 @@ def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
     viewer.require(Permission.SEE_RULES)
     damage = lake.find_damage(names=["contacts"])
     return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
+
+
+def find_newest_texts(viewer: Viewer, limit: int) -> list[str]:
+    """Find the newest texts of each free-text column of the newest month's contacts. They
+    are searched for personal data; nobody reads them.
+    """
+    viewer.require(Permission.SEE_RULES)
+    span = lake.span()
+    texts: list[str] = []
+    for name in find_columns(CONTACTS, ColumnContent.TEXT) if span else ():
+        column = CONTACTS.c[name]
+        newest = sa.select(column.label("text")).where(column.is_not(None))
+        query = Unscoped(
+            newest.order_by(CONTACTS.c.started_at.desc()).limit(limit),
+            "Texts are searched for personal data in the whole centre. Only their number is shown.",
+        )
+        texts += engine.current().run(query, first_month=f"{span[1]:%Y-%m}")["text"].tolist()
+    return texts
 
 
 @functools.lru_cache(maxsize=2)

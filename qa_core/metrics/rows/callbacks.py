@@ -80,7 +80,7 @@ def find_recovery(viewer: Viewer, where: Filters = Filters()) -> Recovery:
 
 def _count_misses(question: MetricQuery) -> Scoped:
     """Count the missed callers by what became of them, in the groups of the question."""
-    span = question.give(question.pieces[-1][1]).span
+    span = question.current_inputs(question.pieces[-1][1]).span
     miss = misses_of(question, with_call_backs=True).c
     window = recovery_window(question, miss.local_start).label("window_seconds")
     key = [

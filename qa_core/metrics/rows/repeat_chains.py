@@ -300,7 +300,7 @@ def _select_customers(question: MetricQuery, repeat: sa.ColumnElement[bool], lim
 def _window(question: MetricQuery) -> sa.ColumnElement[float]:
     """Return the seconds within which a contact follows another, by its own day's settings."""
     runs = changes_of(question.pieces, ("first_contact_days",))
-    windows = [question.give(settings).window_seconds for _, settings in runs]
+    windows = [question.current_inputs(settings).window_seconds for _, settings in runs]
     return case_by_date(runs, windows, CONTACTS.c.local_start)
 
 

@@ -88,7 +88,7 @@ def _find_published(viewer: Viewer, where: Filters, factors: list[Factor]) -> Dr
 
 def _count(question: MetricQuery, kpi: Kpi, factors: list[Factor]) -> pd.DataFrame:
     """Count ratings (`n`) and satisfied ones (`hits`) by every combination of levels."""
-    inputs = question.give(question.pieces[-1][1])
+    inputs = question.current_inputs(question.pieces[-1][1])
     dimensions = dict(zip(question.by, question.groups(CONTACTS.c), strict=True))
     groups = [
         (dimensions[factor.key] if factor.is_dimension else factor.expression(inputs)).label(

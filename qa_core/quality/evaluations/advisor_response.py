@@ -6,6 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import read_fields
 from qa_core.quality.evaluations import disputes, drafts, evaluation_view
@@ -48,7 +49,7 @@ def acknowledge(viewer: Viewer, evaluation_id: int) -> None:
 def comment(viewer: Viewer, evaluation_id: int, text: str) -> None:
     """Set the advisor's comment on the evaluation, replacing an earlier one."""
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    words = disputes.clean_text(text)
+    words = masking.clean_text(text, disputes.MAX_TEXT, "no_text")
     with store.writing() as session:
         evaluation = disputes.get_own(session, viewer, evaluation_id)
         _update(session, evaluation, advisor_comment=words)

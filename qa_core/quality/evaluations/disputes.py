@@ -110,7 +110,7 @@ def raise_dispute(
     does not allow, and for a second dispute.
     """
     viewer.require(Permission.ANSWER_EVALUATIONS)
-    reason = clean_text(reason)
+    reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with store.writing() as session:
         evaluation = get_own(session, viewer, evaluation_id)
         scorecard = _require_scorecard(session, evaluation)
@@ -135,10 +135,7 @@ def raise_dispute(
         scoring.score(scorecard, answers | {criterion: proposed})
         original, wanted = _points(answers[criterion]), _points(proposed)
         if original == wanted:
-            raise Refusal(
-                "same_answer",
-                OTHER_ANSWER,
-            )
+            raise Refusal("same_answer", OTHER_ANSWER)
         dispute = Dispute(
             evaluation_id=evaluation.id,
             criterion=criterion,
@@ -166,7 +163,7 @@ def decide(
     """
     viewer.require(Permission.DECIDE_DISPUTES)
     require_known(decision, DisputeDecision, "unknown_decision")
-    reason = clean_text(reason)
+    reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with store.writing() as session:
         dispute = store.get_in_scope(session, viewer, Dispute, dispute_id)
         evaluation = evaluation_view.find_readable(session, viewer, dispute.evaluation_id)
@@ -300,11 +297,6 @@ def get_own(session: Session, viewer: Viewer, evaluation_id: int) -> Evaluation:
     ):
         raise AccessDenied()
     return evaluation
-
-
-def clean_text(text: str) -> str:
-    """Return the text masked and stripped. Refuse an empty or too long one."""
-    return masking.clean_text(text, MAX_TEXT, "no_reason")
 
 
 def _require_scorecard(session: Session, evaluation: Evaluation) -> scoring.Scorecard:

@@ -1,10 +1,12 @@
 """Columns of the facts, declared once as SQLAlchemy tables and Arrow schemas."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
+
+from qa_core.storage.facts import personal_data as data
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,24 +38,39 @@ class Direction(StrEnum):
 NEIGHBOUR_DAYS = 31
 """Days beyond which `seconds_to_next` and the like are null (data/README.md)."""
 
+CONTACT_ID = data.Datum(data.CONTACT, (data.CUSTOMER, data.ADVISOR))
+ADVISOR_ID = data.Datum(data.IDENTIFIER, (data.ADVISOR,), data.CUT, kind="contacts")
+CUSTOMER_KEY = data.Datum(data.IDENTIFIER, (data.CUSTOMER,), kind="contacts")
+COMMENT = data.Datum(data.TEXT, (data.CUSTOMER,), kind="survey_comments")
+STORED_CONTACTS = data.Stored(
+    (data.CUSTOMER, data.ADVISOR), "contacts", "local_start", because="figures stay without a name"
+)
+FOUND_BY = data.Datum(data.TEXT, (data.CUSTOMER,))
+"""Words and page by which a customer came from the web."""
+
+
+def _text(name: str, datum: data.Datum = data.CODE, **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, info=datum.info, **options)
+
+
 CONTACTS = sa.Table(
     "contacts",
     METADATA,
-    sa.Column("source_system", sa.Text, nullable=False),
-    sa.Column("contact_id", sa.Text, nullable=False),
+    _text("source_system", nullable=False),
+    _text("contact_id", CONTACT_ID, nullable=False),
     # The case that the contact belongs to, as the tool numbers it; several may share one.
-    sa.Column("ticket", sa.Text),
-    sa.Column("month", sa.Text, nullable=False),  # partition: YYYY-MM of local_start
+    _text("ticket"),
+    _text("month", nullable=False),  # partition: YYYY-MM of local_start
     sa.Column("started_at", sa.DateTime, nullable=False),  # UTC, without zone
     sa.Column("local_start", sa.DateTime, nullable=False),  # the centre's wall clock
-    sa.Column("direction", sa.Text),
-    sa.Column("channel", sa.Text),
-    sa.Column("queue", sa.Text),
-    sa.Column("reason", sa.Text),
-    sa.Column("advisor_id", sa.Text),
-    sa.Column("team", sa.Text),
-    sa.Column("customer_key", sa.Text),
-    sa.Column("outcome", sa.Text),
+    _text("direction"),
+    _text("channel"),
+    _text("queue"),
+    _text("reason"),
+    _text("advisor_id", ADVISOR_ID),
+    _text("team"),
+    _text("customer_key", CUSTOMER_KEY),
+    _text("outcome"),
     sa.Column("wait_seconds", sa.Double),
     sa.Column("talk_seconds", sa.Double),
     sa.Column("hold_seconds", sa.Double),
@@ -63,41 +80,42 @@ CONTACTS = sa.Table(
     sa.Column("seconds_to_next", sa.Double),
     sa.Column("seconds_since_previous", sa.Double),
     sa.Column("seconds_to_reached", sa.Double),
-    sa.Column("tracking_number", sa.Text),
-    sa.Column("source", sa.Text),
-    sa.Column("medium", sa.Text),
-    sa.Column("campaign", sa.Text),
-    sa.Column("keyword", sa.Text),
-    sa.Column("landing_page", sa.Text),
-    sa.Column("tracking_match", sa.Text),  # id · number_and_time · number · null
+    _text("tracking_number"),
+    _text("source"),
+    _text("medium"),
+    _text("campaign"),
+    _text("keyword", FOUND_BY),
+    _text("landing_page", FOUND_BY),
+    _text("tracking_match"),  # id · number_and_time · number · null
     sa.Column("survey_sent", sa.Boolean),
     sa.Column("csat", sa.Double),
-    sa.Column("csat_scale", sa.Text),  # "1-5": least and greatest mark of the scale as given
+    _text("csat_scale"),  # "1-5": least and greatest mark of the scale as given
     sa.Column("nps", sa.Double),
     sa.Column("ces", sa.Double),
     sa.Column("survey_resolved", sa.Boolean),
     sa.Column("survey_contacts", sa.Integer),
-    sa.Column("survey_comment", sa.Text),
+    _text("survey_comment", COMMENT),
     sa.Column("recorded", sa.Boolean),
     sa.Column("notice_played", sa.Boolean),
     sa.Column("customer_objected", sa.Boolean),
     sa.Column("stopped_by_advisor", sa.Boolean),
     sa.Column("private_line", sa.Boolean),
-    sa.Column("recording_purpose", sa.Text),
+    _text("recording_purpose"),
     # What the source said where the centre says otherwise (merged advisors, spellings,
     # opening hours, shared numbers); null: unchanged.
-    sa.Column("given_queue", sa.Text),
-    sa.Column("given_reason", sa.Text),
-    sa.Column("given_campaign", sa.Text),
-    sa.Column("given_advisor_id", sa.Text),
-    sa.Column("given_team", sa.Text),  # empty: the source gave none
-    sa.Column("given_outcome", sa.Text),
-    sa.Column("given_customer_key", sa.Text),
+    _text("given_queue"),
+    _text("given_reason"),
+    _text("given_campaign"),
+    _text("given_advisor_id", ADVISOR_ID),
+    _text("given_team"),  # empty: the source gave none
+    _text("given_outcome"),
+    _text("given_customer_key", CUSTOMER_KEY),
     sa.Column("has_customer", sa.Boolean),  # made when a file is written, see DERIVED
     sa.Column("customer_number", sa.BigInteger),  # likewise
     sa.Column("had_customer", sa.Boolean),  # its customer key was deleted by age; else null
     sa.Column("seen_before", sa.Boolean),  # of a customer whose earlier contacts name nobody now
-    sa.Column("batch_id", sa.Text, nullable=False),
+    _text("batch_id", nullable=False),
+    info={"stored": STORED_CONTACTS},
 )
 
 EVERY_CONTACT = sa.Table(
@@ -120,6 +138,7 @@ SPEND = sa.Table(
     sa.Column("amount", sa.Double, nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("batch_id", sa.Text, nullable=False),
+    info={"stored": data.NOBODY},
 )
 
 INTERVALS = sa.Table(
@@ -147,6 +166,7 @@ INTERVALS = sa.Table(
     sa.Column("hold_seconds", sa.Double),
     sa.Column("wrap_seconds", sa.Double),
     sa.Column("batch_id", sa.Text, nullable=False),
+    info={"stored": data.NOBODY},
 )
 
 AS_GIVEN = {
@@ -161,7 +181,7 @@ EXCLUDED_BY = ("tracking_number", "advisor_id")
 RESTRAINTS = ("customer_objected", "notice_played", "stopped_by_advisor", "private_line")
 """Columns of a contact that may forbid keeping its audio."""
 
-IDENTITY = ("customer_key", "given_customer_key", "advisor_id", "given_advisor_id")
+IDENTITY = data.find_columns(CONTACTS, data.IDENTIFIER)
 """The columns that name people; a shared number leaves its key in `given_customer_key`."""
 
 DERIVED = {

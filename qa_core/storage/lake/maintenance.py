@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 
 from qa_core.base import environment
 from qa_core.storage.facts import schema
+from qa_core.storage.facts.personal_data import ADVISOR, ColumnContent, find_columns
 from qa_core.storage.lake import month_sums, tables
 from qa_core.storage.lake.before_images import current_commits, image_folder, read_image, status_of
 from qa_core.storage.lake.damage import Damage, find_damage
@@ -165,12 +166,29 @@ def remove_comments(before: date) -> None:
     _change(f"local_start < DATE '{before}' AND ({HAS_COMMENT})", empty_values, _last_month(before))
 
 
-def remove_advisor(advisor_id: str) -> None:
-    """Delete an advisor from all contacts and the before-images; the contacts stay."""
-    columns = ("advisor_id", "given_advisor_id")
-    who = tables.quote(advisor_id)
-    values = {name: f"nullif({name}, {who})" for name in columns}
-    _change(" OR ".join(f"{name} = {who}" for name in columns), values)
+ADVISORS = find_columns(schema.CONTACTS, ColumnContent.IDENTIFIER, ADVISOR)
+"""Columns that name an advisor."""
+
+
+def remove_advisors(*advisor_ids: str) -> None:
+    """Delete advisors from all contacts and the before-images; the contacts stay."""
+    who = f"({', '.join(map(tables.quote, advisor_ids))})"
+    values = {name: f"CASE WHEN {name} NOT IN {who} THEN {name} END" for name in ADVISORS}
+    _change(" OR ".join(f"{name} IN {who}" for name in ADVISORS), values)
+
+
+def find_advisors() -> frozenset[str]:
+    """Return the ids of all advisors that contacts name, read once per version of the lake."""
+    return _find_advisors(tables.version("contacts"), tables.lake_folder())
+
+
+@functools.lru_cache(maxsize=2)
+def _find_advisors(_version: int, _lake: Path) -> frozenset[str]:
+    files = tables.snapshot("contacts").files()
+    rows = tables.select_from_files("contacts", files)
+    with tables.scratch(0) as connection:
+        selects = (f"SELECT {name} FROM ({rows})" for name in ADVISORS)
+        return frozenset(name for (name,) in connection.execute(" UNION ".join(selects)).fetchall())
 
 
 def mark_objected(customer_keys: Collection[str], contacts: Collection[ContactKey]) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import (
@@ -16,6 +16,7 @@ from sqlalchemy.orm import (
 )
 
 from qa_core.base import environment
+from qa_core.storage.facts.personal_data import Stored
 
 ADVISOR = "advisor.advisor_id"
 
@@ -57,6 +58,16 @@ def parts(owner: str, **options: Any) -> RelationshipProperty[Any]:
 
 
 class Base(DeclarativeBase):
+    """Base of a table; `holds` says what its rows are (`storage.facts.personal_data`)."""
+
+    __data__: ClassVar[Stored]
+
+    def __init_subclass__(cls, holds: Stored | None = None, **options: Any) -> None:
+        if holds is None and "__abstract__" not in cls.__dict__:
+            raise TypeError(f"{cls.__name__} does not say what it holds")
+        cls.__data__ = holds
+        super().__init_subclass__(**options)
+
     metadata = sa.MetaData(
         naming_convention={
             "ix": "ix_%(column_0_label)s",

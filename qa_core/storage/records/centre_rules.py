@@ -5,10 +5,13 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
+DecidedName = data.declare(str, data.IDENTIFIER, data.ADVISOR, only=("kind", ("advisor",)))
 
-class NameDecision(Numbered):
+
+class NameDecision(Numbered, holds=data.NOBODY):
     """Decision that two names mean the same (`spelling` counts as `kept`) or, `is_same`
     false, that they differ. For advisors the names are their ids. Undone, every fact
     reads as its source said.
@@ -18,16 +21,16 @@ class NameDecision(Numbered):
 
     kind: Mapped[str]
     """advisor · queue · reason · campaign"""
-    spelling: Mapped[str]
-    kept: Mapped[str]
+    spelling: Mapped[DecidedName]
+    kept: Mapped[DecidedName]
     is_same: Mapped[bool] = mapped_column(default=True)
-    decided_by: Mapped[str]
+    decided_by: Mapped[data.Username]
     decided_at: Mapped[datetime] = mapped_column(default=now)
-    undone_by: Mapped[str | None]
+    undone_by: Mapped[data.Username | None]
     undone_at: Mapped[datetime | None]
 
 
-class OpeningHours(Numbered):
+class OpeningHours(Numbered, holds=data.NOBODY):
     """Opening span on a weekday (1: Monday), site's clock; rows of the latest `starts_on` hold."""
 
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", index=True)
@@ -39,7 +42,7 @@ class OpeningHours(Numbered):
     """HH:MM, exclusive; 24:00 is midnight"""
 
 
-class SiteCalendar(Base):
+class SiteCalendar(Base, holds=data.NOBODY):
     """Public holidays of a site: country and region, as the library `holidays` names them."""
 
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
@@ -47,14 +50,14 @@ class SiteCalendar(Base):
     region: Mapped[str | None]
 
 
-class ClosedDay(Base):
+class ClosedDay(Base, holds=data.NOBODY):
     """Day on which a site is closed although its hours say otherwise."""
 
     site_name: Mapped[str] = reference("site.name", "CASCADE", onupdate="CASCADE", primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
 
 
-class TrackingAssignment(Numbered):
+class TrackingAssignment(Numbered, holds=data.NOBODY):
     """Campaign of a tracking number from `starts_on` (null: always) to before `ends_on`."""
 
     batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base
 
 QUIET = frozenset(
@@ -18,7 +19,7 @@ QUIET = frozenset(
 """Tables that are written often and that no figure and no list of a page is made from."""
 
 
-class ChangeMark(Base):
+class ChangeMark(Base, holds=data.NOBODY):
     """Random text, new after each transaction that wrote to a table of the subject: it never
     recurs, not even with an older copy of the records.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
 SCORED, TARGETED, CALIBRATION, SELF = "scored", "targeted", "calibration", "self"
@@ -18,7 +19,7 @@ are for their evaluators; a self-evaluation is shown with the evaluation it answ
 """
 
 
-class ScorecardVersion(Numbered):
+class ScorecardVersion(Numbered, holds=data.NOBODY):
     """Version of a scorecard, unchanged once published; evaluations are pinned to theirs."""
 
     __tablename__ = "grid"
@@ -31,8 +32,8 @@ class ScorecardVersion(Numbered):
     """Scorecard file of docs/contract.md, section 6, as read."""
     published_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    created_by: Mapped[str | None]
-    published_by: Mapped[str | None]
+    created_by: Mapped[data.Username | None]
+    published_by: Mapped[data.Username | None]
     edition: Mapped[int] = mapped_column(default=1, server_default="1")
     """Raised at each save of a draft; a save of an older edition is refused."""
 
@@ -49,7 +50,7 @@ def find_moment_of_change(connection: sa.Connection) -> datetime:
     return max(now(), newest + timedelta(microseconds=1)) if newest else now()
 
 
-class Evaluation(Numbered):
+class Evaluation(Numbered, holds=data.Stored((data.ADVISOR,), "evaluations", "evaluated_at")):
     """Evaluation of one contact on one version of a scorecard. Scores are 0–100.
 
     `team` and `local_day` come from the contact (from the evaluation, when no contact is
@@ -61,34 +62,36 @@ class Evaluation(Numbered):
         sa.Index("ix_evaluation_counted", "state", "kind", "changed_at"),
     )
 
-    external_key: Mapped[str | None] = mapped_column(unique=True)
+    external_key: Mapped[data.Seal | None] = mapped_column(unique=True)
     """Identity of an imported evaluation, so that the same file again changes nothing."""
-    source_system: Mapped[str | None]
-    contact_id: Mapped[str | None]
-    advisor_id: Mapped[str | None] = reference(ADVISOR, onupdate="CASCADE", index=True)
-    team: Mapped[str | None]
+    source_system: Mapped[data.Code | None]
+    contact_id: Mapped[data.ContactId | None]
+    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
+        ADVISOR, onupdate="CASCADE", index=True
+    )
+    team: Mapped[data.Code | None]
     local_day: Mapped[date] = mapped_column(index=True)
-    evaluator: Mapped[str | None]
+    evaluator: Mapped[data.Username | None]
     """Username where the evaluator has an account, else the name in the file."""
     evaluated_at: Mapped[datetime]
     grid_id: Mapped[int | None] = reference("grid.id")
-    grid_name: Mapped[str | None]
+    grid_name: Mapped[data.Code | None]
     score: Mapped[float | None]
     calculated_score: Mapped[float | None]
-    outcome: Mapped[str | None]
-    comment: Mapped[str | None]
+    outcome: Mapped[data.Code | None]
+    comment: Mapped[data.ContactText | None]
     """Comment of the evaluator, contact details masked."""
-    tags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    state: Mapped[str] = mapped_column(default="published")
+    tags: Mapped[data.ContactTags | None] = mapped_column(sa.JSON(none_as_null=True))
+    state: Mapped[data.Code] = mapped_column(default="published")
     """draft · submitted · published"""
-    kind: Mapped[str] = mapped_column(default=SCORED, server_default=SCORED)
+    kind: Mapped[data.Code] = mapped_column(default=SCORED, server_default=SCORED)
     """`SCORED` · `TARGETED` · `CALIBRATION` · `SELF`"""
-    purpose: Mapped[str] = mapped_column(default="evaluation")
+    purpose: Mapped[data.Code] = mapped_column(default="evaluation")
     drawn_id: Mapped[int | None] = reference("drawn_contact.id", "SET NULL", index=True)
     calibration_id: Mapped[int | None] = reference("calibration.id", "SET NULL", index=True)
     answered_evaluation_id: Mapped[int | None] = reference("evaluation.id", "CASCADE", index=True)
     """Of a self-evaluation: the evaluation beside which it is shown."""
-    draft: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    draft: Mapped[data.ContactJson | None] = mapped_column(sa.JSON(none_as_null=True))
     """Of a draft: {answers: {key: points or "na"}, comments: {key: text}}, complete or not."""
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     """Raised by each change; a change to an older version is refused."""
@@ -99,14 +102,14 @@ class Evaluation(Numbered):
     """Day from which the advisor sees it, where the plan delays it."""
     published_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
-    advisor_comment: Mapped[str | None]
-    batch_id: Mapped[str | None] = mapped_column(index=True)
+    advisor_comment: Mapped[data.ContactText | None]
+    batch_id: Mapped[data.Seal | None] = mapped_column(index=True)
     changed_at: Mapped[datetime] = mapped_column(
         default=now, onupdate=lambda context: find_moment_of_change(context.root_connection)
     )
-    given_advisor_id: Mapped[str | None]
+    given_advisor_id: Mapped[data.AdvisorId | None]
     """Advisor that the source names, where that one was merged into another; else null."""
-    given_team: Mapped[str | None]
+    given_team: Mapped[data.Code | None]
     """Empty where the source gave no team and the merged advisor's was filled in; else null."""
 
     answers: Mapped[list[EvaluationAnswer]] = parts("evaluation", passive_deletes=True)
@@ -116,16 +119,18 @@ PUBLISHED = (Evaluation.state == "published", Evaluation.kind.in_(EVALUATOR_KIND
 """Conditions on the evaluations that advisors and their leads read."""
 
 
-class EvaluationAnswer(Base):
+class EvaluationAnswer(
+    Base, holds=data.Stored((data.ADVISOR,), "evaluations", part_of="evaluation_id")
+):
     """Answer to one criterion of one evaluation, with the applied weight (shares that sum to 1)."""
 
     evaluation_id: Mapped[int] = reference("evaluation.id", "CASCADE", primary_key=True)
-    criterion: Mapped[str] = mapped_column(primary_key=True)
-    section: Mapped[str | None]
+    criterion: Mapped[data.Code] = mapped_column(primary_key=True)
+    section: Mapped[data.Code | None]
     earned: Mapped[float | None]
     possible: Mapped[float]
     applied_weight: Mapped[float]
     applicable: Mapped[bool] = mapped_column(default=True)
-    comment: Mapped[str | None]
+    comment: Mapped[data.ContactText | None]
 
     evaluation: Mapped[Evaluation] = relationship(back_populates="answers")

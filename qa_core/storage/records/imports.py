@@ -6,15 +6,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, reference
 
+ImportedRow = data.declare(data.Json, data.RECORD, data.CUSTOMER, data.ADVISOR, if_named=data.ROW)
+"""Row of a file, or of a table before an import."""
+ImportedKey = data.declare(str, data.RECORD, data.ADVISOR, if_named=data.ROW)
 
-class ImportBatch(Base):
+
+class ImportBatch(Base, holds=data.NOBODY):
     """Imported file: `started` before the lake, `done` after; a start alone is resumed."""
 
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    file_name: Mapped[str]
+    file_name: Mapped[data.FreeText]
     digest: Mapped[str] = mapped_column(index=True)
     system: Mapped[str]
     profile: Mapped[str]
@@ -24,49 +29,49 @@ class ImportBatch(Base):
     """started · done · failed · undone"""
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    decisions: Mapped[list[Any]] = mapped_column(default=list)
+    decisions: Mapped[data.RecordList] = mapped_column(default=list)
     quarantine: Mapped[str | None]
     first_day: Mapped[date | None]
     last_day: Mapped[date | None]
-    actor: Mapped[str]
+    actor: Mapped[data.Username]
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
 
 
-class WaitingRow(Numbered):
+class WaitingRow(Numbered, holds=data.Stored(data.PERSONS, "waiting_rows")):
     """Survey, tracking or evaluation row whose contact has not come, or a leg of a
     contact that may have others in other files. `joined_by`: the batch that joined it.
     """
 
-    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
-    kind: Mapped[str]
-    row_key: Mapped[str] = mapped_column(unique=True)
-    contact_id: Mapped[str | None] = mapped_column(index=True)
-    tracking_number: Mapped[str | None] = mapped_column(index=True)
+    batch_id: Mapped[data.Seal] = reference("import_batch.id", "CASCADE", index=True)
+    kind: Mapped[data.Code]
+    row_key: Mapped[ImportedKey] = mapped_column(unique=True)
+    contact_id: Mapped[data.ContactId | None] = mapped_column(index=True)
+    tracking_number: Mapped[data.Code | None] = mapped_column(index=True)
     happened_at: Mapped[datetime | None]
-    content: Mapped[dict[str, Any]]
-    joined_by: Mapped[str | None] = mapped_column(index=True)
+    content: Mapped[ImportedRow]
+    joined_by: Mapped[data.Code | None] = mapped_column(index=True)
 
 
-class BeforeImage(Numbered):
+class BeforeImage(Numbered, holds=data.Stored(data.PERSONS, "before_images")):
     """State of a record before a batch changed it (null: it did not exist)."""
 
     __table_args__ = (sa.UniqueConstraint("batch_id", "object", "key"),)
 
-    batch_id: Mapped[str] = reference("import_batch.id", "CASCADE", index=True)
-    object: Mapped[str]
+    batch_id: Mapped[data.Seal] = reference("import_batch.id", "CASCADE", index=True)
+    object: Mapped[data.Code]
     """evaluation · advisor · team · site · grid"""
-    key: Mapped[str]
-    content: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    key: Mapped[ImportedKey]
+    content: Mapped[ImportedRow | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
-class SavedMapping(Base):
+class SavedMapping(Base, holds=data.NOBODY):
     """Mapping of columns saved under a name, with its options."""
 
     name: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     content: Mapped[dict[str, Any]]
-    saved_by: Mapped[str]
+    saved_by: Mapped[data.Username]
     saved_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -86,7 +91,7 @@ AFTER_IMPORT = (PUBLICATIONS, ALERTS)
 """Due work that follows every import and undo, in order (`upkeep.after_import`)."""
 
 
-class DueWork(Base):
+class DueWork(Base, holds=data.NOBODY):
     """Due work of a decision or failure, noted in its transaction: a kill forgets nothing."""
 
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import Base, Numbered, now, parts, reference
 
 
-class Irritant(Numbered):
+class Irritant(Numbered, holds=data.NOBODY):
     """Irritant on the action list: what it was seen from, who handles it, and its progress."""
 
     kind: Mapped[str]
@@ -22,18 +23,18 @@ class Irritant(Numbered):
     """One or two terms, as language and stem, or the tag; never a sentence"""
     shown: Mapped[str] = mapped_column(default="")
     """Most frequent spelling of the words"""
-    filters: Mapped[list[Any]] = mapped_column(default=list)
+    filters: Mapped[data.RecordList] = mapped_column(default=list)
     """Filters of the page: [dimension, values]"""
     concerns_unassigned: Mapped[bool] = mapped_column(default=False)
     """True where it also concerns what belongs to no team."""
     state: Mapped[str] = mapped_column(default="new")
     """new · looked_at · in_hand · solved · set_aside"""
-    owner: Mapped[str | None] = reference("account.username", "SET NULL", index=True)
+    owner: Mapped[data.Username | None] = reference("account.username", "SET NULL", index=True)
     due_on: Mapped[date | None]
-    note: Mapped[str] = mapped_column(default="")
+    note: Mapped[data.FreeText] = mapped_column(default="")
     version: Mapped[int] = mapped_column(default=1)
     """Raised at each change; a change to an older version is refused."""
-    opened_by: Mapped[str]
+    opened_by: Mapped[data.Username]
     opened_at: Mapped[datetime] = mapped_column(default=now)
 
     teams: Mapped[list[IrritantTeam]] = parts("irritant", passive_deletes=True)
@@ -42,7 +43,7 @@ class Irritant(Numbered):
     )
 
 
-class IrritantTeam(Base):
+class IrritantTeam(Base, holds=data.NOBODY):
     """Team whose contacts show an irritant: its leads and managers see the entry."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", primary_key=True)
@@ -53,12 +54,12 @@ class IrritantTeam(Base):
     irritant: Mapped[Irritant] = relationship(back_populates="teams")
 
 
-class IrritantStep(Numbered):
+class IrritantStep(Numbered, holds=data.NOBODY):
     """State that an irritant reached, when, and by whom."""
 
     irritant_id: Mapped[int] = reference("irritant.id", "CASCADE", index=True)
     state: Mapped[str]
-    taken_by: Mapped[str]
+    taken_by: Mapped[data.Username]
     taken_at: Mapped[datetime] = mapped_column(default=now)
 
     irritant: Mapped[Irritant] = relationship(back_populates="steps")

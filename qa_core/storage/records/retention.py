@@ -6,16 +6,37 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, reference
 
+UNTIL_LIFTED = "applies until it is lifted"
+APPLIES_LATER = "applies to later files too (GDPR art. 21)"
+ObjectingCustomer = data.declare(
+    str, data.IDENTIFIER, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
+)
+ForbiddenContact = data.declare(
+    str, data.CONTACT, data.CUSTOMER, on_erasure=data.KEEP, because=APPLIES_LATER
+)
+SignedName = data.declare(
+    str,
+    data.IDENTIFIER,
+    data.ACCOUNT,
+    on_erasure=data.KEEP,
+    because="the certificate is signed with it, and goes at the end of its period",
+)
+RequestSubject = data.declare(
+    str, data.IDENTIFIER, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT
+)
+AnswerText = data.declare(str, data.TEXT, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT)
 
-class Purge(Numbered):
+
+class Purge(Numbered, holds=data.Stored((), "certificates", "finished_at")):
     """A purge; unfinished, it is resumed by the next one. Finished, it is the certificate
     of what it deleted: kinds, numbers and days, no content.
     """
 
     as_of: Mapped[date]
-    actor: Mapped[str]
+    actor: Mapped[SignedName]
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
     kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -26,7 +47,7 @@ class Purge(Numbered):
     signature: Mapped[str | None]
 
 
-class JournalCut(Base):
+class JournalCut(Base, holds=data.NOBODY):
     """The end of the rows purged from the audit log, signed: where verification begins."""
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -34,7 +55,7 @@ class JournalCut(Base):
     signature: Mapped[str] = mapped_column(sa.Text())
 
 
-class ClosedMonth(Base):
+class ClosedMonth(Base, holds=data.NOBODY):
     """A month whose people were deleted, or are about to be: its figures of that group
     (`analyses` or `identities`) come from `MonthlyFigure` from then on.
     """
@@ -50,7 +71,7 @@ class ClosedMonth(Base):
     closed_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class MonthlyFigure(Numbered):
+class MonthlyFigure(Numbered, holds=data.NOBODY):
     """The sums of a KPI over one closed month, of at least five advisors: of the whole
     centre or one of its teams, and of one value of one dimension or all.
     """
@@ -68,7 +89,7 @@ class MonthlyFigure(Numbered):
     """As the statement of the KPI gives them: n, hits, sum, …"""
 
 
-class RuleDay(Base):
+class RuleDay(Base, holds=data.NOBODY):
     """State of each rule of the law on a day (docs/compliance.md, section 1)."""
 
     day: Mapped[date] = mapped_column(primary_key=True)
@@ -76,74 +97,84 @@ class RuleDay(Base):
     """Number of the rule → in_order · to_do · not_in_order · not_measurable"""
 
 
-class Objection(Numbered):
+class Objection(Numbered, holds=data.Stored((data.CUSTOMER,), because=UNTIL_LIFTED)):
     """A customer's objection to being recorded and listened to: of all their contacts, by
     pseudonym, or of one contact. It holds for what comes later too.
     """
 
-    customer_key: Mapped[str | None] = mapped_column(index=True)
-    contact_id: Mapped[str | None] = mapped_column(index=True)
-    source_system: Mapped[str | None]
+    customer_key: Mapped[ObjectingCustomer | None] = mapped_column(index=True)
+    contact_id: Mapped[ForbiddenContact | None] = mapped_column(index=True)
+    source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
-    entered_by: Mapped[str]
+    entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ListeningExclusion(Numbered):
+class ListeningExclusion(
+    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), because=UNTIL_LIFTED)
+):
     """A line, an advisor or a contact that is never recorded or heard: the number that was
     dialled, the advisor (or extension) who answers, or one contact.
     """
 
     __tablename__ = "exclusion"
 
-    number: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
-    source_system: Mapped[str | None]
+    number: Mapped[data.Code | None] = mapped_column(index=True)
+    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
+        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
+    )
+    source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
-    contact_id: Mapped[str | None]
-    reason: Mapped[str]
+    contact_id: Mapped[ForbiddenContact | None]
+    reason: Mapped[data.Code]
     """representative · private · requested"""
-    entered_by: Mapped[str]
+    entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Restriction(Numbered):
+class Restriction(
+    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "requests", "lifted_at")
+):
     """Customer, advisor or contact left out of figures and lists until lifted (GDPR art. 18)."""
 
-    customer_key: Mapped[str | None] = mapped_column(index=True)
-    advisor_id: Mapped[str | None] = reference(ADVISOR, "CASCADE", onupdate="CASCADE", index=True)
-    source_system: Mapped[str | None]
+    customer_key: Mapped[data.CustomerKey | None] = mapped_column(index=True)
+    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
+        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
+    )
+    source_system: Mapped[data.Code | None]
     """Of the contact; null: of whichever system has it."""
-    contact_id: Mapped[str | None]
-    entered_by: Mapped[str]
+    contact_id: Mapped[ForbiddenContact | None]
+    entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)
-    lifted_by: Mapped[str | None]
+    lifted_by: Mapped[data.Username | None]
     lifted_at: Mapped[datetime | None]
 
 
-class SubjectRequest(Numbered):
+class SubjectRequest(
+    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "requests", "answered_on")
+):
     """A request of a person under the GDPR, with its clock of one month. `subject` is a
     pseudonym or the id of an advisor, never a number or a name.
     """
 
-    kind: Mapped[str]
+    kind: Mapped[data.Code]
     """access · rectification · objection · erasure · restriction · portability ·
     exclusion (of one contact, asked by its advisor)
     """
-    subject_kind: Mapped[str]
+    subject_kind: Mapped[data.Code]
     """customer · advisor"""
-    subject: Mapped[str]
-    source_system: Mapped[str | None]
-    contact_id: Mapped[str | None]
+    subject: Mapped[RequestSubject]
+    source_system: Mapped[data.Code | None]
+    contact_id: Mapped[data.ContactId | None]
     """The contact that an exclusion is asked for."""
     received_on: Mapped[date]
     due_on: Mapped[date]
-    identity_checked_by: Mapped[str | None]
+    identity_checked_by: Mapped[data.Username | None]
     answered_on: Mapped[date | None]
-    answered_by: Mapped[str | None]
-    answer: Mapped[str | None]
+    answered_by: Mapped[data.Username | None]
+    answer: Mapped[AnswerText | None]
     """granted · partly · refused, and why"""
-    audio_confirmed_by: Mapped[str | None]
+    audio_confirmed_by: Mapped[data.Username | None]
     """The second person who agreed that audio is handed out."""
-    entered_by: Mapped[str]
+    entered_by: Mapped[data.Username]
     entered_at: Mapped[datetime] = mapped_column(default=now)

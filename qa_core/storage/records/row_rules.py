@@ -7,25 +7,21 @@ from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
 
 from qa_core.storage.facts.guard import Reader, Scoped, Unscoped
+from qa_core.storage.records import data_map
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
-from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
+from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.records.listening import (
     AdvisorNotice,
     CalibrationContact,
-    CoachingNote,
     CoachingPlan,
-    Dispute,
     DrawnContact,
-    EvaluationRevision,
     Playback,
     Recording,
-    TimedComment,
 )
 from qa_core.storage.records.people import (
     Account,
@@ -49,15 +45,6 @@ BY_SCOPE: tuple[type[Base], ...] = (
 )  # fmt: skip
 """Tables scoped by their own columns."""
 
-PARTS: tuple[tuple[InstrumentedAttribute[int], type[Base]], ...] = (
-    (EvaluationAnswer.evaluation_id, Evaluation),
-    (EvaluationRevision.evaluation_id, Evaluation),
-    (TimedComment.evaluation_id, Evaluation),
-    (Dispute.evaluation_id, Evaluation),
-    (CoachingNote.plan_id, CoachingPlan),
-)
-"""Tables scoped through the row that they are a part of."""
-
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
@@ -71,9 +58,15 @@ OPTION = "rows_are_those_of"
 OWNERS = ("qa_core.storage.", "qa_core.access.", "qa_core.centre.")
 """Rooms below those that read for a person."""
 
-_SCOPED_TABLES = {table.__tablename__: None for table in BY_SCOPE} | {
-    part.class_.__tablename__: (part.key, whole) for part, whole in PARTS
+_SCOPED_TABLES: dict[str, tuple[str, type[Base]] | None] = {
+    table.__tablename__: None for table in BY_SCOPE
 }
+_SCOPED_TABLES |= {
+    name: (entry.stored.part_of, whole.model)
+    for name, entry in data_map.find_records().items()
+    if (whole := entry.find_whole()) and whole.model in BY_SCOPE and entry.model not in BY_SCOPE
+}
+"""Tables scoped by themselves, and through the row that the map says they are a part of."""
 PERSONAL = frozenset({*_SCOPED_TABLES, *(table.__tablename__ for table in WITHOUT_VIEWERS)})
 _TABLE_NAME = re.compile(rf"(?:\bFROM|\bJOIN|,)[\s(]+\"?({'|'.join(sorted(PERSONAL))})\b(?!\"?\.)")
 _BETWEEN = ("qa_core.storage.records.store", __name__)

@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from qa_core.access.roles import ROLE_TITLES, Permission, Role, Viewer
-from qa_core.base import environment
+from qa_core.base import declared, environment
 from qa_core.base.errors import AccessDenied
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import _
 
 FEW_DAYS = 28
 """Days of data below which a manager starts on the first figures."""
-DEFAULT, HALF_YEAR = "28d", "182d"
-"""Keys of `metrics.kpis.periods`, which the sign-in form would wait a second for."""
+DEFAULT = "28d"
+"""A key of `metrics.kpis.periods`, which the sign-in form would wait a second for."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class MenuPage:
     """
     explains_alerts: bool = False
     """Whether an alert leads here when its KPI takes the permission of this page."""
+    about: str = ""
+    """What the page is for, under its title."""
 
     @property
     def key(self) -> str:
@@ -88,210 +90,26 @@ def _needs_first_figures(viewer: Viewer) -> bool:
     return span is None or (span[1] - span[0]).days + 1 < FEW_DAYS
 
 
-P, R = Permission, Role
-FILTERS = ("channel", "queue", "team", "reason", "campaign")
-WITHOUT_TEAM = tuple(name for name in FILTERS if name != "team")
+IS_NEEDED = {
+    "performance/first_figures.py": _needs_first_figures,
+    "admin/first_steps.py": _needs_first_steps,
+}
+
+
+def _build(entry: dict[str, Any]) -> MenuPage:
+    values: dict[str, Any] = {"is_needed": IS_NEEDED.get(entry["file"])}
+    for name, value in entry.items():
+        values[name] = tuple(value) if name == "filters" else value
+        if name in ("listed_for", "first_for"):
+            values[name] = tuple(map(Role, value))
+        elif name == "permission":
+            values[name] = Permission(value)
+    return MenuPage(**values)
+
 
 MENU: dict[str, tuple[MenuPage, ...]] = {
-    N_("Performance"): (
-        MenuPage(
-            "performance/overview.py", N_("Overview"), "dashboard", P.SEE_CALL_STATISTICS, FILTERS
-        ),
-        MenuPage(
-            "performance/first_figures.py",
-            N_("Your first figures"),
-            "rocket_launch",
-            P.SEE_TEAMS,
-            (),
-            has_comparison=False,
-            listed_for=(R.MANAGER,),
-            first_for=(R.MANAGER,),
-            is_needed=_needs_first_figures,
-        ),
-        MenuPage(
-            "performance/traffic.py", N_("Traffic"), "bar_chart", P.SEE_CALL_STATISTICS, FILTERS
-        ),
-        MenuPage(
-            "performance/first_contact.py",
-            N_("First contact"),
-            "task_alt",
-            P.SEE_CALL_STATISTICS,
-            FILTERS,
-            first_for=(R.MANAGER,),
-            explains_alerts=True,
-        ),
-        MenuPage(
-            "performance/board.py",
-            N_("Board sheet"),
-            "summarize",
-            P.SEE_BOARD,
-            has_own_period=True,
-            first_for=(R.EXECUTIVE,),
-        ),
-        MenuPage(
-            "performance/satisfaction.py",
-            N_("Satisfaction"),
-            "mood",
-            P.SEE_SATISFACTION,
-            WITHOUT_TEAM,
-            explains_alerts=True,
-        ),
-        MenuPage(
-            "performance/irritants.py",
-            N_("Irritants"),
-            "sentiment_stressed",
-            P.SEE_IRRITANTS,
-            FILTERS,
-        ),
-        # Each KPI asks for its own permission; all who see figures see scores.
-        MenuPage(
-            "performance/explain.py",
-            N_("Explain a number"),
-            "function",
-            P.SEE_SCORES,
-            FILTERS,
-            has_comparison=False,
-            is_listed=False,
-        ),
-    ),
-    N_("Call tracking"): (
-        MenuPage(
-            "tracking/sources.py",
-            N_("Sources"),
-            "campaign",
-            P.SEE_TRACKING,
-            ("source", "campaign"),
-            explains_alerts=True,
-        ),
-    ),
-    N_("Quality"): (
-        MenuPage(
-            "quality/advisors.py",
-            N_("Advisors"),
-            "groups",
-            P.SEE_ADVISORS,
-            FILTERS,
-            HALF_YEAR,
-            first_for=(R.TEAM_LEAD,),
-        ),
-        MenuPage(
-            "quality/advisor.py",
-            N_("Advisor"),
-            "person",
-            P.SEE_ADVISORS,
-            WITHOUT_TEAM,
-            HALF_YEAR,
-            has_comparison=False,
-            is_listed=False,
-        ),
-        MenuPage("quality/coaching.py", N_("Coaching"), "sports", P.SEE_COACHING),
-        MenuPage(
-            "quality/my_quality.py",
-            N_("My quality"),
-            "person_heart",
-            P.SEE_OWN_QUALITY,
-            ("channel", "queue", "reason"),
-            HALF_YEAR,
-            first_for=(R.ADVISOR,),
-        ),
-        MenuPage(
-            "quality/recording_and_listening.py",
-            N_("Recording and listening"),
-            "privacy_tip",
-            P.SEE_OWN_QUALITY,
-        ),
-        MenuPage(
-            "quality/evaluate.py",
-            N_("Evaluate"),
-            "headset_mic",
-            P.FILL_SCORECARDS,
-            listed_for=(R.EVALUATOR,),
-            first_for=(R.EVALUATOR,),
-        ),
-        MenuPage(
-            "quality/evaluation.py",
-            N_("Evaluation"),
-            "rate_review",
-            P.SEE_EVALUATIONS,
-            is_listed=False,
-        ),
-        MenuPage("quality/listening.py", N_("Listening plan"), "headphones", P.MANAGE_LISTENING),
-        MenuPage(
-            "quality/disputes.py",
-            N_("Disputes"),
-            "gavel",
-            P.DECIDE_DISPUTES,
-            (),
-            HALF_YEAR,
-            has_comparison=False,
-        ),
-        MenuPage("quality/calibration.py", N_("Calibration"), "balance", P.SEE_CALIBRATIONS),
-        MenuPage(
-            "quality/scores.py",
-            N_("Scores"),
-            "grading",
-            P.SEE_OWN_EVALUATIONS,
-            ("grid",),
-            HALF_YEAR,
-        ),
-    ),
-    N_("Conversations"): (
-        MenuPage(
-            "conversations/contacts.py",
-            N_("Contacts"),
-            "call",
-            P.SEE_CONTACTS,
-            FILTERS,
-            has_comparison=False,
-        ),
-        MenuPage(
-            "conversations/contact.py",
-            N_("Contact"),
-            "contact_phone",
-            P.SEE_CONTACTS,
-            is_listed=False,
-        ),
-    ),
-    N_("Compliance"): (
-        MenuPage(
-            "compliance/listening_rules.py",
-            N_("Are we in order?"),
-            "verified_user",
-            P.SEE_RULES,
-            first_for=(R.DPO,),
-        ),
-        MenuPage("compliance/journal.py", N_("Audit log"), "history_edu", P.SEE_JOURNAL),
-        MenuPage(
-            "compliance/account_changes.py",
-            N_("Account changes"),
-            "person_check",
-            P.CONFIRM_ACCOUNTS,
-        ),
-    ),
-    N_("Administration"): (
-        MenuPage(
-            "admin/first_steps.py",
-            N_("First steps"),
-            "checklist",
-            P.MANAGE_SETTINGS,
-            first_for=(R.ADMIN,),
-            is_needed=_needs_first_steps,
-        ),
-        MenuPage(
-            "admin/imports.py", N_("Imports"), "upload_file", P.MANAGE_IMPORTS, first_for=(R.ADMIN,)
-        ),
-        MenuPage("admin/names.py", N_("Names"), "join", P.MANAGE_ADVISORS),
-        MenuPage("admin/scorecards.py", N_("Scorecards"), "rule", P.SEE_SCORECARDS),
-        MenuPage("admin/targets.py", N_("Targets and alerts"), "flag", P.EDIT_TARGETS),
-        MenuPage("admin/opening_hours.py", N_("Opening hours"), "schedule", P.MANAGE_SETTINGS),
-        MenuPage("admin/people.py", N_("People"), "manage_accounts", P.MANAGE_ACCOUNTS),
-        MenuPage("admin/service_tokens.py", N_("Service tokens"), "key", P.MANAGE_ACCOUNTS),
-    ),
-    N_("Me"): (
-        MenuPage("account/find.py", N_("Find"), "search"),
-        MenuPage("account/my_account.py", N_("My account"), "account_circle"),
-        MenuPage("account/glossary.py", N_("Glossary"), "dictionary"),
-    ),
+    section["title"]: tuple(map(_build, section["page"]))
+    for section in declared.read(__file__)["section"]
 }
 
 FIND = "find"

@@ -1,10 +1,9 @@
 """The answers of a scorecard as widgets, with comments. Who shows them saves them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from qa_core import scoring
 from qa_core.base import i18n
@@ -12,12 +11,15 @@ from qa_core.base.i18n import N_, _
 from qa_core.metrics.kpis import formatting
 from qa_core.quality.evaluations.drafts import Draft
 from qa_core.scoring import NOT_APPLICABLE, Criterion, CriticalClass, Fails
+from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import personal_data
 
 PICKED = N_("Picked by hand: counts in no figure")
 MAX_COMMENT = 1000
 MAX_BUTTONS = 6
 """Points from which on a criterion without levels is a number to type."""
+NO_HOOK: Mapping[str, Any] = {}
 OVERALL = ""
 """Stands for the whole evaluation among the criteria of comments."""
 HARMS = {
@@ -105,11 +107,10 @@ def show_notes(criterion: Criterion) -> None:
 def ask(
     prefix: str,
     criterion: Criterion,
-    on_change: Callable[..., None] | None = None,
-    args: tuple[Any, ...] = (),
+    hook: Mapping[str, Any] = NO_HOOK,
     disabled: bool = False,
 ) -> None:
-    """Ask for one answer: buttons for its levels, or a number."""
+    """Ask for one answer: buttons for its levels, or a number. `hook`: what a change calls."""
     widget = name(prefix, "answer", criterion.key)
     label = escape(describe_text(criterion.text))
     if _is_number(criterion):
@@ -126,13 +127,10 @@ def ask(
             label_visibility="collapsed",
             disabled=disabled or is_na,
             width=140,
-            on_change=on_change,
-            args=args,
+            **hook,
         )
         if criterion.not_applicable:
-            st.checkbox(
-                _("Not applicable"), key=na, on_change=on_change, args=args, disabled=disabled
-            )
+            st.checkbox(_("Not applicable"), key=na, disabled=disabled, **hook)
         return
     options = [code(level) for level in find_levels(criterion)]
     if criterion.not_applicable:
@@ -146,9 +144,8 @@ def ask(
         format_func=lambda option: describe(criterion, option),
         key=widget,
         label_visibility="collapsed",
-        on_change=on_change,
-        args=args,
         disabled=disabled,
+        **hook,
     )
 
 
@@ -160,19 +157,33 @@ def show_question(criterion: Criterion, is_bold: bool = False) -> None:
     show_notes(criterion)
 
 
-def open_comment(comment: str) -> DeltaGenerator:
-    """Return the button that opens the field of a comment, to be filled in a `with` block."""
-    icon = ":material/chat:" if comment else ":material/add_comment:"
-    return st.popover(_("Comment"), icon=icon, type="tertiary")
-
-
-def ask_comment(
+def show_criterion(
     prefix: str,
-    criterion: str,
-    label: str,
-    on_change: Callable[..., None] | None = None,
-    args: tuple[Any, ...] = (),
+    criterion: Criterion,
+    comment: str,
+    hook: Mapping[str, Any] = NO_HOOK,
+    locked: str = "",
+    is_bold: bool = False,
 ) -> None:
+    """Show a criterion with its answer and its comment to give; only those given, with the
+    reason, if it is `locked`. `comment`: the one that is kept.
+    """
+    with st.container(gap="xxsmall", key=name(prefix, "box", criterion.key)):
+        show_question(criterion, is_bold)
+        with layout.row():
+            ask(prefix, criterion, hook, disabled=bool(locked))
+            if not locked:
+                icon = ":material/chat:" if comment else ":material/add_comment:"
+                with st.popover(_("Comment"), icon=icon, type="tertiary"):
+                    ask_comment(prefix, criterion.key, describe_text(criterion.text), hook)
+        if locked:
+            st.caption(f":material/gavel: {escape(locked)}")
+        if comment:
+            st.text(comment)
+            personal_data.show_hint(comment)
+
+
+def ask_comment(prefix: str, criterion: str, label: str, hook: Mapping[str, Any] = NO_HOOK) -> None:
     """Ask for the comment on one answer, or on the whole (`OVERALL`)."""
     st.text_area(
         label,
@@ -183,8 +194,7 @@ def ask_comment(
             "Write only what the work needs: no names, numbers or health of customers. Numbers "
             "and addresses are masked."
         ),
-        on_change=on_change,
-        args=args,
+        **hook,
     )
 
 
@@ -204,11 +214,17 @@ def describe(criterion: Criterion, given: str | None) -> str:
     """Return the code of an answer in words."""
     if given is None:
         return _("no answer")
-    if given == NOT_APPLICABLE:
-        return _("N/A")
     if criterion.points == 1 and given in ("0", "1"):
         return _("Yes") if given == "1" else _("No")
-    return formatting.number(float(given), 0 if float(given).is_integer() else 1)
+    return format_points(given)
+
+
+def format_points(given: float | str | None) -> str:
+    """Return points as `1.5`, with two decimals at most; "N/A" without any."""
+    if given in (None, NOT_APPLICABLE):
+        return _("N/A")
+    decimals = f"{float(given):.2f}".rstrip("0").partition(".")[2]
+    return formatting.number(float(given), len(decimals))
 
 
 def describe_text(text: scoring.Text | None) -> str:

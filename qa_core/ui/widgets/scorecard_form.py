@@ -56,7 +56,9 @@ def show(draft: Draft) -> None:
     for section in draft.scorecard.sections:
         _show_section(draft, section)
     with cards.card(_("The contact as a whole"), gap="xsmall"):
-        _ask_comment(draft, OVERALL, _(PROMPTS.get(draft.kind, PROMPTS[drafts.SCORED])))
+        label = _(PROMPTS.get(draft.kind, PROMPTS[drafts.SCORED]))
+        scorecard_answers.ask_comment(_prefix(draft.id), OVERALL, label, _save_changes(draft))
+        personal_data.show_hint(draft.comment)
 
 
 def show_score(draft: Draft) -> None:
@@ -190,28 +192,17 @@ def _show_section(draft: Draft, section: scoring.Section) -> None:
             shown = "" if score is None else formatting.value(float(score), "score", short=True)
             st.markdown(shown and f"**{shown}**", width="content")
         for criterion in section.criteria:
-            _show_criterion(draft, criterion)
+            scorecard_answers.show_criterion(
+                _prefix(draft.id),
+                criterion,
+                draft.comments.get(criterion.key, ""),
+                _save_changes(draft),
+                is_bold=True,
+            )
 
 
-def _show_criterion(draft: Draft, criterion: scoring.Criterion) -> None:
-    comment = draft.comments.get(criterion.key, "")
-    with st.container(gap="xxsmall", key=_key(draft.id, "box", criterion.key)):
-        scorecard_answers.show_question(criterion, is_bold=True)
-        with layout.row():
-            scorecard_answers.ask(_prefix(draft.id), criterion, save, (draft.id, draft.scorecard))
-            with scorecard_answers.open_comment(comment):
-                _ask_comment(draft, criterion.key, describe_text(criterion.text))
-        if comment:
-            st.text(comment)
-            personal_data.show_hint(comment)
-
-
-def _ask_comment(draft: Draft, criterion: str, label: str) -> None:
-    scorecard_answers.ask_comment(
-        _prefix(draft.id), criterion, label, save, (draft.id, draft.scorecard)
-    )
-    if criterion == OVERALL:
-        personal_data.show_hint(draft.comment)
+def _save_changes(draft: Draft) -> dict[str, Any]:
+    return {"on_change": save, "args": (draft.id, draft.scorecard)}
 
 
 def _write(viewer: Viewer, draft_id: int, open_draft: OpenDraft, typed: dict[str, Any]) -> None:

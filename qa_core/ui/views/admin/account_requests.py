@@ -16,6 +16,10 @@ SECOND = N_(
     "A second person has to confirm this under Account changes: a data protection officer, a "
     "manager or another administrator."
 )
+ANOTHER = N_(
+    "Another person has to confirm this: a data protection officer, a manager or another "
+    "administrator."
+)
 ALONE = N_("Where there is none, you can do so after 24 hours.")
 ACTS = {
     AccountAction.ADD: N_("New account"),
@@ -47,7 +51,7 @@ def show_requests(viewer: Viewer) -> None:
             is_old = now() - request.asked_at >= accounts.WAIT_ALONE
             is_own = viewer.username == request.asked_by and not is_old
             if is_own or viewer.username == request.username:
-                st.caption(_(SECOND))
+                st.caption(_(ANOTHER))
             elif st.button(_("Confirm"), key=f"confirm_{request.id}", type="primary"):
                 with actions.show_refusals():
                     one_time = accounts.confirm(viewer, request.id)

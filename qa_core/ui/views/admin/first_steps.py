@@ -4,8 +4,8 @@ import streamlit as st
 from babel import Locale
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment, i18n
-from qa_core.base.i18n import N_, _, ngettext
+from qa_core.base import declared, environment, i18n
+from qa_core.base.i18n import _, ngettext
 from qa_core.centre import settings
 from qa_core.compliance.conditions import gates
 from qa_core.ingest import samples
@@ -15,72 +15,11 @@ from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import cached, gate, menu
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import opening_hours
 from qa_core.ui.views.admin.names import KIND_TITLES
 from qa_core.ui.widgets import actions, cards, download_links
 
-TEXTS = {
-    Step.CENTRE: (
-        N_("The centre"),
-        N_(
-            "Documents and notices carry the name. The clock decides on which day a contact counts."
-        ),
-    ),
-    Step.ADVISORS: (
-        N_("Advisors, teams and sites"),
-        N_(
-            "Teams and sites decide who sees which figures, and opening hours belong to sites. "
-            "Import a list of advisors with their team and site."
-        ),
-    ),
-    Step.OPENING_HOURS: (
-        N_("Opening hours"),
-        opening_hours.WHY,
-    ),
-    Step.CONTACTS: (
-        N_("Contacts"),
-        N_(
-            "Every figure comes from them: export the calls of your telephony platform. Écoute "
-            "first shows what it recognised, and asks where it is unsure. It writes nothing "
-            "before you say so."
-        ),
-    ),
-    Step.NAMES: (
-        N_("Names"),
-        N_("Two spellings of one queue or one advisor make two rows in every table."),
-    ),
-    Step.ACCOUNTS: (
-        N_("Accounts"),
-        N_(
-            "Administrators see no figures. A manager reads them, and the data protection officer "
-            "opens listening. Alone, you give the roles data protection officer, administrator and "
-            "executive after 24 hours. On the server, the command people add does it at once."
-        ),
-    ),
-    Step.LISTENING: (
-        N_("Legal conditions of listening"),
-        N_(
-            "Nobody listens or evaluates before they are entered. The data protection officer "
-            "does it on the page “Are we in order?”."
-        ),
-    ),
-    Step.FIRST_FIGURE: (
-        N_("The first figure"),
-        N_(
-            "Check one figure against your telephony report: if it matches, the set-up is right. "
-            "The manager does it on the page “Your first figures”."
-        ),
-    ),
-}
-"""Title of each step, and why it is needed."""
-PAGES = {
-    Step.ADVISORS: "imports",
-    Step.OPENING_HOURS: "opening_hours",
-    Step.CONTACTS: "imports",
-    Step.NAMES: "names",
-    Step.ACCOUNTS: "people",
-}
-"""Pages where steps are done."""
+STEPS = {Step(name): entry for name, entry in declared.read(__file__).items() if name in set(Step)}
+"""Title of each step, why it is needed, and the page where it is done, if any."""
 
 
 def show(viewer: Viewer) -> None:
@@ -100,12 +39,17 @@ def show(viewer: Viewer) -> None:
 def show_way_back(viewer: Viewer, entry: menu.MenuPage) -> None:
     """Link back to the first steps from a page that they lead to, while they last."""
     page = menu.find_page("first_steps")
-    if entry.key in PAGES.values() and page.is_open_to(viewer) and page.is_listed_for(viewer):
+    if (
+        any(step.get("page") == entry.key for step in STEPS.values())
+        and page.is_open_to(viewer)
+        and page.is_listed_for(viewer)
+    ):
         menu.show_page_link(page.key, _("Back to the first steps"), "arrow_back")
 
 
 def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
-    title, reason = TEXTS[step]
+    title, page = STEPS[step]["title"], STEPS[step].get("page")
+    reason = STEPS[step].get("reason") or menu.find_page(page).about
     is_done, is_next = set_up.is_done(step), step == set_up.next_step
     icon = ":green[:material/check_circle:]" if is_done else ":material/radio_button_unchecked:"
     next_title = _("Next")
@@ -120,8 +64,8 @@ def _show_step(viewer: Viewer, set_up: SetUp, step: Step, number: int) -> None:
         with right:
             if step == Step.CENTRE:
                 _ask_name(set_up)
-            elif step in PAGES:
-                menu.show_page_link(PAGES[step])
+            elif page:
+                menu.show_page_link(page)
 
 
 def _describe_state(viewer: Viewer, set_up: SetUp, step: Step) -> str:

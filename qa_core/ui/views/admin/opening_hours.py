@@ -15,10 +15,6 @@ from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, segmented_choice
 
-WHY = N_(
-    "A contact missed while its site was closed counts as closed, even in the past. Without "
-    "hours, no contact counts as closed."
-)
 WEEKDAY_TITLES = (
     N_("Monday"),
     N_("Tuesday"),

@@ -109,10 +109,11 @@ def show_examples() -> None:
     st.caption(text)
     there = urlsplit(st.context.url or api_examples.DOCUMENTED_ADDRESS)
     examples = api_examples.build_examples(f"{there.scheme}://{there.netloc}")
-    for tab, example in zip(st.tabs([example.tool for example in examples]), examples, strict=True):
+    tabs = st.tabs([example["tool"] for example in examples])
+    for tab, example in zip(tabs, examples, strict=True):
         with tab:
-            st.caption(_(example.hint))
-            st.code(example.code, language=None)
+            st.caption(_(example["hint"]))
+            st.code(example["code"], language=None)
     lists = {_("KPI"): kpis.ALL, _("Dimension"): dimensions.DIMENSIONS}
     for column, (title, entries) in zip(st.columns(2), lists.items(), strict=True):
         with column:

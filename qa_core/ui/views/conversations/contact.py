@@ -203,7 +203,6 @@ def show_exclusion_request(viewer: Viewer, contact: dict[str, Any]) -> None:
     key = (contact["source_system"], contact["contact_id"])
     requested = requests.find_own(viewer)
     asked = next((item for item in requested if (item.source_system, item.contact_id) == key), None)
-    actions.show_outcome()
     with cards.card(_("Exclude this contact from recording and listening")):
         if asked is None:
             st.caption(
@@ -225,7 +224,6 @@ def show_manual_pick(viewer: Viewer, contact: dict[str, Any]) -> None:
     """Show the form on demand, to those who manage listening."""
     if not viewer.can(Permission.MANAGE_LISTENING):
         return
-    actions.show_outcome()
     with st.popover(_("Have it evaluated"), icon=":material/assignment_ind:", type="tertiary"):
         st.caption(_(scorecard_answers.PICKED))
         evaluators = dict(manual_pick.find_evaluators(viewer))

@@ -6,24 +6,27 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.analysis.irritants import action_list, texts
+from qa_core.analysis.irritants import action_list, detection, texts
 from qa_core.analysis.irritants.action_list import ActionEntry, ActionPlan, ActionState
-from qa_core.analysis.irritants.subject import Count
+from qa_core.analysis.irritants.detection import Example
+from qa_core.analysis.irritants.subject import Count, IrritantSubject
 from qa_core.base.i18n import _, ngettext
+from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
-from qa_core.ui.frame import cached, layout
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.ui.frame import cached, layout, open_once
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.performance import irritant_examples
-from qa_core.ui.widgets import actions, cards, download_links, notes, tables
+from qa_core.ui.frame.markdown import escape
+from qa_core.ui.widgets import actions, cards, download_links, drill, notes, tables
 
 TABLE, CHOSEN = "table_action_list", "action_chosen"
 SEEN = "action_versions"
 """Version of each entry that its form was filled from, by number of the entry."""
+REQUESTED, READ = "irritant_examples", "irritant_read"
 
 
 def show(viewer: Viewer, state: FilterState) -> tuple[ActionEntry, ...]:
     """Show the list and its chosen entry, if there are any entries; return them."""
-    actions.show_outcome()
     entries = action_list.find_entries(viewer)
     if not entries:
         return ()
@@ -101,7 +104,7 @@ def _show_entry(viewer: Viewer, state: FilterState, entry: ActionEntry) -> None:
         with right:
             _show_history(entry)
             where = entry.filters.with_period(state.where.period)
-            irritant_examples.show(viewer, entry.subject, where, "entry")
+            show_examples(viewer, entry.subject, where, "entry")
 
 
 def _ask_plan(viewer: Viewer, entry: ActionEntry) -> None:
@@ -149,3 +152,46 @@ def _show_history(entry: ActionEntry) -> None:
     for step in reversed(entry.steps):
         moment = formatting.local_moment(step.at)
         st.text(" · ".join(filter(None, (_(texts.STATES[step.state]), moment, step.by))))
+
+
+def show_examples(viewer: Viewer, subject: IrritantSubject, where: Filters, key: str) -> None:
+    """Show up to five examples on demand; nothing for a viewer who reads no remarks."""
+    if not query.may_read_remarks(viewer):
+        return
+    requested = (key, subject.key, where)
+    if st.session_state.get(REQUESTED) != requested:
+        st.button(
+            _("Examples"),
+            key=f"examples_{key}",
+            icon=":material/format_quote:",
+            on_click=st.session_state.update,
+            args=({REQUESTED: requested},),
+        )
+        return
+    examples = open_once.read(
+        READ,
+        requested,
+        lambda: detection.read_examples(viewer, subject, where),
+        lambda: detection.find_examples(viewer, subject, where),
+    )
+    if not examples:
+        st.caption(_("No unhappy customer wrote about it in this period."))
+        return
+    for position, example in enumerate(examples):
+        _show_example(example, f"{key}_{position}")
+
+
+def _show_example(example: Example, key: str) -> None:
+    sentence, start, end = example.sentence, example.start, example.end
+    marked = f"**{escape(sentence[start:end])}**" if end else ""
+    where = [formatting.moment(example.local_start), example.reason or example.queue]
+    with st.container(gap=None):
+        st.markdown(f"{escape(sentence[:start])}{marked}{escape(sentence[end:])}")
+        st.button(
+            escape(" · ".join(filter(None, where))),
+            key=f"open_{key}",
+            type="tertiary",
+            icon=":material/open_in_new:",
+            on_click=drill.to_contact,
+            args=("irritants", example.source_system, example.contact_id),
+        )

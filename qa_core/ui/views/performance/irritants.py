@@ -14,7 +14,7 @@ from qa_core.metrics import query
 from qa_core.ui.frame import cached, layout
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.performance import action_list, irritant_examples
+from qa_core.ui.views.performance import action_list
 from qa_core.ui.widgets import actions, cards, drill, sections, tables
 
 CHOSEN = "irritant_chosen_{}"
@@ -156,4 +156,4 @@ def _show_candidate(
             key, values = f"irritant_contacts_{part}", {subject.dimension: subject.value}
             behind = KPIS[subject.kind]
             layout.show_button("call", _("Contacts"), key, drill.to_contacts, values, behind)
-    irritant_examples.show(viewer, subject, state.where, part)
+    action_list.show_examples(viewer, subject, state.where, part)

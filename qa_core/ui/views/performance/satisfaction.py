@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Viewer
-from qa_core.analysis.year_over_year import find_year_before
+from qa_core.analysis import chart_titles, charts, year_over_year
+from qa_core.analysis.chart_titles import SIGNIFICANCE_LEVEL
 from qa_core.base.i18n import _
 from qa_core.metrics.kpis import dimensions, formatting, get_kpi
-from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.stats import control_charts, holm, p_value_of
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.performance import satisfaction_drivers, survey_response, year_over_year
+from qa_core.ui.views.performance import satisfaction_drivers, survey_response
 from qa_core.ui.widgets import (
     cards,
     download_links,
@@ -29,7 +33,7 @@ TREND_HEIGHT = 220
 def show_top(viewer: Viewer, state: FilterState) -> None:
     """Show four tiles, and each of them over time with the year before."""
     rows = survey_response.read_whole(viewer, state)
-    year_before = find_year_before(state.grain, state.trend.period)
+    year_before = year_over_year.find_year_before(state.grain, state.trend.period)
     series = trend_cards.read_series(viewer, state, KPIS, compare=year_before)
     mean = rows["csat_mean"]
     extra = {"ces": _("of 7")}
@@ -61,7 +65,7 @@ def show_why(viewer: Viewer, state: FilterState, by_cut: Mapping[str, tables.Row
     with left:
         satisfaction_drivers.show(viewer, state)
     with right:
-        year_over_year.show(viewer, state)
+        _show_year_over_year(viewer, state)
         survey_response.show(viewer, state, by_cut)
     sections.show("answers", _("Answers month by month"), lambda: _show_answers(viewer, state))
 
@@ -81,7 +85,10 @@ def _read_year_before(
     values: dict[str, dict[date, float]] = {key: {} for key in KPIS}
     for row in frame.itertuples():
         start = date.fromisoformat(f"{getattr(row, grain)}-01"[:10])
-        is_within = find_year_before(grain, Period(start, start)).first_day >= state.first_day
+        is_within = (
+            year_over_year.find_year_before(grain, Period(start, start)).first_day
+            >= state.first_day
+        )
         if is_within and not formatting.is_missing(row.value_before):
             values[row.kpi][start] = float(row.value_before)
     return values
@@ -128,3 +135,104 @@ def _show_table(viewer: Viewer, state: FilterState, dimension: str, by: tables.R
         tables.show_definitions(KPIS, state, key=dimension)
         download_links.show_figures(dimension, KPIS, (dimension,), state.where)
     tables.show_hidden(by)
+
+
+def _show_year_over_year(viewer: Viewer, state: FilterState) -> None:
+    """Show satisfaction by month against the year before, and their common change."""
+    paired = year_over_year.find_paired_months(state.first_day, state.last_day)
+    title = cards.title_of(get_kpi("csat"))
+    if paired is None:
+        text = _describe_season(viewer, state)
+        cards.show_message(_("{title}: no month with a year before it yet", title=title), text)
+        return
+    where, before = state.where.with_period(paired), paired.year_before()
+    together = cached.headline(viewer, KPIS, where, before)
+    csat, kpi = together["csat"], get_kpi("csat")
+    finding = chart_titles.describe_change(
+        _("Satisfaction year over year"),
+        getattr(csat, "delta", None),
+        control_charts.interval_of_change(csat),
+        kpi.unit,
+        kpi.better,
+    )
+    months = [
+        row
+        for row in cached.measure(viewer, ("csat",), ("month",), where, before).itertuples()
+        if not formatting.is_missing(row.delta)
+    ]
+    caption = f"{_explain_change(paired, together)} {_describe_season(viewer, state)}"
+    if not months:
+        cards.show_message(finding, caption)
+        return
+    figure = charts.build_differences(
+        _compare_months(months), kpi.unit, dark=styles.is_dark(), row_height=19
+    )
+    cards.show_chart(figure, finding, caption, "year_over_year")
+
+
+def _compare_months(months: list[Any]) -> pd.DataFrame:
+    """Compare the months, newest first, with a tone where the change is clear."""
+    between = [control_charts.interval_of_change(row) or (None, None) for row in months]
+    sure = holm(
+        [
+            1.0 if ends[0] is None else p_value_of(row.delta, *ends)
+            for row, ends in zip(months, between, strict=True)
+        ]
+    )
+    records = [
+        {
+            "label": formatting.month(row.month),
+            "value": row.delta,
+            "low": low,
+            "high": high,
+            "n": row.n,
+            "severity": chart_titles.severity_of(row.delta, get_kpi("csat").better)
+            if is_clear
+            else "",
+        }
+        for row, (low, high), is_clear in zip(months, between, sure, strict=True)
+    ]
+    return pd.DataFrame(records[::-1])
+
+
+def _explain_change(paired: Period, together: dict[str, Any]) -> str:
+    text = _(
+        "{months} against the same months a year before, with 95 % confidence interval.",
+        months=formatting.period(paired),
+    )
+    changes = []
+    for key in KPIS:
+        row, between = together[key], control_charts.interval_of_change(together[key])
+        if between:
+            unit = get_kpi(key).unit
+            changes.append(
+                f"{cards.column_of(key)} {formatting.change(row.delta, unit)} "
+                f"({charts.format_between(*between, unit)})"
+            )
+    return f"{text} {'; '.join(changes)}." if changes else text
+
+
+def _describe_season(viewer: Viewer, state: FilterState) -> str:
+    count = year_over_year.count_months(state.first_day, state.last_day)
+    if count < year_over_year.MIN_MONTHS:
+        return _(
+            "Seasonality needs {least} full months of data; you have {n}.",
+            least=year_over_year.MIN_MONTHS,
+            n=count,
+        )
+    whole = year_over_year.find_paired_months(state.first_day, state.last_day, count)
+    period = Period(whole.year_before().first_day, whole.last_day)
+    where = Filters(period, state.where.values)
+    frame = cached.measure(viewer, ("csat",), ("month",), where)
+    known = frame[frame["numerator"].notna()].sort_values("month")
+    months = list(zip(known["month"], known["numerator"], known["n"], strict=True))
+    season = year_over_year.find_season(months) if len(known) == count else None
+    if season is None:
+        return ""
+    if season.p_value >= SIGNIFICANCE_LEVEL:
+        return _("No clear season: calendar months do not differ more than usual.")
+    high, low = (
+        formatting.month(date(2000, month, 1), year=False)
+        for month in (season.highest, season.lowest)
+    )
+    return _("There is a season: highest in {high}, lowest in {low}.", high=high, low=low)

@@ -1,18 +1,23 @@
 """The Advisors page: which advisors clearly differ and which do not, never a rank."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.analysis import peers
-from qa_core.base.i18n import N_, _
+from qa_core.analysis import charts, peers
+from qa_core.analysis.charts.labels import plain
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre.advisors import normalise_name
 from qa_core.metrics.kpis import Unit, formatting, get_kpi
+from qa_core.metrics.kpis.dimensions import Filters
+from qa_core.metrics.rows import scorecard_texts
 from qa_core.metrics.rows.severity import Adjusted
-from qa_core.ui.frame import cached
+from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality import criteria, disputes, teams
+from qa_core.ui.views.quality import disputes
 from qa_core.ui.widgets import (
     cards,
     download_links,
@@ -24,7 +29,16 @@ from qa_core.ui.widgets import (
 )
 
 KPIS = ("evaluation_score", "first_contact_resolution", "csat", "average_handle_time")
-MEASURES = ("evaluation_score", *teams.OTHERS)
+BOTH = OVER_ALL, OF_MEANS = ("evaluation_score", "advisor_mean_score")
+"""The two ways to average the scores of a team."""
+MEASURES = (
+    OVER_ALL,
+    "first_contact_resolution",
+    "first_contact_resolution_declared",
+    "csat",
+    "csat_mean",
+    "average_handle_time",
+)
 LISTENED = "listened_rate"
 """A measure of listening: nobody is listened to far more than the rest."""
 VIEWS = {
@@ -34,6 +48,10 @@ VIEWS = {
     "teams": N_("By team"),
 }
 ADJUSTED = N_("Adjusted score")
+
+MIN_EVALUATIONS = 3
+"""Evaluations from which on a share is no anecdote."""
+MAX_ADVISORS = 40
 
 
 def show_tiles(viewer: Viewer, state: FilterState) -> None:
@@ -49,29 +67,25 @@ def show_tiles(viewer: Viewer, state: FilterState) -> None:
 
 def show_views(viewer: Viewer, state: FilterState) -> None:
     """Show one of four views; only the chosen one is worked out."""
-    titles = {
-        key: _(title) for key, title in VIEWS.items() if key != "teams" or teams.is_offered(viewer)
-    }
+    titles = {key: _(title) for key, title in VIEWS.items() if key != "teams" or _has_teams(viewer)}
     chosen = segmented_choice.ask("view", _("View"), titles)
     if chosen == "measure":
         _show_measure(viewer, state)
     elif chosen == "all":
         _show_table(viewer, state)
     elif chosen == "criteria":
-        criteria.show(viewer, state)
+        _show_criteria(viewer, state)
         if not viewer.can(Permission.DECIDE_DISPUTES):  # who decides has a page for it
             disputes.show_criteria(viewer, state)
     else:
-        teams.show(viewer, state)
+        _show_teams(viewer, state)
 
 
 def _show_measure(viewer: Viewer, state: FilterState) -> None:
-    titles = {key: cards.title_of(get_kpi(key)) for key in (*MEASURES, LISTENED)}
-    key = segmented_choice.ask("measure", _("Measure"), titles, key="advisors_measure")
-    group = peer_dots.read_group(viewer, state, key)
+    group = _ask_group(viewer, state, (*MEASURES, LISTENED), "advisor")
     if group is None:
-        peer_dots.show_nobody(key)
         return
+    key = group.kpi.key
     open_advisor = _make_open_advisor(viewer, state, key)
 
     def on_point(chart: str) -> Callable[[], None]:
@@ -85,6 +99,18 @@ def _show_measure(viewer: Viewer, state: FilterState) -> None:
     peer_dots.show_needed(group, _("Advisor"), open_advisor)
     st.caption(" ".join(filter(None, (peers.describe_test(group), _describe_between(group)))))
     download_links.show_figures("measure", (key,), ("advisor",), state.where)
+
+
+def _ask_group(
+    viewer: Viewer, state: FilterState, keys: Sequence[str], dimension: str
+) -> peers.Group | None:
+    """Ask for a measure and return those to compare on it; None, and said, if there are none."""
+    titles = {key: cards.title_of(get_kpi(key)) for key in keys}
+    key = segmented_choice.ask("measure", _("Measure"), titles, key=f"{dimension}s_measure")
+    group = peer_dots.read_group(viewer, state, key, dimension)
+    if group is None:
+        peer_dots.show_nobody(key)
+    return group
 
 
 def _describe_between(group: peers.Group) -> str:
@@ -166,3 +192,145 @@ def _show_adjustment(scores: Adjusted) -> None:
             n=scores.evaluators,
         )
         st.caption(text)
+
+
+def _has_teams(viewer: Viewer) -> bool:
+    """Return whether the viewer sees more than one team."""
+    if not viewer.can_cut_by("team"):
+        return False
+    teams = [team for team, _count in cached.find_values(viewer, "team", Filters())]
+    return sum(team is not None for team in teams) > 1
+
+
+def _show_teams(viewer: Viewer, state: FilterState) -> None:
+    """Show teams side by side: both ways of averaging, and the bands of teams on one measure."""
+    _show_both(viewer, state)
+    if group := _ask_group(viewer, state, MEASURES, "team"):
+        key = group.kpi.key
+        behind = key if group.kpi.subject == "contacts" else None
+        peer_dots.show_bands(group, drill.on_point(viewer, f"dots_{key}", "team", behind))
+        st.caption(peers.describe_test(group))
+
+
+def _show_both(viewer: Viewer, state: FilterState) -> None:
+    by = tables.index_rows(cached.measure(viewer, BOTH, ("team",), state.where), "team")
+    names = sorted((name for name in by if name is not None), key=normalise_name)
+    frame = cached.measure(viewer, ("evaluations",), ("team", "advisor"), state.where)
+    frame = frame[frame["advisor"].notna()]
+    uneven = {
+        name: peers.find_evaluation_spread(frame[frame["team"] == name]["value"]) for name in names
+    }
+
+    def counted(name: str, field: str) -> int:
+        return getattr(uneven[name], field) if uneven[name] else 0
+
+    def describe_gap(name: str) -> str:
+        values = [by[name][key].value for key in BOTH]
+        is_known = not any(map(formatting.is_missing, values))
+        return formatting.change(values[0] - values[1], "score") if is_known else ""
+
+    no_data = _(formatting.NO_DATA)
+    columns = (
+        tables.name_column(_("Team"), lambda name: name),
+        tables.interval_column(
+            OVER_ALL, lambda name: by[name][OVER_ALL], no_data, _("Over all evaluations")
+        ),
+        tables.interval_column(
+            OF_MEANS, lambda name: by[name][OF_MEANS], no_data, _("Mean of advisors' means")
+        ),
+        tables.text_column(_("Difference"), describe_gap),
+        tables.count_column(_("Evaluations"), lambda name: counted(name, "evaluations")),
+        tables.count_column(_("Advisors"), lambda name: counted(name, "advisors")),
+        tables.count_column(_("Most for one advisor"), lambda name: counted(name, "most")),
+    )
+    hint = _(
+        "Over all evaluations: each evaluation counts once, so advisors with more weigh more. "
+        "Mean of means: each advisor counts once."
+    )
+    with cards.card(_("Evaluation score by team, averaged in two ways"), hint):
+        tables.show(names, columns, "table_teams", drill.on_value(viewer, "team"), height=420)
+        download_links.show_figures("teams", (*BOTH, "evaluations"), ("team",), state.where)
+
+
+def _show_criteria(viewer: Viewer, state: FilterState) -> None:
+    """Show the heat map; a click opens the advisor's evaluations with that criterion."""
+    frame = cached.measure(viewer, ("evaluation_score",), ("advisor", "criterion"), state.where)
+    frame = frame[frame["advisor"].notna() & frame["criterion"].notna() & frame["value"].notna()]
+    if frame.empty:
+        cards.show_message(_("No evaluation in this period"))
+        return
+    texts = scorecard_texts.find_scorecard_texts(viewer)
+    everybody = sorted(set(frame["advisor"]), key=normalise_name)
+    names = everybody[:MAX_ADVISORS]
+    order = {key: position for position, key in enumerate(texts.by_dimension.get("criterion", {}))}
+    keys = sorted(set(frame["criterion"]), key=lambda key: (order.get(key, len(order)), key))
+    criteria = {key: texts.name("criterion", key) for key in keys}
+    shown = frame[frame["advisor"].isin(names)].copy()
+    shown["enough"] = shown["n"] >= MIN_EVALUATIONS
+    shown["text"] = [describe_cell(row, criteria[row.criterion]) for row in shown.itertuples()]
+    figure = charts.build_criteria(shown, names, list(criteria.items()), dark=styles.is_dark())
+    blank, others = int((~shown["enough"]).sum()), len(everybody) - len(names)
+    finding, caption = _describe_lost(frame, criteria), _explain_criteria(blank, others)
+    cards.show_chart(figure, finding, caption, "criteria", on_select=_on_cell(viewer, state))
+    download_links.show_figures(
+        "criteria", ("evaluation_score",), ("advisor", "criterion"), state.where
+    )
+
+
+def describe_cell(row: Any, criterion: str) -> str:
+    """Return the text of a cell for the pointer."""
+    share = f"n = {int(row.n)}"
+    if row.n >= MIN_EVALUATIONS:
+        share = _(
+            "{share} of points: {k} of {n}",
+            share=formatting.percent(row.value / 100, 0),
+            k=formatting.number(row.numerator / 100, 1),
+            n=formatting.number(row.n),
+        )
+    return f"<b>{plain(row.advisor)}</b><br>{plain(criterion)}<br>{share}"
+
+
+def _explain_criteria(blank: int, others: int) -> str:
+    """Explain the map. `blank`: cells of few evaluations; `others`: advisors not drawn."""
+    parts = [
+        _(
+            "Share of points by criterion and advisor, in alphabetical order. The stronger the "
+            "colour, the more points are missed."
+        ),
+        _("Select a cell to see its evaluations."),
+    ]
+    if blank:
+        text = ngettext(
+            "Circle: fewer than {least} evaluations ({n} cell).",
+            "Circles: fewer than {least} evaluations ({n} cells).",
+            blank,
+            least=MIN_EVALUATIONS,
+        )
+        parts.append(text)
+    return " ".join(filter(None, (*parts, peer_dots.describe_left_out(others))))
+
+
+def _describe_lost(frame: pd.DataFrame, criteria: Mapping[str, str]) -> str:
+    """Name the criterion that loses the most points over all these advisors together."""
+    sums = frame.groupby("criterion")[["numerator", "n"]].sum()
+    shares = sums["numerator"] / sums["n"]
+    lowest = shares.idxmin()
+    return _(
+        "Most points are lost on {criterion} ({share} earned)",
+        criterion=criteria[lowest],
+        share=formatting.percent(shares[lowest] / 100, 0),
+    )
+
+
+def _on_cell(viewer: Viewer, state: FilterState) -> Callable[[], None]:
+    ids = {
+        advisor.name: advisor.advisor_id
+        for advisor in cached.find_advisors(viewer, state.where.period)
+    }
+
+    def open_cell() -> None:
+        values = drill.clicked("criteria")
+        if len(values) == 2 and values[0] in ids:
+            drill.to_advisor(ids[values[0]], criterion=str(values[1]))
+
+    return open_cell

@@ -37,7 +37,6 @@ WAYS = {"chance": N_("At random, from contacts listened to"), "number": N_("By n
 
 def show(viewer: Viewer) -> None:
     """Show the sessions; who manages them may open one, and look at evaluators over all."""
-    actions.show_outcome()
     chosen = "sessions"
     if viewer.can(Permission.MANAGE_CALIBRATIONS):
         titles = {key: _(title) for key, title in VIEWS.items()}

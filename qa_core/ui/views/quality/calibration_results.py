@@ -19,7 +19,7 @@ from qa_core.stats.agreement import Agreement
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, drill, notes, tables
-from qa_core.ui.widgets.scorecard_answers import describe_text
+from qa_core.ui.widgets.scorecard_answers import describe_text, format_points
 
 READINGS = ((0.8, N_("sound")), (LOW_AGREEMENT, N_("tentative")), (float("-inf"), N_("not enough")))
 """Krippendorff's reading of α: least value, and what it allows."""
@@ -87,9 +87,7 @@ def _show_criteria(results: Results) -> None:
 
     columns = (
         tables.text_column(_("Criterion"), name, 345),
-        tables.text_column(
-            _("Points"), lambda item: _describe_points(float(item.criterion.points)), 60
-        ),
+        tables.text_column(_("Points"), lambda item: format_points(item.criterion.points), 60),
         tables.share_column(_("Alignment"), lambda item: item.alignment.value, 120),
         tables.text_column(_("α (95 %)"), lambda item: describe_agreement(item.agreement), 150),
         tables.text_column(_("Scale"), lambda item: _(LEVELS[item.level])),
@@ -218,13 +216,13 @@ def _build_columns(
     def mark(criterion: Criterion | None, evaluator: str) -> str:
         if criterion is None:
             return formatting.value(results.scores[contact.id, evaluator], Unit.SCORE)
-        return _describe_points(results.marks[contact.id, evaluator].get(criterion.key))
+        return format_points(results.marks[contact.id, evaluator].get(criterion.key))
 
     def agreed(criterion: Criterion | None) -> str | None:
         if criterion is None:
             return None
         points = contact.consensus["answers"].get(criterion.key)
-        return _describe_points(None if points == "na" else points)
+        return format_points(points)
 
     def heading(evaluator: str) -> str:
         title = results.session.evaluators[evaluator]
@@ -332,14 +330,7 @@ def _ask_answer(
         escape(describe_text(criterion.text)),
         options,
         index=options.index(agreed) if agreed is not None else None,
-        format_func=lambda value: _describe_points(None if value == NOT_APPLICABLE else value),
+        format_func=format_points,
         key=f"agreed_{contact.id}_{criterion.key}",
         placeholder=_("Choose"),
     )
-
-
-def _describe_points(points: float | None) -> str:
-    """Return points without needless decimals; None means not applicable."""
-    if points is None:
-        return _("N/A")
-    return formatting.number(points, 0 if float(points).is_integer() else 1)

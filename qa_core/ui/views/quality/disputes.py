@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import NN_, _, ngettext
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui.frame.filter_bar import FilterState
-from qa_core.ui.views.quality.evaluation_disputes import (
-    DECIDED,
-    describe_request,
-    format_points,
-)
+from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
 from qa_core.ui.widgets import cards, drill, tables
+from qa_core.ui.widgets.scorecard_answers import format_points
 
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
@@ -73,12 +70,16 @@ def describe_waiting(waiting: Sequence[DisputeLine]) -> ChartTitle:
     if not waiting:
         return ChartTitle(_("No dispute waits for a decision"))
     oldest = max(line.age_days for line in waiting)
-    text = ngettext(
-        "{n} dispute has waited {days} for a decision",
-        "{n} disputes wait for a decision, the oldest for {days}",
-        len(waiting),
-        days=formatting.days(oldest),
+    forms = NN_(
+        "{n} dispute raised today waits for a decision",
+        "{n} disputes raised today wait for a decision",
     )
+    if oldest:
+        forms = NN_(
+            "{n} dispute has waited {days} for a decision",
+            "{n} disputes wait for a decision, the oldest for {days}",
+        )
+    text = ngettext(*forms, len(waiting), days=formatting.days(oldest))
     return ChartTitle(text, "attention" if oldest > LATE_DAYS else "")
 
 

@@ -68,7 +68,6 @@ def read(viewer: Viewer, number: str) -> Draft:
 
 def show_worklist(viewer: Viewer) -> None:
     """Show what waits, and what was submitted last."""
-    actions.show_outcome()
     if viewer.role != Role.EVALUATOR:
         st.info(_("Self-evaluations start on the page of an evaluation."))
         menu.show_page_link(menu.find_first(viewer).key, symbol="arrow_back")
@@ -107,7 +106,6 @@ def _show_counts(waiting: list[Assignment], tasks: list[calibration.Task]) -> No
 
 def show_draft(viewer: Viewer, draft: Draft) -> None:
     """Show an evaluation: recording and scorecard; its result once submitted."""
-    actions.show_outcome()
     _show_head(draft)
     if draft.state != "draft":
         _show_result(viewer, draft)

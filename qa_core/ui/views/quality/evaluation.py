@@ -13,10 +13,9 @@ from qa_core.quality.evaluations.evaluation_view_types import EvaluationView
 from qa_core.ui.frame import layout, open_once, url_state
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.views.quality.evaluate import HEADS
-from qa_core.ui.views.quality.evaluation_disputes import format_points
 from qa_core.ui.widgets import cards, drill, player, scorecard_answers
 from qa_core.ui.widgets.evaluation_tables import OUTCOMES
-from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text
+from qa_core.ui.widgets.scorecard_answers import OVERALL, describe_text, format_points
 
 LOOKS = {"pass": ("check_circle", "green"), "fail": ("error", "orange")}
 """Symbol and colour of an outcome."""

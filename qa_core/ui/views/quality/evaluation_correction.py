@@ -60,8 +60,7 @@ def _show_form(evaluation_id: int) -> None:
         for section in evaluation.scorecard.sections:
             st.markdown(f"**{escape(describe_text(section.text))}**")
             for criterion in section.criteria:
-                is_disputed = criterion.key in base.disputed
-                _show_criterion(prefix, criterion, is_disputed, evaluation)
+                _show_criterion(prefix, criterion, criterion.key in base.disputed, evaluation)
         scorecard_answers.ask_comment(prefix, OVERALL, _("The contact as a whole"))
         given = scorecard_answers.read(prefix, evaluation.scorecard)
         personal_data.show_hint(given["comment"])
@@ -72,26 +71,15 @@ def _show_form(evaluation_id: int) -> None:
 def _show_criterion(
     prefix: str, criterion: scoring.Criterion, is_disputed: bool, evaluation: Draft
 ) -> None:
-    key = criterion.key
-    with st.container(gap="xxsmall"):
-        scorecard_answers.show_question(criterion)
-        if is_disputed:
-            # The dispute may have been decided meanwhile: what this tab has is outdated.
-            scorecard_answers.put(prefix, criterion, evaluation)
-        with layout.row():
-            scorecard_answers.ask(prefix, criterion, disabled=is_disputed)
-            comment = st.session_state[scorecard_answers.name(prefix, "comment", key)]
-            if not is_disputed:
-                with scorecard_answers.open_comment(comment):
-                    scorecard_answers.ask_comment(prefix, key, describe_text(criterion.text))
-        if is_disputed:
-            text = _(
-                "Disputed by the advisor: only the decision on the dispute can change this answer."
-            )
-            st.caption(f":material/gavel: {text}")
-        if comment:
-            st.text(comment)
-            personal_data.show_hint(comment)
+    reason = ""
+    if is_disputed:
+        # The dispute may have been decided meanwhile: what this tab has is outdated.
+        scorecard_answers.put(prefix, criterion, evaluation)
+        reason = _(
+            "Disputed by the advisor: only the decision on the dispute can change this answer."
+        )
+    comment = st.session_state[scorecard_answers.name(prefix, "comment", criterion.key)]
+    scorecard_answers.show_criterion(prefix, criterion, comment, locked=reason)
 
 
 def _show_changes(evaluation: Draft, given: dict[str, Any]) -> None:

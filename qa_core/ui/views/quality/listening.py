@@ -9,18 +9,18 @@ import streamlit as st
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance.conditions import gates
 from qa_core.metrics.kpis import dimensions, formatting
 from qa_core.metrics.law.sampling_frame import DIMENSIONS, FILTERS
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality import sampling
-from qa_core.quality.sampling import PlanState, labels
+from qa_core.quality.sampling import PlanState, labels, power
 from qa_core.quality.sampling.plan_file import LIMITS
 from qa_core.ui.frame import cached, gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.quality import draws, sample_sizes
-from qa_core.ui.widgets import actions, cards, empty_states, segmented_choice
+from qa_core.ui.views.quality import draws
+from qa_core.ui.widgets import actions, cards, empty_states, segmented_choice, tables
 
 SECTION = "part"
 SECTIONS = {
@@ -47,6 +47,11 @@ FIELDS = {
 }
 """Labels of the fields, by their name in a plan's file."""
 
+PER_MONTH, POINTS, TEAM = "sizes_each", "sizes_points", "sizes_team"
+TEAM_SIZE = 10
+DEFAULT_PER_MONTH = 4
+DIFFERENCES = (2, 5, 10, 15, 20)
+
 
 def choose_section() -> str:
     """Ask for plans, draws, assigned contacts, or sample sizes."""
@@ -64,7 +69,7 @@ def show(viewer: Viewer, section: str) -> None:
     """Show the chosen section."""
     plans = sampling.find_plans(viewer)
     if section == "sizes":
-        sample_sizes.show(viewer, plans)
+        _show_sample_sizes(viewer, plans)
     elif section == "plans":
         _show_plans(viewer, plans)
         _ask_plan(viewer, has_plans=bool(plans))
@@ -267,3 +272,88 @@ def _ask_more(viewer: Viewer) -> dict[str, Any]:
     )
     given = {name: value for name, value in content.items() if value}
     return given | {"strata": strata, "publish_after_days": days, "dispute_days": dispute_days}
+
+
+def _show_sample_sizes(viewer: Viewer, plans: Sequence[PlanState]) -> None:
+    """Show the centre's spread, what a number detects, what a difference takes."""
+    spread = power.find_spread(viewer)
+    st.caption(_describe_spread(spread))
+    left, right = st.columns(2, gap="medium")
+    with left, cards.card(gap="small"):
+        _show_detectable(spread, plans)
+    with right, cards.card(gap="small"):
+        _show_needed(spread)
+    text = _(
+        "Two-sided test of two means at 5 %, 80 % power. A single month of a few contacts does "
+        "not show who is better."
+    )
+    st.caption(text)
+
+
+def _describe_spread(spread: power.Spread) -> str:
+    points = formatting.number(spread.deviation, 1)
+    if spread.is_own:
+        return ngettext(
+            "Scores of one advisor spread by {points} points here (standard deviation, {count} "
+            "evaluation of the last year).",
+            "Scores of one advisor spread by {points} points here (standard deviation, {count} "
+            "evaluations of the last year).",
+            spread.evaluations,
+            count=formatting.number(spread.evaluations),
+            points=points,
+        )
+    return _(
+        "Too few evaluations here to measure the spread of scores. Usual value: {points} points.",
+        points=points,
+    )
+
+
+def _show_detectable(spread: power.Spread, plans: Sequence[PlanState]) -> None:
+    st.markdown("**" + _("Smallest detectable difference") + "**")
+    present = (plan.per_advisor for plan in plans if not plan.is_closed and plan.per_advisor)
+    left, right = st.columns(2)
+    each = int(
+        left.number_input(
+            _("Per advisor and month"), 1, 200, next(present, DEFAULT_PER_MONTH), key=PER_MONTH
+        )
+    )
+    team = int(right.number_input(_("Advisors in a team"), 1, 500, TEAM_SIZE, key=TEAM))
+    of_two = power.find_detectable(spread.deviation, each)
+    of_teams = power.find_detectable(spread.deviation, each * team)
+    titles = {1: _("1 month"), 3: _("3 months"), 12: _("12 months")}
+    columns = (
+        tables.name_column(_("After"), lambda pair: titles[pair[0].months], 90),
+        tables.text_column(_("Two advisors"), lambda pair: _describe_points(pair[0])),
+        tables.text_column(_("Two teams"), lambda pair: _describe_points(pair[1])),
+    )
+    tables.show(list(zip(of_two, of_teams, strict=True)), columns, "sizes_table")
+
+
+def _describe_points(detectable: power.Detectable) -> str:
+    return _(
+        "{points} pt ({n} each)",
+        points=formatting.number(detectable.points, 1),
+        n=formatting.number(detectable.evaluations),
+    )
+
+
+def _show_needed(spread: power.Spread) -> None:
+    st.markdown("**" + _("What would it take?") + "**")
+    points = int(st.number_input(_("Difference to detect, in points"), 1, 100, 5, key=POINTS))
+    count = power.count_needed(spread.deviation, points)
+    text = ngettext(
+        "**{count} evaluation** on each side: two advisors, two teams, or one before and "
+        "after coaching.",
+        "**{count} evaluations** on each side: two advisors, two teams, or one before and "
+        "after coaching.",
+        count,
+        count=formatting.number(count),
+    )
+    st.markdown(text)
+    columns = (
+        tables.name_column(_("Difference"), lambda size: _("{n} points", n=size), 110),
+        tables.count_column(
+            _("Evaluations of each"), lambda size: power.count_needed(spread.deviation, size), 150
+        ),
+    )
+    tables.show(DIFFERENCES, columns, "sizes_needed")

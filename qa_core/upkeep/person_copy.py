@@ -1,0 +1,241 @@
+"""Copy of a person's data (GDPR art. 15 and 20), as the map of personal data says: JSON, CSV,
+and pages in French and English with what art. 15(1) asks for.
+"""
+
+import csv
+import html
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from qa_core.base import i18n
+from qa_core.base.i18n import _
+from qa_core.compliance.documents import facts
+from qa_core.compliance.documents.blocks import Block, Bullets, Grid, Heading, split_blanks
+from qa_core.compliance.documents.drafting import draft
+from qa_core.compliance.recordings import vault
+from qa_core.storage import lake
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER, ColumnContent
+from qa_core.storage.records import data_map, store
+from qa_core.storage.records.base import UtcDateTime
+from qa_core.storage.records.data_map import StoredTable
+from qa_core.storage.records.imports import WaitingRow
+from qa_core.storage.records.listening import Recording
+from qa_core.storage.records.people import Account, Advisor, AdvisorAlias
+from qa_core.storage.records.store import Session
+from qa_core.upkeep import erasure
+from qa_core.upkeep.erasure import StoredPerson, exempt, is_telling
+
+Rows = list[dict[str, Any]]
+HIDDEN = (ColumnContent.SECRET, ColumnContent.AUDIO)
+"""Audio is handed out as files, once a second person has agreed."""
+ENDINGS = {"audio/mpeg": "mp3", "audio/ogg": "ogg"}
+
+
+def collect(kind: str, identifier: str) -> dict[str, Rows]:
+    """Collect what the stores hold of a person, by table; names of others are left out."""
+    with store.reading() as session:
+        person = erasure.find_person(session, kind, identifier)
+        tables = {"contacts": _read_contacts(person)} if kind != ACCOUNT else {}
+        for entry in data_map.find_records().values():
+            if rows := _read_rows(session, entry, person):
+                tables[entry.name] = rows
+        if kind == CUSTOMER:
+            waiting = session.scalars(exempt(sa.select(WaitingRow.content))).all()
+            tables["waiting_row"] = [row for row in waiting if identifier in json.dumps(row)]
+        if kind == ADVISOR:
+            theirs = sa.select(Account.username).where(Account.advisor_id == identifier)
+            for username in session.scalars(exempt(theirs)).all():
+                for name, rows in collect(ACCOUNT, username).items():
+                    known = tables.setdefault(name, [])
+                    known += [row for row in rows if row not in known]
+        return _hide_others(session, person, tables)
+
+
+def find_audio(tables: Mapping[str, Rows]) -> list[Recording]:
+    """Find the recordings in a copy whose audio is still kept."""
+    ids = [row["id"] for row in tables.get("recording", [])]
+    stored = sa.select(Recording).where(Recording.id.in_(ids), Recording.file_name.is_not(None))
+    with store.reading() as session:
+        return session.scalars(exempt(stored)).all()
+
+
+def find_shown(entry: StoredTable, kind: str) -> list[str]:
+    """List the columns of a table that a copy shows. Of a table that is about nobody: who did
+    something, when, and in which words.
+    """
+    if not entry.stored.whose:
+        return [
+            name
+            for name, datum in entry.columns.items()
+            if kind in datum.whose
+            or isinstance(entry.table.c[name].type, sa.Date | UtcDateTime)
+            or datum.what == ColumnContent.TEXT
+        ]
+    return [
+        name
+        for name, datum in entry.columns.items()
+        if entry.table.c[name].primary_key
+        or (datum.what not in HIDDEN and (kind in datum.whose or not datum.whose))
+    ]
+
+
+def _read_contacts(person: StoredPerson) -> Rows:
+    entry = data_map.LAKE["contacts"]
+    columns = ", ".join(find_shown(entry, person.kind))
+    keys = [column.name for column, _datum in entry.find(ColumnContent.IDENTIFIER, person.kind)]
+    condition = " OR ".join(f"{key} = ?" for key in keys)
+    query = f"SELECT {columns} FROM contacts WHERE {condition} ORDER BY started_at"
+    with lake.working() as connection:
+        found = connection.sql(query, params=[person.id] * len(keys))
+        return found.to_arrow_table().to_pylist()
+
+
+def _read_rows(session: Session, entry: StoredTable, person: StoredPerson) -> Rows:
+    is_theirs = _find_rows(entry, person)
+    if is_theirs is None:
+        return []
+    shown = [entry.table.c[name] for name in find_shown(entry, person.kind)]
+    rows = session.execute(exempt(sa.select(*shown).where(is_theirs))).mappings()
+    return [dict(row) for row in rows]
+
+
+def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[bool] | None:
+    """Build the predicate of a person's rows: those that name them or one of their
+    contacts, and the parts of these.
+    """
+    tests = [
+        person.holds(column, datum)
+        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind)
+        if not isinstance(column.type, sa.JSON)
+    ]
+    if person.kind == CUSTOMER and (owned := person.owns(entry)) is not None:
+        tests.append(owned)
+    if person.kind == ADVISOR and not tests:
+        return entry.find_parts(lambda whole: _find_rows(whole, person))
+    return sa.or_(*tests) if tests else None
+
+
+def _hide_others(
+    session: Session, person: StoredPerson, tables: dict[str, Rows]
+) -> dict[str, Rows]:
+    """Replace the names of the centre's other people in texts and lists."""
+    names: set[str] = set()
+    for column in (Advisor.advisor_id, Advisor.name, AdvisorAlias.alias):
+        names.update(session.scalars(exempt(sa.select(column))))
+    for column in (Account.username, Account.display_name):
+        names.update(session.scalars(exempt(sa.select(column))))
+    others = StoredPerson(ADVISOR, "", tuple(filter(is_telling, names - set(person.names))))
+    texts = {
+        column.name
+        for entry in (*data_map.find_records().values(), *data_map.LAKE.values())
+        for what in (ColumnContent.TEXT, ColumnContent.RECORD)
+        for column, _datum in entry.find(what)
+    }
+    return {
+        table: [
+            {name: others.forget(value) if name in texts else value for name, value in row.items()}
+            for row in rows
+        ]
+        for table, rows in tables.items()
+    }
+
+
+def write_zip(tables: Mapping[str, Rows], audio: Sequence[Recording] = ()) -> bytes:
+    """Write the copy as a zip."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        plain = {name: [_convert_row(row) for row in rows] for name, rows in tables.items()}
+        archive.writestr("data.json", json.dumps(plain, ensure_ascii=False, indent=1))
+        for name, rows in plain.items():
+            archive.writestr(f"{name}.csv", _write_csv(rows))
+        for language, name in (("fr", "index.html"), ("en", "index.en.html")):
+            with i18n.in_language(language):
+                archive.writestr(name, _write_page(plain))
+        for recording in audio:
+            ending = ENDINGS.get(recording.media_type, "wav")
+            name = f"audio/{recording.recorded_at:%Y-%m-%d-%H%M}-{recording.id}.{ending}"
+            archive.writestr(name, b"".join(vault.read(recording.file_name)))
+    return content.getvalue()
+
+
+def _convert_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, date | datetime) else value
+        for name, value in row.items()
+        if value is not None
+    }
+
+
+def _list_columns(rows: Rows) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _write_csv(rows: Rows) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _list_columns(rows) or ["nothing"])
+    writer.writeheader()
+    writer.writerows({name: _escape(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _escape(value: Any) -> Any:
+    starts_formula = isinstance(value, str) and value.startswith(tuple("=+-@\t\r\n"))
+    return f"'{value}" if starts_formula else value
+
+
+def name_column(name: str) -> str:
+    """Return the name of a column in words, as the catalogue has them."""
+    return name.replace("grid", "scorecard").replace("_", " ").capitalize()
+
+
+def name_table(name: str) -> str:
+    """Return the name of a table in words, in the plural."""
+    for singular, plural in (("ch", "ches"), ("as", "ases"), ("s", "s"), ("y", "ies")):
+        if name.endswith(singular):
+            return name_column(name.removesuffix(singular) + plural)
+    return name_column(f"{name}s")
+
+
+def find_headings() -> set[str]:
+    """Find every heading that a copy can have."""
+    headings = set()
+    for entry in (*data_map.find_records().values(), data_map.LAKE["contacts"]):
+        for kind in entry.persons:
+            headings |= {name_table(entry.name), *map(name_column, find_shown(entry, kind))}
+    return headings
+
+
+def _write_page(tables: Mapping[str, Rows]) -> str:
+    blocks = draft("person_copy", facts.read())
+    for name, rows in tables.items():
+        columns = _list_columns(rows)
+        cells = (tuple(str(row.get(column, "")) for column in columns) for row in rows)
+        blocks.append(Heading(f"{_(name_table(name))} ({len(rows)})"))
+        blocks.append(Grid(tuple(_(name_column(column)) for column in columns), tuple(cells), ()))
+    title = html.escape(_("Personal data"))
+    start = f"<!doctype html><meta charset='utf-8'><title>{title}</title><h1>{title}</h1>"
+    return start + "".join(map(_write_block, blocks))
+
+
+def _write_block(block: Block) -> str:
+    match block:
+        case Heading():
+            return f"<h2>{_write(block.text)}</h2>"
+        case Bullets():
+            return f"<ul>{''.join(f'<li>{_write(item)}</li>' for item in block.items)}</ul>"
+        case Grid():
+            head = "".join(f"<th>{_write(cell)}</th>" for cell in block.header)
+            rows = ("".join(f"<td>{_write(cell)}</td>" for cell in row) for row in block.rows)
+            body = "".join(f"<tr>{row}</tr>" for row in rows)
+            return f"<table border='1'><tr>{head}</tr>{body}</table>"
+    return f"<p>{_write(block.text)}</p>"
+
+
+def _write(text: str) -> str:
+    return "".join(html.escape(piece) for piece, _is_blank in split_blanks(text))

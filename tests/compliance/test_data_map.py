@@ -1,0 +1,283 @@
+"""The map of personal data: every column is declared, and what is erased, copied and
+searched follows from it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from builders.aging_centre import add_one_of_each, add_scorecard
+from builders.centres import contact, land
+from builders.erasure import find_traces
+from builders.every_column import (
+    ACCOUNT_NAME,
+    ADVISOR_ID,
+    ADVISOR_NAME,
+    CONTACT,
+    USERNAME,
+    fill_every_column,
+)
+from builders.import_files import bring, find_contacts
+
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.locale import __main__ as catalogues
+from qa_core.cli.app import run
+from qa_core.compliance import retention
+from qa_core.storage import audit_log
+from qa_core.storage.facts.personal_data import KEEP, ColumnContent
+from qa_core.storage.records import data_map, store
+from qa_core.storage.records.base import Base, now
+from qa_core.upkeep import backup, person_copy, purge, restore, subjects
+
+SYSTEM = Viewer.SYSTEM
+NUMBER = "0612345601"
+TEXT_NAMES = ("comment", "note", "reason", "text", "title", "goal", "answer", "author", "owner")
+TEXT_NAMES += ("username", "actor", "evaluator", "evaluators")
+
+
+def test_every_column_is_declared() -> None:
+    records = data_map.find_records()  # raises for a column that says nothing
+    assert set(records) == set(Base.metadata.tables)
+    with pytest.raises(TypeError, match="does not say what it holds"):
+        type("Undeclared", (Base,), {})
+    undeclared = {
+        f"{entry.name}.{name}"
+        for entry in records.values()
+        for name, datum in entry.columns.items()
+        if datum.what == ColumnContent.FACT
+        and isinstance(entry.table.c[name].type, sa.Text)
+        and (name in TEXT_NAMES or name.endswith("_by") or "advisor" in name)
+    }
+    # A kind of exclusion, the batch that joined a row, names that go with their row.
+    assert undeclared == {
+        *("exclusion.reason", "waiting_row.joined_by", "grid.title", "confirmed_evaluator.title"),
+    }
+
+
+def test_what_is_kept_has_a_period_or_a_reason() -> None:
+    tables = [*data_map.find_records().values(), *data_map.LAKE.values()]
+    for entry in tables:
+        if entry.stored.whose:
+            assert entry.stored.kind in retention.BY_KIND or entry.stored.because, entry.name
+        if entry.stored.kind:
+            assert entry.stored.kind in retention.BY_KIND, entry.name
+        for name, datum in entry.columns.items():
+            assert datum.on_erasure != KEEP or datum.because, f"{entry.name}.{name}"
+    kinds = {entry.stored.kind for entry in tables}
+    kinds |= {stored.kind for stored in data_map.FILES.values()}
+    kinds |= {datum.kind for entry in tables for datum in entry.columns.values()}
+    assert kinds - {None} == set(retention.BY_KIND)
+
+
+def test_every_heading_of_a_copy_is_in_both_languages() -> None:
+    french = catalogues.read("fr")
+    headings = person_copy.find_headings()
+    assert [text for text in sorted(headings) if not french.get(text).string] == []
+    listed = (environment.PROJECT / "qa_core/upkeep/headings.toml").read_text(encoding="utf-8")
+    assert [text for text in sorted(headings) if f'"{text}"' not in listed] == []
+
+
+@pytest.fixture
+def filled(centre: Path, start_from: Callable[..., Any]) -> Path:
+    start_from(fill)
+    return centre
+
+
+def fill() -> None:
+    key = subjects.find_customer(NUMBER)
+    moment = datetime(2026, 11, 20, 10)
+    keys = {"advisor_id": ADVISOR_ID, "customer_key": key, "ticket": "T-erased"}
+    land([contact(moment, CONTACT, survey_comment="mark:contacts.survey_comment", **keys)])
+    land([contact(moment, "K-other", advisor_id="other", customer_key="other-key")], "second")
+    written = fill_every_column(key)
+    personal = {
+        f"{entry.name}.{name}"
+        for entry in data_map.find_records().values()
+        for name, datum in entry.columns.items()
+        if datum.what not in (ColumnContent.FACT, ColumnContent.SCORE, ColumnContent.SECRET)
+    }
+    assert {name for name in personal - written if not name.startswith("journal.")} == {
+        "recording.file_name",  # written with the audio, see test_subjects
+        "account.advisor_id", "evaluation.given_advisor_id",
+    }  # fmt: skip
+    with store.writing() as session:
+        audit_log.record(session, USERNAME, "account_add", reason="a reason")
+
+
+def test_every_file_of_a_centre_is_declared(
+    filled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    add_scorecard()
+    add_one_of_each(tmp_path_factory.mktemp("sent"), "kept", now(), ADVISOR_ID)
+    purge.purge(SYSTEM)
+    found = {path.name.removesuffix("-wal").removesuffix("-shm") for path in filled.iterdir()}
+    assert {"recordings", "quarantine", "lake", "secrets", "records.sqlite"} <= found
+    assert found - set(data_map.FILES) == set()
+    of_lake = {f"lake/{path.name}" for path in (filled / "lake").iterdir() if path.is_dir()}
+    assert of_lake - set(data_map.FILES) <= {f"lake/{name}" for name in data_map.LAKE}
+
+
+def find_places(home: Path, word: str) -> set[str]:
+    """The columns of the records that hold a word, and the other files that do."""
+    places = {path for path in find_traces(home, word) if not path.startswith("records.sqlite")}
+    with closing(sqlite3.connect(home / "records.sqlite")) as connection:
+        connection.row_factory = sqlite3.Row
+        for name in Base.metadata.tables:
+            for row in connection.execute(f'SELECT * FROM "{name}"'):
+                places |= {f"{name}.{key}" for key in row.keys() if word in str(row[key])}  # noqa: SIM118
+    return places
+
+
+LEADS_TO_NOBODY = {
+    f"{name}.contact_id"
+    for name in (
+        *("evaluation", "recording", "playback", "drawn_contact", "calibration_contact"),
+        *("subject_request", "objection", "exclusion", "restriction", "waiting_row"),
+    )
+}
+WORDS_ABOUT_NO_CONTACT = {
+    *("accreditation.reason", "confirmed_evaluator.reason", "annotation.title", "irritant.note"),
+    *("calibration.title", "coaching_note.text", "coaching_plan.goal", "import_batch.file_name"),
+    *("saved_view.name", "service_token.purpose"),
+}
+
+
+def check_erased(home: Path, key: str) -> None:
+    """Search every byte for the three: what stays is what the map gives a reason for."""
+    assert find_places(home, key) == {"objection.customer_key"}
+    assert find_places(home, CONTACT) <= LEADS_TO_NOBODY
+    assert find_places(home, "mark:") <= WORDS_ABOUT_NO_CONTACT
+    for word in (ADVISOR_ID, ADVISOR_NAME, "Unmistakable", ACCOUNT_NAME, "Unforgettable"):
+        assert find_places(home, word) == set(), word
+    # The seal and the signature cover these; they go at the end of their periods.
+    assert find_places(home, USERNAME) == {"journal.actor", "purge.actor"}
+
+
+@pytest.mark.sqlite("it searches the file of the records by itself")
+def test_who_is_erased_is_found_in_no_byte_of_any_store_nor_of_a_restored_backup(
+    filled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    key = subjects.find_customer(NUMBER)
+    for word in (key, CONTACT, ADVISOR_ID, ADVISOR_NAME, USERNAME, ACCOUNT_NAME):
+        assert find_places(filled, word), word
+    file = tmp_path_factory.mktemp("elsewhere") / "centre.bak"
+    backup.back_up(SYSTEM, file)
+
+    subjects.erase(SYSTEM, customer=key)
+    assert find_places(filled, "mark:evaluation.comment") == set()
+    assert find_places(filled, "mark:evaluation_answer.comment") == set()
+    assert find_places(filled, "mark:timed_comment.text") == set()
+    assert find_places(filled, ADVISOR_ID) >= {"evaluation.advisor_id", "coaching_plan.advisor_id"}
+    subjects.erase(SYSTEM, account=USERNAME)
+    assert find_places(filled, ADVISOR_ID) >= {"evaluation.advisor_id", "coaching_plan.advisor_id"}
+    subjects.erase(SYSTEM, advisor=ADVISOR_ID)
+
+    check_erased(filled, key)
+    assert find_contacts("advisor_id") == [("K-other", "other")]
+    with store.reading() as session:
+        assert audit_log.verify(session).ok
+
+    store.engine_for(environment.current().database_url).dispose()
+    for path in filled.iterdir():
+        if path.name != "secrets":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    restored = restore.restore(SYSTEM, file)
+    assert (restored.customers, restored.advisors) == (1, 1)
+    check_erased(filled, key)
+
+
+@pytest.mark.sqlite("it counts in the file of the records by itself")
+def test_a_copy_has_every_row_that_names_its_person(filled: Path) -> None:
+    def count(statement: str) -> int:
+        with closing(sqlite3.connect(filled / "records.sqlite")) as connection:
+            return connection.execute(f"SELECT count(*) FROM {statement}").fetchone()[0]
+
+    copy = read_copy(subjects.export(SYSTEM, advisor=ADVISOR_ID))
+    own = {
+        entry.name
+        for entry in data_map.find_records().values()
+        if "advisor_id" in entry.table.c
+        and count(f"{entry.name} WHERE advisor_id = '{ADVISOR_ID}'")
+    }
+    parts = {"evaluation_answer", "evaluation_revision", "timed_comment", "dispute"}
+    assert set(copy) >= own | parts | {"coaching_note", "contacts"}
+    assert all(len(copy[name]) == 1 for name in own | parts)
+    assert "mark:dispute.reason" in json.dumps(copy) and "mark:coaching_note" in json.dumps(copy)
+    others = (USERNAME, ACCOUNT_NAME)
+    assert [name for name, rows in copy.items() if any(w in str(rows) for w in others)] == []
+
+    of_customer = read_copy(subjects.export(SYSTEM, customer=subjects.find_customer(NUMBER)))
+    assert "mark:evaluation.comment" in json.dumps(of_customer)
+    assert "mark:contacts.survey_comment" in json.dumps(of_customer)
+    assert [row["subject"] for row in of_customer["subject_request"]]
+    assert ADVISOR_NAME not in json.dumps(of_customer) and "score" not in json.dumps(of_customer)
+
+    of_account = read_copy(subjects.export(SYSTEM, account=USERNAME))
+    named = {
+        entry.name
+        for entry in data_map.find_records().values()
+        for column, _datum in entry.find(ColumnContent.IDENTIFIER, "account")
+        if not isinstance(column.type, sa.JSON) and column.name != "dimension_value"
+    }
+    assert set(of_account) >= named
+    assert "password" not in json.dumps(of_account).replace("must_change_password", "")
+
+
+def read_copy(content: bytes) -> dict[str, list[dict[str, Any]]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name, words in (
+            (
+                "index.html",
+                ("CNIL", "Fontenoy", "Finalit", "Enregistrements", "6 mois", "Vos droits"),
+            ),
+            ("index.en.html", ("CNIL", "Fontenoy", "Recordings", "6 months", "Your rights")),
+        ):
+            page = archive.read(name).decode()
+            assert [word for word in words if word not in page] == [], name
+        return json.loads(archive.read("data.json"))
+
+
+@pytest.mark.parametrize(
+    "text", ["tel:+33612345601", "sip:0612345601@pbx", "06 12 34 56 01 (portable)"]
+)
+def test_a_number_is_found_however_it_is_written(filled: Path, text: str) -> None:
+    assert subjects.find_customer(text) == subjects.find_customer(NUMBER)
+
+
+@pytest.mark.parametrize("text", ["hello", "C-4711", "06 12", "not a number (portable)"])
+def test_what_is_no_number_address_or_known_id_is_refused(
+    filled: Path, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "copy.zip"
+    assert run(["subject", "export", "--customer", text, "--out", str(out)]) == 1
+    assert text in capsys.readouterr().err and not out.exists()
+
+
+def test_an_erased_customer_comes_back_without_identity(
+    centre: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sent = tmp_path_factory.mktemp("sent")
+    calls = (
+        "contact_id,started_at,customer,outcome\n"
+        f"C1,2026-11-02 09:00:00,{NUMBER},answered\nC2,2026-11-02 09:05:00,0612345602,answered\n"
+    )
+    bring(sent, "contacts", calls)
+    key = subjects.find_customer(NUMBER)
+    subjects.erase(SYSTEM, customer=key)
+
+    bring(sent, "contacts", calls + "C3,2026-11-02 10:00:00,0612345602,answered\n")
+
+    assert find_contacts("customer_key IS NULL") == [("C1", True), ("C2", False), ("C3", False)]
+    assert find_traces(centre, key) == []
