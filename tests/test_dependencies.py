@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from importlib.metadata import distribution
@@ -124,3 +125,20 @@ def test_make_run_installs_from_the_lock_file_alone() -> None:
     run = makefile.split("$(VENV)/.made:")[1].split("\n\n")[0]
 
     assert "--require-hashes -r requirements.lock" in run
+
+
+DOCUMENTED = {"streamlit", "streamlit.column_config"}
+"""Modules of Streamlit that its documentation names."""
+
+
+def test_each_undocumented_part_of_streamlit_is_in_the_decision_about_them() -> None:
+    found = {
+        node.module
+        for file in (PROJECT / "app.py", *(PROJECT / "qa_core").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "streamlit"
+    }
+    decision = (PROJECT / "docs" / "decisions" / "streamlit-private.md").read_text(encoding="utf-8")
+
+    listed = set(re.findall(r"^\| `(streamlit[\w.]+)` \|", decision, re.MULTILINE))
+    assert found - DOCUMENTED == listed

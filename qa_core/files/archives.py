@@ -9,7 +9,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -186,12 +186,36 @@ _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
 
 @contextmanager
 def stay_inside(folder: Path) -> Iterator[None]:
-    """Let `open_file` open only what is below that folder, through no link, meanwhile."""
-    token = _FOLDER.set(folder)
+    """Let `open_file` open only what is below that folder, through no link, meanwhile. Within
+    another one, that one stays the place from which links are looked for.
+    """
+    outer = _FOLDER.get()
+    token = _FOLDER.set(outer if outer and folder.is_relative_to(outer) else folder)
     try:
         yield
     finally:
         _FOLDER.reset(token)
+
+
+@contextmanager
+def open_parent(path: Path, folder: Path, makes: bool = False) -> Iterator[int]:
+    """Open the folder that holds a path below `folder`, one by one through no link: for acts on
+    its names that nobody can lead elsewhere. `makes`: those that are missing. Raises OSError.
+    """
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in path.relative_to(folder).parts[:-1]:
+            if makes:
+                with suppress(FileExistsError):
+                    os.mkdir(part, 0o700, dir_fd=place)
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            if part == "..":
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            outer, place = place, os.open(part, flags, dir_fd=place)
+            os.close(outer)
+        yield place
+    finally:
+        os.close(place)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -199,31 +223,30 @@ def open_file(path: Path) -> BinaryIO:
     beyond the folder of `stay_inside`; OSError where there is none or it is closed to us.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    folder, place = _FOLDER.get(), None
+    folder = _FOLDER.get()
     try:
-        if folder is not None and path.is_relative_to(folder):
-            place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            *above, name = path.relative_to(folder).parts or (".",)
-            for part in above:  # one by one: none may be a link
-                place, outer = os.open(part, flags | os.O_DIRECTORY, dir_fd=place), place
-                os.close(outer)
-            number = os.open(name, flags, dir_fd=place)
-        elif folder is not None:
-            raise _refuse_special(path)
-        else:
+        if folder is None:
             number = os.open(path, flags)
+        elif path.is_relative_to(folder) and path != folder:
+            with open_parent(path, folder) as place:
+                number = os.open(path.name, flags, dir_fd=place)
+        else:
+            raise _refuse_special(path)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
             raise _refuse_special(path) from error
         error.filename = str(path)  # not the name within its folder
         raise
-    finally:
-        if place is not None:
-            os.close(place)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise _refuse_special(path)
     return os.fdopen(number, "rb")
+
+
+def move(path: Path, target: Path, folder: Path) -> None:
+    """Move a file within a folder, through no link. Raises OSError."""
+    with open_parent(path, folder) as here, open_parent(target, folder) as there:
+        os.replace(path.name, target.name, src_dir_fd=here, dst_dir_fd=there)
 
 
 def is_regular(path: Path) -> bool:

@@ -8,10 +8,10 @@ from typing import Any
 
 from qa_core.access.roles import Viewer
 from qa_core.base.arguments import parse_day, parse_pairs
-from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.errors import Misuse
 from qa_core.metrics import query
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.storage import bounds
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class KpiAnswer:
         return document
 
 
-def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) -> KpiAnswer:
-    """Measure in the viewer's scope. Raises as `measure`, Misuse, or Refusal `too_many_rows`."""
+def answer(viewer: Viewer, question: KpiQuestion) -> KpiAnswer:
+    """Measure in the viewer's scope. Raises as `measure`, Misuse, and as `bounds.check`."""
     choices = defaultdict(list)
     for dimension, value in parse_pairs(question.where):
         choices[dimension].append(value or None)
@@ -60,11 +60,7 @@ def answer(viewer: Viewer, question: KpiQuestion, most_rows: int | None = None) 
             "on its value (where).",
         )
     frame = query.measure(viewer, tuple(question.names), by, filters, overrides=overrides)
-    if most_rows is not None and len(frame) > most_rows:
-        message = N_(
-            "The answer has {rows} rows; the limit is {most}. Choose fewer days or dimensions."
-        )
-        raise Refusal("too_many_rows", message, rows=len(frame), most=most_rows)
+    bounds.check(len(frame))
     return KpiAnswer(
         query.to_json(frame, by),
         query.data_through(viewer),

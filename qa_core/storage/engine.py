@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql
 
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
-from qa_core.storage import lake, name_merges, restrictions
+from qa_core.storage import bounds, lake, name_merges, restrictions
 from qa_core.storage.facts import duckdb_connection
 from qa_core.storage.facts.guard import Scoped, Unscoped, has_scope
 from qa_core.storage.facts.schema import CONTACTS, EVERY_CONTACT
@@ -102,7 +102,7 @@ class DuckDbEngine(Engine):
     @contextmanager
     def _open(self, views: Mapping[str, str], given: Mapping[str, Any]) -> Iterator[Any]:
         # Each cursor sees only its own views.
-        with self.connection.cursor() as cursor:
+        with self.connection.cursor() as cursor, bounds.interrupting(cursor.interrupt):
             for name, rows in given.items():
                 cursor.register(name, rows)
             for view, select in views.items():

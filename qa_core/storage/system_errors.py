@@ -38,6 +38,7 @@ _DOWN = (
     "failed to resolve host",
 )
 """Signs of the driver of PostgreSQL that nobody answers it."""
+_DAMAGED = ("file is not a database", "database disk image is malformed")
 _READ_ONLY = ("readonly database", "read-only file system", "unable to open database file")
 
 
@@ -61,13 +62,15 @@ def find_refusal(error: BaseException) -> Refusal | None:
                 "Another program is using the records. Try again when it is done. Nothing is "
                 "half-done or counted twice.",
             )
-        of_database = type(cause).__module__.startswith(("psycopg", "sqlalchemy"))
+        of_database = type(cause).__module__.startswith(("psycopg", "sqlalchemy", "sqlite3"))
         if of_database and any(sign in text for sign in _DOWN):
             return Refusal(
                 "store_down",
                 "The database does not answer. Start PostgreSQL, or correct QA_DATABASE_URL, then "
                 "try again.",
             )
+        if of_database and any(sign in text for sign in _DAMAGED):
+            return Refusal("store_damaged", "The records are damaged. Restore a backup.")
         if _is_denied(cause) or any(sign in text for sign in _READ_ONLY):
             return Refusal(
                 "store_read_only",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 from qa_core.access import identity, sessions
 from qa_core.access.roles import Permission
 from qa_core.base import environment, i18n
-from qa_core.base.errors import Misuse, Refusal
+from qa_core.base.errors import AccessDenied, Misuse, Refusal
 from qa_core.compliance import audit_report, recordings
 from qa_core.metrics import downloads
 from qa_core.storage import lake, permissions, system_errors
@@ -81,6 +82,8 @@ MIN_CONTACTS_BESIDE = 50_000
 """Contacts from which on the work of the day has a process beside the server."""
 WARMING_SECONDS = 2
 """Seconds between two looks at the version of the lake."""
+LISTENING_SECONDS = 2
+"""Seconds after which a playback that is still being sent is checked again."""
 
 LOG = logging.getLogger("qa_core")
 
@@ -356,10 +359,7 @@ def _audio(request: Request) -> Response:
         return PlainTextResponse("Method Not Allowed", 405)
     browser.use_language_of(request)
     try:
-        signed_in = _find_ready(request)
-        if signed_in is None:
-            return PlainTextResponse("Not Found", 404)
-        sound = recordings.open_ticket(signed_in, request.path_params["ticket"])
+        sound = _open_sound(request)
         span = _find_span(request.headers.get("range"), sound.clear_bytes)
         if span is None:
             return PlainTextResponse(
@@ -384,9 +384,35 @@ def _audio(request: Request) -> Response:
     }
     if is_part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{sound.clear_bytes}"
-    return StreamingResponse(
-        chain([first], pieces), 206 if is_part else 200, headers, sound.media_type
-    )
+    pieces = chain([first], _keep_checking(request, pieces))
+    return _Playback(pieces, 206 if is_part else 200, headers, sound.media_type)
+
+
+class _Playback(StreamingResponse):
+    """Response whose connection is closed where its recording may not be heard any more."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except (Refusal, recordings.DamagedFile) as ending:
+            LOG.warning("a playback was stopped: %s", ending)
+
+
+def _keep_checking(request: Request, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces of a recording while the listener may hear it. Raises Refusal."""
+    checked_at = time.monotonic()
+    for piece in pieces:
+        if time.monotonic() - checked_at > LISTENING_SECONDS:
+            checked_at = time.monotonic()
+            _open_sound(request)
+        yield piece
+
+
+def _open_sound(request: Request) -> recordings.Sound:
+    signed_in = _find_ready(request)
+    if signed_in is None:
+        raise AccessDenied()
+    return recordings.open_ticket(signed_in, request.path_params["ticket"])
 
 
 def _refuse(refusal: Refusal) -> Response:

@@ -11,8 +11,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
@@ -37,6 +37,10 @@ NEEDED = ("backup", "pseudonyms", "recordings", "journal")
 """Secrets without which a restored centre is not the same."""
 MANIFEST, RECORDS = "backup.json", "records.sqlite"
 FOLDERS = ("quarantine", "watching")
+PARTS = ("recordings", *FOLDERS, "drill_clock", "lake", RECORDS)
+"""Parts of a home that a backup holds; a restoration moves them into place in this order,
+the records last: with them it is done.
+"""
 BLOCK = 1024 * 1024
 
 
@@ -143,11 +147,14 @@ def opening(path: Path) -> Iterator[tuple[Backup, tarfile.TarFile]]:
 
 
 def _read_manifest(path: Path, archive: tarfile.TarFile) -> Backup:
-    document = json.load(archive.extractfile(archive.next()))
-    made_at = datetime.fromisoformat(document["made_at"])
-    made = Backup(path, made_at, document["number"], document["checks"])
+    try:
+        document = json.load(archive.extractfile(archive.next()))
+        made_at = datetime.fromisoformat(document["made_at"]).astimezone(UTC)
+        made = Backup(path, made_at, int(document["number"]), document["checks"])
+        needed = {check: name.partition(".")[0] for name, check in made.checks.items()}
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+        raise tarfile.TarError(MANIFEST) from error
     present = set(_check_secrets(filter(environment.has_secret, NEEDED)).values())
-    needed = {check: name.partition(".")[0] for name, check in made.checks.items()}
     # Not the key of backups: this one is open.
     if wrong := [
         f"{name} {check}"
@@ -161,16 +168,27 @@ def _read_manifest(path: Path, archive: tarfile.TarFile) -> Backup:
 def extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> None:
     """Write the entry that was just reached below that folder, for its owner alone."""
     path = folder / entry.name
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:  # below what was a file
+        raise tarfile.TarError(entry.name) from error
+    if path.exists():
+        raise tarfile.TarError(entry.name)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         shutil.copyfileobj(archive.extractfile(entry), file, BLOCK)
     os.utime(path, (entry.mtime, entry.mtime))  # working files go by it
 
 
 def iterate(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Go through the archive without keeping what was passed."""
+    """Go through the archive without keeping what was passed. Raises TarError for an entry
+    that no backup has: a link, a name beyond the stores.
+    """
     while (entry := archive.next()) is not None:
         archive.members.clear()
+        first, *more = PurePosixPath(entry.name).parts or ("",)
+        is_plain = entry.isreg() and not entry.issparse() and entry.name.isprintable()
+        if not is_plain or first not in PARTS or ".." in more:
+            raise tarfile.TarError(entry.name)
         yield entry
 
 
@@ -187,10 +205,7 @@ def _find_files() -> dict[str, Path]:
     """Find the files of the home by their names in the archive: the current version of the
     lake with its log and before-images, audio that a row names, and small folders.
     """
-    if damaged := lake.find_damage():
-        message = N_("{count} files of the lake are damaged or missing. Restore a backup.")
-        options = ("python -m qa_core doctor --deep",)
-        raise Refusal("lake_damaged", message, options, count=len(damaged))
+    require_whole_lake()
     here, folder = environment.current(), tables.lake_folder()
     paths = [path for name in tables.TABLES for path in _find_of_table(name)]
     paths += sorted((folder / "undo").glob("*.parquet"))
@@ -202,7 +217,9 @@ def _find_files() -> dict[str, Path]:
                 names.order_by(Recording.id), "A backup contains the audio of all teams, encrypted."
             )
         ).all()
-    files |= {f"recordings/{name}": vault.folder() / name for name in audio}
+    files |= {
+        f"recordings/{name}": vault.folder() / name for name in filter(vault.NAME.fullmatch, audio)
+    }
     small = [path for name in FOLDERS for path in sorted((here.folder / name).rglob("*"))]
     small.append(environment.find_drill_file())
     files |= {path.relative_to(here.folder).as_posix(): path for path in small}
@@ -210,6 +227,14 @@ def _find_files() -> dict[str, Path]:
     return {
         name: path for name, path in files.items() if path.is_file() and path.suffix != ".draft"
     }
+
+
+def require_whole_lake() -> None:
+    """Raise Refusal where files of the lake are missing or of another size."""
+    if damaged := lake.find_damage():
+        message = N_("{count} files of the lake are damaged or missing. Restore a backup.")
+        options = ("python -m qa_core doctor --deep",)
+        raise Refusal("lake_damaged", message, options, count=len(damaged))
 
 
 def _find_of_table(name: str) -> list[Path]:
@@ -271,7 +296,7 @@ class _Stream:
 def _explaining_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sealed_files.DamagedFile, tarfile.TarError) as error:
+    except (sealed_files.DamagedFile, tarfile.TarError, ValueError, OverflowError) as error:
         message = N_(
             "{file} is damaged or cut short. Nothing was taken from it. Use another backup."
         )

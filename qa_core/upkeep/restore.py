@@ -33,8 +33,6 @@ from qa_core.storage.records.imports import BeforeImage, WaitingRow
 from qa_core.storage.replay_list import ReplayEntry
 from qa_core.upkeep import backup, purge, subjects
 
-PARTS = ("recordings", "quarantine", "watching", "drill_clock", "lake", backup.RECORDS)
-"""Parts that are moved into place, the records last: with them the restoration is done."""
 READY = "ready.json"
 """Made when all is unpacked and cleared: from then on only moving is left."""
 
@@ -83,6 +81,7 @@ def restore(viewer: Viewer, path: Path, accept_gaps: bool = False) -> Restored:
                 for entry in backup.iterate(archive):
                     backup.extract(archive, entry, staging)
             with _using(here, staging):
+                backup.require_whole_lake()
                 store.migrate()
                 result = replay(viewer, made.made_at, path.name, accept_gaps=True)
                 store.close()
@@ -152,7 +151,7 @@ def _require_own_folder(here: environment.Environment) -> None:
 
 
 def _require_bare(here: environment.Environment) -> None:
-    for name in PARTS:
+    for name in backup.PARTS:
         path = here.folder / name
         files = [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
         if any(not item.name.startswith(".") for item in files):
@@ -197,7 +196,7 @@ def _finish(staging: Path) -> Restored:
     """Move what is ready into place; goes on where an earlier one stopped."""
     document = json.loads((staging / READY).read_text(encoding="utf-8"))
     home = staging.parent
-    for name in PARTS:
+    for name in backup.PARTS:
         if (staging / name).exists():
             shutil.rmtree(home / name, ignore_errors=True)  # without files, as was checked
             (staging / name).rename(home / name)

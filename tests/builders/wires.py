@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import uvicorn
 from starlette.applications import Starlette
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
@@ -86,3 +91,20 @@ class Wire:
             {name.decode(): value.decode() for name, value in sent[0]["headers"]},
             b"".join(message.get("body", b"") for message in sent[1:]),
         )
+
+
+@contextmanager
+def serving() -> Iterator[int]:
+    """Serve those routes from a thread of this process. Yields the port."""
+    app = Starlette(routes=asgi.ROUTES, middleware=asgi.MIDDLEWARE)
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            running.should_exit = True
+            thread.join()

@@ -4,14 +4,18 @@ in which nothing stands that was to be deleted since.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +39,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import restrictions
 from qa_core.compliance.conditions import exclusions, gates
 from qa_core.compliance.recordings import vault
-from qa_core.storage import audit_log, replay_list
+from qa_core.storage import audit_log, replay_list, sealed_files
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.lake import tables
 from qa_core.storage.records import store
@@ -223,6 +227,160 @@ def test_a_damaged_backup_leaves_nothing_behind(
 
     assert refuse("restore", str(file), capsys=capsys) == "backup_damaged"
     assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+
+
+Entries = list[tuple[tarfile.TarInfo, bytes]]
+
+
+def read_entries(file: Path) -> Entries:
+    with backup.opening(file) as (_made, archive):
+        return [(entry, archive.extractfile(entry).read()) for entry in backup.iterate(archive)]
+
+
+def forge(file: Path, manifest: bytes, entries: Entries) -> None:
+    """Write a backup that has this in it, as who holds the key of backups can."""
+    [key, *_old] = backup._find_keys()
+    with file.open("wb") as target:
+        target.write(f"{backup.FIRST_LINE} {backup._find_first_checks()[0]}\n".encode())
+        writer = sealed_files.Writer(target, key, backup.FIRST_LINE)
+        with tarfile.open(fileobj=writer, mode="w|") as archive:
+            for entry, content in [(tarfile.TarInfo(backup.MANIFEST), manifest), *entries]:
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        writer.finish()
+
+
+def entry_of(name: str, content: bytes = b"planted", **more: Any) -> Entries:
+    entry = tarfile.TarInfo(name)
+    for field, value in more.items():
+        setattr(entry, field, value)
+    return [(entry, content)]
+
+
+LINKED = entry_of("recordings", b"", type=tarfile.SYMTYPE, linkname="secrets")
+FORGED: dict[str, Entries] = {
+    "above": entry_of("../planted"),
+    "above, through a part": entry_of("lake/../../planted"),
+    "above, twice": entry_of("lake/x/../../../planted"),
+    "absolute": entry_of("/tmp/planted-by-a-backup"),
+    "a secret": entry_of("secrets/planted"),
+    "the mark of what is ready": entry_of("ready.json", b"{}"),
+    "another name": entry_of("planted"),
+    "no name": entry_of("."),
+    "a part as a link": [*LINKED, *entry_of("recordings/planted")],
+    "a hard link": entry_of("lake/planted", b"", type=tarfile.LNKTYPE, linkname="../secrets"),
+    "a pipe": entry_of("lake/planted", b"", type=tarfile.FIFOTYPE),
+    "a device": entry_of("lake/planted", b"", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+    "a folder": entry_of("lake/planted", b"", type=tarfile.DIRTYPE),
+    "the same twice": entry_of("lake/planted") * 2,
+    "below a file": [*entry_of("lake/planted"), *entry_of("lake/planted/more")],
+    "control characters": entry_of("lake/plan\x1b[2Jted"),
+    "sparse": entry_of(
+        "lake/planted",
+        pax_headers={f"GNU.sparse.{name}": "1" for name in ("major", "realsize")}
+        | {"GNU.sparse.minor": "0"},
+    ),
+    "a thousand petabytes": entry_of("lake/planted", b"", pax_headers={"size": "9" * 18}),
+}
+
+
+@pytest.mark.parametrize("planted", FORGED)
+def test_a_forged_backup_that_its_key_opens_writes_nothing_beside_the_stores(
+    planted: str, filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    entries = read_entries(file)
+    manifest = {"made_at": datetime.now(UTC).isoformat(), "number": 0, "checks": {}}
+    lose_stores(filled)
+    secrets = sorted(path.name for path in (filled / "secrets").iterdir())
+    forge(file, json.dumps(manifest).encode(), [*FORGED[planted], *entries])
+
+    assert refuse("restore", str(file), "--accept-gaps", capsys=capsys) == "backup_damaged"
+
+    assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+    assert sorted(path.name for path in (filled / "secrets").iterdir()) == secrets
+    assert not list(filled.parent.rglob("*planted*"))
+    assert not Path("/tmp/planted-by-a-backup").exists()
+
+
+def test_a_forged_backup_that_says_nonsense_of_itself_is_refused(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    entries = read_entries(file)
+    lose_stores(filled)
+    whole = {"made_at": "2026-05-01T10:00:00+00:00", "number": 0, "checks": {}}
+    for manifest in (
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b"{}",
+        *(
+            json.dumps(whole | change).encode()
+            for change in (
+                {"made_at": "yesterday"},
+                {"made_at": None},
+                {"made_at": 5},
+                {"number": "many"},
+                {"number": None},
+                {"checks": []},
+                {"checks": {"journal": ["x"]}},
+            )
+        ),
+    ):
+        forge(file, manifest, entries)
+        assert refuse("restore", str(file), "--accept-gaps", capsys=capsys) == "backup_damaged"
+        assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+
+
+def test_stores_in_a_forged_backup_lead_to_no_file_beside_them(
+    filled: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup.back_up(SYSTEM, file)
+    entries = read_entries(file)
+    kept = {name: (filled / "secrets" / name).read_bytes() for name in backup.NEEDED}
+    whole = {"made_at": datetime.now(UTC).isoformat(), "number": 0, "checks": {}}
+    part = next(
+        path
+        for entry, _content in entries
+        if (path := entry.name).startswith("lake/contacts/month=")
+    ).removeprefix("lake/contacts/")
+
+    def change(name: str, content: bytes) -> bytes:
+        if name.startswith("lake/contacts/_delta_log/"):
+            return content.replace(part.encode(), b"../../secrets/journal")
+        return content
+
+    lose_stores(filled)
+    forged = [(entry, change(entry.name, content)) for entry, content in entries]
+    forge(file, json.dumps(whole).encode(), forged)
+    assert refuse("restore", str(file), "--accept-gaps", capsys=capsys) == "lake_damaged"
+    assert {path.name for path in filled.iterdir()} == {"secrets", ".imports.lock"}
+
+    forged = [
+        (entry, b"no records" if entry.name == backup.RECORDS else content)
+        for entry, content in entries
+    ]
+    forge(file, json.dumps(whole).encode(), forged)
+    assert refuse("restore", str(file), "--accept-gaps", capsys=capsys) == "store_damaged"
+
+    spoilt = file.with_name("records")
+    [records] = [content for entry, content in entries if entry.name == backup.RECORDS]
+    spoilt.write_bytes(records)
+    with closing(sqlite3.connect(spoilt)) as connection:
+        connection.execute(
+            "UPDATE recording SET file_name = '../secrets/journal', delete_after = '2020-01-01'"
+        )
+        connection.commit()
+    forged = [
+        (entry, spoilt.read_bytes() if entry.name == backup.RECORDS else content)
+        for entry, content in entries
+    ]
+    forge(file, json.dumps(whole).encode(), forged)
+    assert run(["restore", str(file), "--accept-gaps"]) == 0
+    assert {name: (filled / "secrets" / name).read_bytes() for name in kept} == kept
 
 
 def test_a_restoration_needs_the_secrets_of_the_backup(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import socket
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +21,10 @@ import sqlalchemy as sa
 from builders import sounds
 from builders.centres import add_people, contact, evaluation, land
 from builders.listening_centre import accredit, build_draw, inform, keep_audio, open_gates
-from builders.wires import Wire
+from builders.wires import Wire, serving
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from qa_core.access import accounts, second_factor
+from qa_core.access import accounts, second_factor, sessions
 from qa_core.access.roles import Viewer
 from qa_core.access.throttle import Browser
 from qa_core.base import environment
@@ -45,11 +47,14 @@ from qa_core.storage.records.listening import (
     Playback,
     Recording,
 )
-from qa_core.upkeep import purge
+from qa_core.ui import asgi
+from qa_core.ui.server import browser
+from qa_core.upkeep import purge, subjects
 
 TODAY = environment.today()
 MORNING = datetime.combine(TODAY, datetime.min.time()) + timedelta(hours=9) - timedelta(days=3)
 KEY = ("generic", "n1")
+CUSTOMER = "ab" * 16
 
 
 @pytest.fixture
@@ -63,7 +68,14 @@ def heard(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_pa
 def build_heard_call(add_person: Callable[..., str], folder: Path) -> int:
     add_people({"a1": "Ann", "a2": "Bob"}, {"Nord": "Lille", "Sud": "Nice"})
     rows = [
-        contact(MORNING, "n1", team="Nord", advisor_id="a1", notice_played=True),
+        contact(
+            MORNING,
+            "n1",
+            team="Nord",
+            advisor_id="a1",
+            customer_key=CUSTOMER,
+            notice_played=True,
+        ),
         contact(MORNING, "s1", team="Sud", advisor_id="a2", notice_played=True),
     ]
     land(rows)
@@ -414,6 +426,78 @@ def test_a_listening_that_goes_on_stops_when_its_ground_ends(heard: int, ending:
             path.write_bytes(path.read_bytes()[:-100])
 
     assert eve.ask(address, "bytes=100-199")[0] == 404
+
+
+@pytest.fixture(scope="module")
+def long_sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten minutes: more than the buffers between a server and a client hold."""
+    return sounds.make(tmp_path_factory.mktemp("long") / "n1.wav", seconds=600)
+
+
+@pytest.fixture
+def longer(heard: int, long_sound: Path) -> int:
+    """The same call, with ten minutes of audio."""
+    with store.writing() as session:
+        recordings.delete(session, session.get_one(Recording, heard), "newer", "system")
+        return keep_audio(session, KEY[1], long_sound).id
+
+
+ENDINGS: dict[str, Callable[[Wire], object]] = {
+    "restriction": lambda _wire: subjects.restrict(Viewer.SYSTEM, contact=KEY),
+    "erasure": lambda _wire: subjects.erase(Viewer.SYSTEM, customer=CUSTOMER),
+    "sign-out": lambda wire: sessions.sign_out(
+        wire.cookies["ecoute_session"],
+        browser.build(wire.cookies, {"host": "localhost"}, "127.0.0.1"),
+    ),
+    "accreditation": lambda _wire: [
+        accreditations.end(Viewer.SYSTEM, item.id)
+        for item in accreditations.find_all(Viewer.SYSTEM)
+    ],
+    "none": lambda _wire: None,
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_listener_who_reads_slowly_gets_no_more_once_the_ground_ends(
+    longer: int,
+    long_sound: Path,
+    ending: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(asgi, "LISTENING_SECONDS", 1.0 if ending == "none" else 0.0)
+    eve = Wire("eve")
+    cookies = "; ".join(f"{name}={value}" for name, value in eve.cookies.items())
+    with serving() as port, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        head = f"GET {eve.ticket(longer)} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n\r\n"
+        client.sendall(head.encode())
+        received = client.recv(4096)
+        ENDINGS[ending](eve)
+        while more := client.recv(1 << 20):
+            received += more
+            if len(received.partition(b"\r\n\r\n")[2]) == long_sound.stat().st_size:
+                break
+
+    answer, _blank, sound = received.partition(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert long_sound.read_bytes().startswith(sound)
+    assert (len(sound) == long_sound.stat().st_size) == (ending == "none")
+    assert "Traceback" not in caplog.text and not any(one.exc_info for one in caplog.records)
+
+
+def test_a_link_is_worth_nothing_in_another_browser_that_has_the_cookie_of_the_session(
+    heard: int,
+) -> None:
+    eve, thief = Wire("eve"), Wire(None)
+    address = eve.ticket(heard)
+    thief.cookies[browser.COOKIE] = eve.cookies[browser.COOKIE]
+    thief.cookies["_streamlit_xsrf"] = generate_xsrf_token_string(b"x" * 16)
+
+    assert thief.ask(address)[0] == 404
+    assert eve.ask(address)[0] == 200
+    assert thief.ask(address, "bytes=0-9")[0] == 404  # nor once it is under way
 
 
 def test_nobody_listens_without_a_reason_or_before_the_gates_are_open(heard: int) -> None:

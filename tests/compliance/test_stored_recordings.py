@@ -5,14 +5,21 @@ playable everywhere, and with a day on which it ends.
 from __future__ import annotations
 
 import io
+import os
+import random
+import resource
 import stat
 import struct
+import traceback
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+import numpy
 import pytest
 import soundfile
 from builders import sounds
+from builders.long_seeds import count_seeds
 
 from qa_core.compliance.recordings import audio, deletion, tags, vault
 from qa_core.storage import sealed_files
@@ -268,3 +275,87 @@ def test_the_oldest_day_that_may_still_be_kept_is_the_first_whose_end_has_not_co
     assert deletion.find_oldest_day(date(2026, 8, 29), 6) == date(2026, 3, 1)
     assert deletion.find_oldest_day(date(2026, 11, 24), 6) == date(2026, 5, 24)
     assert deletion.find_oldest_day(date(2026, 11, 24), 13) == date(2025, 10, 24)
+
+
+def test_a_small_file_of_silence_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audio, "MIN_BYTES_FOR_RATIO", 8 << 20)
+    bomb, plain = tmp_path / "bomb.flac", tmp_path / "plain.flac"
+    with soundfile.SoundFile(bomb, "w", 96_000, 8, "PCM_16", format="FLAC") as file:
+        for _second in range(8):  # 12 MB, from 6 kB
+            file.write(numpy.zeros((96_000, 8), "int16"))
+    with soundfile.SoundFile(plain, "w", 8_000, 1, "PCM_16", format="FLAC") as file:
+        file.write(numpy.zeros(8_000 * 500, "int16"))  # a silence of eight minutes is kept
+
+    with pytest.raises(audio.Unfit) as unfit:
+        audio.examine(bomb)
+    assert unfit.value.reason == "unpacks_too_far"
+    assert audio.examine(plain).seconds == 500
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels"),
+    [(0, 1), (2**31 - 1, 1), (2**32 - 1, 2), (8_000, 0), (8_000, 1_024), (8_000, 65_535)],
+)
+def test_a_head_that_claims_what_no_telephony_writes_is_damaged(
+    rate: int, channels: int, tmp_path: Path
+) -> None:
+    form = struct.pack("<IHHIIHH", 16, 1, channels, rate, 0, channels * 2 & 0xFFFF, 16)
+    data = bytes(200_000)
+    path = tmp_path / "a.wav"
+    path.write_bytes(
+        b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + form + b"data"
+        + struct.pack("<I", len(data)) + data
+    )  # fmt: skip
+
+    with pytest.raises(audio.Unfit) as unfit:
+        audio.examine(path)
+    assert unfit.value.reason == "damaged_audio"
+
+
+def spoil(content: bytes, chance: random.Random) -> bytes:
+    """Change lengths, bits and pieces of a file, most of them in its head."""
+    spoilt = bytearray(content)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(min(len(spoilt), chance.choice((60, 400, 9_999_999))) or 1)
+        match chance.randrange(5):
+            case 0 if spoilt:
+                spoilt[place] ^= 1 << chance.randrange(8)
+            case 1:
+                spoilt[place : place + 4] = chance.choice((b"\xff", b"\0", b"\x7f")) * 4
+            case 2:
+                del spoilt[place : place + chance.randint(1, 40)]
+            case 3:
+                spoilt[place:place] = spoilt[place : place + chance.randint(1, 40)]
+            case 4:
+                del spoilt[max(place, 12) :]
+    return bytes(spoilt) or b"R"
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(count_seeds(2_000), marks=pytest.mark.long)])
+@pytest.mark.parametrize("form", sounds.FORMATS)
+def test_spoilt_audio_is_kept_or_refused_and_harms_nobody(
+    form: str, count: int, tmp_path: Path
+) -> None:
+    """In a process of its own: a decoder that crashed would take the server with it."""
+    whole = sounds.make(tmp_path / "whole", form, seconds=0.3).read_bytes()
+    path, note = tmp_path / "spoilt", tmp_path / "note"
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+            for seed in range(count):
+                note.write_text(str(seed))
+                path.write_bytes(spoil(whole, random.Random(f"{form} {seed}")))
+                with suppress(audio.Unfit):
+                    found = audio.examine(path)
+                    assert 0 < found.seconds <= audio.MAX_SECONDS
+                    assert sum(map(len, audio.read(found))) < 64 << 20
+            status = 0
+        except BaseException:
+            note.write_text(f"{note.read_text()}: {traceback.format_exc()}")
+        os._exit(status)
+    _child, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, f"{form}, seed {note.read_text()}"

@@ -167,6 +167,26 @@ def test_signing_out_ends_the_session_in_every_browser_that_holds_its_cookie(
     assert COOKIE not in cookies_of(page)  # what is good for nothing is not left lying about
 
 
+@pytest.mark.long
+def test_a_second_tab_is_signed_in_and_out_with_the_first(new_page, sign_in_as) -> None:
+    page = new_page()
+    tab = page.context.new_page()
+    page.goto("/journal")
+    sign_in_as(page, add("dpo"))
+    page.reload()
+    page.get_by_role("heading", name="Audit log").wait_for()
+    tab.goto("/my_account")
+    assert is_in(tab)
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Password", exact=True).wait_for()
+
+    tab.reload()
+    assert not is_in(tab)
+    page.reload()
+    assert not is_in(page)
+
+
 def test_the_cookie_alone_is_worth_nothing_in_another_browser(server: Server) -> None:
     cookies = open_session(add("dpo"))
 

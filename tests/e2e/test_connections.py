@@ -7,18 +7,21 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import raw
 from builders.servers import Server, living_in, serve
 from builders.visitors import PASSWORD
+from builders.wires import serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from qa_core.access import accounts, sessions
 from qa_core.access.roles import Viewer
 from qa_core.storage.records import store
-from qa_core.ui.server import browser, connections
+from qa_core.ui.server import browser, connections, proxies
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,85 @@ def test_a_host_name_that_is_not_allowed_is_told_how_it_would_be(server: Server)
     assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in response.read().decode()
     log = server.log.read_text(encoding="utf-8")
     assert "Host names served: localhost" in log and "centre.example" in log
+
+
+def count_open(clients: list[socket.socket]) -> int:
+    """Count the connections that the server has not closed."""
+    count = 0
+    for client in clients:
+        with contextlib.suppress(BlockingIOError):
+            count += client.recv(1, socket.MSG_DONTWAIT) != b""
+            continue
+        count += 1
+    return count
+
+
+@pytest.mark.long
+def test_two_hundred_clients_that_send_ten_bytes_a_minute_are_closed_and_nobody_waits_for_them(
+    server: Server,
+) -> None:
+    """Of three kinds: some send nothing, some a head byte by byte, some one whole request first."""
+    cookies = sign_in()
+    assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
+    host, port = server.host.split(":")
+    whole = b"GET /_stcore/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with contextlib.ExitStack() as opened:
+        clients = [
+            opened.enter_context(socket.create_connection((host, int(port)), timeout=60))
+            for _ in range(200)
+        ]
+        for client in clients[100:]:
+            client.sendall(whole)
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        began = time.monotonic()
+        for client in clients[50:]:
+            client.sendall(b"GET / HTTP")
+        open_after = []
+        while time.monotonic() - began < 2.5 * proxies.HEAD_SECONDS:
+            assert raw.visit(server.host, "journal", cookies=cookies).titles == ["Audit log"]
+            time.sleep(6)  # ten bytes a minute
+            for client in clients[50:]:
+                with contextlib.suppress(OSError):
+                    client.sendall(b"x")
+            open_after.append((round(time.monotonic() - began), count_open(clients)))
+        print(f"\nopen after seconds: {open_after}")
+        assert open_after[-1][1] == 0
+
+
+def test_a_client_has_so_long_for_the_head_of_a_request_and_a_slow_one_in_time_is_answered(
+    centre: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "HEAD_SECONDS", 3.0)
+    proxies.install()
+    head = b"GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    def read_answer(client: socket.socket) -> bytes:
+        answer = b""
+        while not answer.endswith(b"}}") and (more := client.recv(4096)):
+            answer += more
+        return answer
+
+    with serving() as port, contextlib.ExitStack() as opened:
+        silent, slow, second, good = (
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            for _ in range(4)
+        )
+        for client in (second, good):
+            client.sendall(head)
+            assert read_answer(client).startswith(b"HTTP/1.1 404")
+        for client in (slow, second, good):
+            client.sendall(head[:10])
+        time.sleep(0.1)
+        good.sendall(head[10:])
+        assert read_answer(good).startswith(b"HTTP/1.1 404")
+
+        deadline = time.monotonic() + 60
+        while count_open([silent, slow, second]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+            for client in (slow, second):
+                with contextlib.suppress(OSError):
+                    client.sendall(b"x")
+        assert count_open([silent, slow, second]) == 0
 
 
 BAD_REQUESTS = {

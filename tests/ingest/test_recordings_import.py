@@ -238,6 +238,34 @@ def test_purpose_age_place_and_content_of_each_row_are_checked(open_centre: Path
     assert (report.tally.new, stored()) == (1, [("other", "c5", "quality")])
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 5_000 + ".wav", "no_file"),
+        ("/".join(["x"] * 3_000) + ".wav", "no_file"),
+        ("\u202evaw.a", "no_file"),
+        ("a.wav\x1b[2J", "no_file"),
+        ("-rf.wav", "no_file"),
+        ("file:///etc/passwd", "no_file"),
+        ("\\\\server\\share\\a.wav", "outside_folder"),
+        ("sub/../../outside.wav", "outside_folder"),
+        (".", "no_file"),
+        ("a.wav/", None),
+        ("./a.wav", None),
+    ],
+)
+def test_a_hostile_name_of_an_audio_file_leads_nowhere(
+    open_centre: Path, name: str, reason: str | None
+) -> None:
+    sounds.make(open_centre / "sent" / "a.wav")
+    sounds.make(open_centre / "outside.wav")
+
+    report = take(write(open_centre, f'"{name}",c1,,,quality'))
+
+    assert report.tally.reasons == ({reason: 1} if reason else {})
+    assert len(stored()) == (reason is None)
+
+
 def test_a_purpose_that_the_centre_has_not_entered_is_refused_and_proof_is_kept_apart(
     open_centre: Path,
 ) -> None:

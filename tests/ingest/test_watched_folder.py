@@ -4,15 +4,21 @@ it, and a growing log gives the same calls as the whole log at once.
 
 from __future__ import annotations
 
+import ctypes
 import gzip
 import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +26,7 @@ import pytest
 import sqlalchemy as sa
 from builders.forked_python import forked_python
 from builders.import_files import CALLS, SURVEYS, TRACKING, bring, find_contacts, write
+from builders.long_seeds import count_seeds
 from builders.special_files import find_command_without_rights, special_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -651,4 +658,106 @@ def test_files_are_neither_moved_nor_deleted_through_a_link(folder: Path, outsid
     told = look(folder, keep_days=0)
 
     assert told[0].tally.new == 3 and told[1].code == "cannot_move"
+    assert sorted(path.name for path in outside.iterdir()) == ["audit.key", "calls.csv"]
+
+
+@contextmanager
+def exchanging(*pairs: tuple[Path, Path]) -> Iterator[list[int]]:
+    """Exchange these names with each other, again and again, from another thread. Yields how
+    often so far.
+    """
+    libc, count, is_over = ctypes.CDLL(None, use_errno=True), [0], threading.Event()
+
+    def exchange() -> None:
+        moments = random.Random(1)
+        while not is_over.wait(moments.uniform(0, 0.03)):
+            for pause in (moments.uniform(0, 0.001), 0):  # there, and back
+                for one, other in pairs:
+                    names = (os.fsencode(one), os.fsencode(other))
+                    libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE)
+                    count[0] += 1
+                time.sleep(pause)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    try:
+        yield count
+    finally:
+        is_over.set()
+        thread.join()
+
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+ROUNDS = [30, pytest.param(count_seeds(2_000), marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_folders_that_become_links_while_files_are_taken_lead_nowhere(
+    folder: Path, outside: Path, rounds: int
+) -> None:
+    """The sender exchanges a folder, and the one for files taken, with links to another place,
+    in which a file of the same name lies.
+    """
+    kept = {path.name: path.read_bytes() for path in outside.iterdir()}
+    hidden = folder / ".links"
+    hidden.mkdir()
+    for name in ("in", ".taken", ".refused"):
+        (folder / name).mkdir()
+        (hidden / name).symlink_to(outside, target_is_directory=True)
+    pairs = [(folder / name, hidden / name) for name in ("in", ".taken", ".refused")]
+    codes: Counter[str] = Counter()
+    watch = Watch(
+        Viewer.SYSTEM,
+        folder,
+        stable_seconds=0,
+        keep_days=0,
+        report=lambda item: codes.update([getattr(item, "code", "imported")]),
+    )
+    with exchanging(*pairs) as count:
+        for number in range(rounds):
+            for place in (folder / "in", hidden / "in"):
+                if not place.is_symlink():
+                    with suppress(OSError):
+                        number = os.open(place, os.O_DIRECTORY | os.O_NOFOLLOW)
+                        (Path(f"/proc/self/fd/{number}") / "calls.csv").write_text(CALLS)
+                        os.close(number)
+            watch.check()
+
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == kept
+    print(f"\n{rounds} looks, {count[0]} exchanges: {dict(codes)}")
+    assert codes["imported"] and count[0] > rounds
+
+
+def test_a_log_whose_folder_becomes_a_link_is_not_read_on(folder: Path, outside: Path) -> None:
+    path = put(folder, "in/queue_log", "".join(LOG.splitlines(keepends=True)[:20]))
+    (outside / "queue_log").write_text(LOG)
+    told: list[FileReport | Refusal] = []
+    watch = Watch(Viewer.SYSTEM, folder, stable_seconds=0, report=told.append)
+    watch.check()
+    before = find_contacts()
+    assert before
+
+    path.parent.rename(folder / "was")
+    (folder / "in").symlink_to(outside, target_is_directory=True)
+    for _follower, sighting in watch._logs.values():
+        sighting.next_try = 0.0
+    watch.check()
+
+    assert [item.code for item in told if isinstance(item, Refusal)][-1] == "no_regular_file"
+    assert find_contacts() == before
+
+
+def test_a_file_is_moved_through_no_link_and_beyond_no_folder(folder: Path, outside: Path) -> None:
+    put(folder, "in/calls.csv", CALLS)
+    (folder / "link").symlink_to(outside, target_is_directory=True)
+    (folder / "out").mkdir()
+    for one, other in (
+        ("link/calls.csv", "out/calls.csv"),
+        ("in/calls.csv", "link/new.csv"),
+        ("in/../../elsewhere/calls.csv", "out/calls.csv"),
+        ("in/calls.csv", "in/../../calls.csv"),
+    ):
+        with pytest.raises(OSError):
+            archives.move(folder / one, folder / other, folder)
+    assert names(folder) == ["in/calls.csv"]
     assert sorted(path.name for path in outside.iterdir()) == ["audit.key", "calls.csv"]

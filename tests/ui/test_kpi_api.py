@@ -4,29 +4,33 @@ within limits.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import socket
 import subprocess
-import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import requests
 import sqlalchemy as sa
-import uvicorn
 from builders.centres import add_people, close_month, contact, land
-from builders.wires import Wire
-from starlette.applications import Starlette
+from builders.wires import Wire, serving
 
 from qa_core.access import accounts, service_tokens
 from qa_core.access.accounts import AccountTerms
 from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.cli.app import run
+from qa_core.storage import bounds, engine
+from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
-from qa_core.ui import asgi
 from qa_core.ui.server import kpi_api
 from qa_core.ui.views.admin import api_examples
 
@@ -285,40 +289,94 @@ def test_a_token_asks_so_often_a_minute_and_no_oftener(two_teams: None) -> None:
     assert ask(other, ("kpi", "received"))[0] == 200
 
 
-def test_a_token_asks_twice_at_once_and_a_third_waits_for_no_thread(two_teams: None) -> None:
-    secret = add_token("manager")
-    viewer = service_tokens.open_token(secret, service_tokens.Browser(b"", is_local=True))
-    budget = kpi_api.LIMITS.budgets[viewer.username] = kpi_api.Budget(60, 1e-9)
-    done = threading.Event()
+def test_a_token_has_a_queue_and_takes_no_place_of_others() -> None:
+    limits = kpi_api.Limits()
+    under_way: list[str] = []
 
-    def hold() -> None:
-        with kpi_api.LIMITS.hold(viewer.username):
-            held.release()
-            done.wait()
+    async def ask_much() -> None:
+        is_over = asyncio.Event()
 
-    held = threading.Semaphore(0)
-    threads = [threading.Thread(target=hold) for _ in range(kpi_api.AT_ONCE)]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
-        held.acquire()
-    status, _document, headers = ask(secret, ("kpi", "received"))
-    done.set()
-    for thread in threads:
-        thread.join()
+        async def hold(secret: str) -> None:
+            async with limits.queue(secret):
+                under_way.append(secret)
+                await is_over.wait()
 
-    assert (status, headers["retry-after"]) == (429, "1")
-    assert round(budget.spent) == kpi_api.AT_ONCE  # to be refused costs and earns nothing
-    assert ask(secret, ("kpi", "received"))[0] == 200
+        tasks = [
+            asyncio.create_task(hold("one")) for _ in range(kpi_api.AT_ONCE + kpi_api.MAX_QUEUE)
+        ]
+        await asyncio.sleep(0.01)
+        assert under_way == ["one"] * kpi_api.AT_ONCE < ["one"] * kpi_api.WORKERS
+        with pytest.raises(Refusal) as refused:
+            async with limits.queue("one"):
+                pass
+        assert (refused.value.code, refused.value.params["seconds"]) == ("too_many_requests", 1)
+        tasks.append(asyncio.create_task(hold("two")))
+        await asyncio.sleep(0.01)
+        assert under_way[-1] == "two"
+        is_over.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(ask_much())
+    assert under_way.count("one") == kpi_api.AT_ONCE + kpi_api.MAX_QUEUE
+    assert limits.queues == {}
 
 
-def test_an_answer_of_too_many_rows_is_refused(
-    two_teams: None, monkeypatch: pytest.MonkeyPatch
+def test_many_questions_of_one_token_at_once_are_answered_or_told_when_to_try_again(
+    two_teams: None,
+) -> None:
+    greedy, other = add_token("manager"), add_token("executive", "other")
+
+    def send(secret: str, port: int, by: str = "by=day&by=advisor&by=queue") -> tuple:
+        answer = requests.get(
+            f"http://127.0.0.1:{port}/api/kpi?kpi=received&{by}",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        return answer.status_code, answer.headers.get("Retry-After")
+
+    with serving() as port, ThreadPoolExecutor(41) as pool:
+        tried = [pool.submit(send, greedy, port) for _ in range(40)]
+        assert pool.submit(send, other, port, "by=month").result() == (200, None)
+    found = Counter(one.result() for one in tried)
+    assert set(found) <= {(200, None), (429, "1")} and found[200, None] >= 10, found
+    assert kpi_api.LIMITS.queues == {}
+
+
+@pytest.mark.parametrize("by", [("day",), ("day", "advisor", "queue")])
+def test_an_answer_of_too_many_rows_is_refused_and_names_the_limit(
+    by: tuple[str, ...], two_teams: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kpi_api, "MAX_ROWS", 3)
-    status, document, _headers = ask(add_token("manager"), ("kpi", "received"), ("by", "day"))
+    cuts = (("by", name) for name in by)
+    status, document, _headers = ask(add_token("manager"), ("kpi", "received"), *cuts)
 
     assert (status, document["error"]["code"]) == (400, "too_many_rows")
+    assert "3 rows" in document["error"]["message"]
+
+
+def test_an_answer_that_takes_too_long_is_given_up_and_names_the_limit(
+    two_teams: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = add_token("manager")
+    with monkeypatch.context() as patch:
+        patch.setattr(kpi_api, "MAX_SECONDS", 0)
+        status, document, _headers = ask(secret, ("kpi", "received"), ("by", "day"))
+
+    assert (status, document["error"]["code"]) == (400, "too_slow")
+    assert "0 seconds" in document["error"]["message"]
+    assert ask(secret, ("kpi", "received"), ("by", "day"))[0] == 200
+
+
+def test_a_statement_is_interrupted_when_the_time_is_over(centre: Path) -> None:
+    endless = (
+        "SELECT count(*) FROM range(1000000000) a, range(1000) b WHERE hash(a.range, b.range) = 1"
+    )
+    asked = Unscoped(sa.text(endless), "It reads no rows of anybody.")
+    before = time.process_time()
+    with pytest.raises(Refusal) as refused, bounds.bounded(10, 0.2):
+        engine.current().run(asked)
+
+    assert refused.value.code == "too_slow"
+    assert time.process_time() - before < 60  # of hours
 
 
 def test_the_audit_log_says_which_token_asked_for_what_and_no_figure(two_teams: None) -> None:
@@ -343,23 +401,12 @@ def test_the_documented_examples_for_curl_and_python_run(
     two_teams: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ECOUTE_TOKEN", add_token("manager"))
-    app = Starlette(routes=asgi.ROUTES, middleware=asgi.MIDDLEWARE)
-    running = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        curl, python, *_others = api_examples.build_examples(address)
-        try:
-            shown = subprocess.run(
-                curl["code"], shell=True, check=True, capture_output=True, text=True
-            ).stdout
-            exec(python["code"], {})
-        finally:
-            running.should_exit = True
-            thread.join()
+    with serving() as port:
+        curl, python, *_others = api_examples.build_examples(f"http://127.0.0.1:{port}")
+        shown = subprocess.run(
+            curl["code"], shell=True, check=True, capture_output=True, text=True
+        ).stdout
+        exec(python["code"], {})
 
     assert [(row["by"]["month"], row["kpi"]) for row in json.loads(shown)["rows"]] == [
         ("2026-05", "answer_rate"),

@@ -13,6 +13,7 @@ from qa_core.compliance.recordings.deletion import (
 from qa_core.compliance.recordings.playback import (
     OWN,
     Playable,
+    Sound,
     find_playable,
     make_ticket,
     open_ticket,

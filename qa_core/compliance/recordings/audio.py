@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa_core.compliance.recordings import tags
+from qa_core.files.archives import MAX_RATIO, open_file
 
 if TYPE_CHECKING:
     import numpy
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PEAKS = 400
 MAX_SECONDS = 4 * 3600
 MAX_WAV_BYTES = 2**32 - 64
+MAX_RATE, MAX_CHANNELS = 192_000, 8
+MIN_BYTES_FOR_RATIO = 512 << 20
+"""Bytes of a WAV up to which it may be any multiple of its file; then `MAX_RATIO` times it."""
 UNKNOWN_LENGTH = 0x7FFF0000
 """From here on, a length in the head of a WAV means that its writer did not know it."""
 
@@ -30,7 +33,9 @@ READ_BYTES = 64 * 1024
 
 
 class Unfit(Exception):
-    """A file not kept; `reason`: not_audio, damaged_audio, image_attached or too_long."""
+    """A file not kept; `reason`: not_audio, damaged_audio, image_attached, too_long or
+    unpacks_too_far.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -60,7 +65,7 @@ class Audio:
 
 def is_audio(path: Path) -> bool:
     """Return whether a file begins as audio does."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(READ_BYTES)
     try:
         _recognise(path, head)
@@ -71,14 +76,17 @@ def is_audio(path: Path) -> bool:
 
 def examine(path: Path) -> Audio:
     """Recognise a file and read it through, block by block. Raises Unfit, OSError."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(READ_BYTES)
     kind, skip = _recognise(path, head)
     with _open_sound(path, kind) as sound:
         if kind == "wav" and _is_cut(sound.extra_info):
             raise Unfit("damaged_audio")
-        frames, loudest = _read_through(sound)
         rate, channels, frame_count = sound.samplerate, sound.channels, sound.frames
+        if rate > MAX_RATE or channels > MAX_CHANNELS:
+            raise Unfit("damaged_audio")
+        most_bytes = max(MIN_BYTES_FOR_RATIO, MAX_RATIO * path.stat().st_size)
+        frames, loudest = _read_through(sound, most_bytes // (channels * 2))
     if not frames or (kind == "flac" and frames < frame_count):
         raise Unfit("damaged_audio")
     if kind in ("wav", "gsm", "flac"):
@@ -100,7 +108,7 @@ def read(audio: Audio) -> Iterator[bytes]:
         yield audio.head
         is_mpeg = audio.media_type == "audio/mpeg"
         find = tags.find_mpeg_frames if is_mpeg else tags.find_ogg_pages
-        with audio.path.open("rb") as file:
+        with open_file(audio.path) as file:
             for first, end in find(audio.path, audio.start):
                 file.seek(first)
                 yield file.read(end - first)
@@ -118,7 +126,7 @@ def read(audio: Audio) -> Iterator[bytes]:
         + b"data"
         + struct.pack("<I", size)
     )
-    with audio.path.open("rb") as file:
+    with open_file(audio.path) as file:
         kind, _skip = _recognise(audio.path, file.read(READ_BYTES))
     with _open_sound(audio.path, kind) as sound:
         remaining_frames = audio.frames
@@ -148,7 +156,7 @@ def _recognise(path: Path, head: bytes) -> tuple[str, int]:
         return "ogg", 0
     skip = _tag_bytes(head)
     if skip or tags.find_frame_end(head, 0):
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(skip)
             if not tags.find_frame_end(file.read(4), 0):
                 raise Unfit("not_audio" if not skip else "damaged_audio")
@@ -196,16 +204,16 @@ def _open_sound(path: Path, kind: str) -> Iterator[soundfile.SoundFile]:
     # with a name the library goes by its ending.
     import soundfile
 
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        with soundfile.SoundFile(
-            descriptor, closefd=False, **(RAW_GSM if kind == "gsm" else {})
-        ) as sound:
+        with (
+            open_file(path) as file,
+            soundfile.SoundFile(
+                file.fileno(), closefd=False, **(RAW_GSM if kind == "gsm" else {})
+            ) as sound,
+        ):
             yield sound
     except soundfile.LibsndfileError as error:
         raise Unfit("damaged_audio") from error
-    finally:
-        os.close(descriptor)
 
 
 def _is_cut(log: str) -> bool:
@@ -216,8 +224,10 @@ def _is_cut(log: str) -> bool:
     )
 
 
-def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
-    """Count the readable frames, and find the peak of each two-hundredth of a second."""
+def _read_through(sound: soundfile.SoundFile, most: int) -> tuple[int, numpy.ndarray]:
+    """Count the readable frames, and find the peak of each two-hundredth of a second. Raises
+    Unfit beyond four hours, and beyond so many frames: a small file of silence fills a disk.
+    """
     import numpy
 
     window, frames = max(sound.samplerate // 200, 1), 0
@@ -226,6 +236,8 @@ def _read_through(sound: soundfile.SoundFile) -> tuple[int, numpy.ndarray]:
         frames += len(block)
         if frames > MAX_SECONDS * sound.samplerate:
             raise Unfit("too_long")
+        if frames > most:
+            raise Unfit("unpacks_too_far")
         loud = numpy.nan_to_num(numpy.abs(block).max(axis=1))
         loudest.append(numpy.maximum.reduceat(loud, range(0, len(loud), window)))
     return frames, numpy.concatenate(loudest or [numpy.empty(0)])

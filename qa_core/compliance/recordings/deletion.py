@@ -268,7 +268,7 @@ def _remove_files(session: Session) -> None:
     for name in session.info.pop(GOING, ()):
         try:
             vault.remove(name)
-        except OSError:
+        except (OSError, vault.DamagedFile):
             # Nobody can play it any more, and the next import sweeps it away.
             logging.getLogger("qa_core").exception(
                 "a recording that was deleted still has its file"

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from qa_core.files.archives import open_file
+
 MAX_COMMENTS = 64 * 1024
 """Bytes of the comments of an OGG file; what is larger holds a picture."""
 BLANK = 0x20
@@ -26,7 +28,7 @@ def find_mpeg_frames(path: Path, start: int) -> Iterator[tuple[int, int]]:
     """Find the frames of an MP3 file from there on, each as its first byte and the one
     behind it. What lies between or behind them, such as tags and pictures, is no sound.
     """
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+    with open_file(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         kind = data[start + 1] & 0x1E, data[start + 2] & 0x0C
         position, is_lost = start, False
         while 0 <= position < len(data) - 3:
@@ -67,7 +69,7 @@ def find_ogg_pages(path: Path, start: int) -> Iterator[tuple[int, int]]:
     """Find the pages of the first stream of an OGG file from there to its last one, each
     as its first byte and the one behind it. Other streams, and what follows, are left out.
     """
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+    with open_file(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
         serial, position, is_last = data[14:18], start, False
         while not is_last and data[position : position + 4] == b"OggS":
             table = data[position + 27 : position + 27 + data[position + 26]]
@@ -83,7 +85,7 @@ def find_ogg_pages(path: Path, start: int) -> Iterator[tuple[int, int]]:
 def read_ogg_head(path: Path) -> tuple[bytes, int]:
     """Read the first pages of an OGG file, comments blanked, and where they end."""
     head, pages, places = bytearray(), [], []
-    with path.open("rb") as file:
+    with open_file(path) as file:
         is_whole = False
         while not is_whole:
             begins, page_head = len(head), file.read(27)

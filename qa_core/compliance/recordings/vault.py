@@ -3,14 +3,17 @@
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 from qa_core.base import environment
+from qa_core.files.archives import open_file
 from qa_core.storage import sealed_files
 from qa_core.storage.sealed_files import CHUNK, DamagedFile
 
+NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.bin")
 DRAFT = ".again"
 """Ending of a file being encrypted again, beside the folders: no import sweeps it."""
 
@@ -18,6 +21,15 @@ DRAFT = ".again"
 def folder() -> Path:
     """Return the folder of recordings."""
     return environment.current().folder / "recordings"
+
+
+def _locate(name: str) -> Path:
+    """Return the path of a file by its name in the records. Raises DamagedFile for a name that
+    `write` never gave, which may lead elsewhere.
+    """
+    if not NAME.fullmatch(name):
+        raise DamagedFile(name)
+    return folder() / name
 
 
 def write(blocks: Iterable[bytes]) -> str:
@@ -45,7 +57,7 @@ def write(blocks: Iterable[bytes]) -> str:
 
 def clear_bytes(name: str) -> int:
     """Compute the length of the clear audio from the size of its file."""
-    return sealed_files.clear_bytes((folder() / name).stat().st_size)
+    return sealed_files.clear_bytes(_locate(name).stat().st_size)
 
 
 def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -55,7 +67,7 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     Deleted in between, by an objection that has just come, it gives no further chunk;
     encrypted again in between, it goes on with the new file.
     """
-    path = folder() / name
+    path = _locate(name)
     with path.open("rb") as file:
         for chunk in sealed_files.read(file, _find_keys(), name, start, end):
             if not os.fstat(file.fileno()).st_nlink:
@@ -71,7 +83,7 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
 
 def remove(name: str) -> None:
     """Delete a file; one already gone is no error."""
-    (folder() / name).unlink(missing_ok=True)
+    _locate(name).unlink(missing_ok=True)
 
 
 def delete_orphans(names: Set[str]) -> int:
@@ -110,7 +122,7 @@ def encrypt_again(name: str) -> Path:
 
 def find_digest(path: Path) -> str:
     """Compute the HMAC by which a delivered file is recognised, without identifying it."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return _digest(iter(lambda: file.read(CHUNK), b""))
 
 
@@ -149,7 +161,7 @@ def _encrypt(draft: Path, name: str, blocks: Iterable[bytes]) -> None:
 
 def _opens(name: str, keys: list[bytes]) -> bool:
     try:
-        with (folder() / name).open("rb") as file:
+        with _locate(name).open("rb") as file:
             next(sealed_files.read(file, keys, name), None)
     except (DamagedFile, OSError):
         return False

@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
 from qa_core.base.masking import mask_contact_details
 from qa_core.compliance import recordings
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import audio, deletion, vault
+from qa_core.files.archives import stay_inside
 from qa_core.files.header_text import simplify
 from qa_core.ingest.load.batches import LoadJob
 from qa_core.ingest.staging.quarantine import RejectedRow
@@ -210,40 +212,50 @@ def _store_audio(
     item: IncomingRecording, source: Path, stored_recording: Recording | None, is_real: bool
 ) -> None:
     """Check the audio of a row and, unless it is known or unfit, store it."""
-    path = _find_file(source if source.is_dir() else source.parent, item.row["file"])
+    base = source if source.is_dir() else source.parent
+    path = _find_file(base, item.row["file"])
     if isinstance(path, str):
         item.result = path
         return
     try:
-        if stored_recording is not None:
-            is_same = stored_recording.purpose == item.purpose and (
-                stored_recording.digest == vault.find_digest(path)
-                or vault.holds(stored_recording.file_name, audio.read(audio.examine(path)))
-            )
-            item.result = UNCHANGED if is_same else "stored_otherwise"
-            return
-        item.audio = audio.examine(path)
-        if is_real:
-            item.stored = deletion.store_audio(path, item.audio)
+        with stay_inside(base):
+            _read_audio(item, path, stored_recording, is_real)
     except audio.Unfit as unfit:
         item.result = unfit.reason
+    except Refusal as refusal:
+        if refusal.code != "no_regular_file":  # it became a link meanwhile
+            raise
+        item.result = "outside_folder"
     except PermissionError:
         item.result = "no_file"
+
+
+def _read_audio(
+    item: IncomingRecording, path: Path, stored_recording: Recording | None, is_real: bool
+) -> None:
+    if stored_recording is not None:
+        is_same = stored_recording.purpose == item.purpose and (
+            stored_recording.digest == vault.find_digest(path)
+            or vault.holds(stored_recording.file_name, audio.read(audio.examine(path)))
+        )
+        item.result = UNCHANGED if is_same else "stored_otherwise"
+        return
+    item.audio = audio.examine(path)
+    if is_real:
+        item.stored = deletion.store_audio(path, item.audio)
 
 
 def _find_file(base: Path, name: str) -> Path | str:
     """Find the audio file that a row names in its folder; else the reason code."""
     name = name.strip().replace("\\", "/")
-    if (
-        PurePosixPath(name).is_absolute()
-        or re.match(r"[A-Za-z]:", name)
-        or ".." in PurePosixPath(name).parts
-    ):
+    parts = PurePosixPath(name).parts
+    if PurePosixPath(name).is_absolute() or re.match(r"[A-Za-z]:", name) or ".." in parts:
         return "outside_folder"
-    path = (base / name).resolve()
-    if not path.is_relative_to(base.resolve()):
-        return "outside_folder"
-    return path if path.is_file() else "no_file"
+    path = base / name
+    try:
+        return "outside_folder" if path.is_symlink() else path if path.is_file() else "no_file"
+    except OSError:  # a name that is too long
+        return "no_file"
 
 
 def _build_key(recording: Recording) -> RecordingKey:

@@ -37,6 +37,7 @@ REJECTED = {
     ),
     "too_few_cells": N_("fewer cells than the header has"),
     "too_long": N_("audio of more than four hours"),
+    "unpacks_too_far": N_("audio that would take too much space"),
     "too_many_cells": N_("more cells than the header has"),
     "unknown_evaluator": N_(
         "the evaluator has no account and is not confirmed by the data protection officer"

@@ -5,7 +5,6 @@ is polled, since the system's notices do not tell what another machine writes to
 network folder, and a complete file must be seen twice anyway.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -14,7 +13,7 @@ import stat
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
@@ -25,7 +24,7 @@ from qa_core.base import environment, i18n
 from qa_core.base.errors import Misuse, Refusal
 from qa_core.base.progress import Stop
 from qa_core.centre import settings
-from qa_core.files.archives import open_file, refuse_special, stay_inside
+from qa_core.files.archives import move, open_file, open_parent, refuse_special, stay_inside
 from qa_core.files.options import KINDS, ImportOptions
 from qa_core.ingest import pipeline
 from qa_core.ingest.reading import table_reader
@@ -194,8 +193,13 @@ class Watch:
 
     def _import(self, path: Path, sighting: FileSighting) -> None:
         """Import one file and move it away; a temporary failure is tried again later."""
-        with stay_inside(self.folder):
-            self._import_inside(path, sighting)
+        try:
+            with stay_inside(self.folder):
+                self._import_inside(path, sighting)
+        except (FileNotFoundError, Refusal) as error:  # gone, or a link, since it was read
+            if getattr(error, "code", "no_file") not in ("no_file", "no_regular_file"):
+                raise
+            self._sightings.pop(path, None)
 
     def _import_inside(self, path: Path, sighting: FileSighting) -> None:
         try:
@@ -265,13 +269,12 @@ class Watch:
         """Move a file after its note. Where nothing may be moved, it is remembered as done."""
         self._sightings.pop(path, None)
         try:
-            if target.parent.resolve() != self.folder.resolve() / target.parent.relative_to(
-                self.folder
-            ):  # a link among the folders of ours would lead the file elsewhere
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            target.with_name(target.name + ending).write_text(note, encoding="utf-8")
-            path.replace(target)
+            with open_parent(target, self.folder, makes=True) as place:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+                number = os.open(target.name + ending, flags, 0o666, dir_fd=place)
+                with os.fdopen(number, "w", encoding="utf-8") as file:
+                    file.write(note)
+            move(path, target, self.folder)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -286,9 +289,9 @@ class Watch:
                 )
             )
             return False
-        beside = path.with_name(path.name + ".toml")
         with suppress(OSError):
-            beside.replace(target.with_name(target.name + ".toml"))
+            beside = (one.with_name(one.name + ".toml") for one in (path, target))
+            move(*beside, self.folder)
         return True
 
     def _requeue_grown(self) -> None:
@@ -296,7 +299,7 @@ class Watch:
             state = _read_state(target)
             if state is not None and state[0] != size and not origin.exists():
                 with suppress(OSError):
-                    target.replace(origin)
+                    move(target, origin, self.folder)
             if state is None or state[0] != size or time.monotonic() - at > GROWTH_SECONDS:
                 del self._archived[target]
 
@@ -329,11 +332,13 @@ class Watch:
         if began < sighting.next_try:
             return
         refusal, has_loaded = None, False
+        is_inside = path.is_relative_to(self.folder)
         try:
-            for report in follower.catch_up(stop):
-                refusal, has_loaded = report.refusal, True
-                if refusal is None:
-                    self.report(report)
+            with stay_inside(self.folder) if is_inside else nullcontext():
+                for report in follower.catch_up(stop):
+                    refusal, has_loaded = report.refusal, True
+                    if refusal is None:
+                        self.report(report)
         except Exception as error:
             refusal = _as_refusal(error)
         if follower.lost:

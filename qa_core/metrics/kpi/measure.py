@@ -40,7 +40,7 @@ from qa_core.metrics.kpis import (
     dimensions,
 )
 from qa_core.metrics.kpis.dimensions import Filters, Period
-from qa_core.storage import lake
+from qa_core.storage import bounds, lake
 from qa_core.storage.engine import current
 from qa_core.storage.records import store
 
@@ -253,6 +253,7 @@ def _read_rows(
         kpi_rows = [read_row(kpi, record) for kpi in kpis]
         if question.by and not record["present"] and not any(row.n for row in kpi_rows):
             continue
+        bounds.check(len(rows))
         group = question.group_of(record)
         rows += [replace(row, by=group, notes=(*row.notes, *notes)) for row in kpi_rows]
     if not question.by and not rows:
@@ -267,13 +268,22 @@ def _find_records(
     if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
         of_teams = subject == FactTable.CONTACTS
         around = statements.DAYS_AROUND[subject]
-        return month_sums.collect(question, build, around=around, is_of_teams=of_teams)
+        frame = month_sums.collect_frame(question, build, around=around, is_of_teams=of_teams)
+        return _list_records(question, frame, kpis)
     if subject == FactTable.CUSTOMERS:
         records = caller_months.find_records(question, kpis)
         if records is not None:
             return records
     months = statements.months_of(question, subject)
     frame = current().run(build(question), beside_the_lake(subject), **months)
+    return _list_records(question, frame, kpis)
+
+
+def _list_records(
+    question: MetricQuery, frame: pd.DataFrame, kpis: list[Kpi]
+) -> list[dict[str, Any]]:
+    if question.by:  # each group that is present becomes a row of each KPI
+        bounds.check(int((frame["present"] > 0).sum()) * len(kpis))
     return frame.to_dict("records")
 
 

@@ -40,7 +40,7 @@ def current_commits(base: tables.Snapshot) -> list[Mapping[str, Any]]:
         if "undoes" in entry:
             undone.add(entry["undoes"])
         elif "batch_id" in entry and entry["batch_id"] not in undone:
-            entries.append(entry)
+            entries.append({**entry, "undo": [Path(image).name for image in entry["undo"]]})
     return entries[::-1]
 
 

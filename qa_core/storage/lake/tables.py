@@ -57,6 +57,8 @@ every before-image.
 """
 
 _LOG_FILE = re.compile(r"(\d{20})\.json")
+_PART_FILE = re.compile(r"[\w.=%-]+/[\w.-]+\.parquet")
+"""Path of a file of a table: in the folder of its month, and nowhere else."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,9 @@ def _identity(log: Path, number: int) -> tuple[int, int] | None:
 def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
     try:
         actions = pa.table(DeltaTable(folder, version=number).get_add_actions(flatten=True))
+        rows = actions.to_pylist()
+        if strays := [row["path"] for row in rows if not _PART_FILE.fullmatch(row["path"])]:
+            raise DeltaError(strays[0])
     except (DeltaError, OSError) as error:
         raise Refusal(
             "lake_damaged",
@@ -229,7 +234,6 @@ def _read_snapshot(name: str, folder: Path, number: int) -> Snapshot:
         return Snapshot(name, folder, number)
     first, last = f"min.{CLOCKS[name]}", f"max.{CLOCKS[name]}"
     first_local, last_local = f"min.{LOCAL_CLOCK}", f"max.{LOCAL_CLOCK}"
-    rows = actions.to_pylist()
     parts = [
         Part(
             row["partition.month"],

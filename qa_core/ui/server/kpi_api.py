@@ -1,12 +1,12 @@
 """The API: `GET /api/kpi` answers as `kpi --json` does, with limits (docs/api.md)."""
 
+import hashlib
 import json
 import logging
 import re
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -21,15 +21,19 @@ from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.metrics import kpi_question, kpis
 from qa_core.metrics.kpis import dimensions
+from qa_core.storage import bounds
 from qa_core.storage.system_errors import TEMPORARY_CODES, find_refusal
 from qa_core.ui.server import browser
 from qa_core.ui.server.connections import Budget
 
 PARAMETERS = ("kpi", "by", "from", "to", "where", "set", "explain")
 """Parameters of the address: the options of the command `kpi`, by the same names."""
-A_MINUTE, AT_ONCE, WORKERS, MAX_WAITING = 60, 2, 4, 40
-"""Requests of one token: in a minute, and at once. Requests of all: worked on, and waiting."""
-MAX_ROWS, MAX_QUERY = 50_000, 8_000
+A_MINUTE, AT_ONCE, MAX_QUEUE = 60, 2, 8
+"""Requests of one token: in a minute, worked on at once, and waiting for those."""
+WORKERS, MAX_WAITING = 4, 40
+"""Requests of all tokens: worked on at once, and waiting."""
+MAX_ROWS, MAX_SECONDS, MAX_QUERY = 50_000, 30, 8_000
+"""Rows of an answer, seconds that it may take, characters of a question."""
 ADDRESS_STATUS = {"unknown_address": 404, "method_not_allowed": 405}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNAVAILABLE = TEMPORARY_CODES | {"store_read_only", "lake_damaged", "busy"}
@@ -39,37 +43,47 @@ LOG = logging.getLogger("qa_core")
 
 
 class Limits:
-    """Requests that are under way, and what each token may still ask."""
+    """What each token may still ask, by its name, and its queue, by the digest of its secret."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.budgets: dict[str, Budget] = {}
-        self.running: Counter[str] = Counter()
+        self.queues: dict[bytes, anyio.CapacityLimiter] = {}
 
-    @contextmanager
-    def hold(self, token: str) -> Iterator[None]:
+    def take(self, token: str) -> None:
         """Count one request of a token. Raises Refusal `too_many_requests`."""
         with self.lock:
             budget = self.budgets.setdefault(token, Budget(A_MINUTE, A_MINUTE / 60))
-            if self.running[token] >= AT_ONCE:
-                wait = 1.0
-            elif wait := budget.take():
+            if wait := budget.take():
                 budget.give_back()
-            if wait:
-                raise Refusal(
-                    "too_many_requests",
-                    "A token may send {minute} requests a minute and {at_once} at once. Wait "
-                    "{seconds} seconds and try again.",
-                    minute=A_MINUTE,
-                    at_once=AT_ONCE,
-                    seconds=-int(-wait // 1),
-                )
-            self.running[token] += 1
+                raise _build_too_many(wait)
+
+    @asynccontextmanager
+    async def queue(self, secret: str) -> AsyncIterator[None]:
+        """Wait until fewer than `AT_ONCE` requests with that secret are under way. They
+        take no place from other tokens meanwhile. Raises Refusal `too_many_requests`.
+        """
+        key = hashlib.sha256(secret.encode()).digest()
+        queue = self.queues.setdefault(key, anyio.CapacityLimiter(AT_ONCE))
+        if queue.statistics().tasks_waiting >= MAX_QUEUE:
+            raise _build_too_many(1.0)
         try:
-            yield
+            async with queue:
+                yield
         finally:
-            with self.lock:
-                self.running[token] -= 1
+            if not queue.borrowed_tokens and not queue.statistics().tasks_waiting:
+                self.queues.pop(key, None)
+
+
+def _build_too_many(wait: float) -> Refusal:
+    return Refusal(
+        "too_many_requests",
+        "A token may send {minute} requests a minute and {at_once} at once. Wait {seconds} seconds "
+        "and try again.",
+        minute=A_MINUTE,
+        at_once=AT_ONCE + MAX_QUEUE,
+        seconds=-int(-wait // 1),
+    )
 
 
 class KpiEndpoint(HTTPEndpoint):
@@ -84,9 +98,14 @@ class KpiEndpoint(HTTPEndpoint):
         return response
 
     async def get(self, request: Request) -> Response:
-        if WAITING.statistics().tasks_waiting > MAX_WAITING:
-            return _refuse(BUSY)
-        return await anyio.to_thread.run_sync(_respond, request, limiter=WAITING)
+        try:
+            async with LIMITS.queue(_read_secret(request)):
+                if WAITING.statistics().tasks_waiting > MAX_WAITING:
+                    return _refuse(BUSY)
+                return await anyio.to_thread.run_sync(_respond, request, limiter=WAITING)
+        except Refusal as refusal:
+            browser.use_language_of(request)
+            return _refuse(refusal)
 
 
 LIMITS, WAITING = Limits(), anyio.CapacityLimiter(WORKERS)
@@ -107,16 +126,17 @@ def _respond(request: Request) -> Response:
 
 
 def _answer(request: Request) -> dict[str, Any]:
-    scheme, _space, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secret.strip():
+    secret = _read_secret(request)
+    if not secret:
         raise service_tokens.TokenRefused(
             "no_token",
             N_("Send a service token in the header “Authorization: Bearer …”, and nowhere else."),
         )
     address = request.client.host if request.client else ""
     origin = browser.build({}, dict(request.headers), address)
-    viewer = service_tokens.open_token(secret.strip(), origin)
-    with LIMITS.hold(viewer.username):
+    viewer = service_tokens.open_token(secret, origin)
+    LIMITS.take(viewer.username)
+    with bounds.bounded(MAX_ROWS, MAX_SECONDS):
         names, cuts, refused = [], [], "failed"
         try:
             question = _read(request)
@@ -124,7 +144,7 @@ def _answer(request: Request) -> dict[str, Any]:
             names = [name for name in kpis.BY_KEY if name in question.names]
             filters = {text.partition("=")[0] for text in question.where}
             cuts = [name for name in dimensions.BY_KEY if name in {*question.by, *filters}]
-            document = kpi_question.answer(viewer, question, MAX_ROWS).as_json()
+            document = kpi_question.answer(viewer, question).as_json()
             refused = ""
             return document
         except Refusal as refusal:
@@ -132,6 +152,11 @@ def _answer(request: Request) -> dict[str, Any]:
             raise
         finally:
             service_tokens.note_use(viewer, names, cuts, refused)
+
+
+def _read_secret(request: Request) -> str:
+    scheme, _space, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _read(request: Request) -> kpi_question.KpiQuestion:
