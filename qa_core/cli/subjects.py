@@ -110,9 +110,13 @@ def add_objection(
     contacts = subjects.read_contacts(contact or ())
     if not keys and not contacts:
         raise Misuse("no_objection", "Give --number, --customer or --contact.")
-    deleted = subjects.object_to(Viewer.SYSTEM, keys, contacts)
-    yield {"entered": len(keys) + len(contacts), "recordings_deleted": deleted}
-    yield _("Entered. Recordings deleted: {count}.", count=deleted)
+    outcome = subjects.object_to(Viewer.SYSTEM, keys, contacts)
+    yield {
+        "entered": len(keys) + len(contacts),
+        "contacts": outcome.contacts,
+        "recordings_deleted": outcome.recordings,
+    }
+    yield outcome.describe()
 
 
 @EXCLUSIONS.command("list")
@@ -136,7 +140,7 @@ def add_exclusion(
     """Exclude a line, an advisor or contacts; stored audio is deleted at once."""
     from qa_core.upkeep import subjects
 
-    deleted = subjects.exclude(
+    outcome = subjects.exclude(
         Viewer.SYSTEM,
         reason,
         line,
@@ -145,7 +149,7 @@ def add_exclusion(
     )
     listed = list_exclusions()
     yield next(listed)
-    yield _("Entered. Recordings deleted: {count}.", count=deleted)
+    yield outcome.describe()
     yield from listed
 
 

@@ -133,7 +133,8 @@ def _leave_out(viewer: Viewer, by_kind: dict[str, list[ReplayEntry]]) -> None:
     for entry in by_kind.get("exclusion", ()):
         what = json.loads(entry.key)
         contacts = [(what["source_system"], what["contact_id"])] if "contact_id" in what else []
-        subjects.exclude(viewer, entry.value, what.get("number"), what.get("advisor_id"), contacts)
+        excluded = (what.get("number"), what.get("advisor_id"), contacts)
+        subjects.exclude(viewer, entry.value, *excluded, must_exist=False)
     for entry in by_kind.get("restriction", ()):
         what = json.loads(entry.key)
         contact = (what["source_system"], what["contact_id"]) if what["contact_id"] else None

@@ -5,13 +5,14 @@ an advisor, their erasure, and objections, which apply to later imports too.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_
+from qa_core.base.i18n import N_, _
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
@@ -23,6 +24,8 @@ from qa_core.ingest.staging.pseudonyms import (
     normalise_numbers,
 )
 from qa_core.metrics import downloads
+from qa_core.metrics.kpis import formatting
+from qa_core.metrics.law.centre_counts import count_matching
 from qa_core.storage import audit_log, lake, replay_list
 from qa_core.storage.facts.personal_data import PERSONS
 from qa_core.storage.records import store
@@ -31,6 +34,8 @@ from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import Objection
 from qa_core.upkeep import erasure, person_copy
 
+LINE = re.compile(r"\+?[0-9]{2,15}")
+"""Number of a line or an extension, normalised."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 
 
@@ -138,11 +143,28 @@ def erase(
     return erasure.erase(Viewer.SYSTEM, *subject, viewer.username)
 
 
+@dataclass(frozen=True)
+class ActOutcome:
+    """What an act met: stored contacts, and the recordings of them that were deleted."""
+
+    contacts: int
+    recordings: int
+
+    def describe(self) -> str:
+        """Describe it for the person who acted."""
+        met = _(
+            "Entered. Contacts met: {contacts}. Recordings deleted: {count}.",
+            contacts=formatting.number(self.contacts),
+            count=formatting.number(self.recordings),
+        )
+        return met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+
+
 def object_to(
     viewer: Viewer, customers: Sequence[str] = (), contacts: Sequence[tuple[str | None, str]] = ()
-) -> int:
+) -> ActOutcome:
     """Enter objections of customers (pseudonyms) and to contacts (system or None, id),
-    for what is stored and comes later. Returns the number of recordings deleted.
+    for what is stored and comes later.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
@@ -160,7 +182,8 @@ def object_to(
             )
             for _entry in (*customers, *contacts):
                 audit_log.record(session, viewer.username, "objection_entered")
-        return recovery.apply_objections(viewer.username)
+        met = count_matching(viewer, contacts, customer_key=customers)
+        return ActOutcome(met, recovery.apply_objections(viewer.username))
 
 
 def exclude(
@@ -169,27 +192,41 @@ def exclude(
     line: str | None = None,
     advisor: str | None = None,
     contacts: Sequence[tuple[str | None, str]] = (),
-) -> int:
+    must_exist: bool = True,
+) -> ActOutcome:
     """Exclude a line (the number dialled), an advisor or contacts (system or None, id)
-    from recording and listening. Returns the number of stored recordings deleted.
+    from recording and listening. Raises Refusal for what is no number, and for contacts
+    that are not stored, where they must exist.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entries: list[dict[str, str | None]] = [
         {"source_system": system, "contact_id": number} for system, number in contacts
     ]
+    lines: list[str] = []
     if line:
-        entries.append({"number": normalise_numbers(pa.array([line.strip()]))[0].as_py()})
+        lines = normalise_numbers(pa.array([line.strip()])).to_pylist()
+        if not LINE.fullmatch(lines[0] or ""):
+            raise Refusal("no_line", N_("{text} is no number of a line."), text=line)
+        entries.append({"number": lines[0]})
     if advisor:
         entries.append({"advisor_id": advisor})
     if not entries:
         raise Misuse("one_exclusion", "Name exactly one person, line or contact.")
+    unknown = [
+        contact for contact in contacts if must_exist and not count_matching(viewer, [contact])
+    ]
+    if unknown:
+        message = N_("No contact with this id is stored: {ids}. Check it.")
+        raise Refusal("no_contact", message, ids=", ".join(number for _system, number in unknown))
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         replay_list.add("exclusion", *map(json.dumps, entries), value=reason)
         with store.writing() as session:
             for entry in entries:
                 exclusions.add(session, viewer, reason, **entry)
-        return recordings.delete_forbidden(viewer.username)
+        people = [advisor] if advisor else []
+        met = count_matching(viewer, contacts, tracking_number=lines, advisor_id=people)
+        return ActOutcome(met, recordings.delete_forbidden(viewer.username))
 
 
 def restrict(
@@ -222,8 +259,8 @@ def lift(viewer: Viewer, number: int) -> None:
         lake.touch()
 
 
-def grant_exclusion(viewer: Viewer, number: int) -> int:
-    """Exclude the contact that an advisor's request names. Returns the recordings deleted."""
+def grant_exclusion(viewer: Viewer, number: int) -> ActOutcome:
+    """Exclude the contact that an advisor's request names."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
     if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:

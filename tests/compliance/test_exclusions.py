@@ -92,7 +92,7 @@ def test_a_line_is_excluded_by_its_number_however_it_is_written(
 
 
 def test_an_extension_is_excluded_as_the_advisor_who_answers(kept: Path) -> None:
-    assert subjects.exclude(SYSTEM, "representative", advisor="4501") == 2
+    assert subjects.exclude(SYSTEM, "representative", advisor="4501").recordings == 2
     assert find_audio() == {"a"}
     subjects.exclude(SYSTEM, "representative", advisor="4501")  # again: no second entry
     assert [entry.what for entry in exclusions.find_all(SYSTEM)] == ["advisor Bob"]
@@ -128,11 +128,22 @@ def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) ->
     assert find_audio() == {"c"}
 
 
+def test_an_act_says_how_many_contacts_it_met(kept: Path) -> None:
+    met = subjects.exclude(SYSTEM, "private", contacts=[(None, "a")])
+    assert (met.contacts, met.recordings) == (1, 1)
+    nobody = subjects.exclude(SYSTEM, "private", line="+33144559998")
+    assert (nobody.contacts, nobody.recordings) == (0, 0)
+    assert "It met nothing" in nobody.describe()
+
+
 def test_what_is_no_exclusion_is_refused(kept: Path) -> None:
     with pytest.raises(Misuse):
         subjects.exclude(SYSTEM, "private")
     with pytest.raises(Misuse):
         subjects.exclude(SYSTEM, "gossip", line="+33144556677")
+    for junk in ({"line": "abc"}, {"contacts": [(None, "nope")]}, {"contacts": [("other", "a")]}):
+        with pytest.raises(Refusal):
+            subjects.exclude(SYSTEM, "private", **junk)
     with store.reading() as session:
         assert session.scalar(sa.select(sa.func.count(ListeningExclusion.id))) == 0
     for role in set(Role) - {Role.DPO}:

@@ -118,7 +118,7 @@ def test_restricted_audio_is_still_deleted_when_its_caller_objects(
     states = {found.rule.number: found.state for found in purge.judge_rules(SYSTEM)}
     assert states["R3"] == "in_order"
 
-    assert subjects.object_to(SYSTEM, [KEY]) == 1
+    assert subjects.object_to(SYSTEM, [KEY]).recordings == 1
     with store.reading() as session:
         assert session.get(Recording, kept.id).deleted_because == "objected"
 

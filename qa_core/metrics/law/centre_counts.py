@@ -4,6 +4,7 @@ docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted 
 
 import functools
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -140,6 +141,30 @@ def count_restricted(viewer: Viewer) -> int:
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_restricted),
         "The data protection officer sees the number of restricted contacts. Only that number is "
         "read.",
+    )
+    return int(engine.current().run(query)["contacts"][0])
+
+
+def count_matching(
+    viewer: Viewer, contacts: Iterable[tuple[str | None, str]] = (), **values: Iterable[str]
+) -> int:
+    """Count the stored contacts of the whole centre that are among these (system or None,
+    id), or have one of these values in one of these columns. No contact is shown.
+    """
+    viewer.require(Permission.SEE_COMPLIANCE)
+    if lake.span() is None:
+        return 0
+    c = CONTACTS.c
+    is_one = (
+        sa.and_(c.contact_id == number, c.source_system == system if system else sa.true())
+        for system, number in contacts
+    )
+    is_met = sa.or_(
+        sa.false(), *is_one, *(c[name].in_(list(wanted)) for name, wanted in values.items())
+    )
+    query = Unscoped(
+        sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_met),
+        "The data protection officer sees how many contacts an act met. Only that number is read.",
     )
     return int(engine.current().run(query)["contacts"][0])
 

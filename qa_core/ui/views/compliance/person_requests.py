@@ -216,8 +216,8 @@ def _ask_exclusion() -> None:
     if sent:
         with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
             person = _find_subject("advisor", advisor) if advisor.strip() else None
-            deleted = subjects.exclude(acting, reason, line.strip() or None, person)
-            actions.finish(_("Entered. Recordings deleted: {count}.", count=deleted))
+            outcome = subjects.exclude(acting, reason, line.strip() or None, person)
+            actions.finish(outcome.describe())
 
 
 def _ask_end_of_exclusion(entries: list[exclusions.ExclusionEntry]) -> None:
