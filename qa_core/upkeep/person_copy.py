@@ -116,7 +116,7 @@ def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[boo
     ]
     if person.kind == CUSTOMER and (owned := person.owns(entry)) is not None:
         tests.append(owned)
-    if person.kind == ADVISOR and not tests:
+    if person.kind == ADVISOR and not tests and ADVISOR in (entry.stored.whose or (ADVISOR,)):
         return entry.find_parts(lambda whole: _find_rows(whole, person))
     return sa.or_(*tests) if tests else None
 

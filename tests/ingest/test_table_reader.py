@@ -598,17 +598,17 @@ def test_evaluations_long(tmp_path):
 
 def test_evaluations_wide_have_a_row_per_criterion(tmp_path):
     content = (
-        "call_id;évaluateur;Accueil /2;Identité (0-1);Ton;Total\n1;eve;2;1;4;7\n2;eve;1;NA;5;6\n"
+        "call_id;évaluateur;Accueil /2;Identité (0-1);Suite;Total\n1;eve;2;1;4;7\n2;eve;1;NA;5;6\n"
     )
     staged, rows = stage(write(tmp_path, content), "evaluations")
     assert staged.accepted == 2 and len(rows) == 6
     assert values(rows, "contact_id", "criterion", "points", "possible") == [
         ("1", "Accueil /2", 2, 2),
         ("1", "Identité (0-1)", 1, 1),
-        ("1", "Ton", 4, 5),
+        ("1", "Suite", 4, 5),
         ("2", "Accueil /2", 1, 2),
         ("2", "Identité (0-1)", None, None),
-        ("2", "Ton", 5, 5),
+        ("2", "Suite", 5, 5),
     ]
 
 

@@ -391,7 +391,7 @@ def test_a_correction_keeps_what_stood_before(room) -> None:
     with store.reading() as session:
         before = published.change_counter(session)
 
-    with pytest.raises(Refusal, match="Write a text"):
+    with pytest.raises(Refusal, match="Give a reason"):
         corrections.amend(eve, evaluation_id, version, BEST | {"close": 1}, {}, "Fine", " ")
     with pytest.raises(Refusal):
         corrections.amend(

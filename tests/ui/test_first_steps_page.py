@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders.import_files import bring
-from builders.listening_centre import accredit, open_gates
+from builders.listening_centre import accredit, accredit_evaluators, open_gates
 from streamlit.testing.v1 import AppTest
 
 from qa_core import ingest
@@ -96,6 +96,7 @@ def test_an_empty_centre_leads_step_by_step_to_the_first_figure(
 def test_sample_files_are_imported_without_a_question_and_leave_nothing_when_undone(
     centre: Path,
 ) -> None:
+    accredit_evaluators("Jo Exemple")
     for kind in samples.SAMPLES:
         report = bring(centre, kind, build_sample(kind))
         assert report.tally.read and not report.tally.reasons, kind

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from qa_core.storage.facts import personal_data as data
 from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, reference
 
-ViewText = data.declare(str, data.TEXT, data.ACCOUNT, if_named=data.ROW)
-ViewFilters = data.declare(dict[str, list[str]], data.RECORD, data.ACCOUNT, if_named=data.ROW)
+OF_VIEWS = (data.ACCOUNT, data.ADVISOR)
+ViewText = data.declare(str, data.TEXT, *OF_VIEWS, if_named=data.ROW)
+ViewFilters = data.declare(dict[str, list[str]], data.RECORD, *OF_VIEWS, if_named=data.ROW)
 ThrottleKey = data.declare(str, data.RECORD, data.ACCOUNT, if_named=data.ROW)
 Seals = data.declare(list[str], data.SECRET)
 
