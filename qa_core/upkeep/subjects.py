@@ -145,7 +145,7 @@ def erase(
 
 @dataclass(frozen=True)
 class ActOutcome:
-    """What an act met: stored contacts, and the recordings of them that were deleted."""
+    """Outcome of an act: stored contacts that it met, and their recordings that were deleted."""
 
     contacts: int
     recordings: int
@@ -196,7 +196,7 @@ def exclude(
 ) -> ActOutcome:
     """Exclude a line (the number dialled), an advisor or contacts (system or None, id)
     from recording and listening. Raises Refusal for what is no number, and for contacts
-    that are not stored, where they must exist.
+    that are not stored. A replay (`must_exist` false) enters what was entered before.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     entries: list[dict[str, str | None]] = [
@@ -205,7 +205,7 @@ def exclude(
     lines: list[str] = []
     if line:
         lines = normalise_numbers(pa.array([line.strip()])).to_pylist()
-        if not LINE.fullmatch(lines[0] or ""):
+        if must_exist and not LINE.fullmatch(lines[0] or ""):
             raise Refusal("no_line", N_("{text} is no number of a line."), text=line)
         entries.append({"number": lines[0]})
     if advisor:

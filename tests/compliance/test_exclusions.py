@@ -128,6 +128,12 @@ def test_a_tracking_file_and_a_merged_advisor_take_audio_away_too(kept: Path) ->
     assert find_audio() == {"c"}
 
 
+def test_what_was_entered_before_it_was_checked_is_entered_again_by_a_replay(kept: Path) -> None:
+    subjects.exclude(SYSTEM, "private", line="abc", must_exist=False)
+    subjects.exclude(SYSTEM, "private", contacts=[(None, "nope")], must_exist=False)
+    assert len(exclusions.find_all(SYSTEM)) == 2
+
+
 def test_an_act_says_how_many_contacts_it_met(kept: Path) -> None:
     met = subjects.exclude(SYSTEM, "private", contacts=[(None, "a")])
     assert (met.contacts, met.recordings) == (1, 1)
