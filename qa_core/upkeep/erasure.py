@@ -286,8 +286,8 @@ def _walk(session: Session, person: StoredPerson) -> Counter[str]:
     for entry in data_map.find_records().values():
         if person.contacts and (is_theirs := person.owns(entry)) is not None:
             _blank(session, entry, is_theirs)
-        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind):
-            if datum.on_erasure == CUT and not isinstance(column.type, sa.JSON):
+        for column, datum in entry.find_identifiers(person.kind):
+            if datum.on_erasure == CUT:
                 values = {column.name: person.stand_in or _find_empty(column)}
                 values |= {
                     text.name: _find_empty(text)

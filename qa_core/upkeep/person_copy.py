@@ -109,11 +109,7 @@ def _find_rows(entry: StoredTable, person: StoredPerson) -> sa.ColumnElement[boo
     """Build the predicate of a person's rows: those that name them or one of their
     contacts, and the parts of these.
     """
-    tests = [
-        person.holds(column, datum)
-        for column, datum in entry.find(ColumnContent.IDENTIFIER, person.kind)
-        if not isinstance(column.type, sa.JSON)
-    ]
+    tests = [person.holds(column, datum) for column, datum in entry.find_identifiers(person.kind)]
     if person.kind == CUSTOMER and (owned := person.owns(entry)) is not None:
         tests.append(owned)
     if person.kind == ADVISOR and not tests and ADVISOR in (entry.stored.whose or (ADVISOR,)):

@@ -26,7 +26,7 @@ from qa_core.compliance.conditions import gates
 from qa_core.ingest.staging.pseudonyms import KEY_LENGTH
 from qa_core.storage import audit_log, replay_list
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS, ColumnContent
+from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER, PERSONS
 from qa_core.storage.lake import tables
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, WaitingRow
@@ -220,14 +220,13 @@ def _find_erased(kind: str, by_kind: Mapping[str, list[ReplayEntry]]) -> list[st
 
 def _find_present(kind: str) -> Iterator[str]:
     """Find the identifiers of all persons of a kind, wherever the map says they may be."""
-    contacts = data_map.LAKE["contacts"].find(ColumnContent.IDENTIFIER, kind)
+    contacts = data_map.LAKE["contacts"].find_identifiers(kind)
     yield from _read_columns(*(column.name for column, _datum in contacts))
     with store.reading() as session:
         for entry in data_map.find_records().values():
-            for column, _datum in entry.find(ColumnContent.IDENTIFIER, kind):
-                if not isinstance(column.type, sa.JSON):
-                    named = sa.select(column).where(column.is_not(None)).distinct()
-                    yield from session.scalars(_whole(named))
+            for column, _datum in entry.find_identifiers(kind):
+                named = sa.select(column).where(column.is_not(None)).distinct()
+                yield from session.scalars(_whole(named))
         if kind == CUSTOMER:
             for content in session.scalars(_whole(sa.select(WaitingRow.content))):
                 yield from re.findall(rf"\b[0-9a-f]{{{KEY_LENGTH}}}\b", json.dumps(content))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from qa_core.base import environment
 from qa_core.compliance.retention import find_oldest_day, make_due, read_whole, start_of, to_day
 from qa_core.storage import lake
-from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, ColumnContent
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR
 from qa_core.storage.records import data_map, store
 from qa_core.storage.records.imports import BeforeImage, ImportBatch, WaitingRow
 from qa_core.storage.records.people import Account, Advisor
@@ -137,8 +137,8 @@ def _find_leavers(session: Session, before: datetime) -> list[tuple[str, datetim
         else Advisor.advisor_id.in_(sa.select(column).where(column.is_not(None)))
         for entry in data_map.find_records().values()
         if ADVISOR in entry.stored.whose and entry.stored.kind != "leavers"
-        for column, _datum in entry.find(ColumnContent.IDENTIFIER, ADVISOR)
-        if not isinstance(column.type, sa.JSON) and entry.model is not SubjectRequest
+        for column, _datum in entry.find_identifiers(ADVISOR)
+        if entry.model is not SubjectRequest
     ]
     in_use = sa.select(Account.advisor_id).where(Account.active, Account.advisor_id.is_not(None))
     is_kept = sa.or_(*mentions, Advisor.advisor_id.in_(in_use))

@@ -1,4 +1,4 @@
-"""What the people of the demo centre did: advisors answered evaluations, the team lead coached,
+"""Acts of the people of the demo centre: advisors answered evaluations, the team lead coached,
 the manager set goals and took up irritants, and the law was kept, but for one request and one
 document.
 """

@@ -13,7 +13,7 @@ from qa_core.base import environment
 from qa_core.base.arguments import require_between
 from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _
-from qa_core.base.masking import mask
+from qa_core.base.masking import clean_text
 from qa_core.base.row_values import build_from_row
 from qa_core.centre import settings
 from qa_core.centre.advisors import normalise_name
@@ -24,6 +24,8 @@ from qa_core.storage.records import due_work, store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.imports import ACCREDITED
 from qa_core.storage.records.listening import Accreditation, ConfirmedEvaluator
+
+MAX_REASON = 1_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def accredit(
     viewer.require(Permission.MANAGE_COMPLIANCE)
     today = environment.today()
     starts_on = starts_on or today
-    if starts_on < today and not reason.strip():
+    reason = clean_text(reason, MAX_REASON, "no_reason", is_needed=False)
+    if starts_on < today and not reason:
         raise Refusal("no_reason", "An accreditation for past days needs a reason.")
     for purpose in purposes:
         require_known(purpose, gates.PURPOSES, "unknown_purpose")
@@ -89,7 +92,7 @@ def accredit(
             purposes=own_purposes,
             starts_on=starts_on,
             ends_on=until,
-            reason=mask(reason.strip()) or None,
+            reason=reason or None,
             given_by=viewer.username,
         )
         session.add(accreditation)

@@ -14,10 +14,10 @@ from qa_core.access import people
 from qa_core.access.roles import Permission, Viewer, has_on_others
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_
-from qa_core.base.masking import mask
+from qa_core.base.masking import clean_text
 from qa_core.centre import members
 from qa_core.centre.advisors import normalise_name
-from qa_core.compliance.conditions.accreditations import holds_on
+from qa_core.compliance.conditions.accreditations import MAX_REASON, holds_on
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.listening import Accreditation, ConfirmedEvaluator
@@ -49,18 +49,18 @@ class EvaluationAuthors:
     """All persons who may have evaluated, by the spellings of their names."""
 
     def __init__(self, session: Session) -> None:
-        by_name: dict[str, list[Accreditation]] = {}
+        by_person: dict[tuple[str | None, str | None], list[Accreditation]] = {}
         for item in session.scalars(sa.select(Accreditation)):
-            by_name.setdefault(item.username or f"={item.evaluator}", []).append(item)
+            by_person.setdefault((item.username, item.evaluator), []).append(item)
         self._known: dict[str, list[EvaluationAuthor]] = {}
         for username, person in people.find_people(session).items():
             may_listen = has_on_others(person.role, Permission.LISTEN)
-            given = by_name.get(username, ())
+            given = by_person.get((username, None), ())
             evaluator = EvaluationAuthor(username, may_listen, person.advisor_id, given)
             for spelling in {normalise_name(username), normalise_name(person.name)}:
                 self._known.setdefault(spelling, []).append(evaluator)
         for row in session.scalars(sa.select(ConfirmedEvaluator)):
-            given = by_name.get(f"={row.name}", ())
+            given = by_person.get((None, row.name), ())
             self._known[row.name] = [EvaluationAuthor(row.title, True, None, given)]
         self._advisors = {
             advisor_id: normalise_name(name)
@@ -99,7 +99,8 @@ def confirm(viewer: Viewer, name: str, reason: str) -> str:
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     title, spelling = " ".join(name.split()), normalise_name(name)
-    if not spelling or not reason.strip():
+    reason = clean_text(reason, MAX_REASON, "no_reason", is_needed=False)
+    if not spelling or not reason:
         raise Refusal("no_reason", N_("Give the person's name and the reason."))
     if MACHINES.search(spelling):
         raise Refusal(
@@ -107,7 +108,6 @@ def confirm(viewer: Viewer, name: str, reason: str) -> str:
             N_("{name} looks like a program. Only a person makes and signs an evaluation."),
             name=title,
         )
-    reason = mask(reason.strip())
     with store.writing() as session:
         if EvaluationAuthors(session).find(title) is not None:
             raise Refusal(

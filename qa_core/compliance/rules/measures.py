@@ -30,7 +30,7 @@ from qa_core.compliance.rules.findings import (
 )
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
-from qa_core.metrics.law.centre_counts import count_customer_keys, find_newest_texts
+from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.facts.personal_data import ColumnContent
 from qa_core.storage.records import data_map
@@ -191,9 +191,10 @@ def count_screens(facts: RuleFacts) -> RuleCount:
 def count_texts(facts: RuleFacts) -> RuleCount:
     """Count personal data in the newest texts of every free-text column of the map (R11)."""
     texts = [text for column in _find_text_columns() for text in _read_newest(facts, column)]
-    texts += find_newest_texts(Viewer.SYSTEM, NEWEST_TEXTS)
     suspect = sum(bool(masking.find_personal_data(text)) for text in texts)
-    return RuleCount(suspect, len(texts), is_wrong=False, is_to_do=suspect > 0)
+    of_contacts, suspect_of_contacts = count_personal_texts(Viewer.SYSTEM, NEWEST_TEXTS)
+    suspect += suspect_of_contacts
+    return RuleCount(suspect, len(texts) + of_contacts, is_wrong=False, is_to_do=suspect > 0)
 
 
 def _find_text_columns() -> Iterator[sa.Column[Any]]:

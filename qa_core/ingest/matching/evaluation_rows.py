@@ -270,7 +270,6 @@ def _recall(row: WaitingRow) -> EvaluationRow:
         "evaluator": values["evaluator"],
         "evaluated_at": datetime.fromisoformat(moment) if moment else None,
         "local_start": datetime.fromisoformat(day) if day else None,
-        "advisor_id": values["advisor_id"],
     }
     return EvaluationRow(values["external_key"], [first], [])
 

@@ -4,7 +4,7 @@ docs/compliance.md), keys of customers that are no pseudonyms (R16), restricted 
 
 import functools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, masking
 from qa_core.metrics.kpis.rows import ANSWERED
 from qa_core.metrics.law.recording_flags import text_or_none
 from qa_core.storage import engine, lake, restrictions
@@ -146,22 +146,20 @@ def count_restricted(viewer: Viewer) -> int:
 
 
 def count_matching(
-    viewer: Viewer, contacts: Iterable[tuple[str | None, str]] = (), **values: Iterable[str]
+    viewer: Viewer, contacts: Sequence[tuple[str | None, str]] = (), **values: Sequence[str]
 ) -> int:
     """Count the stored contacts of the whole centre that are among these (system or None,
     id), or have one of these values in one of these columns. No contact is shown.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
-    if lake.span() is None:
+    if lake.span() is None or not (contacts or any(values.values())):
         return 0
     c = CONTACTS.c
     is_one = (
         sa.and_(c.contact_id == number, c.source_system == system if system else sa.true())
         for system, number in contacts
     )
-    is_met = sa.or_(
-        sa.false(), *is_one, *(c[name].in_(list(wanted)) for name, wanted in values.items())
-    )
+    is_met = sa.or_(*is_one, *(c[name].in_(wanted) for name, wanted in values.items()))
     query = Unscoped(
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_met),
         "The data protection officer sees how many contacts an act met. Only that number is read.",
@@ -179,11 +177,20 @@ def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
     return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
 
 
-def find_newest_texts(viewer: Viewer, limit: int) -> list[str]:
-    """Find the newest texts of each free-text column of the newest month's contacts. They
-    are searched for personal data; nobody reads them.
+def count_personal_texts(viewer: Viewer, limit: int) -> tuple[int, int]:
+    """Count the newest texts of each free-text column of the newest month's contacts, and
+    those with personal data in them; nobody reads them.
     """
     viewer.require(Permission.SEE_RULES)
+    damage = lake.find_damage(names=["contacts"])
+    here = environment.current().lake_url
+    return _count_personal_texts(here, (lake.version("contacts"), *damage), limit)
+
+
+@functools.lru_cache(maxsize=2)
+def _count_personal_texts(
+    _lake_url: str, _state: tuple[object, ...], limit: int
+) -> tuple[int, int]:
     span = lake.span()
     texts: list[str] = []
     for name in find_columns(CONTACTS, ColumnContent.TEXT) if span else ():
@@ -194,7 +201,7 @@ def find_newest_texts(viewer: Viewer, limit: int) -> list[str]:
             "Texts are searched for personal data in the whole centre. Only their number is shown.",
         )
         texts += engine.current().run(query, first_month=f"{span[1]:%Y-%m}")["text"].tolist()
-    return texts
+    return len(texts), sum(bool(masking.find_personal_data(text)) for text in texts)
 
 
 @functools.lru_cache(maxsize=2)

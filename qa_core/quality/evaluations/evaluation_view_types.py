@@ -145,7 +145,7 @@ class EvaluationView:
     timed_comments: tuple[TimedCommentView, ...]
     dispute_until: date
     is_disputable: bool
-    """Whether it can be scored again: its answers fit its scorecard."""
+    """True: it can be scored again, since its answers fit its scorecard."""
     is_own: bool
     """Whether the reader is the advisor concerned."""
     may_decide: bool

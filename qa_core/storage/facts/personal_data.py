@@ -15,7 +15,7 @@ PERSONS = (CUSTOMER, ADVISOR, ACCOUNT)
 
 
 class ColumnContent(StrEnum):
-    """What a column holds. `CONTACT` is the id of a contact, which leads to its customer.
+    """Content of a column. `CONTACT` is the id of a contact, which leads to its customer.
     `TEXT` is what a person wrote, alone or inside JSON; `RECORD` a copy of other values.
     """
 
@@ -30,7 +30,7 @@ class ColumnContent(StrEnum):
 
 
 class OnErasure(StrEnum):
-    """What an erasure does: delete the row, empty the value, cut the link to the person
+    """Act of an erasure: delete the row, empty the value, cut the link to the person
     (an account's name becomes an anonymous one), or keep it for a reason.
     """
 
@@ -46,7 +46,7 @@ ROW, BLANK, CUT, KEEP = OnErasure
 
 @dataclass(frozen=True)
 class Datum:
-    """What a column holds: its content, the persons it is about, what an erasure does.
+    """Declaration of a column: its content, the persons it is about, what an erasure does.
 
     `because`: why it is kept · `only`: column and values for which it names a person ·
     `texts`: keys of a JSON value that hold free text · `if_named`: what an erasure does where
@@ -70,7 +70,7 @@ class Datum:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a table or a folder holds.
+    """Declaration of a table or a folder.
 
     `whose` are its numbers, days and codes by default · `kind`: its retention class ·
     `since`: the column by which its age is counted · `part_of`: the column that names the
@@ -128,7 +128,7 @@ Member = declare(str, IDENTIFIER, ADVISOR, ACCOUNT, only=("dimension", ("advisor
 CustomerKey = declare(str, IDENTIFIER, CUSTOMER)
 ContactId = declare(str, CONTACT, CUSTOMER, ADVISOR, on_erasure=KEEP, because=LEADS_TO_NOBODY)
 ContactText = declare(str, TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
-"""What somebody wrote about a contact."""
+"""Text that somebody wrote about a contact."""
 ContactNote = declare(str, TEXT, CUSTOMER, ADVISOR)
 """Text about a contact whose row is nothing without it."""
 ContactTags = declare(list[Any], TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK)
@@ -136,8 +136,8 @@ ContactJson = declare(
     Json, TEXT, CUSTOMER, ADVISOR, on_erasure=BLANK, texts=("comment", "comments", "note")
 )
 AdvisorText = declare(str, TEXT, ADVISOR, on_erasure=BLANK)
-"""What somebody wrote about an advisor."""
+"""Text that somebody wrote about an advisor."""
 FreeText = declare(str, TEXT, on_erasure=BLANK)
-"""What somebody wrote about the work; it may name people of the centre."""
+"""Text that somebody wrote about the work; it may name people of the centre."""
 RecordJson = declare(Json, RECORD, on_erasure=BLANK)
 RecordList = declare(list[Any], RECORD, on_erasure=BLANK)

@@ -65,6 +65,12 @@ class StoredTable:
             if datum.what == what and (not whose or set(whose) & set(datum.whose)):
                 yield self.table.c[name], datum
 
+    def find_identifiers(self, kind: str) -> Iterator[tuple[sa.Column[Any], Datum]]:
+        """Find the columns that name a person of that kind, one to a row."""
+        for column, datum in self.find(ColumnContent.IDENTIFIER, kind):
+            if not isinstance(column.type, sa.JSON):
+                yield column, datum
+
 
 def _assemble(table: sa.Table, stored: Stored, model: type[Any] | None = None) -> StoredTable:
     columns = {}

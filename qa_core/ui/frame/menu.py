@@ -50,7 +50,7 @@ class MenuPage:
     explains_alerts: bool = False
     """Whether an alert leads here when its KPI takes the permission of this page."""
     about: str = ""
-    """What the page is for, under its title."""
+    """Sentence under the title that says what the page is for."""
 
     @property
     def key(self) -> str:

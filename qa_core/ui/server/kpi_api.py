@@ -43,7 +43,7 @@ LOG = logging.getLogger("qa_core")
 
 
 class Limits:
-    """What each token may still ask, by its name, and its queue, by the digest of its secret."""
+    """Budget of each token, by its name, and its queue, by the digest of its secret."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
