@@ -10,6 +10,7 @@ of its last day holds. `query.find_changes` lists where a chart starts anew.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,9 @@ class Setting:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    each: str = ""
+    """Pattern of each part of a text, where it has parts separated by semicolons."""
+    example: str = ""
     needs: Permission = Permission.MANAGE_SETTINGS
     also: Permission | None = None
     """Another permission that opens it too."""
@@ -76,6 +80,14 @@ class Setting:
                     "{name} may have at most {high} characters.",
                     name=self.name,
                     high=self.high,
+                )
+            parts = (part.strip() for part in text.split(";"))
+            if self.each and not all(re.fullmatch(self.each, part) for part in parts):
+                raise Misuse(
+                    "bad_setting",
+                    "{name} must be written like this: {example}.",
+                    name=self.name,
+                    example=self.example,
                 )
             return text
         try:

@@ -151,6 +151,7 @@ def erase(viewer: Viewer, kind: str, identifier: str, actor: str = "system") -> 
         replay_list.drop("exclusion", json.dumps({"advisor_id": identifier}))
         for column in ("customer_key", "advisor_id"):
             replay_list.drop("restriction", restrictions.write_key(**{column: identifier}))
+        replay_list.drop("objection", restrictions.write_key(advisor_id=identifier))
         counts = erase_held(kind, identifier, actor=actor)
     lake.vacuum(at_once=True)
     return counts

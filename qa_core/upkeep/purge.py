@@ -112,6 +112,7 @@ def purge(viewer: Viewer, as_of: date | None = None, dry_run: bool = False) -> P
         return PurgeResult(as_of, True, {due.kind: due.count for due in due_kinds if due})
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
+        recovery.keep_objections(viewer.username)
         open_ones = sa.select(Purge.id).where(Purge.finished_at.is_(None)).order_by(Purge.id)
         with store.reading() as session:
             unfinished = session.scalars(open_ones).all()

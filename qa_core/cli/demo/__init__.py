@@ -187,9 +187,16 @@ def _remove_all(viewer: Viewer) -> None:
     newest_first = done.order_by(ImportBatch.started_at.desc(), ImportBatch.id.desc())
     with store.reading() as session:
         batches = list(session.scalars(newest_first))
+    with lake.working() as connection:
+        objecting = "FROM contacts WHERE customer_objected AND list_contains(?, batch_id)"
+        keys = f"SELECT source_system, contact_id {objecting}"
+        objections = set(connection.execute(keys, [batches]).fetchall())
     for batch in batches:
         ingest.undo(viewer, batch)
     with store.writing() as session:
+        for entry in session.scalars(Scoped(sa.select(Objection), Viewer.SYSTEM)).all():
+            if (entry.source_system, entry.contact_id) in objections:
+                session.delete(entry)
         session.execute(sa.delete(ImportBatch).where(mine))
         _remove_scorecard(session)
         # They were made of the demo centre; what is left is published anew.

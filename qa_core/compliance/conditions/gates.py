@@ -138,6 +138,11 @@ def value_of(session: Session, name: str) -> str | None:
     return row.value if row else None
 
 
+def find_purposes(session: Session) -> list[str]:
+    """List the purposes of listening that are in force."""
+    return [name for name in (value_of(session, "purposes") or "").split(",") if name]
+
+
 def retention_months(session: Session, name: str) -> int:
     """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
@@ -175,9 +180,7 @@ def require_open(session: Session, purpose: str | None = None) -> None:
         commands = tuple(name_command(name) for name in missing)
         raise Refusal("gate_closed", message, commands, titles=titles, missing=",".join(missing))
     required_purpose = COUNTS_AS.get(purpose, purpose)
-    if required_purpose is not None and required_purpose not in (
-        value_of(session, "purposes") or ""
-    ).split(","):
+    if required_purpose is not None and required_purpose not in find_purposes(session):
         raise Refusal(
             "purpose_not_entered",
             "{purpose} is not among the listening purposes of this centre. The data "

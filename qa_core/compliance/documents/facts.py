@@ -12,8 +12,9 @@ from qa_core.base.i18n import _
 from qa_core.centre import settings
 from qa_core.centre.settings import Settings
 from qa_core.compliance import proportionality, retention
-from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.compliance.conditions import accreditations, gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import AccreditationEntry
+from qa_core.compliance.conditions.recording_classes import RecordingClass
 from qa_core.compliance.documents import capabilities
 from qa_core.compliance.documents.blocks import Blank
 from qa_core.metrics import query
@@ -39,6 +40,7 @@ class Facts:
     teams: tuple[str, ...]
     sites: tuple[str, ...]
     database: str
+    recording_classes: tuple[RecordingClass, ...] = ()
 
     # Read from the lake only for documents that say them.
 
@@ -131,7 +133,7 @@ class Facts:
                 _(entry.source),
             )
             for entry in retention.CLASSES
-            if not kinds or entry.kind in kinds
+            if self.periods[entry.kind] and (not kinds or entry.kind in kinds)
         ]
 
     def name_purposes(self, purposes: Iterable[str]) -> str:
@@ -169,6 +171,7 @@ def _read(session: Session) -> Facts:
         teams,
         sites,
         session.get_bind().dialect.name,
+        tuple(recording_classes.find_all(session).values()),
     )
 
 

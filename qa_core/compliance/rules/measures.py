@@ -54,12 +54,11 @@ IS_OTHERS_PLAYBACK = Playback.purpose != "own"
 
 def count_purposes(facts: RuleFacts) -> RuleCount:
     """Count recordings kept, and playbacks of late, for a purpose not entered (R1)."""
-    entered = (gates.value_of(facts.session, "purposes") or "").split(",")
+    entered = gates.find_purposes(facts.session)
     kept = Counter(facts.live_recordings.values())
     # Audio that was kept before a purpose was taken back may still be there.
-    wrong = sum(kept[purpose] for purpose in kept if purpose not in (*entered, "proof"))
-    wrong += facts.count_forbidden("R1")
-    allowed = [name for name in entered if name]
+    wrong = sum(kept[purposes] for purposes in kept if not {*purposes.split(",")} & {*entered})
+    allowed = list(entered)
     allowed += [name for name, real in gates.COUNTS_AS.items() if real in entered]
     played_lately = Playback.played_at >= facts.since, IS_OTHERS_PLAYBACK
     wrong += facts.count(*played_lately, Playback.purpose.not_in(allowed))

@@ -107,6 +107,7 @@ def load_contacts(job: LoadJob) -> None:
         job.decide("file", "waiting rows were matched to these contacts", joined, joined=joined)
     # Before the batch is done: what is killed until then is made up for.
     apply.apply_if_due()
+    recovery.keep_objections(job.viewer.username, batch_id, prepared.path)
     recovery.apply_objections(job.viewer.username)
     _delete_forbidden(job, prepared)
     job.finish(result)

@@ -179,6 +179,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
         "recorded_at": MOMENT,
         "notice_played": pa.bool_(),
         "purpose": pa.string(),
+        "class": pa.string(),
     },
 }
 """Columns that `rows` may have, by kind, in this order."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from qa_core.compliance.conditions import listened, notices
+from qa_core.compliance.conditions import gates, listened, notices
 from qa_core.compliance.conditions.listened import DrawCutoff, Key
 from qa_core.compliance.recordings import law
 from qa_core.metrics.kpis import periods
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law import sampling_frame
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.records.listening import ListeningPlan, Recording
+from qa_core.storage.records.listening import QUALITY, ListeningPlan, Recording
 from qa_core.storage.records.store import Session
 
 
@@ -49,7 +49,8 @@ def gather(session: Session, plan: ListeningPlan, before: DrawCutoff | None = No
     touched |= dict.fromkeys(
         (key for key in contacts.evaluated_keys if key[1]), "already_evaluated"
     )
-    audio, keeps_audio = _audio(session, period, before)
+    purpose = gates.COUNTS_AS.get(plan.purpose, plan.purpose)
+    audio, keeps_audio = _audio(session, period, purpose, before)
     months = [f"{day:%Y-%m}" for day in periods.starts_of("month", period)]
     full = {advisor_and_month for advisor_and_month, count in by_month.items() if count >= ceiling}
     full |= {
@@ -84,17 +85,19 @@ def _read(session: Session, statement: sa.Select) -> sa.Result:
 
 
 def _audio(
-    session: Session, period: Period, before: DrawCutoff | None
+    session: Session, period: Period, purpose: str, before: DrawCutoff | None
 ) -> tuple[frozenset[Key], bool]:
-    stands = Recording.deleted_at.is_(None)
+    stands = sa.and_(QUALITY, Recording.deleted_at.is_(None))
     if before:
         stands = sa.and_(
+            QUALITY,
             Recording.stored_at <= before.moment,
-            sa.or_(stands, Recording.deleted_at > before.moment),
+            sa.or_(Recording.deleted_at.is_(None), Recording.deleted_at > before.moment),
         )
     within = Recording.local_day.between(period.first_day, period.last_day)
+    is_for_it = sa.literal(",").concat(Recording.purpose).concat(",").contains(f",{purpose},")
     playable = sa.select(Recording.source_system, Recording.contact_id).where(
-        stands, within, Recording.purpose != "proof"
+        stands, within, is_for_it
     )
     any_recording = sa.select(Recording.id).where(stands).limit(1)
     return (

@@ -22,6 +22,7 @@ from qa_core.storage.records.listening import (
     DrawnContact,
     Playback,
     Recording,
+    SealedOpening,
 )
 from qa_core.storage.records.people import (
     Account,
@@ -38,7 +39,12 @@ from qa_core.storage.records.people import (
     SignInThrottle,
     TeamLead,
 )
-from qa_core.storage.records.retention import ListeningExclusion, MonthlyFigure, Restriction
+from qa_core.storage.records.retention import (
+    ListeningExclusion,
+    MonthlyFigure,
+    Objection,
+    Restriction,
+)
 
 BY_SCOPE: tuple[type[Base], ...] = (
     Evaluation, DrawnContact, CalibrationContact, Recording, Playback, CoachingPlan, MonthlyFigure,
@@ -48,7 +54,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
-    ListeningExclusion, Restriction, JournalRow, WaitingRow, BeforeImage,
+    ListeningExclusion, Objection, Restriction, SealedOpening, JournalRow, WaitingRow, BeforeImage,
 )  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 
