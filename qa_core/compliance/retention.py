@@ -1,7 +1,7 @@
 """Retention of each kind of personal data (docs/compliance.md, section 3), and what is due."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from qa_core.base import declared, environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.centre import settings
 from qa_core.compliance.conditions import gates, recording_classes
+from qa_core.compliance.conditions.listened import start_of
 from qa_core.compliance.recordings import deletion
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import add_months
@@ -93,11 +94,6 @@ def make_due(
         else add_months(oldest, period)
     )
     return DueData(kind, count, oldest, newest, last_day + timedelta(days=1))
-
-
-def start_of(day: date) -> datetime:
-    """Return the first moment of a day in the centre's time, in UTC."""
-    return datetime.combine(day, time(), environment.current().zone).astimezone(UTC)
 
 
 def read_whole(session: Session, statement: Any) -> sa.Result:

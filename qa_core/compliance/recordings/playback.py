@@ -242,7 +242,7 @@ def _require(
         raise AccessDenied()
     [contact] = verdicts
     if purpose != OWN:
-        listened.require_room(session, key, contact.advisor_id, contact.local_start.date())
+        listened.require_room(session, key, contact.advisor_id)
     return recording, contact
 
 

@@ -11,7 +11,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
-from qa_core.compliance.conditions import gates, listened, notices
+from qa_core.compliance.conditions import gates, notices
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
@@ -29,7 +29,6 @@ from qa_core.compliance.rules.findings import (
     describe_count,
 )
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.facts.personal_data import ColumnContent
@@ -68,9 +67,8 @@ def count_purposes(facts: RuleFacts) -> RuleCount:
 def judge_proportion(facts: RuleFacts) -> RuleFinding:
     """Judge permanent recording, an advisor listened to far more, nobody listened to (R2)."""
     proportions = proportionality.find(Viewer.SYSTEM)
-    today = environment.today()
-    ceiling = listened.find_ceiling(facts.session)
-    months = listened.find_listened(facts.session, Period(today, today)).count_months()
+    above = proportionality.find_above(facts.session)
+    shares = proportionality.find_above_share(facts.session, Viewer.SYSTEM)
     permanent, much = proportions.permanent_shares, proportions.much_heard
     evidence = _(
         "{rate} of {answered} answered contacts recorded in {days} days. Teams with nearly all "
@@ -85,8 +83,13 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
     )
     if permanent:
         return conclude(evidence, _("Record only a share of the contacts."))
-    if any(count > ceiling for count in months.values()):
-        message = _("Listen to no more contacts of advisors who are above the monthly maximum.")
+    if above:
+        months = (f"{formatting.month(month)} ({count})" for month, count in above.items())
+        message = _(
+            "Advisors were listened to beyond the monthly maximum: {months}. Proportionality "
+            "names them.",
+            months=formatting.listing(months),
+        )
         return conclude(evidence, message)
     unknown = sum(
         share.unknown_contacts
@@ -98,9 +101,19 @@ def judge_proportion(facts: RuleFacts) -> RuleFinding:
             RuleState.NOT_MEASURABLE,
             describe_count(_("Answered contacts whose recording is unknown"), unknown),
             _("Import the contacts with the column “recorded”, or the recordings themselves."),
-            today,
+            environment.today(),
         )
     to_do = ""
+    if shares:
+        months = (
+            f"{formatting.month(month)} ({formatting.percent(share, 0)})"
+            for month, share in shares.items()
+        )
+        to_do = _(
+            "More was recorded than the centre's share: {months}. Record less, or enter why a "
+            "sample does not suffice.",
+            months=formatting.listing(months),
+        )
     if much:
         to_do = _("Explain why an advisor is listened to far more, or listen to the others too.")
     if proportions.is_nobody_heard:

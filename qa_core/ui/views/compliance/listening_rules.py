@@ -162,6 +162,11 @@ def _show_exceeded(proportions: proportionality.Proportions) -> None:
             "The data protection officer asks for the reason."
         )
         st.warning(escape(f"{finding} {who}"), icon=":material/hearing:")
+    if names := [share.name for share in proportions.above_maximum]:
+        finding = _(
+            "Listened to beyond the monthly maximum: {names}.", names=formatting.listing(names)
+        )
+        st.warning(escape(finding), icon=":material/hearing:")
     if proportions.is_nobody_heard:
         finding = _("Contacts are recorded, but nobody listens to them.")
         who = _("Who acts: managers. They say what the recordings are for, or stop recording.")
