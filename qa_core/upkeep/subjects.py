@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base.errors import AccessDenied, Misuse, Refusal
-from qa_core.base.i18n import N_, _
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.base.masking import clean_text
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
@@ -147,10 +147,13 @@ def erase(
 
 @dataclass(frozen=True)
 class ActOutcome:
-    """Outcome of an act: stored contacts that it met, and their recordings that were deleted."""
+    """Outcome of an act: stored contacts that it met, and their recordings that were deleted;
+    `unknown`: contacts imported before whose lines are not kept, and cannot be met.
+    """
 
     contacts: int
     recordings: int
+    unknown: int = 0
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
@@ -159,7 +162,15 @@ class ActOutcome:
             contacts=formatting.number(self.contacts),
             count=formatting.number(self.recordings),
         )
-        return met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+        met = met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+        if not self.unknown:
+            return met
+        unknown = ngettext(
+            "{n} contact imported before has no line number: no line can meet it.",
+            "{n} contacts imported before have no line number: no line can meet them.",
+            self.unknown,
+        )
+        return f"{met} {unknown}"
 
 
 def object_to(
@@ -244,8 +255,13 @@ def exclude(
             for entry in entries:
                 exclusions.add(session, viewer, reason, **entry)
         people = [advisor] if advisor else []
-        met = count_matching(viewer, contacts, tracking_number=lines, advisor_id=people)
-        return ActOutcome(met, recordings.delete_forbidden(viewer.username))
+        # Of a caller's number that is one of the lines, its pseudonym is kept.
+        keys = [key for key in map(Pseudonyms.current().find_key, lines) if key]
+        kept = {"tracking_number": lines, "customer_key": keys}
+        met = count_matching(viewer, contacts, **kept, advisor_id=people)
+        lake.mark("private_line", keys)
+        unknown = count_matching(viewer, without="tracking_number") if lines else 0
+        return ActOutcome(met, recordings.delete_forbidden(viewer.username), unknown)
 
 
 def restrict(

@@ -27,8 +27,8 @@ from builders.special_files import special_files
 from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.centre import settings
 from qa_core.base.errors import Misuse, Refusal
+from qa_core.centre import settings
 from qa_core.compliance import key_rotation, recordings
 from qa_core.compliance.recordings import vault
 from qa_core.files.options import ImportOptions

@@ -78,11 +78,19 @@ def find_all(viewer: Viewer) -> list[Opening]:
     viewer.require(Permission.SEE_RULES)
     rows = sa.select(SealedOpening, Recording).join(Recording).order_by(SealedOpening.id.desc())
     rows = rows.where(SealedOpening.asked_at >= now() - timedelta(days=2 * DAYS))
-    if viewer.can(Permission.MANAGE_COMPLIANCE):
-        query = _of_anybody(rows)
-    else:
-        query = Scoped(rows.where(SealedOpening.agreed_at.is_(None)), viewer)
+    is_officer = viewer.can(Permission.MANAGE_COMPLIANCE)
     with store.reading() as session:
+        found = session.execute(_of_anybody(rows)).all()
+        if not is_officer:
+            theirs = sa.select(Recording.id).where(
+                Recording.id.in_([recording.id for _opening, recording in found])
+            )
+            in_scope = set(session.scalars(Scoped(theirs, viewer)))
+            found = [
+                (opening, recording)
+                for opening, recording in found
+                if recording.id in in_scope and opening.agreed_at is None
+            ]
         return [
             Opening(
                 opening.id,
@@ -93,7 +101,7 @@ def find_all(viewer: Viewer) -> list[Opening]:
                 opening.agreed_by,
                 _is_open(opening, recording, now()),
             )
-            for opening, recording in session.execute(query)
+            for opening, recording in found
         ]
 
 

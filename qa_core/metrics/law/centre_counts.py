@@ -155,20 +155,25 @@ def count_restricted(viewer: Viewer) -> int:
 
 
 def count_matching(
-    viewer: Viewer, contacts: Sequence[tuple[str | None, str]] = (), **values: Sequence[str]
+    viewer: Viewer,
+    contacts: Sequence[tuple[str | None, str]] = (),
+    without: str | None = None,
+    **values: Sequence[str],
 ) -> int:
     """Count the stored contacts of the whole centre that are among these (system or None,
-    id), or have one of these values in one of these columns. No contact is shown.
+    id), or have one of these values in one of these columns, or none in the column
+    `without`. No contact is shown.
     """
     viewer.require(Permission.SEE_COMPLIANCE)
-    if lake.span() is None or not (contacts or any(values.values())):
+    if lake.span() is None or not (contacts or without or any(values.values())):
         return 0
     c = CONTACTS.c
     is_one = (
         sa.and_(c.contact_id == number, c.source_system == system if system else sa.true())
         for system, number in contacts
     )
-    is_met = sa.or_(*is_one, *(c[name].in_(wanted) for name, wanted in values.items()))
+    is_unknown = [c[without].is_(None)] if without else []
+    is_met = sa.or_(*is_one, *is_unknown, *(c[name].in_(some) for name, some in values.items()))
     query = Unscoped(
         sa.select(sa.func.count().label("contacts")).select_from(CONTACTS).where(is_met),
         "The data protection officer sees how many contacts an act met. Only that number is read.",
