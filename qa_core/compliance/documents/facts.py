@@ -115,11 +115,24 @@ class Facts:
         return _leave_gate(gate) if value is None else date.fromisoformat(value)
 
     def period(self, kind: str) -> str:
-        """Describe how long that kind of data is kept, or a blank while its gate is closed."""
+        """Describe how long that kind of data is kept, or a blank while its gate is closed. Of
+        recordings, it names each longer obligation, so that every document does.
+        """
         entry = retention.BY_KIND[kind]
         if entry.setting in gates.BY_NAME and entry.setting not in self.gate_values:
             return _leave_gate(entry.setting)
-        return entry.describe_period(self.periods[kind])
+        text = entry.describe_period(self.periods[kind])
+        if kind == "recordings" and self.recording_classes:
+            return f"{text} ({self.longer_obligations})"
+        return text
+
+    @property
+    def longer_obligations(self) -> str:
+        """The longer periods of recordings, each with its legal basis."""
+        return formatting.listing(
+            _("{period} under {basis}", period=item.period, basis=item.legal_basis)
+            for item in self.recording_classes
+        )
 
     def list_periods(self, kinds: Collection[str] = ()) -> list[tuple[str, str, str, str]]:
         """List each kind of data (default: all) with its period, what happens at its end

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import doors, environment
 from qa_core.centre import members
 from qa_core.compliance.conditions import gates, recording_classes
 from qa_core.compliance.conditions.recording_classes import RecordingClass
@@ -67,6 +67,7 @@ def store_audio(path: Path, sound: audio.Audio | None = None) -> StoredAudio:
     )
 
 
+@doors.writes("recording")
 def add(
     session: Session,
     stored_audio: StoredAudio,

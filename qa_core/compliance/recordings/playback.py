@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Role, Viewer
 from qa_core.access.sessions import SignedIn
-from qa_core.base import masking, signed_links
+from qa_core.base import doors, masking, signed_links
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.row_values import build_from_row
 from qa_core.compliance.conditions import accreditations, gates
@@ -282,6 +282,7 @@ def _has_ground(session: Session, viewer: Viewer, source_system: str, contact_id
     return False
 
 
+@doors.writes("playback")
 def _enter(
     session: Session,
     viewer: Viewer,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from qa_core import scoring
 from qa_core.access import people
 from qa_core.access.roles import Permission, Role, Viewer
-from qa_core.base import environment, masking
+from qa_core.base import doors, environment, masking
 from qa_core.base.errors import AccessDenied, Refusal, require_version
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row, read_fields
@@ -71,6 +71,7 @@ class Draft:
     """Set once it is submitted."""
 
 
+@doors.writes("evaluation")
 def open_draft(
     session: Session,
     viewer: Viewer,

@@ -16,7 +16,7 @@ def show(viewer: Viewer) -> None:
     openings = sealed.find_all(viewer)
     if not is_officer and not openings:
         return
-    st.subheader(_("Sealed recordings"), anchor=False)
+    st.subheader(_("Recordings under a longer obligation"), anchor=False)
     st.caption(
         _("The data protection officer asks, a manager of the team agrees. Both are recorded.")
     )
