@@ -1,4 +1,4 @@
-"""Compliance: the twenty rules and who acts; gates, deletion and requests."""
+"""Compliance: the rules and who acts; gates, deletion and requests."""
 
 import streamlit as st
 

@@ -437,7 +437,7 @@ def test_a_sealed_recording_is_opened_by_two_with_a_reason(
     sealed.agree(mona, number)
     assert sealed.build_file(dora, number, "audio").content.startswith(b"RIFF")
     with store.writing() as session:
-        session.execute(sa.update(SealedOpening).values(agreed_at=now() - timedelta(days=8)))
+        session.execute(sa.update(SealedOpening).values(confirmed_at=now() - timedelta(days=8)))
     with pytest.raises(AccessDenied):
         sealed.build_file(dora, number, "audio")
     with store.reading() as session:
@@ -542,3 +542,14 @@ def test_every_document_that_names_the_period_of_recordings_names_the_longer_one
     enter_class()
     after = read_all()
     assert all("60" in text and "art. 2224" in text for text in after.values())
+
+
+def test_a_sealed_recording_whose_class_is_taken_away_is_to_do(centre_of_ann: Path) -> None:
+    def judge() -> Any:
+        return next(item for item in purge.judge_rules(SYSTEM) if item.rule.number == "R23")
+
+    seal(centre_of_ann)
+    assert judge().state == "in_order"
+    with store.writing() as session:
+        settings.set_value(session, SYSTEM, "recording_classes", "other=12 a law")
+    assert judge().state == "to_do" and judge().finding.evidence.endswith("2 of 2")

@@ -1,4 +1,4 @@
-"""The twenty rules: each turns red when the stores break it, none claims what nobody
+"""The rules of the law: each turns red when the stores break it, none claims what nobody
 counted, and each day's state is kept.
 """
 
@@ -264,7 +264,7 @@ def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
 
     states = {name: check["state"] for name, check in checks.items() if name.startswith("rule_")}
-    assert len(states) == 20
+    assert len(states) == 21
     assert (states["rule_r1"], states["rule_r12"], states["rule_r13"]) == ("ok", "warn", "bad")
     assert "Open requests: 1 of 1" in checks["rule_r13"]["detail"]
 
@@ -279,9 +279,9 @@ def test_managers_read_the_rules_and_change_nothing(
     assert not app.exception and not app.selectbox and not app.text_input
     assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
-    assert "20 of 20" in answer or "20 règles sur 20" in answer
+    assert "21 of 21" in answer or "21 règles sur 21" in answer
     [table] = app.table
-    assert len(table.value) == 20
+    assert len(table.value) == 21
     assert "Ann" not in str(table.value)
 
 

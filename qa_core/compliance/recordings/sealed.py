@@ -34,7 +34,7 @@ class Opening:
     kept_as: str
     reason: str
     asked_by: str
-    agreed_by: str | None
+    confirmed_by: str | None
     is_open: bool
 
 
@@ -67,7 +67,7 @@ def agree(viewer: Viewer, number: int) -> None:
         if viewer.role != Role.MANAGER or opening.asked_by == viewer.username:
             raise AccessDenied()
         recording = store.get_in_scope(session, viewer, Recording, opening.recording_id)
-        opening.agreed_by, opening.agreed_at = viewer.username, now()
+        opening.confirmed_by, opening.confirmed_at = viewer.username, now()
         _log(session, viewer, "agreed", recording, opening.reason)
 
 
@@ -78,19 +78,10 @@ def find_all(viewer: Viewer) -> list[Opening]:
     viewer.require(Permission.SEE_RULES)
     rows = sa.select(SealedOpening, Recording).join(Recording).order_by(SealedOpening.id.desc())
     rows = rows.where(SealedOpening.asked_at >= now() - timedelta(days=2 * DAYS))
-    is_officer = viewer.can(Permission.MANAGE_COMPLIANCE)
+    query = _of_anybody(rows)
+    if not viewer.can(Permission.MANAGE_COMPLIANCE):
+        query = Scoped(rows.where(SealedOpening.confirmed_at.is_(None)), viewer)
     with store.reading() as session:
-        found = session.execute(_of_anybody(rows)).all()
-        if not is_officer:
-            theirs = sa.select(Recording.id).where(
-                Recording.id.in_([recording.id for _opening, recording in found])
-            )
-            in_scope = set(session.scalars(Scoped(theirs, viewer)))
-            found = [
-                (opening, recording)
-                for opening, recording in found
-                if recording.id in in_scope and opening.agreed_at is None
-            ]
         return [
             Opening(
                 opening.id,
@@ -98,10 +89,10 @@ def find_all(viewer: Viewer) -> list[Opening]:
                 recording.kept_as,
                 opening.reason,
                 opening.asked_by,
-                opening.agreed_by,
+                opening.confirmed_by,
                 _is_open(opening, recording, now()),
             )
-            for opening, recording in found
+            for opening, recording in session.execute(query)
         ]
 
 
@@ -126,8 +117,8 @@ downloads.declare("sealed_recording", Permission.MANAGE_COMPLIANCE, build_file)
 
 def _is_open(opening: SealedOpening, recording: Recording, moment: datetime) -> bool:
     return (
-        opening.agreed_at is not None
-        and moment < opening.agreed_at + timedelta(days=DAYS)
+        opening.confirmed_at is not None
+        and moment < opening.confirmed_at + timedelta(days=DAYS)
         and recording.file_name is not None
         and moment <= recording.delete_after
     )

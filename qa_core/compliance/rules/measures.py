@@ -11,7 +11,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
-from qa_core.compliance.conditions import gates, notices
+from qa_core.compliance.conditions import gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
@@ -42,7 +42,7 @@ from qa_core.storage.records.evaluations import (
     Evaluation,
     EvaluationAnswer,
 )
-from qa_core.storage.records.listening import Accreditation, Playback, Recording
+from qa_core.storage.records.listening import QUALITY, Accreditation, Playback, Recording
 from qa_core.storage.records.people import Account
 
 BACKUP_ACT = "backup_made"
@@ -336,6 +336,17 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
     return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
+def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
+    """Judge the periods of sealed recordings, and count those of a class not entered (R23)."""
+    kept = facts.judge_retention("R23")
+    if kept.missing:
+        return kept
+    is_sealed = sa.not_(QUALITY), Recording.file_name.is_not(None)
+    is_unknown = Recording.kept_as.not_in(recording_classes.find_all(facts.session))
+    unknown = facts.count(*is_sealed, is_unknown)
+    return RuleCount(unknown, facts.count(*is_sealed), is_wrong=False, is_to_do=unknown > 0)
+
+
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R1": count_purposes,
     "R2": judge_proportion,
@@ -357,5 +368,6 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R18": count_signatures,
     "R19": count_readable_stores,
     "R20": count_emotions,
+    "R23": judge_sealed,
 }
 """Rule → what it is judged by."""

@@ -14,6 +14,7 @@ from qa_core.storage.records.base import ADVISOR, Base, Numbered, now, parts, re
 Audio = data.declare(str, data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 Waveform = data.declare(list[Any], data.AUDIO, data.CUSTOMER, data.ADVISOR, on_erasure=data.BLANK)
 ByAdvisor = data.declare(data.Json, data.IDENTIFIER, data.ADVISOR, on_erasure=data.CUT)
+RecordingClassName = data.declare(str, data.FACT, kind="sealed_recordings")
 UNTIL_CLOSED = "proof of who could listen; anonymous once the account is erased"
 
 
@@ -86,7 +87,7 @@ class Recording(
     """Day of the contact; with `team` and `advisor_id`, decides the scope of a reader."""
     purpose: Mapped[data.Code]
     """One or more of training · evaluation · quality, separated by commas; or `kept_as`"""
-    kept_as: Mapped[data.Code | None]
+    kept_as: Mapped[RecordingClassName | None]
     """Class of a longer obligation (docs/compliance.md, R23): sealed; null: kept for quality."""
     file_name: Mapped[Audio | None] = mapped_column(unique=True)
     """Under QA_HOME/recordings; null once deleted."""
@@ -114,16 +115,17 @@ QUALITY = Recording.kept_as.is_(None)
 
 
 class SealedOpening(
-    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "playbacks", "asked_at")
+    Numbered,
+    holds=data.Stored((data.CUSTOMER, data.ADVISOR), "deleted_recordings", part_of="recording_id"),
 ):
-    """Opening of a sealed recording: the data protection officer asks, a manager agrees."""
+    """Opening of a sealed recording: the data protection officer asks, a manager confirms."""
 
     recording_id: Mapped[int] = reference("recording.id", "CASCADE", index=True)
     reason: Mapped[data.ContactText]
     asked_by: Mapped[data.Username]
     asked_at: Mapped[datetime] = mapped_column(default=now)
-    agreed_by: Mapped[data.Username | None]
-    agreed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[data.Username | None]
+    confirmed_at: Mapped[datetime | None]
 
 
 class Playback(Numbered, holds=data.Stored((data.ADVISOR, data.ACCOUNT), "playbacks", "played_at")):

@@ -115,7 +115,7 @@ class Objection(
     entered_at: Mapped[datetime] = mapped_column(default=now)
     lifted_by: Mapped[data.Username | None]
     lifted_at: Mapped[datetime | None]
-    lifted_because: Mapped[data.FreeText | None]
+    lifted_because: Mapped[data.ContactText | None]
 
 
 class ListeningExclusion(

@@ -22,7 +22,6 @@ from qa_core.storage.records.listening import (
     DrawnContact,
     Playback,
     Recording,
-    SealedOpening,
 )
 from qa_core.storage.records.people import (
     Account,
@@ -54,7 +53,7 @@ BY_SCOPE: tuple[type[Base], ...] = (
 WITHOUT_VIEWERS: tuple[type[Base], ...] = (
     Advisor, AdvisorAlias, Membership, AdvisorNotice, Account, TeamLead, ManagedSite, LoginSession,
     SavedView, SecondFactor, ExternalIdentity, SignInThrottle, AccountRequest, ServiceToken,
-    ListeningExclusion, Objection, Restriction, SealedOpening, JournalRow, WaitingRow, BeforeImage,
+    ListeningExclusion, Objection, Restriction, JournalRow, WaitingRow, BeforeImage,
 )  # fmt: skip
 """Tables without a scope: only `centre` and `access` read their own without a reason."""
 
