@@ -3,7 +3,7 @@ and what holds until it is lifted.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,13 @@ def add_objections(
     if fresh:
         audit_log.record(session, actor, "objection_entered", because, reason=str(len(fresh)))
     return [write_key(**what) for what in fresh]
+
+
+def remove_objections(session: Session, contacts: Collection[tuple[str, str]]) -> None:
+    """Remove the objections to contacts of the demo centre, which nobody entered."""
+    for row in session.scalars(_of_anybody(sa.select(Objection))).all():
+        if (row.source_system, row.contact_id) in contacts:
+            session.delete(row)
 
 
 def lift(

@@ -1,6 +1,7 @@
-"""Listenings, and the centre's maximum of them per advisor and month (docs/compliance.md, R2). A
-contact counts once in each month in which it was played or evaluated, imported evaluations
-included, whatever month it is of. The maximum of a plan counts by the month of the contact.
+"""Listenings, and the centre's maximum per advisor and month (docs/compliance.md, R2).
+
+A contact counts once in each month in which it was played or evaluated. Imported evaluations
+count too. The maximum of a plan counts by the month of the contact.
 """
 
 from collections import Counter
@@ -100,7 +101,7 @@ def find_listened(
 
 
 @dataclass(frozen=True)
-class Listening:
+class CountedListening:
     """Listening to a contact of an advisor, on a day of the centre's calendar."""
 
     advisor_id: str
@@ -114,7 +115,7 @@ class Listening:
 
 def find_listenings(
     session: Session, first_day: date, last_day: date, until: datetime | None = None
-) -> set[Listening]:
+) -> set[CountedListening]:
     """Find what others than the advisor played or evaluated from one day through another, as
     far as it was by `until`; each contact once a day. An evaluation counts where it began.
     """
@@ -135,7 +136,7 @@ def find_listenings(
         for row_id, system, contact_id, advisor_id, at in _read(session, statement):
             key = (system or f"{table.__tablename__} {row_id}", contact_id or "")
             day = environment.to_local(at).date()
-            listenings.add(Listening(kept_ids.get(advisor_id, advisor_id), key, day))
+            listenings.add(CountedListening(kept_ids.get(advisor_id, advisor_id), key, day))
     return listenings
 
 

@@ -337,7 +337,7 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
 
 
 def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
-    """Judge the periods of sealed recordings, and count those of a class not entered (R23)."""
+    """Judge the periods of sealed recordings; count those whose class is not entered (R23)."""
     kept = facts.judge_retention("R23")
     if kept.missing:
         return kept

@@ -3,6 +3,7 @@ changed rules and objections are applied.
 """
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -113,6 +114,14 @@ def keep_objections(actor: str, batch_id: str = "", path: Path | None = None) ->
         with store.writing() as session:
             keys = restrictions.add_objections(session, actor, contacts, batch_id)
         replay_list.add("objection", *keys)
+
+
+def find_objecting(batch_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Find the contacts of these batches that object."""
+    with lake.working() as connection:
+        keys = "SELECT source_system, contact_id FROM contacts WHERE customer_objected"
+        theirs = connection.execute(f"{keys} AND list_contains(?, batch_id)", [batch_ids])
+        return set(theirs.fetchall())
 
 
 def apply_objections(actor: str) -> int:

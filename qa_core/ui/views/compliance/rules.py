@@ -42,7 +42,7 @@ def show(viewer: Viewer) -> None:
     if waiting:
         st.subheader(_("Who acts, by when"), anchor=False)
         _show_waiting(waiting)
-    st.subheader(_("The rules"), anchor=False)
+    st.subheader(_("Rules"), anchor=False)
     _show_rules(verdicts)
     _show_history(viewer, verdicts)
 
