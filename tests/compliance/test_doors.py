@@ -30,6 +30,7 @@ from qa_core.compliance.conditions import accreditations, gates, listened, recor
 from qa_core.compliance.documents import drafting, facts
 from qa_core.compliance.recordings import deletion, sealed
 from qa_core.files.options import ImportOptions
+from qa_core.metrics.kpi.measure import measure
 from qa_core.metrics.law import legal_obstacles
 from qa_core.metrics.law.legal_obstacles import Exclusions
 from qa_core.quality import calibration, sampling, scorecards
@@ -553,3 +554,14 @@ def test_a_sealed_recording_whose_class_is_taken_away_is_to_do(centre_of_ann: Pa
     with store.writing() as session:
         settings.set_value(session, SYSTEM, "recording_classes", "other=12 a law")
     assert judge().state == "to_do" and judge().finding.evidence.endswith("2 of 2")
+
+
+def test_the_rates_of_recording_and_listening_leave_out_a_longer_obligation(
+    centre_of_ann: Path,
+) -> None:
+    row = {"advisor_id": "A1", "team": "Nord", "recorded": True}
+    land([contact(START, "p", recording_purpose="mifid", **row)], "proofs")
+    land([contact(START, "q", recording_purpose="Qualité", **row | {"recorded": False})], "q")
+    rows = measure(SYSTEM, ("recording_rate", "listened_rate")).set_index("kpi")
+    assert [rows["numerator"]["recording_rate"], rows["n"]["recording_rate"]] == [3, 4]
+    assert rows["n"]["listened_rate"] == 3
