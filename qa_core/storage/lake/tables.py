@@ -50,7 +50,7 @@ ROWS_PER_FILE = 50_000
 """A month of more than twice as many contacts is cut at its first change into files of so
 many at least, each of whole days: the next change of few rows writes few.
 """
-MEGABYTES = 400
+MEGABYTES = 320
 LOG_RETENTION = "interval 3650 days"
 """Retention of the log: it names the batch of each commit for undoing, and so outlives
 every before-image.
