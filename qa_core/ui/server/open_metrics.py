@@ -53,7 +53,7 @@ def note_request(status: int) -> None:
 
 
 class Counts(Collector):
-    """What the stores and this server count, found anew at each look."""
+    """Counts of the stores and of this server, found anew at each look."""
 
     def collect(self) -> Iterator[Metric]:
         reasons = health.find_reasons()
