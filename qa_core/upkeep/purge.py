@@ -215,7 +215,7 @@ def _note_for_backups(as_of: date) -> None:
     with store.reading() as session:
         for kind, entry in retention.BY_KIND.items():
             period = str(retention.find_period(session, kind))
-            if period != noted.get(kind, str(entry.period)):
+            if entry.setting and period != noted.get(kind, str(entry.period)):
                 replay_list.add("period", kind, value=period)
         months = settings.current(session).backup_retention_months
     oldest_day = add_months(environment.today(), -months)
