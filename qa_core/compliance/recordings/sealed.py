@@ -62,6 +62,7 @@ def ask(viewer: Viewer, source_system: str | None, contact_id: str, reason: str)
 
 def agree(viewer: Viewer, number: int) -> None:
     """Agree to an opening, as a manager of the contact's team who did not ask."""
+    viewer.require(Permission.SEE_RULES)
     with store.writing() as session:
         opening = _get(session, number)
         if viewer.role != Role.MANAGER or opening.asked_by == viewer.username:
