@@ -101,6 +101,8 @@ LAKE = {
     for table in (schema.CONTACTS, schema.SPEND, schema.INTERVALS)
 }
 
+DELIVERED = "delivered files"
+"""What a watched folder has taken or refused, outside of QA_HOME."""
 FILES: Mapping[str, Stored] = {
     "records.sqlite": Stored(PERSONS, because="the records: see their tables"),
     "lake": Stored(PERSONS, because="the lake: see its tables"),
@@ -119,9 +121,7 @@ FILES: Mapping[str, Stored] = {
     ".imports.lock": NOBODY,
     ".demo.lock": NOBODY,
     "backups": Stored(PERSONS, because="outside QA_HOME; erased again when one is restored"),
-    "delivered files": Stored(
-        PERSONS, "temporary_files", because="deleted in a watched folder, ours nowhere else"
-    ),
+    DELIVERED: Stored(PERSONS, "delivered_files"),
     "published": Stored((ACCOUNT,), because="sums of groups; see edition and edition_table"),
 }
 """Files and folders of QA_HOME, and what lies outside of it."""
