@@ -27,7 +27,7 @@ from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.quality import calibration
 from qa_core.quality.calibration import contact_choice
 from qa_core.quality.coaching import plans
-from qa_core.storage import lake
+from qa_core.storage import lake, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.base import Base
@@ -171,6 +171,7 @@ def test_each_role_finds_something_to_look_at(at_home: Path) -> None:
 
 
 def test_the_centre_is_in_order_from_the_first_moment(at_home: Path) -> None:
+    permissions.protect()
     assert purge.find_overdue(SYSTEM) == []
     assert [one.rule.number for one in purge.judge_rules(SYSTEM) if one.state.is_red] == []
 
