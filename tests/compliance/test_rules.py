@@ -37,6 +37,7 @@ from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+CONSULTED = "works_council_consulted_on"
 CALL = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 SHUT = {"R1", "R3", "R4", "R7", "R12", "R19"}
 """What a new centre still has to do: gates, an accreditation, documents and a backup."""
@@ -172,9 +173,9 @@ BREAKS: dict[str, Callable[[], object]] = {
 }
 TO_DO: dict[str, Callable[[], object]] = {
     "R11": lambda: add_an_evaluation(comment="Mr Brown has a cancer"),
-    "R12": lambda: gates.set_gate(SYSTEM, "recording_retention_months", "3"),
+    "R12": lambda: printing.enter_details(SYSTEM, {"refusal_key": "9"}),
 }
-ALSO = {"R4": {"R12"}, "R1": {"R12"}, "R7": set(), "R8": {"R7"}}
+ALSO = {"R4": {"R12"}, "R1": {"R12", "R4"}, "R7": set(), "R8": {"R7"}}
 """Other rules that the same fault breaks: a changed gate asks for new documents."""
 
 
@@ -351,3 +352,28 @@ def test_one_of_two_advisors_listened_to_alone_stands_out_and_nobody_is_told(cen
     found = proportionality.find(SYSTEM)
     assert not found.is_nobody_heard
     assert [(one.name, one.contacts) for one in found.much_heard] == [("Ann", 5)]
+
+
+def test_what_changed_since_the_works_council_was_consulted_is_named(
+    running: Path, add_person: Callable[..., str]
+) -> None:
+    gates.set_gate(SYSTEM, CONSULTED, "2026-01-05")
+    assert judge()["R4"].state == "in_order"
+    run(["settings", "set", "listening_ceiling=40"])
+    gates.set_gate(SYSTEM, "purposes", "training,quality")
+    add_person("lea", "evaluator")
+    accredit("lea")
+
+    found = judge()["R4"]
+
+    assert found.state == "to_do"
+    assert found.finding.evidence.endswith(
+        "Changed since the consultation: Purposes: training,evaluation,quality → "
+        "training,quality, Listened to per advisor and month: 10 → 40 and Accredited "
+        "listeners: 1 more"
+    )
+    entries = [(CONSULTED, "2026-01-05"), ("recording_retention_months", "3")]
+    gates.set_gates(SYSTEM, entries)
+    assert judge()["R4"].state == "in_order"
+    gates.set_gate(SYSTEM, "recording_retention_months", "6")
+    assert "Recordings kept for (months): 3 → 6" in judge()["R4"].finding.evidence

@@ -90,6 +90,7 @@ ACCREDIT = "python -m qa_core accredit NAME --until DATE"
 ALL: tuple[Gate, ...] = tuple(_VALUED)
 """Gates with a value; the last one declared has none."""
 LISTENERS = LISTENERS_GATE.name
+CONSULTATION = "works_council_consulted_on"
 BY_NAME = {gate.name: gate for gate in (*ALL, LISTENERS_GATE)}
 
 
@@ -127,6 +128,7 @@ def set_gates(viewer: Viewer, entries: Sequence[tuple[str, str]]) -> None:
     for name, _text in entries:
         require_known(name, BY_NAME, "unknown_gate")
     values = [(name, BY_NAME[name].parse(text)) for name, text in entries]
+    values.sort(key=lambda entry: entry[0] == CONSULTATION)  # it was about the others
     with store.writing() as session:
         for name, value in values:
             session.add(GateValue(name=name, value=value, set_by=viewer.username))

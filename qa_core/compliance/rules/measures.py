@@ -11,7 +11,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
-from qa_core.compliance.conditions import gates, listened, notices
+from qa_core.compliance.conditions import consultation, gates, listened, notices
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
@@ -127,12 +127,16 @@ def count_advisors(facts: RuleFacts) -> RuleCount:
     """Count audio from before the works council was consulted or its advisor informed (R4)."""
     advisors = notices.find_all(Viewer.SYSTEM)
     waiting = sum(notice.informed_on is None for notice in advisors)
-    is_consulted = gates.value_of(facts.session, "works_council_consulted_on")
+    is_consulted = gates.value_of(facts.session, gates.CONSULTATION)
+    changes = consultation.describe_changes(facts.session)
+    besides = describe_count(_("Advisors without a notice"), waiting, len(advisors))
+    if changes:
+        besides += " · " + _("Changed since the consultation: {what}", what=changes)
     return RuleCount(
         facts.count_forbidden("R4"),
         len(facts.live_recordings),
-        is_to_do=waiting > 0 or not is_consulted,
-        besides=describe_count(_("Advisors without a notice"), waiting, len(advisors)),
+        is_to_do=waiting > 0 or not is_consulted or changes != "",
+        besides=besides,
     )
 
 
