@@ -264,9 +264,10 @@ def _mask_people(session: Session, reason: str) -> str:
     columns = Account.display_name, Advisor.name, AdvisorAlias.alias, ConfirmedEvaluator.title
     names = sa.union(*(sa.select(column.label("name")) for column in columns))
     usernames = set(session.scalars(sa.select(Account.username)))
-    because = "Names are masked wherever they occur. None is shown."
     parts = set()
-    for name in session.scalars(Unscoped(names, because)).all():
+    for name in session.scalars(
+        Unscoped(names, "Names are masked in reasons. None is shown.")
+    ).all():
         if not is_telling(name) or name in usernames:
             continue
         if name.casefold() in reason.casefold():
