@@ -101,7 +101,7 @@ def print_documents(count: int | None = None) -> None:
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
-    assert [verdict.rule.number for verdict in found.values()] == [f"R{n}" for n in range(1, 21)]
+    assert [verdict.rule.number for verdict in found.values()] == [f"R{n}" for n in range(1, 22)]
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
     for number in SHUT:
@@ -377,3 +377,15 @@ def test_what_changed_since_the_works_council_was_consulted_is_named(
     assert judge()["R4"].state == "in_order"
     gates.set_gate(SYSTEM, "recording_retention_months", "6")
     assert "Recordings kept for (months): 3 → 6" in judge()["R4"].finding.evidence
+
+
+def test_sales_calls_against_the_law_turn_their_rule_red(running: Path) -> None:
+    assert judge()["R21"].state == "in_order"
+    sold = {"direction": "outbound", "purpose_of_call": "sales", "outside_sales_hours": False}
+    calls = [contact(RECENT, f"s{number}", **CALL, **sold) for number in range(2)]
+    calls[0]["prior_consent"] = "express"
+    land(calls, "sales")
+
+    found = judge()["R21"]
+    assert found.state == "not_in_order"
+    assert found.finding.evidence == "Breaches in sales calls of 30 days: 1 of 2"

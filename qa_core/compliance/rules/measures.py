@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,8 +28,9 @@ from qa_core.compliance.rules.findings import (
     conclude,
     describe_count,
 )
-from qa_core.metrics.kpis import formatting
-from qa_core.metrics.kpis.dimensions import Period
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, selling
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.facts.personal_data import ColumnContent
@@ -328,6 +329,15 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
     return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
+def count_selling(facts: RuleFacts) -> RuleCount:
+    """Count breaches of the law on telephone selling in the last days (R21)."""
+    today = environment.today()
+    period = Period(today - timedelta(days=DAYS - 1), today)
+    keys = [kpi.key for kpi in selling.ALL]
+    found = query.measure(Viewer.SYSTEM, keys, where=Filters(period)).fillna(0)
+    return RuleCount(int(found["numerator"].sum()), int(found["n"].max()))
+
+
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R1": count_purposes,
     "R2": judge_proportion,
@@ -349,5 +359,6 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R18": count_signatures,
     "R19": count_readable_stores,
     "R20": count_emotions,
+    "R21": count_selling,
 }
 """Rule → what it is judged by."""

@@ -31,7 +31,7 @@ _EXPRESS = exclude(
 )
 _UNTIMED = exclude(
     "hours_unknown",
-    N_("The file did not lead to the consumer's time"),
+    N_("The consumer's time is not known"),
     _c.outside_sales_hours.is_(None),
 )
 _HAS_PROOF = sa.func.coalesce(
