@@ -24,6 +24,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
+from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.storage import audit_log, permissions
@@ -71,6 +72,7 @@ def build_running_centre(add_person: Callable[..., str], folder: Path) -> None:
     add_person("eve", "evaluator")
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     open_gates()
+    printing.enter_details(SYSTEM, dict.fromkeys(DETAILS, "x"))
     accredit("eve")
     inform("A1")
     land([contact(RECENT, f"c{n}", recorded=n == 0, **CALL) for n in range(10)])
@@ -163,6 +165,7 @@ BREAKS: dict[str, Callable[[], object]] = {
     "R8": lambda: change(sa.update(Playback).values(username="nobody")),
     "R9": stop_it,
     "R10": lambda: change(sa.update(Recording).values(media_type="video/mp4")),
+    "R12": lambda: printing.enter_details(SYSTEM, {"dpo_contact": ""}),
     "R13": add_a_late_request,
     "R14": lambda: change(sa.update(JournalRow).where(JournalRow.seq == 2).values(actor="x")),
     "R15": lambda: change(sa.update(Account).values(password_hash="Violet-Harbour")),
@@ -203,7 +206,7 @@ def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
     print_documents(1)
     finding = judge()["R12"].finding
 
-    assert finding.evidence.endswith("last changed: 5 of 6")
+    assert "last changed: 5 of 6 · Blanks: Name of the organisation," in finding.evidence
     assert finding.state == "to_do"
 
 
@@ -240,7 +243,7 @@ def test_each_day_is_kept_once_and_says_since_when(running: Path) -> None:
     days = history.find_states(SYSTEM)
     with store.reading() as session:
         [noted] = session.scalars(sa.select(RuleDay).where(RuleDay.day == today))
-    assert (len(days), len(noted.states), noted.states["R13"]) == (39, 20, "to_do")
+    assert (len(days), len(noted.states), noted.states["R13"]) == (39, 21, "to_do")
     found = judge()
     assert found["R1"].since == today - timedelta(days=39)
     assert found["R13"].since == today - timedelta(days=3)
@@ -265,7 +268,7 @@ def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
 
     states = {name: check["state"] for name, check in checks.items() if name.startswith("rule_")}
-    assert len(states) == 20
+    assert len(states) == 21
     assert (states["rule_r1"], states["rule_r12"], states["rule_r13"]) == ("ok", "warn", "bad")
     assert "Open requests: 1 of 1" in checks["rule_r13"]["detail"]
 
@@ -280,7 +283,7 @@ def test_managers_read_the_rules_and_change_nothing(
     assert not app.exception and not app.selectbox and not app.text_input
     assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
-    assert "20 of 20" in answer or "20 règles sur 20" in answer
+    assert "21 of 21" in answer or "21 règles sur 21" in answer
     [table] = app.table
     assert len(table.value) == 20
     assert "Ann" not in str(table.value)
@@ -301,7 +304,7 @@ def test_the_officer_reads_them_first_with_who_acts(
     app = open_app("dora", "listening_rules")
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
-    assert "19 of 20 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
+    assert "20 of 21 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
     assert (
         "R13 · Data subject rights" in shown
         and "Check the requester's identity, and answer." in shown

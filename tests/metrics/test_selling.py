@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from builders.import_files import bring, find_contacts
 
-from qa_core.access.roles import Viewer
+from qa_core.access.roles import Role, Viewer
+from qa_core.base.errors import AccessDenied
 from qa_core.metrics import query
-from qa_core.metrics.kpis import get_kpi, selling
+from qa_core.metrics.kpis import selling
 
 HEADER = (
     "contact_id,started_at,direction,outcome,customer,purpose_of_call,prior_consent,sales_refused\n"
@@ -75,6 +76,7 @@ def test_nothing_is_judged_where_no_file_says_that_calls_are_sales(centre: Path)
     assert set(rows["status"]) == {"no_data"}
 
 
-@pytest.mark.parametrize("key", [kpi.key for kpi in selling.ALL])
-def test_executives_and_advisors_do_not_see_them(key: str) -> None:
-    assert get_kpi(key).needs == "see_rules"
+@pytest.mark.parametrize("role", [Role.EXECUTIVE, Role.ADVISOR, Role.DPO])
+def test_only_who_leads_teams_sees_them(centre: Path, role: Role) -> None:
+    with pytest.raises(AccessDenied):
+        query.measure(Viewer("x", role), ["sales_outside_hours"])

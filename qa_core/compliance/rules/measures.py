@@ -224,10 +224,19 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
-    """Count documents that would be printed differently today (R12)."""
+    """Count documents that would be printed differently today, and their blanks, which are
+    not in order once the centre listens (R12).
+    """
     states = printing.find_all(Viewer.SYSTEM)
     old = sum(state.printed is None or state.is_outdated for state in states)
-    return RuleCount(old, len(states), is_wrong=False, is_to_do=old > 0)
+    blanks = dict.fromkeys(blank for state in states for blank in state.missing)
+    return RuleCount(
+        old,
+        len(states),
+        is_wrong=bool(blanks) and not gates.find_missing(facts.session),
+        is_to_do=old > 0 or bool(blanks),
+        besides=_("Blanks: {what}", what=formatting.listing(blanks)) if blanks else "",
+    )
 
 
 def count_requests(facts: RuleFacts) -> RuleCount:

@@ -47,7 +47,7 @@ KINDS: Mapping[Permission, tuple[str, ...]] = {
     Permission.SEE_TRACKING: ("contacts", "tracking", "spend"),
     Permission.SEE_SCORES: ("evaluations",),
     Permission.SEE_CALIBRATIONS: (),
-    Permission.SEE_RULES: ("contacts",),
+    Permission.SEE_TEAMS: ("contacts",),
 }
 """What the KPIs that take a permission are made from."""
 

@@ -57,7 +57,7 @@ _declare = partial(
     kind=KpiKind.RATIO,
     unit=Unit.RATE,
     better="down",
-    needs=Permission.SEE_RULES,
+    needs=Permission.SEE_TEAMS,
     dimensions=CONTACT_DIMENSIONS,
     subject=FactTable.SELLING,
 )

@@ -14,7 +14,7 @@ TILES = tuple(kpi.key for kpi in selling.ALL)
 
 def show(viewer: Viewer, state: FilterState) -> None:
     """Show the tiles; nothing where no call of the period is known to be a sales call."""
-    if not viewer.can(Permission.SEE_RULES):
+    if not viewer.can(Permission.SEE_TEAMS):
         return
     rows = cached.headline(viewer, TILES, state.where, state.compare)
     if any(rows[key].n for key in TILES):
