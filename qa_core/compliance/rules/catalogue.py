@@ -1,4 +1,4 @@
-"""Catalogue of rules R1–R22 (docs/compliance.md, section 1), and the verdict on each."""
+"""Catalogue of rules R1–R21 (docs/compliance.md, section 1), and the verdict on each."""
 
 import logging
 from collections.abc import Callable, Sequence

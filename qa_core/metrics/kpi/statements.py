@@ -277,8 +277,8 @@ def with_selling(question: MetricQuery, statement: sa.Select) -> Scoped:
     return Scoped(
         statement.where(*conditions_on(question, SELLING.c)).add_cte(own.cte("selling")),
         question.viewer,
-        beyond="Sales calls to a consumer count together, whoever made them. Only the times of "
-        "those of others are used.",
+        beyond="All sales calls to a consumer count together. Of those by others, only the times "
+        "are used.",
     )
 
 

@@ -74,8 +74,8 @@ ALL: tuple[Kpi, ...] = (
         "sales_outside_hours",
         N_("Sales calls outside hours"),
         N_(
-            "The share of sales calls that began outside Monday to Friday, 10 to 13 and 14 to 20, "
-            "or on a public holiday, on the consumer's clock."
+            "The share of sales calls outside the legal hours. They are Monday to Friday, 10 to 13 "
+            "and 14 to 20, without public holidays, on the consumer's clock."
         ),
         N_("sales calls outside hours / sales calls without an express consent"),
         parts=ratio(
