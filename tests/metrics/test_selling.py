@@ -70,7 +70,10 @@ def test_calls_further_apart_are_no_breach_and_unknown_consumers_are_left_out(
 
 def test_nothing_is_judged_where_no_file_says_that_calls_are_sales(centre: Path) -> None:
     without = [row.rsplit(",", 3)[0] for row in (HEADER + CALLS).splitlines()]
-    bring(centre, "contacts", "\n".join(without))
+    ends = ["prior_consent", *["Mrs Brown says yes"] * (len(without) - 1)]
+    rows = (f"{row},{end}" for row, end in zip(without, ends, strict=True))
+    bring(centre, "contacts", "\n".join(rows))
+    assert find_contacts("prior_consent", where="prior_consent IS NOT NULL") == []
 
     rows = query.measure(Viewer.SYSTEM, [kpi.key for kpi in selling.ALL])
     assert set(rows["status"]) == {"no_data"}

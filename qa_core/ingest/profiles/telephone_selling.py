@@ -27,22 +27,23 @@ UNKNOWN_ZONE = "Etc/Unknown"
 
 
 def build_selling(columns: Mapping[str, pa.Array], numbers: pa.Array) -> dict[str, pa.Array]:
-    """Build the columns on selling of a file that says what its calls are for. `numbers`: of
-    the consumers, whose prefix gives the time zone where the file does not.
+    """Build the columns on selling, and the hours of a file that says what its calls are for.
+    `numbers`: of the consumers, whose prefix gives the time zone where the file does not.
     """
-    if "purpose_of_call" not in columns:
-        return {}
     selling = {
         name: map_texts(lambda text, words=words: words.get(simplify(text)), columns[name])
         for name, words in WORDS.items()
         if name in columns
     }
-    country, known = environment.current().country, available_timezones()
-    given = columns.get("customer_zone", pa.nulls(len(numbers), pa.string()))
-    zones = pc.coalesce(
-        map_texts(lambda text: text if text in known else None, given),
-        map_texts(lambda text: _find_zone(text, country), numbers),
-    )
+    known, given = available_timezones(), columns.get("customer_zone")
+    if given is not None:
+        given = map_texts(lambda text: text if text in known else None, given)
+        selling["customer_zone"] = given
+    if "purpose_of_call" not in columns:
+        return selling
+    country = environment.current().country
+    zones = map_texts(lambda text: _find_zone(text, country), numbers)
+    zones = zones if given is None else pc.coalesce(given, zones)
     moments = columns["started_at"].to_pylist()
     outside = [
         moment and is_outside_hours(moment, zone)
