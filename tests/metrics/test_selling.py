@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders.centres import add_people
 from builders.import_files import bring, find_contacts
+from streamlit.testing.v1 import AppTest
 
 from qa_core.access.roles import Role, Viewer
 from qa_core.base.errors import AccessDenied
@@ -30,6 +33,7 @@ c12,2026-09-30 10:00,outbound,answered,0612345608,sales,running_contract,
 other,2026-09-12 22:00,outbound,answered,0612345603,service,no,
 inbound,2026-09-12 22:00,inbound,answered,0612345603,sales,no,
 """
+ROWS = (HEADER + CALLS).splitlines()
 
 
 def measure(*by: str) -> dict[str, tuple[float, int]]:
@@ -83,3 +87,17 @@ def test_nothing_is_judged_where_no_file_says_that_calls_are_sales(centre: Path)
 def test_only_who_leads_teams_sees_them(centre: Path, role: Role) -> None:
     with pytest.raises(AccessDenied):
         query.measure(Viewer("x", role), ["sales_outside_hours"])
+
+
+def test_traffic_shows_the_breaches_where_calls_are_sales(
+    centre: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
+) -> None:
+    add_people({"a1": "Ann"}, {"Nord": "Lille"})
+    calls = [row + (",team" if not place else ",Nord") for place, row in enumerate(ROWS)]
+    bring(centre, "contacts", "\n".join(calls))
+    app = open_app(add_person("mona", "manager", sites=("Lille",)), "traffic", period="all")
+
+    assert not app.exception
+    assert "Sales calls" in [item.value for item in app.subheader]
+    text = " ".join(item.value for item in app.markdown)
+    assert "Sales calls outside hours" in text and "Sales calls without proof" in text
