@@ -27,7 +27,7 @@ from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.storage import audit_log
 from qa_core.storage.records import due_work, store
-from qa_core.storage.records.imports import CENTRE_RULES
+from qa_core.storage.records.imports import CENTRE_RULES, PURGE
 from qa_core.storage.records.settings import SettingValue
 
 
@@ -224,5 +224,7 @@ def set_value(
     )
     if name == "shared_number_contacts_a_day":
         due_work.request(session, CENTRE_RULES)
+    if "_retention_" in name:
+        due_work.request(session, PURGE)
     reason = f"from {valid_from}" if valid_from else ""
     audit_log.record(session, viewer.username, "setting_changed", f"{name}={value}", reason)

@@ -24,6 +24,7 @@ from qa_core.cli.app import run
 from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
+from qa_core.compliance.documents.facts import DETAILS
 from qa_core.compliance.rules import catalogue, history
 from qa_core.compliance.rules.catalogue import RuleVerdict
 from qa_core.storage import audit_log, permissions
@@ -37,6 +38,7 @@ from qa_core.upkeep import purge
 
 SYSTEM = Viewer.SYSTEM
 RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
+CONSULTED = "works_council_consulted_on"
 CALL = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 SHUT = {"R1", "R3", "R4", "R7", "R12", "R19"}
 """What a new centre still has to do: gates, an accreditation, documents and a backup."""
@@ -70,6 +72,7 @@ def build_running_centre(add_person: Callable[..., str], folder: Path) -> None:
     add_person("eve", "evaluator")
     add_people({"A1": "Ann"}, {"Nord": "Lille"})
     open_gates()
+    printing.enter_details(SYSTEM, dict.fromkeys(DETAILS, "x"))
     accredit("eve")
     inform("A1")
     land([contact(RECENT, f"c{n}", recorded=n == 0, **CALL) for n in range(10)])
@@ -101,7 +104,7 @@ def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
     numbers = [verdict.rule.number for verdict in found.values()]
-    assert numbers == [*(f"R{n}" for n in range(1, 21)), "R23"]
+    assert numbers == [*(f"R{n}" for n in range(1, 22)), "R23"]
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
     for number in SHUT:
@@ -163,6 +166,7 @@ BREAKS: dict[str, Callable[[], object]] = {
     "R8": lambda: change(sa.update(Playback).values(username="nobody")),
     "R9": stop_it,
     "R10": lambda: change(sa.update(Recording).values(media_type="video/mp4")),
+    "R12": lambda: printing.enter_details(SYSTEM, {"dpo_contact": ""}),
     "R13": add_a_late_request,
     "R14": lambda: change(sa.update(JournalRow).where(JournalRow.seq == 2).values(actor="x")),
     "R15": lambda: change(sa.update(Account).values(password_hash="Violet-Harbour")),
@@ -173,9 +177,9 @@ BREAKS: dict[str, Callable[[], object]] = {
 }
 TO_DO: dict[str, Callable[[], object]] = {
     "R11": lambda: add_an_evaluation(comment="Mr Brown has a cancer"),
-    "R12": lambda: gates.set_gate(SYSTEM, "recording_retention_months", "3"),
+    "R12": lambda: printing.enter_details(SYSTEM, {"refusal_key": "9"}),
 }
-ALSO = {"R4": {"R12"}, "R1": {"R12"}, "R7": set(), "R8": {"R7"}}
+ALSO = {"R4": {"R12"}, "R1": {"R12", "R4"}, "R7": set(), "R8": {"R7"}}
 """Other rules that the same fault breaks: a changed gate asks for new documents."""
 
 
@@ -203,7 +207,7 @@ def test_one_document_printed_is_not_all_of_them(centre: Path) -> None:
     print_documents(1)
     finding = judge()["R12"].finding
 
-    assert finding.evidence.endswith("last changed: 5 of 6")
+    assert "last changed: 5 of 6 · Blanks: Name of the organisation," in finding.evidence
     assert finding.state == "to_do"
 
 
@@ -352,3 +356,40 @@ def test_one_of_two_advisors_listened_to_alone_stands_out_and_nobody_is_told(cen
     found = proportionality.find(SYSTEM)
     assert not found.is_nobody_heard
     assert [(one.name, one.contacts) for one in found.much_heard] == [("Ann", 5)]
+
+
+def test_what_changed_since_the_works_council_was_consulted_is_named(
+    running: Path, add_person: Callable[..., str]
+) -> None:
+    gates.set_gate(SYSTEM, CONSULTED, "2026-01-05")
+    assert judge()["R4"].state == "in_order"
+    run(["settings", "set", "listening_ceiling=40"])
+    gates.set_gate(SYSTEM, "purposes", "training,quality")
+    add_person("lea", "evaluator")
+    accredit("lea")
+
+    found = judge()["R4"]
+
+    assert found.state == "to_do"
+    assert found.finding.evidence.endswith(
+        "Changed since the consultation: Purposes: training,evaluation,quality → "
+        "training,quality, Listened to per advisor and month: 10 → 40 and Accredited "
+        "listeners: 1 more"
+    )
+    entries = [(CONSULTED, "2026-01-05"), ("recording_retention_months", "3")]
+    gates.set_gates(SYSTEM, entries)
+    assert judge()["R4"].state == "in_order"
+    gates.set_gate(SYSTEM, "recording_retention_months", "6")
+    assert "Recordings kept for (months): 3 → 6" in judge()["R4"].finding.evidence
+
+
+def test_sales_calls_against_the_law_turn_their_rule_red(running: Path) -> None:
+    assert judge()["R21"].state == "in_order"
+    sold = {"direction": "outbound", "purpose_of_call": "sales", "outside_sales_hours": False}
+    calls = [contact(RECENT, f"s{number}", **CALL, **sold) for number in range(2)]
+    calls[0]["prior_consent"] = "express"
+    land(calls, "sales")
+
+    found = judge()["R21"]
+    assert found.state == "not_in_order"
+    assert found.finding.evidence == "Breaches in sales calls of 30 days: 1 of 2"

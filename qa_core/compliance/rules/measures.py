@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, Role, Viewe
 from qa_core.base import environment, masking
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import audit_report, proportionality, requests
-from qa_core.compliance.conditions import gates, notices, recording_classes
+from qa_core.compliance.conditions import consultation, gates, notices, recording_classes
 from qa_core.compliance.conditions.accreditations import holds_on
 from qa_core.compliance.conditions.evaluators import (
     BEFORE_ACCREDITATION,
@@ -28,7 +28,9 @@ from qa_core.compliance.rules.findings import (
     conclude,
     describe_count,
 )
-from qa_core.metrics.kpis import formatting
+from qa_core.metrics import query
+from qa_core.metrics.kpis import formatting, selling
+from qa_core.metrics.kpis.dimensions import Filters, Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
 from qa_core.storage import audit_log, permissions
 from qa_core.storage.facts.personal_data import ColumnContent
@@ -139,12 +141,16 @@ def count_advisors(facts: RuleFacts) -> RuleCount:
     """Count audio from before the works council was consulted or its advisor informed (R4)."""
     advisors = notices.find_all(Viewer.SYSTEM)
     waiting = sum(notice.informed_on is None for notice in advisors)
-    is_consulted = gates.value_of(facts.session, "works_council_consulted_on")
+    is_consulted = gates.value_of(facts.session, gates.CONSULTATION)
+    changes = consultation.describe_changes(facts.session)
+    besides = describe_count(_("Advisors without a notice"), waiting, len(advisors))
+    if changes:
+        besides += " · " + _("Changed since the consultation: {what}", what=changes)
     return RuleCount(
         facts.count_forbidden("R4"),
         len(facts.live_recordings),
-        is_to_do=waiting > 0 or not is_consulted,
-        besides=describe_count(_("Advisors without a notice"), waiting, len(advisors)),
+        is_to_do=waiting > 0 or not is_consulted or changes != "",
+        besides=besides,
     )
 
 
@@ -231,10 +237,19 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def count_documents(facts: RuleFacts) -> RuleCount:
-    """Count documents that would be printed differently today (R12)."""
+    """Count documents that would be printed differently today, and their blanks, which are
+    not in order once the centre listens (R12).
+    """
     states = printing.find_all(Viewer.SYSTEM)
     old = sum(state.printed is None or state.is_outdated for state in states)
-    return RuleCount(old, len(states), is_wrong=False, is_to_do=old > 0)
+    blanks = dict.fromkeys(blank for state in states for blank in state.missing)
+    return RuleCount(
+        old,
+        len(states),
+        is_wrong=bool(blanks) and not gates.find_missing(facts.session),
+        is_to_do=old > 0 or bool(blanks),
+        besides=_("Blanks: {what}", what=formatting.listing(blanks)) if blanks else "",
+    )
 
 
 def count_requests(facts: RuleFacts) -> RuleCount:
@@ -336,6 +351,15 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
     return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
+def count_selling(facts: RuleFacts) -> RuleCount:
+    """Count breaches of the law on telephone selling in the last days (R21)."""
+    today = environment.today()
+    period = Period(today - timedelta(days=DAYS - 1), today)
+    keys = [kpi.key for kpi in selling.ALL]
+    found = query.measure(Viewer.SYSTEM, keys, where=Filters(period)).fillna(0)
+    return RuleCount(int(found["numerator"].sum()), int(found["n"].max()))
+
+
 def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
     """Judge the periods of sealed recordings; count those whose class is not entered (R23)."""
     kept = facts.judge_retention("R23")
@@ -368,6 +392,7 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R18": count_signatures,
     "R19": count_readable_stores,
     "R20": count_emotions,
+    "R21": count_selling,
     "R23": judge_sealed,
 }
 """Rule → what it is judged by."""

@@ -17,7 +17,7 @@ from qa_core.storage.records import store
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
 from qa_core.ui.widgets import actions, cards, download_links, tables
-from qa_core.upkeep import integrity, purge, purge_certificate  # noqa: F401  declares its download
+from qa_core.upkeep import after_import, integrity, purge, purge_certificate  # noqa: F401  declares its download
 
 
 def show_state(viewer: Viewer) -> None:
@@ -221,7 +221,7 @@ def _ask_value(state: gates.GateState, column: Any) -> None:
             with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
                 gates.set_gate(acting, entry.name, value)
                 if entry.kind == "months":
-                    purge.request()
+                    after_import.wake()
 
 
 def _ask(entry: gates.Gate, value: str | None) -> str:
