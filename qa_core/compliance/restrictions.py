@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
@@ -36,7 +37,7 @@ class RestrictionEntry:
         return {**asdict(self), "entered_at": self.entered_at.isoformat()}
 
 
-def add(session: Session, viewer: Viewer, **what: str | None) -> None:
+def add(session: Session, viewer: Viewer, reason: str = "", **what: str | None) -> None:
     """Restrict a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if sum(bool(what.get(name)) for name in ("customer_key", "advisor_id", "contact_id")) != 1:
@@ -44,17 +45,18 @@ def add(session: Session, viewer: Viewer, **what: str | None) -> None:
     in_force = sa.select(Restriction.id).filter_by(**what, lifted_at=None)
     if session.scalar(_of_anybody(in_force)) is None:
         session.add(Restriction(**what, entered_by=viewer.username))
-        audit_log.record(session, viewer.username, "restriction_entered")
+        audit_log.record(session, viewer.username, "restriction_entered", reason=reason)
 
 
-def lift(session: Session, viewer: Viewer, number: int) -> dict[str, str | None]:
+def lift(session: Session, viewer: Viewer, number: int, reason: str) -> dict[str, str | None]:
     """Lift a restriction; return what was restricted. Raises AccessDenied if not in force."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = masking.clean_text(reason, 500, "no_reason")
     entry = session.scalar(_of_anybody(sa.select(Restriction).where(Restriction.id == number)))
     if entry is None or entry.lifted_at is not None:
         raise AccessDenied()
     entry.lifted_at, entry.lifted_by = now(), viewer.username
-    audit_log.record(session, viewer.username, "restriction_lifted")
+    audit_log.record(session, viewer.username, "restriction_lifted", reason=reason)
     return {name: getattr(entry, name) for name in SUBJECT}
 
 

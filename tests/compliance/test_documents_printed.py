@@ -231,7 +231,7 @@ def test_the_officer_names_the_organisation_and_prints_on_the_page(
     open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("dora", "dpo")
-    app = open_app("dora", "listening_rules")
+    app = open_app("dora", "listening_rules", section="documents")
     assert any("Name of the organisation" in text.value for text in app.caption)
     label = "Name of the organisation"
     next(field for field in app.text_input if field.label == label).set_value("Two Rivers")
