@@ -57,13 +57,23 @@ BY_KIND = {entry.kind: entry for entry in CLASSES}
 def find_period(session: Session, kind: str) -> int:
     """Return the period of a kind: the legal maximum, or what was entered if shorter."""
     entry = BY_KIND[kind]
+    return min(entry.period, _find_entered(session, entry))
+
+
+def find_raised(session: Session, rule: str) -> list[RetentionClass]:
+    """List the kinds of a rule for which more is entered than it allows; it has no effect."""
+    of_rule = (entry for entry in CLASSES if entry.rule.startswith(rule))
+    return [entry for entry in of_rule if _find_entered(session, entry) > entry.period]
+
+
+def _find_entered(session: Session, entry: RetentionClass) -> int:
     if entry.setting is None:
         return entry.period
     if entry.setting in gates.BY_NAME:
         value = gates.value_of(session, entry.setting)
     else:
         value = getattr(settings.current(session), entry.setting)
-    return min(entry.period, int(value or entry.period))
+    return int(value or entry.period)
 
 
 def find_oldest_day(session: Session, kind: str, as_of: date) -> date:

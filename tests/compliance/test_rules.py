@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from builders.centres import PARIS, add_people, contact, evaluation, land
-from builders.listening_centre import accredit, inform, keep_audio, open_gates
+from builders.listening_centre import keep_audio
+from builders.running_centre import (
+    CALL,
+    RECENT,
+    SYSTEM,
+    build_running_centre,
+    judge,
+    play,
+    print_documents,
+)
 from builders.sounds import make
 from streamlit.testing.v1 import AppTest
 
@@ -23,10 +32,7 @@ from qa_core.base.errors import AccessDenied
 from qa_core.cli.app import run
 from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
-from qa_core.compliance.documents import printing
 from qa_core.compliance.rules import catalogue, history
-from qa_core.compliance.rules.catalogue import RuleVerdict
-from qa_core.storage import audit_log, permissions
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -35,26 +41,12 @@ from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import RuleDay
 from qa_core.upkeep import purge
 
-SYSTEM = Viewer.SYSTEM
-RECENT = datetime.combine(environment.today() - timedelta(days=2), time(9))
-CALL = {"advisor_id": "A1", "team": "Nord", "notice_played": True, "talk_seconds": 60.0}
 SHUT = {"R1", "R3", "R4", "R7", "R12", "R19"}
 """What a new centre still has to do: gates, an accreditation, documents and a backup."""
 
 
-def judge() -> dict[str, RuleVerdict]:
-    return {verdict.rule.number: verdict for verdict in purge.judge_rules(SYSTEM)}
-
-
 def find_not_in_order() -> set[str]:
     return {number for number, verdict in judge().items() if verdict.state != "in_order"}
-
-
-def play(kept: Recording, **more: object) -> Playback:
-    return Playback(
-        recording_id=kept.id, source_system="generic", contact_id=kept.contact_id,
-        **{"advisor_id": "A1", "username": "eve", "purpose": "quality", "reason": "r"} | more,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -64,37 +56,6 @@ def running(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_
     """
     start_from(build_running_centre, add_person, tmp_path)
     return tmp_path
-
-
-def build_running_centre(add_person: Callable[..., str], folder: Path) -> None:
-    add_person("eve", "evaluator")
-    add_people({"A1": "Ann"}, {"Nord": "Lille"})
-    open_gates()
-    accredit("eve")
-    inform("A1")
-    land([contact(RECENT, f"c{n}", recorded=n == 0, **CALL) for n in range(10)])
-    with store.writing() as session:
-        kept = keep_audio(session, "c0", make(folder / "c0.wav"))
-        session.add(play(kept))
-        audit_log.record(session, "eve", "recording_played", "generic/c0", reason="quality: r")
-        audit_log.record(session, "system", "backup_made")
-    for path in permissions.find_open():
-        path.chmod(path.stat().st_mode & 0o700)
-    print_documents()
-
-
-def print_documents(count: int | None = None) -> None:
-    """Note that the documents were printed as they stand."""
-    states = printing.find_all(SYSTEM)[:count]
-    with store.writing() as session:
-        for state in states:
-            audit_log.record(
-                session,
-                "dora",
-                "document_printed",
-                state.kind.name,
-                reason=f"fr pdf {state.digest}",
-            )
 
 
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:

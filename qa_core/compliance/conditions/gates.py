@@ -141,7 +141,7 @@ def value_of(session: Session, name: str) -> str | None:
 def retention_months(session: Session, name: str) -> int:
     """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
-    return int(value_of(session, gate.name) or gate.highest)
+    return min(gate.highest, int(value_of(session, gate.name) or gate.highest))
 
 
 def find_missing(session: Session) -> tuple[str, ...]:

@@ -171,6 +171,10 @@ class RuleFacts:
         evidence = describe_count(_("Items past their retention"), count)
         overdue = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
+        if raised := retention.find_raised(self.session, rule):
+            titles = formatting.listing([_(item.title) for item in raised])
+            text = _("Enter a period that the law allows: {titles}.", titles=titles)
+            return conclude(evidence, text)
         return conclude(
             evidence,
             overdue if is_late else "",

@@ -167,9 +167,7 @@ ACTS: Mapping[str, OfficerAct] = {
         N_("Removed from every store at once and for good."),
         lambda: (
             *_build_subject_fields(*subjects.FIND),
-            ActField(
-                "is_sure", _("I checked the identity; this is final"), usual=False
-            ),
+            ActField("is_sure", _("I checked the identity; this is final"), usual=False),
         ),
         _erase,
     ),
