@@ -2,18 +2,15 @@
 done is refused while the stores say that it is not.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Misuse, Refusal
-from qa_core.base.i18n import N_, NN_, _, ngettext
+from qa_core.base.errors import Refusal
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import requests
 from qa_core.compliance.requests import PersonRequest
 from qa_core.metrics.kpis import formatting
-from qa_core.storage.facts.personal_data import ADVISOR, CUSTOMER
+from qa_core.storage.facts.personal_data import ACCOUNT, ADVISOR, CUSTOMER
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -26,54 +23,144 @@ from qa_core.storage.records.retention import (
 )
 from qa_core.upkeep import erasure, person_copy, subjects
 
-REQUESTS = "subject_request"
+TITLES = {
+    "erasure": N_("Erase a person"),
+    "objection": N_("Enter an objection"),
+    "restriction": N_("Restrict"),
+    requests.EXCLUSION: N_("Exclude"),
+}
+"""Requests that say all that their act needs, and the name of the act."""
 EVALUATION = "evaluation "
 """Before the number of the evaluation that an objection in the product is about."""
-
-
-@dataclass(frozen=True)
-class RequestAct:
-    """Act that answers a kind of request. `count_left`: how much is still not done, and `left`
-    the sentence about that, or its two forms. `perform`: does it and describes the outcome;
-    None: it needs more than the request says.
-    """
-
-    count_left: Callable[[PersonRequest], int]
-    left: str | tuple[str, str]
-    perform: Callable[[Viewer, PersonRequest], str] | None = None
-    title: str = ""
-
-
-def find_act(item: PersonRequest) -> RequestAct | None:
-    """Find the act for a request; None where its answer alone settles it."""
-    if item.kind == "objection" and (item.contact_id or "").startswith(EVALUATION):
-        return ACTS["contest"]
-    is_of_account = item.subject_kind not in (CUSTOMER, ADVISOR)
-    return None if is_of_account and item.kind in OF_CONTACTS else ACTS.get(item.kind)
+AFTER_ERASURE = ("subject_request", "objection")
+"""Tables that may name an erased customer: the map says why."""
 
 
 def perform(viewer: Viewer, number: int) -> str:
-    """Do what a request asks for; return what it met. Raises Refusal before the requester's
-    identity was checked, and for a request whose act needs more than it says.
+    """Do what a request asks for; return what it met, in words. Raises Refusal before the
+    requester's identity was checked, and where the act needs more than the request says.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     item = _get_checked(viewer, number)
-    act = find_act(item)
-    if act is None or act.perform is None:
-        raise Misuse("no_act", N_("This request has no act of its own."))
-    return act.perform(viewer, item)
+    who = {item.subject_kind: item.subject}
+    match item.kind if name_act(item) else "":
+        case "erasure":
+            outcome = subjects.erase_and_count(viewer, **who)
+        case "objection" if item.subject_kind == ADVISOR:
+            outcome = subjects.exclude(viewer, "requested", advisor=item.subject)
+        case "objection":
+            outcome = subjects.object_to(viewer, [item.subject])
+        case "restriction":
+            outcome = subjects.restrict(viewer, **who, reason=f"request {number}")
+        case requests.EXCLUSION:
+            contact = (item.source_system, item.contact_id)
+            outcome = subjects.exclude(viewer, "requested", contacts=[contact])
+        case _:
+            raise _refuse(describe_left(item))
+    return outcome.describe()
 
 
 def answer(viewer: Viewer, number: int, text: str, how: str = "", is_refused: bool = False) -> None:
     """Record the answer: done, or refused with its reason. Raises Refusal for "done" while the
-    stores still hold what the request is about. `how`: the identity was checked, if not before.
+    stores do not show it. `how`: the identity was checked, if not before.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     if how:
         requests.check_identity(viewer, number, how)
     if not is_refused and (left := describe_left(_get_checked(viewer, number))):
-        raise Refusal("not_done", "{left} Do what the request asks for, or refuse it.", left=left)
+        raise _refuse(left)
     requests.record_answer(viewer, number, text, is_refused)
+
+
+def describe_left(item: PersonRequest) -> str:
+    """Describe what a request asks for and the stores do not show yet; empty when done."""
+    if item.kind != "erasure":
+        return "" if _is_done(item) else _("What the request asks for is not done yet.")
+    left = _count_rows(item)
+    if not left:
+        return ""
+    return ngettext(
+        "{count} row still names this person.",
+        "{count} rows still name this person.",
+        left,
+        count=formatting.number(left),
+    )
+
+
+def name_act(item: PersonRequest) -> str:
+    """Name the act of a request; empty where its act needs more, or is done elsewhere."""
+    has_contacts = item.kind == "erasure" or item.subject_kind != ACCOUNT
+    is_here = item.kind in TITLES and has_contacts and not _is_about_evaluation(item)
+    return _(TITLES[item.kind]) if is_here else ""
+
+
+def _is_about_evaluation(item: PersonRequest) -> bool:
+    return (item.contact_id or "").startswith(EVALUATION)
+
+
+def _count_rows(item: PersonRequest) -> int:
+    """Count the rows that name a person who asked to be erased."""
+    if not item.subject or item.subject.startswith(erasure.STAND_IN):
+        return 0
+    tables = person_copy.collect(item.subject_kind, item.subject)
+    return sum(len(rows) for name, rows in tables.items() if name not in AFTER_ERASURE)
+
+
+def _is_done(item: PersonRequest) -> bool:
+    """Return whether the stores show it done; True where there is nothing to look for."""
+    trace = _find_trace(item)
+    if trace is None:
+        return True
+    with store.reading() as session:
+        return session.scalar(erasure.exempt(sa.select(trace))) is True
+
+
+def _find_trace(item: PersonRequest) -> sa.ColumnElement[bool] | None:
+    """Build the test of the stores that a request is done; None where no store would show it."""
+    subject, is_customer = item.subject, item.subject_kind == CUSTOMER
+    if item.kind == "contest" or _is_about_evaluation(item):
+        number = (item.contact_id or "").removeprefix(EVALUATION)
+        waits = sa.exists().where(
+            Dispute.evaluation_id == Evaluation.id,
+            Dispute.decided_at.is_(None),
+            Evaluation.advisor_id == subject,
+            Evaluation.id == int(number) if number else sa.true(),
+        )
+        return ~waits
+    if item.kind in requests.WITH_AUDIO:
+        is_copy = JournalRow.action == "subject_exported"
+        return sa.exists().where(is_copy, JournalRow.object == f"request {item.id}")
+    if item.kind == "rectification":
+        return sa.exists().where(Rectification.request_id == item.id) | _is_corrected(item)
+    if item.kind == requests.EXCLUSION:
+        is_contact = ListeningExclusion.contact_id == item.contact_id
+        return sa.exists().where(is_contact, ListeningExclusion.source_system == item.source_system)
+    if item.subject_kind == ACCOUNT:
+        return None
+    if item.kind == "restriction":
+        column = Restriction.customer_key if is_customer else Restriction.advisor_id
+        return sa.exists().where(column == subject, Restriction.lifted_at.is_(None))
+    column = Objection.customer_key if is_customer else ListeningExclusion.advisor_id
+    return sa.exists().where(column == subject)
+
+
+def _is_corrected(item: PersonRequest) -> sa.ColumnElement[bool]:
+    """Build the test of the audit log for a correction that others made since the request came:
+    of an account, of an advisor's evaluation, or by a new list of advisors.
+    """
+    of_evaluation = sa.exists().where(
+        JournalRow.action.in_(("evaluation_amended", "dispute_decided")),
+        JournalRow.object == sa.cast(Evaluation.id, sa.Text),
+        Evaluation.advisor_id == item.subject,
+    )
+    tests = {
+        ACCOUNT: (JournalRow.action == "account_change", JournalRow.object == item.subject),
+        ADVISOR: (JournalRow.action == "import", JournalRow.reason.startswith("advisors:")),
+    }
+    if item.subject_kind not in tests:
+        return sa.false()
+    is_later = JournalRow.at >= item.received_on.isoformat()
+    return sa.exists().where(is_later, *tests[item.subject_kind]) | of_evaluation
 
 
 def _get_checked(viewer: Viewer, number: int) -> PersonRequest:
@@ -86,130 +173,5 @@ def _get_checked(viewer: Viewer, number: int) -> PersonRequest:
     return item
 
 
-def describe_left(item: PersonRequest) -> str:
-    """Describe what a request asks for and the stores do not show yet; empty when done."""
-    act = find_act(item)
-    left = act.count_left(item) if act else 0
-    if not left:
-        return ""
-    if isinstance(act.left, str):
-        return _(act.left)
-    return ngettext(*act.left, left, count=formatting.number(left))
-
-
-def _count_rows(item: PersonRequest) -> int:
-    """Count the rows that still name the person, the requests themselves aside."""
-    if not item.subject or item.subject.startswith(erasure.STAND_IN):
-        return 0
-    tables = person_copy.collect(item.subject_kind, item.subject)
-    return sum(len(rows) for name, rows in tables.items() if name not in (REQUESTS, "objection"))
-
-
-def _count_missing_copies(item: PersonRequest) -> int:
-    made = sa.select(JournalRow.seq).where(
-        JournalRow.action == "subject_exported", JournalRow.object == f"request {item.id}"
-    )
-    return _is_missing(made)
-
-
-def _count_missing_objections(item: PersonRequest) -> int:
-    if item.subject_kind == ADVISOR:
-        return _is_missing(sa.select(ListeningExclusion.id).filter_by(advisor_id=item.subject))
-    return _is_missing(sa.select(Objection.id).filter_by(customer_key=item.subject))
-
-
-def _count_missing_restrictions(item: PersonRequest) -> int:
-    column = "customer_key" if item.subject_kind == CUSTOMER else "advisor_id"
-    in_force = {column: item.subject, "lifted_at": None}
-    return _is_missing(sa.select(Restriction.id).filter_by(**in_force))
-
-
-def _count_missing_exclusions(item: PersonRequest) -> int:
-    contact = {"source_system": item.source_system, "contact_id": item.contact_id}
-    return _is_missing(sa.select(ListeningExclusion.id).filter_by(**contact))
-
-
-def _count_missing_rectifications(item: PersonRequest) -> int:
-    made = sa.select(Rectification.id).where(Rectification.request_id == item.id)
-    by_name = sa.select(JournalRow.seq).where(
-        JournalRow.action.in_(CORRECTIONS), JournalRow.at >= item.received_on.isoformat()
-    )
-    return _is_missing(made) and (item.subject_kind == CUSTOMER or _is_missing(by_name))
-
-
-def _count_open_disputes(item: PersonRequest) -> int:
-    theirs = sa.select(sa.func.count(Dispute.id)).join(
-        Evaluation, Evaluation.id == Dispute.evaluation_id
-    )
-    theirs = theirs.where(Dispute.decided_at.is_(None), Evaluation.advisor_id == item.subject)
-    if item.contact_id:
-        theirs = theirs.where(Evaluation.id == int(item.contact_id.removeprefix(EVALUATION)))
-    with store.reading() as session:
-        return session.scalar(erasure.exempt(theirs))
-
-
-def _is_missing(rows: sa.Select) -> int:
-    with store.reading() as session:
-        return int(session.scalar(erasure.exempt(rows.limit(1))) is None)
-
-
-def _erase(viewer: Viewer, item: PersonRequest) -> str:
-    counts = subjects.erase(viewer, **{item.subject_kind: item.subject})
-    return subjects.ActOutcome(counts.get("contacts", 0), counts.get("recording", 0)).describe()
-
-
-def _object(viewer: Viewer, item: PersonRequest) -> str:
-    if item.subject_kind == ADVISOR:
-        return subjects.exclude(viewer, "requested", advisor=item.subject).describe()
-    return subjects.object_to(viewer, [item.subject]).describe()
-
-
-def _restrict(viewer: Viewer, item: PersonRequest) -> str:
-    who = {item.subject_kind: item.subject}
-    return subjects.restrict(viewer, **who, reason=f"request {item.id}").describe()
-
-
-COPY = RequestAct(
-    _count_missing_copies,
-    N_("The person's copy was not made yet."),
-)
-ACTS: Mapping[str, RequestAct] = {
-    "access": COPY,
-    "portability": COPY,
-    "erasure": RequestAct(
-        _count_rows,
-        NN_("{count} row still names this person.", "{count} rows still name this person."),
-        _erase,
-        N_("Erase this person"),
-    ),
-    "objection": RequestAct(
-        _count_missing_objections,
-        N_("The objection is not entered."),
-        _object,
-        N_("Enter the objection"),
-    ),
-    "restriction": RequestAct(
-        _count_missing_restrictions,
-        N_("The restriction is not in force."),
-        _restrict,
-        N_("Restrict"),
-    ),
-    "rectification": RequestAct(
-        _count_missing_rectifications,
-        N_("Nothing was corrected for this request."),
-    ),
-    "contest": RequestAct(
-        _count_open_disputes,
-        NN_("{count} dispute waits for a decision.", "{count} disputes wait for a decision."),
-    ),
-    requests.EXCLUSION: RequestAct(
-        _count_missing_exclusions,
-        N_("The contact is not excluded."),
-        lambda viewer, item: subjects.grant_exclusion(viewer, item.id).describe(),
-        N_("Exclude the contact"),
-    ),
-}
-OF_CONTACTS = ("objection", "restriction", "contest", requests.EXCLUSION)
-"""Requests about contacts, which an account has none of."""
-CORRECTIONS = ("account_change", "names_merged", "evaluation_amended", "dispute_decided")
-"""Acts in the audit log by which an advisor's or account's data are corrected elsewhere."""
+def _refuse(left: str) -> Refusal:
+    return Refusal("not_done", "{left} Do what the request asks for, or refuse it.", left=left)

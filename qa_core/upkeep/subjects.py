@@ -147,6 +147,12 @@ def erase(
     return erasure.erase(Viewer.SYSTEM, *subject, viewer.username)
 
 
+def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
+    """Erase a person likewise, and return the contacts and recordings that went."""
+    counts = erase(viewer, **who)
+    return ActOutcome(counts.get("contacts", 0), counts.get("recording", 0))
+
+
 @dataclass(frozen=True)
 class ActOutcome:
     """Outcome of an act: stored contacts that it met, and their recordings that were deleted."""
@@ -277,15 +283,6 @@ def lift(viewer: Viewer, number: int, reason: str) -> None:
         lake.touch()
 
 
-def grant_exclusion(viewer: Viewer, number: int) -> ActOutcome:
-    """Exclude the contact that an advisor's request names."""
-    viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = requests.get(viewer, number)
-    if asked.kind != requests.EXCLUSION or not asked.is_open:
-        raise AccessDenied()
-    return exclude(viewer, "requested", contacts=[(asked.source_system, asked.contact_id)])
-
-
 def rectify(
     viewer: Viewer,
     contact: tuple[str | None, str],
@@ -300,8 +297,6 @@ def rectify(
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, requests.MAX_TEXT, "no_reason")
-    if not fields:
-        raise Misuse("no_field", N_("Name a field and its right value."))
     values = {}
     for name, text in fields.items():
         require_known(name, rectified.FIELDS, "unknown_field")

@@ -175,7 +175,7 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
         requests.ask_exclusion(ann, "generic", "b")  # of somebody else
 
     app = open_app("dora", "listening_rules", section="requests")
-    next(button for button in app.button if button.label == "Exclude the contact").click().run()
+    next(button for button in app.button if button.label == "Exclude").click().run()
     next(field for field in app.text_input if field.label == "Answer given").set_value("Yes.")
     next(button for button in app.button if button.label == "Record the answer").click().run()
     assert not app.exception

@@ -61,7 +61,7 @@ def test_a_request_is_due_a_month_after_it_came(
     number = str(entered["id"])
     assert run(["requests", "answer", number, "--answer", "sent"]) == 1
     assert run(["requests", "answer", number, "--answer", "sent", "--identity-checked"]) == 1
-    assert "copy was not made" in capsys.readouterr().err
+    assert "is not done yet" in capsys.readouterr().err
     copy = str(centre / "copy.zip")
     assert run(["subject", "export", "--request", number, "--out", copy]) == 0
     [answered] = ask("answer", number, "--answer", "sent by post", "--identity-checked")
@@ -135,7 +135,7 @@ def test_the_officer_enters_and_answers_a_request_on_the_page(
     add_person("dora", "dpo")
     add_people({"A1": "Ann"})
     app = open_app("dora", "listening_rules", section="requests")
-    app.text_input(key="person_request_text").set_value("06 12 34 56 78")
+    app.text_input(key="person_request_who").set_value("06 12 34 56 78")
     press(app, "Record the request")
     assert not app.exception
 

@@ -98,8 +98,8 @@ def _check(session: Session, column: str, text: str) -> str:
             if float(text) < 0:
                 raise ValueError
         except ValueError as error:
-            message = N_("{name} must be a number of seconds, not {text}.")
-            raise Misuse("bad_value", message, name=column, text=text) from error
+            message = N_("{name} must be {expected}.")
+            raise Misuse("bad_value", message, name=column, expected="≥ 0 s") from error
     return text
 
 

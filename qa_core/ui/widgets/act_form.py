@@ -16,9 +16,8 @@ from qa_core.ui.widgets import actions
 
 @dataclass(frozen=True)
 class ActField:
-    """Field of an act, asked under its label: a text, one of `titles`, a day, or a tick.
-
-    `name`: parameter of the act · `usual`: value at first · `help_text`: behind the label.
+    """Field of an act, by the name of its parameter: a text, one of `titles`, a day, or a tick,
+    as its `usual` value is. Labels and titles are marked for translation.
     """
 
     name: str
@@ -26,20 +25,21 @@ class ActField:
     titles: Mapping[Any, str] | None = None
     usual: Any = ""
     is_optional: bool = False
-    help_text: str | None = None
+    help_text: str = ""
 
     def ask(self, key: str) -> Any:
         """Show the field and return its value."""
-        key = f"{key}_{self.name}"
+        key, label, explanation = f"{key}_{self.name}", _(self.label), self.help_text
         match self.usual:
             case bool():
-                return st.checkbox(self.label, self.usual, key=key, help=self.help_text)
+                return st.checkbox(label, self.usual, key=key)
             case date():
                 today = environment.today()
-                return layout.ask_day(st, self.label, self.usual, key, max_value=today)
+                return layout.ask_day(st, label, self.usual, key, max_value=today)
         if self.titles is not None:
-            return layout.select(st, self.label, self.titles, key, self.usual)
-        return st.text_input(self.label, self.usual, key=key, help=self.help_text).strip()
+            titles = {value: _(title) for value, title in self.titles.items()}
+            return layout.select(st, label, titles, key, self.usual)
+        return st.text_input(label, key=key, help=explanation and _(explanation)).strip()
 
 
 def show(
@@ -55,10 +55,11 @@ def show(
     """
     with st.form(key, border=True):
         if text:
-            st.caption(text)
+            st.caption(_(text))
         values = {field.name: field.ask(key) for field in fields}
-        sent = st.form_submit_button(title, type="primary")
-    if sent and any(values[field.name] in ("", None) for field in fields if not field.is_optional):
+        sent = st.form_submit_button(_(title), type="primary")
+    needed = [values[field.name] for field in fields if not field.is_optional]
+    if sent and any(value in ("", None, False) for value in needed):
         st.warning(_(actions.INCOMPLETE))
     elif sent:
         with actions.show_refusals():

@@ -7,7 +7,7 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance.conditions import accreditations, evaluators, gates, notices
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
@@ -115,19 +115,19 @@ def _ask_accreditation(viewer: Viewer) -> None:
 
 
 def _ask_evaluator() -> None:
-    text = _(
+    text = N_(
         "Imported evaluations need a person. Confirm people without an account here, then "
         "accredit them for the days of their evaluations."
     )
     fields = (
-        ActField("name", _("Evaluator without an account")),
-        ActField("reason", _("Reason")),
+        ActField("name", N_("Evaluator without an account")),
+        ActField("reason", N_("Reason")),
     )
 
     def confirm(acting: Viewer, name: str, reason: str) -> None:
         evaluators.confirm(acting, name, reason)
 
-    act_form.show("confirm_evaluator", _("Confirm"), fields, confirm, text)
+    act_form.show("confirm_evaluator", N_("Confirm"), fields, confirm, text)
 
 
 def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
@@ -136,8 +136,8 @@ def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
             item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}"
             for item in holding
         }
-        field = ActField("accreditation_id", _("Accreditation"), titles)
-        act_form.show("end_accreditation", _("End now"), [field], accreditations.end)
+        field = ActField("accreditation_id", N_("Accreditation"), titles)
+        act_form.show("end_accreditation", N_("End now"), [field], accreditations.end)
 
 
 def _ask_notices(waiting: Mapping[str, str]) -> None:

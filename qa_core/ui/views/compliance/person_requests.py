@@ -1,6 +1,7 @@
 """Requests of persons: the list, and each one from the identity check to its answer."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from qa_core.upkeep import request_acts, subjects
 
 STATES = {
     "open": (N_("open"), lambda item: item.is_open),
-    "done": (N_("answered"), lambda item: not item.is_open and not item.is_refused),
+    "done": (N_("done"), lambda item: not item.is_open and not item.is_refused),
     "refused": (N_("refused"), lambda item: item.is_refused),
 }
 
@@ -58,13 +59,12 @@ def show(viewer: Viewer) -> None:
 def _show_open(waiting: Sequence[PersonRequest]) -> None:
     """Show one open request, and what is to do next."""
     if not waiting:
-        st.caption(_("No request is open."))
         return
     titles = {
         item.id: f"{item.id} · {_(requests.TITLES[item.kind])} · {formatting.day(item.due_on)}"
         for item in waiting
     }
-    number = layout.select(st, _("Open request"), titles, "open_request")
+    number = layout.select(st, _("Request"), titles, "open_request")
     item = next((item for item in waiting if item.id == number), waiting[0])
     key = f"request_{item.id}"
     with cards.card(gap="small"):
@@ -81,8 +81,8 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
         with st.popover(_("Two months more"), icon=":material/more_time:", type="tertiary"):
             act_form.show(
                 f"{key}_extend",
-                _("Extend"),
-                [ActField("reason", _("Reason, which the person is told"))],
+                N_("Extend"),
+                [ActField("reason", N_("Reason, which the person is told"))],
                 lambda acting, reason: requests.extend(acting, item.id, reason),
             )
 
@@ -90,19 +90,19 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
 def _ask_identity(item: PersonRequest, key: str) -> None:
     act_form.show(
         f"{key}_identity",
-        _("Identity checked"),
-        [ActField("how", _("How did you check the requester's identity?"))],
+        N_("Identity checked"),
+        [ActField("how", N_("How did you check the requester's identity?"))],
         lambda acting, how: requests.check_identity(acting, item.id, how),
     )
 
 
 def _show_act(item: PersonRequest, key: str) -> None:
     """Show the act that the request asks for, or that the stores show it done."""
-    left, act = request_acts.describe_left(item), request_acts.find_act(item)
-    if act and not left:
-        st.markdown(":green[:material/check_circle:] " + escape(_("Done, as the stores show.")))
+    left = request_acts.describe_left(item)
     if left:
         st.caption(escape(left))
+    else:
+        st.markdown(f":green[:material/check_circle: {escape(_('done'))}]")
     if item.kind in requests.WITH_AUDIO:
         title = _("Copy for request {number}, without audio", number=item.id)
         if item.audio_confirmed_by:
@@ -111,42 +111,33 @@ def _show_act(item: PersonRequest, key: str) -> None:
             "copy_of_person", label=title, key=str(item.id), forms=("zip",), number=item.id
         )
     elif item.kind == "rectification":
-        rights.ask_rectification(item.id)
-    elif left and act and act.perform and st.button(_(act.title), key=f"{key}_act", type="primary"):
-        with actions.perform(Permission.MANAGE_COMPLIANCE, "") as acting:
-            actions.finish(request_acts.perform(acting, item.id))
+        rights.show_act("rectify", request=item.id)
+    elif left and (title := request_acts.name_act(item)):
+        act_form.show(f"{key}_act", title, (), partial(request_acts.perform, number=item.id))
 
 
 def _ask_answer(item: PersonRequest, key: str) -> None:
-    answers = {"done": _("done"), "refused": _("refused, for this reason")}
-    act_form.show(
-        f"{key}_answer",
-        _("Record the answer"),
-        [
-            ActField("outcome", _("The request is"), answers),
-            ActField("text", _("Answer given")),
-        ],
-        lambda acting, outcome, text: request_acts.answer(
-            acting, item.id, text, is_refused=outcome == "refused"
-        ),
-    )
+    def answer(acting: Viewer, outcome: str, text: str) -> None:
+        request_acts.answer(acting, item.id, text, is_refused=outcome == "refused")
+
+    outcomes = {"done": N_("done"), "refused": N_("refused")}
+    fields = ActField("outcome", N_("Answer"), outcomes), ActField("text", N_("Answer given"))
+    act_form.show(f"{key}_answer", N_("Record the answer"), fields, answer)
 
 
 def _ask_request() -> None:
-    kinds = {kind: _(title) for kind, title in requests.KINDS.items()}
-    today = environment.today()
 
-    def enter(acting: Viewer, kind: str, subject_kind: str, text: str, **more: object) -> None:
-        requests.add(acting, kind, subject_kind, subjects.FIND[subject_kind](text), **more)
+    def enter(acting: Viewer, kind: str, subject_kind: str, who: str, **more: object) -> None:
+        requests.add(acting, kind, subject_kind, subjects.FIND[subject_kind](who), **more)
 
     fields = (
-        ActField("kind", _("Request"), kinds),
-        ActField("subject_kind", _("Concerns"), rights.name_kinds(*subjects.FIND)),
-        rights.build_person_field("text"),
-        ActField("details", _("What is asked"), is_optional=True),
-        ActField("received_on", _("Received on"), usual=today),
+        ActField("kind", N_("Request"), requests.KINDS),
+        ActField("subject_kind", N_("Concerns"), rights.find_titles(*subjects.FIND)),
+        rights.WHO,
+        ActField("details", N_("What is asked"), is_optional=True),
+        ActField("received_on", N_("Received on"), usual=environment.today()),
     )
-    act_form.show("person_request", _("Record the request"), fields, enter)
+    act_form.show("person_request", N_("Record the request"), fields, enter)
 
 
 def show_audio_to_confirm(viewer: Viewer) -> None:
@@ -169,5 +160,5 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
 def _name_subject(item: PersonRequest) -> str:
     # The end of a pseudonym is enough to distinguish two.
     end = f"•• {item.subject[-2:]}" if item.subject_kind == "customer" else item.subject
-    parts = (f"{rights.name_kind(item.subject_kind)} {end}", item.contact_id)
+    parts = (f"{_(rights.KINDS[item.subject_kind])} {end}", item.contact_id)
     return " · ".join(filter(None, parts))

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import Misuse
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import restrictions
 from qa_core.compliance.conditions import exclusions
@@ -29,34 +29,19 @@ KINDS = {
 
 @dataclass(frozen=True)
 class OfficerAct:
-    """Act on the page: its title, what the reader needs to know, its fields, and the function
-    that does it and returns what it met.
+    """Act on the page: its fields, the function that does it and returns what it met, and what
+    the reader needs to know.
     """
 
     title: str
-    text: str
-    build_fields: Callable[[], tuple[ActField, ...]]
+    fields: tuple[ActField, ...]
     perform: Callable[..., str]
+    text: str = ""
 
 
-def name_kind(kind: str) -> str:
-    """Return the title of a kind of person or thing that an act is about."""
-    return _(KINDS[kind])
-
-
-def name_kinds(*kinds: str) -> dict[str, str]:
-    """Return the titles of these kinds."""
-    return {kind: name_kind(kind) for kind in kinds}
-
-
-def build_person_field(name: str) -> ActField:
-    """Build the field that names the person or thing."""
-    text = _("A number becomes a pseudonym at once; it is stored nowhere.")
-    return ActField(name, _("Number, name or id"), help_text=text)
-
-
-def _build_subject_fields(*kinds: str) -> tuple[ActField, ActField]:
-    return ActField("kind", _("Concerns"), name_kinds(*kinds)), build_person_field("who")
+def find_titles(*kinds: str) -> dict[str, str]:
+    """Return the titles of these kinds of persons and things."""
+    return {kind: KINDS[kind] for kind in kinds}
 
 
 def _object(acting: Viewer, kind: str, who: str) -> str:
@@ -66,12 +51,10 @@ def _object(acting: Viewer, kind: str, who: str) -> str:
 
 
 def _exclude(acting: Viewer, kind: str, who: str, reason: str) -> str:
-    what = {
-        "line": lambda: {"line": who},
-        "advisor": lambda: {"advisor": subjects.find_advisor(who)},
-        "contact": lambda: {"contacts": subjects.read_contacts([who])},
-    }
-    return subjects.exclude(acting, reason, **what[kind]()).describe()
+    if kind == "contact":
+        return subjects.exclude(acting, reason, contacts=subjects.read_contacts([who])).describe()
+    found = subjects.find_advisor(who) if kind == "advisor" else who
+    return subjects.exclude(acting, reason, **{kind: found}).describe()
 
 
 def _restrict(acting: Viewer, kind: str, who: str, reason: str) -> str:
@@ -80,11 +63,8 @@ def _restrict(acting: Viewer, kind: str, who: str, reason: str) -> str:
     return subjects.restrict(acting, **{kind: found}, reason=reason).describe()
 
 
-def _erase(acting: Viewer, kind: str, who: str, is_sure: bool) -> str:
-    if not is_sure:
-        raise Misuse("not_sure", N_("An erasure cannot be undone. Confirm it."))
-    counts = subjects.erase(acting, **{kind: subjects.FIND[kind](who)})
-    return subjects.ActOutcome(counts.get("contacts", 0), counts.get("recording", 0)).describe()
+def _erase(acting: Viewer, kind: str, who: str, **_is_sure: bool) -> str:
+    return subjects.erase_and_count(acting, **{kind: subjects.FIND[kind](who)}).describe()
 
 
 def _rectify(
@@ -94,7 +74,7 @@ def _rectify(
     return subjects.rectify(acting, contact, {field: value}, reason, request).describe()
 
 
-def _delete_audio(acting: Viewer, who: str, reason: str, with_forbidden: bool = False) -> str:
+def _delete_audio(acting: Viewer, who: str, with_forbidden: bool, reason: str) -> str:
     contacts = subjects.read_contacts([who]) if who else []
     made = audio_deletion.delete_audio(acting, contacts, reason, with_forbidden)
     return ngettext(
@@ -105,70 +85,65 @@ def _delete_audio(acting: Viewer, who: str, reason: str, with_forbidden: bool = 
     )
 
 
-def _build_rectification_fields() -> tuple[ActField, ...]:
-    return (
-        ActField("who", _("Id of the contact")),
-        ActField("field", _("Field"), {name: name for name in rectified.FIELDS}),
-        ActField("value", _("Right value; empty to delete it"), is_optional=True),
-        ActField("reason", _("Reason")),
-    )
+PSEUDONYM = N_("A number becomes a pseudonym at once; it is stored nowhere.")
+WHO = ActField("who", N_("Number, name or id"), help_text=PSEUDONYM)
+REASON = ActField("reason", N_("Reason"))
+FORBIDDEN = N_("All audio that a rule forbids to keep")
+SURE = N_("I checked the identity; this is final")
+
+
+def _concerns(*kinds: str) -> ActField:
+    return ActField("kind", N_("Concerns"), find_titles(*kinds))
 
 
 ACTS: Mapping[str, OfficerAct] = {
     "object": OfficerAct(
         N_("Enter an objection"),
-        N_("The audio is deleted at once. Later imports follow the objection too."),
-        lambda: _build_subject_fields("customer", "contact"),
+        (_concerns("customer", "contact"), WHO),
         _object,
+        N_("The audio is deleted at once. Later imports follow the objection too."),
     ),
     "exclude": OfficerAct(
         N_("Exclude"),
+        (
+            _concerns("line", "advisor", "contact"),
+            WHO,
+            ActField("reason", N_("Why"), exclusions.REASONS),
+        ),
+        _exclude,
         N_(
             "Lines of staff representatives, private lines and single contacts. Name a line by "
             "its dialled number, or by the advisor or extension. Their contacts count in "
             "figures, but are never kept as audio, drawn, listened to or evaluated. Stored "
             "audio is deleted at once."
         ),
-        lambda: (
-            *_build_subject_fields("line", "advisor", "contact"),
-            ActField(
-                "reason", _("Why"), {code: _(text) for code, text in exclusions.REASONS.items()}
-            ),
-        ),
-        _exclude,
     ),
     "restrict": OfficerAct(
-        N_("Restrict"),
-        N_("Figures, lists, draws and exports leave it out until it is lifted."),
-        lambda: (
-            *_build_subject_fields("customer", "advisor", "contact"),
-            ActField("reason", _("Reason")),
-        ),
-        _restrict,
+        N_("Restrict"), (_concerns("customer", "advisor", "contact"), WHO, REASON), _restrict
     ),
     "rectify": OfficerAct(
         N_("Correct a contact"),
-        N_("Later imports do not change the value back."),
-        _build_rectification_fields,
+        (
+            ActField("who", N_("Id of the contact")),
+            ActField("field", N_("Field"), {name: name for name in rectified.FIELDS}),
+            ActField("value", N_("Right value; empty to delete it"), is_optional=True),
+            REASON,
+        ),
         _rectify,
+        N_("Later imports do not change the value back."),
     ),
     "delete_audio": OfficerAct(
         N_("Delete audio"),
-        N_("Deleted at once, also in backups that are restored, with a certificate."),
-        lambda: (
-            ActField("who", _("Id of the contact"), is_optional=True),
-            ActField("with_forbidden", _("All audio that a rule forbids to keep"), usual=False),
-            ActField("reason", _("Reason")),
+        (
+            ActField("who", N_("Id of the contact"), is_optional=True),
+            ActField("with_forbidden", FORBIDDEN, usual=False, is_optional=True),
+            REASON,
         ),
         _delete_audio,
     ),
     "erase": OfficerAct(
         N_("Erase a person"),
-        N_("Removed from every store at once and for good."),
-        lambda: (
-            *_build_subject_fields(*subjects.FIND),
-            ActField("is_sure", _("I checked the identity; this is final"), usual=False),
-        ),
+        (_concerns(*subjects.FIND), WHO, ActField("is_sure", SURE, usual=False)),
         _erase,
     ),
 }
@@ -180,18 +155,14 @@ def show_acts(viewer: Viewer) -> None:
         return
     titles = {name: _(act.title) for name, act in ACTS.items()}
     name = layout.select(st, _("Act"), titles, "officer_act")
+    show_act(name)
+
+
+def show_act(name: str, **more: int) -> None:
+    """Show the form of an act; `more` goes to it, such as the request that it answers."""
     act = ACTS[name]
-    act_form.show(f"act_{name}", _(act.title), act.build_fields(), act.perform, _(act.text))
-
-
-def ask_rectification(request: int) -> None:
-    """Ask for the right value of a contact, for a request."""
-
-    def perform(acting: Viewer, **values: str) -> str:
-        return _rectify(acting, **values, request=request)
-
-    key = f"request_{request}_rectify"
-    act_form.show(key, _(ACTS["rectify"].title), _build_rectification_fields(), perform)
+    key = "_".join(map(str, ("act", name, *more.values())))
+    act_form.show(key, act.title, act.fields, partial(act.perform, **more), act.text)
 
 
 def show_restrictions(viewer: Viewer) -> None:
@@ -209,10 +180,10 @@ def show_restrictions(viewer: Viewer) -> None:
     titles = {item.id: _name_restricted(item) for item in entries}
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):
         fields = (
-            ActField("number", _("In force"), titles),
-            ActField("reason", _("Reason, which the person is told")),
+            ActField("number", N_("In force"), titles),
+            ActField("reason", N_("Reason, which the person is told")),
         )
-        act_form.show("restriction_end", _("Lift"), fields, subjects.lift)
+        act_form.show("restriction_end", N_("Lift"), fields, subjects.lift)
 
 
 def _name_restricted(item: restrictions.RestrictionEntry) -> str:
@@ -233,5 +204,5 @@ def show_exclusions(viewer: Viewer) -> None:
     tables.show(entries, columns, "exclusions", height=240)
     titles = {item.id: item.what for item in entries}
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):
-        field = ActField("number", _("Remove from the list"), titles)
-        act_form.show("exclusion_end", _("Remove"), [field], exclusions.remove)
+        field = ActField("number", N_("Remove from the list"), titles)
+        act_form.show("exclusion_end", N_("Remove"), [field], exclusions.remove)

@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, tuple[str, tuple[View, ...]]] = {
     ),
     "gates": (N_("Gates"), (listening_rules.show_gates,)),
     "people": (
-        N_("People"),
+        N_("Accreditations"),
         (accredited_people.show_accreditations, accredited_people.show_notices),
     ),
     "proportions": (N_("Proportionality"), (listening_rules.show_proportions,)),
