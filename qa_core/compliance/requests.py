@@ -148,7 +148,8 @@ def _enter_own(session: Session, viewer: Viewer, kind: str, **more: str | None) 
     if not viewer.advisor_id:
         raise AccessDenied()
     subject = ("advisor", viewer.advisor_id, environment.today())
-    return _enter(session, viewer, kind, *subject, identity_check=SIGNED_IN, **more)
+    checked = {"identity_checked_by": viewer.username, "identity_check": SIGNED_IN}
+    return _enter(session, viewer, kind, *subject, **checked, **more)
 
 
 def _enter(
@@ -213,8 +214,8 @@ def check_identity(viewer: Viewer, number: int, how: str) -> None:
 
 
 def extend(viewer: Viewer, number: int, reason: str) -> None:
-    """Give the answer two months more (GDPR art. 12(3)): once, within the first month, and the
-    person is told why.
+    """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
+    person gets the reason.
     """
     reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with _changing(viewer, number, "request_extended") as request:

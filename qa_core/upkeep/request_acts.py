@@ -167,7 +167,7 @@ def _get_checked(viewer: Viewer, number: int) -> PersonRequest:
     item = requests.get(viewer, number)
     if not item.is_open:
         raise Refusal("already_answered", requests.ALREADY_ANSWERED)
-    if item.identity_check is None:
+    if item.identity_checked_by is None:
         message = "Check the requester's identity before you answer, and say how."
         raise Refusal("identity_unchecked", message)
     return item

@@ -272,8 +272,8 @@ def restrict(
 
 
 def lift(viewer: Viewer, number: int, reason: str) -> None:
-    """Lift a restriction: everything counts and is listed again. The person is told before
-    (GDPR art. 18(3)), and the reason is on record.
+    """Lift a restriction: everything counts and is listed again. The person hears it before
+    (GDPR art. 18(3)); the audit log has the reason.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():

@@ -195,7 +195,7 @@ FAULTS: dict[str, tuple[str, str, Callable[..., Any]]] = {
         "R14", RED, lambda: secret("journal.end").unlink()),
     "a password is stored readable": (
         "R15", RED, lambda: change(sa.update(Account).values(password_hash="Violet-Harbour"))),
-    "a caller's number in place of a pseudonym": (
+    "a caller's number instead of a pseudonym": (
         "R16", RED, lambda: land([contact(RECENT, "c1", customer_key="+33612345678", **CALL)])),
     "a caller's number inside the id of a contact": (
         "R16", RED, lambda: land([contact(RECENT, "20261119-100000-0612345678", **CALL)])),

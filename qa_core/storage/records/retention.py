@@ -190,10 +190,10 @@ class SubjectRequest(Numbered, holds=data.Stored(data.PERSONS, "requests", "answ
     """What is asked, in the person's words."""
     received_on: Mapped[date]
     due_on: Mapped[date]
-    extended_because: Mapped[data.FreeText | None]
+    extended_because: Mapped[RequestText | None]
     """Why it takes two months more (art. 12(3)); null: it does not."""
     identity_checked_by: Mapped[data.Username | None]
-    identity_check: Mapped[data.FreeText | None]
+    identity_check: Mapped[RequestText | None]
     """How the identity was checked."""
     answered_on: Mapped[date | None]
     answered_by: Mapped[data.Username | None]

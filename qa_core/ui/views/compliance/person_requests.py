@@ -72,7 +72,7 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
         for text in (item.details, item.identity_check, item.extended_because):
             if text:
                 st.text(text)
-        if item.identity_check is None:
+        if item.identity_checked_by is None:
             _ask_identity(item, key)
         else:
             _show_act(item, key)
@@ -82,7 +82,7 @@ def _show_open(waiting: Sequence[PersonRequest]) -> None:
             act_form.show(
                 f"{key}_extend",
                 N_("Extend"),
-                [ActField("reason", N_("Reason, which the person is told"))],
+                [ActField("reason", N_("Reason for the person"))],
                 lambda acting, reason: requests.extend(acting, item.id, reason),
             )
 

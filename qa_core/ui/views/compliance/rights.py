@@ -181,7 +181,7 @@ def show_restrictions(viewer: Viewer) -> None:
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):
         fields = (
             ActField("number", N_("In force"), titles),
-            ActField("reason", N_("Reason, which the person is told")),
+            ActField("reason", N_("Reason for the person")),
         )
         act_form.show("restriction_end", N_("Lift"), fields, subjects.lift)
 
