@@ -162,8 +162,6 @@ class ActOutcome:
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
-        if not (self.contacts or self.recordings):
-            return _("Done, but it met nothing: check the number or id.")
         contacts = ngettext(
             "{count} contact",
             "{count} contacts",
@@ -176,7 +174,9 @@ class ActOutcome:
             self.recordings,
             count=formatting.number(self.recordings),
         )
-        return _("Done: {items}.", items=f"{contacts}, {recordings_deleted}")
+        met = _("Done: {items}.", items=f"{contacts}, {recordings_deleted}")
+        is_met = self.contacts or self.recordings
+        return met if is_met else f"{met} {_('It met nothing: check the number or id.')}"
 
 
 def object_to(

@@ -108,7 +108,7 @@ def test_an_act_that_meets_nothing_says_so(kept: Path) -> None:
     number = enter("objection", subject=subjects.find_customer(ANN))
     requests.check_identity(SYSTEM, number, "letter")
     assert request_acts.perform(SYSTEM, number) == (
-        "Done, but it met nothing: check the number or id."
+        "Done: 0 contacts, 0 recordings deleted. It met nothing: check the number or id."
     )
 
 

@@ -29,7 +29,7 @@ class ActField:
 
     def ask(self, key: str) -> Any:
         """Show the field and return its value."""
-        key, label, explanation = f"{key}_{self.name}", _(self.label), self.help_text
+        key, label = f"{key}_{self.name}", _(self.label)
         match self.usual:
             case bool():
                 return st.checkbox(label, self.usual, key=key)
@@ -39,7 +39,8 @@ class ActField:
         if self.titles is not None:
             titles = {value: _(title) for value, title in self.titles.items()}
             return layout.select(st, label, titles, key, self.usual)
-        return st.text_input(label, key=key, help=explanation and _(explanation)).strip()
+        explanation = _(self.help_text) if self.help_text else None
+        return st.text_input(label, key=key, help=explanation).strip()
 
 
 def show(
