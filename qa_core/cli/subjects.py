@@ -124,10 +124,10 @@ def delete_audio(
     with_forbidden: bool = flag("All that a rule forbids to keep.", name="--forbidden"),
 ) -> Output:
     """Delete the audio of contacts before its time, and certify it."""
-    from qa_core.upkeep import audio_deletion, subjects
+    from qa_core.upkeep import subjects
 
     contacts = subjects.read_contacts(contact or ())
-    made = audio_deletion.delete_audio(Viewer.SYSTEM, contacts, reason, with_forbidden)
+    made = subjects.delete_audio(Viewer.SYSTEM, contacts, reason, with_forbidden)
     yield made.as_json()
     yield _("Deleted. Certificate no. {number}.", number=made.number)
 

@@ -17,6 +17,8 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
+from qa_core.compliance.recordings import deletion
+from qa_core.compliance.rules.findings import RuleFacts
 from qa_core.ingest.load import recovery
 from qa_core.ingest.rules import rectified
 from qa_core.ingest.staging.pseudonyms import (
@@ -34,10 +36,12 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import Objection
-from qa_core.upkeep import erasure, person_copy
+from qa_core.upkeep import erasure, person_copy, purge
 
 LINE = re.compile(r"\+?[0-9]{2,15}")
 """Number of a line or an extension, normalised."""
+BY_HAND = "by_hand"
+"""Why audio was deleted: the officer decided it."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 
 
@@ -309,6 +313,34 @@ def rectify(
             rectified.enter(session, viewer, key, values, reason, request)
         rectified.keep()
         return ActOutcome(1, recordings.delete_forbidden(viewer.username))
+
+
+def delete_audio(
+    viewer: Viewer,
+    contacts: Sequence[tuple[str | None, str]],
+    reason: str,
+    with_forbidden: bool = False,
+) -> purge.Certificate:
+    """Delete the audio of contacts (system or None, id), and all that a rule forbids to keep
+    with `with_forbidden`, at once and also in restored backups. Raises Refusal where there is
+    none.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = masking.clean_text(reason, requests.MAX_TEXT, "no_reason")
+    with store.one_import_at_a_time():
+        with store.reading() as session:
+            days = RuleFacts(session, list).forbidden if with_forbidden else {}
+            for item in deletion.find_live(session, [number for _system, number in contacts]):
+                key = (item.source_system, item.contact_id)
+                if {key, (None, item.contact_id)} & set(contacts):
+                    days[key] = item.local_day
+        if not days:
+            raise Refusal("no_audio", N_("No audio is kept of this. Check the id."))
+        replay_list.add("audio", *map(json.dumps, days), value=BY_HAND)
+        with store.writing() as session:
+            recordings.delete_of(session, days, BY_HAND, viewer.username)
+            number = purge.begin_certificate(session, viewer, "recordings", [*days.values()])
+        return purge.close_certificate(number, reason)
 
 
 FIND = {"customer": find_customer, "advisor": find_advisor, "account": find_account}

@@ -32,7 +32,7 @@ from qa_core.storage.records import store
 from qa_core.storage.records.evaluations import Evaluation
 from qa_core.storage.records.listening import Dispute, ListeningPlan, Playback, Recording
 from qa_core.storage.records.retention import Rectification
-from qa_core.upkeep import audio_deletion, purge, request_acts, subjects
+from qa_core.upkeep import purge, request_acts, subjects
 
 SYSTEM = Viewer.SYSTEM
 TODAY = environment.today()
@@ -215,7 +215,7 @@ def test_only_the_officer_acts(kept: Path) -> None:
         (requests.extend, (number, "why")),
         (requests.check_identity, (number, "card")),
         (subjects.rectify, ((None, "c0"), {"queue": "x"}, "why")),
-        (audio_deletion.delete_audio, ([(None, "c0")], "why")),
+        (subjects.delete_audio, ([(None, "c0")], "why")),
         (subjects.lift, (1, "why")),
     )
     for role in set(Role) - {Role.DPO}:
@@ -302,13 +302,12 @@ def test_audio_is_deleted_with_a_reason_and_a_genuine_certificate(
     [entry] = audit_report.find_entries(SYSTEM, action="purged")
     assert entry.reason == "recordings: 1 · promised to Ann"
     with pytest.raises(Refusal):
-        audio_deletion.delete_audio(SYSTEM, [(None, "c0")], "again")
+        subjects.delete_audio(SYSTEM, [(None, "c0")], "again")
     with pytest.raises(Refusal):
-        audio_deletion.delete_audio(SYSTEM, [(None, "c1")], " ")
+        subjects.delete_audio(SYSTEM, [(None, "c1")], " ")
 
     # No purpose is entered here, so that a rule forbids the other one.
-    assert audio_deletion.count_forbidden(SYSTEM) == 1
-    audio_deletion.delete_audio(SYSTEM, [], "no purpose", with_forbidden=True)
+    subjects.delete_audio(SYSTEM, [], "no purpose", with_forbidden=True)
     assert find_audio() == set()
 
 

@@ -133,7 +133,7 @@ def _ask_request() -> None:
     fields = (
         ActField("kind", N_("Request"), requests.KINDS),
         ActField("subject_kind", N_("Concerns"), rights.find_titles(*subjects.FIND)),
-        rights.WHO,
+        rights.FIELDS["who"],
         ActField("details", N_("What is asked"), is_optional=True),
         ActField("received_on", N_("Received on"), usual=environment.today()),
     )

@@ -1,12 +1,13 @@
 """Acts of the data protection officer on persons and contacts, and what is in force."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import declared
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance import restrictions
 from qa_core.compliance.conditions import exclusions
@@ -14,9 +15,9 @@ from qa_core.ingest.rules import rectified
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.law import centre_counts
 from qa_core.ui.frame import layout
-from qa_core.ui.widgets import act_form, tables
+from qa_core.ui.widgets import act_form, state_filter, tables
 from qa_core.ui.widgets.act_form import ActField
-from qa_core.upkeep import audio_deletion, subjects
+from qa_core.upkeep import subjects
 
 KINDS = {
     "customer": N_("customer"),
@@ -25,18 +26,6 @@ KINDS = {
     "contact": N_("contact"),
     "line": N_("line"),
 }
-
-
-@dataclass(frozen=True)
-class OfficerAct:
-    """Act on the page: its fields, the function that does it and returns what it met, and what
-    the reader needs to know.
-    """
-
-    title: str
-    fields: tuple[ActField, ...]
-    perform: Callable[..., str]
-    text: str = ""
 
 
 def find_titles(*kinds: str) -> dict[str, str]:
@@ -76,7 +65,7 @@ def _rectify(
 
 def _delete_audio(acting: Viewer, who: str, with_forbidden: bool, reason: str) -> str:
     contacts = subjects.read_contacts([who]) if who else []
-    made = audio_deletion.delete_audio(acting, contacts, reason, with_forbidden)
+    made = subjects.delete_audio(acting, contacts, reason, with_forbidden)
     return ngettext(
         "{n} recording deleted. Certificate no. {number}.",
         "{n} recordings deleted. Certificate no. {number}.",
@@ -85,75 +74,37 @@ def _delete_audio(acting: Viewer, who: str, with_forbidden: bool, reason: str) -
     )
 
 
-PSEUDONYM = N_("A number becomes a pseudonym at once; it is stored nowhere.")
-WHO = ActField("who", N_("Number, name or id"), help_text=PSEUDONYM)
-REASON = ActField("reason", N_("Reason"))
-FORBIDDEN = N_("All audio that a rule forbids to keep")
-SURE = N_("I checked the identity; this is final")
-
-
-def _concerns(*kinds: str) -> ActField:
-    return ActField("kind", N_("Concerns"), find_titles(*kinds))
-
-
-ACTS: Mapping[str, OfficerAct] = {
-    "object": OfficerAct(
-        N_("Enter an objection"),
-        (_concerns("customer", "contact"), WHO),
-        _object,
-        N_("The audio is deleted at once. Later imports follow the objection too."),
-    ),
-    "exclude": OfficerAct(
-        N_("Exclude"),
-        (
-            _concerns("line", "advisor", "contact"),
-            WHO,
-            ActField("reason", N_("Why"), exclusions.REASONS),
-        ),
-        _exclude,
-        N_(
-            "Lines of staff representatives, private lines and single contacts. Name a line by "
-            "its dialled number, or by the advisor or extension. Their contacts count in "
-            "figures, but are never kept as audio, drawn, listened to or evaluated. Stored "
-            "audio is deleted at once."
-        ),
-    ),
-    "restrict": OfficerAct(
-        N_("Restrict"), (_concerns("customer", "advisor", "contact"), WHO, REASON), _restrict
-    ),
-    "rectify": OfficerAct(
-        N_("Correct a contact"),
-        (
-            ActField("who", N_("Id of the contact")),
-            ActField("field", N_("Field"), {name: name for name in rectified.FIELDS}),
-            ActField("value", N_("Right value; empty to delete it"), is_optional=True),
-            REASON,
-        ),
-        _rectify,
-        N_("Later imports do not change the value back."),
-    ),
-    "delete_audio": OfficerAct(
-        N_("Delete audio"),
-        (
-            ActField("who", N_("Id of the contact"), is_optional=True),
-            ActField("with_forbidden", FORBIDDEN, usual=False, is_optional=True),
-            REASON,
-        ),
-        _delete_audio,
-    ),
-    "erase": OfficerAct(
-        N_("Erase a person"),
-        (_concerns(*subjects.FIND), WHO, ActField("is_sure", SURE, usual=False)),
-        _erase,
-    ),
+PERFORM: Mapping[str, Callable[..., str]] = {
+    "object": _object,
+    "exclude": _exclude,
+    "restrict": _restrict,
+    "rectify": _rectify,
+    "delete_audio": _delete_audio,
+    "erase": _erase,
 }
+"""What does each declared act; it returns what the act met."""
+CHOICES = {"reason": exclusions.REASONS, "field": {name: name for name in rectified.FIELDS}}
+
+
+def _build(name: str, label: str, **more: Any) -> ActField:
+    """Build a declared field; `concerns`: kinds of persons and things to choose from."""
+    if kinds := more.pop("concerns", None):
+        more["titles"] = find_titles(*kinds)
+    elif more.pop("is_choice", False):
+        more["titles"] = CHOICES[name]
+    return ActField(name, label, **more)
+
+
+_DECLARED = declared.read(__file__)
+FIELDS = {key: _build(**entry) for key, entry in _DECLARED["field"].items()}
+ACTS: Mapping[str, Mapping[str, Any]] = _DECLARED["act"]
 
 
 def show_acts(viewer: Viewer) -> None:
     """Show the form of the chosen act, to whom it is open."""
     if not viewer.can(Permission.MANAGE_COMPLIANCE):
         return
-    titles = {name: _(act.title) for name, act in ACTS.items()}
+    titles = {name: _(act["title"]) for name, act in ACTS.items()}
     name = layout.select(st, _("Act"), titles, "officer_act")
     show_act(name)
 
@@ -162,7 +113,8 @@ def show_act(name: str, **more: int) -> None:
     """Show the form of an act; `more` goes to it, such as the request that it answers."""
     act = ACTS[name]
     key = "_".join(map(str, ("act", name, *more.values())))
-    act_form.show(key, act.title, act.fields, partial(act.perform, **more), act.text)
+    fields, perform = [FIELDS[field] for field in act["fields"]], partial(PERFORM[name], **more)
+    act_form.show(key, act["title"], fields, perform, act.get("text", ""))
 
 
 def show_restrictions(viewer: Viewer) -> None:
@@ -201,7 +153,12 @@ def show_exclusions(viewer: Viewer) -> None:
         tables.text_column(_("Entered by"), lambda item: item.entered_by),
         tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
     )
-    tables.show(entries, columns, "exclusions", height=240)
+    states = {
+        code: (title, lambda item, code=code: item.reason == code)
+        for code, title in exclusions.REASONS.items()
+    }
+    shown = state_filter.ask("exclusions", entries, states, state_filter.ALL)
+    tables.show(shown, columns, "exclusions", height=240)
     titles = {item.id: item.what for item in entries}
     if titles and viewer.can(Permission.MANAGE_COMPLIANCE):
         field = ActField("number", N_("Remove from the list"), titles)

@@ -17,10 +17,22 @@ from qa_core.ui.views.compliance import (
 )
 from qa_core.ui.widgets import segmented_choice
 
+
+def _show_rules(viewer: Viewer) -> None:
+    rules.show(viewer, _show_urgent)
+
+
+def _show_urgent(viewer: Viewer) -> None:
+    if viewer.can(Permission.SEE_COMPLIANCE):
+        with st.container(key=f"{styles.NOT_PRINTED}_state"):
+            listening_rules.show_state(viewer)
+    person_requests.show_audio_to_confirm(viewer)
+
+
 View = Callable[[Viewer], None]
 RULES = "rules"
 SECTIONS: Mapping[str, tuple[str, tuple[View, ...]]] = {
-    RULES: (N_("Rules"), (rules.show,)),
+    RULES: (N_("Rules"), (_show_rules,)),
     "requests": (N_("Requests"), (person_requests.show,)),
     "rights": (
         N_("Acts"),
@@ -41,16 +53,11 @@ SECTIONS: Mapping[str, tuple[str, tuple[View, ...]]] = {
 
 
 def show(viewer: Viewer) -> None:
-    """Show the chosen section; the rules first, with what is urgent above them."""
-    if not viewer.can(Permission.SEE_COMPLIANCE):
-        rules.show(viewer)
-        person_requests.show_audio_to_confirm(viewer)
-        return
-    with st.container(key=styles.NOT_PRINTED):
-        titles = {name: _(title) for name, (title, _views) in SECTIONS.items()}
-        section = segmented_choice.ask("section", _("Section"), titles)
-        if section == RULES:
-            listening_rules.show_state(viewer)
-            person_requests.show_audio_to_confirm(viewer)
+    """Show the chosen section; managers read the rules alone."""
+    section = RULES
+    if viewer.can(Permission.SEE_COMPLIANCE):
+        with st.container(key=styles.NOT_PRINTED):
+            titles = {name: _(title) for name, (title, _views) in SECTIONS.items()}
+            section = segmented_choice.ask("section", _("Section"), titles)
     for view in SECTIONS[section][1]:
         view(viewer)
