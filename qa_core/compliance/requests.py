@@ -208,6 +208,7 @@ def check_identity(viewer: Viewer, number: int, how: str) -> None:
     """Record how the requester's identity was checked. Raises AccessDenied for a request that
     there is not, or that is answered.
     """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
     how = masking.clean_text(how, MAX_TEXT, "no_details")
     with _changing(viewer, number, "request_identified") as request:
         request.identity_checked_by, request.identity_check = viewer.username, how
@@ -217,6 +218,7 @@ def extend(viewer: Viewer, number: int, reason: str) -> None:
     """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
     person gets the reason.
     """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
     reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
     with _changing(viewer, number, "request_extended") as request:
         if request.extended_because or request.due_on < environment.today():
@@ -228,6 +230,7 @@ def extend(viewer: Viewer, number: int, reason: str) -> None:
 
 def record_answer(viewer: Viewer, number: int, text: str, is_refused: bool) -> None:
     """Record the answer to an open request; `upkeep.request_acts` asks the stores before."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
     text = masking.clean_text(text, MAX_TEXT, "no_answer")
     with _changing(viewer, number, "request_answered") as request:
         request.answered_on, request.answered_by = environment.today(), viewer.username
@@ -237,7 +240,6 @@ def record_answer(viewer: Viewer, number: int, text: str, is_refused: bool) -> N
 @contextmanager
 def _changing(viewer: Viewer, number: int, act: str) -> Iterator[SubjectRequest]:
     """Open a request that is not answered, and log what is done with it."""
-    viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.writing() as session:
         request = session.get(SubjectRequest, number)
         if request is None:

@@ -153,6 +153,7 @@ def erase(
 
 def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
     """Erase a person likewise, and return the contacts and recordings that went."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
     counts = erase(viewer, **who)
     return ActOutcome(counts.get("contacts", 0), counts.get("recording", 0))
 

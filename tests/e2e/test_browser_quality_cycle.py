@@ -306,9 +306,16 @@ def refuse_a_draw(page) -> None:
     assert count(Draw) == 0
 
 
+def open_section(page, name: str) -> None:
+    """Open that section of the page Compliance."""
+    page.goto(f"/listening_rules?section={name}")
+    settle(page)
+
+
 def enter_gates(page, day) -> None:
     """Enter every legal condition, each with that day."""
     say(page, "Not yet: 6 gates are closed")
+    open_section(page, "gates")
     for number, (title, kind) in enumerate(GATES.items()):
         card = (
             page.get_by_test_id("stVerticalBlock")
@@ -334,6 +341,7 @@ def enter_gates(page, day) -> None:
 
 def open_the_centre(page) -> None:
     enter_gates(page, DAY - timedelta(days=60))
+    open_section(page, "people")
     form = page.get_by_test_id("stForm").filter(has_text="Purposes")
     assert (
         "quality of service" not in form.inner_text()
@@ -341,11 +349,15 @@ def open_the_centre(page) -> None:
     choose(page, form, "Accredit", "eve")
     press(page, "Accredit")
     say(page, "Saved.")
+    open_section(page, "rules")
     say(page, "2 advisors are not informed yet")
+    open_section(page, "people")
     form = page.get_by_test_id("stForm").filter(has_text="all 2 advisors")
     form.get_by_text("all 2 advisors who are not informed yet").click()
     enter_day(form, "Informed on", DAY - timedelta(days=30))
     press(page, "Save", form)
+    say(page, "Saved.")
+    open_section(page, "rules")
     say(page, "Every gate is open, and every advisor is informed.")
 
 

@@ -140,6 +140,8 @@ class PlannedListening:
 def find_own_planned(viewer: Viewer) -> list[PlannedListening]:
     """List the plans in force or to come that the viewer's contacts may be drawn for."""
     viewer.require(Permission.SEE_OWN_QUALITY)
+    if not viewer.advisor_id:
+        raise AccessDenied()
     today = environment.today()
     plans = sa.select(ListeningPlan).where(
         ListeningPlan.closed_at.is_(None),
