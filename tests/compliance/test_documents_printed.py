@@ -300,7 +300,7 @@ def test_an_advisor_reads_what_is_kept_of_them_and_of_nobody_else(
     ann = Viewer("ann", Role.ADVISOR, advisor_id="a1")
 
     assert playback_list.count_own(ann) == OwnCounts(2, 2, 2)
-    app = open_app("ann", "recording_and_listening")
+    app = open_app("ann", "recording_and_rights")
     assert not app.exception
     assert [metric.value for metric in app.metric] == ["2", "2", "2"]
     said = "\n".join(text.value for text in app.markdown)

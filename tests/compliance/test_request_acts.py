@@ -466,7 +466,7 @@ def test_an_advisor_asks_for_a_right_sees_the_answer_and_what_is_planned(
             filters = {"team": teams} if teams else {}
             session.add(ListeningPlan(name=name, created_by="m", filters=filters, **days, **plan))
         ann = accounts.get_viewer(session, "ann")
-    app = open_app("ann", "recording_and_listening")
+    app = open_app("ann", "recording_and_rights")
     assert not app.exception
     planned = [frame.value for frame in app.dataframe][-1]
     # The centre keeps no teams of Ann: a plan of any team may draw her contacts.
@@ -485,5 +485,5 @@ def test_an_advisor_asks_for_a_right_sees_the_answer_and_what_is_planned(
     with pytest.raises(AccessDenied):
         requests.ask(Viewer("lea", Role.TEAM_LEAD), "access", "")
     request_acts.answer(SYSTEM, item.id, "The manager has decided.")
-    app = open_app("ann", "recording_and_listening")
+    app = open_app("ann", "recording_and_rights")
     assert "The manager has decided." in str([frame.value for frame in app.dataframe])
