@@ -53,7 +53,7 @@ def find_contact(system: str | None, contact_id: str) -> Key:
             [contact_id, system],
         ).fetchall()
     if len(rows) != 1:
-        message = N_("{count} contacts have the id {id}. Give one as SYSTEM/ID.")
+        message = N_("Contacts with the id {id}: {count}. Give one as SYSTEM/ID.")
         raise Misuse("no_contact", message, count=len(rows), id=contact_id)
     return rows[0][0], contact_id
 
