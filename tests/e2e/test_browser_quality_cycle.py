@@ -316,6 +316,8 @@ def enter_gates(page, day) -> None:
     """Enter every legal condition, each with that day."""
     say(page, "Not yet: 6 gates are closed")
     open_section(page, "gates")
+    page.get_by_role("button", name="Enter").nth(len(GATES) - 1).wait_for()
+    settle(page)
     for number, (title, kind) in enumerate(GATES.items()):
         card = (
             page.get_by_test_id("stVerticalBlock")
@@ -326,6 +328,7 @@ def enter_gates(page, day) -> None:
         for _attempt in range(ATTEMPTS):
             card.get_by_role("button", name="Enter").click()
             popover = page.get_by_test_id("stPopoverBody")
+            popover.get_by_role("button", name="Save", exact=True).wait_for()
             if kind == "day":
                 enter_day(popover, title, day)
             elif kind == "purposes":
