@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qa_core.access.roles import Viewer
 from qa_core.base import environment
-from qa_core.base.arguments import parse_day
+from qa_core.base.arguments import parse_day, parse_pairs
 from qa_core.base.errors import Misuse
 from qa_core.base.i18n import _
 from qa_core.cli.output import Lines, Output
@@ -13,6 +13,8 @@ from qa_core.cli.registry import NUMBER, ROOT, argument, flag, option
 
 CUSTOMER = option("A number, or the pseudonym.", "X", name="--customer")
 CONTACTS = option("ID, or SYSTEM/ID.", "ID", name="--contact")
+CONTACT = option("ID, or SYSTEM/ID.", "ID", name="--contact")
+REASON = option("Why.", "R", name="--reason", default=...)
 ADVISOR = option("An id, a name or an alias.", "X", name="--advisor")
 ACCOUNT = option("A user name.", "NAME", name="--account")
 
@@ -64,22 +66,24 @@ def erase(
 def restrict(
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
-    contact: str | None = option("ID, or SYSTEM/ID.", "ID"),
+    contact: str | None = CONTACT,
+    reason: str = option("Why.", "R", default=""),
 ) -> Output:
     """Leave a person or a contact out of figures and lists, until it is lifted."""
     from qa_core.upkeep import subjects
 
     [of_contact] = subjects.read_contacts([contact]) if contact else [None]
-    subjects.restrict(Viewer.SYSTEM, **_find(customer, advisor), contact=of_contact)
+    named = _find(customer, advisor)
+    subjects.restrict(Viewer.SYSTEM, **named, contact=of_contact, reason=reason)
     yield from list_restrictions()
 
 
 @SUBJECT.command("lift")
-def lift(number: int = NUMBER) -> Output:
-    """Lift a restriction: everything counts and is listed again."""
+def lift(number: int = NUMBER, reason: str = REASON) -> Output:
+    """Lift a restriction: everything counts and is listed again. Tell the person before."""
     from qa_core.upkeep import subjects
 
-    subjects.lift(Viewer.SYSTEM, number)
+    subjects.lift(Viewer.SYSTEM, number, reason)
     yield from list_restrictions()
 
 
@@ -94,6 +98,37 @@ def list_restrictions() -> Output:
     yield {"contacts": count, "restrictions": [item.as_json() for item in entries]}
     yield from (f"{item.id}  {item.title}" for item in entries)
     yield _("Contacts left out: {count}", count=count)
+
+
+@SUBJECT.command("rectify")
+def rectify(
+    pairs: list[str] = argument("FIELD=VALUE…", "Fields of the contact with their right values."),
+    contact: str = option("ID, or SYSTEM/ID.", "ID", default=...),
+    reason: str = REASON,
+    request: int | None = option("The request that it answers.", "NUMBER"),
+) -> Output:
+    """Correct fields of a contact; later imports do not change them back."""
+    from qa_core.upkeep import subjects
+
+    [key] = subjects.read_contacts([contact])
+    outcome = subjects.rectify(Viewer.SYSTEM, key, dict(parse_pairs(pairs)), reason, request)
+    yield asdict(outcome)
+    yield outcome.describe()
+
+
+@SUBJECT.command("delete-audio")
+def delete_audio(
+    contact: list[str] | None = CONTACTS,
+    reason: str = REASON,
+    with_forbidden: bool = flag("All that a rule forbids to keep.", name="--forbidden"),
+) -> Output:
+    """Delete the audio of contacts before its time, and certify it."""
+    from qa_core.upkeep import subjects
+
+    contacts = subjects.read_contacts(contact or ())
+    made = subjects.delete_audio(Viewer.SYSTEM, contacts, reason, with_forbidden)
+    yield made.as_json()
+    yield _("Deleted. Certificate no. {number}.", number=made.number)
 
 
 @OBJECTIONS.command("add")
@@ -197,6 +232,7 @@ def list_requests() -> Output:
     yield [asdict(item) for item in entries]
     for item in entries:
         state = item.answer or _("due on {day}", day=item.due_on.isoformat())
+        state = f"{_('refused')}: {state}" if item.is_refused else state
         kind = _(requests.TITLES[item.kind])
         yield f"{item.id}  {item.received_on}  {kind}  {item.subject_kind}  {state}"
 
@@ -204,21 +240,50 @@ def list_requests() -> Output:
 @REQUESTS.command("add")
 def add_request(
     kind: str = argument(
-        "KIND", "access, rectification, objection, erasure, restriction or portability."
+        "KIND",
+        "access, rectification, objection, erasure, restriction, portability or contest.",
     ),
     customer: str | None = CUSTOMER,
     advisor: str | None = ADVISOR,
+    account: str | None = ACCOUNT,
     on: str | None = option("The day of receipt; default: today.", "DATE"),
+    details: str = option("What is asked.", "TEXT", default=""),
 ) -> Output:
     """Enter a request of a person; its answer is due a month later."""
     from qa_core.compliance import requests
 
-    named = {name: value for name, value in _find(customer, advisor).items() if value}
+    named = _find(customer, advisor, account)
     if len(named) != 1:
         raise Misuse("one_subject", "Name exactly one person, line or contact.")
     [(subject_kind, subject)] = named.items()
     day = parse_day(on) or environment.today()
-    requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day)
+    requests.add(Viewer.SYSTEM, kind, subject_kind, subject, day, details)
+    yield from list_requests()
+
+
+@REQUESTS.command("perform")
+def perform_request(
+    number: int = NUMBER,
+    how: str = option("How the identity of the person was checked.", "TEXT", default=""),
+) -> Output:
+    """Do what a request asks for: erase, restrict, enter the objection or the exclusion."""
+    from qa_core.compliance import requests
+    from qa_core.upkeep import request_acts
+
+    if how:
+        requests.check_identity(Viewer.SYSTEM, number, how)
+    outcome = request_acts.perform(Viewer.SYSTEM, number)
+    listed = list_requests()
+    yield next(listed)
+    yield outcome
+
+
+@REQUESTS.command("extend")
+def extend_request(number: int = NUMBER, reason: str = REASON) -> Output:
+    """Give the answer two months more, once; tell the person why."""
+    from qa_core.compliance import requests
+
+    requests.extend(Viewer.SYSTEM, number, reason)
     yield from list_requests()
 
 
@@ -227,15 +292,14 @@ def answer_request(
     number: int = NUMBER,
     text: str = option("The answer.", "TEXT", name="--answer", default=...),
     identity_checked: bool = flag("The identity of the person was checked."),
-    is_granted: bool = flag("Exclude the contact that an advisor asked for.", name="--exclude"),
+    how: str = option("How it was checked.", "TEXT", default=""),
+    is_refused: bool = flag("Refuse the request; the answer is the reason.", name="--refuse"),
 ) -> Output:
-    """Record the answer to a request."""
-    from qa_core.compliance import requests
-    from qa_core.upkeep import subjects
+    """Record the answer to a request. It cannot say that something is done that is not."""
+    from qa_core.upkeep import request_acts
 
-    if is_granted:
-        subjects.grant_exclusion(Viewer.SYSTEM, number)
-    requests.answer(Viewer.SYSTEM, number, text, identity_checked)
+    how = how or ("checked" if identity_checked else "")
+    request_acts.answer(Viewer.SYSTEM, number, text, how, is_refused)
     yield from list_requests()
 
 

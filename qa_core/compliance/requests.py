@@ -1,14 +1,16 @@
 """Requests of persons (GDPR, art. 12, 15–21): entered, checked, answered within a month."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, masking
 from qa_core.base.arguments import require_between
-from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
+from qa_core.base.errors import AccessDenied, Refusal, require_known
 from qa_core.base.i18n import N_
 from qa_core.base.row_values import build_from_row
 from qa_core.metrics.kpis.dimensions import add_months
@@ -25,20 +27,31 @@ KINDS = {
     "erasure": N_("erasure"),
     "restriction": N_("restriction"),
     "portability": N_("portability"),
+    "contest": N_("contest of an evaluation"),
 }
 EXCLUSION = "exclusion"
 """An advisor's request in the product: leave out one contact of theirs."""
 TITLES = {**KINDS, EXCLUSION: N_("exclusion of a contact")}
+TO_DESCRIBE = ("rectification", "objection", "contest")
+"""Requests that mean nothing without words."""
+ALREADY_ASKED = N_("You have already made this request.")
+ALREADY_ANSWERED = N_("This request already has an answer.")
 WITH_AUDIO = ("access", "portability")
 """Requests for which audio may be handed out."""
-MAX_ANSWER = 500
+MAX_TEXT = 500
+EXTENDED_MONTHS = 3
+"""Months for an answer in all, where it is extended (GDPR art. 12(3))."""
+SIGNED_IN = "signed in"
+"""How the identity of somebody who asks in the product was checked."""
 REMIND_DAYS = 7
 """Days before the due day from which a request is pressing."""
 
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request; `subject` is a pseudonym or the id of an advisor."""
+    """A request; `subject` is a pseudonym, the id of an advisor or a user name, and empty
+    once the person is erased.
+    """
 
     id: int
     kind: str
@@ -46,12 +59,16 @@ class PersonRequest:
     subject: str
     source_system: str | None
     contact_id: str | None
+    details: str | None
     received_on: date
     due_on: date
+    extended_because: str | None
     identity_checked_by: str | None
+    identity_check: str | None
     answered_on: date | None
     answered_by: str | None
     answer: str | None
+    is_refused: bool
     audio_confirmed_by: str | None
     entered_by: str
 
@@ -69,13 +86,38 @@ class PersonRequest:
         return self.is_open and (self.due_on - environment.today()).days <= REMIND_DAYS
 
 
-def add(viewer: Viewer, kind: str, subject_kind: str, subject: str, received_on: date) -> int:
+def add(
+    viewer: Viewer,
+    kind: str,
+    subject_kind: str,
+    subject: str,
+    received_on: date,
+    details: str = "",
+) -> int:
     """Enter a request; its answer is due a month after it came. Returns its number."""
     viewer.require(Permission.MANAGE_COMPLIANCE)
     require_known(kind, KINDS, "unknown_request")
     require_between(received_on, last=environment.today())
+    what = masking.clean_text(details, MAX_TEXT, "no_details", is_needed=False)
     with store.writing() as session:
-        return _enter(session, viewer, kind, subject_kind, subject, received_on)
+        return _enter(
+            session, viewer, kind, subject_kind, subject, received_on, details=what or None
+        )
+
+
+def ask(viewer: Viewer, kind: str, details: str) -> int:
+    """Make a request as the advisor it is about; the officer gets it with its month. Raises
+    Refusal while an equal one is open.
+    """
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    require_known(kind, KINDS, "unknown_request")
+    what = masking.clean_text(details, MAX_TEXT, "no_details", is_needed=kind in TO_DESCRIBE)
+    if any(
+        item.is_open and (item.kind, item.contact_id) == (kind, None) for item in find_own(viewer)
+    ):
+        raise Refusal("already_asked", ALREADY_ASKED)
+    with store.writing() as session:
+        return _enter_own(session, viewer, kind, details=what or None)
 
 
 def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
@@ -87,7 +129,7 @@ def ask_exclusion(viewer: Viewer, source_system: str, contact_id: str) -> int:
     if key not in {(item.source_system, item.contact_id) for item in contacts}:
         raise AccessDenied()
     if key in {(item.source_system, item.contact_id) for item in find_own(viewer)}:
-        raise Refusal("already_asked", "You have already made this request.")
+        raise Refusal("already_asked", ALREADY_ASKED)
     with store.writing() as session:
         contact = {"source_system": source_system, "contact_id": contact_id}
         return _enter_own(session, viewer, EXCLUSION, **contact)
@@ -101,10 +143,13 @@ def enter_objection(session: Session, viewer: Viewer, about: str) -> None:
     _enter_own(session, viewer, "objection", contact_id=about)
 
 
-def _enter_own(session: Session, viewer: Viewer, kind: str, **contact: str) -> int:
-    """Enter a request that an advisor makes in the product today."""
+def _enter_own(session: Session, viewer: Viewer, kind: str, **more: str | None) -> int:
+    """Enter a request that an advisor makes in the product today, having signed in."""
+    if not viewer.advisor_id:
+        raise AccessDenied()
     subject = ("advisor", viewer.advisor_id, environment.today())
-    return _enter(session, viewer, kind, *subject, **contact)
+    checked = {"identity_checked_by": viewer.username, "identity_check": SIGNED_IN}
+    return _enter(session, viewer, kind, *subject, **checked, **more)
 
 
 def _enter(
@@ -114,7 +159,7 @@ def _enter(
     subject_kind: str,
     subject: str,
     received_on: date,
-    **contact: str,
+    **more: str | None,
 ) -> int:
     request = SubjectRequest(
         kind=kind,
@@ -123,7 +168,7 @@ def _enter(
         received_on=received_on,
         due_on=add_months(received_on, 1),
         entered_by=viewer.username,
-        **contact,
+        **more,
     )
     session.add(request)
     session.flush()
@@ -159,30 +204,58 @@ def find_waiting_for_audio(viewer: Viewer) -> list[PersonRequest]:
     )
 
 
-def answer(viewer: Viewer, number: int, text: str, identity_checked: bool) -> None:
-    """Record the answer to a request. Raises Refusal unless the person's identity was
-    checked (an advisor who asks in the product has signed in), AccessDenied for a request that
-    there is not.
+def check_identity(viewer: Viewer, number: int, how: str) -> None:
+    """Record how the requester's identity was checked. Raises AccessDenied for a request that
+    there is not, or that is answered.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    text = " ".join(text.split())[:MAX_ANSWER]
-    if not text:
-        raise Misuse("no_answer", "Enter your answer.")
-    asked = next((item for item in find_all(viewer) if item.id == number), None)
-    if not identity_checked and (asked is None or asked.kind != EXCLUSION):
-        raise Refusal(
-            "identity_unchecked",
-            "Check the requester's identity before you answer, and confirm it.",
-        )
+    how = masking.clean_text(how, MAX_TEXT, "no_details")
+    with _changing(viewer, number, "request_identified") as request:
+        request.identity_checked_by, request.identity_check = viewer.username, how
+
+
+def extend(viewer: Viewer, number: int, reason: str) -> None:
+    """Give the answer two months more (GDPR art. 12(3)): once, within the first month. The
+    person gets the reason.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = masking.clean_text(reason, MAX_TEXT, "no_reason")
+    with _changing(viewer, number, "request_extended") as request:
+        if request.extended_because or request.due_on < environment.today():
+            message = "The deadline can be extended once, and only before it has passed."
+            raise Refusal("not_extendable", message)
+        request.extended_because = reason
+        request.due_on = add_months(request.received_on, EXTENDED_MONTHS)
+
+
+def record_answer(viewer: Viewer, number: int, text: str, is_refused: bool) -> None:
+    """Record the answer to an open request; `upkeep.request_acts` asks the stores before."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    text = masking.clean_text(text, MAX_TEXT, "no_answer")
+    with _changing(viewer, number, "request_answered") as request:
+        request.answered_on, request.answered_by = environment.today(), viewer.username
+        request.answer, request.is_refused = text, is_refused
+
+
+@contextmanager
+def _changing(viewer: Viewer, number: int, act: str) -> Iterator[SubjectRequest]:
+    """Open a request that is not answered, and log what is done with it."""
     with store.writing() as session:
         request = session.get(SubjectRequest, number)
         if request is None:
             raise AccessDenied()
         if request.answered_on is not None:
-            raise Refusal("already_answered", "This request already has an answer.")
-        request.answered_on, request.answered_by = environment.today(), viewer.username
-        request.identity_checked_by, request.answer = viewer.username, text
-        audit_log.record(session, viewer.username, "request_answered", str(number))
+            raise Refusal("already_answered", ALREADY_ANSWERED)
+        yield request
+        audit_log.record(session, viewer.username, act, str(number))
+
+
+def get(viewer: Viewer, number: int) -> PersonRequest:
+    """Return a request. Raises AccessDenied for one that there is not."""
+    for item in find_all(viewer):
+        if item.id == number:
+            return item
+    raise AccessDenied()
 
 
 def find_all(viewer: Viewer) -> list[PersonRequest]:
@@ -192,9 +265,9 @@ def find_all(viewer: Viewer) -> list[PersonRequest]:
 
 
 def find_own(viewer: Viewer) -> list[PersonRequest]:
-    """List the exclusions that an advisor asked for, open ones first."""
+    """List what an advisor asked for in the product, open ones first."""
     viewer.require(Permission.SEE_OWN_QUALITY)
-    theirs = SubjectRequest.kind == EXCLUSION, SubjectRequest.subject == viewer.advisor_id
+    theirs = SubjectRequest.subject_kind == "advisor", SubjectRequest.subject == viewer.advisor_id
     return _find(*theirs) if viewer.advisor_id else []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
+from qa_core.base import masking
 from qa_core.base.errors import AccessDenied, Misuse
 from qa_core.base.row_values import build_from_row
 from qa_core.storage import audit_log
@@ -20,6 +21,7 @@ from qa_core.storage.records.base import now
 from qa_core.storage.records.retention import Objection, Restriction
 from qa_core.storage.records.store import Session
 
+MAX_REASON = 500
 SUBJECT = ("customer_key", "advisor_id", "source_system", "contact_id")
 """What names the person or the contact."""
 Lasting = type[Restriction] | type[Objection]
@@ -45,7 +47,13 @@ class LastingEntry:
         return {**asdict(self), "entered_at": self.entered_at.isoformat()}
 
 
-def add(session: Session, viewer: Viewer, kind: Lasting = Restriction, **what: str | None) -> None:
+def add(
+    session: Session,
+    viewer: Viewer,
+    kind: Lasting = Restriction,
+    reason: str = "",
+    **what: str | None,
+) -> None:
     """Enter a `customer_key`, an `advisor_id`, or a `contact_id` with its `source_system`,
     unless it is in force already.
     """
@@ -55,7 +63,7 @@ def add(session: Session, viewer: Viewer, kind: Lasting = Restriction, **what: s
     in_force = sa.select(kind.id).filter_by(**what, lifted_at=None)
     if session.scalar(_of_anybody(in_force)) is None:
         session.add(kind(**what, entered_by=viewer.username))
-        audit_log.record(session, viewer.username, f"{kind.__tablename__}_entered")
+        audit_log.record(session, viewer.username, f"{kind.__tablename__}_entered", reason=reason)
 
 
 def add_objections(
@@ -84,15 +92,18 @@ def remove_objections(session: Session, contacts: Collection[tuple[str, str]]) -
 
 
 def lift(
-    session: Session, viewer: Viewer, number: int, kind: Lasting = Restriction, reason: str = ""
+    session: Session, viewer: Viewer, number: int, reason: str, kind: Lasting = Restriction
 ) -> dict[str, str | None]:
-    """Lift an entry; return what it names. Raises AccessDenied if it is not in force."""
+    """Lift an entry, with a reason; return what it names. Raises AccessDenied if it is not in
+    force.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = masking.clean_text(reason, MAX_REASON, "no_reason")
     entry = session.scalar(_of_anybody(sa.select(kind).where(kind.id == number)))
     if entry is None or entry.lifted_at is not None:
         raise AccessDenied()
     entry.lifted_at, entry.lifted_by = now(), viewer.username
-    if reason:
+    if kind is Objection:
         entry.lifted_because = reason
     what = f"{kind.__tablename__}_lifted", str(number)
     audit_log.record(session, viewer.username, *what, reason=reason)

@@ -64,13 +64,23 @@ def find_period(session: Session, kind: str) -> int:
     if kind == SEALED:
         classes = recording_classes.find_all(session).values()
         return max((item.months for item in classes), default=0)
+    return min(entry.period, _find_entered(session, entry))
+
+
+def find_raised(session: Session, rule: str) -> list[RetentionClass]:
+    """List the kinds of a rule for which more is entered than it allows; it has no effect."""
+    of_rule = (entry for entry in CLASSES if entry.rule.startswith(rule))
+    return [entry for entry in of_rule if _find_entered(session, entry) > entry.period]
+
+
+def _find_entered(session: Session, entry: RetentionClass) -> int:
     if entry.setting is None:
         return entry.period
     if entry.setting in gates.BY_NAME:
         value = gates.value_of(session, entry.setting)
     else:
         value = getattr(settings.current(session), entry.setting)
-    return min(entry.period, int(value or entry.period))
+    return int(value or entry.period)
 
 
 def find_oldest_day(session: Session, kind: str, as_of: date) -> date:

@@ -20,7 +20,7 @@ def protect() -> None:
 
 def find_open() -> list[Path]:
     """List the folders and files of stores that others may enter or read. What lies in a
-    folder that nobody else can enter is closed with it.
+    folder that nobody else can enter is closed with it, but each secret is looked at too.
     """
     return [path for path in _find_paths() if path.stat().st_mode & OTHERS]
 
@@ -30,6 +30,7 @@ def _find_paths() -> Iterator[Path]:
     names = (name for name in data_map.FILES if "/" not in name)
     folders = [*(here.folder / name for name in names), Path(here.lake_url)]
     yield from (path for path in folders if path.is_dir())
+    yield from (path for path in here.secrets_folder.glob("*") if path.is_file())
     file = store.file_of(here.database_url)
     if file is not None:
         yield from (path for path in file.parent.glob(f"{file.name}*") if path.is_file())

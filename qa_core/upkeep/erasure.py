@@ -45,6 +45,8 @@ References = set[tuple[str, str | None]]
 without a system may mean any.
 """
 GONE = "…"
+STAND_IN = "former-"
+"""Beginning of the name of an anonymous account."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,7 @@ def _add_stand_in(session: Session, person: StoredPerson) -> StoredPerson:
     account = session.scalar(exempt(sa.select(Account).where(Account.username == person.id)))
     if account is None:
         raise AccessDenied()
-    name = f"former-{secrets.token_hex(4)}"
+    name = f"{STAND_IN}{secrets.token_hex(4)}"
     session.add(
         Account(username=name, display_name=name, role=account.role, password_hash="", active=False)
     )

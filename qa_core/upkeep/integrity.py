@@ -9,14 +9,13 @@ import sqlalchemy as sa
 from qa_core.access.roles import Viewer
 from qa_core.compliance import audit_report
 from qa_core.compliance.recordings import vault
+from qa_core.compliance.rules.measures import STORES_CHECKED
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.listening import Recording
 
-CHECKED = "stores_checked"
-"""Act in the audit log; its reason is the result."""
 EVERY, OLD = timedelta(days=1), timedelta(days=2)
 
 
@@ -67,7 +66,7 @@ def check_daily() -> None:
     found = check()
     if last is None or last.is_a_day_old or found.result != last.result:
         with store.writing() as session:
-            audit_log.record(session, Viewer.SYSTEM.username, CHECKED, reason=found.result)
+            audit_log.record(session, Viewer.SYSTEM.username, STORES_CHECKED, reason=found.result)
 
 
 def _is_due_after(last: StoreCheck | None) -> bool:
@@ -76,7 +75,7 @@ def _is_due_after(last: StoreCheck | None) -> bool:
 
 def find_last() -> StoreCheck | None:
     """Find the result of the last check; None before the first."""
-    for entry in audit_report.find_entries(Viewer.SYSTEM, action=CHECKED, limit=1):
+    for entry in audit_report.find_entries(Viewer.SYSTEM, action=STORES_CHECKED, limit=1):
         return StoreCheck(entry.at, *map(int, re.findall(r"\d+", entry.reason)))
     return None
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -238,7 +238,7 @@ def _finish(number: int) -> Certificate:
         if note or due:
             _save(number, keeper.kind, {"done": True})
     lake.vacuum(at_once=True)
-    certificate = _close(number)
+    certificate = close_certificate(number)
     _clear_leftovers()
     return certificate
 
@@ -258,10 +258,26 @@ def _clear_leftovers() -> None:
     shutil.rmtree(store.restoring_folder(), ignore_errors=True)
 
 
-def _close(number: int) -> Certificate:
+def begin_certificate(
+    session: store.Session, viewer: Viewer, kind: str, days: Sequence[date]
+) -> int:
+    """Note, in the transaction that deletes it, data of these days that went before its time;
+    the next purge closes the certificate if this process does not.
+    """
+    today = environment.today()
+    due = DueData(kind, len(days), min(days), max(days), today)
+    row = Purge(as_of=today, actor=viewer.username, kinds={kind: {**_note(due), "done": True}})
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def close_certificate(number: int, why: str = "") -> Certificate:
+    """Record a deletion in the audit log, and sign its certificate."""
     with store.writing() as session:
         row = session.get_one(Purge, number)
         reason = ", ".join(f"{kind}: {note['count']}" for kind, note in row.kinds.items())
+        reason = f"{reason} · {why}" if why else reason
         audit_log.record(session, row.actor, "purged", str(number), reason=reason)
         end = audit_log.find_end(session)
         row.seq, row.mac, row.finished_at = end.seq, end.mac, now()

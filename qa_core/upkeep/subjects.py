@@ -11,14 +11,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base.errors import AccessDenied, Misuse, Refusal
+from qa_core.base import masking
+from qa_core.base.errors import AccessDenied, Misuse, Refusal, require_known
 from qa_core.base.i18n import N_, _, ngettext
-from qa_core.base.masking import clean_text
 from qa_core.centre import advisors
 from qa_core.compliance import recordings, requests, restrictions
 from qa_core.compliance.conditions import exclusions, notices
-from qa_core.compliance.conditions.accreditations import MAX_REASON
+from qa_core.compliance.recordings import deletion
+from qa_core.compliance.rules.findings import RuleFacts
 from qa_core.ingest.load import recovery
+from qa_core.ingest.rules import rectified
 from qa_core.ingest.staging.pseudonyms import (
     KEY_LENGTH,
     Pseudonyms,
@@ -34,10 +36,12 @@ from qa_core.storage.records import store
 from qa_core.storage.records.listening import ConfirmedEvaluator
 from qa_core.storage.records.people import Account
 from qa_core.storage.records.retention import Objection
-from qa_core.upkeep import erasure, person_copy
+from qa_core.upkeep import erasure, person_copy, purge
 
 LINE = re.compile(r"\+?[0-9]{2,15}")
 """Number of a line or an extension, normalised."""
+BY_HAND = "by_hand"
+"""Why audio was deleted: the officer decided it."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 
 
@@ -105,11 +109,11 @@ def export_for(viewer: Viewer, number: int) -> bytes:
     has agreed. Needs MANAGE_COMPLIANCE. Raises AccessDenied for a request there is not.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
-    if asked is None or not asked.subject:
+    asked = requests.get(viewer, number)
+    if not asked.subject:
         raise AccessDenied()
     agreed = asked.audio_confirmed_by not in (None, viewer.username)
-    return _export(viewer, asked.subject_kind, asked.subject, agreed)
+    return _export(viewer, asked.subject_kind, asked.subject, agreed, f"request {number}")
 
 
 def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
@@ -121,12 +125,14 @@ def build_file(viewer: Viewer, number: int, form: str) -> downloads.Download:
 downloads.declare("copy_of_person", Permission.MANAGE_COMPLIANCE, build_file)
 
 
-def _export(viewer: Viewer, kind: str, subject: str, with_audio: bool = False) -> bytes:
+def _export(
+    viewer: Viewer, kind: str, subject: str, with_audio: bool = False, what: str = ""
+) -> bytes:
     tables = person_copy.collect(kind, subject)
     audio = person_copy.find_audio(tables) if with_audio else []
     with store.writing() as session:
         reason = f"{kind}, {len(audio)} recordings" if with_audio else kind
-        audit_log.record(session, viewer.username, "subject_exported", reason)
+        audit_log.record(session, viewer.username, "subject_exported", what, reason)
     return person_copy.write_zip(tables, audio)
 
 
@@ -145,6 +151,13 @@ def erase(
     return erasure.erase(Viewer.SYSTEM, *subject, viewer.username)
 
 
+def erase_and_count(viewer: Viewer, **who: str) -> "ActOutcome":
+    """Erase a person likewise, and return the contacts and recordings that went."""
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    counts = erase(viewer, **who)
+    return ActOutcome(counts.get("contacts", 0), counts.get("recording", 0))
+
+
 @dataclass(frozen=True)
 class ActOutcome:
     """Outcome of an act: stored contacts that it met, and their recordings that were deleted;
@@ -157,12 +170,21 @@ class ActOutcome:
 
     def describe(self) -> str:
         """Describe it for the person who acted."""
-        met = _(
-            "Entered. Contacts met: {contacts}. Recordings deleted: {count}.",
-            contacts=formatting.number(self.contacts),
+        contacts = ngettext(
+            "{count} contact",
+            "{count} contacts",
+            self.contacts,
+            count=formatting.number(self.contacts),
+        )
+        recordings_deleted = ngettext(
+            "{count} recording deleted",
+            "{count} recordings deleted",
+            self.recordings,
             count=formatting.number(self.recordings),
         )
-        met = met if self.contacts else f"{met} {_('It met nothing: check the number or id.')}"
+        met = _("Done: {items}.", items=f"{contacts}, {recordings_deleted}")
+        if not self.contacts and not self.recordings:
+            met = f"{met} {_('It met nothing: check the number or id.')}"
         if not self.unknown:
             return met
         unknown = ngettext(
@@ -201,11 +223,10 @@ def lift_objection(viewer: Viewer, number: int, reason: str) -> ActOutcome:
     an undone import nor a later file. Returns the contacts that it had met.
     """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    reason = clean_text(reason, MAX_REASON, "no_reason")
     with store.one_import_at_a_time():
         recovery.finish_interrupted()
         with store.writing() as session:
-            what = restrictions.lift(session, viewer, number, Objection, reason)
+            what = restrictions.lift(session, viewer, number, reason, Objection)
         replay_list.drop("objection", restrictions.write_key(**what))
         customers = [what["customer_key"]] if what["customer_key"] else []
         people = [what["advisor_id"]] if what["advisor_id"] else []
@@ -269,7 +290,8 @@ def restrict(
     customer: str | None = None,
     advisor: str | None = None,
     contact: tuple[str | None, str] | None = None,
-) -> None:
+    reason: str = "",
+) -> ActOutcome:
     """Leave a customer (pseudonym), an advisor or a contact out of figures, lists, draws and
     exports until it is lifted. Their data stay, and are still deleted by age.
     """
@@ -279,28 +301,83 @@ def restrict(
     what |= {"source_system": system, "contact_id": contact_id}
     with store.one_import_at_a_time():
         with store.writing() as session:
-            restrictions.add(session, viewer, **what)
+            restrictions.add(session, viewer, reason=reason, **what)
         replay_list.add("restriction", restrictions.write_key(**what))
         lake.touch()
+    people = {name: [what[name]] for name in ("customer_key", "advisor_id") if what[name]}
+    return ActOutcome(count_matching(viewer, [contact] if contact else [], **people), 0)
 
 
-def lift(viewer: Viewer, number: int) -> None:
-    """Lift a restriction: everything counts and is listed again."""
+def lift(viewer: Viewer, number: int, reason: str) -> None:
+    """Lift a restriction: everything counts and is listed again. The person hears it before
+    (GDPR art. 18(3)); the audit log has the reason.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
     with store.one_import_at_a_time():
         with store.writing() as session:
-            what = restrictions.lift(session, viewer, number)
+            what = restrictions.lift(session, viewer, number, reason)
         replay_list.drop("restriction", restrictions.write_key(**what))
         lake.touch()
 
 
-def grant_exclusion(viewer: Viewer, number: int) -> ActOutcome:
-    """Exclude the contact that an advisor's request names."""
+def rectify(
+    viewer: Viewer,
+    contact: tuple[str | None, str],
+    fields: Mapping[str, str],
+    reason: str,
+    request: int | None = None,
+) -> ActOutcome:
+    """Correct fields of a stored contact (GDPR art. 16); later files do not change them back.
+    `fields`: name as in `rectified.FIELDS` → value, a number or name for people, or an empty
+    text. `request`: the number of the request that it answers. Raises Misuse for what is no
+    such field or value, and for an unknown contact.
+    """
     viewer.require(Permission.MANAGE_COMPLIANCE)
-    asked = next((item for item in requests.find_all(viewer) if item.id == number), None)
-    if asked is None or asked.kind != requests.EXCLUSION or not asked.is_open:
-        raise AccessDenied()
-    return exclude(viewer, "requested", contacts=[(asked.source_system, asked.contact_id)])
+    reason = masking.clean_text(reason, requests.MAX_TEXT, "no_reason")
+    values = {}
+    for name, text in fields.items():
+        require_known(name, rectified.FIELDS, "unknown_field")
+        find = FIND.get(name)
+        values[rectified.FIELDS[name]] = find(text) if find and text.strip() else text
+    with store.one_import_at_a_time():
+        recovery.finish_interrupted()
+        key = rectified.find_contact(*contact)
+        with store.writing() as session:
+            rectified.enter(session, viewer, key, values, reason, request)
+        rectified.keep()
+        return ActOutcome(1, recordings.delete_forbidden(viewer.username))
+
+
+def delete_audio(
+    viewer: Viewer,
+    contacts: Sequence[tuple[str | None, str]],
+    reason: str,
+    with_forbidden: bool = False,
+) -> purge.Certificate:
+    """Delete the audio of contacts (system or None, id), and all that a rule forbids to keep
+    with `with_forbidden`, at once and also in restored backups. Raises Refusal where there is
+    none.
+    """
+    viewer.require(Permission.MANAGE_COMPLIANCE)
+    reason = masking.clean_text(reason, requests.MAX_TEXT, "no_reason")
+    with store.one_import_at_a_time():
+        with store.reading() as session:
+            days = RuleFacts(session, list).forbidden if with_forbidden else {}
+            for item in deletion.find_live(session, [number for _system, number in contacts]):
+                key = (item.source_system, item.contact_id)
+                if {key, (None, item.contact_id)} & set(contacts):
+                    days[key] = item.local_day
+        if not days:
+            raise Refusal("no_audio", N_("No audio is kept of this. Check the id."))
+        replay_list.add("audio", *map(json.dumps, days), value=BY_HAND)
+        with store.writing() as session:
+            recordings.delete_of(session, days, BY_HAND, viewer.username)
+            number = purge.begin_certificate(session, viewer, "recordings", [*days.values()])
+        return purge.close_certificate(number, reason)
+
+
+FIND = {"customer": find_customer, "advisor": find_advisor, "account": find_account}
+"""Kind of person → function that finds the identifier from what somebody writes."""
 
 
 def read_contacts(texts: Iterable[str]) -> list[tuple[str | None, str]]:

@@ -505,7 +505,7 @@ def test_what_was_left_out_since_the_backup_is_left_out_again(filled: Path, file
     subjects.restrict(SYSTEM, customer="bob-customer")
     subjects.restrict(SYSTEM, advisor="zelda")
     lifted = next(item for item in restrictions.find_all(SYSTEM) if item.advisor_id)
-    subjects.lift(SYSTEM, lifted.id)
+    subjects.lift(SYSTEM, lifted.id, "settled")
     exclusions.remove(SYSTEM, exclusions.find_all(SYSTEM)[-1].id)
     subjects.erase(SYSTEM, customer="bob-customer")
     assert find_traces(filled, "bob-customer") == []

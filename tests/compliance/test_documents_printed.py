@@ -231,7 +231,7 @@ def test_the_officer_names_the_organisation_and_prints_on_the_page(
     open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("dora", "dpo")
-    app = open_app("dora", "listening_rules")
+    app = open_app("dora", "listening_rules", section="documents")
     assert any("Name of the organisation" in text.value for text in app.caption)
     label = "Name of the organisation"
     next(field for field in app.text_input if field.label == label).set_value("Two Rivers")
@@ -300,7 +300,7 @@ def test_an_advisor_reads_what_is_kept_of_them_and_of_nobody_else(
     ann = Viewer("ann", Role.ADVISOR, advisor_id="a1")
 
     assert playback_list.count_own(ann) == OwnCounts(2, 2, 2)
-    app = open_app("ann", "recording_and_listening")
+    app = open_app("ann", "recording_and_rights")
     assert not app.exception
     assert [metric.value for metric in app.metric] == ["2", "2", "2"]
     said = "\n".join(text.value for text in app.markdown)

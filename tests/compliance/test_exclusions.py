@@ -176,9 +176,8 @@ def test_an_advisor_asks_the_officer_answers_and_the_advisor_sees_it(
     with pytest.raises(AccessDenied):
         requests.ask_exclusion(ann, "generic", "b")  # of somebody else
 
-    app = open_app("dora", "listening_rules")
-    label = "Exclude the contact named by the advisor"
-    next(box for box in app.checkbox if box.label == label).check()
+    app = open_app("dora", "listening_rules", section="requests")
+    next(button for button in app.button if button.label == "Exclude").click().run()
     next(field for field in app.text_input if field.label == "Answer given").set_value("Yes.")
     next(button for button in app.button if button.label == "Record the answer").click().run()
     assert not app.exception
@@ -193,9 +192,9 @@ def test_the_officer_keeps_the_list_on_the_page(
     kept: Path, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("dora", "dpo")
-    app = open_app("dora", "listening_rules")
-    field = next(field for field in app.text_input if field.label == "Number of the line")
-    field.set_value("01 44 55 66 77")
+    app = open_app("dora", "listening_rules", section="rights")
+    app.selectbox(key="officer_act").set_value("exclude").run()
+    app.text_input(key="act_exclude_who").set_value("01 44 55 66 77")
     next(button for button in app.button if button.label == "Exclude").click().run()
     assert not app.exception
     assert find_audio() == {"b", "c"}

@@ -364,7 +364,7 @@ def test_the_page_lists_periods_and_certificates(
 ) -> None:
     add_person("dora", "dpo")
     purge.purge(SYSTEM)
-    app = open_app("dora", "listening_rules")
+    app = open_app("dora", "listening_rules", section="retention")
 
     assert not app.exception and not app.error
     titles = [element.value for element in app.subheader]

@@ -27,9 +27,17 @@ from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.people import Account
-from qa_core.upkeep import subjects
+from qa_core.upkeep import request_acts, subjects
 
 SYSTEM = Viewer.SYSTEM
+
+
+def fill(app: AppTest, label: str, text: str) -> None:
+    next(field for field in app.text_input if field.label == label).set_value(text)
+
+
+def press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
 
 
 def say_state() -> str:
@@ -56,6 +64,10 @@ def test_a_request_is_due_a_month_after_it_came(
 
     number = str(entered["id"])
     assert run(["requests", "answer", number, "--answer", "sent"]) == 1
+    assert run(["requests", "answer", number, "--answer", "sent", "--identity-checked"]) == 1
+    assert "is not done yet" in capsys.readouterr().err
+    copy = str(centre / "copy.zip")
+    assert run(["subject", "export", "--request", number, "--out", copy]) == 0
     [answered] = ask("answer", number, "--answer", "sent by post", "--identity-checked")
     assert (answered["answer"], answered["answered_on"]) == (
         "sent by post",
@@ -97,7 +109,7 @@ def test_audio_is_handed_out_by_two_people(
     assert name.endswith(".wav")
     with pytest.raises(AccessDenied):
         list_audio(mia)
-    requests.answer(dora, number, "handed out", identity_checked=True)
+    request_acts.answer(dora, number, "handed out", "identity card")
     with pytest.raises(AccessDenied):
         requests.confirm_audio(mia, number)
 
@@ -115,7 +127,7 @@ def test_what_is_no_request_is_refused(centre: Path) -> None:
     assert run(["requests", "add", "access"]) == 2
     assert run(["requests", "add", "access", "--customer", "0612345678", "--on", "2999-01-01"]) == 2
     with pytest.raises(AccessDenied):
-        requests.answer(SYSTEM, 999, "Sent.", identity_checked=True)
+        request_acts.answer(SYSTEM, 999, "Sent.", "identity card")
     for role in set(Role) - {Role.DPO}:
         with pytest.raises(AccessDenied):
             requests.find_all(Viewer("somebody", role))
@@ -126,21 +138,26 @@ def test_the_officer_enters_and_answers_a_request_on_the_page(
 ) -> None:
     add_person("dora", "dpo")
     add_people({"A1": "Ann"})
-    app = open_app("dora", "listening_rules")
-    label = "Number of the customer, or name of the advisor"
-    next(field for field in app.text_input if field.label == label).set_value("0612345678")
-    next(button for button in app.button if button.label == "Record the request").click().run()
+    app = open_app("dora", "listening_rules", section="requests")
+    app.text_input(key="person_request_who").set_value("06 12 34 56 78")
+    press(app, "Record the request")
     assert not app.exception
 
-    next(field for field in app.text_input if field.label == "Answer given").set_value("sent")
-    next(box for box in app.checkbox if box.label == "I checked the requester's identity").check()
-    next(button for button in app.button if button.label == "Record the answer").click().run()
+    fill(app, "Answer given", "sent")
+    press(app, "Record the answer")
+    assert any("identity" in item.value for item in app.error)
+    fill(app, "How did you check the requester's identity?", "call back on that number")
+    press(app, "Identity checked")
+    subjects.export_for(SYSTEM, requests.find_all(SYSTEM)[0].id)
+    fill(app, "Answer given", "sent")
+    press(app, "Record the answer")
 
     assert not app.exception
     [item] = requests.find_all(SYSTEM)
-    assert (item.answer, item.identity_checked_by, item.received_on) == (
+    assert (item.answer, item.identity_checked_by, item.identity_check, item.received_on) == (
         "sent",
         "dora",
+        "call back on that number",
         environment.today(),
     )
     assert isinstance(item.due_on, date)

@@ -102,10 +102,10 @@ def test_what_is_restricted_is_in_no_figure_list_or_draw_until_it_is_lifted(
     assert count()[0] == left[0] + ("contact" in what)
 
     [entry] = restrictions.find_all(SYSTEM)
-    subjects.lift(SYSTEM, entry.id)
+    subjects.lift(SYSTEM, entry.id, "settled")
     assert count()[0] == 6 and count_restricted(SYSTEM) == 0
     with pytest.raises(AccessDenied):
-        subjects.lift(SYSTEM, entry.id)
+        subjects.lift(SYSTEM, entry.id, "settled")
 
 
 def test_restricted_audio_is_still_deleted_when_its_caller_objects(
@@ -137,7 +137,7 @@ def test_months_that_are_over_and_were_measured_before_leave_them_out_too(busy: 
     assert count_months() == [6, 6]
     subjects.restrict(SYSTEM, **ADVISOR)
     assert count_months() == [3, 3]
-    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id)
+    subjects.lift(SYSTEM, restrictions.find_all(SYSTEM)[0].id, "settled")
     assert count_months() == [6, 6]
 
 
@@ -155,7 +155,7 @@ def test_evaluations_of_a_restricted_advisor_or_contact_are_in_no_list(busy: Non
     subjects.restrict(SYSTEM, **ADVISOR)
     assert find() == ["b0", "b2"]
     for entry in restrictions.find_all(SYSTEM):
-        subjects.lift(SYSTEM, entry.id)
+        subjects.lift(SYSTEM, entry.id, "settled")
     assert len(find()) == 5
 
 
@@ -173,7 +173,7 @@ def test_the_command_line_restricts_lists_and_lifts(
     assert found["contacts"] == 2 and found["restrictions"][0]["advisor_id"] == "A1"
     assert ask("restrict", "--advisor", "Ann") == found
     number = str(found["restrictions"][0]["id"])
-    assert ask("lift", number) == {"contacts": 0, "restrictions": []}
+    assert ask("lift", number, "--reason", "settled") == {"contacts": 0, "restrictions": []}
     assert ask("restrictions")["restrictions"] == []
     assert run(["subject", "restrict"]) == 2
 
@@ -188,7 +188,7 @@ def test_only_the_officer_restricts(busy: None) -> None:
     [entry] = restrictions.find_all(SYSTEM)
     for role in set(Role) - {Role.DPO}:
         with store.writing() as session, pytest.raises(AccessDenied):
-            restrictions.lift(session, Viewer("somebody", role), entry.id)
+            restrictions.lift(session, Viewer("somebody", role), entry.id, "x")
     assert restrictions.find_all(SYSTEM) == [entry]
 
 
@@ -196,11 +196,14 @@ def test_the_officer_restricts_and_lifts_on_the_page(
     busy: None, open_app: Callable[..., AppTest], add_person: Callable[..., str]
 ) -> None:
     add_person("dora", "dpo")
-    app = open_app("dora", "listening_rules")
-    app.text_input(key="restricted_who").set_value(KEY)
+    app = open_app("dora", "listening_rules", section="rights")
+    app.selectbox(key="officer_act").set_value("restrict").run()
+    app.text_input(key="act_restrict_who").set_value(KEY)
+    app.text_input(key="act_restrict_reason").set_value("says that it is wrong")
     next(button for button in app.button if button.label == "Restrict").click().run()
     assert not app.exception
     assert any("1 contact is excluded" in item.value.replace("\\", "") for item in app.caption)
 
+    app.text_input(key="restriction_end_reason").set_value("checked: it is right")
     next(button for button in app.button if button.label == "Lift").click().run()
     assert not app.exception and restrictions.find_all(SYSTEM) == []

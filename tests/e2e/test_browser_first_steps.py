@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from test_browser_quality_cycle import choose, enter_gates, press, say, settle, shown
+from test_browser_quality_cycle import choose, enter_gates, open_section, press, say, settle, shown
 
 from qa_core.access import accounts
 from qa_core.access.roles import Viewer
@@ -87,6 +87,7 @@ def enter_anew(new_page, sign_in_as, username: str, one_time: str):
 def open_listening(page) -> None:
     """Enter every legal condition, and accredit the evaluator."""
     enter_gates(page, DAY)
+    open_section(page, "people")
     form = page.get_by_test_id("stForm").filter(has_text="Purposes")
     choose(page, form, "Accredit", "eve")
     press(page, "Accredit")

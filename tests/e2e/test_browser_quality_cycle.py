@@ -306,9 +306,18 @@ def refuse_a_draw(page) -> None:
     assert count(Draw) == 0
 
 
+def open_section(page, name: str) -> None:
+    """Open that section of the page Compliance."""
+    page.goto(f"/listening_rules?section={name}")
+    settle(page)
+
+
 def enter_gates(page, day) -> None:
     """Enter every legal condition, each with that day."""
     say(page, "Not yet: 6 gates are closed")
+    open_section(page, "gates")
+    page.get_by_role("button", name="Enter").nth(len(GATES) - 1).wait_for()
+    settle(page)
     for number, (title, kind) in enumerate(GATES.items()):
         card = (
             page.get_by_test_id("stVerticalBlock")
@@ -319,6 +328,7 @@ def enter_gates(page, day) -> None:
         for _attempt in range(ATTEMPTS):
             card.get_by_role("button", name="Enter").click()
             popover = page.get_by_test_id("stPopoverBody")
+            popover.get_by_role("button", name="Save", exact=True).wait_for()
             if kind == "day":
                 enter_day(popover, title, day)
             elif kind == "purposes":
@@ -334,6 +344,7 @@ def enter_gates(page, day) -> None:
 
 def open_the_centre(page) -> None:
     enter_gates(page, DAY - timedelta(days=60))
+    open_section(page, "people")
     form = page.get_by_test_id("stForm").filter(has_text="Purposes")
     assert (
         "quality of service" not in form.inner_text()
@@ -341,11 +352,15 @@ def open_the_centre(page) -> None:
     choose(page, form, "Accredit", "eve")
     press(page, "Accredit")
     say(page, "Saved.")
+    open_section(page, "rules")
     say(page, "2 advisors are not informed yet")
+    open_section(page, "people")
     form = page.get_by_test_id("stForm").filter(has_text="all 2 advisors")
     form.get_by_text("all 2 advisors who are not informed yet").click()
     enter_day(form, "Informed on", DAY - timedelta(days=30))
     press(page, "Save", form)
+    say(page, "Saved.")
+    open_section(page, "rules")
     say(page, "Every gate is open, and every advisor is informed.")
 
 

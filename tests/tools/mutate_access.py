@@ -225,7 +225,14 @@ EQUIVALENT: dict[str, str] = {
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/compliance/person_requests.py: show: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
-            "qa_core/ui/views/compliance/person_requests.py: show_restrictions: "
+            "qa_core/ui/views/compliance/rights.py: show_acts: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/rights.py: show_exclusions: "
+            "viewer.can(Permission.MANAGE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/sections.py: _show_urgent: "
+            "viewer.can(Permission.SEE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/sections.py: show: viewer.can(Permission.SEE_COMPLIANCE)",
+            "qa_core/ui/views/compliance/rights.py: show_restrictions: "
             "viewer.can(Permission.MANAGE_COMPLIANCE)",
             "qa_core/ui/views/conversations/contact.py: show_player: viewer.can(Permission.LISTEN)",
             "qa_core/ui/views/conversations/contacts.py: show_list: "

@@ -75,7 +75,6 @@ PLAIN_TEXTS = {
     ],
     "views/compliance/journal": ["act", "entry.action"],
     "views/admin/first_steps": ["f'{icon} **{number}. {_(title)}**{mark}'"],
-    "views/compliance/person_requests": ["_name_kind"],
     "views/conversations/contact": [
         "f'{day[0].upper()}{day[1:]}, {start:%H:%",
         "formatting.name('outcome', contact['outc",

@@ -48,7 +48,7 @@ from qa_core.storage.records.listening import (
     Recording,
 )
 from qa_core.storage.records.store import Session
-from qa_core.upkeep import subjects
+from qa_core.upkeep import request_acts, subjects
 
 RECENT, SETTLED = timedelta(days=31), timedelta(days=3)
 """Age in days of the evaluations that are answered."""
@@ -324,7 +324,8 @@ def keep_law(cast: Cast) -> None:
     person, today = ("advisor", cast.advisor_id), environment.today()
     asked_on = today - timedelta(days=RIGHTS.answered_after)
     number = requests.add(officer, "access", *person, asked_on)
-    requests.answer(officer, number, RIGHTS.answer, identity_checked=True)
+    subjects.export_for(officer, number)
+    request_acts.answer(officer, number, RIGHTS.answer, RIGHTS.identity_check)
     asked_on = today - timedelta(days=RIGHTS.waiting_for)
     requests.add(officer, "rectification", *person, asked_on)
     with store.writing() as session:

@@ -151,7 +151,7 @@ def find_purposes(session: Session) -> list[str]:
 def retention_months(session: Session, name: str) -> int:
     """Return the months kept of `recording` or `analysis`: as entered, else the legal maximum."""
     gate = BY_NAME[f"{name}_retention_months"]
-    return int(value_of(session, gate.name) or gate.highest)
+    return min(gate.highest, int(value_of(session, gate.name) or gate.highest))
 
 
 def find_missing(session: Session) -> tuple[str, ...]:

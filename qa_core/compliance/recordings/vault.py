@@ -81,6 +81,11 @@ def read(name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     yield from read(name, start, end)
 
 
+def exists(name: str) -> bool:
+    """Return whether a file is there; not one whose name `write` never gave."""
+    return NAME.fullmatch(name) is not None and (folder() / name).is_file()
+
+
 def remove(name: str) -> None:
     """Delete a file; one already gone is no error."""
     _locate(name).unlink(missing_ok=True)

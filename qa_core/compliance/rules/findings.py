@@ -14,6 +14,7 @@ from qa_core.access.roles import Viewer
 from qa_core.base import environment
 from qa_core.base.i18n import N_, _
 from qa_core.compliance import retention
+from qa_core.compliance.conditions import gates
 from qa_core.compliance.recordings import deletion, law
 from qa_core.compliance.retention import Overdue
 from qa_core.metrics.kpis import formatting
@@ -139,6 +140,20 @@ class RuleFacts:
         verdicts = {(item.source_system, item.contact_id): item.against for item in judged}
         return {key: verdicts[key] for key in self.live_recordings if key in verdicts}
 
+    @cached_property
+    def forbidden(self) -> dict[tuple[str, str], date]:
+        """Contacts whose audio no rule lets keep, or whose purpose is not in force, each with
+        its day; proof may stay.
+        """
+        purposes = (*(gates.value_of(self.session, "purposes") or "").split(","), "proof")
+        found = {}
+        for item in deletion.find_live(self.session):
+            key = (item.source_system, item.contact_id)
+            is_lawful = self.verdicts.get(key) in (None, item.purpose)  # proof, kept as proof
+            if item.purpose not in purposes or not is_lawful:
+                found[key] = item.local_day
+        return found
+
     def count_forbidden(self, rule: str) -> int:
         """Count recordings whose contact breaks that rule first."""
         codes = Counter(self.verdicts.values())
@@ -153,6 +168,10 @@ class RuleFacts:
         evidence = describe_count(_("Items past their retention"), count)
         overdue = formatting.listing([retention.describe(item) for item in items])
         is_late = any(item.is_late for item in items)
+        if raised := retention.find_raised(self.session, rule):
+            titles = formatting.listing([_(item.title) for item in raised])
+            text = _("Enter a period that the law allows: {titles}.", titles=titles)
+            return conclude(evidence, text)
         return conclude(
             evidence,
             overdue if is_late else "",

@@ -1,5 +1,6 @@
 """Measures: what is counted for each rule, one function per rule."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from qa_core.compliance.conditions.evaluators import (
     is_emotion,
 )
 from qa_core.compliance.documents import printing
+from qa_core.compliance.recordings import deletion, vault
 from qa_core.compliance.rules.findings import (
     DAYS,
     RuleCount,
@@ -44,11 +46,19 @@ from qa_core.storage.records.evaluations import (
     Evaluation,
     EvaluationAnswer,
 )
-from qa_core.storage.records.listening import QUALITY, Accreditation, Playback, Recording
+from qa_core.storage.records.listening import (
+    QUALITY,
+    Accreditation,
+    DrawnContact,
+    Playback,
+    Recording,
+)
 from qa_core.storage.records.people import Account
 
 BACKUP_ACT = "backup_made"
 BACKUP_DAYS = 7
+STORES_CHECKED = "stores_checked"
+"""Act of the daily check; its reason has the numbers of damaged files."""
 NEWEST_TEXTS = 200
 IS_OTHERS_PLAYBACK = Playback.purpose != "own"
 
@@ -172,8 +182,21 @@ def count_listeners(facts: RuleFacts) -> RuleCount:
         )
         for username, played_at in playbacks
     )
-    is_anybody = any(holds_on(item, today) for items in by_person.values() for item in items)
-    return RuleCount(wrong, len(playbacks), is_to_do=not is_anybody)
+    holding = {
+        name for name, items in by_person.items() if any(holds_on(item, today) for item in items)
+    }
+    assigned = facts.count(
+        DrawnContact.state.in_(("waiting", "started")),
+        DrawnContact.evaluator.is_not(None),
+        DrawnContact.evaluator.not_in(holding),
+    )
+    besides = describe_count(_("Assignments of people without an accreditation"), assigned)
+    return RuleCount(
+        wrong,
+        len(playbacks),
+        is_to_do=assigned > 0 or not holding,
+        besides=besides if assigned else "",
+    )
 
 
 def count_playbacks(facts: RuleFacts) -> RuleCount:
@@ -317,8 +340,16 @@ def count_signatures(facts: RuleFacts) -> RuleCount:
     return RuleCount(wrong, facts.count(*PUBLISHED))
 
 
-def count_readable_stores(facts: RuleFacts) -> RuleCount:
-    """Count stores open to others, and look for a recent backup (R19)."""
+def judge_security(facts: RuleFacts) -> RuleCount | RuleFinding:
+    """Count stores open to others; look for audio that is missing, for damage that the daily
+    check found, and for a recent backup (R19).
+    """
+    missing = sum(not vault.exists(item.file_name) for item in deletion.find_live(facts.session))
+    checked = audit_report.find_entries(Viewer.SYSTEM, action=STORES_CHECKED, limit=1)
+    damaged = sum(map(int, re.findall(r"\d+", checked[0].reason))) if checked else 0
+    if missing or damaged:
+        evidence = describe_count(_("Files missing, changed or exchanged"), max(missing, damaged))
+        return conclude(evidence, _("Ask the operator of Écoute to restore these files."))
     newest = sa.select(sa.func.max(JournalRow.at)).where(JournalRow.action == BACKUP_ACT)
     backed_up = facts.read(newest).scalar()
     day = backed_up and environment.to_local(datetime.fromisoformat(backed_up)).date()
@@ -390,7 +421,7 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R16": judge_pseudonyms,
     "R17": judge_small_groups,
     "R18": count_signatures,
-    "R19": count_readable_stores,
+    "R19": judge_security,
     "R20": count_emotions,
     "R21": count_selling,
     "R23": judge_sealed,

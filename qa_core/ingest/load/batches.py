@@ -23,6 +23,7 @@ from qa_core.files.options import ImportOptions
 from qa_core.ingest.matching import attach
 from qa_core.ingest.reading import registry
 from qa_core.ingest.reading.report import FileReport
+from qa_core.ingest.rules import rectified
 from qa_core.ingest.staging import quarantine
 from qa_core.ingest.staging.duckdb_session import RowComparison
 from qa_core.ingest.staging.quarantine import RejectedRow
@@ -442,6 +443,7 @@ class LoadJob:
         """Add the counts of the merge, and mark the batch as done."""
         if result is not None:
             self.tally.add(result)
+        rectified.keep()
         self.tally.require_identity(self.report.file)
         days = (getattr(result, "first_day", None), getattr(result, "last_day", None))
         with store.writing() as session:

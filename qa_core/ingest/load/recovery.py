@@ -13,7 +13,7 @@ from qa_core.base.errors import Refusal
 from qa_core.compliance import recordings, restrictions
 from qa_core.ingest.load import batches, rollback
 from qa_core.ingest.matching import late_joins
-from qa_core.ingest.rules import apply
+from qa_core.ingest.rules import apply, rectified
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage import lake, replay_list
 from qa_core.storage.lake.tables import quote
@@ -53,6 +53,7 @@ def finish_batches() -> list[str]:
             _finish_or_fail(batch_id)
     if unfinished:
         keep_objections("system")
+        rectified.keep()
         apply_objections("system")
         recordings.delete_forbidden("system")
     return [batch_id for batch_id, _state in unfinished]

@@ -12,7 +12,7 @@ from qa_core.centre import advisors
 from qa_core.compliance import recordings
 from qa_core.ingest.load import batches
 from qa_core.ingest.matching import evaluation_rows, late_joins, pending_rows
-from qa_core.ingest.rules import apply
+from qa_core.ingest.rules import apply, rectified
 from qa_core.quality import evaluations
 from qa_core.storage import audit_log, lake
 from qa_core.storage.facts.guard import Unscoped
@@ -72,6 +72,7 @@ def rollback(batch_id: str, actor: str) -> None:
             session, actor, "import_undone", batch_id, reason=f"{batch.kind}: {batch.file_name}"
         )
     apply.apply_if_due()
+    rectified.keep()
     recordings.delete_forbidden(actor)
 
 

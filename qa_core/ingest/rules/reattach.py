@@ -34,7 +34,7 @@ def update_listening(session: Session) -> None:
     advisor_ids = {advisor_id for pair in session.execute(decisions) for advisor_id in pair}
     if not advisor_ids:
         return
-    _update_contact_rows(session, advisor_ids)
+    update_contact_rows(session, advisor_ids)
     kept = name_merges.find_kept_names(session)["advisor"]
     may_differ = sa.or_(
         CoachingPlan.given_advisor_id.is_not(None), CoachingPlan.advisor_id.in_(kept)
@@ -45,7 +45,8 @@ def update_listening(session: Session) -> None:
         plan.given_advisor_id = source_advisor if plan.advisor_id != source_advisor else None
 
 
-def _update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
+def update_contact_rows(session: Session, advisor_ids: set[str]) -> None:
+    """Update what names one of these advisors to the advisor and team of its contact."""
     # Imported evaluations name an advisor themselves, and were updated with the rules.
     made_here = sa.and_(
         Evaluation.batch_id.is_(None),

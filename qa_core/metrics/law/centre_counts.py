@@ -182,10 +182,17 @@ def count_matching(
 
 
 PSEUDONYM = "[0-9a-f]{32}"
+CLEAR_NUMBER = (
+    r"(.*[^0-9A-Za-z.])?((\+|00)[1-9][0-9]{8,13}|0[1-9]([ .-]?[0-9]{2}){4})([^0-9A-Za-z].*)?"
+)
+MAY_HAVE_NUMBERS = ("contact_id", "ticket", "reason", "given_reason", "keyword", "landing_page")
+"""Columns that a caller's number can slip into; queues and lines have the centre's own."""
 
 
 def count_customer_keys(viewer: Viewer) -> tuple[int, int]:
-    """Count the newest month's contacts with a key, and those whose key is no pseudonym."""
+    """Count the newest month's contacts with a key, and those whose key is no pseudonym or that
+    hold a telephone number in clear.
+    """
     viewer.require(Permission.SEE_RULES)
     damage = lake.find_damage(names=["contacts"])
     return _count(environment.current().lake_url, (lake.version("contacts"), *damage))
@@ -225,9 +232,12 @@ def _count(_lake_url: str, _state: tuple[object, ...]) -> tuple[int, int]:
         return 0, 0
     key = CONTACTS.c.customer_key
     is_other = sa.not_(sa.func.regexp_full_match(key, PSEUDONYM))
+    columns = (CONTACTS.c[name] for name in MAY_HAVE_NUMBERS)
+    has_number = sa.or_(*(sa.func.regexp_full_match(column, CLEAR_NUMBER) for column in columns))
     query = Unscoped(
         sa.select(
-            sa.func.count(key).label("total"), sa.func.count(key).filter(is_other).label("other")
+            sa.func.count(key).label("total"),
+            sa.func.count().filter(sa.or_(is_other, has_number)).label("other"),
         ),
         "The check that callers' numbers are pseudonyms counts in the whole centre.",
     )

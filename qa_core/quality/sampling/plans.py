@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from qa_core.base import environment
 from qa_core.base.errors import AccessDenied, Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.row_values import build_from_row, read_fields
+from qa_core.centre import members
 from qa_core.compliance.conditions import gates
 from qa_core.quality import scorecards
 from qa_core.quality.sampling.plan_file import PlanContent, describe_unknown, parse_plan, refuse
@@ -123,6 +125,37 @@ def find_plans(viewer: Viewer) -> list[PlanState]:
         for plan in plans
     ]
     return sorted(states, key=lambda plan: (plan.is_closed, -plan.ends_on.toordinal(), plan.name))
+
+
+@dataclass(frozen=True)
+class PlannedListening:
+    """What a plan has for each of its advisors: purpose, days, and how many contacts."""
+
+    purpose: str
+    starts_on: date
+    ends_on: date
+    per_advisor: int
+
+
+def find_own_planned(viewer: Viewer) -> list[PlannedListening]:
+    """List the plans in force or to come that the viewer's contacts may be drawn for."""
+    viewer.require(Permission.SEE_OWN_QUALITY)
+    if not viewer.advisor_id:
+        raise AccessDenied()
+    today = environment.today()
+    plans = sa.select(ListeningPlan).where(
+        ListeningPlan.closed_at.is_(None),
+        ListeningPlan.ends_on >= today,
+        ListeningPlan.purpose.in_(gates.PURPOSES),
+    )
+    with store.reading() as session:
+        teams = members.find_teams(session, today).get(viewer.advisor_id)
+        rows = session.scalars(plans.order_by(ListeningPlan.starts_on, ListeningPlan.id)).all()
+    return [
+        build_from_row(PlannedListening, row)
+        for row in rows
+        if teams is None or not row.filters.get("team") or teams & {*row.filters["team"]}
+    ]
 
 
 def find_choices(viewer: Viewer) -> dict[str, list[tuple[str, str]]]:

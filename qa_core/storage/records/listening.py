@@ -106,7 +106,7 @@ class Recording(
     deleted_at: Mapped[datetime | None]
     deleted_because: Mapped[data.Code | None]
     """undone · expired · objected · no_notice · stopped_by_advisor · private_line ·
-    excluded · erased
+    excluded · erased · by_hand
     """
 
 

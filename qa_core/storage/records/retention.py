@@ -24,10 +24,8 @@ SignedName = data.declare(
     on_erasure=data.KEEP,
     because="the certificate is signed with it, and goes at the end of its period",
 )
-RequestSubject = data.declare(
-    str, data.IDENTIFIER, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT
-)
-AnswerText = data.declare(str, data.TEXT, data.CUSTOMER, data.ADVISOR, on_erasure=data.CUT)
+RequestSubject = data.declare(str, data.IDENTIFIER, *data.PERSONS, on_erasure=data.CUT)
+RequestText = data.declare(str, data.TEXT, *data.PERSONS, on_erasure=data.CUT)
 
 
 class Purge(Numbered, holds=data.Stored((), "certificates", "finished_at")):
@@ -158,30 +156,58 @@ class Restriction(
     lifted_at: Mapped[datetime | None]
 
 
-class SubjectRequest(
-    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "requests", "answered_on")
+class Rectification(
+    Numbered, holds=data.Stored((data.CUSTOMER, data.ADVISOR), "rectifications", "entered_at")
 ):
+    """A corrected value of a contact (GDPR art. 16), which later files do not change back:
+    one of `value`, `advisor_id` and `customer_key`; all null: the value is empty.
+    """
+
+    source_system: Mapped[data.Code]
+    contact_id: Mapped[data.ContactId] = mapped_column(index=True)
+    field: Mapped[data.Code]
+    """Column of the contact."""
+    value: Mapped[data.ContactNote | None]
+    advisor_id: Mapped[data.OwnAdvisorId | None] = reference(
+        ADVISOR, "CASCADE", onupdate="CASCADE", index=True
+    )
+    customer_key: Mapped[data.CustomerKey | None]
+    reason: Mapped[data.ContactNote]
+    request_id: Mapped[int | None]
+    """Number of the request that it answers."""
+    entered_by: Mapped[data.Username]
+    entered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class SubjectRequest(Numbered, holds=data.Stored(data.PERSONS, "requests", "answered_on")):
     """A request of a person under the GDPR, with its clock of one month. `subject` is a
-    pseudonym or the id of an advisor, never a number or a name.
+    pseudonym, the id of an advisor or a user name, never a number.
     """
 
     kind: Mapped[data.Code]
-    """access · rectification · objection · erasure · restriction · portability ·
+    """access · rectification · objection · erasure · restriction · portability · contest ·
     exclusion (of one contact, asked by its advisor)
     """
     subject_kind: Mapped[data.Code]
-    """customer · advisor"""
+    """customer · advisor · account"""
     subject: Mapped[RequestSubject]
     source_system: Mapped[data.Code | None]
     contact_id: Mapped[data.ContactId | None]
     """The contact that an exclusion is asked for."""
+    details: Mapped[RequestText | None]
+    """What is asked, in the person's words."""
     received_on: Mapped[date]
     due_on: Mapped[date]
+    extended_because: Mapped[RequestText | None]
+    """Why it takes two months more (art. 12(3)); null: it does not."""
     identity_checked_by: Mapped[data.Username | None]
+    identity_check: Mapped[RequestText | None]
+    """How the identity was checked."""
     answered_on: Mapped[date | None]
     answered_by: Mapped[data.Username | None]
-    answer: Mapped[AnswerText | None]
-    """granted · partly · refused, and why"""
+    answer: Mapped[RequestText | None]
+    is_refused: Mapped[bool] = mapped_column(default=False)
+    """Whether the answer refuses what is asked (art. 12(4))."""
     audio_confirmed_by: Mapped[data.Username | None]
     """The second person who agreed that audio is handed out."""
     entered_by: Mapped[data.Username]

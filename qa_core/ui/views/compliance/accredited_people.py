@@ -7,13 +7,14 @@ import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import _, ngettext
+from qa_core.base.i18n import N_, _, ngettext
 from qa_core.compliance.conditions import accreditations, evaluators, gates, notices
 from qa_core.metrics.kpis import formatting
 from qa_core.storage.records import store
 from qa_core.ui.frame import layout, menu
 from qa_core.ui.views.compliance.listening_rules import name_purpose
-from qa_core.ui.widgets import actions, tables
+from qa_core.ui.widgets import act_form, actions, tables
+from qa_core.ui.widgets.act_form import ActField
 from qa_core.upkeep import after_import
 
 DEFAULT_DAYS = 180
@@ -114,34 +115,29 @@ def _ask_accreditation(viewer: Viewer) -> None:
 
 
 def _ask_evaluator() -> None:
-    text = _(
+    text = N_(
         "Imported evaluations need a person. Confirm people without an account here, then "
         "accredit them for the days of their evaluations."
     )
-    with st.form("confirm_evaluator", border=True, clear_on_submit=True):
-        st.caption(text)
-        name = st.text_input(_("Evaluator without an account"), key="confirm_who")
-        reason = st.text_input(_("Reason"), key="confirm_why")
-        sent = st.form_submit_button(_("Confirm"))
-    if sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            evaluators.confirm(acting, name, reason)
+    fields = (
+        ActField("name", N_("Evaluator without an account")),
+        ActField("reason", N_("Reason")),
+    )
+
+    def confirm(acting: Viewer, name: str, reason: str) -> None:
+        evaluators.confirm(acting, name, reason)
+
+    act_form.show("confirm_evaluator", N_("Confirm"), fields, confirm, text)
 
 
 def _ask_end(holding: Sequence[accreditations.AccreditationEntry]) -> None:
-    if not holding:
-        return
-    titles = {
-        item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}" for item in holding
-    }
-    with st.form("end_accreditation", border=True):
-        number = layout.select(st, _("Accreditation"), titles, "end_which", is_optional=True)
-        sent = st.form_submit_button(_("End now"))
-    if sent and number is None:
-        st.warning(_(actions.INCOMPLETE))
-    elif sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            accreditations.end(acting, number)
+    if holding:
+        titles = {
+            item.id: f"{_name(item)} · {formatting.day(item.ends_on, year=True)}"
+            for item in holding
+        }
+        field = ActField("accreditation_id", N_("Accreditation"), titles)
+        act_form.show("end_accreditation", N_("End now"), [field], accreditations.end)
 
 
 def _ask_notices(waiting: Mapping[str, str]) -> None:

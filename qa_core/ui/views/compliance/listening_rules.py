@@ -59,7 +59,7 @@ def show_state(viewer: Viewer) -> None:
         )
         st.warning(message, icon=":material/campaign:")
     elif proportionality.is_exceeded(proportionality.find(viewer)):
-        beyond = _("But recording or listening is out of proportion: see “Proportionality” below.")
+        beyond = _("But recording or listening is out of proportion: see “Proportionality”.")
         st.warning(f"{message} {beyond}", icon=":material/hearing:")
     else:
         show = st.info if late else st.success  # green is for a centre with nothing to do

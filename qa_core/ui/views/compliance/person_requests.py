@@ -1,25 +1,32 @@
-"""Requests of persons and their answers; who is restricted or never listened to."""
+"""Requests of persons: the list, and each one from the identity check to its answer."""
+
+from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from qa_core.access.roles import Permission, Viewer
 from qa_core.base import environment
-from qa_core.base.i18n import _, ngettext
-from qa_core.compliance import requests, restrictions
-from qa_core.compliance.conditions import exclusions
+from qa_core.base.i18n import N_, _, ngettext
+from qa_core.compliance import requests
+from qa_core.compliance.requests import PersonRequest
 from qa_core.metrics.kpis import formatting
-from qa_core.metrics.law import centre_counts
 from qa_core.ui.frame import layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.widgets import actions, download_links, tables
-from qa_core.upkeep import subjects
+from qa_core.ui.views.compliance import rights
+from qa_core.ui.widgets import act_form, actions, cards, download_links, state_filter, tables
+from qa_core.ui.widgets.act_form import ActField
+from qa_core.upkeep import request_acts, subjects
 
-SUBJECTS = ("customer", "advisor")
+STATES = {
+    "open": (N_("open"), lambda item: item.is_open),
+    "done": (N_("done"), lambda item: not item.is_open and not item.is_refused),
+    "refused": (N_("refused"), lambda item: item.is_refused),
+}
 
 
 def show(viewer: Viewer) -> None:
-    """Show the requests, open ones first; enter one, or its answer."""
-    st.subheader(_("Data subject requests"), anchor=False)
+    """Show the requests, the oldest open one first; work on one, or enter another."""
     entries = requests.find_all(viewer)
     late = [item for item in entries if item.is_late]
     if late:
@@ -37,15 +44,100 @@ def show(viewer: Viewer) -> None:
         tables.day_text_column(_("Due"), lambda item: item.due_on),
         tables.text_column(_("Answer"), lambda item: item.answer or _("open"), 320),
     )
-    tables.show(entries, columns, "person_requests", height=240)
-    waiting = [item for item in entries if item.is_open]
-    if viewer.can(Permission.MANAGE_COMPLIANCE):
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _ask_request()
-        with right:
-            _ask_answer(waiting)
-            _show_copies(waiting)
+    tables.show(
+        state_filter.ask("requests", entries, STATES), columns, "person_requests", height=240
+    )
+    if not viewer.can(Permission.MANAGE_COMPLIANCE):
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_open([item for item in entries if item.is_open])
+    with right:
+        _ask_request()
+
+
+def _show_open(waiting: Sequence[PersonRequest]) -> None:
+    """Show one open request, and what is to do next."""
+    if not waiting:
+        return
+    titles = {
+        item.id: f"{item.id} · {_(requests.TITLES[item.kind])} · {formatting.day(item.due_on)}"
+        for item in waiting
+    }
+    number = layout.select(st, _("Request"), titles, "open_request")
+    item = next((item for item in waiting if item.id == number), waiting[0])
+    key = f"request_{item.id}"
+    with cards.card(gap="small"):
+        st.markdown(f"**{escape(_name_subject(item))}**")
+        for text in (item.details, item.identity_check, item.extended_because):
+            if text:
+                st.text(text)
+        if item.identity_checked_by is None:
+            _ask_identity(item, key)
+        else:
+            _show_act(item, key)
+    _ask_answer(item, key)
+    if item.extended_because is None and not item.is_late:
+        with st.popover(_("Two months more"), icon=":material/more_time:", type="tertiary"):
+            act_form.show(
+                f"{key}_extend",
+                N_("Extend"),
+                [ActField("reason", N_("Reason for the person"))],
+                lambda acting, reason: requests.extend(acting, item.id, reason),
+            )
+
+
+def _ask_identity(item: PersonRequest, key: str) -> None:
+    act_form.show(
+        f"{key}_identity",
+        N_("Identity checked"),
+        [ActField("how", N_("How did you check the requester's identity?"))],
+        lambda acting, how: requests.check_identity(acting, item.id, how),
+    )
+
+
+def _show_act(item: PersonRequest, key: str) -> None:
+    """Show the act that the request asks for, or that the stores show it done."""
+    left = request_acts.describe_left(item)
+    if left:
+        st.caption(escape(left))
+    else:
+        st.markdown(f":green[:material/check_circle: {escape(_('done'))}]")
+    if item.kind in requests.WITH_AUDIO:
+        title = _("Copy for request {number}, without audio", number=item.id)
+        if item.audio_confirmed_by:
+            title = _("Copy for request {number}, with audio", number=item.id)
+        download_links.show_download(
+            "copy_of_person", label=title, key=str(item.id), forms=("zip",), number=item.id
+        )
+    elif item.kind == "rectification":
+        rights.show_act("rectify", request=item.id)
+    elif left and (title := request_acts.name_act(item)):
+        act_form.show(f"{key}_act", title, (), partial(request_acts.perform, number=item.id))
+
+
+def _ask_answer(item: PersonRequest, key: str) -> None:
+    def answer(acting: Viewer, outcome: str, text: str) -> None:
+        request_acts.answer(acting, item.id, text, is_refused=outcome == "refused")
+
+    outcomes = {"done": N_("done"), "refused": N_("refused")}
+    fields = ActField("outcome", N_("Answer"), outcomes), ActField("text", N_("Answer given"))
+    act_form.show(f"{key}_answer", N_("Record the answer"), fields, answer)
+
+
+def _ask_request() -> None:
+
+    def enter(acting: Viewer, kind: str, subject_kind: str, who: str, **more: object) -> None:
+        requests.add(acting, kind, subject_kind, subjects.FIND[subject_kind](who), **more)
+
+    fields = (
+        ActField("kind", N_("Request"), requests.KINDS),
+        ActField("subject_kind", N_("Concerns"), rights.find_titles(*subjects.FIND)),
+        rights.FIELDS["who"],
+        ActField("details", N_("What is asked"), is_optional=True),
+        ActField("received_on", N_("Received on"), usual=environment.today()),
+    )
+    act_form.show("person_request", N_("Record the request"), fields, enter)
 
 
 def show_audio_to_confirm(viewer: Viewer) -> None:
@@ -65,168 +157,8 @@ def show_audio_to_confirm(viewer: Viewer) -> None:
                 requests.confirm_audio(acting, item.id)
 
 
-def _show_copies(waiting: list[requests.PersonRequest]) -> None:
-    for item in waiting:
-        if item.kind in requests.WITH_AUDIO:
-            title = _("Copy for request {number}, without audio", number=item.id)
-            if item.audio_confirmed_by:
-                title = _("Copy for request {number}, with audio", number=item.id)
-            download_links.show_download(
-                "copy_of_person", label=title, key=str(item.id), forms=("zip",), number=item.id
-            )
-
-
-def show_restrictions(viewer: Viewer) -> None:
-    """Show restrictions and how many contacts they exclude; change them."""
-    st.subheader(_("Restricted"), anchor=False)
-    entries = restrictions.find_all(viewer)
-    count = centre_counts.count_restricted(viewer)
-    text = ngettext(
-        "{count} contact is excluded from figures, lists, draws and exports.",
-        "{count} contacts are excluded from figures, lists, draws and exports.",
-        count,
-        count=formatting.number(count),
-    )
-    st.caption(text)
-    if not viewer.can(Permission.MANAGE_COMPLIANCE):
-        return
-    left, right = st.columns(2, gap="medium")
-    with left, st.form("restriction", border=True):
-        subject_kind = st.segmented_control(
-            _("Concerns"),
-            SUBJECTS,
-            default="customer",
-            format_func=_name_kind,
-            key="restricted_kind",
-        )
-        who = st.text_input(
-            _("Number of the customer, or name of the advisor"), key="restricted_who"
-        )
-        if st.form_submit_button(_("Restrict")):
-            with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-                kind = subject_kind or "customer"
-                subjects.restrict(acting, **{kind: _find_subject(kind, who)})
-    if entries:
-        titles = {item.id: _name_restricted(item) for item in entries}
-        with right, st.form("restriction_end", border=True):
-            number = st.selectbox(_("In force"), list(titles), format_func=titles.get)
-            if st.form_submit_button(_("Lift")):
-                with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-                    subjects.lift(acting, number)
-
-
-def _find_subject(kind: str, text: str) -> str:
-    find = subjects.find_customer if kind == "customer" else subjects.find_advisor
-    return find(text.strip())
-
-
-def _name_restricted(item: restrictions.LastingEntry) -> str:
-    what = item.advisor_id or item.contact_id or f"•• {item.customer_key[-2:]}"
-    return f"{what} · {formatting.local_day(item.entered_at)}"
-
-
-def _name_subject(item: requests.PersonRequest) -> str:
+def _name_subject(item: PersonRequest) -> str:
     # The end of a pseudonym is enough to distinguish two.
-    if item.contact_id:
-        return f"{_name_kind(item.subject_kind)} {item.subject} · {item.contact_id}"
-    end = item.subject if item.subject_kind == "advisor" else f"•• {item.subject[-2:]}"
-    return f"{_name_kind(item.subject_kind)} {end}"
-
-
-def _name_kind(kind: str) -> str:
-    return _("customer") if kind == "customer" else _("advisor")
-
-
-def _ask_request() -> None:
-    with st.form("person_request", border=True):
-        kind = st.selectbox(
-            _("Request"), list(requests.KINDS), format_func=lambda key: _(requests.KINDS[key])
-        )
-        subject_kind = st.segmented_control(
-            _("Concerns"), SUBJECTS, default="customer", format_func=_name_kind
-        )
-        text = st.text_input(
-            _("Number of the customer, or name of the advisor"),
-            help=_("A number becomes a pseudonym at once; it is stored nowhere."),
-        )
-        today = environment.today()
-        day = layout.ask_day(st, _("Received on"), today, max_value=today)
-        sent = st.form_submit_button(_("Record the request"), type="primary")
-    if sent and (not text.strip() or not subject_kind or day is None):
-        st.warning(_(actions.INCOMPLETE))
-    elif sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            requests.add(acting, kind, subject_kind, _find_subject(subject_kind, text), day)
-
-
-def _ask_answer(waiting: list[requests.PersonRequest]) -> None:
-    if not waiting:
-        return
-    titles = {
-        item.id: f"{item.id} · {_(requests.TITLES[item.kind])} · {formatting.day(item.due_on)}"
-        for item in waiting
-    }
-    with st.form("person_answer", border=True):
-        number = st.selectbox(_("Answer"), list(titles), format_func=titles.get)
-        text = st.text_input(_("Answer given"))
-        is_checked = st.checkbox(_("I checked the requester's identity"))
-        is_granted = any(item.kind == requests.EXCLUSION for item in waiting) and st.checkbox(
-            _("Exclude the contact named by the advisor")
-        )
-        sent = st.form_submit_button(_("Record the answer"))
-    if sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            if is_granted:
-                subjects.grant_exclusion(acting, number)
-            requests.answer(acting, number, text, is_checked)
-
-
-def show_exclusions(viewer: Viewer) -> None:
-    """Show the list; add to it, or take an entry off it."""
-    st.subheader(_("Never recorded or listened to"), anchor=False)
-    text = _(
-        "Lines of staff representatives, private lines and single contacts. Name a line by its "
-        "dialled number, or by the advisor or extension. Their contacts count in figures, but are "
-        "never kept as audio, drawn, listened to or evaluated. Stored audio is deleted at once."
-    )
-    st.caption(text)
-    entries = exclusions.find_all(viewer)
-    columns = (
-        tables.name_column(_("What"), lambda item: item.what, 260),
-        tables.text_column(_("Why"), lambda item: _(exclusions.REASONS[item.reason]), 200),
-        tables.text_column(_("Entered by"), lambda item: item.entered_by),
-        tables.text_column(_("Entered on"), lambda item: formatting.local_day(item.entered_at)),
-    )
-    tables.show(entries, columns, "exclusions", height=240)
-    if viewer.can(Permission.MANAGE_COMPLIANCE):
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _ask_exclusion()
-        with right:
-            _ask_end_of_exclusion(entries)
-
-
-def _ask_exclusion() -> None:
-    with st.form("exclusion", border=True):
-        line = st.text_input(_("Number of the line"))
-        advisor = st.text_input(_("Or the advisor or extension"))
-        reasons = {code: _(title) for code, title in exclusions.REASONS.items()}
-        reason = layout.select(st, _("Why"), reasons, "exclusion_reason")
-        sent = st.form_submit_button(_("Exclude"), type="primary")
-    if sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            person = _find_subject("advisor", advisor) if advisor.strip() else None
-            outcome = subjects.exclude(acting, reason, line.strip() or None, person)
-            actions.finish(outcome.describe())
-
-
-def _ask_end_of_exclusion(entries: list[exclusions.ExclusionEntry]) -> None:
-    if not entries:
-        return
-    titles = {item.id: item.what for item in entries}
-    with st.form("exclusion_end", border=True):
-        number = st.selectbox(_("Remove from the list"), list(titles), format_func=titles.get)
-        sent = st.form_submit_button(_("Remove"))
-    if sent:
-        with actions.perform(Permission.MANAGE_COMPLIANCE) as acting:
-            exclusions.remove(acting, number)
+    end = f"•• {item.subject[-2:]}" if item.subject_kind == "customer" else item.subject
+    parts = (f"{_(rights.KINDS[item.subject_kind])} {end}", item.contact_id)
+    return " · ".join(filter(None, parts))

@@ -1,6 +1,6 @@
 """The rules at a glance: the rules, who acts, and their history."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 import streamlit as st
@@ -33,10 +33,13 @@ WEIGHTS = {
 }
 
 
-def show(viewer: Viewer) -> None:
-    """Show the answer at a glance, who acts by when, the rules and their history."""
+def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
+    """Show the answer at a glance, what is urgent, who acts by when, the rules and
+    their history.
+    """
     verdicts = purge.judge_rules(viewer)
     _show_glance(verdicts)
+    show_urgent(viewer)
     waiting = [verdict for verdict in verdicts if verdict.state != RuleState.IN_ORDER]
     waiting.sort(key=lambda verdict: (not verdict.state.is_red, verdict.due_on))
     if waiting:

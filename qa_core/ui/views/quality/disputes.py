@@ -4,61 +4,63 @@ from collections.abc import Mapping, Sequence
 
 from qa_core.access.roles import Viewer
 from qa_core.analysis.chart_titles import ChartTitle
-from qa_core.base.i18n import NN_, _, ngettext
+from qa_core.base.i18n import N_, NN_, _, ngettext
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.rows import scorecard_texts
 from qa_core.quality.evaluations import disputes
 from qa_core.quality.evaluations.disputes import DisputeLine, DisputeOutcome
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.quality.evaluation_answers import DECIDED, describe_request
-from qa_core.ui.widgets import cards, drill, tables
+from qa_core.ui.widgets import cards, drill, state_filter, tables
 from qa_core.ui.widgets.scorecard_answers import format_points
 
+STATES = {
+    "open": (N_("open"), lambda line: line.decision is None),
+    "decided": (N_("decided"), lambda line: line.decision is not None),
+}
 LATE_DAYS = 7
 """Days beyond which a dispute that waits needs a look."""
 
 
 def show_lists(viewer: Viewer) -> None:
-    """Show open disputes, oldest first, and decided ones; a click opens the evaluation."""
+    """Show the disputes by state, the oldest open one first; a click opens the evaluation."""
     lines, texts = disputes.find_disputes(viewer), scorecard_texts.find_scorecard_texts(viewer)
     waiting = [line for line in lines if line.decision is None]
-    decided = [line for line in lines if line.decision is not None]
-    advisor = tables.text_column(_("Advisor"), lambda line: line.advisor)
-    about = (
-        tables.text_column(
-            _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
-        ),
-        tables.text_column(
-            _("Proposal"), lambda line: describe_request(line.proposed, line.original)
-        ),
-    )
-    evaluator = tables.text_column(_("Listened by"), lambda line: line.evaluator)
     with cards.card(describe_waiting(waiting)):
-        if waiting:
-            columns = (
-                tables.text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
-                advisor,
-                *about,
-                evaluator,
-                tables.day_text_column(_("Contact date"), lambda line: line.local_day),
-                tables.text_column(_("Team"), lambda line: line.team),
-            )
-            tables.show(waiting, columns, "open_disputes", _open, height=420)
-    if not decided:
-        return
-    title = ngettext("{n} decided disputes", "{n} decided disputes", len(decided))
-    with cards.card(title):
+        shown = state_filter.ask("disputes", lines, STATES)
+        is_decided = any(line.decision is not None for line in shown)
+
+        def decided(column: tables.TableColumn) -> tables.TableColumn | None:
+            return column if is_decided else None
+
         columns = (
-            tables.text_column(_("Decision"), lambda line: _(DECIDED[line.decision])),
-            advisor,
-            *about,
-            tables.text_column(_("Now"), lambda line: format_points(line.decided)),
-            tables.text_column(_("Decided by"), lambda line: line.decided_by),
-            tables.text_column(_("Decided on"), lambda line: formatting.local_day(line.decided_at)),
-            tables.text_column(_("After"), lambda line: formatting.days(line.age_days)),
-            evaluator,
+            tables.text_column(_("Waiting"), lambda line: formatting.days(line.age_days)),
+            tables.text_column(_("Advisor"), lambda line: line.advisor),
+            tables.text_column(
+                _("Criterion"), lambda line: texts.name("criterion", line.criterion), 270
+            ),
+            tables.text_column(
+                _("Proposal"), lambda line: describe_request(line.proposed, line.original)
+            ),
+            tables.text_column(_("Listened by"), lambda line: line.evaluator),
+            tables.day_text_column(_("Contact date"), lambda line: line.local_day),
+            tables.text_column(_("Team"), lambda line: line.team),
+            decided(tables.text_column(_("Decision"), _describe_decision)),
+            decided(tables.text_column(_("Now"), lambda line: format_points(line.decided))),
+            decided(tables.text_column(_("Decided by"), lambda line: line.decided_by)),
+            decided(
+                tables.text_column(
+                    _("Decided on"),
+                    lambda line: line.decided_at and formatting.local_day(line.decided_at),
+                )
+            ),
         )
-        tables.show(decided, columns, "decided_disputes", _open, height=420)
+        if shown or lines:
+            tables.show(shown, columns, "disputes_list", _open, height=420)
+
+
+def _describe_decision(line: DisputeLine) -> str | None:
+    return _(DECIDED[line.decision]) if line.decision else None
 
 
 def _open(line: DisputeLine) -> None:
