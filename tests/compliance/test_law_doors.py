@@ -113,6 +113,7 @@ NOT_TRIED = {
     "line, see test_exclusions",
     "qa_core.ingest.matching.late_joins.fill_teams": "writes teams",
     "qa_core.ingest.matching.pending_rows._join_batch": "as load_attachments",
+    "qa_core.ingest.rules.rectified.keep": "corrections: forbidden audio goes with them",
     "qa_core.ingest.rules.apply._apply_to_contacts": "merged names, see test_exclusions",
 }
 """Doors that no rule of the matrix concerns, or that are tried elsewhere."""

@@ -121,7 +121,7 @@ def purge_elsewhere(centre: Path, *place: str) -> subprocess.Popen[bytes]:
 def test_every_kind_of_data_has_a_period_and_somebody_who_deletes_it() -> None:
     assert {keeper.kind for keeper in purge.KEEPERS} == set(retention.BY_KIND)
     rest = {"journal", "deleted_recordings", "certificates", "leavers", "delivered_files"}
-    rest |= {"sealed_recordings"}
+    rest |= {"sealed_recordings", "rectifications"}
     assert set(KINDS) | rest == set(retention.BY_KIND)
 
 
@@ -262,7 +262,7 @@ PLACES = [
     ("qa_core.storage.lake.tables.commit", "after", "1"),
     ("qa_core.compliance.recordings.vault.remove", "before", "1"),
     ("qa_core.storage.lake.vacuum", "before", "1"),
-    ("qa_core.upkeep.purge._close", "before", "1"),
+    ("qa_core.upkeep.purge.close_certificate", "before", "1"),
 ]
 MORE_PLACES = [
     ("qa_core.upkeep.purge._save", "before", "1"),
@@ -274,7 +274,7 @@ MORE_PLACES = [
     ("qa_core.storage.lake.tables.commit", "before", "2"),
     ("qa_core.compliance.recordings.vault.remove", "after", "1"),
     ("qa_core.storage.lake.maintenance._vacuum_table", "after", "1"),
-    ("qa_core.upkeep.purge._close", "after", "1"),
+    ("qa_core.upkeep.purge.close_certificate", "after", "1"),
 ]
 
 

@@ -247,7 +247,7 @@ def test_a_corrected_value_stays_when_the_same_file_comes_again(
     assert second[2] == "Support"  # what nobody corrected follows the file
     [entry] = audit_report.find_entries(SYSTEM, action="contact_rectified")
     assert entry.object == "generic/C1: advisor_id, queue, talk_seconds, customer_key"
-    assert entry.reason == "not Zelda's call"
+    assert entry.reason == "not •••'s call"
     request_acts.answer(SYSTEM, int(number), "Corrected.", "identity card")
 
 
@@ -300,7 +300,7 @@ def test_audio_is_deleted_with_a_reason_and_a_genuine_certificate(
     [certificate] = purge.find_certificates(SYSTEM)
     assert certificate.is_genuine and certificate.kinds["recordings"].count == 1
     [entry] = audit_report.find_entries(SYSTEM, action="purged")
-    assert entry.reason == "recordings: 1 · promised to Ann"
+    assert entry.reason == "recordings: 1 · promised to •••"
     with pytest.raises(Refusal):
         subjects.delete_audio(SYSTEM, [(None, "c0")], "again")
     with pytest.raises(Refusal):

@@ -6,7 +6,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import doors, environment
 from qa_core.base.errors import Misuse, require_known
 from qa_core.base.i18n import N_
 from qa_core.centre.rules.active_rules import source_value
@@ -103,6 +103,7 @@ def _check(session: Session, column: str, text: str) -> str:
     return text
 
 
+@doors.writes("contacts")
 def keep() -> int:
     """Give contacts their corrected values again. Returns how many had others; the caller
     holds the lock of imports. The keys of contacts past their period are not given back.
