@@ -59,7 +59,8 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
     if (
         not summed_kpis
         or lake.version("intervals") < 0
-        or not dimension_sql.dimensions_of(question.by, question.where) <= set(INTERVAL_DIMENSIONS)
+        or not dimension_sql.dimensions_of(question.by, question.where)
+        <= {*INTERVAL_DIMENSIONS, APART}
     ):
         return []
     if not lake.files("intervals", **months):

@@ -97,8 +97,8 @@ ADVISOR_MEANS = sa.table(
 """One row per advisor and group: the mean of their scores there, and of how many."""
 
 NOT_OF_INTERVALS = (
-    "advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number",
-    "tracking_match",
+    "advisor_id", "handled_by", "reason", "source", "medium", "campaign", "keyword",
+    "tracking_number", "tracking_match",
 )  # fmt: skip
 TOTALS = _like(
     "totals",
