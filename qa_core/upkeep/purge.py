@@ -150,7 +150,7 @@ def _find_overdue(_session: store.Session) -> list[Overdue]:
 
 
 def judge_rules(viewer: Viewer) -> list[RuleVerdict]:
-    """Judge the rules R1 to R20 on the stores as they stand. Needs SEE_RULES."""
+    """Judge the rules R1 to R22 on the stores as they stand. Needs SEE_RULES."""
     return catalogue.judge_all(viewer, lambda: find_overdue(Viewer.SYSTEM))
 
 

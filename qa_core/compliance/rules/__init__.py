@@ -1,1 +1,1 @@
-"""Rules R1 to R20: how each stands today, since when, and who acts."""
+"""Rules R1 to R22: how each stands today, since when, and who acts."""

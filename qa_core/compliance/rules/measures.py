@@ -28,6 +28,7 @@ from qa_core.compliance.rules.findings import (
     conclude,
     describe_count,
 )
+from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import count_customer_keys, count_personal_texts
@@ -324,6 +325,13 @@ def count_emotions(facts: RuleFacts) -> RuleCount:
     return RuleCount(facts.count(wrong), facts.count(Evaluation.id > 0))
 
 
+def count_machines(facts: RuleFacts) -> RuleCount:
+    """Count contacts of machines while no notice with its wording is entered (R22)."""
+    contacts = query.count_machine_contacts()
+    entered = all(gates.value_of(facts.session, gate.name) for gate in gates.OF_MACHINES)
+    return RuleCount(0 if entered else contacts, contacts)
+
+
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R1": count_purposes,
     "R2": judge_proportion,
@@ -345,5 +353,6 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R18": count_signatures,
     "R19": count_readable_stores,
     "R20": count_emotions,
+    "R22": count_machines,
 }
 """Rule → what it is judged by."""

@@ -56,7 +56,7 @@ def _make_reader() -> Callable[[Settings], KpiInputs]:
             silent,
             profile.sparse_components,
             profile.scales,
-            profile.has_machines,
+            profile.machine_contacts > 0,
         )
     )
 
@@ -66,13 +66,13 @@ class LakeProfile:
     """Properties of the whole lake that KPIs need, the same for all viewers: components
     of the handling time that a source never gives for an answered contact; components
     that it gives for fewer than half of them (a blank is then a hold or an after-work
-    that did not happen); the ends of each scale of ratings; and whether machines took any.
+    that did not happen); the ends of each scale of ratings; and contacts that machines took.
     """
 
     absent_components: Mapping[str, tuple[str, ...]]
     sparse_components: Mapping[str, tuple[str, ...]]
     scales: Mapping[str, tuple[float, float]]
-    has_machines: bool
+    machine_contacts: int
 
 
 @functools.lru_cache(maxsize=4)
@@ -111,12 +111,13 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
         for component in OPTIONAL_COMPONENTS
     }
     scales = {scale: _ends(scale) for scale in frame["by_scale"].dropna().unique()}
-    return LakeProfile(absent, sparse, scales, bool(frame["machines"].sum()))
+    return LakeProfile(absent, sparse, scales, int(frame["machines"].sum()))
 
 
-def has_machines() -> bool:
-    """Return whether machines took any contact of the centre, the same for everybody."""
-    return find_profile(environment.current().lake_url, lake.version("contacts")).has_machines
+def count_machine_contacts() -> int:
+    """Count the contacts that machines took in the whole centre, the same for everybody."""
+    profile = find_profile(environment.current().lake_url, lake.version("contacts"))
+    return profile.machine_contacts
 
 
 def _ends(scale: str) -> tuple[float, float]:
