@@ -149,14 +149,14 @@ RULES: tuple[LegalRule, ...] = (
         lambda facts: _is_before(facts.callers_informed_since),
     ),
     LegalRule(
-        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
-    ),
-    LegalRule(
         "machine",
         N_("handled by a machine"),
         "R22",
         _CHOOSE | _JUDGE,
         lambda facts: _is(_c.handled_by == sa.literal_column(f"'{Handler.MACHINE}'", sa.Text)),
+    ),
+    LegalRule(
+        "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed
     ),
     LegalRule(
         "objected",
