@@ -100,7 +100,7 @@ def print_documents(count: int | None = None) -> None:
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
-    assert [verdict.rule.number for verdict in found.values()] == [rule.number for rule in catalogue.RULES]
+    assert [verdict.rule for verdict in found.values()] == list(catalogue.RULES)
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
     for number in SHUT:
@@ -250,7 +250,8 @@ def test_each_day_is_kept_once_and_says_since_when(running: Path) -> None:
     days = history.find_states(SYSTEM)
     with store.reading() as session:
         [noted] = session.scalars(sa.select(RuleDay).where(RuleDay.day == today))
-    assert (len(days), len(noted.states), noted.states["R13"]) == (39, len(catalogue.RULES), "to_do")
+    assert (len(days), noted.states["R13"]) == (39, "to_do")
+    assert len(noted.states) == len(catalogue.RULES)
     found = judge()
     assert found["R1"].since == today - timedelta(days=39)
     assert found["R13"].since == today - timedelta(days=3)
@@ -313,7 +314,8 @@ def test_the_officer_reads_them_first_with_who_acts(
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
     count = len(catalogue.RULES)
-    assert f"{count - 1} of {count} rules are in order" in shown and "1 rule is red: Data subject rights" in shown
+    assert f"{count - 1} of {count} rules are in order" in shown
+    assert "1 rule is red: Data subject rights" in shown
     assert (
         "R13 · Data subject rights" in shown
         and "Check the requester's identity, and answer." in shown

@@ -31,7 +31,7 @@ PURPOSE_TITLES: dict[str, str] = DECLARED["purpose_titles"]
 class Gate:
     """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`), `text`, `people` (no value to
     enter); `rule` of docs/compliance.md; `actor`: who has to act for it to open; `act`: what
-    it opens. Those of machines close nothing: their rule is red without them.
+    it opens. Gates of machines close nothing: their rule is red without them.
     """
 
     name: str

@@ -101,8 +101,8 @@ def settle(
         shown = asked[:SHOWN]
         raise Refusal(
             "machine_or_person",
-            "{names} may be machines. Say of each whether it is a person or a machine; the list "
-            "of advisors can say it too, in the column kind.",
+            "{names} may be machines. Say which are people and which are machines. The list of "
+            "advisors can say it too, in the column kind.",
             options=(
                 *(
                     f"--word {staged.mapping.get(field, field)}:{name}={handler}"
@@ -154,7 +154,7 @@ def _find_places(
 def _list_names(
     connection: duckdb.DuckDBPyConnection, staged: Staged, fields: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
-    """List the names of contacts of which the file does not say who took them."""
+    """List the names on contacts where the file does not say who took them."""
     for field in fields:
         if field in staged.columns:
             rows = f"SELECT DISTINCT {field} FROM staged WHERE {_unsaid(staged)} ORDER BY ALL"

@@ -117,7 +117,7 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 def _note_left_out(
     question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
 ) -> list[Record]:
-    """Note how many contacts of intervals would belong to a group if they told who took them."""
+    """Note how many contacts of intervals each group would have if these named the handler."""
     values = tuple(pair for pair in question.where.values if pair[0] != APART)
     by = tuple(name for name in question.by if name != APART)
     whole = replace(question, by=by, where=replace(question.where, values=values))

@@ -69,7 +69,7 @@ def measure(
     of its days they are missing, `before_incomplete`). `overrides`
     replace settings for this call, as text. Percentiles are half of the work of a KPI that
     has some; without `has_percentiles` they are null. With `has_previous`, `previous_value` is
-    the value before machines were counted apart, where the note `definition_changed` is.
+    the value before machines had their own KPIs, where the note `definition_changed` is.
 
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
@@ -106,7 +106,7 @@ def _add_previous(
 
 @functools.cache
 def _as_before(key: str) -> Kpi:
-    """Return the KPI as it was when contacts of machines counted like those of people."""
+    """Return the KPI by its earlier definition, in which machines counted like people."""
     kpi = declared.get_kpi(key)
 
     def parts(inputs: KpiInputs) -> Contribution:

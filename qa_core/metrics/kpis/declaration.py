@@ -52,7 +52,7 @@ BOUNDS: Mapping[Unit, tuple[float, float]] = {
 
 
 CHANGED_ON = "2026-11-29"
-"""Day since which contacts of machines are counted apart, a note of what changed by it."""
+"""Day since which KPIs of waits and handling leave out machines; part of a note."""
 
 
 class FactTable(StrEnum):

@@ -123,8 +123,8 @@ ALL: tuple[Kpi, ...] = (
         "lasting_resolution",
         N_("Lasting resolution by machines"),
         N_(
-            "The share of contacts handled by a machine alone after which the customer does not "
-            "come back, in any channel. What the machine says of itself is not used."
+            "The share of contacts handled by a machine alone without a further contact of the "
+            "customer, in any channel. The machine's own word is not used."
         ),
         parts=_lasting(MACHINE_ALONE),
         exclusions=(*ANSWERED_ONLY, _NOT_ALONE, UNKNOWN_CALLER, _PENDING),
@@ -133,7 +133,7 @@ ALL: tuple[Kpi, ...] = (
     _declare_lasting(
         "lasting_resolution_people",
         N_("Lasting resolution by people"),
-        N_("The share of contacts that a person took after which the customer does not come back."),
+        N_("The share of contacts that a person took without a further contact of the customer."),
         parts=_lasting(BY_PERSON),
         exclusions=(*ANSWERED_ONLY, HANDLED_BY_MACHINE, UNKNOWN_CALLER, _PENDING),
         short_title=N_("Lasting, by people"),

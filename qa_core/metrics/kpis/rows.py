@@ -134,7 +134,7 @@ BY_PERSON = _c.handled_by.is_distinct_from(word(Handler.MACHINE))
 
 
 def of_people(inputs: KpiInputs, rows: Predicate) -> Predicate:
-    """Select those of these contacts that people took."""
+    """Narrow these contacts to the ones that people took."""
     return sa.and_(rows, BY_PERSON) if inputs.has_machines else rows
 
 
