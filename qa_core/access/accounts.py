@@ -25,6 +25,7 @@ from qa_core.storage import audit_log, name_merges
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
 from qa_core.storage.records.people import (
+    IS_PERSON,
     Account,
     AccountRequest,
     Advisor,
@@ -437,7 +438,9 @@ def find_advisors(viewer: Viewer) -> list[tuple[str, str]]:
     """List (advisor_id, name) of all advisors, by name."""
     viewer.require(Permission.MANAGE_ACCOUNTS)
     with store.reading() as session:
-        rows = session.execute(sa.select(Advisor.advisor_id, Advisor.name).order_by(Advisor.name))
+        rows = session.execute(
+            sa.select(Advisor.advisor_id, Advisor.name).where(IS_PERSON).order_by(Advisor.name)
+        )
         return [tuple(row) for row in rows]
 
 

@@ -170,13 +170,15 @@ DIMENSION_PERMISSIONS: dict[str, Permission] = {
 """Permissions of dimensions that name people; other dimensions need the KPI's permission only."""
 
 EXECUTIVE_DIMENSIONS = frozenset({
-    "month", "channel", "queue", "reason", "direction", "site", "source", "medium", "campaign",
-    "grid",
+    "month", "channel", "queue", "reason", "direction", "handled_by", "site", "source", "medium",
+    "campaign", "grid",
 })  # fmt: skip
 """Dimensions of executives: none fine enough to single out a person (docs/access.md, section 6)."""
 
 MINIMUM_ADVISORS, MINIMUM_CONTACTS = 5, 10
 """Least distinct advisors and rows behind a cell shown to executives."""
+MINIMUM_CUSTOMERS = 10
+"""Least distinct customers behind a cell of machines, which has no advisors."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,13 @@ NOTES = POPULATIONS | {
     "closed_months_left_out": N_(
         "Some months are left out: their data for this figure was deleted by age."
     ),
+    "definition_changed": N_(
+        "The definition changed: contacts of machines, and the time before a hand-over, no longer "
+        "count."
+    ),
+    "mixed_handling": N_(
+        "Totals by interval may hold contacts of machines; they count as people's."
+    ),
     "from_totals": N_("Part of it comes from totals by interval, without single contacts."),
     "one_criterion": N_("Agreement covers one criterion: choose one, or break down by criterion."),
     "provisional_spend": N_("Spend of the last days may still arrive."),
@@ -42,10 +49,15 @@ COUNTED_NOTES = {
         "{count} contact is counted as abandoned: the file does not say how it ended.",
         "{count} contacts are counted as abandoned: the file does not say how they ended.",
     ),
+    "handled_by_unknown": NN_(
+        "{count} answered contact counts as a person's: no file says who took it.",
+        "{count} answered contacts count as a person's: no file says who took them.",
+    ),
     "totals_left_out": NN_(
-        "{count} contact from totals is left out: its platform uses another threshold or formula.",
-        "{count} contacts from totals are left out: their platform uses another threshold or "
-        "formula.",
+        "{count} contact from totals is left out: its platform does not tell enough for this "
+        "figure.",
+        "{count} contacts from totals are left out: their platform does not tell enough for this "
+        "figure.",
     ),
 }
 """Words for a note, by its code; `waits_missing:120` carries a count."""

@@ -171,6 +171,20 @@ def create_names(session: Session, naming: ResolvedNames, batch_id: str) -> None
     session.flush()
 
 
+def save_kinds(session: Session, batch_id: str, kinds: Mapping[str, str]) -> bool:
+    """Keep whether advisors are persons or machines; returns whether one of an earlier batch
+    changed.
+    """
+    is_older = False
+    for advisor_id, kind in kinds.items():
+        advisor = session.get_one(Advisor, advisor_id)
+        if advisor.kind != kind:
+            _save_advisor_image(session, batch_id, advisor_id)
+            is_older |= advisor.created_by_batch != batch_id
+            advisor.kind = kind
+    return is_older
+
+
 def find_memberships(session: Session) -> pa.Table:
     """Find all memberships as (advisor_id, team, starts_on, ends_on exclusive), never
     two teams on one day: the later start wins.
@@ -237,6 +251,7 @@ def import_row(session: Session, batch_id: str, directory: Directory, row: dict[
     advisor = session.get(Advisor, advisor_id)
     if name and advisor.name != name:
         advisor.name = name
+    advisor.kind = row.get("kind") or advisor.kind
     for alias in (*(row.get("aliases") or ()), *((text,) if text and text != advisor_id else ())):
         if normalise_name(alias) not in directory.by_alias:
             session.add(AdvisorAlias(key=normalise_name(alias), alias=alias, advisor_id=advisor_id))
@@ -334,6 +349,7 @@ def _read_state(session: Session, advisor_id: str) -> dict[str, Any] | None:
     spans = session.scalars(of_advisor.order_by(Membership.starts_on, Membership.id)).all()
     return {
         "name": advisor.name,
+        "kind": advisor.kind,
         "aliases": [list(pair) for pair in session.execute(aliases.order_by(AdvisorAlias.key))],
         "memberships": [
             [
@@ -379,7 +395,7 @@ def restore(session: Session, batch_id: str, in_lake: tuple[set[str], set[str]])
         if image.content is None:
             session.execute(sa.delete(Advisor).filter_by(advisor_id=image.key))
             continue
-        advisor.name = image.content["name"]
+        advisor.name, advisor.kind = image.content["name"], image.content.get("kind")
         session.add_all(
             AdvisorAlias(key=key, alias=alias, advisor_id=image.key)
             for key, alias in image.content["aliases"]

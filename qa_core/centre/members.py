@@ -2,17 +2,36 @@
 
 from collections.abc import Collection
 from datetime import date
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from qa_core.storage import name_merges
-from qa_core.storage.records.people import Advisor, Membership
+from qa_core.storage.records import store
+from qa_core.storage.records.people import IS_PERSON, MACHINE, Advisor, Membership
+
+T = TypeVar("T")
 
 
 def find_names(session: Session) -> dict[str, str]:
-    """Find the name of each advisor, by id; several may share one."""
-    return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name)).all())
+    """Find the name of each advisor, by id; several may share one. Machines are no advisors."""
+    return dict(session.execute(sa.select(Advisor.advisor_id, Advisor.name).where(IS_PERSON)).all())
+
+
+def find_kinds(session: Session) -> dict[str, str]:
+    """Find who is a person and who a machine, as far as the roster says it, by id."""
+    return store.remember(session, "advisor_kinds", _read_kinds)
+
+
+def find_machines(session: Session) -> frozenset[str]:
+    """Find the ids that the roster gives to machines."""
+    return frozenset(key for key, kind in find_kinds(session).items() if kind == MACHINE)
+
+
+def _read_kinds(session: Session) -> dict[str, str]:
+    said = sa.select(Advisor.advisor_id, Advisor.kind).where(Advisor.kind.is_not(None))
+    return dict(session.execute(said).all())
 
 
 def is_known(session: Session, advisor_id: str) -> bool:
@@ -41,13 +60,14 @@ def find_members(
         statement = statement.where(Membership.team_name.in_(teams))
     kept_ids = name_merges.find_kept_names(session)["advisor"]
     rows = sorted(session.execute(statement).all(), key=lambda row: row.advisor_id not in kept_ids)
-    return {kept_ids.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
+    teams_by_advisor = {kept_ids.get(row.advisor_id, row.advisor_id): row.team_name for row in rows}
+    return _without_machines(session, teams_by_advisor)
 
 
 def find_never_placed(session: Session) -> set[str]:
     """Find the advisors who never had a team, by id."""
     has_team = sa.exists().where(Membership.advisor_id == Advisor.advisor_id)
-    return set(session.scalars(sa.select(Advisor.advisor_id).where(~has_team)))
+    return set(session.scalars(sa.select(Advisor.advisor_id).where(~has_team, IS_PERSON)))
 
 
 def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
@@ -64,7 +84,12 @@ def find_teams(session: Session, day: date) -> dict[str, frozenset[str]]:
         teams_by_advisor[advisor] = teams_by_advisor.get(advisor, frozenset()) | (
             {row.team_name} if holds else frozenset()
         )
-    return teams_by_advisor
+    return _without_machines(session, teams_by_advisor)
+
+
+def _without_machines(session: Session, by_advisor: dict[str, T]) -> dict[str, T]:
+    machines = find_machines(session)
+    return {advisor: value for advisor, value in by_advisor.items() if advisor not in machines}
 
 
 def find_last_starts(session: Session, day: date) -> dict[str, date]:

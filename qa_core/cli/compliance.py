@@ -1,5 +1,7 @@
 """`gate`, `accredit`, `inform`, `purge` and `documents`: what the law asks for."""
 
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,13 @@ def list_gates() -> Output:
     rows = _find_rows()
     yield rows
     missing = _("missing")
-    for row in rows:
-        yield (
-            f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. "
-            + _("Expects: {what}", what=row["expects"])
-        )
+    for act, of_act in groupby(rows, itemgetter("act")):
+        yield f"[{act}]"
+        for row in of_act:
+            yield (
+                f"{row['name']} = {row['value'] or missing}   ({row['rule']})\n    {row['title']}. "
+                + _("Expects: {what}", what=row["expects"])
+            )
     yield _describe_next()
 
 
@@ -174,13 +178,16 @@ def _find_rows() -> list[dict[str, Any]]:
     return [
         {
             "name": state.gate.name,
+            "act": state.gate.act,
             "title": _(state.gate.title),
             "rule": state.gate.rule,
             "value": state.value,
             "is_set": state.value is not None,
             "expects": state.gate.expects,
         }
-        for state in (*gates.find_all(Viewer.SYSTEM), of_listeners)
+        for state in sorted(
+            (*gates.find_all(Viewer.SYSTEM), of_listeners), key=lambda state: state.gate.act
+        )
     ]
 
 

@@ -59,7 +59,9 @@ def answer(viewer: Viewer, question: KpiQuestion) -> KpiAnswer:
             "Only one value can be explained at a time. Remove the dimension (by) and filter "
             "on its value (where).",
         )
-    frame = query.measure(viewer, tuple(question.names), by, filters, overrides=overrides)
+    frame = query.measure(
+        viewer, tuple(question.names), by, filters, overrides=overrides, has_previous=True
+    )
     bounds.check(len(frame))
     return KpiAnswer(
         query.to_json(frame, by),

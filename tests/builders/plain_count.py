@@ -45,11 +45,11 @@ class Count:
         self.components = {
             (row["source_system"], name)
             for row in everything
-            if row["outcome"] == "answered"
+            if row["outcome"] == "answered" and is_peoples(row)
             for name in ("talk", "hold", "wrap")
             if row[f"{name}_seconds"] is not None
         }
-        answered = [row for row in everything if row["outcome"] == "answered"]
+        answered = [row for row in filter(is_peoples, everything) if row["outcome"] == "answered"]
         self.sparse = {
             (system, name)
             for system, name in self.components
@@ -148,9 +148,9 @@ class Count:
         short = [
             row
             for row in abandoned
-            if row["wait_seconds"] is not None
-            and row["wait_seconds"] <= chosen(row).short_abandon_seconds
+            if wait(row) is not None and wait(row) <= chosen(row).short_abandon_seconds
         ]
+        of_people = [row for row in answered if is_peoples(row)]
         unsaid, hidden = len(received) - len(known), {"value": None}
         match key:
             case "received":
@@ -167,21 +167,24 @@ class Count:
                     hidden if 100 * unsaid > len(counted) + unsaid or not known else {}
                 )
             case "service_level":
-                found = self.service_level(answered, abandoned, short, chosen)
+                found = self.service_level(
+                    of_people, list(filter(is_peoples, abandoned)), short, chosen
+                )
                 return found | (hidden if 100 * unsaid > found["n"] + unsaid else {})
             case "average_speed_of_answer":
-                return mean([row["wait_seconds"] for row in answered], percentiles=True)
+                return mean([wait(row) for row in of_people], percentiles=True)
             case "average_time_to_abandon":
-                return mean([row["wait_seconds"] for row in abandoned], percentiles=True)
+                return mean([wait(row) for row in abandoned], percentiles=True)
             case "average_talk_time":
-                return mean([row["talk_seconds"] for row in answered])
+                return mean([row["talk_seconds"] for row in of_people])
             case "average_handle_time":
-                return mean([self.handled(row) for row in answered], percentiles=True)
+                return mean([self.handled(row) for row in of_people], percentiles=True)
             case "transfer_rate":
-                known = [row for row in answered if row["transfers"] is not None]
+                known = [row for row in of_people if row["transfers"] is not None]
                 return ratio([row for row in known if row["transfers"] > 0], known)
             case "talk_time":
-                known = [row["talk_seconds"] for row in answered if row["talk_seconds"] is not None]
+                known = [row["talk_seconds"] for row in of_people]
+                known = [seconds for seconds in known if seconds is not None]
                 return {"n": len(known), "value": sum(known) if known else None}
             case "recovered_rate":
                 return self.recovered(rows, seen, chosen, self.reached)
@@ -205,6 +208,19 @@ class Count:
                 return ratio(list(repeated), list({row["customer_key"] for row in known})) | {
                     "unknown_identity": len(rows) - len(known)
                 }
+            case "machine_share":
+                return ratio([row for row in answered if is_machines(row)], answered) | (
+                    {} if any(map(is_machines, self.everything)) else hidden
+                )
+            case "lasting_resolution" | "lasting_resolution_people":
+                is_counted = is_alone if key == "lasting_resolution" else is_peoples
+                return self.lasting([row for row in answered if is_counted(row)], chosen)
+            case "handover_rate":
+                taken = [row for row in received if is_machines(row)]
+                return ratio([row for row in taken if not is_alone(row)], taken)
+            case "handover_wait":
+                passed = [row for row in answered if is_machines(row) and not is_alone(row)]
+                return mean([row["handover_wait_seconds"] for row in passed], percentiles=True)
             case "first_contact_resolution":
                 return self.first_contact(answered, chosen)
             case "first_contact_resolution_declared":
@@ -229,13 +245,13 @@ class Count:
                     self.repeats(rows, chosen), [row for row in rows if row["customer_key"]]
                 )
             case "repeat_handle_time":
-                known = [(row, self.handled(row)) for row in self.repeats(answered, chosen)]
+                known = [(row, self.handled(row)) for row in self.repeats(of_people, chosen)]
                 seconds = [spent for _, spent in known if spent is not None]
                 return {"n": len(seconds), "value": sum(seconds) if seconds else None}
             case "cost_of_repeats":
                 spent = [
                     (self.handled(row), chosen(row).cost_per_hour)
-                    for row in self.repeats(answered, chosen)
+                    for row in self.repeats(of_people, chosen)
                 ]
                 costs = [
                     seconds / 3600 * rate
@@ -339,14 +355,11 @@ class Count:
     ) -> dict[str, Any]:
         hits = counted = 0
         for row in answered:
-            if row["wait_seconds"] is not None:
+            if wait(row) is not None:
                 counted += 1
-                hits += row["wait_seconds"] <= chosen(row).service_level_seconds
+                hits += wait(row) <= chosen(row).service_level_seconds
         for row in abandoned:
-            early = (
-                row["wait_seconds"] is not None
-                and row["wait_seconds"] <= chosen(row).service_level_seconds
-            )
+            early = wait(row) is not None and wait(row) <= chosen(row).service_level_seconds
             match chosen(row).service_level_formula:
                 case "early_abandons_credited":
                     counted, hits = counted + 1, hits + early
@@ -358,7 +371,7 @@ class Count:
                     counted, hits = counted + 1, hits + (row in short)
                 case "short_abandons_excluded":
                     counted += row not in short
-        waited = any(row["wait_seconds"] is not None for row in answered + abandoned)
+        waited = any(wait(row) is not None for row in answered + abandoned)
         return {"n": counted, "value": hits / counted if counted and waited else None}
 
     def handled(self, row: Contact) -> float | None:
@@ -388,6 +401,20 @@ class Count:
             "n": counted,
             "value": hits / counted if counted else None,
             "pending": pending,
+            "unknown_identity": len(answered) - len(known),
+        }
+
+    def lasting(self, answered: list[Contact], chosen: Callable) -> dict[str, Any]:
+        known = [row for row in answered if row["customer_key"]]
+        counted = []
+        for row in known:
+            window = timedelta(days=chosen(row).first_contact_days)
+            if row["started_at"] <= self.last - window:
+                counted.append(not within(self.neighbours(row)[0], window.total_seconds()))
+        return {
+            "n": len(counted),
+            "value": sum(counted) / len(counted) if counted else None,
+            "pending": len(known) - len(counted),
             "unknown_identity": len(answered) - len(known),
         }
 
@@ -440,6 +467,24 @@ def is_silent(row: Contact) -> bool:
     return row["survey_sent"] is True and all(
         row[name] is None for name in ("csat", "nps", "ces", "survey_resolved", "survey_contacts")
     )
+
+
+def is_alone(row: Contact) -> bool:
+    return row["handled_by"] == "machine"
+
+
+def is_machines(row: Contact) -> bool:
+    return row["handled_by"] in ("machine", "machine_then_person")
+
+
+def is_peoples(row: Contact) -> bool:
+    return not is_alone(row)
+
+
+def wait(row: Contact) -> float | None:
+    """The wait for a person: after a hand-over, since the machine's end."""
+    after = row["handled_by"] == "machine_then_person"
+    return row["handover_wait_seconds" if after else "wait_seconds"]
 
 
 def is_inbound(row: Contact) -> bool:
@@ -508,6 +553,7 @@ CUTS: dict[str, Callable[[Contact], Any]] = {
         "queue",
         "reason",
         "outcome",
+        "handled_by",
         "team",
         "source",
         "medium",

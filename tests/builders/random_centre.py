@@ -60,6 +60,8 @@ def make_contacts(draw: random.Random, size: int) -> list[Contact]:
         )
         answered = outcome == "answered"
         system = draw.choice(("alpha", "beta"))
+        handler = draw.choice((None, None, "person", "machine", "machine_then_person"))
+        by_advisor = answered and handler != "machine"
         made.append(
             contact(
                 clock,
@@ -70,7 +72,11 @@ def make_contacts(draw: random.Random, size: int) -> list[Contact]:
                 queue=draw.choice(("sales", "care", None)),
                 reason=draw.choice(("invoice", "delivery", None)),
                 outcome=outcome,
-                advisor_id=draw.choice(tuple(ADVISORS)) if answered else None,
+                advisor_id=draw.choice(tuple(ADVISORS)) if by_advisor else None,
+                handled_by=handler,
+                handover_wait_seconds=draw.choice((2.0, 20.0, 45.0, None))
+                if handler == "machine_then_person"
+                else None,
                 team=draw.choice((*TEAMS, None)),
                 customer_key=draw.choice(("k1", "k2", "k3", "k4", "k5", None)),
                 wait_seconds=draw.choice((0.0, 3.0, 5.0, 5.5, 20.0, 20.25, 60.0, None)),
@@ -103,7 +109,7 @@ def make_contacts(draw: random.Random, size: int) -> list[Contact]:
 
 
 def make_evaluations(draw: random.Random, contacts: list[Contact]) -> list[Evaluation]:
-    evaluated = [row for row in contacts if row["outcome"] == "answered" and draw.random() < 0.3]
+    evaluated = [row for row in contacts if row["advisor_id"] and draw.random() < 0.3]
     again = evaluated[: len(evaluated) // 3]  # two evaluations of one contact
     made = []
     for row in evaluated + again:

@@ -34,7 +34,6 @@ from qa_core.compliance import proportionality, requests
 from qa_core.compliance.conditions import gates
 from qa_core.compliance.documents import printing
 from qa_core.compliance.rules import catalogue, history
-from qa_core.compliance.rules.measures import MEASURES
 from qa_core.storage.records import store
 from qa_core.storage.records.audit_log import JournalRow
 from qa_core.storage.records.evaluations import Evaluation
@@ -64,8 +63,7 @@ def running(start_from: Callable[..., Any], add_person: Callable[..., str], tmp_
 def test_a_new_centre_has_its_gates_to_do_and_nothing_red(centre: Path) -> None:
     found = judge()
 
-    numbers = [verdict.rule.number for verdict in found.values()]
-    assert numbers == [*(f"R{n}" for n in range(1, 22)), "R23"]
+    assert [verdict.rule for verdict in found.values()] == list(catalogue.RULES)
     assert find_not_in_order() == SHUT
     assert not any(verdict.state.is_red for verdict in found.values())
     for number in SHUT:
@@ -135,6 +133,7 @@ BREAKS: dict[str, Callable[[], object]] = {
     "R18": publish_without_evaluator,
     "R19": lambda: environment.current().secrets_folder.chmod(0o755),
     "R20": lambda: add_an_evaluation(kind="machine"),
+    "R22": lambda: land([contact(RECENT, "bot", handled_by="machine")]),
 }
 TO_DO: dict[str, Callable[[], object]] = {
     "R11": lambda: add_an_evaluation(comment="Mr Brown has a cancer"),
@@ -154,6 +153,16 @@ def test_a_broken_rule_is_red_and_says_what_to_do(running: Path, number: str) ->
     assert verdict.finding.missing and verdict.due_on == environment.today()
     # Documents that say something else now have to be printed again.
     assert find_not_in_order() - {"R12"} <= {number} | ALSO.get(number, set())
+
+
+def test_the_notice_of_a_machine_needs_its_day_and_its_wording(running: Path) -> None:
+    land([contact(RECENT, "bot", handled_by="machine")])
+    gates.set_gate(SYSTEM, "machine_notice_since", "2026-08-02")
+    assert judge()["R22"].state == "not_in_order"
+    gates.set_gate(SYSTEM, "machine_notice_wording", "A machine answers you.")
+    assert judge()["R22"].state == "in_order"
+    with store.reading() as session:
+        gates.require_open(session)  # neither closes anything
 
 
 @pytest.mark.parametrize("number", sorted(TO_DO))
@@ -205,7 +214,8 @@ def test_each_day_is_kept_once_and_says_since_when(running: Path) -> None:
     days = history.find_states(SYSTEM)
     with store.reading() as session:
         [noted] = session.scalars(sa.select(RuleDay).where(RuleDay.day == today))
-    assert (len(days), len(noted.states), noted.states["R13"]) == (39, len(MEASURES), "to_do")
+    assert (len(days), noted.states["R13"]) == (39, "to_do")
+    assert len(noted.states) == len(catalogue.RULES)
     found = judge()
     assert found["R1"].since == today - timedelta(days=39)
     assert found["R13"].since == today - timedelta(days=3)
@@ -230,7 +240,7 @@ def test_the_doctor_says_every_rule(running: Path, capsys: pytest.CaptureFixture
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
 
     states = {name: check["state"] for name, check in checks.items() if name.startswith("rule_")}
-    assert len(states) == 22
+    assert len(states) == len(catalogue.RULES)
     assert (states["rule_r1"], states["rule_r12"], states["rule_r13"]) == ("ok", "warn", "bad")
     assert "Open requests: 1 of 1" in checks["rule_r13"]["detail"]
 
@@ -245,9 +255,10 @@ def test_managers_read_the_rules_and_change_nothing(
     assert not app.exception and not app.selectbox and not app.text_input
     assert [button.key for button in app.button] == ["saved_views", "sign_out"]
     [answer] = [item.value for item in app.markdown if item.value.startswith("###")]
-    assert "22 of 22" in answer or "22 règles sur 22" in answer
+    count = len(catalogue.RULES)
+    assert f"{count} of {count}" in answer or f"{count} règles sur {count}" in answer
     [table] = app.table
-    assert len(table.value) == 22
+    assert len(table.value) == count
     assert "Ann" not in str(table.value)
 
 
@@ -266,7 +277,9 @@ def test_the_officer_reads_them_first_with_who_acts(
     app = open_app("dora", "listening_rules")
 
     shown = " ".join(item.value for item in app.markdown).replace("\\", "")
-    assert "21 of 22 rules are in order" in shown and "1 rule is red: Data subject rights" in shown
+    count = len(catalogue.RULES)
+    assert f"{count - 1} of {count} rules are in order" in shown
+    assert "1 rule is red: Data subject rights" in shown
     assert (
         "R13 · Data subject rights" in shown
         and "Check the requester's identity, and answer." in shown

@@ -195,6 +195,7 @@ def test_every_contact_of_the_period_is_in_the_frame_or_outside_for_its_first_re
             *calls("zoe", 5),
             call("abandoned", "zoe", outcome="abandoned", customer_objected=True),
             contact(at(3), "nobody", advisor_id=None, **RECORDED),
+            contact(at(3), "bot", advisor_id=None, handled_by="machine", **RECORDED),
             call("uninformed", "new", customer_objected=True),
             call("objected", "zoe", customer_objected=True, notice_played=False),
             call("silent", "zoe", notice_played=None),
@@ -217,6 +218,7 @@ def test_every_contact_of_the_period_is_in_the_frame_or_outside_for_its_first_re
 
     once = (
         "not_answered",
+        "machine",
         "no_advisor",
         "advisor_not_informed",
         "objected",
@@ -229,9 +231,9 @@ def test_every_contact_of_the_period_is_in_the_frame_or_outside_for_its_first_re
         (*once, "not_recorded", "too_short", "too_long", "already_evaluated"), 1
     )
     assert result.frame == 5 and set(keys(result)) < {f"zoe{number}" for number in range(5)}
-    # 17 inbound contacts of the month; the internal call and that of the next month are
+    # 18 inbound contacts of the month; the internal call and that of the next month are
     # no part of it.
-    assert result.frame + sum(result.excluded.values()) == 17
+    assert result.frame + sum(result.excluded.values()) == 18
     assert dict(result.short) == {"new": 4}
 
 

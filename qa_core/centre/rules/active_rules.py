@@ -9,10 +9,10 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from qa_core.centre import settings
+from qa_core.centre import members, settings
 from qa_core.centre.rules.opening_hours import SiteHours, load_hours
 from qa_core.storage import name_merges
-from qa_core.storage.facts.schema import AS_GIVEN, Direction, Outcome
+from qa_core.storage.facts.schema import AS_GIVEN, EMPTY_GIVEN, Direction, Handler, Outcome
 from qa_core.storage.lake.tables import quote
 from qa_core.storage.records.centre_rules import TrackingAssignment
 from qa_core.storage.records.people import Team
@@ -25,7 +25,7 @@ SHARED_NUMBERS = "shared_numbers"
 @dataclass(frozen=True)
 class ActiveRules:
     """Rules in force. `kept_names`: by kind, spelling → name; `limits`: contacts of one
-    number a day, by the first day of each setting.
+    number a day, by the first day of each setting; `machines`: ids of the roster.
     """
 
     kept_names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class ActiveRules:
     team_sites: Mapping[str, str | None] = field(default_factory=dict)
     limits: tuple[tuple[date | None, int], ...] = ()
     has_assignments: bool = False
+    machines: frozenset[str] = frozenset()
 
     @staticmethod
     def load(session: Session) -> ActiveRules:
@@ -45,11 +46,17 @@ class ActiveRules:
                 for day, values in settings.find_settings_history(session)
             ),
             session.scalar(sa.select(TrackingAssignment.id).limit(1)) is not None,
+            members.find_machines(session),
         )
 
     def with_teams(self, teams: Iterable[tuple[str, str | None]]) -> ActiveRules:
         """Add the teams of a file that are about to be created."""
         return replace(self, team_sites={**self.team_sites, **dict(teams)})
+
+    def with_kinds(self, kinds: Mapping[str, str]) -> ActiveRules:
+        """Add the machines, and take out the persons, that somebody is about to name so."""
+        named = {advisor for advisor, kind in kinds.items() if kind == Handler.MACHINE}
+        return replace(self, machines=self.machines - kinds.keys() | named)
 
     def change(
         self, source: Mapping[str, str], start: str, direction: str, team: str
@@ -61,10 +68,12 @@ class ActiveRules:
         relation `shared_numbers`.
         """
         columns: dict[str, str] = {}
-        for name in (*SPELLED_COLUMNS, "advisor_id"):
-            kept_names = self.kept_names.get("advisor" if name == "advisor_id" else name)
+        for name in SPELLED_COLUMNS:
+            kept_names = self.kept_names.get(name)
             if name in source and kept_names:
                 columns |= _beside(name, source[name], name_merges.spell(source[name], kept_names))
+        if "advisor_id" in source:
+            columns |= self._change_advisor(source)
         if "outcome" in source and self.hours:
             outcomes = ", ".join(map(quote, (Outcome.ABANDONED, Outcome.UNANSWERED)))
             is_unanswered = f"{source['outcome']} IN ({outcomes})"
@@ -85,6 +94,20 @@ class ActiveRules:
                 f"ELSE {key} END",
             )
         return columns
+
+    def _change_advisor(self, source: Mapping[str, str]) -> dict[str, str]:
+        """Write the advisor who is kept; a machine is none, and its contact is handled by it."""
+        advisor, merged = source["advisor_id"], self.kept_names.get("advisor", {})
+        kept = name_merges.spell(advisor, merged) if merged else advisor
+        if not self.machines:
+            return _beside("advisor_id", advisor, kept) if merged else {}
+        is_machine = f"coalesce({kept} IN ({', '.join(map(quote, sorted(self.machines)))}), false)"
+        given = source.get("handled_by", "CAST(NULL AS VARCHAR)")
+        by_roster = f"CASE WHEN {is_machine} THEN coalesce({given}, {quote(Handler.MACHINE)}) "
+        return {
+            **_beside("advisor_id", advisor, f"CASE WHEN NOT {is_machine} THEN {kept} END"),
+            **_beside("handled_by", given, f"{by_roster}ELSE {given} END"),
+        }
 
     def is_outside(self, start: str, team: str) -> str:
         """Write whether a contact came while its site was closed (SQL); where its site
@@ -134,11 +157,12 @@ def source_value(name: str) -> str:
     if name not in AS_GIVEN:
         return f'c."{name}"'
     value = f'coalesce(c."{AS_GIVEN[name]}", c."{name}")'
-    return f"nullif({value}, '')" if name == "team" else value
+    return f"nullif({value}, '')" if name in EMPTY_GIVEN else value
 
 
 def _beside(name: str, source: str, value: str) -> dict[str, str]:
+    kept = f"coalesce({source}, '')" if name in EMPTY_GIVEN else source
     return {
         name: value,
-        AS_GIVEN[name]: f"CASE WHEN {source} IS DISTINCT FROM {value} THEN {source} END",
+        AS_GIVEN[name]: f"CASE WHEN {source} IS DISTINCT FROM {value} THEN {kept} END",
     }

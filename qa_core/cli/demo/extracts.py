@@ -1,6 +1,7 @@
 """Exports of the demo centre's three systems, with the gaps of real files."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ SYSTEMS = ("telephony", "messaging", "helpdesk")
 SYSTEM_OF_CHANNEL = np.array([SYSTEMS.index(channel.system) for channel in STORY.channels], np.int8)
 DIRECTIONS = ("inbound", "outbound", "internal")
 PURPOSES = ("quality", "training", "evaluation")
+HANDLERS = pa.array(["person", "machine", "machine_then_person"])
 SLICE = 500_000
 """Contacts of an export that are built at once."""
 RECORDED_SHARE = 0.085
@@ -32,15 +34,32 @@ class Extracts:
         self.ids = _number_by_system(self.system)
         self.answered = wave.outcome == contacts.ANSWERED
         self.inbound = wave.direction == contacts.INBOUND
+        self._answer_by_machine()
         self._record()
         self._declare()
         self._name_customers()
+
+    def _answer_by_machine(self) -> None:
+        """Draw which calls a machine took, alone or until a person answered or was not there."""
+        wave, machine, chance = self.wave, STORY.machine, self.plan.chance("machines")
+        since = np.datetime64(self.plan.last_day - timedelta(days=machine.age))
+        names = [reason.name for reason in contacts.REASONS]
+        taken = self.inbound & (wave.channel == contacts.PHONE) & (wave.at >= since)
+        taken &= np.isin(wave.reason, [names.index(name) for name in machine.reasons])
+        taken &= chance.random(len(wave)) < machine.share
+        taken &= self.answered | (wave.outcome == contacts.ABANDONED)
+        keeps = np.where(wave.resolved, machine.keeps[1], machine.keeps[0])
+        self.is_alone = taken & self.answered & (chance.random(len(wave)) < keeps)
+        self.is_handed_over = taken & ~self.is_alone
+        seconds = chance.uniform(*machine.seconds, len(wave)).round()
+        self.machine_seconds = np.where(taken, seconds, np.nan)
 
     def _record(self) -> None:
         """Draw who is recorded: some answered calls, after the notice, without an objection."""
         chance, size = self.chance, len(self.wave)
         is_internal = self.wave.direction == contacts.INTERNAL
         phone = self.answered & (self.wave.channel == contacts.PHONE) & ~is_internal
+        phone &= ~self.is_alone
         self.may_be_recorded = phone
         chosen = phone & (chance.random(size) < RECORDED_SHARE)
         self.notice = np.where(self.inbound, chance.random(size) < 0.992, chance.random(size) < 0.9)
@@ -74,7 +93,7 @@ class Extracts:
         flattering = self.staff.declares[np.maximum(wave.advisor, 0)]
         bright = np.where(wave.resolved, 0.97, 0.62 + flattering)
         self.declared = chance.random(size) < bright
-        self.declares = self.answered & (chance.random(size) > 0.08) & self.inbound
+        self.declares = self.answered & ~self.is_alone & (chance.random(size) > 0.08) & self.inbound
 
     def _build_slice(self, system: str, rows: np.ndarray, tracking_number: pa.Array) -> pa.Table:
         wave = self.wave.keep(rows)
@@ -82,6 +101,9 @@ class Extracts:
         # An advisor stands on a missed contact only where a call-back rang in vain.
         in_vain = np.isin(wave.outcome, (contacts.UNANSWERED, contacts.FAILED))
         advised = self.answered[rows] | in_vain & ~self.inbound[rows]
+        alone, handed_over = self.is_alone[rows], self.is_handed_over[rows]
+        by_person, by_machine = advised & ~alone, alone | handed_over
+        handlers = np.where(alone, 1, np.where(handed_over, 2, 0))
         known_as = (self.staff.extensions, self.staff.logins, self.staff.ids)
         names = dict(zip(SYSTEMS, known_as, strict=True))[system]
         reasons = pa.array([reason.name for reason in contacts.REASONS])
@@ -97,20 +119,25 @@ class Extracts:
             "reason": pick(reasons, wave.reason, self.reason_known[rows] & ~is_internal),
             "customer_key": pick(self.customer_keys, customers, wave.customer != contacts.WITHHELD),
             "outcome": pick(pa.array(contacts.OUTCOMES), wave.outcome),
-            "wait_seconds": number(wave.wait),
-            "talk_seconds": number(wave.talk),
+            "wait_seconds": number(np.where(by_machine, 0, wave.wait)),
+            "talk_seconds": number(np.where(alone, np.nan, wave.talk)),
+            "handled_by": pick(HANDLERS, handlers, self.answered[rows] | by_machine),
+            "machine_seconds": number(self.machine_seconds[rows]),
+            "handover_wait_seconds": number(np.where(handed_over, wave.wait, np.nan)),
             "declared_resolved": flag(self.declared[rows], self.declares[rows]),
-            "advisor": pick(pa.array(names), np.maximum(wave.advisor, 0), advised),
+            "advisor": pick(pa.array(names), np.maximum(wave.advisor, 0), by_person),
         }
         if system in ("telephony", "messaging"):
             columns |= {
-                "wrap_seconds": number(wave.wrap),
-                "transfers": pa.array(wave.transfers, pa.int32(), mask=~self.answered[rows]),
+                "wrap_seconds": number(np.where(alone, np.nan, wave.wrap)),
+                "transfers": pa.array(
+                    wave.transfers, pa.int32(), mask=~self.answered[rows] | alone
+                ),
             }
         if system == "telephony":
             may_be, purposes = self.may_be_recorded[rows], pa.array(PURPOSES)
             columns |= {
-                "hold_seconds": number(wave.hold),
+                "hold_seconds": number(np.where(alone, np.nan, wave.hold)),
                 "tracking_number": tracking_number.take(pa.array(rows)),
                 "recorded": flag(self.recorded[rows], may_be),
                 "notice_played": flag(self.notice[rows], may_be),

@@ -59,6 +59,8 @@ def open_for_listening(viewer: Viewer, cast: Cast) -> None:
     with store.reading() as session:
         is_alone = members.find_names(session).keys() <= set(cast.staff.ids)
         closed = set(gates.find_missing(session)) & set(gates.BY_NAME)
+        names = (gate.name for gate in gates.OF_MACHINES)
+        closed |= {name for name in names if gates.value_of(session, name) is None}
     before = (cast.plan.first_day - timedelta(days=LISTENING.gate_days)).isoformat()
     for name, value in LISTENING.gates.items():
         if is_alone and name in closed:

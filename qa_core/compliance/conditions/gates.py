@@ -30,8 +30,9 @@ PURPOSE_TITLES: dict[str, str] = DECLARED["purpose_titles"]
 
 @dataclass(frozen=True)
 class Gate:
-    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`), `people` (no value to enter);
-    `rule` of docs/compliance.md; `actor`: who has to act for it to open.
+    """Gate; `kind`: `day`, `purposes`, `months` (1–`highest`), `text`, `people` (no value to
+    enter); `rule` of docs/compliance.md; `actor`: who has to act for it to open; `act`: what
+    it opens. Gates of machines close nothing: their rule is red without them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Gate:
     example: str
     actor: str
     highest: int = 0
+    act: str = "listening"
 
     @property
     def expects(self) -> str:
@@ -56,6 +58,8 @@ class Gate:
                 )
             case "months":
                 return _("a number of months from 1 to {highest}", highest=self.highest)
+            case "text":
+                return _("a text")
             case _:
                 return _("at least one person: {command}", command=ACCREDIT)
 
@@ -73,6 +77,8 @@ class Gate:
             case "months":
                 if text.isdecimal() and 1 <= int(text) <= self.highest:
                     return str(int(text))
+            case "text" if text:
+                return text
         message = N_("{name} must be {expected}.")
         raise Misuse("bad_gate", message, name=self.name, expected=self.expects)
 
@@ -87,11 +93,12 @@ class Gate:
 
 ACCREDIT = "python -m qa_core accredit NAME --until DATE"
 *_VALUED, LISTENERS_GATE = (Gate(**entry) for entry in DECLARED["gate"])
-ALL: tuple[Gate, ...] = tuple(_VALUED)
-"""Gates with a value; the last one declared has none."""
+ALL: tuple[Gate, ...] = tuple(gate for gate in _VALUED if gate.act == LISTENERS_GATE.act)
+"""Gates of listening with a value; the last one declared has none."""
+OF_MACHINES = tuple(gate for gate in _VALUED if gate.act == "machine")
 LISTENERS = LISTENERS_GATE.name
 CONSULTATION = "works_council_consulted_on"
-BY_NAME = {gate.name: gate for gate in (*ALL, LISTENERS_GATE)}
+BY_NAME = {gate.name: gate for gate in (*_VALUED, LISTENERS_GATE)}
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def find_all(viewer: Viewer) -> list[GateState]:
         GateState(gate, row.value, row.set_by, row.set_at)
         if (row := newest.get(gate.name))
         else GateState(gate, None)
-        for gate in ALL
+        for gate in (*ALL, *OF_MACHINES)
     ]
 
 

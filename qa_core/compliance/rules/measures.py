@@ -402,6 +402,13 @@ def judge_sealed(facts: RuleFacts) -> RuleCount | RuleFinding:
     return RuleCount(unknown, facts.count(*is_sealed), is_wrong=False, is_to_do=unknown > 0)
 
 
+def count_machines(facts: RuleFacts) -> RuleCount:
+    """Count contacts of machines while no notice with its wording is entered (R22)."""
+    contacts = query.count_machine_contacts()
+    entered = all(gates.value_of(facts.session, gate.name) for gate in gates.OF_MACHINES)
+    return RuleCount(0 if entered else contacts, contacts)
+
+
 MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R1": count_purposes,
     "R2": judge_proportion,
@@ -424,6 +431,7 @@ MEASURES: dict[str, Callable[[RuleFacts], RuleCount | RuleFinding]] = {
     "R19": judge_security,
     "R20": count_emotions,
     "R21": count_selling,
+    "R22": count_machines,
     "R23": judge_sealed,
 }
 """Rule → what it is judged by."""

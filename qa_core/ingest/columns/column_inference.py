@@ -63,8 +63,11 @@ WORD_LISTS: Mapping[ValueType, Mapping[str, object]] = {
     ValueType.BOOLEAN: vocabulary.YES_NO,
     ValueType.OUTCOME: vocabulary.OUTCOMES,
     ValueType.DIRECTION: vocabulary.DIRECTIONS,
+    ValueType.HANDLER: vocabulary.HANDLERS,
     ValueType.LABEL: {},
 }
+_LEFT_ASIDE = (ValueType.BOOLEAN, ValueType.HANDLER, ValueType.LABEL)
+"""Types whose column is no such field where most of its words are unknown."""
 _NUMBERS = (ValueType.NUMBER, ValueType.WHOLE, ValueType.MARK, ValueType.CRITERION)
 _EVIDENCE = {
     ValueType.MOMENT: timestamps.MomentEvidence,
@@ -357,7 +360,7 @@ class FileContext:
             self.decide(name, "empty means no", evidence.show())
         if (
             evidence.known_share >= 1 - MAX_UNKNOWN_SHARE
-            or column.field.value_type not in (ValueType.BOOLEAN, ValueType.LABEL)
+            or column.field.value_type not in _LEFT_ASIDE
             or not self.words[name]
         ):
             return

@@ -6,6 +6,7 @@ from functools import cache
 
 from qa_core.base.errors import Refusal
 from qa_core.files.header_text import simplify
+from qa_core.ingest.columns import vocabulary
 from qa_core.ingest.columns.timestamps import parse_period
 from qa_core.ingest.staging.declaration import Column, Field, Header, Profile, ValueType
 
@@ -166,6 +167,8 @@ _MOMENT = re.compile(r"\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{
 _WORDS = re.compile(r"[A-Za-zÀ-ÿ]{4,}")
 _SENTENCE = re.compile(r"\S+\s+\S+\s+\S+")
 _REFITS = (
+    ("handled_by", lambda cell: simplify(cell) not in vocabulary.HANDLERS, "advisor"),
+    ("advisor", lambda cell: simplify(cell) in vocabulary.HANDLERS, "handled_by"),
     ("answered", _MOMENT.search, "answered_at"),
     ("wrap_seconds", _WORDS.search, "reason"),
     ("csat", _SENTENCE.search, "survey_comment"),

@@ -1,18 +1,18 @@
 """Words taught for the columns of one file: `--word COLUMN:VALUE=MEANING`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from qa_core.base.errors import Misuse
 from qa_core.files.header_text import simplify
 from qa_core.ingest.columns.header_matching import parse_header, refuse_unknown_column
 from qa_core.ingest.staging.declaration import Column, Profile
-from qa_core.storage.facts.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
-Meaning = Outcome | Direction | bool | str | None
+Meaning = Outcome | Direction | Handler | bool | str | None
 """Meaning of a word: a truth, a number as text, None for a missing value."""
 
 MEANINGS: Mapping[str, Meaning] = {
-    **{item.value: item for item in (*Outcome, *Direction)},
+    **{item.value: item for item in (*Outcome, *Direction, *Handler)},
     **dict.fromkeys(("yes", "true"), True),
     **dict.fromkeys(("no", "false"), False),
     "missing": None,
@@ -36,6 +36,13 @@ def parse_meaning(text: str) -> Meaning:
     return word
 
 
+def split_word(text: str, columns: Container[str]) -> tuple[str, str] | None:
+    """Split `COLUMN:VALUE` after one of these simplified columns; None where none fits."""
+    parts = text.split(":")
+    pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
+    return next((pair for pair in pairs if simplify(pair[0]) in columns), None)
+
+
 def index_meanings(
     words: Mapping[str, str], headers: Sequence[str]
 ) -> dict[int, dict[str, Meaning]]:
@@ -43,14 +50,15 @@ def index_meanings(
     places = {simplify(header): index for index, header in reversed(list(enumerate(headers)))}
     taught: dict[int, dict[str, Meaning]] = {}
     for text, meaning in words.items():
-        parts = text.split(":")
-        pairs = [(":".join(parts[:at]), ":".join(parts[at:])) for at in range(1, len(parts))]
-        pair_found = next((pair for pair in pairs if simplify(pair[0]) in places), None)
+        pair_found = split_word(text, places)
         if pair_found is None:
-            raise refuse_unknown_column(parts[0], list(headers))
+            raise refuse_unknown_column(text.partition(":")[0], list(headers))
         column, word = pair_found
         taught.setdefault(places[simplify(column)], {})[simplify(word)] = parse_meaning(meaning)
     return taught
+
+
+_CLAIMED = (("outcome", Outcome), ("direction", Direction), ("handled_by", Handler))
 
 
 def claim_columns(
@@ -59,10 +67,10 @@ def claim_columns(
     headers: Sequence[str],
     columns: dict[str, Column],
 ) -> None:
-    """Use a column that no header names as outcome or direction, if its taught meanings are."""
+    """Use a column that no header names as the field that its taught meanings are of."""
     used = {column.index for column in columns.values()}
     for index, words in meanings.items():
-        for name, kind in (("outcome", Outcome), ("direction", Direction)):
+        for name, kind in _CLAIMED:
             field = profile.get_field(name)
             is_meant = any(isinstance(meaning, kind) for meaning in words.values())
             if index not in used and is_meant and field and name not in columns:

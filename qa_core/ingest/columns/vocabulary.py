@@ -14,7 +14,7 @@ from qa_core.files.header_text import TICK, simplify
 from qa_core.ingest.staging.arrays import map_texts, to_numpy
 from qa_core.ingest.staging.declaration import ColumnEvidence
 from qa_core.ingest.words import tables
-from qa_core.storage.facts.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 _EMPTY = (
     "null", "none", "nan", "nat", "n/a", "na", "#n/a", "#na", "#ref!", "#value!", "#div/0!", "-",
@@ -71,6 +71,7 @@ ANSWERS = tables.index_words("answers", _is_yes)
 YES_NO = {**tables.index_words("states", _is_yes), **ANSWERS}
 OUTCOMES = tables.index_words("outcomes", Outcome)
 DIRECTIONS = tables.index_words("directions", Direction)
+HANDLERS = tables.index_words("handlers", Handler)
 CHANNELS = tables.index_words("channels", str)
 _DIRECTION_PARTS = {
     word: direction

@@ -34,7 +34,8 @@ KEY_JOIN = "k.source_system = c.source_system AND k.contact_id = c.contact_id"
 STORED_COLUMNS = (
     "c.source_system", "c.contact_id", "local_start", "advisor_id", "team", "tracking_match",
     "private_line",
-    *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key")),
+    "handled_by",
+    *(AS_GIVEN[name] for name in ("advisor_id", "team", "customer_key", "handled_by")),
 )  # fmt: skip
 """Columns of a stored contact that are asked for when its row comes again."""
 _NO_CONTACTS = "SELECT NULL::VARCHAR AS customer_key, NULL::DATE AS day WHERE false"
@@ -267,6 +268,16 @@ def prepare_contacts(
         own = select.get("private_line", "x.private_line")
         select["private_line"] = f"CASE WHEN s.excluded_line THEN true ELSE {own} END"
         carried += [] if "private_line" in carried else ["private_line"]
+    if rules.machines and "advisor_id" in select and "handled_by" not in select:
+        # What an earlier file said of the same contact stays.
+        joins.append(
+            "LEFT JOIN known h ON h.source_system = k.source_system AND h.contact_id = k.contact_id"
+        )
+        select["handled_by"] = source_value("handled_by").replace("c.", "h.")
+        carried.append("handled_by")
+    if "handled_by" in select:
+        select[AS_GIVEN["handled_by"]] = "CAST(NULL AS VARCHAR)"
+        carried.append(AS_GIVEN["handled_by"])
     direction = staged.select_column("direction", "s.")
     team = select.get("team", "CAST(NULL AS VARCHAR)")
     changes = rules.change(select, "s.local_start", direction, team)

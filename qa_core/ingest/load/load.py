@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from qa_core.base import doors
 from qa_core.base.i18n import N_
-from qa_core.centre import advisors, settings
+from qa_core.centre import advisors, members, settings
 from qa_core.centre.rules import number_assignments
 from qa_core.centre.rules.active_rules import ActiveRules
 from qa_core.compliance.conditions import gates
@@ -31,7 +31,13 @@ from qa_core.ingest.load import (
     reused_ids,
 )
 from qa_core.ingest.load.batches import LoadJob
-from qa_core.ingest.matching import attach, evaluation_rows, late_joins, pending_rows
+from qa_core.ingest.matching import (
+    attach,
+    evaluation_rows,
+    late_joins,
+    machines,
+    pending_rows,
+)
 from qa_core.ingest.profiles import tracking
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.rules import apply
@@ -65,6 +71,7 @@ def load_contacts(job: LoadJob) -> None:
             job.report.decisions.append(decision)
         tally.duplicates = contacts.deduplicate_keys(connection, staged, scope)
         with store.reading_or_empty() as session:
+            answers = machines.settle(connection, staged, job.options, session)
             resolved_names = advisors.resolve_names(
                 session,
                 contacts.find_advisors(connection, staged),
@@ -72,7 +79,8 @@ def load_contacts(job: LoadJob) -> None:
             )
             memberships, rules = advisors.find_memberships(session), ActiveRules.load(session)
         _describe_created(job, resolved_names)
-        rules = rules.with_teams(resolved_names.teams)
+        kinds = answers.find_kinds(resolved_names.ids)
+        rules = rules.with_teams(resolved_names.teams).with_kinds(kinds)
         must_apply_rules = contacts.register_shared_numbers(connection, staged, rules) or (
             rules.has_assignments and "tracking_number" in staged.columns
         )
@@ -90,7 +98,7 @@ def load_contacts(job: LoadJob) -> None:
     def write(session: Session, batch_id: str) -> None:
         advisors.create_names(session, resolved_names, batch_id)
         pending_rows.store_rows(session, batch_id, staged.legs)
-        if must_apply_rules:
+        if advisors.save_kinds(session, batch_id, kinds) or must_apply_rules:
             due_work.request(session, CENTRE_RULES)
 
     batch_id = job.start(prepared.rows, write)
@@ -245,12 +253,12 @@ def load_advisors(job: LoadJob) -> None:
     rows = pq.read_table(job.staged.rows).sort_by("line").to_pylist()
 
     def write(session: Session, batch_id: str) -> None:
-        directory = advisors.Directory.load(session)
+        directory, machines = advisors.Directory.load(session), members.find_machines(session)
         counts = Counter(advisors.import_row(session, batch_id, directory, row) for row in rows)
         job.tally.add(RowComparison(counts["new"], counts["updated"], counts["unchanged"]))
         job.tally.require_identity(job.report.file)
         rules = ActiveRules.load(session)
-        if rules.hours or rules.kept_names["advisor"]:
+        if rules.hours or rules.kept_names["advisor"] or machines != rules.machines:
             due_work.request(session, CENTRE_RULES)
 
     if job.options.dry_run:
@@ -356,6 +364,7 @@ CHANGE_DECISIONS: dict[str, tuple[str, str]] = {
     "given_reason": ("reason", N_("in the centre's spelling")),
     "given_campaign": ("campaign", N_("in the centre's spelling")),
     "given_advisor_id": ("advisor", N_("counted with the advisor kept in the merge")),
+    "given_handled_by": ("handled_by", N_("by a machine, as the list of advisors says")),
     "given_outcome": ("outcome", N_("closed: not answered, outside opening hours")),
     "given_customer_key": (
         "customer",
@@ -376,8 +385,10 @@ def _describe_changed(
     rows = f"read_parquet({quote(str(prepared.path))})"
     for column, (field, decision) in CHANGE_DECISIONS.items():
         if column in prepared.carried:
+            # A machine is no advisor: that is said of `handled_by`.
+            kept = "WHERE advisor_id IS NOT NULL" if field == "advisor" else ""
             count, distinct = connection.execute(
-                f"SELECT count({column}), count(DISTINCT {column}) FROM {rows}"
+                f"SELECT count({column}), count(DISTINCT {column}) FROM {rows} {kept}"
             ).fetchone()
             if count:
                 job.decide(field, decision, count, distinct=distinct)

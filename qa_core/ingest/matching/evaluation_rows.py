@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from qa_core.base import environment
-from qa_core.centre import advisors
+from qa_core.centre import advisors, members
 from qa_core.centre.advisors import AdvisorReference
 from qa_core.centre.rules.active_rules import source_value
 from qa_core.compliance.conditions.evaluators import BEFORE_ACCREDITATION, EvaluationAuthors
@@ -29,14 +29,14 @@ from qa_core.quality import evaluations
 from qa_core.quality.evaluations import ImportedAnswer, ImportedEvaluation
 from qa_core.storage import name_merges
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.schema import RESTRAINTS
+from qa_core.storage.facts.schema import RESTRAINTS, Handler
 from qa_core.storage.records.evaluations import Evaluation, EvaluationAnswer
 from qa_core.storage.records.imports import WaitingRow
 from qa_core.storage.records.store import Session
 
 NO_DATE, NO_EVALUATOR = "no_date", "no_evaluator"
 CONTACT_COLUMNS = ("source_system", "contact_id", "started_at", "local_start", "advisor_id", "team")
-LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number")
+LEGAL_COLUMNS = (*RESTRAINTS, "recording_purpose", "tracking_number", "handled_by")
 CHECKED_COLUMNS = ("source_system", "contact_id", "advisor_id", "local_start", *LEGAL_COLUMNS)
 """Columns of its contact that an evaluation needs, and those that the law asks for."""
 _WAITING = sa.select(WaitingRow).where(WaitingRow.kind == "evaluations")
@@ -123,6 +123,7 @@ def reject_unlawful(
     """
     authors = EvaluationAuthors(session)
     kept = name_merges.find_kept_names(session)["advisor"]
+    machines = members.find_machines(session)
     judged: list[tuple[EvaluationRow, dict[str, Any]]] = []
     for draft in drafts:
         if draft.reason is not None:
@@ -131,6 +132,8 @@ def reject_unlawful(
         row["advisor_id"] = (draft.contact or {}).get("advisor_id") or ids.get(
             (draft.first.get("advisor"), None)
         )
+        if kept.get(row["advisor_id"], row["advisor_id"]) in machines:
+            row["handled_by"] = Handler.MACHINE.value
         # Notices, and what an account is bound to, name the advisor whom others were merged into.
         _judge_evaluator(authors, draft, kept.get(row["advisor_id"], row["advisor_id"]))
         if draft.reason is None and not draft.lacks_contact:

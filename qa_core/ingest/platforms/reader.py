@@ -51,7 +51,7 @@ from qa_core.ingest.staging.pseudonyms import (
 from qa_core.ingest.staging.staged import SCHEMAS, Staged, open_writer
 from qa_core.ingest.staging.tally import ImportTally
 from qa_core.storage.facts import duckdb_connection
-from qa_core.storage.facts.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Handler, Outcome
 from qa_core.storage.lake.tables import quote
 
 Items = Iterator[tuple[int, Item]]
@@ -140,7 +140,9 @@ class ExportReader:
         """Find taught words by column. Raises Refusal for another column, Misuse for no meaning."""
         columns = self.platform.words
         names = [column.title for column in columns]
-        for text in self.options.words:
+        handlers = {str(handler) for handler in Handler}  # of advisors and queues: `machines`
+        given = {text: to for text, to in self.options.words.items() if to not in handlers}
+        for text in given:
             if not any(simplify(text).startswith(simplify(name)) for name in names):
                 raise self.refuse(
                     "unknown_column",
@@ -150,7 +152,7 @@ class ExportReader:
                     seen=", ".join(names) or "–",
                     column=text.partition(":")[0],
                 )
-        taught = taught_words.index_meanings(self.options.words, names)
+        taught = taught_words.index_meanings(given, names)
         for index, words in taught.items():
             meanings = {"outcome": Outcome, "direction": Direction}[columns[index].field]
             for meaning in words.values():

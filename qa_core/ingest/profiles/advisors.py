@@ -6,11 +6,14 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from qa_core.ingest.columns.column_inference import FileContext, RowBatch
+from qa_core.ingest.staging.arrays import as_words
 from qa_core.ingest.staging.declaration import Profile, ValueType, build_fields
+from qa_core.storage.facts.schema import Handler
 
 FIELDS = build_fields(
     "advisors",
     ("advisor_id name first_name last_name aliases team site", ValueType.TEXT),
+    ("kind", ValueType.HANDLER),
     ("from to", ValueType.MOMENT),
 )
 
@@ -36,6 +39,10 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
             for text in batch.read_text("aliases").to_pylist()
         ]
         columns["aliases"] = pa.array(split, pa.list_(pa.string()))
+    if context.has("kind"):
+        kinds = batch.read_word("kind")
+        kinds[kinds == Handler.MACHINE_THEN_PERSON] = None
+        columns["kind"] = as_words(kinds)
     batch.require_any(columns, "advisor_id", "name")
     columns |= {
         name: pa.array(batch.read_moment(name).day.astype("M8[D]"))

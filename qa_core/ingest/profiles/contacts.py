@@ -26,7 +26,7 @@ from qa_core.ingest.staging.arrays import as_moments, as_numbers, as_words, map_
 from qa_core.ingest.staging.declaration import Column, Field, Profile, ValueType, build_fields
 from qa_core.ingest.staging.pseudonyms import is_extension, normalise_numbers
 from qa_core.ingest.words.tables import list_words, load_table
-from qa_core.storage.facts.schema import Direction, Outcome
+from qa_core.storage.facts.schema import Direction, Handler, Outcome
 
 FIELDS = build_fields(
     "contacts",
@@ -43,8 +43,10 @@ FIELDS = build_fields(
         "wait_seconds talk_seconds hold_seconds wrap_seconds duration handle_seconds call_seconds",
         ValueType.DURATION,
     ),
+    ("handled_by", ValueType.HANDLER),
+    ("machine_seconds handover_wait_seconds", ValueType.DURATION),
     ("transfers", ValueType.WHOLE, 0),
-    ("transferred declared_resolved", ValueType.BOOLEAN),
+    ("transferred by_machine declared_resolved", ValueType.BOOLEAN),
     ("tracking_number source medium campaign keyword landing_page", ValueType.TEXT),
     ("survey_sent", ValueType.BOOLEAN),
     ("csat", ValueType.MARK),
@@ -80,7 +82,7 @@ _TEXT_COLUMNS, _BOOLEAN_COLUMNS = (
         field.name
         for field in FIELDS
         if field.value_type == value_type
-        and field.name not in ("advisor", "advisor_name", "transferred")
+        and field.name not in ("advisor", "advisor_name", "transferred", "by_machine")
     )
     for value_type in (ValueType.TEXT, ValueType.BOOLEAN)
 )
@@ -342,6 +344,7 @@ def build(context: FileContext, batch: RowBatch) -> Mapping[str, pa.Array]:
         columns["talk_seconds"] = as_numbers(np.where(not_answered, np.nan, talk))
     columns |= {name: as_numbers(values) for name, values in times.items()}
     _build_transfers(context, batch, columns)
+    _build_handler(context, batch, columns)
     columns |= build_marks(context, batch)
     if context.has("survey_contacts"):
         columns["survey_contacts"] = as_numbers(batch.read_number("survey_contacts"), pa.int32())
@@ -412,6 +415,29 @@ def _build_transfers(context: FileContext, batch: RowBatch, columns: dict[str, p
             (None if item is None else int(item) for item in batch.read_word("transferred")),
             pa.int32(),
         )
+
+
+def _build_handler(context: FileContext, batch: RowBatch, columns: dict[str, pa.Array]) -> None:
+    """Build who took each contact; the talk of a machine alone is the machine's time."""
+    for name in ("machine_seconds", "handover_wait_seconds"):
+        if context.has(name):
+            columns[name] = as_numbers(batch.read_number(name))
+    if context.has("handled_by"):
+        columns["handled_by"] = as_words(batch.read_word("handled_by"))
+    elif context.has("by_machine"):
+        words = {True: Handler.MACHINE, False: Handler.PERSON}
+        columns["handled_by"] = as_words(map(words.get, batch.read_word("by_machine")))
+    else:
+        return
+    is_machine = pc.fill_null(pc.equal(columns["handled_by"], Handler.MACHINE), False)
+    talk = columns.get("talk_seconds")
+    if talk is not None:
+        missing = pa.nulls(len(batch), pa.float64())
+        known = columns.get("machine_seconds", missing)
+        columns["machine_seconds"] = pc.if_else(is_machine, pc.coalesce(known, talk), known)
+    for name in ("talk_seconds", "hold_seconds", "wrap_seconds"):
+        if name in columns:
+            columns[name] = pc.if_else(is_machine, pa.scalar(None, pa.float64()), columns[name])
 
 
 def read_channel(cells: pa.Array) -> pa.Array:

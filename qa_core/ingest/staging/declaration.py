@@ -35,6 +35,7 @@ class ValueType(StrEnum):
     FLAG = "flag"  # whether a contact ended one way, such as missed or not
     OUTCOME = "outcome"
     DIRECTION = "direction"
+    HANDLER = "handler"
     CHANNEL = "channel"
     CUSTOMER = "customer"
     PARTY = "party"

@@ -155,6 +155,7 @@ SCHEMAS: dict[str, dict[str, pa.DataType]] = {
     "advisors": {
         "advisor_id": pa.string(),
         "name": pa.string(),
+        "kind": pa.string(),
         "aliases": pa.list_(pa.string()),
         "team": pa.string(),
         "site": pa.string(),

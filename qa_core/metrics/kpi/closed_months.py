@@ -35,8 +35,8 @@ _SUBJECTS = {
     FactTable.SELLING: IDENTITIES,
 }
 CUTS = (
-    "direction", "channel", "queue", "reason", "outcome", "declared", "surveyed", "site", "team",
-    "source", "medium", "campaign", "criterion", "section", "grid",
+    "direction", "channel", "queue", "reason", "outcome", "handled_by", "declared", "surveyed",
+    "site", "team", "source", "medium", "campaign", "criterion", "section", "grid",
 )  # fmt: skip
 """The dimensions that closed months can be cut by, one at a time and by month besides."""
 

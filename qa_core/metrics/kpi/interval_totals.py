@@ -4,7 +4,7 @@ contact covers the same queue and day, and never twice.
 
 import functools
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +31,11 @@ from qa_core.storage.records import store
 FROM_TOTALS = "from_totals"
 """Note of a value with intervals: no percentiles of theirs, no confidence interval of means."""
 
+MIXED_HANDLING = "mixed_handling"
+"""Note of a value of people with intervals, in a centre whose machines took contacts too."""
+APART = "handled_by"
+"""Dimension by which intervals cannot be cut, although their contacts belong to it."""
+
 MAX = {"hour": 60, "half_hour": 30, "day": 1_440, "weekday": 1_440, "week": 10_080}
 """Longest interval in minutes that fits into one hour, half-hour, day or week."""
 
@@ -54,7 +59,8 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
     if (
         not summed_kpis
         or lake.version("intervals") < 0
-        or not dimension_sql.dimensions_of(question.by, question.where) <= set(INTERVAL_DIMENSIONS)
+        or not dimension_sql.dimensions_of(question.by, question.where)
+        <= {*INTERVAL_DIMENSIONS, APART}
     ):
         return []
     if not lake.files("intervals", **months):
@@ -85,6 +91,8 @@ def find_totals(question: MetricQuery, kpis: Sequence[Kpi]) -> list[Record]:
 
 def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]) -> list[Record]:
     """Add interval sums to contact sums, by group; groups without contacts come last."""
+    if APART in dimension_sql.dimensions_of(question.by, question.where):
+        return _note_left_out(question, kpis, records)
     totals = find_totals(question, kpis)
     if not totals:
         return records
@@ -101,7 +109,23 @@ def add_totals(question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
         for kpi in kpis:
             if weight_of(kpi, record):
                 target |= {f"{kpi.key}__deviation": None, f"{kpi.key}__note:{FROM_TOTALS}": 1}
+                if kpi.counts_people and question.has_machines:
+                    target[f"{kpi.key}__note:{MIXED_HANDLING}"] = 1
     return list(together.values())
+
+
+def _note_left_out(
+    question: MetricQuery, kpis: Sequence[Kpi], records: list[Record]
+) -> list[Record]:
+    """Note how many contacts of intervals each group would have if these named the handler."""
+    values = tuple(pair for pair in question.where.values if pair[0] != APART)
+    by = tuple(name for name in question.by if name != APART)
+    whole = replace(question, by=by, where=replace(question.where, values=values))
+    left_out = {whole.key_of(record): record["present"] for record in find_totals(whole, kpis)}
+    notes = [f"{kpi.key}__note:totals_left_out" for kpi in kpis if kpi.sums]
+    return [
+        record | dict.fromkeys(notes, left_out.get(whole.key_of(record), 0)) for record in records
+    ]
 
 
 def weight_of(kpi: Kpi, record: Mapping[str, Any]) -> int:

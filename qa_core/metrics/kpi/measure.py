@@ -40,6 +40,7 @@ from qa_core.metrics.kpis import (
     dimensions,
 )
 from qa_core.metrics.kpis.dimensions import Filters, Period
+from qa_core.metrics.kpis.rows import DEFINITION_CHANGED
 from qa_core.storage import bounds, lake
 from qa_core.storage.engine import current
 from qa_core.storage.records import store
@@ -53,6 +54,7 @@ def measure(
     compare: Period | None = None,
     overrides: Mapping[str, str] | None = None,
     has_percentiles: bool = True,
+    has_previous: bool = False,
 ) -> pd.DataFrame:
     """Measure KPIs, cut by dimensions, as far as `viewer` may see.
 
@@ -66,15 +68,51 @@ def measure(
     (days, weeks and months are aligned by their place in the period; without data on most
     of its days they are missing, `before_incomplete`). `overrides`
     replace settings for this call, as text. Percentiles are half of the work of a KPI that
-    has some; without `has_percentiles` they are null.
+    has some; without `has_percentiles` they are null. With `has_previous`, `previous_value` is
+    the value before machines had their own KPIs, where the note `definition_changed` is.
 
     Raises Misuse for unknown names and bad values, Refusal for a KPI that cannot be cut
     so, AccessDenied for what the viewer may not see.
     """
     together = SharedCuts()
-    return _measure_cut(
+    frame = _measure_cut(
         viewer, kpis, by, where, compare, overrides or {}, together, has_percentiles
     )
+    return _add_previous(viewer, frame, by, where, overrides or {}) if has_previous else frame
+
+
+def _add_previous(
+    viewer: Viewer,
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    where: Filters,
+    overrides: Mapping[str, str],
+) -> pd.DataFrame:
+    """Add the values before the definition changed, where a row says that it did."""
+    is_changed = frame["notes"].map(lambda notes: DEFINITION_CHANGED in (notes or ())).astype(bool)
+    kpis = tuple(map(_as_before, dict.fromkeys(frame["kpi"][is_changed])))
+    by = tuple(dict.fromkeys(by))
+    before: dict[tuple[Any, ...], float | None] = {}
+    if kpis:
+        where = _check(viewer, kpis, by, where, overrides)
+        for row in _measure(viewer, kpis, by, where, overrides, SharedCuts()):
+            before[(*row.by.values(), row.kpi)] = row.value
+    keys = zip(*(frame[name] for name in (*by, "kpi")), strict=True)
+    values = [
+        before.get(key) if changed else None for key, changed in zip(keys, is_changed, strict=True)
+    ]
+    return frame.assign(previous_value=pd.Series(values, dtype=object))
+
+
+@functools.cache
+def _as_before(key: str) -> Kpi:
+    """Return the KPI by its earlier definition, in which machines counted like people."""
+    kpi = declared.get_kpi(key)
+
+    def parts(inputs: KpiInputs) -> Contribution:
+        return kpi.parts(replace(inputs, has_machines=False))
+
+    return replace(kpi, parts=parts, has_percentiles=False)
 
 
 def measure_cuts(

@@ -56,6 +56,7 @@ def _make_reader() -> Callable[[Settings], KpiInputs]:
             silent,
             profile.sparse_components,
             profile.scales,
+            profile.machine_contacts > 0,
         )
     )
 
@@ -65,21 +66,24 @@ class LakeProfile:
     """Properties of the whole lake that KPIs need, the same for all viewers: components
     of the handling time that a source never gives for an answered contact; components
     that it gives for fewer than half of them (a blank is then a hold or an after-work
-    that did not happen); and the ends of each scale of ratings.
+    that did not happen); the ends of each scale of ratings; and contacts that machines took.
     """
 
     absent_components: Mapping[str, tuple[str, ...]]
     sparse_components: Mapping[str, tuple[str, ...]]
     scales: Mapping[str, tuple[float, float]]
+    machine_contacts: int
 
 
 @functools.lru_cache(maxsize=4)
 def find_profile(lake_url: str, version: int) -> LakeProfile:
+    answered = sa.and_(declared.ANSWERED, declared.BY_PERSON)
     counts = [
-        sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(declared.ANSWERED).label(component)
+        sa.func.count(CONTACTS.c[f"{component}_seconds"]).filter(answered).label(component)
         for component in COMPONENTS
     ]
-    counts.append(sa.func.count().filter(declared.ANSWERED).label("answered"))
+    counts.append(sa.func.count().filter(answered).label("answered"))
+    counts.append(sa.func.count().filter(declared.BY_MACHINE).label("machines"))
 
     def build(part: MetricQuery) -> Unscoped:
         groups = [
@@ -96,7 +100,7 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
     everything = MetricQuery(Viewer.SYSTEM, (), Filters(), Names({}, {}), (), KpiInputs)
     frame = pd.DataFrame(
         month_sums.collect(everything, build, leaves_out_damaged=True),
-        columns=["by_system", "by_scale", *COMPONENTS, "answered"],
+        columns=["by_system", "by_scale", *COMPONENTS, "answered", "machines"],
     )
     totals = frame.groupby("by_system")[[*COMPONENTS, "answered"]].sum()
     absent = {component: tuple(totals.index[totals[component] == 0]) for component in COMPONENTS}
@@ -106,9 +110,14 @@ def find_profile(lake_url: str, version: int) -> LakeProfile:
         )
         for component in OPTIONAL_COMPONENTS
     }
-    return LakeProfile(
-        absent, sparse, {scale: _ends(scale) for scale in frame["by_scale"].dropna().unique()}
-    )
+    scales = {scale: _ends(scale) for scale in frame["by_scale"].dropna().unique()}
+    return LakeProfile(absent, sparse, scales, int(frame["machines"].sum()))
+
+
+def count_machine_contacts() -> int:
+    """Count the contacts that machines took in the whole centre, the same for everybody."""
+    profile = find_profile(environment.current().lake_url, lake.version("contacts"))
+    return profile.machine_contacts
 
 
 def _ends(scale: str) -> tuple[float, float]:

@@ -40,13 +40,13 @@ FROM_DAYS: dict[str, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
 """Dimensions that follow from the day, and how."""
 OF_FEW_VALUES = frozenset(
     {"hour", "half_hour", "direction", "channel", "queue", "reason", "outcome", "site", "team"}
-    | {"source", "medium", "campaign"}
+    | {"handled_by", "source", "medium", "campaign"}
 )
 """Dimensions by whose values each day is counted; beside others a day would be many rows."""
 OF_TEAMS = frozenset({"team", "site"})
 """Dimensions by which sums by team are no more rows."""
 CHOSEN_AFTERWARDS = frozenset(
-    {"direction", "channel", "queue", "reason", "outcome", "site", "team"}
+    {"direction", "channel", "queue", "reason", "outcome", "handled_by", "site", "team"}
 )
 """Dimensions whose filters are applied to sums by their values: another choice then finds
 its sums there.

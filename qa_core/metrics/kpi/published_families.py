@@ -92,6 +92,11 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             among="first_contact_resolution_declared",
         ),
         Family("first_contact_resolution_surveyed", among=ALL_RECEIVED),
+        Family("machine_share", among=ANSWERED),
+        Family("lasting_resolution", among=ANSWERED),
+        Family("lasting_resolution_people", among=ANSWERED),
+        Family("handover_rate", among=ALL_RECEIVED),
+        Family("handover_wait", among=ANSWERED),
         # The count shown is the number of hits, among the rows that could have been one.
         Family("repeat_contacts", within=("repeat_contacts:hits",), among=ALL_RECEIVED),
         Family("repeat_contacts", "hits", within=("repeat_contacts",), among="repeat_contacts"),

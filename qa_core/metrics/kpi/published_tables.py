@@ -15,7 +15,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from scipy.sparse import csr_array
 
-from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS
+from qa_core.access.roles import MINIMUM_ADVISORS, MINIMUM_CONTACTS, MINIMUM_CUSTOMERS
 from qa_core.metrics.kpi import dimension_sql, evaluation_table, interval_totals, statements
 from qa_core.metrics.kpi.published_families import (
     COST_DIMENSIONS,
@@ -33,10 +33,11 @@ from qa_core.metrics.kpi.published_families import (
 from qa_core.metrics.kpi.statements import MetricQuery
 from qa_core.metrics.kpis import COUNTED_DIRECTION, MISSES, Kpi, get_kpi
 from qa_core.metrics.kpis.declaration import Predicate
+from qa_core.metrics.kpis.rows import MACHINE_ALONE
 from qa_core.stats.hidden_sums import Solver, TableCells, find_fixed, hide_sums, list_nested
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Scoped
-from qa_core.storage.facts.schema import CONTACTS
+from qa_core.storage.facts.schema import CONTACTS, Handler
 from qa_core.storage.records import store
 
 Cell = tuple[str, str | None]
@@ -44,6 +45,8 @@ Cell = tuple[str, str | None]
 TOTAL: Cell = ("", None)
 Table = dict[Cell, bool]
 """The cells of one family and month that have any contacts, and whether each is shown."""
+CUSTOMER_GROUP, CUSTOMER_GROUPS = "customers of machines ", 64
+"""Groups of the customers of machines, which stand where advisors do."""
 BUCKETS = 16
 """Groups of advisors in the evidence: at most so many advisors are distinguished."""
 
@@ -66,25 +69,40 @@ class Tables:
 class _Column:
     """Counts of one family's cells: `cells` over combinations of values (or over
     customers), the rows `n` of each, `parts` of them, and the advisors who took them
-    (combinations × advisors, with the number of rows).
+    (combinations × advisors, with the number of rows). `is_machine`: combinations that
+    machines took alone; the groups of their customers are in the place of advisors,
+    `is_customer`.
     """
 
     cells: TableCells
     n: np.ndarray
     parts: list[np.ndarray]
     people: csr_array
+    is_machine: np.ndarray
+    is_customer: np.ndarray
 
     def are_small(self, regions: np.ndarray) -> np.ndarray:
-        """Tell for sets of combinations (bool, sets × combinations) whether too few rows or
-        advisors are behind each; a set without any is not small.
+        """Return for sets of combinations (bool, sets × combinations) whether too few rows or
+        advisors are behind each, of machines alone too few customers; a set without any is
+        not small.
         """
         rows = regions @ self.n
         few = (rows > 0) & (rows < MINIMUM_CONTACTS)
         unsure = np.flatnonzero(rows >= MINIMUM_CONTACTS)
         if len(unsure):
-            people = regions[unsure].astype(np.float32) @ self.people
-            few[unsure] = (people > 0).sum(axis=1) < MINIMUM_ADVISORS
+            people = regions[unsure].astype(np.float32) @ self.people > 0
+            advisors = people[:, ~self.is_customer].sum(axis=1)
+            customers = people[:, self.is_customer].sum(axis=1)
+            is_alone = regions[unsure] @ np.where(self.is_machine, 0, self.n) == 0
+            few[unsure] = np.where(
+                is_alone, customers < MINIMUM_CUSTOMERS, advisors < MINIMUM_ADVISORS
+            )
         return few
+
+    def take(self, used: np.ndarray) -> "_Column":
+        """Return the counts of some combinations alone, without cells and parts."""
+        counts = {"n": self.n[used], "people": self.people[used]}
+        return replace(self, **counts, is_machine=self.is_machine[used])
 
 
 def work_out(question: MetricQuery, kind: str, salt: str) -> Tables:
@@ -124,6 +142,8 @@ class _Evaluations:
         who, advisors = pd.factorize(frame["advisor"])
         contributing = frame["contributing"].to_numpy(np.int64)
         atoms = self._add_others(atoms)
+        is_machine = (atoms["handled_by"] == Handler.MACHINE).to_numpy(bool)
+        is_customer = np.array([str(name).startswith(CUSTOMER_GROUP) for name in advisors], bool)
         cells, inside = _find_cells(self.question, atoms)
         tables = pd.factorize(np.array([dimension for dimension, _value in cells]))[0]
 
@@ -142,6 +162,8 @@ class _Evaluations:
                     if part.family == family.key
                 ],
                 find_people(place),
+                is_machine,
+                is_customer,
             )
             for place, family in enumerate(self.families)
         }
@@ -187,11 +209,14 @@ class _Evaluations:
         parts = find_parts(self.question, self.kind, columns)
         return [
             *self._values(columns),
-            columns.advisor_id.label("advisor"),
+            self._name_advisor(columns).label("advisor"),
             _bits(one.rows for one in populations).label("counted"),
             _bits(one.advisors for one in populations).label("contributing"),
             _bits(parts).label("parts"),
         ]
+
+    def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
+        return columns.advisor_id
 
     def _values(self, columns: Any) -> list[sa.ColumnElement[Any]]:
         names = self.question.names
@@ -213,6 +238,14 @@ class _Contacts(_Evaluations):
         conditions = statements.conditions_on(self.question)
         described = sa.select(*self._describe(CONTACTS.c)).where(*conditions)
         return self._run(self._group(described.cte("rows_counted")))
+
+    def _name_advisor(self, columns: Any) -> sa.ColumnElement[str]:
+        """Name the advisor; of a machine alone the group of its customer, so that as many groups
+        are as many customers at least.
+        """
+        number = columns.customer_number % sa.literal_column(str(CUSTOMER_GROUPS), sa.BigInteger)
+        group = sa.literal_column(f"'{CUSTOMER_GROUP}'", sa.Text).concat(sa.cast(number, sa.Text))
+        return sa.case((MACHINE_ALONE, group), else_=columns.advisor_id)
 
     def _add_others(self, atoms: pd.DataFrame) -> pd.DataFrame:
         """Add missed callers, and contacts known by interval totals alone: nobody is known to
@@ -309,6 +342,8 @@ class _Contacts(_Evaluations):
             np.bincount(group, minlength=len(first)),
             [np.bincount(group, is_back, len(first)).astype(np.int64)],
             csr_array((ones, (group[who[known]], took)), shape),
+            np.zeros(len(first), bool),
+            np.zeros(len(advisors), bool),
         )
         return {CUSTOMERS: column}
 
@@ -446,7 +481,7 @@ def _hide(column: _Column, start: np.ndarray, live: Sequence[int], half: int) ->
         cells = TableCells(
             column.cells.inside[np.ix_(used, column.n > 0)], column.cells.table[used]
         )
-        small = replace(column, n=column.n[column.n > 0], people=column.people[column.n > 0])
+        small = column.take(column.n > 0)
         order = [position for position, cell in enumerate(candidates) if not is_hidden[cell]]
         is_hidden[used] = hide_sums(cells, order, is_hidden[used], small.are_small)
         is_hidden[half:] |= is_hidden[:half]

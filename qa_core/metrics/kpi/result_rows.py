@@ -23,7 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 MAX_UNKNOWN_OUTCOMES = 0.01
 """Share of contacts with an unknown outcome beyond which a rate has no data."""
-WITHOUT_COUNT = ("component_missing", "from_totals")
+WITHOUT_COUNT = ("component_missing", "from_totals", "definition_changed", "mixed_handling")
 PERCENTILES = (0.5, 0.9, 0.95)
 BEFORE = ("value", "n", "low", "high", "status")
 
@@ -187,6 +187,8 @@ def to_json(frame: pd.DataFrame, by: Sequence[str] = ()) -> list[dict[str, Any]]
         }
         if record["p50"] == record["p50"]:
             row["percentiles"] = {name: _json(record[name]) for name in ("p50", "p90", "p95")}
+        if (previous := _json(record.get("previous_value"))) is not None:
+            row["previous_value"] = previous
         if record["notes"]:
             row["notes"] = list(record["notes"])
         records.append(row)

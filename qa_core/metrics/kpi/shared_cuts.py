@@ -25,7 +25,7 @@ class SharedCuts:
         self, key: Hashable, question: MetricQuery, find: Callable[[MetricQuery], Records]
     ) -> Records:
         """Return the records of the question's cut; `find` is asked once for each key."""
-        if len(self.cuts) < 2 or question.by not in self.cuts or not self._may_be_shared():
+        if len(self.cuts) < 2 or question.by not in self.cuts or not self._may_be_shared(question):
             return find(question)
         if key not in self._found:
             self._found[key] = find(self._widen(question))
@@ -35,7 +35,9 @@ class SharedCuts:
             if all((name in question.by) != record[f"by_{name}__out"] for name in self._list())
         ]
 
-    def _may_be_shared(self) -> bool:
+    def _may_be_shared(self, question: MetricQuery) -> bool:
+        if "advisor" in self._list() and question.has_machines:
+            return False  # of other contacts than the cuts beside it
         # Months and days are what the sums that are kept are cut by, and two cuts by the
         # same dimensions would be one group.
         is_twice = len({frozenset(cut) for cut in self.cuts}) < len(self.cuts)

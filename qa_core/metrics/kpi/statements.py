@@ -42,6 +42,7 @@ from qa_core.storage.facts.schema import (
     EVERY_CONTACT,
     NEIGHBOUR_DAYS,
     SPEND,
+    Handler,
     on_every_contact,
 )
 
@@ -107,11 +108,20 @@ class MetricQuery:
         self, columns: sa.ColumnCollection, only: Callable[[str], bool] = lambda dimension: True
     ) -> list[sa.ColumnElement[bool]]:
         """Return the filters on dimensions, without the period."""
-        return [
+        filters = [
             dimension_sql.predicate(dimension, choices, columns, self.names)
             for dimension, choices in self.where.values
             if only(dimension)
         ]
+        is_by_advisor = "advisor" in dimension_sql.dimensions_of(self.by, self.where)
+        if is_by_advisor and self.has_machines and "handled_by" in columns:
+            filters.append(columns["handled_by"].is_distinct_from(word(Handler.MACHINE)))
+        return filters
+
+    @property
+    def has_machines(self) -> bool:
+        """Return whether machines took contacts; they are left out of everything by advisor."""
+        return any(self.current_inputs(settings).has_machines for _day, settings in self.pieces)
 
 
 def on_contacts(question: MetricQuery, kpis: Sequence[Kpi]) -> Scoped:

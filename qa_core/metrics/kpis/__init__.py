@@ -10,6 +10,7 @@ from qa_core.base.i18n import N_
 from qa_core.metrics.kpis import (
     call_statistics,
     first_contact,
+    machines,
     quality,
     recording,
     repeats,
@@ -36,6 +37,8 @@ from qa_core.metrics.kpis.rows import (
     ADVISOR_MEANS,
     ANSWERED,
     ATTRIBUTED,
+    BY_MACHINE,
+    BY_PERSON,
     CALLERS,
     COUNTED_DIRECTION,
     CRITICAL_CLASSES,
@@ -55,6 +58,7 @@ from qa_core.metrics.kpis.rows import (
 ALL: tuple[Kpi, ...] = (
     *call_statistics.ALL,
     *first_contact.ALL,
+    *machines.ALL,
     *repeats.ALL,
     *satisfaction.ALL,
     *quality.ALL,

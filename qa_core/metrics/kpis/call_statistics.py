@@ -27,8 +27,10 @@ from qa_core.metrics.kpis.declaration import (
     Unit,
 )
 from qa_core.metrics.kpis.exclusions import (
+    ANSWERED_BY_PEOPLE,
     ANSWERED_ONES,
     ANSWERED_ONLY,
+    HANDLED_BY_MACHINE,
     INBOUND,
     KNOWN_CALLERS,
     OUTCOME_UNKNOWN,
@@ -42,6 +44,7 @@ from qa_core.metrics.kpis.rows import (
     ABANDONED,
     ANSWERED,
     CALLERS,
+    HANDED_OVER,
     KNOWN,
     MISSED,
     MISSES,
@@ -50,11 +53,14 @@ from qa_core.metrics.kpis.rows import (
     UNKNOWN_NOTES,
     amount_of,
     are_given,
+    counting_people,
     mean_of_intervals,
     number,
+    of_people,
     ratio,
     sum_of_intervals,
     total,
+    wait_of,
     word,
 )
 from qa_core.storage.facts.schema import CONTACTS, Outcome
@@ -77,17 +83,17 @@ def _always(_settings: Settings) -> bool:
 
 
 def _short(inputs: KpiInputs) -> Predicate:
-    return sa.and_(ABANDONED, _c.wait_seconds.is_not(None), _c.wait_seconds <= inputs.short_seconds)
+    wait = wait_of(inputs)
+    return sa.and_(ABANDONED, wait.is_not(None), wait <= inputs.short_seconds)
 
 
 def _long(inputs: KpiInputs) -> Predicate:
-    return sa.and_(
-        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > inputs.short_seconds)
-    )
+    wait = wait_of(inputs)
+    return sa.and_(ABANDONED, sa.or_(wait.is_(None), wait > inputs.short_seconds))
 
 
 def _early(inputs: KpiInputs) -> Predicate:
-    return sa.and_(ABANDONED, _c.wait_seconds <= inputs.level_seconds)
+    return sa.and_(ABANDONED, wait_of(inputs) <= inputs.level_seconds)
 
 
 def _abandon_rate(inputs: KpiInputs) -> Contribution:
@@ -113,31 +119,26 @@ def _abandon_rate_of_intervals(inputs: KpiInputs) -> IntervalContribution:
 
 
 def _service_level(inputs: KpiInputs) -> Contribution:
-    answers = sa.and_(ANSWERED, _c.wait_seconds.is_not(None))
-    within = sa.and_(ANSWERED, _c.wait_seconds <= inputs.level_seconds)
-    early = _early(inputs)
-    late = sa.and_(
-        ABANDONED, sa.or_(_c.wait_seconds.is_(None), _c.wait_seconds > inputs.level_seconds)
-    )
+    wait = wait_of(inputs)
+    answered, abandoned = of_people(inputs, ANSWERED), of_people(inputs, ABANDONED)
+    answers = sa.and_(answered, wait.is_not(None))
+    within = sa.and_(answered, wait <= inputs.level_seconds)
+    early, short, long = (of_people(inputs, rows(inputs)) for rows in (_early, _short, _long))
+    late = sa.and_(abandoned, sa.or_(wait.is_(None), wait > inputs.level_seconds))
     hits, denominator = {
-        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(answers, ABANDONED)),
+        "early_abandons_credited": lambda: (sa.or_(within, early), sa.or_(answers, abandoned)),
         "abandons_ignored": lambda: (within, answers),
-        "abandons_penalised": lambda: (within, sa.or_(answers, ABANDONED)),
+        "abandons_penalised": lambda: (within, sa.or_(answers, abandoned)),
         "late_abandons_penalised": lambda: (within, sa.or_(answers, late)),
-        "short_abandons_credited": lambda: (
-            sa.or_(within, _short(inputs)),
-            sa.or_(answers, ABANDONED),
-        ),
-        "short_abandons_excluded": lambda: (within, sa.or_(answers, _long(inputs))),
+        "short_abandons_credited": lambda: (sa.or_(within, short), sa.or_(answers, abandoned)),
+        "short_abandons_excluded": lambda: (within, sa.or_(answers, long)),
     }[inputs.settings.service_level_formula]()
-    arrivals = sa.or_(ANSWERED, ABANDONED)
-    unknown = KpiNote(
-        "waits_missing", sa.and_(arrivals, _c.wait_seconds.is_(None)), with_count=True
-    )
+    arrivals = sa.or_(answered, abandoned)
+    unknown = KpiNote("waits_missing", sa.and_(arrivals, wait.is_(None)), with_count=True)
     return Contribution(
         denominator=denominator,
         hits=hits,
-        required_rows=sa.and_(arrivals, _c.wait_seconds.is_not(None)),
+        required_rows=sa.and_(arrivals, wait.is_not(None)),
         notes=(unknown, _UNANSWERED_NOTE, *UNKNOWN_NOTES),
     )
 
@@ -174,7 +175,7 @@ def _service_level_of_intervals(inputs: KpiInputs) -> IntervalContribution:
 
 
 def _average_time_to_abandon(inputs: KpiInputs) -> Contribution:
-    parts = amount_of(ABANDONED, _c.wait_seconds, "waits_missing")
+    parts = amount_of(ABANDONED, wait_of(inputs), "waits_missing")
     return Contribution(
         denominator=parts.denominator,
         amount=parts.amount,
@@ -193,6 +194,7 @@ def _or_zero(column: sa.Column[float], systems: tuple[str, ...]) -> Amount:
 
 def _average_handle_time(inputs: KpiInputs) -> Contribution:
     terms, notes, silent = [], [], []
+    answered = of_people(inputs, ANSWERED)
     for component in COMPONENTS:
         column, absent = _c[f"{component}_seconds"], inputs.absent_components.get(component, ())
         if not absent:
@@ -202,9 +204,9 @@ def _average_handle_time(inputs: KpiInputs) -> Contribution:
         silent.append(lacks)
         sparse = _or_zero(column, inputs.sparse_components.get(component, ()))
         terms.append(sa.case((lacks, number("0.0")), else_=sparse))
-        notes.append(KpiNote(f"component_missing:{component}", sa.and_(ANSWERED, lacks)))
+        notes.append(KpiNote(f"component_missing:{component}", sa.and_(answered, lacks)))
     has_handle_time = (
-        sa.and_(ANSWERED, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else ANSWERED
+        sa.and_(answered, sa.not_(sa.and_(*silent))) if len(silent) == len(COMPONENTS) else answered
     )
     amount = sa.case((has_handle_time, terms[0] + terms[1] + terms[2]))
     left_out = sa.and_(has_handle_time, amount.is_(None))
@@ -227,6 +229,11 @@ def _average_handle_time_of_intervals(inputs: KpiInputs) -> IntervalContribution
         amount=handle_seconds,
         notes=tuple(notes),
     )
+
+
+def _transfer_rate(inputs: KpiInputs) -> Contribution:
+    known = of_people(inputs, sa.and_(ANSWERED, _c.transfers.is_not(None)))
+    return ratio(_c.transfers >= 1, known)(inputs)
 
 
 def _repeat_caller_rate(inputs: KpiInputs) -> Contribution:
@@ -278,11 +285,13 @@ NOT_QUEUED = exclude(
 NOT_ABANDONED = exclude(
     "not_abandoned", NOT_QUEUED.title, sa.not_(sa.func.coalesce(ABANDONED, sa.false()))
 )
-WAIT_UNKNOWN = exclude("wait_unknown", N_("The wait is not known"), _c.wait_seconds.is_(None))
-ANSWERED_WAIT_UNKNOWN = exclude(
+WAIT_UNKNOWN = Exclusion(
+    "wait_unknown", N_("The wait is not known"), lambda inputs: wait_of(inputs).is_(None)
+)
+ANSWERED_WAIT_UNKNOWN = Exclusion(
     "wait_unknown",
     WAIT_UNKNOWN.title,
-    sa.and_(ANSWERED, _c.wait_seconds.is_(None)),
+    lambda inputs: sa.and_(ANSWERED, wait_of(inputs).is_(None)),
 )
 _IGNORED = N_("Abandoned: this formula ignores them")
 _ABANDONS_OF_FORMULAS = (
@@ -324,6 +333,13 @@ _FIRST_TIME = exclude(
 )
 
 _declare = partial(Kpi, needs=Permission.SEE_CALL_STATISTICS, dimensions=CONTACT_DIMENSIONS)
+_of_people = partial(_declare, counts_people=True)
+
+
+def _answered_by_people(column: sa.Column[float]) -> Callable[[KpiInputs], Contribution]:
+    return counting_people(lambda inputs: amount_of(of_people(inputs, ANSWERED), column))
+
+
 _of_misses = partial(
     _declare,
     subject=FactTable.MISSED,
@@ -352,7 +368,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "answered",
         N_("Contacts answered"),
-        N_("Inbound contacts that an advisor answered."),
+        N_("Inbound contacts that an advisor or a machine answered."),
         N_("received contacts that were answered"),
         KpiKind.TOTAL,
         Unit.COUNT,
@@ -364,7 +380,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "missed",
         N_("Contacts missed"),
-        N_("Inbound contacts that no advisor answered, for any reason."),
+        N_("Inbound contacts that nobody answered, for any reason."),
         N_("received − answered"),
         KpiKind.TOTAL,
         Unit.COUNT,
@@ -377,7 +393,7 @@ ALL: tuple[Kpi, ...] = (
     _declare(
         "answer_rate",
         N_("Answer rate"),
-        N_("The share of received contacts that an advisor answered."),
+        N_("The share of received contacts that an advisor or a machine answered."),
         N_("answered / received"),
         KpiKind.RATIO,
         Unit.RATE,
@@ -401,13 +417,13 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "down",
-        _abandon_rate,
+        counting_people(_abandon_rate, sa.and_(HANDED_OVER, ABANDONED)),
         settings=("short_abandon_seconds",),
         sums=_abandon_rate_of_intervals,
         exclusions=(*RECEIVED_ONLY, OUTCOME_UNKNOWN, SHORT_ABANDON),
         needs_missed=_always,
     ),
-    _declare(
+    _of_people(
         "service_level",
         N_("Service level"),
         N_(
@@ -421,13 +437,19 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "up",
-        _service_level,
+        counting_people(_service_level),
         settings=("service_level_seconds", "service_level_formula", "short_abandon_seconds"),
         sums=_service_level_of_intervals,
-        exclusions=(*RECEIVED_ONLY, NOT_QUEUED, ANSWERED_WAIT_UNKNOWN, *_ABANDONS_OF_FORMULAS),
+        exclusions=(
+            *RECEIVED_ONLY,
+            HANDLED_BY_MACHINE,
+            NOT_QUEUED,
+            ANSWERED_WAIT_UNKNOWN,
+            *_ABANDONS_OF_FORMULAS,
+        ),
         needs_missed=lambda settings: settings.service_level_formula != "abandons_ignored",
     ),
-    _declare(
+    _of_people(
         "average_speed_of_answer",
         N_("Average speed of answer"),
         N_("The average wait of answered contacts."),
@@ -435,10 +457,12 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.MEAN,
         Unit.SECONDS,
         "down",
-        lambda inputs: amount_of(ANSWERED, _c.wait_seconds, "waits_missing"),
+        counting_people(
+            lambda inputs: amount_of(of_people(inputs, ANSWERED), wait_of(inputs), "waits_missing")
+        ),
         has_percentiles=True,
         sums=mean_of_intervals(_i.wait_seconds, _i.answered),
-        exclusions=(*ANSWERED_ONLY, WAIT_UNKNOWN),
+        exclusions=(*ANSWERED_BY_PEOPLE, WAIT_UNKNOWN),
         short_title=N_("Speed of answer"),
         heading=N_("Wait"),
     ),
@@ -450,13 +474,13 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.MEAN,
         Unit.SECONDS,
         "neither",
-        _average_time_to_abandon,
+        counting_people(_average_time_to_abandon, sa.and_(HANDED_OVER, ABANDONED)),
         has_percentiles=True,
         sums=mean_of_intervals(_i.abandon_wait_seconds, _i.abandoned),
         exclusions=(*RECEIVED_ONLY, ANSWERED_ONES, NOT_ABANDONED, WAIT_UNKNOWN),
         needs_missed=_always,
     ),
-    _declare(
+    _of_people(
         "average_handle_time",
         N_("Average handle time"),
         N_("Time spent on a contact: talk, hold and after-contact work."),
@@ -464,13 +488,13 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.MEAN,
         Unit.SECONDS,
         "neither",
-        _average_handle_time,
+        counting_people(_average_handle_time),
         has_percentiles=True,
         sums=_average_handle_time_of_intervals,
-        exclusions=(*ANSWERED_ONLY, HANDLE_TIME_UNKNOWN),
+        exclusions=(*ANSWERED_BY_PEOPLE, HANDLE_TIME_UNKNOWN),
         short_title=N_("Handle time"),
     ),
-    _declare(
+    _of_people(
         "average_talk_time",
         N_("Average talk time"),
         N_("Time spent in conversation."),
@@ -478,11 +502,11 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.MEAN,
         Unit.SECONDS,
         "neither",
-        lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
+        _answered_by_people(_c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
-        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
+        exclusions=(*ANSWERED_BY_PEOPLE, TALK_UNKNOWN),
     ),
-    _declare(
+    _of_people(
         "talk_time",
         N_("Talk time"),
         N_("Total conversation time, in seconds."),
@@ -490,11 +514,11 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.TOTAL,
         Unit.SECONDS,
         "neither",
-        lambda inputs: amount_of(ANSWERED, _c.talk_seconds),
+        _answered_by_people(_c.talk_seconds),
         sums=mean_of_intervals(_i.talk_seconds, _i.answered),
-        exclusions=(*ANSWERED_ONLY, TALK_UNKNOWN),
+        exclusions=(*ANSWERED_BY_PEOPLE, TALK_UNKNOWN),
     ),
-    _declare(
+    _of_people(
         "transfer_rate",
         N_("Transfer rate"),
         N_("The share of answered contacts that were transferred at least once."),
@@ -502,8 +526,8 @@ ALL: tuple[Kpi, ...] = (
         KpiKind.RATIO,
         Unit.RATE,
         "down",
-        ratio(_c.transfers >= 1, sa.and_(ANSWERED, _c.transfers.is_not(None))),
-        exclusions=(*ANSWERED_ONLY, TRANSFERS_UNKNOWN),
+        counting_people(_transfer_rate),
+        exclusions=(*ANSWERED_BY_PEOPLE, TRANSFERS_UNKNOWN),
     ),
     _of_misses(
         "call_back_rate",

@@ -51,6 +51,10 @@ BOUNDS: Mapping[Unit, tuple[float, float]] = {
 }
 
 
+CHANGED_ON = "2026-11-29"
+"""Day since which KPIs of waits and handling leave out machines; part of a note."""
+
+
 class FactTable(StrEnum):
     """The table whose rows are summed: each table alone, the sums joined afterwards."""
 
@@ -86,6 +90,8 @@ class KpiInputs:
     absent_of_intervals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sparse_components: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    has_machines: bool = False
+    """Whether machines took any contact of the lake; without, nothing is asked about them."""
 
     @cached_property
     def short_seconds(self) -> sa.BindParameter[float]:
@@ -207,6 +213,8 @@ class Kpi:
     """Whether it is wrong without missed contacts, by the settings of a day (None: never): it
     then has no value for a viewer who sees none of them (`query.populations`).
     """
+    counts_people: bool = False
+    """Counts, since `CHANGED_ON`, contacts that people took, from the hand-over on."""
     includes_missed: bool = False
     """Counts missed contacts; the value of a viewer who does not see them has a note."""
     exclusions: tuple[Exclusion, ...] = ()
@@ -268,7 +276,9 @@ WHOLE_EVALUATION_DIMENSIONS = tuple(
 )
 """By what something said of a whole evaluation can be cut: not by a part of it."""
 INTERVAL_DIMENSIONS = tuple(
-    key for key in CONTACT_DIMENSIONS if key not in ("outcome", "declared", "surveyed", "advisor")
+    key
+    for key in CONTACT_DIMENSIONS
+    if key not in ("outcome", "declared", "surveyed", "handled_by", "advisor")
 )
 """By what intervals can be cut: they are inbound; a reason, source or campaign is
 missing; how a contact ended, and with whom, they cannot say.

@@ -32,6 +32,7 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension("queue", N_("Queue"), "contact"),
     Dimension("reason", N_("Reason"), "contact"),
     Dimension("outcome", N_("Outcome"), "contact"),
+    Dimension("handled_by", N_("Handled by"), "contact"),
     Dimension("declared", N_("Declared"), "contact"),
     Dimension("surveyed", N_("Customer's answer"), "contact"),
     Dimension("site", N_("Site"), "people"),

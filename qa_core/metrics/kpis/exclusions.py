@@ -10,6 +10,7 @@ from qa_core.metrics.kpis.rows import (
     CALLERS,
     COUNTED_DIRECTION,
     KNOWN_CUSTOMER,
+    MACHINE_ALONE,
     MISSES,
     RECEIVED,
     word,
@@ -31,6 +32,7 @@ OUTCOME_UNKNOWN = exclude(
 )
 ANSWERED_ONES = exclude("answered", N_("Answered"), ANSWERED)
 NOT_ANSWERED = exclude("not_answered", N_("Not answered"), _c.outcome != word(Outcome.ANSWERED))
+HANDLED_BY_MACHINE = exclude("by_machine", N_("Handled by a machine alone"), MACHINE_ALONE)
 NO_SOURCE = exclude("no_source", N_("No source known"), sa.not_(ATTRIBUTED))
 UNKNOWN_CALLER = exclude(
     "unknown_identity", N_("Caller unknown: number withheld or shared"), sa.not_(KNOWN_CUSTOMER)
@@ -52,3 +54,4 @@ KNOWN_CALLERS = (CALLERS_OTHER_DIRECTION, CALLERS_UNKNOWN)
 INBOUND = (OTHER_DIRECTION,)
 RECEIVED_ONLY = (OTHER_DIRECTION, OUTSIDE_HOURS)
 ANSWERED_ONLY = (OTHER_DIRECTION, OUTSIDE_HOURS, OUTCOME_UNKNOWN, NOT_ANSWERED)
+ANSWERED_BY_PEOPLE = (*ANSWERED_ONLY, HANDLED_BY_MACHINE)

@@ -253,7 +253,13 @@ MATCHES = {
 }
 DECLARED = {"yes": N_("Resolved"), "no": N_("Not resolved")}
 SURVEYED = {"yes": N_("Resolved in one contact"), "no": N_("Not in one contact")}
+HANDLERS = {
+    "person": N_("Person"),
+    "machine": N_("Machine"),
+    "machine_then_person": N_("Machine, then person"),
+}
 _NAMES = {
+    "handled_by": HANDLERS,
     "declared": DECLARED,
     "surveyed": SURVEYED,
     "channel": CHANNELS,

@@ -1,11 +1,13 @@
 """The rows that several KPIs count, and the shapes that their parts take."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from qa_core.metrics.kpis.declaration import (
+    CHANGED_ON,
     Amount,
     Contribution,
     IntervalContribution,
@@ -13,7 +15,16 @@ from qa_core.metrics.kpis.declaration import (
     KpiNote,
     Predicate,
 )
-from qa_core.storage.facts.schema import ANSWERS, CONTACTS, INTERVALS, Direction, Outcome
+from qa_core.storage.facts.schema import (
+    ANSWERS,
+    CONTACTS,
+    INTERVALS,
+    Direction,
+    Handler,
+    Outcome,
+)
+
+DEFINITION_CHANGED = f"definition_changed:{CHANGED_ON}"
 
 
 def word(value: str) -> sa.ColumnElement[str]:
@@ -100,8 +111,8 @@ ADVISOR_MEANS = sa.table(
 """One row per advisor and group: the mean of their scores there, and of how many."""
 
 NOT_OF_INTERVALS = (
-    "advisor_id", "reason", "source", "medium", "campaign", "keyword", "tracking_number",
-    "tracking_match",
+    "advisor_id", "handled_by", "reason", "source", "medium", "campaign", "keyword",
+    "tracking_number", "tracking_match",
 )  # fmt: skip
 TOTALS = _like(
     "totals",
@@ -129,6 +140,23 @@ MISSED = sa.and_(KNOWN, _c.outcome.is_distinct_from(word(Outcome.ANSWERED)))
 ABANDONED = _c.outcome.in_([word(Outcome.ABANDONED), word(Outcome.UNANSWERED)])
 ATTRIBUTED = _c.source.is_not(None)
 EVERY = sa.true()
+MACHINE_ALONE = _c.handled_by == word(Handler.MACHINE)
+HANDED_OVER = _c.handled_by == word(Handler.MACHINE_THEN_PERSON)
+BY_MACHINE = sa.or_(MACHINE_ALONE, HANDED_OVER)
+BY_PERSON = _c.handled_by.is_distinct_from(word(Handler.MACHINE))
+"""Contacts that a person took or should have taken, after a machine or not."""
+
+
+def of_people(inputs: KpiInputs, rows: Predicate) -> Predicate:
+    """Narrow these contacts to the ones that people took."""
+    return sa.and_(rows, BY_PERSON) if inputs.has_machines else rows
+
+
+def wait_of(inputs: KpiInputs) -> Amount:
+    """Return the wait for a person: after a hand-over, the time since the machine's end."""
+    if not inputs.has_machines:
+        return _c.wait_seconds
+    return sa.case((HANDED_OVER, _c.handover_wait_seconds), else_=_c.wait_seconds)
 
 
 def ratio(
@@ -160,6 +188,20 @@ def total(
         contributing_advisors=among,
         notes=notes,
     )
+
+
+def counting_people(
+    parts: Callable[[KpiInputs], Contribution], changed: Predicate = BY_MACHINE
+) -> Callable[[KpiInputs], Contribution]:
+    """Add the note of a changed definition where rows have contacts that it changes."""
+
+    def with_note(inputs: KpiInputs) -> Contribution:
+        given = parts(inputs)
+        if not inputs.has_machines:
+            return given
+        return replace(given, notes=(*given.notes, KpiNote(DEFINITION_CHANGED, changed)))
+
+    return with_note
 
 
 UNKNOWN_NOTES = (KpiNote("outcome_unknown", OUTCOME_UNKNOWN, with_count=True),)

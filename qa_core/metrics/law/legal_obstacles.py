@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from qa_core.base.i18n import N_
 from qa_core.storage import engine
 from qa_core.storage.facts.guard import Unscoped
-from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, arrow_schema
+from qa_core.storage.facts.schema import CONTACT_KEY, CONTACTS, Handler, arrow_schema
 
 
 class LegalAct(StrEnum):
@@ -164,6 +164,13 @@ RULES: tuple[LegalRule, ...] = (
         "R3",
         _EVERY,
         lambda facts: _is_before(facts.callers_informed_since),
+    ),
+    LegalRule(
+        "machine",
+        N_("handled by a machine"),
+        "R22",
+        _CHOOSE | _JUDGE,
+        lambda facts: _is(_c.handled_by == sa.literal_column(f"'{Handler.MACHINE}'", sa.Text)),
     ),
     LegalRule(
         "advisor_not_informed", N_("advisor not informed by that day"), "R4", _EVERY, _is_uninformed

@@ -22,6 +22,7 @@ from qa_core.storage.facts.schema import CONTACTS, Direction, Outcome
 
 REASONS = {
     "not_answered": N_("not answered"),
+    "machine": legal_obstacles.TITLES["machine"],
     "no_advisor": N_("no advisor known"),
     **{
         code: legal_obstacles.TITLES[code]

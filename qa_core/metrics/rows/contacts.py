@@ -1,6 +1,7 @@
 """Single contacts: lists, one in full, values for filters; nothing that the role may not see."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -310,6 +311,7 @@ def _conditions(
                 "cannot_cut", "Contacts cannot be filtered by {dimension}.", dimension=dimension
             )
     question = build_query(viewer, ("advisor",) if with_advisors else (), where, overrides)
+    question = replace(question, by=())  # the names are read, nothing is cut
     conditions = conditions_on(question)
     if wait_range is not None:
         (above, until), wait = wait_range, CONTACTS.c.wait_seconds

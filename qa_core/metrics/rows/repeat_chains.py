@@ -6,7 +6,7 @@ to nobody.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -107,7 +107,7 @@ def find_chains(
     """
     viewer.require(Permission.SEE_CONTACTS)
     dimension_sql.require_filters(viewer, where)
-    question = build_query(viewer, ("advisor",), where, overrides)
+    question = replace(build_query(viewer, ("advisor",), where, overrides), by=())
     chains = Scoped(
         _select_chains(question, limit),
         viewer,

@@ -35,6 +35,14 @@ class Direction(StrEnum):
     INTERNAL = "internal"
 
 
+class Handler(StrEnum):
+    """Who took a contact; `MACHINE`: alone. Not known (null) counts as a person."""
+
+    PERSON = "person"
+    MACHINE = "machine"
+    MACHINE_THEN_PERSON = "machine_then_person"
+
+
 NEIGHBOUR_DAYS = 31
 """Days beyond which `seconds_to_next` and the like are null (data/README.md)."""
 
@@ -76,6 +84,9 @@ CONTACTS = sa.Table(
     sa.Column("hold_seconds", sa.Double),
     sa.Column("wrap_seconds", sa.Double),
     sa.Column("transfers", sa.Integer),
+    _text("handled_by"),
+    sa.Column("machine_seconds", sa.Double),
+    sa.Column("handover_wait_seconds", sa.Double),  # from the machine's end to the person
     sa.Column("declared_resolved", sa.Boolean),
     sa.Column("seconds_to_next", sa.Double),
     sa.Column("seconds_since_previous", sa.Double),
@@ -114,6 +125,7 @@ CONTACTS = sa.Table(
     _text("given_campaign"),
     _text("given_advisor_id", ADVISOR_ID),
     _text("given_team"),  # empty: the source gave none
+    _text("given_handled_by"),  # likewise
     _text("given_outcome"),
     _text("given_customer_key", CUSTOMER_KEY),
     sa.Column("has_customer", sa.Boolean),  # made when a file is written, see DERIVED
@@ -177,9 +189,15 @@ INTERVALS = sa.Table(
 
 AS_GIVEN = {
     name: f"given_{name}"
-    for name in ("queue", "reason", "campaign", "advisor_id", "team", "outcome", "customer_key")
+    for name in (
+        *("queue", "reason", "campaign", "advisor_id", "team", "handled_by"),
+        *("outcome", "customer_key"),
+    )
 }
 """Columns that the centre's rules may change, and where each keeps its source value."""
+
+EMPTY_GIVEN = ("team", "handled_by")
+"""Columns whose source value is kept as an empty text where the source gave none."""
 
 EXCLUDED_BY = ("tracking_number", "advisor_id")
 """Columns by which the data protection officer excludes lines and advisors."""

@@ -29,15 +29,23 @@ class Team(Base, holds=data.NOBODY):
 
 
 class Advisor(Base, holds=data.Stored((data.ADVISOR,), "leavers", "created_at")):
-    """Advisor. Contacts carry `advisor_id`; it may be the name where a file knows no other."""
+    """Advisor. Contacts carry `advisor_id`; it may be the name where a file knows no other.
+    A machine is one by its name in files alone: no contact carries it, no list of people has it.
+    """
 
     advisor_id: Mapped[data.OwnAdvisorId] = mapped_column(primary_key=True)
     name: Mapped[data.Code]
+    kind: Mapped[data.Code | None]
+    """person · machine, as the roster says; null: it does not"""
     created_at: Mapped[datetime] = mapped_column(default=now)
     created_by_batch: Mapped[data.Seal | None]
 
     aliases: Mapped[list[AdvisorAlias]] = parts("advisor")
     memberships: Mapped[list[Membership]] = parts("advisor")
+
+
+MACHINE = "machine"
+IS_PERSON = Advisor.kind.is_distinct_from(MACHINE)
 
 
 class AdvisorAlias(Base, holds=data.Stored((data.ADVISOR,), "leavers", part_of="advisor_id")):

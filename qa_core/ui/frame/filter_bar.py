@@ -98,7 +98,9 @@ def show(viewer: Viewer, page_key: str) -> None:
     dimensions = [
         dimension
         for dimension in page.filters
-        if viewer.can_cut_by(dimension) and _fits(viewer, page_key, dimension)
+        if viewer.can_cut_by(dimension)
+        and _fits(viewer, page_key, dimension)
+        and (dimension != "handled_by" or query.count_machine_contacts())
     ]
     _take_address(page_key, dimensions)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="filter_bar"):

@@ -17,7 +17,7 @@ def title_of_meaning(word: str) -> str:
     words = {"yes": N_("yes"), "no": N_("no"), "missing": N_("no value")}
     if word in words:
         return _(words[word])
-    named = {**formatting.OUTCOMES, **formatting.DIRECTIONS}
+    named = {**formatting.OUTCOMES, **formatting.DIRECTIONS, **formatting.HANDLERS}
     return _(named[word]) if word in named else word
 
 

@@ -10,6 +10,7 @@ from qa_core.base import environment
 from qa_core.base.i18n import _, ngettext
 from qa_core.compliance import proportionality, retention
 from qa_core.compliance.conditions import accreditations, gates, notices
+from qa_core.metrics import query
 from qa_core.metrics.kpis import formatting
 from qa_core.metrics.kpis.dimensions import Period
 from qa_core.metrics.law.centre_counts import RecordedShare
@@ -34,7 +35,11 @@ def show_state(viewer: Viewer) -> None:
         st.error(f"**{title}**\n\n{items}\n\n{who}", icon=":material/schedule:")
         _offer_purge(viewer)
     _show_stores()
-    missing = [_(state.gate.title) for state in gates.find_all(viewer) if state.value is None]
+    missing = [
+        _(state.gate.title)
+        for state in gates.find_all(viewer)
+        if state.value is None and state.gate in gates.ALL
+    ]
     if not any(item.holds for item in accreditations.find_all(viewer)):
         missing.append(_(gates.LISTENERS_GATE.title))
     if missing:
@@ -81,7 +86,10 @@ def _show_stores() -> None:
 def show_gates(viewer: Viewer) -> None:
     """Show each gate; a value entered again leaves the earlier one on record."""
     st.subheader(_("Before anybody listens"), anchor=False)
+    has_machines = query.count_machine_contacts() > 0
     for state in gates.find_all(viewer):
+        if state.gate in gates.OF_MACHINES and not (has_machines or state.value):
+            continue
         entry, value, by = state.gate, None, ""
         if state.value is not None:
             value = _describe_value(entry, state.value)
@@ -236,6 +244,8 @@ def _ask(entry: gates.Gate, value: str | None) -> str:
             return ",".join(
                 st.multiselect(title, gates.PURPOSES, usual, format_func=name_purpose, key=key)
             )
+        case "text":
+            return st.text_area(title, value or "", key=key)
         case _:
             usual = int(value) if value else entry.highest
             return str(st.number_input(title, 1, entry.highest, usual, key=key))
@@ -252,6 +262,8 @@ def _describe_value(entry: gates.Gate, value: str) -> str:
             return formatting.day(date.fromisoformat(value), year=True)
         case "purposes":
             return formatting.listing(map(name_purpose, value.split(",")))
+        case "text":
+            return escape(value)
         case _:
             return ngettext("{n} month", "{n} months", int(value))
 

@@ -45,7 +45,7 @@ def show(viewer: Viewer, show_urgent: Callable[[Viewer], None]) -> None:
     if waiting:
         st.subheader(_("Who acts, by when"), anchor=False)
         _show_waiting(waiting)
-    st.subheader(_("Rules"), anchor=False)
+    st.subheader(_("All rules"), anchor=False)
     _show_rules(verdicts)
     _show_history(viewer, verdicts)
 

@@ -14,6 +14,7 @@ from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.views.performance import (
+    machines,
     rate_mix_waterfall,
     repeat_chains,
     repeat_reasons,
@@ -66,6 +67,7 @@ def show(viewer: Viewer, state: FilterState) -> None:
         _("Repeat contacts by queue"),
         lambda: repeat_reasons.show(viewer, state, "queue", window),
     )
+    machines.offer(viewer, state, window.overrides)
     # Other windows, and what is left out, are in no published table.
     if not viewer.needs_suppression:
         sections.show(

@@ -13,7 +13,7 @@ from qa_core.metrics.kpis import formatting, get_kpi
 from qa_core.ui.frame import cached, styles
 from qa_core.ui.frame.filter_bar import FilterState
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.performance import traffic
+from qa_core.ui.views.performance import machines, traffic
 from qa_core.ui.widgets import alert_banner, cards, drill, tables, trend_cards
 
 FIRST = ("received", "answer_rate", "first_contact_resolution", "csat")
@@ -65,6 +65,11 @@ def show_more(
     """Show the other tiles, the queues, and when calls go unanswered."""
     keys = list(rows)[len(FIRST) :]
     cards.show_tiles([cards.build_tile(rows[key], state, series[key]) for key in keys])
+    _show_places(viewer, state, rows)
+    machines.offer(viewer, state)
+
+
+def _show_places(viewer: Viewer, state: FilterState, rows: dict[str, Any]) -> None:
     columns = tuple(key for key in WIDTHS if key in rows)
     measures = [key for key in ("answer_rate", "service_level") if key in rows]
     if not viewer.can_cut_by("hour"):
