@@ -120,7 +120,6 @@ def require_few_rejected(staged: Staged, by_law: int = 0) -> None:
             *dict.fromkeys(
                 option for code, _n in reasons for option in _ANSWERS.get(code, ()) if not is_export
             ),
-            f"settings set max_rejected_percent={100 * rejected // rows + 1}",
         ),
         rejected=rejected,
         rows=rows,

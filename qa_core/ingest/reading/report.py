@@ -10,7 +10,8 @@ from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.files.decision import Decision
-from qa_core.files.options import UNITS
+from qa_core.files.options import UNITS, ImportOptions
+from qa_core.ingest.reading.reading import Reading
 from qa_core.ingest.reading.registry import find_profiles
 from qa_core.ingest.staging import reason_texts
 from qa_core.ingest.staging.declaration import ValueType
@@ -19,6 +20,10 @@ from qa_core.ingest.staging.tally import COUNTS, ImportTally
 if TYPE_CHECKING:
     from qa_core.ingest.reading.examination import Examination
     from qa_core.ingest.reading.plausibility import Oddity
+
+
+UNCONFIRMED = "unconfirmed_reading"
+"""Code of the refusal of a file whose reading a person must confirm first."""
 
 
 @dataclass
@@ -44,6 +49,9 @@ class FileReport:
     plausibility: list[Oddity] = field(default_factory=list)
     examination: Examination | None = None
     """Further findings of a dry run."""
+    reading: Reading = field(default_factory=Reading)
+    confirmed_options: ImportOptions | None = None
+    """Options under which the reading was confirmed with this import, if it was."""
 
     @property
     def is_refused(self) -> bool:
@@ -52,8 +60,8 @@ class FileReport:
     @property
     def verdict(self) -> str:
         """Return whether the reading is `sure`, `asks` for one of the options, or is `refused`."""
-        if self.refusal is None:
-            return "sure"
+        if self.refusal is None or self.refusal.code == UNCONFIRMED:
+            return self.reading.verdict
         return "asks" if self.refusal.answers else "refused"
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +72,8 @@ class FileReport:
                 "message": i18n.format_refusal(self.refusal),
                 "options": list(self.refusal.options),
             }
-            return {"file": self.file, "verdict": self.verdict, "error": error}
+            head = {"file": self.file, "verdict": self.verdict, "error": error}
+            return head | {"reading": self.reading.as_json()}
         return {
             "file": self.file,
             "verdict": self.verdict,
@@ -75,12 +84,16 @@ class FileReport:
             "quarantine": str(self.quarantine) if self.quarantine else None,
             "decisions": [decision.as_json() for decision in self.decisions],
             "plausibility": [oddity.as_json() for oddity in self.plausibility],
+            "reading": self.reading.as_json(),
         }
 
     def as_text(self) -> str:
         """Format the report for a terminal, in the current language."""
         if self.refusal is not None:
-            return f"{self.file}: {i18n.format_for_operator(self.refusal)}"
+            head = f"{self.file}: {i18n.format_for_operator(self.refusal)}"
+            is_reading = self.refusal.code == UNCONFIRMED
+            lines = [f"  {line}" for line in self.reading.as_lines()] if is_reading else []
+            return "\n".join([head, *lines])
         tally = self.tally
         counts = {name: getattr(tally, name) for name in COUNTS}
         shown = (f"{count} {_(name)}" for name, count in counts.items() if count or name == "read")
@@ -92,6 +105,7 @@ class FileReport:
             places = {"profile": self.profile, "system": self.system}
             lines.append(_("Read as {profile}, from the system {system}.", **places))
             lines.extend(f"{name} ← {column}" for name, column in self.mapping.items())
+            lines.extend(self.reading.as_lines())
         for decision in self.decisions:
             texts = decision.as_json()
             evidence = f" ({texts['evidence']})" if texts["evidence"] else ""

@@ -410,7 +410,9 @@ def read_instructions(path: Path) -> Instructions:
     kind = content.pop("kind", None)
     mappings = dict.fromkeys(("columns", "units", "scales", "words", "only"), Mapping)
     expected = {**mappings, "start_date": date, "yes": bool}
-    unwanted = {"dry_run", "save_mapping", "purpose", "pattern"}
+    unwanted = {
+        "dry_run", "save_mapping", "purpose", "pattern", "expect", "confirm", "is_stated",
+    }  # fmt: skip
     known = {item.name for item in fields(ImportOptions)} - unwanted
     wrong = [
         name
