@@ -65,9 +65,10 @@ class Confirmation:
         base = self._with_layout(self.given)
         try:
             staged = self._interpreter.interpret(base)
-        except Refusal:
-            found.questions = self._interpreter.measure(base)
-            if not found.questions:
+        except Refusal as refusal:
+            measured = self._interpreter.measure(base)
+            found.questions = [question for question in measured if question.answers]
+            if refusal.code not in {question.refusal.code for question in found.questions}:
                 raise
             raise self._refuse() from None
         self.options, found.questions = self._interpreter.options, self._interpreter.measure(base)

@@ -105,7 +105,7 @@ class Interpreter:
             if text is None or len(answers) == MAX_ANSWERS:
                 continue
             is_possible, effect = self.find_effect(base.with_answer(_fill(text)))
-            if not is_possible and answers:
+            if not is_possible and (answers or not is_provisional):
                 continue
             if effect is not None and text.startswith("--map ignore="):
                 effect = {**effect, "lost": text.removeprefix("--map ignore=")}

@@ -26,7 +26,7 @@ def find_key_scope(
     (None: nothing), and the decision about it. Raises Refusal where some repeated ids
     belong to several contacts and others to one.
     """
-    if "contact_id" not in staged.columns:
+    if staged.kind != "contacts" or "contact_id" not in staged.columns:
         return None, None
     known_scope = _find_known_scope(connection, staged)
     rows, ids, repeats, other_ids, other_rows, same_day = connection.execute(

@@ -21,7 +21,12 @@ OFFERED_MEANINGS = [word for word in MEANINGS if word not in ("true", "false")]
 
 def complete(options: ImportOptions, kind: str, file_id: str) -> ImportOptions:
     """Return the common options with the answers about the columns of one file."""
-    return replace(options, **_find(kind, file_id))
+    answers = dict(_find(kind, file_id))
+    texts = answers.pop("answers", ())
+    options = replace(options, **answers)
+    for text in texts:
+        options = options.with_answer(text)
+    return options
 
 
 def put(kind: str, file_id: str, field: str, column: str) -> None:
@@ -33,6 +38,13 @@ def put(kind: str, file_id: str, field: str, column: str) -> None:
         else {"columns": {**answers["columns"], field: column}}
     )
     st.session_state[_key(kind, file_id)] = answers | changed
+
+
+def answer(kind: str, file_id: str, option: str) -> None:
+    """Callback: take this option of the command line as the answer to a question."""
+    before = _find(kind, file_id)
+    texts = (*before.get("answers", ()), option)
+    st.session_state[_key(kind, file_id)] = {**before, "answers": texts}
 
 
 def accept(kind: str, file_id: str) -> None:

@@ -11,18 +11,19 @@ import streamlit as st
 
 from qa_core import ingest
 from qa_core.access.roles import Permission, Viewer
-from qa_core.base import environment
+from qa_core.base import environment, i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, KINDS, ImportOptions
-from qa_core.ingest.load import batches
+from qa_core.ingest.load import batches, layouts
+from qa_core.ingest.reading.reading import Question, describe_counts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
 from qa_core.ui.frame import gate, layout
 from qa_core.ui.frame.markdown import escape
-from qa_core.ui.views.admin import import_mapping, import_report
+from qa_core.ui.views.admin import import_fields, import_mapping, import_report
 from qa_core.ui.widgets import actions, cards, tables
 from qa_core.upkeep import after_import
 
@@ -68,25 +69,47 @@ def ask_file(viewer: Viewer) -> None:
     reports = [_rehearse(viewer, kind, file, options) for file in sent]
     shown = _choose(reports) if len(sent) > 1 else 0
     file, report = sent[shown], reports[shown]
-    if report.refusal is not None:
-        _show_question(kind, file.file_id, report.refusal)
-    else:
+    for number, question in enumerate(report.reading.questions):
+        _show_answers(kind, file.file_id, number, question)
+    if report.refusal is None:
         import_report.show(report)
+    elif not report.reading.questions:
+        _show_question(kind, file.file_id, report.refusal)
     import_mapping.ask(kind, file.file_id, report)
     new = [
-        file
-        for file, report in zip(sent, reports, strict=True)
-        if not report.is_refused and not report.recognised
+        (file, other.reading)
+        for file, other in zip(sent, reports, strict=True)
+        if not other.is_refused and not other.recognised and _is_decided(other, report)
     ]
     if not new:
         return
     label = _("Import these rows")
+    if report.reading.must_confirm:
+        label = _("This is right: import it")
     if len(sent) > 1:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
     if container.button(label, type="primary", icon=":material/check:"):
-        st.session_state[IMPORTED] = [_import(kind, file, options) for file in new]
+        st.session_state[IMPORTED] = [
+            _import(kind, file, replace(options, confirm=reading.layout)) for file, reading in new
+        ]
         forget_dry_runs()
         st.rerun()
+
+
+def _is_decided(report: FileReport, shown: FileReport) -> bool:
+    """Return whether the reading of a file is sure, or what the person is looking at."""
+    reading = report.reading
+    return not reading.questions and (
+        not reading.must_confirm or reading.layout == shown.reading.layout
+    )
+
+
+def show_waiting(viewer: Viewer) -> None:
+    """Name the watched files that wait until somebody confirms how they are read."""
+    for row in layouts.find_layouts(viewer):
+        if row["basis"] == "waiting":
+            text = _("Waits until somebody confirms how it is read: {file}", file=row["waiting"])
+            st.info(escape(text), icon=":material/hourglass_empty:")
 
 
 def forget_dry_runs() -> None:
@@ -170,6 +193,19 @@ def _show_question(kind: str, file_id: str, refusal: Refusal) -> None:
         st.caption(_("Match each column with its field below, then read the file again."))
 
 
+def _show_answers(kind: str, file_id: str, number: int, question: Question) -> None:
+    """Show a question about the file, its answers as buttons with the counts they lead to."""
+    with cards.card(gap="small"):
+        st.markdown(escape(i18n.format_refusal(question.refusal)))
+        for answer in question.answers:
+            if not answer.option.startswith("--confirm "):
+                title = _describe_answer(answer.option)
+                if answer.effect is not None:
+                    title = f"{title} ({describe_counts(answer.effect)})"
+                key = f"answer_{number}_{answer.option}"
+                layout.show_button("", escape(title), key, _answer, kind, file_id, answer.option)
+
+
 def _is_answer(option: str) -> bool:
     name, value = _split(option)
     if name == "yes":
@@ -186,6 +222,8 @@ def _describe_answer(option: str) -> str:
         return _("Yes, import it this way")
     if name == "date-order" and value in DATE_ORDERS:
         return _(ORDERS[value])
+    if name == "word":
+        return import_fields.title_of_meaning(value.rpartition("=")[2])
     return value
 
 
@@ -196,8 +234,10 @@ def _answer(kind: str, file_id: str, option: str) -> None:
     elif name == "map":
         field, _equals, column = value.partition("=")
         import_mapping.put(kind, file_id, field, column)
-    else:
+    elif name in (*WIDGETS, *PAIRS):
         _put_option(name, value)
+    else:
+        import_mapping.answer(kind, file_id, option)
 
 
 def _split(option: str) -> tuple[str, str]:
