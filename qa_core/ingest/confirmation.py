@@ -108,11 +108,18 @@ class Confirmation:
         found.must_confirm = is_inferred and not is_before and not self.given.is_stated
         if self.layout is not None:
             found.questions += self._find_drift(staged)
-            self._remark_new(staged)
+            self._remark_changes(staged)
         self._require_expected(days)
         return odd
 
-    def _remark_new(self, staged: Staged) -> None:
+    def _remark_changes(self, staged: Staged) -> None:
+        for name, column in self.missing.items():
+            message = _(
+                "The column {column} is gone: {field} is missing.", column=column, field=name
+            )
+            if name not in staged.mapping:
+                remark = {"code": "missing_column", "message": message, "value": column}
+                self.reading.remarks.append(remark)
         new = [name for name in self._new_headers if name in staged.dropped and self.layout.headers]
         if new:
             message = _("New columns, not used: {columns}", columns=", ".join(new))
@@ -127,7 +134,8 @@ class Confirmation:
             self.reading.must_confirm = True
             if name not in self.given.columns:
                 refusal = layouts.refuse_missing(name, column, self._new_headers)
-                yield Question(refusal, (*self._try_answers(refusal), self._as_read))
+                if answers := tuple(self._try_answers(refusal)):
+                    yield Question(refusal, (*answers, self._as_read))
         for column, words in staged.words.items():
             covered = self.layout.words.get(column, words)
             for word in words:

@@ -66,7 +66,9 @@ def describe_question(report: FileReport) -> dict[str, Any]:
     """The JSON of a refused file, with the first question about it as its error."""
     described = report.as_json()
     for question in described["reading"]["questions"][:1]:
-        described["error"] |= {"code": question["code"], "message": question["message"]}
+        options = [item for item in report.refusal.options if not item.startswith("--confirm")]
+        named = {"code": question["code"], "message": question["message"], "options": options}
+        described["error"] |= named
     return described
 
 
