@@ -14,7 +14,13 @@ from qa_core.ingest.columns.column_inference import DECLARED_WORDS
 from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.questions import Interpreter
 from qa_core.ingest.reading import plausibility, reading, table_reader
-from qa_core.ingest.reading.reading import MAX_ANSWERS, MAX_SAMPLES, TOLD_ROWS, Answer, Question
+from qa_core.ingest.reading.reading import (
+    MAX_ANSWERS,
+    MAX_SAMPLES,
+    TOLD_ROWS,
+    AnswerOption,
+    Question,
+)
 from qa_core.ingest.reading.report import UNCONFIRMED
 from qa_core.ingest.staging.duckdb_session import open_session
 from qa_core.ingest.staging.staged import Staged
@@ -147,15 +153,15 @@ class Confirmation:
                     yield Question(refusal, (self._as_read, *self._try_answers(refusal)))
 
     @property
-    def _as_read(self) -> Answer:
-        return Answer(self.reading.confirm_option, self.reading.headline)
+    def _as_read(self) -> AnswerOption:
+        return AnswerOption(self.reading.confirm_option, self.reading.headline)
 
-    def _try_answers(self, refusal: Refusal) -> Iterator[Answer]:
+    def _try_answers(self, refusal: Refusal) -> Iterator[AnswerOption]:
         for option in refusal.options[: MAX_ANSWERS - 1]:
             options = self._with_layout(self.given.with_answer(option))
             is_possible, effect = self._interpreter.find_effect(options)
             if is_possible:
-                yield Answer(option, effect)
+                yield AnswerOption(option, effect)
 
     def _require_expected(self, days: tuple[object, object]) -> None:
         days_by_name = dict(zip(("first_day", "last_day"), days, strict=True))

@@ -17,7 +17,7 @@ from qa_core.ingest.load import layouts, reused_ids
 from qa_core.ingest.reading import plausibility
 from qa_core.ingest.reading.reading import (
     MAX_ANSWERS,
-    Answer,
+    AnswerOption,
     Counts,
     Question,
     count_headline,
@@ -109,7 +109,7 @@ class Interpreter:
                 continue
             if effect is not None and text.startswith("--map ignore="):
                 effect = {**effect, "lost": text.removeprefix("--map ignore=")}
-            answers.append(Answer(text, effect))
+            answers.append(AnswerOption(text, effect))
         return Question(question.refusal, tuple(answers), is_provisional and bool(answers))
 
     def find_effect(self, options: ImportOptions) -> tuple[bool, Counts | None]:

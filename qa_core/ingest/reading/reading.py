@@ -75,7 +75,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerOption:
     """Answer to a question as a command-line option; `effect`: the headline counts that it
     leads to, None where it leads to another question or needs a value.
     """
@@ -98,7 +98,7 @@ class Question:
     """Question about a file, with its answers, the likeliest first."""
 
     refusal: Refusal
-    answers: tuple[Answer, ...]
+    answers: tuple[AnswerOption, ...]
     is_provisional: bool = False
     """True where the rest of the reading takes the first answer for granted."""
 
