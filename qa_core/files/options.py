@@ -202,7 +202,9 @@ class ImportOptions:
             if option.is_repeated:
                 pairs = [*getattr(self, item.name).items(), *option.parse([value])]
                 return replace(self, **{item.name: pairs})
-            return replace(self, **{item.name: option.parse(value) if option.parse else value})
+            return replace(
+                self, **{item.name: option.parse(value) if option.parse else value or True}
+            )
         return self
 
     def with_defaults(self, mapping: ImportOptions) -> ImportOptions:

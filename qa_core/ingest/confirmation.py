@@ -32,8 +32,8 @@ Stage = Callable[[ImportOptions], Staged]
 
 @dataclass
 class Confirmation:
-    """Confirmation of the reading of one file. `given`: the options of the person, with those
-    of a saved mapping; `profile`: its name.
+    """Confirmation of the reading of one file. `given`: the options of the person, completed
+    from a saved mapping; `profile`: its name.
     """
 
     reading: reading.Reading

@@ -33,6 +33,8 @@ NO_QUESTIONS = frozenset(
     ("unknown_profile", "unknown_column", "unknown_field", "columns_of_export", "other_kind")
 )
 """Refusals of an option that was given, which is obeyed or refused."""
+_OPEN = ("--yes", "--delimiter D", "--encoding E", "--sheet NAME", "--timezone TZ")
+"""Options that are no answer, or that only the person can complete."""
 _CHOICE = re.compile(r"^(.*[ =])(\S+(?:\|\S+)+)$")
 _OUTCOMES = ("answered", "abandoned", "unanswered", "missing")
 _DIRECTIONS = ("inbound", "outbound", "internal", "missing")
@@ -181,7 +183,7 @@ class Interpreter:
                 yield OpenQuestion(refusal, tuple(rest))
 
     def _expand(self, option: str, refusal: Refusal) -> Iterator[str]:
-        if option == "--yes" or "FIELD=" in option or "VALUE=MEANING" in option:
+        if option in _OPEN or "FIELD=" in option or "VALUE=MEANING" in option:
             return
         if option.endswith("=COLUMN"):
             used = set(self.mapping.values())

@@ -83,10 +83,6 @@ class AnswerOption:
     option: str
     effect: Counts | None = None
 
-    @property
-    def is_complete(self) -> bool:
-        return not any(name in self.option for name in ("=COLUMN", "=MEANING", "DATE", "MIN-MAX"))
-
     def as_text(self) -> str:
         name, _space, value = self.option.partition(" ")
         option = f"{name} {shlex.quote(value)}" if name.startswith("--") and value else self.option
@@ -140,7 +136,7 @@ class Reading:
 
     @property
     def printed_counts(self) -> list[Counts]:
-        """The headline counts that the reading shows: its own, and those of each answer."""
+        """Headline counts that the reading shows: the present ones, and the effects of answers."""
         effects = [answer.effect for item in self.questions for answer in item.answers]
         return [counts for counts in (self.headline, *effects) if counts]
 
@@ -354,7 +350,7 @@ def _build_contact_facts(
         message = N_("{customers} customers; the commonest has {share} of the contacts")
         yield _rest_on(staged, "customers", message, counts, "computed")
     if with_advisor:
-        # People and machines are counted apart where the contact says `handled_by`.
+        # The counts of people and machines by `handled_by` belong here.
         counts = {"advisors": advisors, "contacts": with_advisor}
         message = N_("{advisors} advisors on {contacts} contacts")
         yield _rest_on(staged, "answered_by", message, counts, "computed")
@@ -403,12 +399,12 @@ def _sample(staged: Staged, name: str) -> tuple[str, ...]:
 
 
 def tell_row(kind: str, row: ShownRow) -> str:
-    """Tell a row as it was understood, as a sentence in the current language."""
+    """Format a row as it was understood, as a sentence in the current language."""
     values = {name: value for name, value in row.values.items() if name not in _NOT_SHOWN}
     start = values.get("local_start")
     if kind != "contacts" or start is None:
-        told = " · ".join(f"{name}: {value}" for name, value in values.items())
-        return _("Line {line}: {told}.", line=row.line, told=told)
+        shown = " · ".join(f"{name}: {value}" for name, value in values.items())
+        return _("Line {line}: {values}.", line=row.line, values=shown)
     parts = [
         formatting.name("direction", values.get("direction") or "inbound"),
         formatting.name("channel", values.get("channel") or "phone"),
@@ -421,7 +417,9 @@ def tell_row(kind: str, row: ShownRow) -> str:
     if values.get("outcome"):
         parts.append(formatting.name("outcome", values["outcome"]))
     moment = formatting.moment(start)
-    return _("Line {line}: {moment}, {told}.", line=row.line, moment=moment, told=", ".join(parts))
+    return _(
+        "Line {line}: {moment}, {values}.", line=row.line, moment=moment, values=", ".join(parts)
+    )
 
 
 _TOLD = {

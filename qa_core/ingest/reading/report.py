@@ -10,11 +10,9 @@ from qa_core.base import i18n
 from qa_core.base.errors import Refusal
 from qa_core.base.i18n import _
 from qa_core.files.decision import Decision
-from qa_core.files.options import UNITS, ImportOptions
+from qa_core.files.options import ImportOptions
 from qa_core.ingest.reading.reading import Reading
-from qa_core.ingest.reading.registry import find_profiles
 from qa_core.ingest.staging import reason_texts
-from qa_core.ingest.staging.declaration import ValueType
 from qa_core.ingest.staging.tally import COUNTS, ImportTally
 
 if TYPE_CHECKING:
@@ -109,9 +107,7 @@ class FileReport:
         for decision in self.decisions:
             texts = decision.as_json()
             evidence = f" ({texts['evidence']})" if texts["evidence"] else ""
-            option = find_option(decision, self.kind) if self.dry_run else ""
-            option = option and f" [{option}]"
-            lines.append(f"{texts['field']}: {texts['decision']}{evidence}{option}")
+            lines.append(f"{texts['field']}: {texts['decision']}{evidence}")
         for title, kinds in (
             (_("skipped"), tally.skipped_kinds),
             (_("folded"), tally.folded_kinds),
@@ -133,48 +129,3 @@ class FileReport:
             lines.append(_("Rejected rows: {path}", path=str(self.quarantine)))
         head = f"{self.file}: {' · '.join(shown)}"
         return "\n".join([head, *(f"  {line}" for line in lines)])
-
-
-_BY_PLACE = {
-    "encoding": "--encoding E --delimiter D",
-    "good": "--encoding E",
-    "sheet": "--sheet NAME",
-    "zone": "--timezone TZ",
-    "platform": "--profile NAME",
-    "day": "--start-date DATE",
-    "currency": "--map currency=COLUMN",
-}
-"""Options by the name of a place in the decision's message."""
-
-
-def find_option(decision: Decision, kind: str) -> str:
-    """Find the option that would override that decision; empty where none does."""
-    places = dict(decision.params)
-    for name, option in _BY_PLACE.items():
-        if name in places:
-            return option
-    if "possible" in places:
-        return f"--scale {decision.field}=MIN-MAX"
-    if "names" in places or "batch" in places or "joined" in places:
-        return ""
-    if decision.field == "file":
-        return "--map FIELD=COLUMN" if "columns" in places or "line" in places else ""
-    if decision.field == "customer" and "columns" in places:
-        return "--map ignore=COLUMN"
-    fields = {
-        item.name: item.value_type
-        for profile in reversed(find_profiles())
-        if profile.kind == kind
-        for item in profile.fields
-    }
-    reads = fields.get(decision.field)
-    if "column" in places:
-        if reads == ValueType.MOMENT:
-            return "--date-order dmy|mdy|ymd"
-        if reads == ValueType.DURATION:
-            return f"--unit {decision.field}={'|'.join(UNITS)}"
-        if reads in (ValueType.MARK, ValueType.CRITERION):
-            return f"--scale {decision.field}=MIN-MAX"
-        if reads in (ValueType.NUMBER, ValueType.WHOLE):
-            return "--decimal ,|."
-    return f"--map {decision.field}=COLUMN" if reads else ""

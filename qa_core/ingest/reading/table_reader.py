@@ -44,11 +44,8 @@ from qa_core.storage.facts.schema import Outcome
 
 SKIP_REASONS = ("footer", "not_given")
 """Reasons that are no fault of the row: it is skipped, not rejected."""
-HARMLESS = re.compile(
-    r"^(?:\d{1,5}(?:[.,]\d{1,3})?"
-    r"|(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4})?[ T]?(?:\d\d?:\d\d(?::\d\d)?)?)$"
-)
-"""Cell of an unused column that may be shown: a short number, a date, a time."""
+HARMLESS = re.compile(r"^(?:\d{1,5}(?:[.,]\d{1,3})?|(?:[\d./-]{8,10}[ T])?\d\d?:\d\d(?::\d\d)?)$")
+"""Cell of an unused column that may be shown: a short number, a time; no day of birth."""
 REFITTED_ROWS = 100
 """Rows looked at for columns whose cells are of another kind than their header."""
 
