@@ -170,14 +170,27 @@ def find_proxies() -> tuple[Network, ...]:
     """Read QA_PROXIES: addresses and networks whose word on the visitor's address counts.
     Raises Refusal for what is neither.
     """
-    names = [name.strip() for name in os.environ.get("QA_PROXIES", "").split(",")]
+    return _read_networks("QA_PROXIES", "")
+
+
+def find_metrics_readers() -> tuple[Network, ...]:
+    """Read QA_METRICS_ADDRESSES: who may ask for `/metrics`; default: this machine. Raises
+    Refusal for what is no address or network.
+    """
+    return _read_networks("QA_METRICS_ADDRESSES", "127.0.0.0/8, ::1")
+
+
+def _read_networks(variable: str, default: str) -> tuple[Network, ...]:
+    text = os.environ.get(variable, default)
     try:
+        names = map(str.strip, text.split(","))
         return tuple(ipaddress.ip_network(name, strict=False) for name in names if name)
     except ValueError as error:
         raise Refusal(
-            "bad_proxies",
-            "QA_PROXIES is {value}. Write IP addresses or networks, separated by commas.",
-            value=os.environ["QA_PROXIES"],
+            "bad_addresses",
+            "{variable} is {value}. Write IP addresses or networks, separated by commas.",
+            variable=variable,
+            value=text,
         ) from error
 
 

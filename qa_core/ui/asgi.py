@@ -42,6 +42,7 @@ from qa_core.ui.server import (
     health,
     identity_routes,
     kpi_api,
+    open_metrics,
     proxies,
     session_routes,
 )
@@ -174,6 +175,7 @@ class Wall:
                     headers["Content-Length"] = str(len(body))
                 for name, value in headers_for(path).items():
                     headers[name] = value
+                open_metrics.note_request(message["status"])
             elif is_replaced and message["type"] == "http.response.body":
                 message = {**message, "body": b"" if message.get("more_body") else b"Not Found"}
             elif is_replaced:
@@ -221,6 +223,8 @@ def check_start() -> None:
         for name in environment.SECRETS:
             environment.secret(name)
         environment.find_proxies()
+        environment.find_metrics_readers()
+        open_metrics.start()
         identity.find_providers()
         store.migrate()
         permissions.protect()
@@ -440,6 +444,7 @@ ROUTES = (
     *session_routes.ROUTES,
     *kpi_api.ROUTES,
     *health.ROUTES,
+    *open_metrics.ROUTES,
     Route("/download/{ticket}", _download, methods=["GET"]),
     Route("/audio/{ticket}", _audio, methods=["GET"]),
 )

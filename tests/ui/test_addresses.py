@@ -11,10 +11,15 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from builders.wires import Wire
+from prometheus_client.openmetrics import parser
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount
 
+from qa_core import ingest
+from qa_core.access.roles import Viewer
+from qa_core.base import environment
+from qa_core.base.errors import Refusal
 from qa_core.ui import asgi
 from qa_core.ui.frame import menu
 from qa_core.ui.server import connections
@@ -40,7 +45,7 @@ def test_an_unknown_address_of_the_api_is_not_found_in_json(
 
 @pytest.mark.parametrize(
     "address",
-    ["/openapi.json", "/docs", "/metrics", "/admin", "/healthz/x", "/audio", "/overview/x",
+    ["/openapi.json", "/docs", "/metrics/x", "/admin", "/healthz/x", "/audio", "/overview/x",
      "/_stcore/x", "/static/x.js", "/.env"],
 )  # fmt: skip
 def test_any_other_unknown_address_is_not_found_without_a_page(
@@ -58,10 +63,59 @@ def test_every_page_of_the_menu_is_found(centre: Path, page_everywhere: None) ->
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE"])
-def test_the_api_answers_get_alone(centre: Path, method: str) -> None:
-    status, headers, _body = Wire(None).ask("/api/kpi?kpi=received", method=method)
+@pytest.mark.parametrize("address", ["/api/kpi?kpi=received", "/api/kpis", "/api/openapi.json"])
+def test_the_api_answers_get_alone(centre: Path, address: str, method: str) -> None:
+    status, headers, _body = Wire(None).ask(address, method=method)
 
     assert (status, headers["allow"]) == (405, "GET")
+
+
+@pytest.mark.parametrize(
+    ("readers", "client", "status"),
+    [
+        (None, "127.0.0.1", 200),
+        (None, "::1", 200),
+        (None, "192.0.2.7", 404),
+        ("192.0.2.0/24", "192.0.2.7", 200),
+        ("192.0.2.0/24", "127.0.0.1", 404),
+        ("", "127.0.0.1", 404),
+    ],
+)
+def test_metrics_are_shown_to_the_named_addresses_alone(
+    centre: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    readers: str | None,
+    client: str,
+    status: int,
+) -> None:
+    if readers is not None:
+        monkeypatch.setenv("QA_METRICS_ADDRESSES", readers)
+
+    assert Wire(None).ask("/metrics", client=client)[0] == status
+
+
+def test_metrics_count_imports_rows_and_answers(centre: Path) -> None:
+    path = centre / "calls.csv"
+    path.write_text("contact_id,started_at,outcome\nc1,2026-05-04T10:00:00,answered\n")
+    ingest.run(Viewer.SYSTEM, "contacts", [path])
+    Wire(None).ask("/api/kpi")
+
+    status, headers, body = Wire(None).ask("/metrics")
+
+    text = body.decode()
+    assert status == 200 and headers["content-type"].startswith("application/openmetrics-text")
+    assert 'ecoute_imports{kind="contacts",state="done"} 1.0' in text
+    assert 'ecoute_lake_rows{table="contacts"} 1.0' in text
+    assert 'ecoute_http_responses_total{status="401"}' in text
+    assert text.endswith("# EOF\n")
+    parsed = {family.name for family in parser.text_string_to_metric_families(text)}
+    assert {"ecoute_ready", "ecoute_import_age_seconds", "ecoute_rights_requests"} <= parsed
+
+
+def test_a_bad_list_of_readers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QA_METRICS_ADDRESSES", "prometheus.local")
+    with pytest.raises(Refusal, match=r"prometheus\.local"):
+        environment.find_metrics_readers()
 
 
 def close_code(origin: str | None, host: str, scheme: str) -> int | None:

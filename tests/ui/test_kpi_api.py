@@ -5,6 +5,7 @@ within limits.
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import subprocess
 import time
@@ -27,6 +28,7 @@ from qa_core.access.roles import Role, Viewer
 from qa_core.base import environment
 from qa_core.base.errors import Refusal
 from qa_core.cli.app import run
+from qa_core.metrics import kpis
 from qa_core.storage import bounds, engine
 from qa_core.storage.facts.guard import Unscoped
 from qa_core.storage.records import store
@@ -426,3 +428,53 @@ def test_a_server_that_has_too_much_to_do_says_so(
     status, document, headers = ask(add_token("manager"), ("kpi", "received"))
 
     assert (status, document["error"]["code"], headers["retry-after"]) == (503, "busy", "5")
+
+
+def test_a_client_that_asks_for_csv_gets_the_rows_as_a_table(two_teams: None) -> None:
+    wire, secret = Wire(None), add_token("manager")
+    question = "/api/kpi?kpi=received&kpi=answer_rate&by=queue&by=month"
+    asked = {"authorization": f"Bearer {secret}"}
+
+    status, headers, body = wire.ask(question, accept="text/csv", **asked)
+    rows = json.loads(wire.ask(question, accept="application/json, text/csv", **asked)[2])["rows"]
+
+    assert (status, headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    table = list(csv.DictReader(body.decode("utf-8-sig").splitlines()))
+    assert [*table[0]][:4] == ["queue", "month", "kpi", "value"]
+    assert [(line["queue"], line["kpi"], line["n"], line["status"]) for line in table] == [
+        (row["by"]["queue"] or "", row["kpi"], str(row["n"]), row["status"]) for row in rows
+    ]
+    assert [line["value"] for line in table if line["kpi"] == "received"] == [
+        str(row["value"]) for row in rows if row["kpi"] == "received"
+    ]
+
+
+def test_the_glossary_lists_what_the_token_may_ask(two_teams: None) -> None:
+    secret = add_token("executive", kpis=("received", "csat"))
+    asked = {"authorization": f"Bearer {secret}"}
+
+    glossary = json.loads(Wire(None).ask("/api/kpis", **asked)[2])
+
+    assert [entry["key"] for entry in glossary] == ["received", "csat"]
+    assert Wire(None).ask("/api/kpis")[0] == 401
+
+
+def test_the_description_names_every_kpi_and_parameter(centre: Path) -> None:
+    described = json.loads(Wire(None).ask("/api/openapi.json")[2])
+
+    parameters = {
+        entry["name"]: entry for entry in described["paths"]["/api/kpi"]["get"]["parameters"]
+    }
+    assert described["openapi"] == "3.1.0"
+    assert set(parameters) == set(kpi_api.PARAMETERS)
+    assert parameters["kpi"]["schema"]["items"]["enum"] == [*kpis.BY_KEY]
+
+
+def test_a_misspelt_kpi_is_answered_with_the_one_meant(two_teams: None) -> None:
+    asked = {"authorization": f"Bearer {add_token('manager')}"}
+
+    status, _headers, body = Wire(None).ask("/api/kpi?kpi=answer_rat", **asked)
+
+    error = json.loads(body)["error"]
+    assert status == 400 and error["code"] == "unknown_kpi"
+    assert "answer_rate?" in error["message"]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -144,8 +143,7 @@ def _find_newest(viewer: Viewer, sees_all: bool) -> dict[tuple[str, str | None],
     return newest
 
 
-def _moment(value: Any) -> datetime | None:
-    """Return a cell of a frame as a moment on the centre's clock."""
-    if value is None or value != value:
-        return None
-    return value.to_pydatetime().replace(tzinfo=environment.current().zone)
+def _moment(value: datetime | None) -> datetime | None:
+    """Return a moment of the centre's clock with its time zone."""
+    is_missing = value is None or value != value
+    return None if is_missing else value.replace(tzinfo=environment.current().zone)

@@ -255,7 +255,9 @@ def _read_rows(
             continue
         bounds.check(len(rows))
         group = question.group_of(record)
-        rows += [replace(row, by=group, notes=(*row.notes, *notes)) for row in kpi_rows]
+        for row in kpi_rows:
+            row.by, row.notes = group, (*row.notes, *notes)
+        rows += kpi_rows
     if not question.by and not rows:
         rows = [replace(read_row(kpi, {}), notes=notes) for kpi in kpis]
     return rows
@@ -268,23 +270,23 @@ def _find_records(
     if subject in statements.DAYS_AROUND and all(map(closed_months.adds_up, kpis)):
         of_teams = subject == FactTable.CONTACTS
         around = statements.DAYS_AROUND[subject]
-        frame = month_sums.collect_frame(question, build, around=around, is_of_teams=of_teams)
-        return _list_records(question, frame, kpis)
+        records = month_sums.collect(question, build, around=around, is_of_teams=of_teams)
+        return _check_size(question, records, kpis)
     if subject == FactTable.CUSTOMERS:
         records = caller_months.find_records(question, kpis)
         if records is not None:
             return records
     months = statements.months_of(question, subject)
     frame = current().run(build(question), beside_the_lake(subject), **months)
-    return _list_records(question, frame, kpis)
+    return _check_size(question, frame.to_dict("records"), kpis)
 
 
-def _list_records(
-    question: MetricQuery, frame: pd.DataFrame, kpis: list[Kpi]
+def _check_size(
+    question: MetricQuery, records: list[dict[str, Any]], kpis: list[Kpi]
 ) -> list[dict[str, Any]]:
     if question.by:  # each group that is present becomes a row of each KPI
-        bounds.check(int((frame["present"] > 0).sum()) * len(kpis))
-    return frame.to_dict("records")
+        bounds.check(sum(record["present"] > 0 for record in records) * len(kpis))
+    return records
 
 
 def _costs(question: MetricQuery, kpis: list[Kpi]) -> list[Row]:

@@ -1,5 +1,5 @@
-"""Questions over days and months: what was counted in a month, by day or in one sum, is taken
-from what was kept, and only the rest is counted from the contacts.
+"""Answers to additive questions from cached sums of months and days; only the missing spans
+are counted from the contacts.
 """
 
 import functools
@@ -74,20 +74,15 @@ Build = Callable[[MetricQuery], Scoped | Unscoped]
 Run = Callable[[MetricQuery], pd.DataFrame | pa.Table]
 
 
-def collect(question: MetricQuery, build: Build, **options: Any) -> list[Record]:
-    """Return the records of `collect_frame`."""
-    return collect_frame(question, build, **options).to_dict("records")
-
-
-def collect_frame(
+def collect(
     question: MetricQuery,
     build: Build,
     around: int = 0,
     leaves_out_damaged: bool = False,
     is_of_teams: bool = False,
-) -> pd.DataFrame:
-    """Run the statement on contacts that `build` makes of the question; the same rows as
-    of one run.
+) -> list[Record]:
+    """Run the statement on contacts that `build` makes of the question; the same records
+    as of one run.
 
     Its columns are groups, named `by_…`, and aggregates that add up over days; the cuts of
     the question hold nothing that follows from the day. `around`: how many days before and
@@ -104,7 +99,7 @@ def collect_frame(
     plan = _plan(question, build)
     # What is counted without files that are away for a while is not kept.
     if plan is None or (leaves_out_damaged and lake.find_damage(names=["contacts"])):
-        return run(question, as_arrow=False)
+        return run(question, as_arrow=False).to_dict("records")
     wide, tests = _widen(question)
     if is_of_teams and _may_share(wide):
         wide = replace(_group_by(wide, "team"), viewer=Viewer.SYSTEM)
@@ -155,7 +150,7 @@ def collect_months(
     of a month may depend on everything before it, and on nothing after it.
     """
     tables = _recall(question, build, _list_months(months), False, None, run)
-    return _add_up([adjust(table) for table in tables]).to_dict("records")
+    return _add_up([adjust(table) for table in tables])
 
 
 def _widen(question: MetricQuery) -> tuple[MetricQuery, Tests]:
@@ -343,7 +338,7 @@ def _recall(
     run: Run,
 ) -> list[pa.Table]:
     """Return the sums of each span: what was kept, the others computed and kept. `around`:
-    see `collect_frame`; None: all days before.
+    see `collect`; None: all days before.
     """
     if is_settled:
         question = replace(
@@ -482,15 +477,15 @@ def _join(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
+def _add_up(tables: Sequence[pa.Table]) -> list[Record]:
     """Add the sums of all parts, group by group."""
     table = _join(tables)
-    if not len(table):
-        return table.to_pandas()
     names = table.column_names
     groups = [name for name in names if name.startswith("by_")]
     maps = [name for name in names if name.endswith(HISTOGRAM)]
     spreads = [name.removesuffix(DEVIATION) for name in names if name.endswith(DEVIATION)]
+    if not len(table):
+        return []
     for kpi in spreads:
         table = set_column(table, kpi + DEVIATION, _find_squares(table, kpi))
     added = [name for name in names if name not in (*groups, *maps)]
@@ -499,12 +494,19 @@ def _add_up(tables: Sequence[pa.Table]) -> pd.DataFrame:
     grouped = grouped.rename_columns([*groups, *added])
     for kpi in spreads:
         grouped = set_column(grouped, kpi + DEVIATION, _find_deviation(grouped, kpi))
-    together = grouped.to_pandas()
+    columns = [_list_values(column) for column in grouped.columns]
     place = _find_places(table, groups) if maps else None
     for name in maps:
         merged = _merge_histograms(place, table.column(name))
-        together[name] = pd.Series(list(map(merged.get, together.index)), dtype=object)
-    return together
+        columns.append([merged.get(row) for row in range(len(grouped))])
+    titles = (*grouped.column_names, *maps)
+    return [dict(zip(titles, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _list_values(column: pa.ChunkedArray) -> list[Any]:
+    """List the values of a column; None where missing."""
+    is_plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    return column.to_numpy().tolist() if is_plain and not column.null_count else column.to_pylist()
 
 
 def _find_places(table: pa.Table, groups: Sequence[str]) -> pd.Series:

@@ -98,9 +98,19 @@ def is_incomplete(compare: Period) -> bool:
     span = data_span.find_span()
     if span is None or compare.first_day is None or compare.last_day is None:
         return False
-    around = Period(compare.first_day - DAYS_AROUND, compare.last_day + DAYS_AROUND)
     versions = (lake.version("contacts"), lake.version("intervals"))
-    days = _find_days(environment.current().lake_url, versions, around)
+    return _is_incomplete(environment.current().lake_url, versions, compare, span)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_incomplete(
+    _lake_url: str, _versions: tuple[int, int], compare: Period, span: tuple[date, date]
+) -> bool:
+    """Count the days; once per version of the lake."""
+    around = Period(compare.first_day - DAYS_AROUND, compare.last_day + DAYS_AROUND)
+    question = build_query(Viewer.SYSTEM, ("day",), Filters(around))
+    counted = _count_centre(question, "received", ("day",), question.where)
+    days = {group["day"] for group, n in counted if n}
     reached = _list_days(max(around.first_day, span[0]), min(around.last_day, span[1]))
     asked = _list_days(compare.first_day, compare.last_day)
     beside = [day for day in reached if not compare.first_day <= day <= compare.last_day]
@@ -109,14 +119,6 @@ def is_incomplete(compare: Period) -> bool:
         same = [other in days for other in beside if other.weekday() == day.weekday()]
         expected += sum(same) / len(same) if same else 0.0
     return sum(day in days for day in asked) < expected / 2
-
-
-@functools.lru_cache(maxsize=16)
-def _find_days(lake_url: str, versions: tuple[int, int], period: Period) -> frozenset[date]:
-    """Find the days with data in a period, looked up once per version of the lake."""
-    question = build_query(Viewer.SYSTEM, ("day",), Filters(period))
-    counted = _count_centre(question, "received", ("day",), question.where)
-    return frozenset(group["day"] for group, n in counted if n)
 
 
 def _list_days(first: date, last: date) -> list[date]:

@@ -36,8 +36,9 @@ def find_number_uses(viewer: Viewer, period: Period, assignments: pd.DataFrame) 
     if not viewer.can_cut_by("tracking_number"):
         raise AccessDenied()
     names = ("tracking_number", *SOURCE_COLUMNS, "day")
-    days = month_sums.collect_frame(build_query(viewer, names, Filters()), _count_by_day)
-    days = days.reindex(columns=[*(f"by_{name}" for name in names), "contacts", "foreign"])
+    found = month_sums.collect(build_query(viewer, names, Filters()), _count_by_day)
+    columns = [*(f"by_{name}" for name in names), "contacts", "foreign"]
+    days = pd.DataFrame(found, columns=columns)
     days.columns = [*names, "contacts", "foreign"]
     days["day"] = pd.to_datetime(days["day"])
     days["month"] = days["day"].dt.strftime("%Y-%m")

@@ -50,7 +50,7 @@ ROWS_PER_FILE = 50_000
 """A month of more than twice as many contacts is cut at its first change into files of so
 many at least, each of whole days: the next change of few rows writes few.
 """
-MEGABYTES = 400
+MEGABYTES = 320
 LOG_RETENTION = "interval 3650 days"
 """Retention of the log: it names the batch of each commit for undoing, and so outlives
 every before-image.
@@ -185,12 +185,10 @@ def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
     """Find the newest version and the identity of its log entry: a lake that was
     removed and made again has another one.
     """
-    log = folder / "_delta_log"
-    cached = _newest.get(folder)
-    if cached and _identity(log, cached[0]) == cached[1]:
-        number = cached[0]
-        while _identity(log, number + 1):
-            number += 1
+    log, newest = f"{folder}/_delta_log", _newest.get(folder)
+    if newest and _identity(log, newest[0]) == newest[1]:
+        while following := _identity(log, newest[0] + 1):
+            newest = (newest[0] + 1, following)
     else:
         try:
             number = max(
@@ -203,14 +201,14 @@ def _find_newest(folder: Path) -> tuple[int, tuple[int, int]]:
             )
         except FileNotFoundError:
             number = -1
-    newest = (number, _identity(log, number) or (0, 0))
+        newest = (number, _identity(log, number) or (0, 0))
     _newest[folder] = newest
     return newest
 
 
-def _identity(log: Path, number: int) -> tuple[int, int] | None:
+def _identity(log: str, number: int) -> tuple[int, int] | None:
     try:
-        status = os.stat(log / f"{number:020d}.json")
+        status = os.stat(f"{log}/{number:020d}.json")
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns

@@ -154,8 +154,13 @@ def _has_imported() -> bool:
 _health = Health()
 
 
+def find_reasons() -> tuple[str, ...]:
+    """Return the codes of what keeps the app from being ready; none: it is."""
+    return _health.find_reasons()
+
+
 def _answer(request: Request) -> Response:
-    reasons = _health.find_reasons()
+    reasons = find_reasons()
     last = _health.checked_stores
     age = {"stores_checked_at": last.at.isoformat(timespec="seconds")} if last else {}
     if not reasons:
