@@ -14,7 +14,9 @@ from qa_core import ingest
 from qa_core.access.roles import Viewer
 from qa_core.cli import app, doctor
 from qa_core.files.options import ImportOptions
+from qa_core.ingest import samples
 from qa_core.ingest.load import layouts
+from qa_core.ingest.reading import table_reader
 from qa_core.ingest.reading.report import FileReport
 from qa_core.ingest.watch.folder import Watch
 from qa_core.storage import lake
@@ -222,3 +224,12 @@ def test_a_watched_file_waits_until_its_layout_is_confirmed(
     ingest.run(SYSTEM, "contacts", [path], ImportOptions(confirm=row["layout"]))
     look()
     assert not path.exists() and len(find_contacts()) == 3
+
+
+@pytest.mark.parametrize("kind", samples.SAMPLES)
+def test_the_sample_files_need_no_confirmation(centre: Path, kind: str) -> None:
+    path = centre / f"{kind}.csv"
+    path.write_bytes(samples.build_file(SYSTEM, kind).content)
+    staged = table_reader.stage(path, kind, ImportOptions())
+    assert not staged.inferred
+    staged.discard()

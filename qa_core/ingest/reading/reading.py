@@ -25,6 +25,7 @@ from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.kpis import formatting
 
 MAX_ANSWERS = 4
+PROVISIONAL = N_("Until you answer, the reading takes the first answer for granted.")
 MAX_SAMPLES = 3
 TOLD_ROWS = 3
 _NOT_SHOWN = ("survey_comment", "comment", "points", "score", "csat", "nps", "ces", "criterion")
@@ -170,7 +171,7 @@ class Reading:
             yield "? " + i18n.format_refusal(question.refusal)
             yield from (f"    {answer.as_text()}" for answer in question.answers)
             if question.is_provisional and self.facts:
-                yield "    " + _("Above, the first answer is taken for granted.")
+                yield "    " + _(PROVISIONAL)
         if self.must_confirm and not self.questions:
             yield _("If this is right, import it with: {option}", option=self.confirm_option)
 

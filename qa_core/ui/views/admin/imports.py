@@ -17,7 +17,7 @@ from qa_core.base.i18n import N_, _, ngettext
 from qa_core.files import uploads
 from qa_core.files.options import DATE_ORDERS, DECIMALS, IGNORE, KINDS, ImportOptions
 from qa_core.ingest.load import batches, layouts
-from qa_core.ingest.reading.reading import Question, describe_counts
+from qa_core.ingest.reading.reading import PROVISIONAL, Question, describe_counts
 from qa_core.ingest.reading.report import FileReport
 from qa_core.metrics.kpi.freshness import SOURCE_TITLES
 from qa_core.metrics.kpis import formatting
@@ -173,16 +173,20 @@ def _show_answers(kind: str, file_id: str, number: int, question: Question) -> N
     """Show a question about the file, its answers as buttons with the counts they lead to."""
     with cards.card(gap="small"):
         st.markdown(escape(i18n.format_refusal(question.refusal)))
-        for answer in question.answers:
-            if answer.option.startswith("--start-date "):
-                place = _("More about the file")
-                st.caption(_("Enter the first day above, under: {title}", title=place))
-            elif not answer.option.startswith("--confirm "):
+        with st.container(horizontal=True):
+            for answer in question.answers:
+                if answer.option.startswith(("--start-date ", "--confirm ")):
+                    continue
                 title = _describe_answer(answer.option)
                 if answer.effect is not None:
                     title = f"{title} ({describe_counts(answer.effect)})"
                 key, act = f"answer_{number}_{answer.option}", import_mapping.answer
                 layout.show_button("", escape(title), key, act, kind, file_id, answer.option)
+        if any(answer.option.startswith("--start-date ") for answer in question.answers):
+            place = _("More about the file")
+            st.caption(_("Enter the first day above, under: {title}", title=place))
+        if question.is_provisional:
+            st.caption(_(PROVISIONAL))
 
 
 def _describe_answer(option: str) -> str:
