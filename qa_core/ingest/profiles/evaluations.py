@@ -56,6 +56,7 @@ def claim(headers: tuple[str, ...], columns: dict[str, Column]) -> None:
         if (
             text
             and index not in used
+            and text not in columns
             and not find_field(header, vocabulary)
             and not {"id", "date"} & set(header.words.split())
         ):
