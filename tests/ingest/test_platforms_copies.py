@@ -163,13 +163,10 @@ def test_words_are_taught_to_the_reader_of_a_platform(centre: Path) -> None:
     text = TABLES["asterisk_cdr"].replace("NO ANSWER", "Manqué")
     refusal = refuse(centre, text)
     assert refusal.code == "unknown_words"
-    assert refusal.options == (
-        "--word disposition:Manqué=MEANING",
-        "--profile asterisk_cdr",
-    )
+    assert refusal.options == ("--word disposition:Manqué=MEANING",)
     outcomes = [row[3] for row in read(centre, text, words={"disposition:Manqué": "abandoned"})]
     assert outcomes == ["answered", "abandoned"]
-    assert [row[3] for row in read(centre, text, profile="asterisk_cdr")] == [
+    assert [row[3] for row in read(centre, text, words={"disposition:Manqué": "missing"})] == [
         "answered",
         None,
     ]

@@ -233,3 +233,19 @@ def test_the_sample_files_need_no_confirmation(centre: Path, kind: str) -> None:
     staged = table_reader.stage(path, kind, ImportOptions())
     assert not staged.inferred
     staged.discard()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("vCard", "BEGIN:VCARD\nVERSION:3.0\nFN:A\nEND:VCARD\n"),
+        ("mailbox", "From ann@x.example Fri Mar 20 09:00:00 2026\nSubject: Hi\n\nHello\n"),
+        ("e-mail", "Return-Path: <ann@x.example>\nSubject: Hi\n\nHello\n"),
+        ("SQL", "-- MySQL dump 10.13\nCREATE TABLE `calls` (`id` int);\n"),
+        ("chat", "20/03/2026, 09:00 - Ann: Hello\n20/03/2026, 09:01 - Bob: Hi\n"),
+    ],
+)
+def test_texts_that_are_no_tables_are_named(centre: Path, name: str, text: str) -> None:
+    report = read(centre, text)
+    assert report.refusal.code == "wrong_file_type" and name in str(report.refusal)
+    assert report.as_json()["reading"]["verdict"] == "refused"

@@ -178,6 +178,11 @@ class ExportReader:
                 unread.append(((name, "bad_duration"), str(value)))
         return unread
 
+    @property
+    def is_named(self) -> bool:
+        """Return whether a person has named the platform for this very file or its layout."""
+        return self.options.profile == self.platform.name and not self.options.is_stated
+
     def find_undeclared(self) -> dict[str, list[str]]:
         """Find the words that the platform does not declare, by column, taught ones too."""
         taught = zip(self.platform.words, self.find_taught(), strict=True)
@@ -190,17 +195,17 @@ class ExportReader:
         """Count values not understood as missing. Raises Refusal beyond a few, unless accepted."""
         for (name, reason), values in self.unread.items():
             self.tally.blanked.setdefault(name, Counter())[reason] += values.total()
-            is_accepted = self.options.profile == self.platform.name
+            is_word = reason == "unknown_word"
+            is_accepted = self.is_named and not is_word
             if values.total() <= MAX_UNREAD * self.records or is_accepted:
                 continue
             shown = [value for value, _count in values.most_common(SHOWN_VALUES)]
-            is_word = reason == "unknown_word"
             words = (f"--word {name}:{value}=MEANING" for value in shown if is_word)
             raise self.refuse(
                 "unknown_words" if is_word else "unreadable_numbers",
                 "{count} values of {column} are not understood as {platform} writes it: {seen}. "
                 "Say what they mean, or accept them as missing.",
-                options=(*words, f"--profile {self.platform.name}"),
+                options=tuple(words) or (f"--profile {self.platform.name}",),
                 count=values.total(),
                 column=name,
                 seen=", ".join(shown),
@@ -313,7 +318,7 @@ class ExportReader:
                 if pc.any(pc.match_substring_regex(cells, r":\d{2}:\d{2}")).as_py():
                     seconds.add(index)
         self.notes["local_dates"] = bool(evidence)
-        if evidence and not seconds and self.options.profile != self.platform.name:
+        if evidence and not seconds and not self.is_named:
             raise self.refuse(
                 "seconds_lost",
                 "A spreadsheet has cut the seconds from the times in {name}, an export of "
