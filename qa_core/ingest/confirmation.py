@@ -189,7 +189,7 @@ class Confirmation:
             for question in found.questions
         )
         if found.verdict == "sure":
-            return None
+            return self.options if is_named and self.given.has_answers else None
         if is_open or not is_named or (self.given.has_answers and not self._was_printed()):
             raise self._refuse()
         found.questions, found.must_confirm = [], False

@@ -249,3 +249,23 @@ def test_texts_that_are_no_tables_are_named(centre: Path, name: str, text: str) 
     report = read(centre, text)
     assert report.refusal.code == "wrong_file_type" and name in str(report.refusal)
     assert report.as_json()["reading"]["verdict"] == "refused"
+
+
+def test_a_contradiction_is_settled_by_naming_the_column_that_decides(centre: Path) -> None:
+    text = "contact_id,started_at,outcome,talk_seconds\n" + "".join(
+        f"C{row},2026-03-20 09:0{row}:00,{'abandoned' if row % 2 else 'answered'},{60}\n"
+        for row in range(8)
+    )
+    [question] = read(centre, text, yes=True).reading.questions
+    assert question.refusal.code == "outcome_and_talk"
+    assert "--yes" not in question.refusal.options
+    layout = read(centre, text).reading.layout
+    assert read(centre, text, columns={"outcome": "outcome"}, confirm=layout).tally.new == 8
+    assert read(centre, text.replace("C", "D")).tally.new == 8
+
+
+def test_a_saved_mapping_is_listed_with_the_layouts_and_forgotten_like_one(centre: Path) -> None:
+    bring(centre, "contacts", EXPORT, save_mapping="hotline")
+    assert {"hotline"} < {row["layout"] for row in layouts.find_layouts(SYSTEM)}
+    layouts.forget(SYSTEM, "hotline")
+    assert read(centre, later(EXPORT), profile="hotline").refusal.code == "unknown_profile"

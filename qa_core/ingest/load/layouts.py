@@ -18,7 +18,7 @@ from qa_core.ingest.staging.staged import Staged
 from qa_core.storage import audit_log
 from qa_core.storage.records import store
 from qa_core.storage.records.base import now
-from qa_core.storage.records.imports import ConfirmedReading
+from qa_core.storage.records.imports import ConfirmedReading, SavedMapping
 from qa_core.storage.records.store import Session
 
 SHOWN = ("layout", "kind", "system", "confirmed_by", "confirmed_at", "batch_id", "waiting")
@@ -143,14 +143,17 @@ def was_printed(session: Session, reading: Reading) -> bool:
 
 
 def find_layouts(viewer: Viewer) -> list[dict[str, Any]]:
-    """Find the confirmed layouts and those that wait, newest first. Needs MANAGE_IMPORTS."""
+    """Find the confirmed layouts, saved mappings, and the layouts that wait, newest first.
+    Needs MANAGE_IMPORTS.
+    """
     viewer.require(Permission.MANAGE_IMPORTS)
     shown = sa.or_(
         ConfirmedReading.confirmed_at.is_not(None), ConfirmedReading.waiting.is_not(None)
     )
     rows = sa.select(ConfirmedReading).where(shown).order_by(ConfirmedReading.updated_at.desc())
     with store.reading() as session:
-        return [_describe(row) for row in session.scalars(rows)]
+        saved = session.scalars(sa.select(SavedMapping).order_by(SavedMapping.name))
+        return [*map(_describe, session.scalars(rows)), *map(_describe_mapping, saved)]
 
 
 def get_layout(viewer: Viewer, layout: str) -> dict[str, Any]:
@@ -172,7 +175,8 @@ def forget(viewer: Viewer, layout: str) -> None:
     """Forget a layout: the next file of it asks again. Needs MANAGE_IMPORTS."""
     get_layout(viewer, layout)
     with store.writing() as session:
-        session.delete(session.get_one(ConfirmedReading, layout))
+        row = session.get(ConfirmedReading, layout) or session.get_one(SavedMapping, layout)
+        session.delete(row)
         audit_log.record(session, viewer.username, "forget_reading", layout)
 
 
@@ -185,6 +189,15 @@ def _describe(row: ConfirmedReading) -> dict[str, Any]:
         "options": row.options,
         "facts": row.facts,
     }
+
+
+def _describe_mapping(row: SavedMapping) -> dict[str, Any]:
+    known = {"layout": row.name, "kind": row.kind, "system": row.content.get("system") or row.name}
+    nothing: dict[str, Any] = {"batch_id": None, "waiting": None, "basis": "before", "facts": {}}
+    options = {name: value for name, value in row.content.items() if name != "columns"}
+    by = {"confirmed_by": row.saved_by, "confirmed_at": row.saved_at}
+    columns = row.content.get("columns", {})
+    return {**known, **by, **nothing, "columns": columns, "options": options}
 
 
 def refuse_missing(field: str, column: str, columns: Collection[str]) -> Refusal:
