@@ -196,7 +196,11 @@ class Confirmation:
         return self.options
 
     def _was_printed(self) -> bool:
-        """Return whether these counts were printed for this layout, or would be as an effect."""
+        """Return whether the person has seen these counts: expects them, or they were printed
+        for this layout, or would be as the effect of an answer.
+        """
+        if set(self.reading.headline) <= set(self.given.expect):
+            return True
         with store.reading() as session:
             if layouts.was_printed(session, self.reading):
                 return True

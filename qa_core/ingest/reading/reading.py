@@ -20,6 +20,7 @@ from qa_core.base.errors import Refusal
 from qa_core.base.i18n import N_, _
 from qa_core.base.masking import MASK
 from qa_core.files.decision import NO_COLUMN
+from qa_core.files.options import EXPECTED
 from qa_core.ingest.reading.examination import ShownRow
 from qa_core.ingest.staging.staged import Staged
 from qa_core.metrics.kpis import formatting
@@ -140,6 +141,11 @@ class Reading:
         """Headline counts that the reading shows: the present ones, and the effects of answers."""
         effects = [answer.effect for item in self.questions for answer in item.answers]
         return [counts for counts in (self.headline, *effects) if counts]
+
+    @property
+    def expected(self) -> dict[str, str]:
+        """The headline counts as what a person who has seen them expects."""
+        return {name: str(count) for name, count in self.headline.items() if name in EXPECTED}
 
     @property
     def confirm_option(self) -> str:

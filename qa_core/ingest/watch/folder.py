@@ -227,6 +227,7 @@ class Watch:
             self.report(report)
             self._archive(path, sighting.state, report)
         elif refusal.code == UNCONFIRMED:  # somebody must confirm how it is read
+            self.refused += 1
             layouts.note_printed(report.reading, waiting=str(path))
             self._report_once(refusal, path)
             self._postpone(sighting)

@@ -78,7 +78,8 @@ def ask_file(viewer: Viewer) -> None:
         label = ngettext("Import {count} file", "Import {count} files", len(new), count=len(new))
     if container.button(label, type="primary", icon=":material/check:"):
         st.session_state[IMPORTED] = [
-            _import(kind, file, replace(options, confirm=reading.layout)) for file, reading in new
+            _import(kind, file, replace(options, confirm=reading.layout, expect=reading.expected))
+            for file, reading in new
         ]
         forget_dry_runs()
         st.rerun()
