@@ -307,6 +307,7 @@ def _decide_system(context: FileContext) -> None:
     if context.options.system:
         system = context.options.system
         context.drop_column("source_system", VALUE, SET_BY_PERSON, value=system)
+        context.inferred.discard("source_system")
     else:
         context.decide("source_system", "the system of each contact, from the column {column}")
 
